@@ -38,7 +38,7 @@ struct Exact(HeaderValue);
 /// A tree of host labels, the last label of the host at the root.
 #[derive(Clone, Default)]
 struct Labels {
-    next: HashMap<Box<str>, Labels, RandomState>,
+    next: HashMap<Box<str>, Self, RandomState>,
     /// Allowed for the very host that the labels so far make up.
     here: Vec<Rule>,
     /// Allowed for the hosts below it.
@@ -60,6 +60,7 @@ impl OriginSet {
     }
 
     /// The patterns and origins in it, sorted and without repetitions.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &OriginPattern> {
         self.listed.iter()
     }
