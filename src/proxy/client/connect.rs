@@ -1,0 +1,159 @@
+//! A new connection: name, address, TLS, HTTP handshake.
+
+use super::pool::Connection;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use crate::proxy::error::{BoxError, ErrorKind};
+use crate::proxy::upstream::Protocol;
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use hyper::client::conn::{http1, http2};
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// Makes connections. Names are resolved by the system, addresses tried as RFC 8305 says.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    timeout: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct ConnectError {
+    pub(super) kind: ErrorKind,
+    pub(super) source: BoxError,
+}
+
+impl ConnectError {
+    pub(super) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+}
+
+impl Connector {
+    pub(super) fn new(timeout: Duration, #[cfg(feature = "tls")] tls: Option<Tls>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        // Heads and small bodies are written whole; waiting for more would only delay them.
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        Self {
+            tcp,
+            timeout,
+            #[cfg(feature = "tls")]
+            tls,
+        }
+    }
+
+    /// A connection that is ready for a request.
+    ///
+    /// `http1_only` is for a request that only HTTP/1.1 can carry: an upgrade.
+    pub(super) async fn connect(
+        &self,
+        protocol: Protocol,
+        authority: &Authority,
+        http1_only: bool,
+    ) -> Result<Connection, ConnectError> {
+        let connecting = self.establish(protocol, authority, http1_only);
+        match tokio::time::timeout(self.timeout, connecting).await {
+            Ok(connected) => connected,
+            Err(elapsed) => Err(ConnectError::new(ErrorKind::ConnectTimeout, elapsed)),
+        }
+    }
+
+    async fn establish(
+        &self,
+        protocol: Protocol,
+        authority: &Authority,
+        http1_only: bool,
+    ) -> Result<Connection, ConnectError> {
+        let tcp = self.dial(protocol, authority).await?;
+        match protocol {
+            Protocol::Http => http1(tcp).await,
+            Protocol::H2c => http2(tcp).await,
+            #[cfg(feature = "tls")]
+            Protocol::Https => {
+                let Some(tls) = &self.tls else {
+                    return Err(ConnectError::new(ErrorKind::Tls, "no TLS configuration"));
+                };
+                let (stream, is_http2) = tls.handshake(tcp, authority, http1_only).await?;
+                if is_http2 {
+                    http2(stream).await
+                } else {
+                    http1(stream).await
+                }
+            }
+            // Never in plain text instead. The builder refuses such an upstream.
+            #[cfg(not(feature = "tls"))]
+            Protocol::Https => {
+                let _ = http1_only;
+                Err(ConnectError::new(
+                    ErrorKind::Tls,
+                    "the feature `tls` is not enabled",
+                ))
+            }
+        }
+    }
+
+    async fn dial(
+        &self,
+        protocol: Protocol,
+        authority: &Authority,
+    ) -> Result<TokioIo<TcpStream>, ConnectError> {
+        let secure = protocol == Protocol::Https;
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = Some(authority.clone());
+        parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+        let uri = Uri::from_parts(parts).map_err(|e| ConnectError::new(ErrorKind::Connect, e))?;
+        self.tcp.clone().call(uri).await.map_err(|error| {
+            // hyper-util tells a failed look-up from a failed connection by its text alone.
+            let dns = error.to_string().starts_with("dns error");
+            let kind = if dns {
+                ErrorKind::Dns
+            } else {
+                ErrorKind::Connect
+            };
+            ConnectError::new(kind, error)
+        })
+    }
+}
+
+async fn http1<I>(io: I) -> Result<Connection, ConnectError>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .handshake(io)
+        .await
+        .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;
+    // Its errors reach the request or the body that they concern.
+    tokio::spawn(connection.with_upgrades());
+    Ok(Connection::Http1(sender))
+}
+
+async fn http2<I>(io: I) -> Result<Connection, ConnectError>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        // A dead connection is noticed while streams wait on it.
+        .keep_alive_interval(Duration::from_secs(20))
+        .adaptive_window(true)
+        .handshake(io)
+        .await
+        .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;
+    tokio::spawn(connection);
+    Ok(Connection::Http2(sender))
+}

@@ -1,0 +1,111 @@
+//! Why a request was not answered, and the request itself while it can be repeated.
+
+use crate::proxy::body::Body;
+use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
+use http::Request;
+use std::error::Error;
+use std::fmt;
+
+/// A failed exchange of [`Client`](super::Client).
+///
+/// A layer around the client that tries again finds the request here, as long as no byte of it was
+/// sent.
+#[derive(Debug)]
+pub struct ClientError {
+    error: ProxyError,
+    /// The request, if no byte of it was written.
+    request: Option<Box<Request<Body>>>,
+}
+
+impl ClientError {
+    /// Refused before anything was tried.
+    pub(crate) fn refused(error: ProxyError, request: Request<Body>) -> Self {
+        Self {
+            error,
+            request: Some(Box::new(request)),
+        }
+    }
+
+    /// No connection, so nothing was sent.
+    pub(crate) fn unsent(kind: ErrorKind, source: BoxError, request: Request<Body>) -> Self {
+        Self::refused(ProxyError::new(kind, false, source), request)
+    }
+
+    /// The request was given to a connection and `error` came back.
+    pub(crate) fn from_hyper(error: hyper::Error) -> Self {
+        ProxyError::new(kind_of(&error), true, error).into()
+    }
+
+    /// Whatever a client service failed with: one of these, or a stranger, which may have sent
+    /// anything.
+    pub(crate) fn from_client(error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(own) => *own,
+            Err(other) => ProxyError::new(ErrorKind::Client, true, other).into(),
+        }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+
+    /// Whether the upstream may have seen the request, or a part of it.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.error.was_sent()
+    }
+
+    /// The error and, if nothing of it was sent, the request.
+    #[must_use]
+    pub fn into_parts(self) -> (ProxyError, Option<Request<Body>>) {
+        (self.error, self.request.map(|request| *request))
+    }
+}
+
+impl From<ProxyError> for ClientError {
+    fn from(error: ProxyError) -> Self {
+        Self {
+            error,
+            request: None,
+        }
+    }
+}
+
+impl From<ClientError> for ProxyError {
+    fn from(failed: ClientError) -> Self {
+        failed.error
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for ClientError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// What hyper's error means to the client of the proxy.
+fn kind_of(error: &hyper::Error) -> ErrorKind {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // A body of ours says itself what was wrong with it.
+        if let Some(own) = cause.downcast_ref::<ProxyError>() {
+            return own.kind();
+        }
+        source = cause.source();
+    }
+    if error.is_user() || error.is_body_write_aborted() {
+        ErrorKind::RequestBody
+    } else if error.is_parse() {
+        ErrorKind::MalformedResponse
+    } else {
+        ErrorKind::Closed
+    }
+}

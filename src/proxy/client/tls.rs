@@ -1,0 +1,105 @@
+//! TLS to an upstream, by rustls.
+
+use super::ClientBuildError;
+use super::connect::ConnectError;
+use crate::proxy::error::ErrorKind;
+use http::uri::Authority;
+use hyper_util::rt::TokioIo;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A TLS configuration in two forms: one that offers HTTP/2, and one that does not.
+#[derive(Clone)]
+pub(super) struct Tls {
+    any: TlsConnector,
+    http1: TlsConnector,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    pub(super) fn new(config: &Arc<ClientConfig>) -> Self {
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = ClientConfig::clone(config);
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            TlsConnector::from(Arc::new(config))
+        };
+        Self {
+            any: offering(&[b"h2", b"http/1.1"]),
+            http1: offering(&[b"http/1.1"]),
+        }
+    }
+
+    /// Shakes hands for the authority's host (RFC 9110 4.3.4: its certificate must be for that name),
+    /// and tells whether HTTP/2 was agreed on.
+    pub(super) async fn handshake(
+        &self,
+        tcp: TokioIo<TcpStream>,
+        authority: &Authority,
+        http1_only: bool,
+    ) -> Result<(TokioIo<TlsStream<TcpStream>>, bool), ConnectError> {
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| ConnectError::new(ErrorKind::Certificate, error))?;
+        let connector = if http1_only { &self.http1 } else { &self.any };
+        let stream = connector
+            .connect(name, tcp.into_inner())
+            .await
+            .map_err(|error| ConnectError::new(kind_of(&error), error))?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok((TokioIo::new(stream), is_http2))
+    }
+}
+
+fn kind_of(error: &io::Error) -> ErrorKind {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => ErrorKind::Certificate,
+        _ => ErrorKind::Tls,
+    }
+}
+
+/// The system's roots, no client certificate.
+pub(super) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
+    let provider = provider().ok_or(ClientBuildError::NoCryptoProvider)?;
+    let mut roots = RootCertStore::empty();
+    // A store may hold certificates that rustls does not take; the others count.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(ClientBuildError::NoRootCertificates);
+    }
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| ClientBuildError::NoCryptoProvider)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// The process's default if it has one, else that of our own features, `ring` before `aws-lc-rs`:
+/// rustls itself panics where it has to guess.
+fn provider() -> Option<Arc<CryptoProvider>> {
+    if let Some(provider) = CryptoProvider::get_default() {
+        return Some(Arc::clone(provider));
+    }
+    #[cfg(feature = "ring")]
+    return Some(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
+    return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    None
+}

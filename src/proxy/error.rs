@@ -1,0 +1,235 @@
+//! Why a request was not answered by its upstream.
+
+use http::StatusCode;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A request that the proxy answered itself, and why.
+///
+/// It rides in the extensions of the response, so that a layer outside can tell a 502 of the proxy
+/// from one of the upstream, log the cause, or make its own error page. The client is told the status
+/// and a word of RFC 9209's; addresses and causes stay here.
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::proxy::{ErrorKind, ProxyError};
+///
+/// fn log<B>(response: &http::Response<B>) {
+///     if let Some(error) = response.extensions().get::<ProxyError>() {
+///         let safe_to_repeat = !error.was_sent();
+///         eprintln!("{error} (kind {:?}, repeat: {safe_to_repeat})", error.kind());
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct ProxyError {
+    kind: ErrorKind,
+    was_sent: bool,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ProxyError {
+    /// A refusal of the proxy itself, before anything was sent.
+    pub(crate) fn refused(kind: ErrorKind) -> Self {
+        Self {
+            kind,
+            was_sent: false,
+            source: None,
+        }
+    }
+
+    pub(crate) fn new(kind: ErrorKind, was_sent: bool, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            was_sent,
+            source: Some(source.into().into()),
+        }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the upstream may have seen the request, or a part of it.
+    ///
+    /// While it is `false` the request can be repeated, whatever its method.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.was_sent
+    }
+}
+
+impl From<ErrorKind> for ProxyError {
+    fn from(kind: ErrorKind) -> Self {
+        Self::refused(kind)
+    }
+}
+
+impl fmt::Debug for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyError")
+            .field("kind", &self.kind)
+            .field("was_sent", &self.was_sent)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.text())
+    }
+}
+
+impl Error for ProxyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+/// The kinds of [`ProxyError`]. Each has one status and one error type of RFC 9209 2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The path is not below the proxy's prefix: 404.
+    OutsidePrefix,
+    /// A segment of the path can be read as a dot segment, see [`check_path`](super::check_path): 400.
+    AmbiguousPath,
+    /// The request target is no path (`*`, `host:port`): 400.
+    MalformedTarget,
+    /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
+    MalformedHost,
+    /// The target is too long once the upstream's base path is put before: 414.
+    TargetTooLong,
+    /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
+    MethodNotForwarded,
+    /// The request's body is longer than the proxy's limit: 413.
+    BodyTooLarge,
+    /// The client's body ended too early or was malformed: 400.
+    RequestBody,
+    /// The upstream's name could not be resolved: 502.
+    Dns,
+    /// The upstream refused the connection, or it failed: 502.
+    Connect,
+    /// Connecting took longer than its timeout: 504.
+    ConnectTimeout,
+    /// TLS failed: no common protocol, or the upstream does not speak it: 502.
+    Tls,
+    /// The upstream's certificate is not trusted, expired, or for another name: 502.
+    Certificate,
+    /// Every upstream of the list is set aside because it failed: 502.
+    NoUpstream,
+    /// All connections to the upstream are taken and the queue for them is full: 503.
+    Overloaded,
+    /// The response's head took longer than its timeout: 504.
+    ResponseTimeout,
+    /// The upstream closed or reset the connection before its response's head was complete: 502.
+    Closed,
+    /// What the upstream answered is not HTTP: 502.
+    MalformedResponse,
+    /// The upstream switched protocols unasked, or to one that was not offered: 502.
+    UpgradeFailed,
+    /// The client service given by `with_client` failed: 502.
+    Client,
+}
+
+impl ErrorKind {
+    /// The status of the response.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::AmbiguousPath
+            | Self::MalformedTarget
+            | Self::MalformedHost
+            | Self::RequestBody => StatusCode::BAD_REQUEST,
+            Self::OutsidePrefix => StatusCode::NOT_FOUND,
+            // Not 405, which says that another method would do and must list which.
+            Self::MethodNotForwarded => StatusCode::NOT_IMPLEMENTED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Dns
+            | Self::Connect
+            | Self::Tls
+            | Self::Certificate
+            | Self::NoUpstream
+            | Self::Closed
+            | Self::MalformedResponse
+            | Self::UpgradeFailed
+            | Self::Client => StatusCode::BAD_GATEWAY,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The value of the `error` parameter of `Proxy-Status` (RFC 9209 2.3).
+    #[must_use]
+    pub fn proxy_status(self) -> &'static str {
+        match self {
+            Self::OutsidePrefix => "destination_not_found",
+            Self::AmbiguousPath
+            | Self::MalformedTarget
+            | Self::MalformedHost
+            | Self::TargetTooLong
+            | Self::MethodNotForwarded
+            | Self::BodyTooLarge
+            | Self::RequestBody => "http_request_error",
+            Self::Dns => "dns_error",
+            Self::Connect => "connection_refused",
+            Self::ConnectTimeout => "connection_timeout",
+            Self::Tls => "tls_protocol_error",
+            Self::Certificate => "tls_certificate_error",
+            Self::NoUpstream => "destination_unavailable",
+            Self::Overloaded => "connection_limit_reached",
+            Self::ResponseTimeout => "http_response_timeout",
+            Self::Closed => "http_response_incomplete",
+            Self::MalformedResponse => "http_protocol_error",
+            Self::UpgradeFailed => "http_upgrade_failed",
+            Self::Client => "proxy_internal_error",
+        }
+    }
+
+    /// Whether there was no connection.
+    pub(crate) fn is_connect(self) -> bool {
+        matches!(
+            self,
+            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Certificate
+        )
+    }
+
+    /// Whether it is the client's doing, as a 4xx says.
+    #[must_use]
+    pub fn is_client_error(self) -> bool {
+        self.status().is_client_error()
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::OutsidePrefix => "the path is outside the proxy's prefix",
+            Self::AmbiguousPath => "the path can be read as leading elsewhere",
+            Self::MalformedTarget => "the request target is not a path",
+            Self::MalformedHost => "the request names no host, or no single valid one",
+            Self::TargetTooLong => "the request target is too long",
+            Self::MethodNotForwarded => "the method is not forwarded",
+            Self::BodyTooLarge => "the request body is too large",
+            Self::RequestBody => "the request body is malformed or incomplete",
+            Self::Dns => "the upstream's name could not be resolved",
+            Self::Connect => "the upstream could not be connected to",
+            Self::ConnectTimeout => "connecting to the upstream timed out",
+            Self::Tls => "the TLS handshake with the upstream failed",
+            Self::Certificate => "the upstream's certificate was not accepted",
+            Self::NoUpstream => "no upstream is available",
+            Self::Overloaded => "all connections to the upstream are taken",
+            Self::ResponseTimeout => "the upstream did not answer in time",
+            Self::Closed => "the upstream closed the connection before it answered",
+            Self::MalformedResponse => "the upstream's response is malformed",
+            Self::UpgradeFailed => "the upstream switched to a protocol that was not offered",
+            Self::Client => "the client service failed",
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The two heads: what becomes of a request's on its way there and of a response's on its way back.
+//!
+//! The order of the steps is the design. Outgoing: the target, then hop-by-hop fields out, then what
+//! the proxy says of the client, then `Host`, then the user's hook, so that nothing that a client
+//! sends can undo what a later step sets. All of it is decided from the head alone.
+
+use super::balance::Upstreams;
+use super::body::Body;
+use super::error::{ErrorKind, ProxyError};
+use super::forwarded::Forwarding;
+use super::mount::{Mount, Mounts};
+use super::path::check_path;
+use super::peer::Peer;
+use super::upgrade::{self, Tunnels};
+use super::upstream::Upstream;
+use super::{cookie, hop_by_hop, redirect, target};
+use crate::fields;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version, request};
+use http_body::Body as _;
+use ipnet::IpNet;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
+pub(crate) type ErrorHook =
+    Arc<dyn Fn(&ProxyError, Response<Body>) -> Response<Body> + Send + Sync>;
+
+/// A proxy as compiled by the builder: all that its requests have in common.
+pub(crate) struct Proxying {
+    pub(crate) mount: Arc<Mount>,
+    pub(crate) mounts: Mounts,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) preserve_host: bool,
+    pub(crate) rewrite_location: bool,
+    pub(crate) rewrite_cookies: bool,
+    pub(crate) remove_request_headers: Vec<HeaderName>,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) via: Via,
+    pub(crate) max_request_body: Option<u64>,
+    pub(crate) response_timeout: Duration,
+    pub(crate) tunnel_idle: Duration,
+    pub(crate) tunnels: Tunnels,
+    pub(crate) map_request: Option<RequestHook>,
+    pub(crate) map_error: Option<ErrorHook>,
+}
+
+impl fmt::Debug for Proxying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxying")
+            .field("mount", &self.mount)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Forward(Outgoing),
+    /// The proxy is the one that is asked.
+    Answer(StatusCode),
+    Refuse(ErrorKind),
+}
+
+/// What has to be known of a request once its head has been rewritten.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// The protocols offered to the upstream, if any.
+    pub(crate) upgrade: Option<HeaderValue>,
+    /// The `Host` of the client, if that is to be kept.
+    host: Option<HeaderValue>,
+}
+
+impl Proxying {
+    /// Rewrites a request's head.
+    pub(crate) fn request(&self, parts: &mut request::Parts, body: &Body) -> Verdict {
+        match self.rewrite(parts, body) {
+            Ok(verdict) => verdict,
+            Err(kind) => Verdict::Refuse(kind),
+        }
+    }
+
+    fn rewrite(&self, parts: &mut request::Parts, body: &Body) -> Result<Verdict, ErrorKind> {
+        let public_uri = original_uri(parts);
+        // RFC 9110 9.3.7: `OPTIONS *` is about the server as a whole, which is this one.
+        if parts.method == Method::OPTIONS && public_uri.path() == "*" {
+            return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
+        }
+        let public = target::public_path(&parts.method, public_uri)?;
+        check_path(public.path()).map_err(|_| ErrorKind::AmbiguousPath)?;
+        let target = self
+            .mount
+            .map
+            .forward(public)
+            .ok_or(ErrorKind::OutsidePrefix)?;
+        let target = target.map_err(|_| ErrorKind::TargetTooLong)?;
+        let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        self.check_length(&parts.headers)?;
+        if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
+            return Ok(Verdict::Answer(status));
+        }
+
+        let headers = &mut parts.headers;
+        let offer = hop_by_hop::strip_request(headers);
+        let peer = peer(&parts.extensions);
+        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
+        self.forwarding
+            .apply(headers, peer.as_deref(), trusted, host.as_ref());
+        if parts.version == Version::HTTP_2 {
+            join_cookies(headers);
+        }
+        fields::append_line(headers, header::VIA, self.via.received(parts.version));
+        for name in &self.remove_request_headers {
+            headers.remove(name);
+        }
+        // RFC 9110 7.8: an upgrade is of HTTP/1.1; with a body on its way there is nothing to switch.
+        let upgrade = offer
+            .upgrade
+            .filter(|offered| parts.version == Version::HTTP_11 && upgrade::may_offer(offered))
+            .filter(|_| body.is_end_stream());
+        set_connection(headers, upgrade.as_ref(), offer.trailers);
+        parts.uri = Uri::from(target);
+        if let Some(hook) = &self.map_request {
+            hook(parts);
+        }
+        Ok(Verdict::Forward(Outgoing {
+            upgrade,
+            host: host.filter(|_| self.preserve_host),
+        }))
+    }
+
+    /// A body that says itself that it is too long is refused before it is sent.
+    fn check_length(&self, headers: &HeaderMap) -> Result<(), ErrorKind> {
+        let Some(limit) = self.max_request_body else {
+            return Ok(());
+        };
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        match length {
+            Some(length) if length > limit => Err(ErrorKind::BodyTooLarge),
+            _ => Ok(()),
+        }
+    }
+
+    fn trusts(&self, peer: &Peer) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|net| net.contains(&peer.ip()))
+    }
+
+    /// Points a rewritten request at one upstream.
+    pub(crate) fn aim(
+        &self,
+        request: &mut Request<Body>,
+        upstream: &Upstream,
+        outgoing: &Outgoing,
+    ) {
+        let host = outgoing.host.as_ref().unwrap_or(&upstream.host).clone();
+        set_host(request.headers_mut(), host);
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(upstream.scheme());
+        parts.authority = Some(upstream.authority.clone());
+        // A path and query with both of the others is a URI.
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+
+    /// Rewrites a response's head, and returns the protocol that a `101` switches to.
+    pub(crate) fn response(
+        &self,
+        version: Version,
+        headers: &mut HeaderMap,
+    ) -> Option<HeaderValue> {
+        let upgrade = hop_by_hop::strip_response(headers);
+        if self.rewrite_location {
+            redirect::map_back(headers, &self.mount, &self.mounts);
+        }
+        if self.rewrite_cookies {
+            cookie::map_back(headers, &self.mount.map);
+        }
+        fields::append_line(headers, header::VIA, self.via.received(version));
+        upgrade
+    }
+
+    /// The response that stands for an error: its status and a word, and the error in its extensions.
+    pub(crate) fn error_response(&self, error: ProxyError) -> Response<Body> {
+        let status = error.kind().status();
+        let reason = status.canonical_reason().unwrap_or("Error");
+        let mut response = Response::new(Body::from(format!("{reason}\n")));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        // RFC 9209 2: who says it, and why. The type says no more than the status needs.
+        let proxy_status = format!("{}; error={}", self.via.name, error.kind().proxy_status());
+        if let Ok(proxy_status) = HeaderValue::try_from(proxy_status) {
+            headers.insert(HeaderName::from_static("proxy-status"), proxy_status);
+        }
+        if let Some(hook) = &self.map_error {
+            response = hook(&error, response);
+        }
+        response.extensions_mut().insert(error);
+        response
+    }
+}
+
+/// The URI that the browser asked for: under axum, before a nest took its prefix away.
+fn original_uri(parts: &request::Parts) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+        return original;
+    }
+    &parts.uri
+}
+
+/// The client's end: what the server says, or axum knows.
+fn peer(extensions: &http::Extensions) -> Option<Cow<'_, Peer>> {
+    if let Some(peer) = extensions.get::<Peer>() {
+        return Some(Cow::Borrowed(peer));
+    }
+    #[cfg(feature = "axum")]
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
+        return Some(Cow::Owned(Peer::new(info.0)));
+    }
+    None
+}
+
+/// `Max-Forwards` counts the hops of `OPTIONS` (RFC 9110 7.6.2; `TRACE` is not forwarded): at zero the
+/// proxy is the one that is asked, else there is one less.
+fn max_forwards(method: &Method, headers: &mut HeaderMap) -> Option<StatusCode> {
+    if *method != Method::OPTIONS {
+        return None;
+    }
+    let value = headers.get_mut(header::MAX_FORWARDS)?;
+    match value.to_str().ok()?.parse::<u32>() {
+        Ok(0) => Some(StatusCode::NO_CONTENT),
+        Ok(hops) => {
+            *value = HeaderValue::from(hops - 1);
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// RFC 9113 8.2.3: HTTP/2 may split a cookie header into crumbs, which any other protocol has to see
+/// as one field line.
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs = headers.get_all(header::COOKIE);
+    if crumbs.iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<_> = crumbs.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+/// The connection options of the outgoing message (RFC 9110 7.6.1: what is for the next hop only has
+/// to be nominated; 10.1.4: `TE` too).
+fn set_connection(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>, trailers: bool) {
+    const BOTH: HeaderValue = HeaderValue::from_static("te, upgrade");
+    const TE: HeaderValue = HeaderValue::from_static("te");
+    const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
+    let connection = match (upgrade.is_some(), trailers) {
+        (false, false) => return,
+        (true, true) => BOTH,
+        (false, true) => TE,
+        (true, false) => UPGRADE,
+    };
+    headers.insert(header::CONNECTION, connection);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::UPGRADE, upgrade.clone());
+    }
+}
+
+/// `Host` where it was, or first (RFC 9110 7.2: it should be) if there was none.
+fn set_host(headers: &mut HeaderMap, host: HeaderValue) {
+    match headers.entry(header::HOST) {
+        header::Entry::Occupied(mut entry) => {
+            entry.insert(host);
+        }
+        header::Entry::Vacant(_) => {
+            let others = std::mem::take(headers);
+            headers.reserve(others.len() + 1);
+            headers.insert(header::HOST, host);
+            headers.extend(others);
+        }
+    }
+}
+
+/// How the proxy names itself (RFC 9110 7.6.3), made once for each version that it can have received.
+#[derive(Debug)]
+pub(crate) struct Via {
+    name: String,
+    http10: HeaderValue,
+    http11: HeaderValue,
+    http2: HeaderValue,
+}
+
+impl Via {
+    /// `name` is a token.
+    pub(crate) fn new(name: &str) -> Self {
+        let member = |version: &str| {
+            HeaderValue::try_from(format!("{version} {name}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 proxy"))
+        };
+        Self {
+            name: name.to_owned(),
+            http10: member("1.0"),
+            http11: member("1.1"),
+            http2: member("2"),
+        }
+    }
+
+    fn received(&self, version: Version) -> HeaderValue {
+        match version {
+            Version::HTTP_2 => &self.http2,
+            Version::HTTP_09 | Version::HTTP_10 => &self.http10,
+            _ => &self.http11,
+        }
+        .clone()
+    }
+}

@@ -1,0 +1,350 @@
+//! Where a prefix of the public path leads: the mapping there, and back.
+//!
+//! A mount joins a public prefix (`/api`) to an upstream's base path (`/prod`). Both directions are
+//! segment by segment and byte for byte: `/api/a%2Fb` is `/prod/a%2Fb`, and `/apix` is not below
+//! `/api`.
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use std::sync::{Arc, RwLock};
+
+/// A prefix of the public path and the path of the upstream that it stands for.
+///
+/// Both are kept without a trailing slash, so the root is the empty string and "below" is a
+/// comparison and one look at the next byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathMap {
+    prefix: Box<str>,
+    base: Box<str>,
+}
+
+impl PathMap {
+    /// The prefix and the base as validated by the builder; a trailing slash is dropped.
+    pub(crate) fn new(prefix: &str, base: &str) -> Self {
+        Self {
+            prefix: without_trailing_slash(prefix).into(),
+            base: without_trailing_slash(base).into(),
+        }
+    }
+
+    /// Whether forwarding leaves every path as it is.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.prefix == self.base
+    }
+
+    /// The upstream's path and query for a public one; `None` outside the prefix.
+    ///
+    /// The error is of a target that became longer than [`PathAndQuery`] can hold.
+    pub(crate) fn forward(
+        &self,
+        public: &PathAndQuery,
+    ) -> Option<Result<PathAndQuery, http::uri::InvalidUri>> {
+        let rest = below(public.path(), &self.prefix)?;
+        if self.is_identity() {
+            return Some(Ok(public.clone()));
+        }
+        // An empty path is `/` in a request (RFC 9112 3.2.1).
+        let path = if self.base.is_empty() && rest.is_empty() {
+            "/"
+        } else {
+            rest
+        };
+        let mut target = String::with_capacity(self.base.len() + public.as_str().len() + 1);
+        target.push_str(&self.base);
+        target.push_str(path);
+        if let Some(query) = public.query() {
+            target.push('?');
+            target.push_str(query);
+        }
+        Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)))
+    }
+
+    /// The public path for one of the upstream; `None` outside the base. What follows the path (a
+    /// query, a fragment) may stand behind it and stays.
+    pub(crate) fn backward(&self, upstream: &str) -> Option<String> {
+        let path_len = upstream.find(['?', '#']).unwrap_or(upstream.len());
+        let (path, tail) = upstream.split_at(path_len);
+        let rest = below(path, &self.base)?;
+        let rest = if self.prefix.is_empty() && rest.is_empty() {
+            "/"
+        } else {
+            rest
+        };
+        Some([&self.prefix, rest, tail].concat())
+    }
+}
+
+/// What follows `prefix` in `path` if the prefix ends at a segment's end.
+fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(prefix)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+fn without_trailing_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+/// The scheme and authority of an upstream, by which an absolute URI is known to be of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UpstreamOrigin {
+    /// `http` or `https`.
+    pub(crate) scheme: Scheme,
+    /// Host and port, the port absent when it is the scheme's default.
+    pub(crate) authority: Authority,
+}
+
+impl UpstreamOrigin {
+    fn default_port(&self) -> u16 {
+        if self.scheme == Scheme::HTTPS {
+            443
+        } else {
+            80
+        }
+    }
+
+    /// Whether an authority as found in a response is this upstream's. Userinfo makes it a stranger.
+    fn has_authority(&self, authority: &str) -> bool {
+        let Ok(other) = authority.parse::<Authority>() else {
+            return false;
+        };
+        let port = |authority: &Authority| match authority.port() {
+            Some(port) => Some(port.as_u16()),
+            None => Some(self.default_port()),
+        };
+        !authority.contains('@')
+            && other.host().eq_ignore_ascii_case(self.authority.host())
+            && port(&other) == port(&self.authority)
+    }
+}
+
+/// A public prefix and the upstreams that it leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Mount {
+    pub(crate) map: PathMap,
+    pub(crate) origins: Vec<UpstreamOrigin>,
+}
+
+impl Mount {
+    /// The public path for what an upstream calls `scheme://authority/path`, if that is this mount's.
+    ///
+    /// `scheme` is `None` for a reference without one (`//host/path`).
+    fn backward(&self, scheme: Option<&str>, authority: &str, path: &str) -> Option<String> {
+        let ours = self.origins.iter().any(|origin| {
+            scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme.as_str()))
+                && origin.has_authority(authority)
+        });
+        if !ours {
+            return None;
+        }
+        // `http://host` and `http://host?x` name the root (RFC 9110 4.2.3).
+        if path.is_empty() || path.starts_with(['?', '#']) {
+            self.map.backward(&format!("/{path}"))
+        } else {
+            self.map.backward(path)
+        }
+    }
+}
+
+/// The mounts of several proxies that stand side by side, so that a redirect of one proxy's upstream
+/// to another's comes back under the prefix that serves it.
+///
+/// That is the one-domain setup: an API under `/api` answers `303` with the address of a signed object
+/// in a bucket, and the client is sent to `/files/…`, where the bucket is mounted, query and signature
+/// byte for byte as they were.
+///
+/// Cheap to clone; all clones are the same table. Each proxy enters itself when it is built with
+/// [`ProxyBuilder::mounts`](crate::proxy::ProxyBuilder::mounts).
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::proxy::{Mounts, ReverseProxy};
+///
+/// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+/// let mounts = Mounts::new();
+/// let api = ReverseProxy::builder("/api", "https://api.example.com/prod").mounts(&mounts).build()?;
+/// let files = ReverseProxy::builder("/files", "https://bucket.example").mounts(&mounts).build()?;
+/// // `Location: https://bucket.example/a?X-Amz-Signature=…` from the API reaches the client
+/// // as `Location: /files/a?X-Amz-Signature=…`.
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Mounts {
+    table: Arc<RwLock<Vec<Arc<Mount>>>>,
+}
+
+impl Mounts {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn enter(&self, mount: Arc<Mount>) {
+        let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
+        table.push(mount);
+    }
+
+    /// The public path for an absolute URI, through `own` or, failing that, any other mount; of
+    /// several, the one with the longest base, which is the most specific.
+    pub(crate) fn backward(
+        &self,
+        own: &Mount,
+        scheme: Option<&str>,
+        authority: &str,
+        path: &str,
+    ) -> Option<String> {
+        own.backward(scheme, authority, path).or_else(|| {
+            let table = self.table.read().unwrap_or_else(|e| e.into_inner());
+            table
+                .iter()
+                .filter_map(|mount| {
+                    let public = mount.backward(scheme, authority, path)?;
+                    Some((mount.map.base.len(), public))
+                })
+                .max_by_key(|(base_len, _)| *base_len)
+                .map(|(_, public)| public)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn forward(prefix: &str, base: &str, public: &'static str) -> Option<String> {
+        PathMap::new(prefix, base)
+            .forward(&PathAndQuery::from_static(public))
+            .map(|target| target.unwrap().as_str().to_owned())
+    }
+
+    #[test]
+    fn forward_strips_one_prefix_and_puts_the_base_before() {
+        for (prefix, base, public, want) in [
+            ("/api", "/base", "/api/x", Some("/base/x")),
+            ("/api", "/base", "/api", Some("/base")),
+            ("/api", "/base", "/api/", Some("/base/")),
+            ("/api", "/base", "/api?x=1", Some("/base?x=1")),
+            ("/api", "/base", "/api//x", Some("/base//x")),
+            ("/api", "/base", "/api/api/x", Some("/base/api/x")),
+            ("/api", "/base/", "/api/x", Some("/base/x")),
+            ("/api", "", "/api", Some("/")),
+            ("/api", "/", "/api/x", Some("/x")),
+            ("/api", "", "/api?x", Some("/?x")),
+            ("/api", "/api", "/api/x?", Some("/api/x?")),
+            ("/", "/base", "/", Some("/base/")),
+            ("/", "", "/a?b", Some("/a?b")),
+            ("/api", "/base", "/api/x?", Some("/base/x?")),
+            (
+                "/api",
+                "/base",
+                "/api/%2F%2e?a=/../b",
+                Some("/base/%2F%2e?a=/../b"),
+            ),
+            ("/api", "/base", "/apix", None),
+            ("/api", "/base", "/API/x", None),
+            ("/api", "/base", "/api%2Fx", None),
+            ("/api", "/base", "/", None),
+        ] {
+            assert_eq!(
+                forward(prefix, base, public).as_deref(),
+                want,
+                "{prefix} {base} {public}"
+            );
+        }
+    }
+
+    #[test]
+    fn backward_is_the_inverse() {
+        for (prefix, base, upstream, want) in [
+            ("/api", "/prod", "/prod/x?a#b", Some("/api/x?a#b")),
+            ("/api", "/prod", "/prod", Some("/api")),
+            ("/api", "/prod", "/prod/", Some("/api/")),
+            ("/api", "/prod", "/prod?x", Some("/api?x")),
+            ("/api", "", "/", Some("/api/")),
+            ("/api", "", "/x", Some("/api/x")),
+            ("/", "/prod", "/prod", Some("/")),
+            ("/", "", "/x", Some("/x")),
+            ("/api", "/prod", "/production", None),
+            ("/api", "/prod", "/login?next=/prod/x", None),
+        ] {
+            let public = PathMap::new(prefix, base).backward(upstream);
+            assert_eq!(public.as_deref(), want, "{prefix} {base} {upstream}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_grows_too_long_is_an_error() {
+        let map = PathMap::new("/a", &format!("/{}", "b".repeat(1000)));
+        let public: PathAndQuery = format!("/a/{}", "c".repeat(65_000)).parse().unwrap();
+        assert!(map.forward(&public).unwrap().is_err());
+    }
+
+    fn mount(prefix: &str, upstream: &str, base: &str) -> Mount {
+        let (scheme, authority) = upstream.split_once("://").unwrap();
+        Mount {
+            map: PathMap::new(prefix, base),
+            origins: vec![UpstreamOrigin {
+                scheme: scheme.parse().unwrap(),
+                authority: authority.parse().unwrap(),
+            }],
+        }
+    }
+
+    #[test]
+    fn an_absolute_uri_is_known_by_scheme_host_and_port() {
+        let api = mount("/api", "http://up.example", "");
+        for (scheme, authority, path, want) in [
+            (Some("http"), "up.example", "/x", Some("/api/x")),
+            (Some("HTTP"), "UP.example:80", "/x", Some("/api/x")),
+            (Some("http"), "up.example:", "/x", Some("/api/x")),
+            (None, "up.example", "/x", Some("/api/x")),
+            (Some("http"), "up.example", "", Some("/api/")),
+            (Some("http"), "up.example", "?q", Some("/api/?q")),
+            (Some("https"), "up.example", "/x", None),
+            (Some("http"), "up.example:81", "/x", None),
+            (Some("http"), "up.example.evil.example", "/x", None),
+            (Some("http"), "u@up.example", "/x", None),
+        ] {
+            let public = api.backward(scheme, authority, path);
+            assert_eq!(public.as_deref(), want, "{scheme:?} {authority} {path}");
+        }
+    }
+
+    #[test]
+    fn another_mounts_address_comes_back_under_that_mount() {
+        let (mounts, api) = (Mounts::new(), mount("/api", "https://api.example", "/prod"));
+        mounts.enter(Arc::new(mount("/files", "https://bucket.example", "")));
+        mounts.enter(Arc::new(mount("/deep", "https://bucket.example", "/deep")));
+        let back = |authority, path| mounts.backward(&api, Some("https"), authority, path);
+        assert_eq!(
+            back("bucket.example", "/a?sig=%2F").as_deref(),
+            Some("/files/a?sig=%2F")
+        );
+        assert_eq!(
+            back("bucket.example", "/deep/a").as_deref(),
+            Some("/deep/a")
+        );
+        assert_eq!(back("api.example", "/prod/a").as_deref(), Some("/api/a"));
+        assert_eq!(back("api.example", "/other"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn there_and_back_again(
+            prefix in "(/[a-z.%2F~-]{1,8}){0,3}",
+            base in "(/[a-z.%2F~-]{1,8}){0,3}",
+            rest in "(/[!-\"$->@-~]{0,9}){1,4}",
+            query in proptest::option::of("[!-\"$-~]{0,20}"),
+        ) {
+            let query = query.map_or(String::new(), |query| format!("?{query}"));
+            let public = format!("{prefix}{rest}{query}");
+            let Ok(parsed) = public.parse::<PathAndQuery>() else { return Ok(()) };
+            prop_assume!(parsed.as_str() == public);
+            let map = PathMap::new(&prefix, &base);
+            let target = map.forward(&parsed).unwrap().unwrap();
+            prop_assert_eq!(target.as_str(), format!("{}{}{}", without_trailing_slash(&base), rest, query));
+            prop_assert_eq!(map.backward(target.as_str()), Some(public));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Who is at the other end of the client's connection.
+
+use http::header::HeaderValue;
+use std::net::{IpAddr, SocketAddr};
+
+/// The client's end of a connection, which a server puts into the extensions of its requests.
+///
+/// Under axum this is not needed: its `ConnectInfo<SocketAddr>` is understood as well (feature
+/// `axum`). Without either the proxy does not know the client's address and sends no
+/// `X-Forwarded-For`.
+///
+/// It is made once per connection and cloned into each request; the clone formats nothing.
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::proxy::Peer;
+///
+/// # let address = "192.0.2.1:50000".parse().unwrap();
+/// # let mut request = http::Request::new(());
+/// let peer = Peer::new(address).secure(true); // came by TLS
+/// request.extensions_mut().insert(peer);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Peer {
+    ip: IpAddr,
+    ip_value: HeaderValue,
+    secure: bool,
+}
+
+impl Peer {
+    /// The client at `address`, connected without TLS.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        // An IPv4 client of a dual-stack listener is an IPv4 client.
+        let ip = address.ip().to_canonical();
+        Self {
+            ip,
+            ip_value: HeaderValue::try_from(ip.to_string())
+                .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            secure: false,
+        }
+    }
+
+    /// Whether the client came by TLS, for `X-Forwarded-Proto`. Default: `false`.
+    #[must_use]
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
+
+    /// The client's address.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// Whether the client came by TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(crate) fn ip_value(&self) -> HeaderValue {
+        self.ip_value.clone()
+    }
+}

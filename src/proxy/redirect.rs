@@ -1,0 +1,176 @@
+//! The way back for addresses: `Location`, `Content-Location` and `Refresh`.
+//!
+//! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
+//! byte for byte, because it may be signed.
+
+use super::mount::{Mount, Mounts};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Maps the address fields of a response back.
+pub(crate) fn map_back(headers: &mut HeaderMap, own: &Mount, others: &Mounts) {
+    map_field(headers, &header::LOCATION, |value| {
+        reference(value, own, others)
+    });
+    map_field(headers, &header::CONTENT_LOCATION, |value| {
+        reference(value, own, others)
+    });
+    map_field(headers, &header::REFRESH, |value| {
+        refresh(value, own, others)
+    });
+}
+
+fn map_field(headers: &mut HeaderMap, name: &HeaderName, map: impl Fn(&str) -> Option<String>) {
+    if let header::Entry::Occupied(mut entry) = headers.entry(name) {
+        for value in entry.iter_mut() {
+            let mapped = value.to_str().ok().and_then(&map);
+            if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
+                *value = mapped;
+            }
+        }
+    }
+}
+
+/// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
+/// address, or a reference relative to the document, which is right on both sides.
+fn reference(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
+    // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
+    // read in another way than this is left alone rather than half understood.
+    if value
+        .bytes()
+        .any(|byte| byte == b'\\' || byte.is_ascii_control())
+    {
+        return None;
+    }
+    if let Some(rest) = value.strip_prefix("//") {
+        let (authority, path) = split_authority(rest);
+        return others.backward(own, None, authority, path);
+    }
+    if value.starts_with('/') {
+        return own.map.backward(value);
+    }
+    let (scheme, rest) = value.split_once("://")?;
+    let (authority, path) = split_authority(rest);
+    others.backward(own, Some(scheme), authority, path)
+}
+
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+/// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
+/// steps" are its grammar: `;` or `,`, then `url =`, then perhaps a quote.
+fn refresh(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
+    let separator = value.find([';', ','])?;
+    let after = value[separator + 1..].trim_start();
+    let mut address = after;
+    if after
+        .get(..3)
+        .is_some_and(|word| word.eq_ignore_ascii_case("url"))
+    {
+        address = after[3..].trim_start().strip_prefix('=')?.trim_start();
+    }
+    let quote = address
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '"' | '\''));
+    if let Some(quote) = quote {
+        address = &address[1..];
+        address = &address[..address.find(quote).unwrap_or(address.len())];
+    }
+    let start = address.as_ptr() as usize - value.as_ptr() as usize;
+    let mapped = reference(address, own, others)?;
+    Some([&value[..start], &mapped, &value[start + address.len()..]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::mount::{PathMap, UpstreamOrigin};
+    use std::sync::Arc;
+
+    fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
+        Mount {
+            map: PathMap::new(prefix, base),
+            origins: vec![UpstreamOrigin {
+                scheme: "http".parse().unwrap(),
+                authority: authority.parse().unwrap(),
+            }],
+        }
+    }
+
+    fn table() -> (Mount, Mounts) {
+        let mounts = Mounts::new();
+        mounts.enter(Arc::new(mount("/files", "bucket:81", "")));
+        (mount("/api", "up:80", "/base"), mounts)
+    }
+
+    #[test]
+    fn addresses_of_ours_come_back_and_foreign_ones_stay() {
+        const SIGNED: &str = "https://bucket.s3.amazonaws.com/a%2Fb%20c+d?X-Amz-Signature=0aF&e=";
+        let (own, others) = table();
+        for (value, want) in [
+            ("http://up:80/base/x?a=%2F&b#f", Some("/api/x?a=%2F&b#f")),
+            ("http://up/base/x", Some("/api/x")),
+            ("HTTP://UP/base/x", Some("/api/x")),
+            ("//up/base/x", Some("/api/x")),
+            ("/base/x", Some("/api/x")),
+            ("/base", Some("/api")),
+            ("/base/", Some("/api/")),
+            ("/base?x", Some("/api?x")),
+            (
+                "http://bucket:81/k%20?sig=%2B+",
+                Some("/files/k%20?sig=%2B+"),
+            ),
+            ("//bucket:81", Some("/files/")),
+            ("/basement/x", None),
+            ("/login", None),
+            ("x/y", None),
+            ("../x", None),
+            ("?page=2", None),
+            ("", None),
+            ("http://up/other", None),
+            ("https://up/base/x", None),
+            ("http://up.evil.example/base/x", None),
+            ("http://up@evil.example/base/x", None),
+            ("http://evil@up/base/x", None),
+            ("http://up:/base/x", Some("/api/x")),
+            ("com.example.app:/callback?code=1", None),
+            ("mailto:a@up", None),
+            (r"/\evil.example", None),
+            (r"http://up\@evil.example/base", None),
+            (SIGNED, None),
+        ] {
+            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_mapped_inside_its_words() {
+        let (own, others) = table();
+        for (value, want) in [
+            ("5; url=/base/x", Some("5; url=/api/x")),
+            ("5;URL = '/base/x' ", Some("5;URL = '/api/x' ")),
+            ("0,url=\"http://up/base/x?a\"", Some("0,url=\"/api/x?a\"")),
+            ("0; /base/x", Some("0; /api/x")),
+            ("0; url=https://other.example/base/x", None),
+            ("5", None),
+            ("5; url", None),
+            ("5;", None),
+        ] {
+            assert_eq!(refresh(value, &own, &others).as_deref(), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn every_address_field_is_mapped_and_no_other() {
+        let (own, others) = table();
+        let mut headers = HeaderMap::new();
+        for name in [header::LOCATION, header::CONTENT_LOCATION, header::LINK] {
+            headers.insert(name, HeaderValue::from_static("/base/x"));
+        }
+        map_back(&mut headers, &own, &others);
+        assert_eq!(headers[header::LOCATION], "/api/x");
+        assert_eq!(headers[header::CONTENT_LOCATION], "/api/x");
+        assert_eq!(headers[header::LINK], "/base/x");
+    }
+}
