@@ -8,6 +8,7 @@ mod body;
 mod builder;
 mod client;
 mod config_error;
+mod cookie;
 #[cfg(feature = "serde")]
 mod duration;
 mod error;
@@ -20,11 +21,11 @@ mod peer;
 mod redirect;
 mod service;
 mod target;
+mod trace;
 mod upgrade;
 mod upload;
 mod upstream;
-
-mod cookie;
+mod websocket;
 
 pub use body::Body;
 pub use builder::{ProxyBuilder, Timeouts};
