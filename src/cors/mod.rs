@@ -12,6 +12,7 @@ mod names;
 mod policy;
 mod respond;
 mod validate;
+mod value;
 
 pub use builder::CorsBuilder;
 pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
