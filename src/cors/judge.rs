@@ -10,6 +10,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
+use std::fmt;
 
 /// What a request is to CORS, and what the policy says to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +104,10 @@ impl Compiled {
     }
 
     /// Whether the origin may read; `None` without one.
-    fn admit<'a>(&'a self, headers: &'a HeaderMap) -> Option<Result<Grant<'a>, Refusal>> {
+    pub(super) fn admit<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+    ) -> Option<Result<Grant<'a>, Refusal>> {
         let origin = fields::sole(headers, &ORIGIN)?;
         let (origins, null, credentials) = match &self.access {
             Access::Any => return Some(Ok(FOR_ALL)),
@@ -138,7 +142,22 @@ impl Compiled {
     }
 }
 
-impl Verdict<'_> {
+impl<'a> Verdict<'a> {
+    /// The permission, if there is one.
+    #[must_use]
+    pub fn grant(&self) -> Option<Grant<'a>> {
+        match self {
+            Self::NotCors => None,
+            Self::Actual(granted) | Self::Preflight(granted) => granted.ok(),
+        }
+    }
+
+    /// Whether the request is answered without the application.
+    #[must_use]
+    pub fn is_preflight(&self) -> bool {
+        matches!(self, Self::Preflight(_))
+    }
+
     /// The rule that the request fails, if it does.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
@@ -146,6 +165,19 @@ impl Verdict<'_> {
             Self::NotCors => None,
             Self::Actual(granted) | Self::Preflight(granted) => granted.err(),
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SeveralOrigins => "there are several Origin lines",
+            Self::Origin => "the origin is not allowed",
+            Self::NullOrigin => "the null origin is not allowed",
+            Self::Method => "the method is not allowed",
+            Self::Header => "a header is not allowed",
+            Self::TooManyHeaders => "there are more headers than a request can carry",
+        })
     }
 }
 

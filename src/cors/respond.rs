@@ -51,20 +51,44 @@ impl Compiled {
     }
 
     /// The answer to a preflight.
-    pub(super) fn answer(&self, granted: Result<Grant<'_>, Refusal>) -> Answer {
-        match granted {
-            Ok(grant) => Answer {
-                status: StatusCode::NO_CONTENT,
-                headers: self.permit(grant),
+    pub(super) fn answer(
+        &self,
+        granted: Result<Grant<'_>, Refusal>,
+        request: &HeaderMap,
+    ) -> Answer {
+        let headers = match granted {
+            Ok(grant) => self.permit(grant),
+            Err(refusal) => match self.debug_answer(refusal, request) {
+                Some(headers) => headers,
+                None => return Answer::refusal(),
             },
-            // Fetch #http-responses: 403, and nothing else to be learned.
-            Err(_) => {
-                let mut headers = HeaderMap::new();
-                put(&mut headers, VARY, PREFLIGHT_VARY);
-                let status = StatusCode::FORBIDDEN;
-                Answer { status, headers }
-            }
+        };
+        Answer {
+            status: StatusCode::NO_CONTENT,
+            headers,
         }
+    }
+
+    /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
+    /// step at which the preflight fails, and names it in its console.
+    fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
+        let grant = self.admit(request).filter(|_| self.debug)?.ok()?;
+        let mut headers = self.permit(grant);
+        match refusal {
+            // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
+            Refusal::Method => {}
+            Refusal::Header => {
+                // Chromium would take `*` for `authorization`, against step 7.6.
+                if matches!(self.headers, Headers::Any { .. }) {
+                    headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
+                }
+            }
+            Refusal::SeveralOrigins
+            | Refusal::Origin
+            | Refusal::NullOrigin
+            | Refusal::TooManyHeaders => return None,
+        }
+        Some(headers)
     }
 
     fn permit(&self, grant: Grant<'_>) -> HeaderMap {
@@ -113,6 +137,16 @@ pub(super) fn permission(
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
+}
+
+impl Answer {
+    /// Fetch #http-responses: 403, and nothing else to be learned.
+    fn refusal() -> Self {
+        let mut headers = HeaderMap::new();
+        put(&mut headers, VARY, PREFLIGHT_VARY);
+        let status = StatusCode::FORBIDDEN;
+        Self { status, headers }
+    }
 }
 
 impl Share {
