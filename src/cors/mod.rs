@@ -2,6 +2,9 @@
 
 mod acrh;
 mod builder;
+#[cfg(feature = "origin-source")]
+#[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
+pub mod dynamic;
 mod error;
 mod event;
 mod excerpt;
