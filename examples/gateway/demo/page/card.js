@@ -20,10 +20,17 @@ export function card(setup, origins) {
   );
 }
 
+const NAMES = { page: "page", api: "API", bucket: "bucket" };
+
 // Frames are origins.
 function map(setup, origins) {
   const frame = (origin, ...names) =>
-    h("div", { class: "origin" }, h("code", {}, short(origin)), names.map((name) => h("span", { class: name }, name)));
+    h(
+      "div",
+      { class: "origin" },
+      h("code", {}, names.length > 1 ? `${short(origin)} gateway` : short(origin)),
+      names.map((name) => h("span", { class: name }, NAMES[name])),
+    );
   const frames = {
     three: () => [frame(origins.three, "page"), frame(origins.api, "api"), frame(origins.bucket, "bucket")],
     two: () => [frame(origins.two, "page", "api"), frame(origins.bucket, "bucket")],
@@ -99,7 +106,7 @@ function seen({ calls }) {
   return h(
     "details",
     {},
-    h("summary", {}, "Origin seen by the API: ", codes(origins("api")), ", by the bucket: ", codes(origins("bucket"))),
+    h("summary", {}, "Origin at the API: ", codes(origins("api")), "; at the bucket: ", codes(origins("bucket"))),
     h(
       "div",
       { class: "scroll" },
@@ -127,31 +134,28 @@ function matrix(setup, mode, cells) {
         "data-api": cell.api,
         "data-bucket": cell.bucket,
         "data-result": cell.result,
-        "data-needed": cell.api === right.api && cell.bucket === right.bucket,
+        "data-needed": String(cell.api === right.api && cell.bucket === right.bucket),
         "aria-label": `API ${API_POLICIES[cell.api]}, bucket ${BUCKET_POLICIES[cell.bucket]}: ${cell.result}`,
         onclick: () => tell(cell),
       },
       cell.readable ? "✓" : "✗",
     );
-  const columns = Object.entries(BUCKET_POLICIES);
+  const columns = Object.entries(API_POLICIES);
+  const rows = Object.entries(BUCKET_POLICIES);
   const grid = h(
     "table",
     { class: "matrix" },
-    h("caption", {}, h("b", {}, `${works} of ${cells.length}`), " combinations let the script read the file"),
-    h(
-      "thead",
-      {},
-      h("tr", {}, h("td", {}), columns.map(([, name]) => h("th", { scope: "col" }, h("span", {}, `Bucket: ${name}`)))),
-    ),
+    h("caption", {}, h("b", {}, `${works} of ${cells.length}`), " combinations let the script read the file. Framed: the one above."),
+    h("thead", {}, h("tr", {}, h("td", {}, "Bucket ↓ API →"), columns.map(([, name]) => h("th", { scope: "col" }, name)))),
     h(
       "tbody",
       {},
-      Object.entries(API_POLICIES).map(([api, name]) =>
+      rows.map(([bucket, name]) =>
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, `API: ${name}`),
-          columns.map(([bucket]) => h("td", {}, button(cells.find((cell) => cell.api === api && cell.bucket === bucket)))),
+          h("th", { scope: "row" }, name),
+          columns.map(([api]) => h("td", {}, button(cells.find((cell) => cell.api === api && cell.bucket === bucket)))),
         ),
       ),
     ),
