@@ -1,0 +1,292 @@
+//! The browser's HTTP cache, as far as CORS can go wrong with it: fresh answers to GET, by `Vary`.
+//!
+//! Left out of RFC 9111: heuristic freshness, `Expires`, validation, ranges. What is left out is
+//! asked of the server again, which is always allowed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    AGE, CACHE_CONTROL, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    RANGE, VARY,
+};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use url::Url;
+
+use super::values;
+use crate::fields::elements;
+
+/// Stored responses. Times are of the browser's own clock.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HttpCache {
+    entries: Vec<Stored>,
+}
+
+/// A request as the cache sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) partition: &'a str,
+    pub(super) url: &'a Url,
+    pub(super) method: &'a Method,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) now: Duration,
+}
+
+/// A response that may be used again.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    partition: String,
+    url: Url,
+    /// The request's fields that `Vary` names, as they were.
+    selecting: Vec<(HeaderName, Option<Vec<u8>>)>,
+    expires: Duration,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl HttpCache {
+    /// RFC 9111 4: a fresh response whose `Vary` agrees with this request, of several the latest.
+    pub(super) fn select(&self, asked: &Asked<'_>) -> Option<&Stored> {
+        if asked.method != Method::GET || bypasses(asked.headers) {
+            return None;
+        }
+        let agrees = |(name, value): &(HeaderName, Option<Vec<u8>>)| {
+            values::joined(asked.headers, name) == *value
+        };
+        let usable = |entry: &&Stored| {
+            entry.is_for(asked) && asked.now < entry.expires && entry.selecting.iter().all(agrees)
+        };
+        self.entries.iter().rev().find(usable)
+    }
+
+    /// RFC 9111 3.
+    pub(super) fn store(
+        &mut self,
+        asked: &Asked<'_>,
+        status: StatusCode,
+        response: &HeaderMap,
+        body: &Bytes,
+    ) {
+        self.entries.retain(|entry| asked.now < entry.expires);
+        if !asked.method.is_safe() && (status.is_success() || status.is_redirection()) {
+            // RFC 9111 4.4.
+            self.entries.retain(|entry| !entry.is_for(asked));
+        }
+        let varied: Option<Vec<_>> = elements(response, &VARY)
+            .map(|name| HeaderName::from_bytes(name).ok())
+            .collect();
+        let (Some(varied), Some(lifetime)) = (varied, lifetime(response)) else {
+            return; // nothing that says for how long, or a `Vary` that is no list of names
+        };
+        let any = varied.iter().any(|name| name == "*");
+        if any
+            || asked.method != Method::GET
+            || status == StatusCode::PARTIAL_CONTENT
+            || bypasses(asked.headers)
+        {
+            return;
+        }
+        let value = |name: HeaderName| (name.clone(), values::joined(asked.headers, name));
+        let selecting: Vec<_> = varied.into_iter().map(value).collect();
+        self.entries
+            .retain(|entry| !(entry.is_for(asked) && entry.selecting == selecting));
+        self.entries.push(Stored {
+            partition: asked.partition.to_owned(),
+            url: without_fragment(asked.url),
+            selecting,
+            expires: asked.now.saturating_add(lifetime),
+            status,
+            headers: response.clone(),
+            body: body.clone(),
+        });
+    }
+}
+
+impl Stored {
+    fn is_for(&self, asked: &Asked<'_>) -> bool {
+        self.partition == asked.partition && self.url == without_fragment(asked.url)
+    }
+}
+
+fn without_fragment(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    url
+}
+
+/// Fetch #http-network-or-cache-fetch step 8.17: script validates on its own.
+pub(super) fn is_conditional(request: &HeaderMap) -> bool {
+    [
+        IF_MODIFIED_SINCE,
+        IF_NONE_MATCH,
+        IF_UNMODIFIED_SINCE,
+        IF_MATCH,
+        IF_RANGE,
+    ]
+    .iter()
+    .any(|name| request.contains_key(name))
+}
+
+/// Requests that the cache neither answers nor remembers.
+fn bypasses(request: &HeaderMap) -> bool {
+    is_conditional(request)
+        || request.contains_key(RANGE)
+        || elements(request, &CACHE_CONTROL).any(|item| {
+            matches!(
+                &*item.to_ascii_lowercase(),
+                b"no-cache" | b"no-store" | b"max-age=0"
+            )
+        })
+}
+
+/// RFC 9111 4.2.1, of `Cache-Control` alone.
+fn lifetime(response: &HeaderMap) -> Option<Duration> {
+    let mut lifetime = None;
+    for item in
+        elements(response, &CACHE_CONTROL).map(|item| values::isomorphic(item).to_ascii_lowercase())
+    {
+        match item.split_once('=').unwrap_or((&*item, "")) {
+            // With an argument it would speak of single fields only; a cache may take it for all.
+            ("no-store" | "no-cache", _) => return None,
+            ("max-age", seconds) => lifetime = seconds.trim_matches('"').parse().ok(),
+            _ => {}
+        }
+    }
+    let age = values::delta_seconds(response, &AGE).unwrap_or_default();
+    lifetime.map(|seconds: u64| Duration::from_secs(seconds.saturating_sub(age)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "https://app.test";
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn stored(request: &[(&'static str, &str)], response: &[(&'static str, &str)]) -> HttpCache {
+        let mut cache = HttpCache::default();
+        store(&mut cache, Method::GET, request, StatusCode::OK, response);
+        cache
+    }
+
+    fn store(
+        cache: &mut HttpCache,
+        method: Method,
+        request: &[(&'static str, &str)],
+        status: StatusCode,
+        response: &[(&'static str, &str)],
+    ) {
+        let url = Url::parse("https://api.test/x#a").unwrap();
+        let (method, headers_, now) = (&method, &headers(request), Duration::ZERO);
+        let asked = Asked {
+            partition: SITE,
+            url: &url,
+            method,
+            headers: headers_,
+            now,
+        };
+        cache.store(&asked, status, &headers(response), &Bytes::new());
+    }
+
+    fn hit(cache: &HttpCache, request: &[(&'static str, &str)], seconds: u64) -> bool {
+        hit_by(cache, SITE, Method::GET, request, seconds)
+    }
+
+    fn hit_by(
+        cache: &HttpCache,
+        partition: &str,
+        method: Method,
+        request: &[(&'static str, &str)],
+        seconds: u64,
+    ) -> bool {
+        let url = Url::parse("https://api.test/x#b").unwrap();
+        let (method, headers, now) = (&method, &headers(request), Duration::from_secs(seconds));
+        cache
+            .select(&Asked {
+                partition,
+                url: &url,
+                method,
+                headers,
+                now,
+            })
+            .is_some()
+    }
+
+    #[test]
+    fn only_what_says_how_long_is_kept_and_no_longer() {
+        assert!(hit(
+            &stored(&[], &[("cache-control", "public, Max-Age=60")]),
+            &[],
+            59
+        ));
+        assert!(!hit(
+            &stored(&[], &[("cache-control", "max-age=60")]),
+            &[],
+            60
+        ));
+        assert!(!hit(
+            &stored(&[], &[("cache-control", "max-age=60"), ("age", "50")]),
+            &[],
+            10
+        ));
+        for no in [
+            "no-store, max-age=60",
+            "max-age=60, no-cache",
+            "max-age=0",
+            "public",
+            "max-age=x",
+        ] {
+            assert!(!hit(&stored(&[], &[("cache-control", no)]), &[], 0), "{no}");
+        }
+        assert!(!hit(&stored(&[], &[]), &[], 0));
+    }
+
+    #[test]
+    fn vary_parts_answers() {
+        let response = [
+            ("cache-control", "max-age=60"),
+            ("vary", "Accept-Encoding, Origin"),
+        ];
+        let cache = stored(&[("origin", "https://a.app.test")], &response);
+        assert!(hit(&cache, &[("origin", "https://a.app.test")], 0));
+        assert!(!hit(&cache, &[("origin", "https://b.app.test")], 0));
+        assert!(!hit(&cache, &[], 0));
+        assert!(!hit(
+            &stored(&[], &[("cache-control", "max-age=60"), ("vary", "*")]),
+            &[],
+            0
+        ));
+    }
+
+    #[test]
+    fn some_requests_pass_it_by() {
+        let fresh = [("cache-control", "max-age=60")];
+        for by in [
+            ("if-none-match", "x"),
+            ("range", "bytes=0-"),
+            ("cache-control", "no-cache"),
+        ] {
+            assert!(!hit(&stored(&[], &fresh), &[by], 0), "{by:?}");
+            assert!(!hit(&stored(&[by], &fresh), &[], 0), "{by:?}");
+        }
+        let cache = stored(&[], &fresh);
+        assert!(!hit_by(&cache, "https://other.test", Method::GET, &[], 0));
+        assert!(!hit_by(&cache, SITE, Method::HEAD, &[], 0));
+    }
+
+    #[test]
+    fn writing_voids() {
+        let mut cache = stored(&[], &[("cache-control", "max-age=60")]);
+        store(&mut cache, Method::PUT, &[], StatusCode::FORBIDDEN, &[]);
+        assert!(hit(&cache, &[], 1));
+        store(&mut cache, Method::PUT, &[], StatusCode::NO_CONTENT, &[]);
+        assert!(!hit(&cache, &[], 1));
+    }
+}

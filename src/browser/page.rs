@@ -1,0 +1,307 @@
+use http::{HeaderMap, Method};
+use url::{Origin, Url};
+
+use super::error::{ErrorKind, FetchError, Initiator};
+use super::fetch::Run;
+use super::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use super::request::Request;
+use super::response::Outcome;
+use super::state::{Body, State, Tainting};
+use super::trace::Trace;
+use super::web::Web;
+use super::{classify, values};
+use crate::fields::append_line;
+
+/// A page that script runs in.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Page {
+    web: Web,
+    /// Where relative URLs start; a `data:` page has nowhere.
+    base: Option<Url>,
+    origin: Origin,
+    secure: bool,
+    referrer_policy: ReferrerPolicy,
+    mistakes: Vec<String>,
+}
+
+impl Page {
+    pub(super) fn open(web: Web, url: &str) -> Self {
+        let parsed = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let mistake =
+            format!("`{url}` is not the URL of a page; write one like `https://app.example.com`");
+        Self {
+            origin: parsed.as_ref().map_or_else(Origin::new_opaque, Url::origin),
+            secure: parsed.as_ref().is_some_and(|url| url.scheme() == "https"),
+            mistakes: if parsed.is_some() {
+                Vec::new()
+            } else {
+                vec![mistake]
+            },
+            base: parsed,
+            web,
+            referrer_policy: ReferrerPolicy::default(),
+        }
+    }
+
+    /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
+    pub fn sandboxed(self) -> Self {
+        Self {
+            origin: Origin::new_opaque(),
+            ..self
+        }
+    }
+
+    /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
+    pub fn data(self) -> Self {
+        Self {
+            base: None,
+            ..self.sandboxed()
+        }
+    }
+
+    /// The policy of the whole page, as by its own `Referrer-Policy` header.
+    pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
+        Self {
+            referrer_policy,
+            ..self
+        }
+    }
+
+    /// What the page's requests say in `Origin`: its origin, or `null`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.origin.ascii_serialization()
+    }
+
+    /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
+    pub fn fetch(&self, request: impl Into<Request>) -> Fetch {
+        Fetch {
+            page: self.clone(),
+            request: request.into(),
+            initiator: Initiator::Fetch,
+            mode: Mode::default(),
+            credentials: Credentials::default(),
+            redirect: Redirect::default(),
+            referrer_policy: self.referrer_policy,
+            streaming: false,
+        }
+    }
+
+    /// `<img src="…">`: mode `no-cors`, with credentials.
+    pub fn image(&self, url: &str) -> Fetch {
+        let fetch = self
+            .fetch(url)
+            .mode(Mode::NoCors)
+            .credentials(Credentials::Include);
+        Fetch {
+            initiator: Initiator::Image,
+            ..fetch
+        }
+    }
+}
+
+/// A fetch about to happen. Nothing is sent before [`send`](Self::send).
+#[derive(Clone, Debug)]
+#[must_use = "a fetch does nothing unless sent"]
+pub struct Fetch {
+    page: Page,
+    request: Request,
+    initiator: Initiator,
+    mode: Mode,
+    credentials: Credentials,
+    redirect: Redirect,
+    referrer_policy: ReferrerPolicy,
+    streaming: bool,
+}
+
+impl Fetch {
+    /// Which credentials go along; those for the page's own origin by default.
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            ..self
+        }
+    }
+
+    /// Whether the response is to be read; [`Mode::Cors`] by default.
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// What to do about redirects; follow them by default.
+    pub fn redirect(self, redirect: Redirect) -> Self {
+        Self { redirect, ..self }
+    }
+
+    /// The policy of this request; the page's by default.
+    pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
+        Self {
+            referrer_policy,
+            ..self
+        }
+    }
+
+    /// As an `XMLHttpRequest` with a listener on its `upload`, which forces a preflight.
+    pub fn upload_listener(self) -> Self {
+        Self {
+            initiator: Initiator::Xhr,
+            ..self
+        }
+    }
+
+    /// The body is a `ReadableStream`: it forces a preflight and cannot be sent again on a redirect.
+    pub fn streaming(self) -> Self {
+        Self {
+            streaming: true,
+            ..self
+        }
+    }
+
+    /// Sends it, and all that a browser sends before and after it.
+    ///
+    /// The services are awaited, nothing else: any executor will do.
+    pub async fn send(self) -> Outcome {
+        let web = &self.page.web;
+        let mut trace = Trace::new(self.title());
+        let state = self.state(&mut trace);
+        let result = match state {
+            Ok(state) => {
+                Run::new(web, state, self.request.body.clone(), &mut trace)
+                    .fetch()
+                    .await
+            }
+            Err(kind) => Err(FetchError::new(kind)),
+        };
+        if let Err(error) = &result {
+            trace.console(error.console());
+        }
+        Outcome { result, trace }
+    }
+
+    fn title(&self) -> String {
+        let (mode, credentials) = (self.mode, self.credentials);
+        let (method, url, page) = (&self.request.method, &self.request.url, self.page.origin());
+        format!(
+            "{} {method} {url} from {page} (mode {mode:?}, credentials {credentials:?})",
+            self.initiator
+        )
+    }
+
+    /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
+    fn state(&self, trace: &mut Trace) -> Result<State, ErrorKind> {
+        let mistakes = [
+            &self.page.web.mistakes,
+            &self.page.mistakes,
+            &self.request.mistakes,
+        ];
+        let mistakes: Vec<_> = mistakes.into_iter().flatten().cloned().collect();
+        if !mistakes.is_empty() {
+            return Err(ErrorKind::Setup(mistakes));
+        }
+        let script = |text: String| ErrorKind::Script(text);
+        let url = self.url()?;
+        let method = classify::normalized(&self.request.method);
+        let Ok(method) = Method::from_bytes(method.as_bytes()) else {
+            return Err(script(format!("'{method}' is not a valid HTTP method.")));
+        };
+        if classify::is_forbidden_method(method.as_str()) {
+            return Err(script(format!("'{method}' HTTP method is unsupported.")));
+        }
+        if self.mode == Mode::NoCors && !classify::is_safelisted_method(&method) {
+            return Err(script(format!(
+                "'{method}' is unsupported in no-cors mode."
+            )));
+        }
+        let body = match (&self.request.body, self.streaming) {
+            (None, _) => Body::None,
+            (Some(_), false) => Body::Bytes,
+            (Some(_), true) => Body::Stream,
+        };
+        if body != Body::None && matches!(method, Method::GET | Method::HEAD) {
+            return Err(script(
+                "Request with GET/HEAD method cannot have body.".into(),
+            ));
+        }
+        if body == Body::Stream && self.mode == Mode::NoCors {
+            return Err(script(
+                "Only HTTP streaming of CORS or same-origin requests is allowed.".into(),
+            ));
+        }
+        Ok(State {
+            method,
+            urls: vec![url],
+            headers: self.headers(trace),
+            body,
+            origin: self.page.origin.clone(),
+            mode: self.mode,
+            credentials: self.credentials,
+            redirect: self.redirect,
+            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none.
+            referrer: self
+                .page
+                .base
+                .clone()
+                .filter(|_| self.page.origin.is_tuple()),
+            referrer_policy: self.referrer_policy,
+            initiator: self.initiator,
+            tainting: Tainting::Basic,
+            use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
+            secure_page: self.page.secure,
+        })
+    }
+
+    fn url(&self) -> Result<Url, ErrorKind> {
+        let given = &self.request.url;
+        let parsed = match &self.page.base {
+            Some(base) => base.join(given),
+            None => Url::parse(given),
+        };
+        let url =
+            parsed.map_err(|_| ErrorKind::Script(format!("Failed to parse URL from {given}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let text = format!(
+                "Request cannot be constructed from a URL that includes credentials: {given}"
+            );
+            return Err(ErrorKind::Script(text));
+        }
+        Ok(url)
+    }
+
+    /// Fetch #concept-headers-append with the guard of the mode, then the headers of #fetching.
+    fn headers(&self, trace: &mut Trace) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.request.headers {
+            let mut combined = values::joined(&headers, name)
+                .map_or(Vec::new(), |old| [old, b", ".to_vec()].concat());
+            combined.extend_from_slice(value.as_bytes());
+            if classify::is_forbidden_header(name, value) {
+                trace.note(
+                    format!("`{name}` is not script's to set: ignored"),
+                    "Fetch #forbidden-request-header",
+                );
+            } else if self.mode == Mode::NoCors && !classify::is_no_cors_safelisted(name, &combined)
+            {
+                trace.note(
+                    format!("`{name}` cannot be set in mode no-cors: ignored"),
+                    "Fetch #concept-headers-append",
+                );
+            } else {
+                append_line(&mut headers, name.clone(), value.clone());
+            }
+        }
+        let accept = match self.initiator {
+            Initiator::Fetch | Initiator::Xhr => "*/*",
+            Initiator::Image => "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+        };
+        headers
+            .entry(http::header::ACCEPT)
+            .or_insert(http::HeaderValue::from_static(accept));
+        headers
+            .entry(http::header::ACCEPT_LANGUAGE)
+            .or_insert(http::HeaderValue::from_static("en"));
+        headers
+    }
+}

@@ -1,0 +1,126 @@
+//! The CORS-preflight: what is asked, and what may follow the answer.
+
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::check::cors_check;
+use super::error::ErrorKind;
+use super::options::{Credentials, Mode};
+use super::state::{Body, State, Tainting, is_redirect};
+use super::{Engine, classify, values};
+
+/// Fetch #cors-preflight-fetch step 10: how long a preflight is remembered when it does not say.
+const DEFAULT_MAX_AGE: u64 = 5;
+
+/// Chromium forgets a preflight after two hours, whatever the server wants.
+const CHROMIUM_MAX_AGE: u64 = 7200;
+
+/// What a successful preflight allows, and for how many seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    pub(super) methods: Vec<String>,
+    pub(super) headers: Vec<String>,
+    pub(super) max_age: u64,
+}
+
+/// Fetch #cors-preflight-fetch steps 1 to 5.
+pub(super) fn request(state: &State, engine: Engine) -> State {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    // A method is a token and so are the names; neither can fail to be a value.
+    if let Ok(method) = HeaderValue::from_str(state.method.as_str()) {
+        headers.insert(ACCESS_CONTROL_REQUEST_METHOD, method);
+    }
+    let names = classify::unsafe_header_names(&state.headers, engine);
+    let names = names
+        .iter()
+        .map(HeaderName::as_str)
+        .collect::<Vec<_>>()
+        .join(",");
+    if let (false, Ok(names)) = (names.is_empty(), HeaderValue::try_from(names)) {
+        headers.insert(ACCESS_CONTROL_REQUEST_HEADERS, names);
+    }
+    State {
+        method: Method::OPTIONS,
+        headers,
+        body: Body::None,
+        mode: Mode::Cors,
+        // Not the request's: a preflight never carries credentials.
+        credentials: Credentials::SameOrigin,
+        tainting: Tainting::Cors,
+        ..state.clone()
+    }
+}
+
+/// Fetch #cors-preflight-fetch step 7.
+pub(super) fn judge(
+    state: &State,
+    status: StatusCode,
+    response: &HeaderMap,
+    engine: Engine,
+) -> Result<Grant, ErrorKind> {
+    if is_redirect(status) {
+        // No step of its own, as 3xx is no ok status; but this is what has to be mended.
+        return Err(ErrorKind::PreflightRedirect(status));
+    }
+    let include = state.credentials == Credentials::Include;
+    cors_check(&state.serialized_origin(), include, response)?;
+    if !status.is_success() {
+        return Err(ErrorKind::PreflightStatus(status));
+    }
+    let list = |name: HeaderName| {
+        values::tokens(response, &name)
+            .map_err(|_| values::text(response, name).unwrap_or_default())
+    };
+    let methods = list(ACCESS_CONTROL_ALLOW_METHODS).map_err(ErrorKind::UnparsableAllowMethods)?;
+    let headers = list(ACCESS_CONTROL_ALLOW_HEADERS).map_err(ErrorKind::UnparsableAllowHeaders)?;
+    let method = state.method.as_str();
+    let methods = match methods {
+        // Step 7.4: so that what only an upload listener made a preflight is remembered too.
+        None if state.use_preflight => vec![method.to_owned()],
+        methods => methods.unwrap_or_default(),
+    };
+    let headers = headers.unwrap_or_default();
+    let wildcard = |list: &[String]| !include && list.iter().any(|item| item == "*");
+    // Step 7.5: methods are case-sensitive.
+    let listed = methods.iter().any(|item| item == method);
+    if !listed && !classify::is_safelisted_method(&state.method) && !wildcard(&methods) {
+        return Err(ErrorKind::MethodNotAllowed(method.to_owned()));
+    }
+    // Steps 7.6 and 7.7: names are not, and the standard's `*` does not cover `Authorization`.
+    for name in classify::unsafe_header_names(&state.headers, engine) {
+        let listed = headers
+            .iter()
+            .any(|item| item.eq_ignore_ascii_case(name.as_str()));
+        let coverable = engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
+        if !listed && !(coverable && wildcard(&headers)) {
+            return Err(ErrorKind::HeaderNotAllowed(name.to_string()));
+        }
+    }
+    Ok(Grant {
+        methods,
+        headers,
+        max_age: max_age(response, engine),
+    })
+}
+
+/// Fetch #cors-preflight-fetch steps 7.8 to 7.10.
+fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
+    let sent = values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE);
+    match engine {
+        Engine::Standard => sent.unwrap_or(DEFAULT_MAX_AGE),
+        Engine::Chromium => {
+            let text = values::text(response, ACCESS_CONTROL_MAX_AGE);
+            let negative =
+                text.is_some_and(|text| text.parse::<i64>().is_ok_and(|seconds| seconds < 0));
+            if negative {
+                0
+            } else {
+                sent.unwrap_or(DEFAULT_MAX_AGE).min(CHROMIUM_MAX_AGE)
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A request on its way through the algorithm: what Fetch calls a *request*, without its body.
+
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION,
+};
+use http::{HeaderMap, Method, StatusCode};
+use url::{Origin, Url};
+
+use super::error::{ErrorKind, Initiator, Scene};
+use super::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use super::site::{potentially_trustworthy, same_site};
+use super::{Engine, classify, values};
+
+/// Fetch #http-redirect-fetch step 7.
+const MAX_REDIRECTS: usize = 20;
+
+/// Fetch #concept-request.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) method: Method,
+    /// The URLs of the request so far; never empty, the last is the current one.
+    pub(super) urls: Vec<Url>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
+    pub(super) origin: Origin,
+    pub(super) mode: Mode,
+    pub(super) credentials: Credentials,
+    pub(super) redirect: Redirect,
+    pub(super) referrer: Option<Url>,
+    pub(super) referrer_policy: ReferrerPolicy,
+    pub(super) initiator: Initiator,
+    pub(super) tainting: Tainting,
+    /// An upload listener or a stream as body: preflighted whatever else it is.
+    pub(super) use_preflight: bool,
+    /// The page came by https, so that plain http is mixed content.
+    pub(super) secure_page: bool,
+}
+
+/// What a redirect has to know of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    None,
+    Bytes,
+    Stream,
+}
+
+/// Fetch #concept-request-response-tainting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tainting {
+    Basic,
+    Cors,
+    Opaque,
+}
+
+/// Fetch #concept-request-tainted-origin: how foreign the redirects made the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RedirectTaint {
+    SameOrigin,
+    SameSite,
+    CrossSite,
+}
+
+/// What main fetch decides for the current URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) tainting: Tainting,
+    pub(super) preflight: bool,
+}
+
+impl State {
+    pub(super) fn url(&self) -> &Url {
+        // The list starts with one URL and only grows.
+        &self.urls[self.urls.len() - 1]
+    }
+
+    pub(super) fn is_same_origin(&self) -> bool {
+        self.url().origin() == self.origin
+    }
+
+    /// Fetch #concept-request-tainted-origin.
+    pub(super) fn redirect_taint(&self) -> RedirectTaint {
+        let mut taint = RedirectTaint::SameOrigin;
+        for pair in self.urls.windows(2) {
+            let (last, url) = (pair[0].origin(), pair[1].origin());
+            if !same_site(&url, &last) && !same_site(&self.origin, &last) {
+                return RedirectTaint::CrossSite;
+            }
+            if url != last && self.origin != last {
+                taint = RedirectTaint::SameSite;
+            }
+        }
+        taint
+    }
+
+    /// Fetch #byte-serializing-a-request-origin.
+    pub(super) fn serialized_origin(&self) -> String {
+        match self.redirect_taint() {
+            RedirectTaint::SameOrigin => self.origin.ascii_serialization(),
+            RedirectTaint::SameSite | RedirectTaint::CrossSite => "null".into(),
+        }
+    }
+
+    /// Fetch #http-network-or-cache-fetch step 8.3.
+    pub(super) fn includes_credentials(&self) -> bool {
+        match self.credentials {
+            Credentials::Omit => false,
+            Credentials::SameOrigin => self.tainting == Tainting::Basic,
+            Credentials::Include => true,
+        }
+    }
+
+    /// RFC 6265bis 5.2: whether cookies with `SameSite` may be stored and sent.
+    pub(super) fn is_same_site(&self, engine: Engine) -> bool {
+        let chain = match engine {
+            // Fetch #determine-the-same-site-mode step 5.
+            Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
+            Engine::Chromium => true,
+        };
+        chain && same_site(&self.origin, &self.url().origin()) && self.origin.is_tuple()
+    }
+
+    /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.
+    pub(super) fn upgrade_or_block_mixed_content(&mut self) -> Result<(), ErrorKind> {
+        if !self.secure_page || potentially_trustworthy(self.url()) {
+            return Ok(());
+        }
+        // Mixed Content #upgrade-algorithm: images, and not for addresses.
+        let upgradable = self.initiator == Initiator::Image && self.url().domain().is_some();
+        let upgraded = upgradable
+            && self
+                .urls
+                .last_mut()
+                .is_some_and(|url| url.set_scheme("https").is_ok());
+        if upgraded {
+            Ok(())
+        } else {
+            Err(ErrorKind::MixedContent)
+        }
+    }
+
+    /// Fetch #main-fetch step 12.
+    pub(super) fn route(&self, engine: Engine) -> Result<Route, ErrorKind> {
+        if self.is_same_origin() && self.tainting == Tainting::Basic {
+            return Ok(Route {
+                tainting: Tainting::Basic,
+                preflight: false,
+            });
+        }
+        match self.mode {
+            Mode::SameOrigin => Err(ErrorKind::NotSameOrigin),
+            Mode::NoCors if self.redirect != Redirect::Follow => Err(ErrorKind::NoCorsRedirectMode),
+            Mode::NoCors => Ok(Route {
+                tainting: Tainting::Opaque,
+                preflight: false,
+            }),
+            Mode::Cors => Ok(Route {
+                tainting: Tainting::Cors,
+                preflight: self.use_preflight
+                    || !classify::is_safelisted_method(&self.method)
+                    || !classify::unsafe_header_names(&self.headers, engine).is_empty(),
+            }),
+        }
+    }
+
+    /// Fetch #http-redirect-fetch: the request goes on to `Location`; `false` when there is none.
+    pub(super) fn follow(
+        &mut self,
+        status: StatusCode,
+        response: &HeaderMap,
+    ) -> Result<bool, ErrorKind> {
+        // Steps 3 to 5.
+        let Some(location) = self.location(response)? else {
+            return Ok(false);
+        };
+        if !matches!(location.scheme(), "http" | "https") {
+            return Err(ErrorKind::RedirectScheme(location.into())); // step 6
+        }
+        if self.urls.len() > MAX_REDIRECTS {
+            return Err(ErrorKind::TooManyRedirects); // step 7
+        }
+        let with_credentials = !location.username().is_empty() || location.password().is_some();
+        let foreign = self.mode == Mode::Cors && location.origin() != self.origin;
+        if with_credentials && (foreign || self.tainting == Tainting::Cors) {
+            return Err(ErrorKind::RedirectWithCredentials(location.into())); // steps 9 and 10
+        }
+        if status != StatusCode::SEE_OTHER && self.body == Body::Stream {
+            return Err(ErrorKind::BodyNotReplayable); // step 11
+        }
+        if becomes_get(status, &self.method) {
+            // Step 12.
+            self.method = Method::GET;
+            self.body = Body::None;
+            for name in [
+                CONTENT_ENCODING,
+                CONTENT_LANGUAGE,
+                CONTENT_LOCATION,
+                CONTENT_TYPE,
+            ] {
+                self.headers.remove(name);
+            }
+        }
+        if location.origin() != self.url().origin() {
+            self.headers.remove(AUTHORIZATION); // step 13
+        }
+        self.urls.push(location);
+        if let Some(policy) = ReferrerPolicy::from_headers(response) {
+            self.referrer_policy = policy; // step 19
+        }
+        Ok(true)
+    }
+
+    /// Fetch #concept-response-location-url.
+    fn location(&self, response: &HeaderMap) -> Result<Option<Url>, ErrorKind> {
+        let Some(location) = values::joined(response, LOCATION) else {
+            return Ok(None);
+        };
+        let invalid = || ErrorKind::InvalidLocation(values::isomorphic(&location));
+        if response.get_all(LOCATION).iter().nth(1).is_some() {
+            return Err(invalid());
+        }
+        // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
+        let text =
+            String::from_utf8(location.clone()).unwrap_or_else(|_| values::isomorphic(&location));
+        let mut url = self.url().join(&text).map_err(|_| invalid())?;
+        if url.fragment().is_none() {
+            url.set_fragment(self.url().fragment());
+        }
+        Ok(Some(url))
+    }
+
+    pub(super) fn scene(&self, preflight: bool) -> Scene {
+        Scene {
+            initiator: self.initiator,
+            first_url: self.urls[0].to_string(),
+            url: self.url().to_string(),
+            origin: self.origin.ascii_serialization(),
+            preflight,
+        }
+    }
+}
+
+/// Fetch #http-redirect-fetch step 12.
+fn becomes_get(status: StatusCode, method: &Method) -> bool {
+    match status {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
+        StatusCode::SEE_OTHER => !matches!(*method, Method::GET | Method::HEAD),
+        _ => false,
+    }
+}
+
+/// Fetch #redirect-status.
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}

@@ -1,0 +1,225 @@
+//! Header values as Fetch reads them.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::fields::{elements, trim};
+
+/// Fetch #concept-header-list-get: all values in order, joined by a comma and a space.
+pub(super) fn joined(
+    headers: &HeaderMap,
+    name: impl http::header::AsHeaderName,
+) -> Option<Vec<u8>> {
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(&b", "[..]))
+}
+
+/// As [`joined`], as text: bytes are Latin-1 (Infra #isomorphic-decode).
+pub(super) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<String> {
+    joined(headers, name).map(|value| isomorphic(&value))
+}
+
+/// Infra #isomorphic-decode.
+pub(super) fn isomorphic(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// A list field that is not one (RFC 9110 5.6.1).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotAList;
+
+/// Fetch #extracting-header-list-values for `#token` fields; nothing when the field is absent.
+pub(super) fn tokens(
+    headers: &HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<Vec<String>>, NotAList> {
+    if !headers.contains_key(name) {
+        return Ok(None);
+    }
+    let token = |element: &[u8]| {
+        element
+            .iter()
+            .all(|byte| is_token_byte(*byte))
+            .then(|| isomorphic(element))
+    };
+    let tokens: Option<Vec<_>> = elements(headers, name).map(token).collect();
+    tokens.map(Some).ok_or(NotAList)
+}
+
+/// `delta-seconds` of a field that may stand once; nothing when absent, repeated or malformed.
+pub(super) fn delta_seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    let mut lines = headers.get_all(name).iter();
+    let (value, None) = (lines.next()?.as_bytes(), lines.next()) else {
+        return None;
+    };
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    // RFC 9111 1.2.2: too large a number means "very long".
+    digits.then(|| isomorphic(value).parse().unwrap_or(u64::MAX))
+}
+
+/// Fetch #concept-header-list-get-decode-split of one value: commas inside quotes do not part.
+pub(super) fn split(value: &HeaderValue) -> Vec<String> {
+    let mut values = Vec::new();
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    let bytes = value.as_bytes();
+    for (index, byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => {
+                values.push(isomorphic(trim(&bytes[start..index])));
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    values.push(isomorphic(trim(&bytes[start..])));
+    values
+}
+
+/// Fetch #simple-range-header-value without whitespace: start and end of `bytes=start-end`.
+pub(super) fn single_range(value: &[u8]) -> Option<(Option<u128>, Option<u128>)> {
+    let (start, end) = std::str::from_utf8(value)
+        .ok()?
+        .strip_prefix("bytes=")?
+        .split_once('-')?;
+    let number = |digits: &str| match digits {
+        "" => Some(None),
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Some(digits.parse().unwrap_or(u128::MAX)))
+        }
+        _ => None,
+    };
+    match (number(start)?, number(end)?) {
+        (None, None) => None,
+        (Some(start), Some(end)) if start > end => None,
+        range => Some(range),
+    }
+}
+
+/// MIME Sniffing #parse-a-mime-type, as far as the essence: parameters cannot make it fail.
+pub(super) fn mime_essence(value: &[u8]) -> Option<String> {
+    let value = trim(value);
+    let end = value
+        .iter()
+        .position(|byte| *byte == b';')
+        .unwrap_or(value.len());
+    let slash = value[..end].iter().position(|byte| *byte == b'/')?;
+    // White space goes before the semicolon only, so the essence is trimmed as a whole.
+    let essence = trim(&value[..end]);
+    let is_name = |part: &[u8]| !part.is_empty() && part.iter().all(|byte| is_token_byte(*byte));
+    let (kind, subtype) = (&essence[..slash], essence.get(slash + 1..)?);
+    (is_name(kind) && is_name(subtype)).then(|| isomorphic(essence).to_ascii_lowercase())
+}
+
+/// RFC 9110 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ACCESS_CONTROL_ALLOW_HEADERS as LIST, ACCESS_CONTROL_MAX_AGE as SECONDS};
+
+    use super::*;
+
+    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|line| {
+                (
+                    name.clone(),
+                    HeaderValue::from_bytes(line.as_bytes()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn list_fields() {
+        let list = |lines: &[&str]| {
+            tokens(&headers(LIST, lines), &LIST).map(|list| list.map(|list| list.join("|")))
+        };
+        assert_eq!(list(&[]), Ok(None));
+        assert_eq!(list(&[""]), Ok(Some(String::new())));
+        assert_eq!(list(&["a, b", "c"]), Ok(Some("a|b|c".into())));
+        assert_eq!(list(&[" a ,,\tb, "]), Ok(Some("a|b".into())));
+        assert_eq!(list(&["a b"]), Err(NotAList));
+        assert_eq!(list(&["a", "\"b\""]), Err(NotAList));
+        assert_eq!(list(&["a;b"]), Err(NotAList));
+    }
+
+    #[test]
+    fn seconds() {
+        let seconds = |lines: &[&str]| delta_seconds(&headers(SECONDS, lines), &SECONDS);
+        assert_eq!(seconds(&["600"]), Some(600));
+        assert_eq!(seconds(&["007"]), Some(7));
+        assert_eq!(seconds(&["99999999999999999999999"]), Some(u64::MAX));
+        for bad in [
+            &[][..],
+            &[""],
+            &["-1"],
+            &["+1"],
+            &["1.5"],
+            &["1s"],
+            &["600", "600"],
+            &["600, 600"],
+        ] {
+            assert_eq!(seconds(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_split_outside_of_quotes() {
+        let parts = |value: &str| split(&HeaderValue::from_str(value).unwrap());
+        assert_eq!(parts("a , b"), ["a", "b"]);
+        assert_eq!(parts("\"1,2\", 3"), ["\"1,2\"", "3"]);
+        assert_eq!(parts("\"1\\\",2\",3"), ["\"1\\\",2\"", "3"]);
+        assert_eq!(parts(","), ["", ""]);
+    }
+
+    #[test]
+    fn ranges() {
+        assert_eq!(single_range(b"bytes=0-499"), Some((Some(0), Some(499))));
+        assert_eq!(single_range(b"bytes=5-"), Some((Some(5), None)));
+        assert_eq!(single_range(b"bytes=-5"), Some((None, Some(5))));
+        for bad in [
+            &b"bytes=-"[..],
+            b"bytes=2-1",
+            b"bytes=1-2,3-4",
+            b"bytes = 1-2",
+            b"items=1-2",
+            b"bytes=+1-2",
+        ] {
+            assert_eq!(single_range(bad), None);
+        }
+    }
+
+    #[test]
+    fn mime_essences() {
+        let essence = |value: &str| mime_essence(value.as_bytes());
+        assert_eq!(
+            essence("Text/Plain ; charset=x").as_deref(),
+            Some("text/plain")
+        );
+        assert_eq!(essence("text/plain;/").as_deref(), Some("text/plain"));
+        for bad in [
+            "",
+            "text",
+            "text/",
+            "/x",
+            "text /x",
+            "a/b c",
+            "a;b/c",
+            "a/ b",
+            "a/ ;b",
+            "text/plain, text/html",
+        ] {
+            assert_eq!(essence(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response};
+use tower_service::Service;
+use url::{Origin, Url};
+
+use super::cookies::Jar;
+use super::http_cache::HttpCache;
+use super::page::Page;
+use super::preflight_cache::PreflightCache;
+use super::service::{Body, Server};
+
+/// A small web: origins and the services behind them, and the profile of the browser that visits it.
+///
+/// A clone is another window of the same browser: it shares cookies and caches.
+#[derive(Clone)]
+#[must_use]
+pub struct Web {
+    servers: BTreeMap<String, Server>,
+    profile: Arc<Mutex<Profile>>,
+    pub(super) engine: Engine,
+    pub(super) third_party_cookies: bool,
+    pub(super) body_limit: usize,
+    pub(super) mistakes: Vec<String>,
+}
+
+/// Whose behaviour: the standard's, or what Chromium is measured to do instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Engine {
+    /// Fetch as it is written.
+    #[default]
+    Standard,
+    /// As Chromium 156 was measured, where that differs:
+    ///
+    /// - `Access-Control-Allow-Headers: *` covers `Authorization`;
+    /// - a preflight is remembered for two hours at most, and not at all when `Access-Control-Max-Age`
+    ///   is negative;
+    /// - of the preflights of one URL only the last is remembered, and a failed request does not make
+    ///   the browser forget it;
+    /// - `*` that came with credentials is not a wildcard in the preflight cache either;
+    /// - several values of a header are judged joined: two times `text/plain` is not safelisted;
+    /// - the client hints `DPR`, `Device-Memory`, `Width`, `Viewport-Width` and `Save-Data` are safelisted;
+    /// - redirects through another site do not keep `SameSite` cookies from being sent.
+    Chromium,
+}
+
+/// What a browser remembers.
+#[derive(Debug, Default)]
+pub(super) struct Profile {
+    /// The browser's own clock, which only [`Web::advance`] moves.
+    pub(super) now: Duration,
+    pub(super) preflights: PreflightCache,
+    pub(super) responses: HttpCache,
+    pub(super) cookies: Jar,
+}
+
+impl Web {
+    /// No servers, a fresh profile, the standard's behaviour.
+    pub fn new() -> Self {
+        Self {
+            servers: BTreeMap::new(),
+            profile: Arc::default(),
+            engine: Engine::default(),
+            third_party_cookies: true,
+            body_limit: 16 << 20,
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Puts a service behind an origin such as `https://api.example.com` or `http://localhost:3000`.
+    ///
+    /// A clone of it answers each request. It gets the path and query as request target, and `Host`,
+    /// as from an HTTP/1.1 connection. If the origin has a service already, it is replaced.
+    pub fn origin<S, B>(mut self, origin: &str, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match Url::parse(origin).map(|url| url.origin()) {
+            Ok(parsed) if parsed.ascii_serialization() == origin => {
+                self.servers.insert(origin.to_owned(), Server::new(service));
+            }
+            Ok(parsed) if parsed.is_tuple() => {
+                let canonical = parsed.ascii_serialization();
+                self.mistakes
+                    .push(format!("`{origin}` is not an origin; write `{canonical}`"));
+            }
+            _ => self.mistakes.push(format!(
+                "`{origin}` is not an origin; write one like `https://api.example.com`"
+            )),
+        }
+        self
+    }
+
+    /// Chooses between the standard and the deviations of a real browser.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// Whether cookies go to other sites than the page's, as far as their `SameSite` lets them; yes by
+    /// default. Browsers come to block them; partitioned cookies are not simulated.
+    pub fn third_party_cookies(mut self, allowed: bool) -> Self {
+        self.third_party_cookies = allowed;
+        self
+    }
+
+    /// The longest response body, in bytes, that a fetch reads: 16 MiB by default.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The same servers and settings with an empty profile: no cookies, no caches.
+    pub fn incognito(&self) -> Self {
+        Self {
+            profile: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Opens a page: an origin, or a whole URL, which relative URLs and `Referer` are made from.
+    ///
+    /// The page needs no service behind its own origin, unless it fetches from there.
+    pub fn page(&self, url: &str) -> Page {
+        Page::open(self.clone(), url)
+    }
+
+    /// Lets time pass for what has an age: preflights, cached responses, cookies.
+    pub fn advance(&self, time: Duration) {
+        let mut profile = self.profile();
+        profile.now = profile.now.saturating_add(time);
+        profile.cookies.advance(time);
+    }
+
+    /// Sets a cookie as a first-party response from `url` with this `Set-Cookie` would.
+    ///
+    /// # Errors
+    /// Says why a browser would ignore it.
+    pub fn set_cookie(&self, url: &str, set_cookie: &str) -> Result<(), &'static str> {
+        let url = Url::parse(url).map_err(|_| "the URL cannot be read")?;
+        let line = HeaderValue::from_str(set_cookie).map_err(|_| "it cannot be a header")?;
+        self.profile().cookies.store(&line, &url, true)
+    }
+
+    /// The `Cookie` that a first-party request to `url` would carry.
+    #[must_use]
+    pub fn cookies(&self, url: &str) -> Option<String> {
+        let header = self
+            .profile()
+            .cookies
+            .header(&Url::parse(url).ok()?, true)?;
+        Some(super::values::isomorphic(header.as_bytes()))
+    }
+
+    pub(super) fn server(&self, origin: &Origin) -> Option<&Server> {
+        self.servers.get(&origin.ascii_serialization())
+    }
+
+    /// Never held across a wait.
+    pub(super) fn profile(&self) -> MutexGuard<'_, Profile> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web")
+            .field("origins", &self.servers.keys())
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! A real Chromium for tests: started by chromedriver, driven by fantoccini, gone when dropped.
+//!
+//! ```ignore
+//! #[path = "support/chromium.rs"]
+//! mod chromium;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     chromium::run(vec![chromium::trial("opens_a_page", || async {
+//!         let browser = chromium::Chromium::start(["--window-size=800,600".into()]).await;
+//!         browser.page.goto("data:text/html,<title>hi</title>").await.unwrap();
+//!         assert_eq!(browser.page.title().await.unwrap(), "hi");
+//!     })])
+//! }
+//! ```
+//!
+//! The target needs `harness = false`. Without Chromium its trials are ignored and say why; with
+//! `CI=true` a missing Chromium is a failure, so that no pipeline goes green without it.
+
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+
+/// The longest that one trial may take; a hang becomes a failure with a name.
+const TRIAL_LIMIT: Duration = Duration::from_secs(120);
+
+/// What every session is started with. `--no-sandbox` because the user is root in most containers.
+const ARGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+];
+
+/// Kills its whole process group when its standard input closes, which the kernel does for us
+/// however the test process ends: by return, by panic, by a signal. `$1` is chromedriver.
+const GUARD: &str = r#""$1" --port=0 & cat >/dev/null; kill -KILL 0"#;
+
+/// Chromium with one session. Dropping it kills browser and driver and waits until they are gone.
+#[derive(Debug)]
+pub struct Chromium {
+    /// The session's WebDriver client.
+    pub page: Client,
+    driver: Driver,
+}
+
+impl Chromium {
+    /// A fresh profile with default preferences and these further command-line arguments.
+    pub async fn start(args: impl IntoIterator<Item = String>) -> Self {
+        Self::start_with(args, json!({})).await
+    }
+
+    /// As [`start`](Self::start), with preferences, such as `{"profile.cookie_controls_mode": 0}`.
+    pub async fn start_with(args: impl IntoIterator<Item = String>, prefs: Value) -> Self {
+        let driver = Driver::start();
+        let args: Vec<String> = ARGS.iter().map(ToString::to_string).chain(args).collect();
+        let page = driver.session(args, prefs).await;
+        Self { page, driver }
+    }
+
+    /// What the console has said since the last call, oldest first.
+    #[allow(dead_code, reason = "not every test target reads the console")]
+    pub async fn console(&self) -> Vec<String> {
+        let entries = self
+            .page
+            .issue_cmd(ConsoleLog)
+            .await
+            .expect("chromedriver hands out its log");
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        let text = |entry: &Value| entry["message"].as_str().unwrap_or_default().to_owned();
+        entries.iter().map(text).collect()
+    }
+
+    /// The directory that all of this browser's processes name in their command line.
+    #[allow(dead_code, reason = "only the test of this file looks for survivors")]
+    pub fn profile(&self) -> PathBuf {
+        self.driver.profile.path().to_owned()
+    }
+}
+
+/// chromedriver on a free port, in a process group of its own.
+#[derive(Debug)]
+struct Driver {
+    guard: Child,
+    /// Reads what the group prints until the last process of it is gone.
+    output: Option<JoinHandle<()>>,
+    port: u16,
+    profile: tempfile::TempDir,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let installed = Installed::find().expect("chromium and chromedriver are installed");
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(installed.chromedriver)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh starts");
+        let mut output = BufReader::new(guard.stdout.take().expect("stdout is piped"))
+            .lines()
+            .map_while(Result::ok);
+        let port = output
+            .find_map(|line| port_in(&line))
+            .expect("chromedriver tells its port");
+        Self {
+            guard,
+            output: Some(std::thread::spawn(|| output.for_each(drop))),
+            port,
+            profile: tempfile::tempdir().expect("a directory for the profile"),
+        }
+    }
+
+    async fn session(&self, mut args: Vec<String>, prefs: Value) -> Client {
+        let binary = Installed::find()
+            .expect("chromium was found before")
+            .chromium;
+        args.push(format!("--user-data-dir={}", self.profile.path().display()));
+        let capabilities = json!({
+            "goog:chromeOptions": { "binary": binary, "args": args, "prefs": prefs },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else {
+            unreachable!("a literal object")
+        };
+        ClientBuilder::new(HttpConnector::new())
+            .capabilities(Capabilities::from_iter(capabilities))
+            .connect(&format!("http://127.0.0.1:{}", self.port))
+            .await
+            .expect("Chromium starts")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+        // Everything in the group holds the pipe: its end is the end of the last of them.
+        if let Some(output) = self.output.take() {
+            let _ = output.join();
+        }
+    }
+}
+
+/// `ChromeDriver was started successfully on port 39591.`
+fn port_in(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("successfully on port ")?;
+    port.trim_end_matches('.').parse().ok()
+}
+
+/// chromedriver's own command for what the page's console said.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (
+            http::Method::POST,
+            Some(json!({ "type": "browser" }).to_string()),
+        )
+    }
+}
+
+/// The two programs.
+struct Installed {
+    chromium: PathBuf,
+    chromedriver: PathBuf,
+}
+
+impl Installed {
+    /// # Errors
+    /// Names what is missing.
+    fn find() -> Result<Self, &'static str> {
+        let chromium = ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .find_map(in_path);
+        let chromium = chromium.ok_or("no chromium in PATH")?;
+        let chromedriver = in_path("chromedriver").ok_or("no chromedriver in PATH")?;
+        Ok(Self {
+            chromium,
+            chromedriver,
+        })
+    }
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+}
+
+/// One test with a runtime of its own; a panic fails it.
+pub fn trial<T, F>(name: &str, test: T) -> Trial
+where
+    T: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()>,
+{
+    let missing = Installed::find().err();
+    let run = move || {
+        if let Some(missing) = missing {
+            return Err(Failed::from(missing));
+        }
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(async { tokio::time::timeout(TRIAL_LIMIT, test()).await })?;
+        Ok(())
+    };
+    match missing {
+        Some(reason) if std::env::var_os("CI").is_none_or(|ci| ci != "true") => {
+            Trial::test(name, run)
+                .with_kind(reason)
+                .with_ignored_flag(true)
+        }
+        _ => Trial::test(name, run),
+    }
+}
+
+/// The `main` of a target with `harness = false`.
+pub fn run(trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
