@@ -2,7 +2,7 @@
 // script could read.
 
 import { API_POLICIES, BUCKET_POLICIES, MODES, SETUPS, needed } from "./plan.js";
-import { count, h, milliseconds, short, table } from "./draw.js";
+import { count, h, milliseconds, short } from "./draw.js";
 import { waterfall } from "./waterfall.js";
 
 // An empty card; a panel for each way to sign in is filled when its run is done.
@@ -95,22 +95,31 @@ function seen({ calls }) {
     return [...new Set(actual.map((exchange) => exchange.origin ?? "none"))];
   };
   const codes = (values) => values.flatMap((value, at) => [at ? " or " : "", h("code", {}, value)]);
-  const rows = exchanges.map((exchange) => [
-    h("span", { class: `tag ${exchange.server}` }, exchange.forwarded ? `gateway → ${exchange.server}` : exchange.server),
-    h("code", {}, `${exchange.method} ${exchange.path}`),
-    h("code", {}, exchange.origin ?? "–"),
-    [exchange.cookie && "cookie", exchange.authorization && "Authorization"].filter(Boolean).join(", ") || "–",
-    String(exchange.status),
-    h("code", {}, exchange.allow_origin ? exchange.allow_origin + (exchange.allow_credentials ? " + credentials" : "") : "–"),
-  ]);
   return h(
     "details",
     {},
     h("summary", {}, "Origin at the API: ", codes(origins("api")), "; at the bucket: ", codes(origins("bucket"))),
+    h("ol", { class: "seen" }, exchanges.map(note)),
+  );
+}
+
+function note(exchange) {
+  const { server, forwarded, method, path, origin, preflight, cookie, authorization, status } = exchange;
+  const allowed = exchange.allow_credentials ? `${exchange.allow_origin} with credentials` : exchange.allow_origin;
+  const fact = (name, value) => [h("dt", {}, name), h("dd", {}, h("code", {}, value))];
+  return h(
+    "li",
+    { "data-server": server, "data-preflight": String(preflight !== null) },
+    h("b", { class: server }, `${forwarded ? "gateway → " : ""}${NAMES[server]}`),
+    h("code", {}, `${method} ${path}`),
     h(
-      "div",
-      { class: "scroll" },
-      table("What the servers saw", ["Server", "Request", "Origin", "Came with", "Answer", "Allowed"], rows),
+      "dl",
+      {},
+      fact("Origin", origin ?? "none"),
+      preflight ? fact("asks for", [preflight.method, preflight.headers].filter(Boolean).join(", ")) : [],
+      cookie || authorization ? fact("sent", [cookie && "Cookie", authorization && "Authorization"].filter(Boolean).join(", ")) : [],
+      fact("answered", String(status)),
+      allowed ? fact("allowed", allowed) : [],
     ),
   );
 }
