@@ -13,7 +13,7 @@ use super::path::check_path;
 use super::peer::Peer;
 use super::upgrade::{self, Tunnels};
 use super::upstream::Upstream;
-use super::{cookie, hop_by_hop, redirect, target};
+use super::{cookie, hop_by_hop, redirect, target, websocket};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
@@ -70,6 +70,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Outgoing {
     /// The protocols offered to the upstream, if any.
     pub(crate) upgrade: Option<HeaderValue>,
+    /// For a WebSocket that came by HTTP/2 and goes on by HTTP/1.1: what the upstream has to prove.
+    pub(crate) bridged: Option<websocket::Handshake>,
     /// The `Host` of the client, if that is to be kept.
     host: Option<HeaderValue>,
 }
@@ -84,12 +86,12 @@ impl Proxying {
     }
 
     fn rewrite(&self, parts: &mut request::Parts, body: &Body) -> Result<Verdict, ErrorKind> {
-        let public_uri = original_uri(parts);
         // RFC 9110 9.3.7: `OPTIONS *` is about the server as a whole, which is this one.
-        if parts.method == Method::OPTIONS && public_uri.path() == "*" {
+        if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
-        let public = target::public_path(&parts.method, public_uri)?;
+        let bridged = websocket::from_http2(parts);
+        let public = target::public_path(&parts.method, original_uri(parts))?;
         check_path(public.path()).map_err(|_| ErrorKind::AmbiguousPath)?;
         let target = self
             .mount
@@ -120,7 +122,8 @@ impl Proxying {
         let upgrade = offer
             .upgrade
             .filter(|offered| parts.version == Version::HTTP_11 && upgrade::may_offer(offered))
-            .filter(|_| body.is_end_stream());
+            .filter(|_| body.is_end_stream())
+            .or(bridged.as_ref().map(|_| websocket::PROTOCOL));
         set_connection(headers, upgrade.as_ref(), offer.trailers);
         parts.uri = Uri::from(target);
         if let Some(hook) = &self.map_request {
@@ -128,6 +131,7 @@ impl Proxying {
         }
         Ok(Verdict::Forward(Outgoing {
             upgrade,
+            bridged,
             host: host.filter(|_| self.preserve_host),
         }))
     }

@@ -7,7 +7,9 @@ mod balance;
 mod body;
 mod builder;
 mod client;
+mod compile;
 mod config_error;
+mod cookie;
 #[cfg(feature = "serde")]
 mod duration;
 mod error;
@@ -19,15 +21,18 @@ mod path;
 mod peer;
 mod redirect;
 mod service;
+mod settings;
 mod target;
+mod trace;
 mod upgrade;
 mod upload;
 mod upstream;
-
-mod cookie;
+#[cfg(feature = "tls")]
+mod upstream_tls;
+mod websocket;
 
 pub use body::Body;
-pub use builder::{ProxyBuilder, Timeouts};
+pub use builder::ProxyBuilder;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ResponseFuture as ClientFuture,
 };
@@ -38,7 +43,11 @@ pub use mount::Mounts;
 pub use path::{AmbiguousPath, check_path};
 pub use peer::Peer;
 pub use service::{ResponseFuture, ReverseProxy};
+pub use settings::{Limits, Timeouts};
 pub use upgrade::Tunnels;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use upstream_tls::UpstreamTls;
 
 // What every mount in axum needs.
 const _: () = {

@@ -6,8 +6,9 @@ use super::builder::ProxyBuilder;
 use super::client::{Client, ClientError};
 use super::error::{BoxError, ErrorKind, ProxyError};
 use super::head::{Outgoing, Proxying, Verdict};
-use super::upgrade;
+use super::trace::Trace;
 use super::upload::{AbandonOnDrop, Progress, Upload};
+use super::{upgrade, websocket};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, request};
@@ -75,7 +76,9 @@ impl ReverseProxy {
 }
 
 impl<C> ReverseProxy<C> {
+    /// Puts the parts together, and enters the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(proxying: Arc<Proxying>, client: C) -> Self {
+        proxying.mounts.enter(Arc::clone(&proxying.mount));
         Self { proxying, client }
     }
 }
@@ -105,11 +108,13 @@ where
         let body = Body::new(body);
         match self.proxying.request(&mut parts, &body) {
             Verdict::Forward(outgoing) => {
+                let trace = Trace::begin(&parts);
                 let exchange = Exchange {
                     proxying: Arc::clone(&self.proxying),
                     client: self.client.clone(),
+                    trace: trace.clone(),
                 };
-                ResponseFuture::new(exchange.run(parts, body, outgoing))
+                ResponseFuture::new(trace.follow(exchange.run(parts, body, outgoing)))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());
@@ -156,6 +161,7 @@ impl fmt::Debug for ResponseFuture {
 struct Exchange<C> {
     proxying: Arc<Proxying>,
     client: C,
+    trace: Trace,
 }
 
 impl<C, CB> Exchange<C>
@@ -184,12 +190,17 @@ where
         let (mut response, in_flight) = match self.send(request, &outgoing, upload.as_deref()).await
         {
             Ok(answered) => answered,
-            Err(error) => return self.proxying.error_response(error),
+            Err(error) => return self.failed(error),
         };
+        self.trace.answered(response.status());
         let version = response.version();
         let switched = self.proxying.response(version, response.headers_mut());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(response, outgoing.upgrade, switched, client_upgrade);
+            return self.switch(response, outgoing, switched, client_upgrade);
+        }
+        // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
+        if outgoing.bridged.is_some() && response.status().is_success() {
+            return self.unexpected("no 101 for a WebSocket");
         }
         response.map(|body| {
             let mut body = Body::new(body);
@@ -212,6 +223,7 @@ where
     ) -> Result<(Response<CB>, Option<InFlight>), ProxyError> {
         let proxying = Arc::clone(&self.proxying);
         if let Some(only) = proxying.upstreams.only() {
+            self.trace.upstream(only);
             proxying.aim(&mut request, only, outgoing);
             let response = self.attempt(request, upload).await?;
             return Ok((response, None));
@@ -221,6 +233,7 @@ where
                 return Err(ProxyError::refused(ErrorKind::NoUpstream));
             };
             let endpoint = in_flight.endpoint();
+            self.trace.upstream(&endpoint.upstream);
             proxying.aim(&mut request, &endpoint.upstream, outgoing);
             match self.attempt(request, upload).await {
                 Ok(response) => {
@@ -269,28 +282,44 @@ where
     fn switch(
         self,
         response: Response<CB>,
-        offered: Option<HeaderValue>,
+        outgoing: Outgoing,
         switched: Option<HeaderValue>,
         client_upgrade: Option<OnUpgrade>,
     ) -> Response<Body> {
         let mut response = response.map(|_| Body::empty());
         let upstream_upgrade = response.extensions_mut().remove::<OnUpgrade>();
-        match (offered, switched, client_upgrade, upstream_upgrade) {
-            (Some(offered), Some(chosen), Some(client), Some(upstream))
-                if upgrade::is_offered(&offered, &chosen) =>
-            {
-                let idle = self.proxying.tunnel_idle;
-                self.proxying.tunnels.spawn(client, upstream, idle);
+        let (Some(offered), Some(chosen)) = (outgoing.upgrade, switched) else {
+            return self.unexpected("101 without being asked");
+        };
+        let (Some(client), Some(upstream)) = (client_upgrade, upstream_upgrade) else {
+            return self.unexpected("101 on a connection that cannot be taken over");
+        };
+        if !upgrade::is_offered(&offered, &chosen) {
+            return self.unexpected("101 to another protocol");
+        }
+        match outgoing.bridged {
+            Some(handshake) if !handshake.is_proved_by(response.headers()) => {
+                return self.unexpected("101 without the proof of a WebSocket");
+            }
+            Some(_) => websocket::to_http2(&mut response),
+            None => {
                 let headers = response.headers_mut();
                 headers.insert(header::UPGRADE, chosen);
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-                response
-            }
-            _ => {
-                let error = ProxyError::new(ErrorKind::UpgradeFailed, true, "unexpected 101");
-                self.proxying.error_response(error)
             }
         }
+        let idle = self.proxying.tunnel_idle;
+        self.proxying.tunnels.spawn(client, upstream, idle);
+        response
+    }
+
+    fn unexpected(&self, what: &'static str) -> Response<Body> {
+        self.failed(ProxyError::new(ErrorKind::UpgradeFailed, true, what))
+    }
+
+    fn failed(&self, error: ProxyError) -> Response<Body> {
+        self.trace.failed(&error, self.proxying.upstreams.first());
+        self.proxying.error_response(error)
     }
 }
 

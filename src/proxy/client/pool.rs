@@ -36,19 +36,6 @@ pub(super) struct Settings {
     pub(super) wait_timeout: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            idle_timeout: Duration::from_secs(90),
-            max_idle: 256,
-            max_age: Duration::from_secs(600),
-            max_in_flight: 1024,
-            max_waiting: 1024,
-            wait_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
 /// A connection as it comes from the handshake.
 pub(super) enum Connection {
     Http1(http1::SendRequest<Body>),
