@@ -53,10 +53,7 @@ fn check(args: &Args) -> Result<(), Error> {
     let Some(path) = &args.config else {
         return say("the demo needs no configuration");
     };
-    let config = Config::load(path)?;
-    for warning in &config.warnings {
-        eprintln!("warning: {warning}");
-    }
+    Config::load(path)?;
     say(&format!("{}: ok", path.display()))
 }
 
@@ -82,9 +79,6 @@ fn run(args: &Args) -> Result<(), Error> {
 
 /// Serves what a configuration says.
 async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let (table, tunnels) = (Arc::new(config.table), config.tunnels);
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;

@@ -43,8 +43,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        let tcp = TcpListener::bind(address).await?;
+    /// The error names the key that says where to listen.
+    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, String> {
+        let tcp = TcpListener::bind(address).await;
+        let tcp = tcp.map_err(|error| format!("listen: cannot listen on {address}: {error}"))?;
         Ok(Self { tcp, tls })
     }
 
@@ -124,12 +126,27 @@ where
     stream.set_nodelay(true)?;
     let peer = Peer::new(peer).secure(tls.is_some());
     if let Some(tls) = tls {
-        let stream = timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
+        let Some(stream) = opened(tls.accept(stream), stop.clone()).await? else {
+            return Ok(());
+        };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         return http(stream, http2, peer, handle, stop).await;
     }
-    let http2 = timeout(HEAD_TIMEOUT, starts_with_preface(&stream)).await??;
+    let Some(http2) = opened(starts_with_preface(&stream), stop.clone()).await? else {
+        return Ok(());
+    };
     http(stream, http2, peer, handle, stop).await
+}
+
+/// What a connection begins with, in time; `None` if the stop comes first, before any request.
+async fn opened<T>(
+    beginning: impl Future<Output = io::Result<T>>,
+    mut stop: Stop,
+) -> Result<Option<T>, BoxError> {
+    tokio::select! {
+        begun = timeout(HEAD_TIMEOUT, beginning) => Ok(Some(begun??)),
+        _stopped = stop.changed() => Ok(None),
+    }
 }
 
 /// Whether the client speaks HTTP/2 by prior knowledge (RFC 9113 3.3). Nothing is taken from the

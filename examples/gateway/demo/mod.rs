@@ -72,18 +72,18 @@ impl Demo {
     /// Binds all ports and serves all but the gateway, which [`Demo::serve`] does.
     pub async fn start(listen: Option<SocketAddr>, stop: &Stop) -> Result<Self, Error> {
         let listener = match listen {
-            Some(address) => bind(address).await?,
+            Some(address) => Listener::bind(address, None).await?,
             // Somebody else's port 8080 is no reason not to show the demo.
             None => match Listener::bind(ADDRESS, None).await {
                 Ok(listener) => listener,
-                Err(_taken) => bind(any_port()).await?,
+                Err(_taken) => Listener::bind(any_port(), None).await?,
             },
         };
         let [page, two, api, bucket] = [
-            bind(any_port()).await?,
-            bind(any_port()).await?,
-            bind(any_port()).await?,
-            bind(any_port()).await?,
+            Listener::bind(any_port(), None).await?,
+            Listener::bind(any_port(), None).await?,
+            Listener::bind(any_port(), None).await?,
+            Listener::bind(any_port(), None).await?,
         ];
         let mut origins = Origins {
             three: page.origin()?,
@@ -327,13 +327,6 @@ prefix = "/"
 upstream = "{page}"
 "#
     )
-}
-
-async fn bind(address: SocketAddr) -> Result<Listener, Error> {
-    match Listener::bind(address, None).await {
-        Ok(listener) => Ok(listener),
-        Err(error) => Err(format!("listen: cannot listen on {address}: {error}").into()),
-    }
 }
 
 fn any_port() -> SocketAddr {
