@@ -4,16 +4,31 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
+use same_origin::browser::Engine;
+
 #[path = "support/chromium.rs"]
 mod chromium;
+#[path = "support/instructed.rs"]
+mod instructed;
+#[path = "support/real.rs"]
+mod real;
+#[path = "support/scenario.rs"]
+mod scenario;
+#[path = "support/scenarios/mod.rs"]
+mod scenarios;
+#[path = "support/sockets.rs"]
+mod sockets;
+#[path = "support/world.rs"]
+mod world;
 
 use chromium::{Chromium, trial};
+use sockets::Served;
 
 fn main() -> ExitCode {
-    chromium::run(vec![trial(
-        "leaves_no_process_behind",
-        leaves_no_process_behind,
-    )])
+    chromium::run(vec![
+        trial("leaves_no_process_behind", leaves_no_process_behind),
+        trial("scenarios", scenarios_come_out_equal),
+    ])
 }
 
 async fn leaves_no_process_behind() {
@@ -35,10 +50,35 @@ async fn leaves_no_process_behind() {
 
 /// How many running processes name this path in their command line.
 fn processes_of(profile: &Path) -> usize {
+    let profile = profile.to_string_lossy();
     let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
-    let command_lines =
-        processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    command_lines
-        .filter(|line| String::from_utf8_lossy(line).contains(&*profile.to_string_lossy()))
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines
+        .filter(|line| String::from_utf8_lossy(line).contains(&*profile))
         .count()
+}
+
+async fn scenarios_come_out_equal() {
+    let world = scenarios::world(real::PAGE);
+    let served = Served::start(&world).await;
+    let browser = real::start(&served).await;
+    let mut differences = String::new();
+    for scenario in scenarios::all() {
+        let simulated = scenario.simulate(&world, Engine::Chromium).await;
+        let real = real::run(&browser, &world, &scenario).await;
+        if simulated != real {
+            differences += &format!("{}\nsimulated:\n{simulated}real:\n{real}\n", scenario.name);
+        }
+        if std::env::var_os("SHOW").is_some() {
+            println!(
+                "# {}\n{}--standard\n{real}",
+                scenario.name,
+                scenario.simulate(&world, Engine::Standard).await
+            );
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "the browsers differ:\n{differences}"
+    );
 }
