@@ -46,6 +46,11 @@ impl Target {
             .headers(&[&format!("location: {}", to.0)])
     }
 
+    /// So many redirects to itself before the answer.
+    pub fn hops(self, count: usize) -> Self {
+        self.with("hops", &count.to_string())
+    }
+
     /// A fragment, which is not sent.
     pub fn fragment(mut self, fragment: &str) -> Self {
         self.0.set_fragment(Some(fragment));
@@ -123,6 +128,8 @@ fn answer(request: &Request) -> Response {
             .map(|pair| pair.1.clone())
     };
     let default = if status == "ps" { 204 } else { 200 };
+    let told = values(status).next();
+    let mut status_code = told.map_or(default, |status| status.parse().expect("a status"));
     let mut headers = HeaderMap::new();
     for line in values(lines) {
         let (name, value) = line.split_once(':').expect("a header line");
@@ -136,17 +143,19 @@ fn answer(request: &Request) -> Response {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
         headers.append(name, HeaderValue::from_str(&value).expect("a value"));
     }
+    if let Some(left) = values("hops").find_map(|left| left.parse::<usize>().ok()?.checked_sub(1)) {
+        let again = query.replace(&format!("hops={}", left + 1), &format!("hops={left}"));
+        let location = format!("{}?{again}", request.uri().path());
+        headers.insert("location", HeaderValue::try_from(location).expect("a URL"));
+        status_code = 302;
+    }
     let is_image = header("accept").starts_with("image/");
     let mut response = Response::new(if is_image {
         Body::from(GIF)
     } else {
         Body::from("body")
     });
-    *response.status_mut() = values(status)
-        .next()
-        .map_or(default, |status| status.parse().expect("a status"))
-        .try_into()
-        .unwrap_or(StatusCode::OK);
+    *response.status_mut() = StatusCode::from_u16(status_code).expect("a status");
     *response.headers_mut() = headers;
     response
 }

@@ -26,10 +26,6 @@ pub struct Scenario {
     pub cookies: Vec<(&'static str, &'static str)>,
     /// Request headers to look at besides those of CORS.
     pub watch: &'static [&'static str],
-    /// What the standard demands: one line per request and per result.
-    pub expected: &'static str,
-    /// What Chromium does instead, and why that is known.
-    pub chromium: Option<(&'static str, &'static str)>,
 }
 
 /// Where the script runs.
@@ -62,7 +58,7 @@ enum Kind {
     Wait(u64),
 }
 
-/// `name`, from a page; see [`Scenario::does`] and [`Scenario::expect`].
+/// `name`, from a page.
 pub fn scenario(name: &'static str, page: &'static str) -> Scenario {
     Scenario {
         name,
@@ -72,8 +68,6 @@ pub fn scenario(name: &'static str, page: &'static str) -> Scenario {
         steps: Vec::new(),
         cookies: Vec::new(),
         watch: &[],
-        expected: "",
-        chromium: None,
     }
 }
 
@@ -134,25 +128,6 @@ impl Scenario {
 
     pub fn watch(self, watch: &'static [&'static str]) -> Self {
         Self { watch, ..self }
-    }
-
-    pub fn expect(self, expected: &'static str) -> Self {
-        Self { expected, ..self }
-    }
-
-    pub fn chromium(self, expected: &'static str, why: &'static str) -> Self {
-        Self {
-            chromium: Some((expected, why)),
-            ..self
-        }
-    }
-
-    /// What is expected of an engine.
-    pub fn expected_of(&self, engine: Engine) -> String {
-        match (engine, self.chromium) {
-            (Engine::Chromium, Some((expected, _))) => dedent(expected),
-            _ => dedent(self.expected),
-        }
     }
 
     /// What the simulated browser makes of it.
@@ -380,8 +355,11 @@ pub fn result(
     headers: impl IntoIterator<Item = (String, String)>,
     text: &str,
 ) -> String {
-    // Those that every HTTP server adds on its own are not the scenario's.
-    let shown = |name: &str| !matches!(name, "date" | "content-length" | "content-type");
+    // Those that every HTTP server adds on its own are not the scenario's, and CORS is its means.
+    let shown = |name: &str| {
+        !matches!(name, "date" | "content-length" | "content-type")
+            && !name.starts_with("access-control-")
+    };
     let mut headers: Vec<_> = headers
         .into_iter()
         .filter(|(name, _)| shown(name))
@@ -392,6 +370,11 @@ pub fn result(
     for (name, value) in headers {
         write!(line, " {name}={}", without_queries(&value)).expect("a string");
     }
+    let text = if text.starts_with("GIF") {
+        "an image"
+    } else {
+        text
+    };
     for (what, text) in [("url", redirected_to), ("body", text)] {
         if !text.is_empty() {
             write!(line, " {what}={}", without_queries(text)).expect("a string");
@@ -423,17 +406,4 @@ pub fn without_queries(text: &str) -> String {
         rest = &query[end..];
     }
     kept + rest
-}
-
-fn dedent(text: &str) -> String {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
-
-/// Whether an outcome is a success, for tables.
-pub fn passed(outcome: &Outcome) -> bool {
-    outcome.error().is_none()
 }

@@ -27,21 +27,26 @@ const CREDENTIALED: &[&str] = &[
     "access-control-allow-credentials: true",
 ];
 
-/// All of them.
-pub fn all() -> Vec<Scenario> {
-    let mut all = [
-        simple::scenarios(),
-        preflight::scenarios(),
-        caches::scenarios(),
-        redirects::scenarios(),
-        pages::scenarios(),
-        cookies::scenarios(),
-    ]
-    .concat();
-    for (id, scenario) in all.iter_mut().enumerate() {
+/// All of them, by theme.
+pub fn groups() -> impl Iterator<Item = (&'static str, Vec<Scenario>)> {
+    let mut groups = [
+        ("simple", simple::scenarios()),
+        ("preflight", preflight::scenarios()),
+        ("caches", caches::scenarios()),
+        ("redirects", redirects::scenarios()),
+        ("pages", pages::scenarios()),
+        ("cookies", cookies::scenarios()),
+    ];
+    let scenarios = groups.iter_mut().flat_map(|(_, group)| group);
+    for (id, scenario) in scenarios.enumerate() {
         scenario.id = id;
     }
-    all
+    groups.into_iter()
+}
+
+/// All of them.
+pub fn all() -> Vec<Scenario> {
+    groups().flat_map(|(_, group)| group).collect()
 }
 
 /// The servers they need. `page` is what a page's own server sends at `/`.

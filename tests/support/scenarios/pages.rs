@@ -38,21 +38,18 @@ fn opaque_origins() -> Vec<Scenario> {
         scenario("a sandboxed frame is null", APP_PAGE)
             .framed(Frame::Sandbox)
             .does(steps.clone())
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("a data: frame is null", APP_PAGE)
             .framed(Frame::Data)
             .does(steps)
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("a sandboxed frame is foreign to its own origin", APP_PAGE)
             .framed(Frame::Sandbox)
             .does([
                 fetch("GET", &at(APP, "x")),
                 fetch("GET", &at(APP, "x").headers(STAR)),
             ])
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("a redirect from null stays null", APP_PAGE)
             .framed(Frame::Sandbox)
             .does([fetch(
@@ -60,8 +57,7 @@ fn opaque_origins() -> Vec<Scenario> {
                 &at(API, "via")
                     .headers(ECHO)
                     .redirect(302, &at(BUCKET, "there").headers(ECHO)),
-            )])
-            .expect(""),
+            )]),
     ]
 }
 
@@ -74,8 +70,7 @@ fn modes() -> Vec<Scenario> {
                 fetch("GET", &at(API, "x").headers(&["x-a: 1"])).mode(Mode::NoCors),
                 fetch("POST", &at(API, "x")).mode(Mode::NoCors).body("text"),
             ])
-            .watch(&["content-type"])
-            .expect(""),
+            .watch(&["content-type"]),
         scenario("no-cors cannot set more than a form", APP_PAGE)
             .does([fetch("POST", &at(API, "x"))
                 .mode(Mode::NoCors)
@@ -84,48 +79,45 @@ fn modes() -> Vec<Scenario> {
                 .header("content-type", "application/json")
                 .header("range", "bytes=0-")
                 .body("x")])
-            .watch(&["x-a", "content-type", "range"])
-            .expect(""),
-        scenario("no-cors with a method that needs a preflight", APP_PAGE)
-            .does([fetch("PUT", &at(API, "x")).mode(Mode::NoCors)])
-            .expect(""),
-        scenario("no-cors of one's own origin is basic", APP_PAGE)
-            .does([fetch("GET", &at(APP, "x").headers(&["x-a: 1"])).mode(Mode::NoCors)])
-            .expect(""),
-        scenario("same-origin stays at home", APP_PAGE)
-            .does([
-                fetch("GET", &at(APP, "x")).mode(Mode::SameOrigin),
-                fetch("GET", &at(API, "x").headers(STAR)).mode(Mode::SameOrigin),
-            ])
-            .expect(""),
-        scenario("Cross-Origin-Resource-Policy and no-cors", APP_PAGE)
-            .does(
-                [
-                    "same-origin",
-                    "same-site",
-                    "cross-origin",
-                    "Same-Origin",
-                    "same-origin, same-site",
-                ]
-                .map(|value| fetch("GET", &policy(value)).mode(Mode::NoCors)),
-            )
-            .expect(""),
-        scenario("Cross-Origin-Resource-Policy within the site", APP_PAGE)
-            .does(["same-origin", "same-site"].map(|value| {
+            .watch(&["x-a", "content-type", "range"]),
+        scenario("no-cors with a method that needs a preflight", APP_PAGE).does([fetch(
+            "PUT",
+            &at(API, "x"),
+        )
+        .mode(Mode::NoCors)]),
+        scenario("no-cors of one's own origin is basic", APP_PAGE).does([fetch(
+            "GET",
+            &at(APP, "x").headers(&["x-a: 1"]),
+        )
+        .mode(Mode::NoCors)]),
+        scenario("same-origin stays at home", APP_PAGE).does([
+            fetch("GET", &at(APP, "x")).mode(Mode::SameOrigin),
+            fetch("GET", &at(API, "x").headers(STAR)).mode(Mode::SameOrigin),
+        ]),
+        scenario("Cross-Origin-Resource-Policy and no-cors", APP_PAGE).does(
+            [
+                "same-origin",
+                "same-site",
+                "cross-origin",
+                "Same-Origin",
+                "same-origin, same-site",
+            ]
+            .map(|value| fetch("GET", &policy(value)).mode(Mode::NoCors)),
+        ),
+        scenario("Cross-Origin-Resource-Policy within the site", APP_PAGE).does(
+            ["same-origin", "same-site"].map(|value| {
                 fetch(
                     "GET",
                     &at(SIBLING, "x").headers(&[&format!("cross-origin-resource-policy: {value}")]),
                 )
                 .mode(Mode::NoCors)
-            }))
-            .expect(""),
+            }),
+        ),
         scenario("Cross-Origin-Resource-Policy and CORS", APP_PAGE)
-            .does([fetch("GET", &policy("same-origin").headers(STAR))])
-            .expect(""),
+            .does([fetch("GET", &policy("same-origin").headers(STAR))]),
         scenario("an image needs no permission", APP_PAGE)
             .does([image(&at(API, "i")), image(&policy("same-origin"))])
-            .watch(&["sec-fetch-mode", "sec-fetch-dest"])
-            .expect(""),
+            .watch(&["sec-fetch-mode", "sec-fetch-dest"]),
     ]
 }
 
@@ -146,8 +138,7 @@ fn told() -> Vec<Scenario> {
                 fetch("GET", &at(API, "x")).mode(Mode::NoCors),
                 fetch("GET", &at(APP, "x")).mode(Mode::SameOrigin),
             ])
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("Fetch Metadata of a preflight", APP_PAGE)
             .does([fetch(
                 "PUT",
@@ -159,8 +150,7 @@ fn told() -> Vec<Scenario> {
                     ],
                 ),
             )])
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("Fetch Metadata after redirects", APP_PAGE)
             .does([
                 fetch(
@@ -176,8 +166,7 @@ fn told() -> Vec<Scenario> {
                         .redirect(302, &at(APP, "there").headers(ECHO)),
                 ),
             ])
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
         scenario("Referrer-Policy of a redirect", APP_PAGE)
             .does([fetch(
                 "GET",
@@ -186,16 +175,13 @@ fn told() -> Vec<Scenario> {
                     .headers(&["referrer-policy: no-referrer"])
                     .redirect(302, &at(BUCKET, "there").headers(STAR)),
             )])
-            .watch(&["referer"])
-            .expect(""),
-        scenario("Origin of requests without CORS", APP_PAGE)
-            .does([
-                fetch("GET", &at(APP, "x")),
-                post(APP),
-                fetch("PUT", &at(APP, "x")),
-                post(API).mode(Mode::NoCors),
-            ])
-            .expect(""),
+            .watch(&["referer"]),
+        scenario("Origin of requests without CORS", APP_PAGE).does([
+            fetch("GET", &at(APP, "x")),
+            post(APP),
+            fetch("PUT", &at(APP, "x")),
+            post(API).mode(Mode::NoCors),
+        ]),
         scenario("Origin hidden by the referrer policy", APP_PAGE)
             .does([
                 post(APP).referrer_policy(ReferrerPolicy::NoReferrer, "no-referrer"),
@@ -213,31 +199,26 @@ fn told() -> Vec<Scenario> {
                     .mode(Mode::NoCors)
                     .referrer_policy(ReferrerPolicy::UnsafeUrl, "unsafe-url"),
             ])
-            .watch(&["referer"])
-            .expect(""),
+            .watch(&["referer"]),
         scenario("a page without TLS", PLAIN_PAGE)
             .does([
                 fetch("GET", &at(PLAIN, "x")),
                 fetch("GET", &at(API, "x").headers(ECHO)),
                 post(PLAIN),
             ])
-            .watch(metadata)
-            .expect(""),
+            .watch(metadata),
     ]
 }
 
 fn mixed() -> Vec<Scenario> {
     vec![
         scenario("a page with TLS asks for no plain http", APP_PAGE)
-            .does([fetch("GET", &at(PLAIN, "x").headers(STAR))])
-            .expect(""),
-        scenario("nor is it redirected there", APP_PAGE)
-            .does([fetch(
-                "GET",
-                &at(API, "via")
-                    .headers(STAR)
-                    .redirect(302, &at(PLAIN, "x").headers(STAR)),
-            )])
-            .expect(""),
+            .does([fetch("GET", &at(PLAIN, "x").headers(STAR))]),
+        scenario("nor is it redirected there", APP_PAGE).does([fetch(
+            "GET",
+            &at(API, "via")
+                .headers(STAR)
+                .redirect(302, &at(PLAIN, "x").headers(STAR)),
+        )]),
     ]
 }
