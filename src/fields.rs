@@ -26,6 +26,13 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
+/// Adds a token to a list, unless the list holds it or `*`, which in a list of this kind is everything.
+pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: &'static str) {
+    if !has_token(headers, &name, token) && !has_token(headers, &name, "*") {
+        append_line(headers, name, HeaderValue::from_static(token));
+    }
+}
+
 /// Without the optional white space (RFC 9110 5.6.3: SP and HTAB, nothing else) at both ends.
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = value {

@@ -22,3 +22,7 @@ pub mod origin;
 pub mod proxy;
 
 mod fields;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,1 +1,23 @@
-//! CORS.
+//! Cross-origin resource sharing: a policy that is checked once, and a layer that obeys it.
+
+mod acrh;
+mod builder;
+mod error;
+mod future;
+mod handle;
+mod judge;
+mod layer;
+mod list;
+mod names;
+mod policy;
+mod respond;
+mod validate;
+
+pub use builder::CorsBuilder;
+pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
+pub use future::ResponseFuture;
+pub use handle::CorsHandle;
+pub use judge::{Grant, Refusal, Verdict};
+pub use layer::{Cors, CorsLayer};
+pub use list::{Any, List};
+pub use policy::CorsPolicy;

@@ -137,6 +137,8 @@ fn remove_always(headers: &mut HeaderMap, direction: Direction) {
     };
     remove(TE, header::TE);
     remove(TRANSFER_ENCODING, header::TRANSFER_ENCODING);
+    // RFC 9112 6.3: it overrides Content-Length, which is then not the length of what is forwarded.
+    remove(TRANSFER_ENCODING, header::CONTENT_LENGTH);
     remove(UPGRADE, header::UPGRADE);
     remove(RARE, KEEP_ALIVE);
     remove(RARE, PROXY_CONNECTION);
@@ -241,6 +243,11 @@ mod tests {
                 &[],
             ),
             ("trailer field", &[("trailer", "x-sum")], &["trailer"]),
+            (
+                "two framings",
+                &[("transfer-encoding", "chunked"), ("content-length", "3")],
+                &[],
+            ),
         ] {
             let mut headers = map(lines);
             strip_request(&mut headers);

@@ -39,3 +39,13 @@ pub use path::{AmbiguousPath, check_path};
 pub use peer::Peer;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use upgrade::Tunnels;
+
+// What every mount in axum needs.
+const _: () = {
+    const fn mountable<T: Clone + Send + Sync + 'static>() {}
+    const fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    mountable::<ReverseProxy>();
+    mountable::<Client>();
+    error::<ClientError>();
+    error::<ProxyError>();
+};

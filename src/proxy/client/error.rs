@@ -5,6 +5,7 @@ use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
 use http::Request;
 use std::error::Error;
 use std::fmt;
+use std::sync::Mutex;
 
 /// A failed exchange of [`Client`](super::Client).
 ///
@@ -13,8 +14,9 @@ use std::fmt;
 #[derive(Debug)]
 pub struct ClientError {
     error: ProxyError,
-    /// The request, if no byte of it was written.
-    request: Option<Box<Request<Body>>>,
+    /// The request, if no byte of it was written. Nobody waits for the lock: it is there because a body
+    /// need not be `Sync`, and an error has to be.
+    request: Mutex<Option<Box<Request<Body>>>>,
 }
 
 impl ClientError {
@@ -22,7 +24,7 @@ impl ClientError {
     pub(crate) fn refused(error: ProxyError, request: Request<Body>) -> Self {
         Self {
             error,
-            request: Some(Box::new(request)),
+            request: Mutex::new(Some(Box::new(request))),
         }
     }
 
@@ -60,7 +62,8 @@ impl ClientError {
     /// The error and, if nothing of it was sent, the request.
     #[must_use]
     pub fn into_parts(self) -> (ProxyError, Option<Request<Body>>) {
-        (self.error, self.request.map(|request| *request))
+        let request = self.request.into_inner().unwrap_or_else(|e| e.into_inner());
+        (self.error, request.map(|request| *request))
     }
 }
 
@@ -68,7 +71,7 @@ impl From<ProxyError> for ClientError {
     fn from(error: ProxyError) -> Self {
         Self {
             error,
-            request: None,
+            request: Mutex::new(None),
         }
     }
 }

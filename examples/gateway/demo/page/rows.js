@@ -1,0 +1,48 @@
+// The two smaller comparisons.
+
+import { visible } from "./explain.js";
+import { count, h, milliseconds, table } from "./draw.js";
+
+const preflights = (call) => visible(call.exchanges).filter((exchange) => exchange.preflight).length;
+
+const outcome = (call) =>
+  h(
+    "span",
+    { class: "outcome", "data-readable": String(call.readable) },
+    call.readable ? h("span", {}, `${call.status} `, h("code", {}, call.text)) : `not readable. ${call.reason ?? call.error}`,
+  );
+
+const scrolling = (...parts) => h("div", { class: "scroll" }, table(...parts));
+
+// Each kind of call once over origins and once through the gateway.
+export function kindRows(calls) {
+  const longest = Math.max(...calls.map((call) => call.end - call.start));
+  const time = (call) => {
+    const length = h("i", { class: `bar ${preflights(call) ? "slow" : "api"}` });
+    length.style.setProperty("--length", `${((call.end - call.start) / longest) * 100}%`);
+    return h("span", { class: "timed" }, h("span", { class: "track" }, length), milliseconds(call.end - call.start));
+  };
+  return scrolling(
+    "Calls to the API and through the gateway",
+    ["Call", "Way", "Time", "Preflights", "Read"],
+    calls.map((call) => [
+      call.name,
+      call.setup === "one" ? "through the gateway" : "to the API’s origin",
+      time(call),
+      String(preflights(call)),
+      outcome(call),
+    ]),
+  );
+}
+
+export const tokenRows = (calls) =>
+  scrolling(
+    "Calls with a token",
+    ["Call", "Preflight", "Read"],
+    calls.map((call) => [call.name, asked(call), outcome(call)]),
+  );
+
+function asked(call) {
+  const preflight = visible(call.exchanges).find((exchange) => exchange.preflight);
+  return preflight ? `answered ${preflight.status}` : count(0, "preflight");
+}

@@ -1,0 +1,168 @@
+//! A directory of static files under a prefix, compressed, with the single-page-application rule.
+
+use crate::routes::refused;
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::Empty;
+use same_origin::proxy::Body;
+use std::convert::Infallible;
+use std::future::ready;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::{Service, ServiceExt};
+use tower_http::compression::Compression;
+use tower_http::services::fs::ServeFileSystemResponseBody;
+use tower_http::services::{ServeDir, ServeFile};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
+type Head = Request<Empty<Bytes>>;
+
+/// Serves the files of a directory: GET and HEAD, ranges, validators, no listings.
+#[derive(Clone)]
+pub struct Files {
+    /// Without a trailing slash; empty for the root.
+    prefix: Arc<str>,
+    files: Compression<Lookup>,
+}
+
+/// A file, or the page that stands for what the application routes by itself.
+#[derive(Clone)]
+struct Lookup {
+    dir: ServeDir,
+    index: Option<ServeFile>,
+}
+
+impl Files {
+    /// With `spa`, an unknown path whose last segment has no dot gets the directory's `index.html`.
+    pub fn new(prefix: &str, dir: &Path, spa: bool) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        let files = Compression::new(Lookup {
+            dir: ServeDir::new(dir).redirect_path_prefix(prefix),
+            index: spa.then(|| ServeFile::new(dir.join("index.html"))),
+        });
+        Self {
+            prefix: prefix.into(),
+            files,
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Files {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Response<Body>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Some(response) = refused(&request) {
+            return Box::pin(ready(Ok(response)));
+        }
+        let (mut head, _body) = request.into_parts();
+        match below(&self.prefix, &head.uri) {
+            Target::Below(uri) => head.uri = uri,
+            Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
+        }
+        let found = self
+            .files
+            .clone()
+            .oneshot(Request::from_parts(head, Empty::new()));
+        Box::pin(async move { Ok(found.await?.map(Body::new)) })
+    }
+}
+
+/// Where a request below a prefix leads.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    /// To a file of the directory.
+    Below(Uri),
+    /// To the prefix itself, without the slash that relative links of its page need.
+    Beside(HeaderValue),
+}
+
+fn below(prefix: &str, uri: &Uri) -> Target {
+    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let rest = target.strip_prefix(prefix).unwrap_or(target);
+    if rest.starts_with('/') {
+        // What begins with a slash is a target as the whole was one.
+        return Target::Below(rest.parse().unwrap_or_default());
+    }
+    let location = HeaderValue::try_from(format!("{prefix}/{rest}"));
+    Target::Beside(location.unwrap_or(HeaderValue::from_static("/")))
+}
+
+fn redirect(location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+impl Service<Head> for Lookup {
+    type Response = Response<ServeFileSystemResponseBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, head: Head) -> Self::Future {
+        let Self { dir, index } = self.clone();
+        Box::pin(async move {
+            let page = index.filter(|_| names_no_file(head.uri().path()));
+            let page = page.map(|index| (index, head.clone()));
+            let found = dir.oneshot(head).await?;
+            match page {
+                Some((index, head)) if found.status() == StatusCode::NOT_FOUND => {
+                    index.oneshot(head).await
+                }
+                Some(_) | None => Ok(found),
+            }
+        })
+    }
+}
+
+/// Whether the last segment has no dot: a page of the application rather than one of its files, whose
+/// absence must stay visible.
+fn names_no_file(path: &str) -> bool {
+    path.rsplit('/')
+        .next()
+        .is_none_or(|segment| !segment.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_taken_off_and_its_root_gets_its_slash() {
+        let below = |prefix, uri: &'static str| match below(prefix, &Uri::from_static(uri)) {
+            Target::Below(uri) => uri.to_string(),
+            Target::Beside(location) => format!("-> {}", location.to_str().unwrap()),
+        };
+        assert_eq!(below("", "/a?b"), "/a?b");
+        assert_eq!(below("/docs", "/docs/a%20b?c"), "/a%20b?c");
+        assert_eq!(below("/docs", "/docs/"), "/");
+        assert_eq!(below("/docs", "/docs"), "-> /docs/");
+        assert_eq!(below("/docs", "/docs?a=b"), "-> /docs/?a=b");
+    }
+
+    #[test]
+    fn pages_are_told_from_files_by_the_dot() {
+        for (path, page) in [
+            ("/", true),
+            ("/a/b", true),
+            ("/v1.2/about", true),
+            ("/a/b.js", false),
+            ("/.env", false),
+        ] {
+            assert_eq!(names_no_file(path), page, "{path}");
+        }
+    }
+}

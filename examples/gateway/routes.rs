@@ -1,0 +1,146 @@
+//! Which route answers a request: the longest prefix wins.
+
+use crate::files::Files;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use same_origin::cors::{Cors, CorsLayer};
+use same_origin::proxy::{Body, ReverseProxy, check_path};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+use tower::{Layer, Service, ServiceExt};
+
+/// The routes, and what answers when none matches.
+pub struct Table {
+    /// Longest prefix first, so the first that matches is the one.
+    routes: Vec<(Box<str>, Route)>,
+    none: Guarded<NoRoute>,
+}
+
+/// What answers below a prefix.
+pub enum Route {
+    Proxy(Guarded<ReverseProxy>),
+    /// Boxed, because it is the larger one by far.
+    Files(Box<Guarded<Files>>),
+}
+
+/// A service, under a CORS policy or not.
+pub enum Guarded<S> {
+    Bare(S),
+    Cors(Cors<S>),
+}
+
+impl Table {
+    /// `cors` is for requests that match no route, so that a page can read their 404.
+    pub fn new(mut routes: Vec<(Box<str>, Route)>, cors: Option<&CorsLayer>) -> Self {
+        for (prefix, _) in &mut routes {
+            *prefix = prefix.trim_end_matches('/').into();
+        }
+        routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Self {
+            routes,
+            none: Guarded::new(NoRoute, cors),
+        }
+    }
+
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let covering = self.routes.iter().find(|(prefix, _)| covers(prefix, path));
+        match covering.map(|(_, route)| route) {
+            Some(Route::Proxy(proxy)) => proxy.answer(request).await,
+            Some(Route::Files(files)) => files.answer(request).await,
+            None => self.none.answer(request).await,
+        }
+    }
+}
+
+/// Whether a path is the prefix (without a trailing slash) or below it.
+fn covers(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.starts_with('/') || rest.is_empty() && !path.is_empty())
+}
+
+impl<S> Guarded<S> {
+    pub fn new(service: S, cors: Option<&CorsLayer>) -> Self {
+        match cors {
+            Some(cors) => Self::Cors(cors.layer(service)),
+            None => Self::Bare(service),
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body>
+    where
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone,
+        Cors<S>: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    {
+        let Ok(response) = match self {
+            Self::Bare(service) => service.clone().oneshot(request).await,
+            Self::Cors(service) => service.clone().oneshot(request).await,
+        };
+        response
+    }
+}
+
+/// Answers what no route matches.
+#[derive(Clone, Copy)]
+pub struct NoRoute;
+
+impl<B> Service<Request<B>> for NoRoute {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(refused(&request).unwrap_or_else(not_found)))
+    }
+}
+
+/// The answer to a path that not everybody reads in the same way: 400 on every kind of route. A
+/// proxy asks by itself.
+pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
+    check_path(request.uri().path())
+        .is_err()
+        .then(|| text(StatusCode::BAD_REQUEST, "ambiguous path\n"))
+}
+
+pub fn not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_prefix_covers_whole_segments() {
+        for (prefix, path, covered) in [
+            ("/api", "/api", true),
+            ("/api", "/api/", true),
+            ("/api", "/api/x", true),
+            ("/api", "/apix", false),
+            ("/api", "/api%2Fx", false),
+            ("/api", "/API/x", false),
+            ("/api", "/", false),
+            ("", "/", true),
+            ("", "/anything", true),
+            ("", "*", false),
+            ("", "", false), // CONNECT
+        ] {
+            assert_eq!(covers(prefix, path), covered, "{path} under {prefix:?}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains them when told to stop.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use same_origin::proxy::Peer;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, warn};
+
+/// How long a peer may take for a TLS handshake, for a request head, and between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest request head; above it the answer is 431.
+const HEAD_SIZE: u32 = 64 * 1024;
+/// The most field lines of a request head.
+const HEAD_LINES: usize = 256;
+/// How often a silent HTTP/2 peer is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// RFC 9113 3.4: what an HTTP/2 client sends first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Tells servers to stop; dropping the other end does it.
+pub type Stop = watch::Receiver<()>;
+
+/// A bound port, with TLS or without.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listener {
+    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let tcp = TcpListener::bind(address).await?;
+        Ok(Self { tcp, tls })
+    }
+
+    /// The origin that it serves, with the port that was really taken.
+    pub fn origin(&self) -> io::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.tcp.local_addr()?))
+    }
+
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.tcp.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    // A connection that is gone already concerns nobody; no file descriptors left
+                    // would be reported again at once, without end.
+                    warn!(%error, "accepting failed");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Serves until `stop`, then lets the requests in flight finish, for `drain` at most. Gives the time at
+/// which that is over.
+pub async fn serve<H, F, B>(
+    listener: Listener,
+    handle: H,
+    mut stop: Stop,
+    drain: Duration,
+) -> Instant
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // Each connection holds a sender; when the last one is gone, all have ended.
+    let (open, mut all_ended) = mpsc::channel::<()>(1);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _stopped = stop.changed() => break,
+        };
+        let (tls, handle) = (listener.tls.clone(), handle.clone());
+        let (stop, open) = (stop.clone(), open.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection(stream, peer, tls, handle, stop).await {
+                debug!(%peer, error, "connection ended");
+            }
+            drop(open);
+        });
+    }
+    drop((listener, open));
+    let end = Instant::now() + drain;
+    if timeout_at(end, all_ended.recv()).await.is_err() {
+        warn!(?drain, "connections were cut at the end of the drain time");
+    }
+    end
+}
+
+async fn connection<H, F, B>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    handle: H,
+    stop: Stop,
+) -> Result<(), BoxError>
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // Small answers must not wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    let peer = Peer::new(peer).secure(tls.is_some());
+    if let Some(tls) = tls {
+        let stream = timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        return http(stream, http2, peer, handle, stop).await;
+    }
+    let http2 = timeout(HEAD_TIMEOUT, starts_with_preface(&stream)).await??;
+    http(stream, http2, peer, handle, stop).await
+}
+
+/// Whether the client speaks HTTP/2 by prior knowledge (RFC 9113 3.3). Nothing is taken from the
+/// stream, so no later read has to look for bytes that were put back.
+async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let seen = stream.peek(&mut start).await?;
+        if seen == 0 || !PREFACE.starts_with(&start[..seen]) {
+            return Ok(false);
+        }
+        if seen == PREFACE.len() {
+            return Ok(true);
+        }
+        // Part of the preface: the stream stays readable, so there is no event to wait for.
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn http<S, H, F, B>(
+    stream: S,
+    http2: bool,
+    peer: Peer,
+    handle: H,
+    stop: Stop,
+) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        let response = handle(request);
+        async { Ok::<_, Infallible>(response.await) }
+    });
+    let io = TokioIo::new(stream);
+    if http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEAD_SIZE)
+            .keep_alive_interval(PING_INTERVAL)
+            .serve_connection(io, service);
+        drive(connection, http2::Connection::graceful_shutdown, stop).await
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_header_size(HEAD_SIZE as usize)
+            .max_headers(HEAD_LINES)
+            .serve_connection(io, service)
+            .with_upgrades();
+        drive(
+            connection,
+            http1::UpgradeableConnection::graceful_shutdown,
+            stop,
+        )
+        .await
+    }
+}
+
+/// Runs a connection to its end, which comes after the requests in flight once `stop` is told.
+async fn drive<C>(
+    connection: C,
+    graceful_shutdown: fn(Pin<&mut C>),
+    mut stop: Stop,
+) -> Result<(), BoxError>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        _stopped = stop.changed() => graceful_shutdown(connection.as_mut()),
+    }
+    Ok(connection.await?)
+}
+
+/// The runtime for so many workers; by default `TOKIO_WORKER_THREADS`, or as many as there are cores
+/// for this process.
+///
+/// One worker has nobody to share work with, so it is spared the machinery for sharing.
+pub fn runtime(workers: Option<std::num::NonZeroUsize>) -> io::Result<tokio::runtime::Runtime> {
+    let wanted = std::env::var("TOKIO_WORKER_THREADS")
+        .ok()
+        .and_then(|count| count.parse().ok());
+    let workers = match workers.or(wanted) {
+        Some(workers) => workers.get(),
+        None => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    };
+    let mut builder = if workers == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    builder.enable_all();
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder.build()
+}

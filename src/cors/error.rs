@@ -1,0 +1,216 @@
+//! What is wrong with the settings of a policy.
+
+use crate::origin::OriginErrorKind;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Everything that is wrong with the settings of a policy; one error at least.
+///
+/// Displays one line for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct PolicyErrors(Vec<PolicyError>);
+
+/// One thing that is wrong with the settings of a policy: where, what, and what to write instead.
+///
+/// Displays value, reason and remedy in one line, without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct PolicyError {
+    key: &'static str,
+    index: Option<usize>,
+    value: Option<String>,
+    kind: PolicyErrorKind,
+    remedy: Cow<'static, str>,
+}
+
+/// What is wrong with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum PolicyErrorKind {
+    /// No origin is allowed, not even `null`.
+    NoOrigins,
+    /// The text is no origin and no pattern of origins.
+    Origin(OriginErrorKind),
+    /// `*` stands among the entries of a list.
+    StarInList,
+    /// `*` with credentials, where the standard gives it no meaning.
+    StarWithCredentials,
+    /// With credentials: whoever is on the network can pretend to be the origin.
+    InsecureWithCredentials,
+    /// With credentials: anybody can have an origin that the pattern stands for.
+    PublicSuffixWithCredentials,
+    /// With credentials: the pages of every site can send `null`.
+    NullWithCredentials,
+    /// The text is no token (RFC 9110 5.6.2), and so no method or header name.
+    Token,
+    /// `*` within a name. There are no patterns of names.
+    StarInName,
+    /// Browsers let no script use the method (Fetch #forbidden-method).
+    ForbiddenMethod,
+    /// Browsers send the method in upper case, and methods are case-sensitive.
+    MethodCase,
+    /// Browsers let no script set the header (Fetch #forbidden-request-header).
+    ForbiddenRequestHeader,
+    /// The header belongs into responses.
+    ResponseHeader,
+    /// Browsers show the header to no script (Fetch #forbidden-response-header-name).
+    ForbiddenResponseHeader,
+    /// The header belongs into requests.
+    RequestHeader,
+    /// The duration is no whole number of seconds.
+    FractionOfSecond,
+    /// The duration is longer than recipients can be expected to read (RFC 9111 1.2.2).
+    LongDuration,
+}
+
+impl PolicyErrors {
+    /// `Err` if there is anything in the list.
+    pub(super) fn none_in(errors: Vec<PolicyError>) -> Result<(), Self> {
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(errors))
+        }
+    }
+
+    /// The errors, in the order of the settings.
+    pub fn iter(&self) -> std::slice::Iter<'_, PolicyError> {
+        self.0.iter()
+    }
+}
+
+impl PolicyError {
+    pub(super) fn new(
+        key: &'static str,
+        kind: PolicyErrorKind,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            key,
+            index: None,
+            value: None,
+            kind,
+            remedy: remedy.into(),
+        }
+    }
+
+    pub(super) fn value_at(
+        mut self,
+        index: impl Into<Option<usize>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.index = index.into();
+        self.value = Some(value.into());
+        self
+    }
+
+    /// The setting, by the name of its setter, which is also its key in a configuration file.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// The place in the list, from 0, where the setting is a list.
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// What is wrong, as it was written; nothing where something is missing or a switch is on.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn kind(&self) -> PolicyErrorKind {
+        self.kind
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+impl fmt::Display for PolicyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.iter().enumerate() {
+            let line_break = if i == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{}", error.key)?;
+            if let Some(index) = error.index {
+                write!(f, "[{index}]")?;
+            }
+            write!(f, ": {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyErrors {}
+
+impl<'a> IntoIterator for &'a PolicyErrors {
+    type Item = &'a PolicyError;
+    type IntoIter = std::slice::Iter<'a, PolicyError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for PolicyErrors {
+    type Item = PolicyError;
+    type IntoIter = std::vec::IntoIter<PolicyError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(value) = &self.value {
+            // Quoted and escaped: what is wrong may be a line break or a blank.
+            write!(f, "{value:?} ")?;
+        }
+        write!(f, "{}: {}", self.kind, self.remedy)
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+impl fmt::Display for PolicyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoOrigins => "no origin is allowed",
+            Self::Origin(kind) => return kind.fmt(f),
+            Self::StarInList => "is no entry of a list",
+            Self::StarWithCredentials => "\"*\" has no meaning where credentials are allowed",
+            Self::InsecureWithCredentials => {
+                "can be taken by anybody on the network, who then reads with the visitor's credentials"
+            }
+            Self::PublicSuffixWithCredentials => {
+                "stands for names that anybody can have, who then reads with the visitor's credentials"
+            }
+            Self::NullWithCredentials => {
+                "a page of any site can send \"null\", and then reads with the visitor's credentials"
+            }
+            Self::Token => "is no token, of which methods and header names are made",
+            Self::StarInName => "is no pattern of names, for there are none",
+            Self::ForbiddenMethod => "is a method that browsers let no script use",
+            Self::MethodCase => "is a method that browsers send in upper case",
+            Self::ForbiddenRequestHeader => "is a header that browsers let no script set",
+            Self::ResponseHeader => "is a header of responses",
+            Self::ForbiddenResponseHeader => "is a header that browsers show to no script",
+            Self::RequestHeader => "is a header of requests",
+            Self::FractionOfSecond => "is no whole number of seconds",
+            Self::LongDuration => "is longer than 2147483648 seconds",
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The tower layer and its service.
+
+use super::future::ResponseFuture;
+use super::handle::{CorsHandle, Shared};
+use super::judge::Verdict;
+use super::policy::CorsPolicy;
+use http::{Request, Response};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Puts a [`CorsPolicy`] around a service.
+///
+/// Answers preflights itself and marks all other responses with what the policy says, errors and
+/// redirects included. It belongs outside of everything that may answer a preflight or an error by
+/// itself: authentication, rate limits, routing by method.
+#[derive(Clone, Debug)]
+pub struct CorsLayer {
+    shared: Arc<Shared>,
+}
+
+/// A service with a [`CorsPolicy`] around it; made by [`CorsLayer`].
+///
+/// Its clone costs that of the inner service and one reference count.
+#[derive(Clone, Debug)]
+pub struct Cors<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl CorsLayer {
+    /// A layer that obeys the policy.
+    #[must_use]
+    pub fn new(policy: CorsPolicy) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(policy)),
+        }
+    }
+
+    /// A handle by which the policy can be replaced while requests are served.
+    #[must_use]
+    pub fn handle(&self) -> CorsHandle {
+        CorsHandle::new(Arc::clone(&self.shared))
+    }
+}
+
+impl From<CorsPolicy> for CorsLayer {
+    fn from(policy: CorsPolicy) -> Self {
+        Self::new(policy)
+    }
+}
+
+impl<S> Layer<S> for CorsLayer {
+    type Service = Cors<S>;
+
+    fn layer(&self, inner: S) -> Cors<S> {
+        Cors {
+            inner,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Cors<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let policy = self.shared.policy();
+        match policy.judge(request.method(), request.headers()) {
+            Verdict::Preflight(granted) => ResponseFuture::answer(policy.answer(granted)),
+            verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
+                let share = policy.share(verdict);
+                drop(policy);
+                ResponseFuture::share(self.inner.call(request), share)
+            }
+        }
+    }
+}

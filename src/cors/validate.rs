@@ -1,0 +1,291 @@
+//! From settings to a policy: everything that is wrong, or a policy that cannot be.
+
+use super::builder::CorsBuilder;
+use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
+use super::list::List;
+use super::names;
+use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods, ready};
+use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
+use http::HeaderValue;
+use std::borrow::Cow;
+
+const REMOVE: &str = "remove it";
+
+/// Reads the settings one by one and notes what is wrong.
+struct Check<'a> {
+    settings: &'a CorsBuilder,
+    /// The setting that is read.
+    key: &'static str,
+    errors: Vec<PolicyError>,
+}
+
+pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
+    let mut check = Check {
+        settings,
+        key: "",
+        errors: Vec::new(),
+    };
+    let compiled = Compiled {
+        access: check.access(),
+        methods: check.methods(),
+        headers: check.headers(),
+        expose: check.exposed(),
+        max_age: check.max_age(),
+        debug: settings.debug,
+    };
+    PolicyErrors::none_in(check.errors)?;
+    Ok(CorsPolicy::new(compiled))
+}
+
+impl Check<'_> {
+    fn access(&mut self) -> Access {
+        let settings = self.settings;
+        self.key = "allow_null_origin";
+        if settings.allow_null_origin
+            && settings.allow_credentials
+            && !settings.dangerously_allow_credentialed_null_origin
+        {
+            let remedy = "remove it, or set dangerously_allow_credentialed_null_origin \
+                          for what is guarded by its own signature";
+            self.refuse(Kind::NullWithCredentials, remedy);
+        }
+        self.key = "allow_origins";
+        let List::Only(entries) = &settings.allow_origins else {
+            self.star("name the origins");
+            return Access::Any;
+        };
+        if entries.is_empty() && !settings.allow_null_origin {
+            self.refuse(
+                Kind::NoOrigins,
+                "name the origins that may read, or write \"*\" for all",
+            );
+        }
+        let origins: OriginSet = entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| self.origin(index, entry))
+            .collect();
+        Access::Listed {
+            origins,
+            null: settings.allow_null_origin,
+            credentials: settings.allow_credentials,
+        }
+    }
+
+    fn origin(&mut self, index: usize, entry: &str) -> Option<OriginPattern> {
+        let settings = self.settings;
+        if entry == "*" {
+            self.star_in_list(index);
+            return None;
+        }
+        let pattern: OriginPattern = match entry.parse() {
+            Ok(pattern) => pattern,
+            Err(error) => {
+                let remedy = match error.suggestion() {
+                    Some(suggestion) => format!("write {suggestion:?}").into(),
+                    None => Cow::Borrowed(remedy_for_origin(error.kind())),
+                };
+                self.refuse_entry(index, entry, Kind::Origin(error.kind()), remedy);
+                return None;
+            }
+        };
+        if settings.allow_credentials {
+            if !pattern.is_secure() && !settings.dangerously_allow_insecure_origins {
+                let remedy = match entry.strip_prefix("http:") {
+                    Some(rest) => {
+                        format!("write \"https:{rest}\", or set dangerously_allow_insecure_origins")
+                    }
+                    None => String::from("remove it, or set dangerously_allow_insecure_origins"),
+                };
+                self.refuse_entry(index, entry, Kind::InsecureWithCredentials, remedy);
+            }
+            if pattern.is_open_to_registration() && !settings.dangerously_allow_public_suffixes {
+                let remedy =
+                    "name the origins that are yours, or set dangerously_allow_public_suffixes";
+                self.refuse_entry(index, entry, Kind::PublicSuffixWithCredentials, remedy);
+            }
+        }
+        Some(pattern)
+    }
+
+    fn methods(&mut self) -> Methods {
+        self.key = "allow_methods";
+        let List::Only(entries) = &self.settings.allow_methods else {
+            self.star("name the methods");
+            return Methods::Any;
+        };
+        let mut listed = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let normalized = names::normalized_method(entry);
+            if entry == "*" {
+                self.star_in_list(index);
+            } else if !names::is_token(entry) {
+                self.refuse_entry(
+                    index,
+                    entry,
+                    Kind::Token,
+                    "write one method for each entry, such as \"PUT\"",
+                );
+            } else if entry.contains('*') {
+                self.refuse_entry(index, entry, Kind::StarInName, "write each method in full");
+            } else if names::is_forbidden_method(entry) {
+                self.refuse_entry(index, entry, Kind::ForbiddenMethod, REMOVE);
+            } else if let Some(upper) = normalized.filter(|upper| upper != entry) {
+                self.refuse_entry(index, entry, Kind::MethodCase, format!("write {upper:?}"));
+            } else {
+                listed.push(entry.clone());
+            }
+        }
+        Methods::listed(canonical(listed))
+    }
+
+    fn headers(&mut self) -> Headers {
+        self.key = "allow_headers";
+        match &self.settings.allow_headers {
+            List::Any => {
+                self.star("name the headers");
+                Headers::any(false)
+            }
+            // `*, authorization`: Fetch #cors-non-wildcard-request-header-name makes that one an
+            // exception that has to be named beside the star.
+            List::Only(entries) if is_star_and_authorization(entries) => {
+                self.star("name the headers");
+                Headers::any(true)
+            }
+            List::Only(entries) => Headers::listed(self.header_names(entries, |name| {
+                if names::is_forbidden_request_header(name) {
+                    Some(Kind::ForbiddenRequestHeader)
+                } else {
+                    names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
+                }
+            })),
+        }
+    }
+
+    fn exposed(&mut self) -> Option<HeaderValue> {
+        self.key = "expose_headers";
+        let List::Only(entries) = &self.settings.expose_headers else {
+            self.star("name the headers");
+            return Some(HeaderValue::from_static("*"));
+        };
+        let listed = self.header_names(entries, |name| {
+            if names::is_forbidden_response_header(name) {
+                Some(Kind::ForbiddenResponseHeader)
+            } else {
+                names::is_cors_request_header(name).then_some(Kind::RequestHeader)
+            }
+        });
+        (!listed.is_empty()).then(|| ready(listed.join(",")))
+    }
+
+    fn header_names(
+        &mut self,
+        entries: &[String],
+        wrong: impl Fn(&str) -> Option<Kind>,
+    ) -> Vec<String> {
+        let mut listed = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let name = entry.to_ascii_lowercase();
+            if name == "*" {
+                self.star_in_list(index);
+            } else if !names::is_token(&name) {
+                self.refuse_entry(
+                    index,
+                    entry,
+                    Kind::Token,
+                    "write one name for each entry, such as \"x-a\"",
+                );
+            } else if name.contains('*') {
+                self.refuse_entry(index, entry, Kind::StarInName, "write each name in full");
+            } else if let Some(kind) = wrong(&name) {
+                self.refuse_entry(index, entry, kind, REMOVE);
+            } else {
+                listed.push(name);
+            }
+        }
+        canonical(listed)
+    }
+
+    fn max_age(&mut self) -> Option<HeaderValue> {
+        self.key = "max_age";
+        let age = self.settings.max_age?;
+        let wrong = if age.subsec_nanos() != 0 {
+            Some((
+                Kind::FractionOfSecond,
+                format!("write {}", age.as_secs().saturating_add(1)),
+            ))
+        } else if age.as_secs() > 1 << 31 {
+            let remedy = "write 7200, beyond which Chromium does not go";
+            Some((Kind::LongDuration, String::from(remedy)))
+        } else {
+            None
+        };
+        if let Some((kind, remedy)) = wrong {
+            let error = PolicyError::new(self.key, kind, remedy);
+            self.errors.push(error.value_at(None, format!("{age:?}")));
+        }
+        Some(ready(age.as_secs().to_string()))
+    }
+
+    /// `"*"` in place of a list.
+    fn star(&mut self, instead: &str) {
+        if self.settings.allow_credentials {
+            self.refuse(
+                Kind::StarWithCredentials,
+                format!("{instead}, or remove allow_credentials"),
+            );
+        }
+    }
+
+    fn star_in_list(&mut self, index: usize) {
+        self.refuse_entry(
+            index,
+            "*",
+            Kind::StarInList,
+            "write \"*\" in place of the list, or remove it",
+        );
+    }
+
+    fn refuse(&mut self, kind: Kind, remedy: impl Into<Cow<'static, str>>) {
+        self.errors.push(PolicyError::new(self.key, kind, remedy));
+    }
+
+    fn refuse_entry(
+        &mut self,
+        index: usize,
+        value: &str,
+        kind: Kind,
+        remedy: impl Into<Cow<'static, str>>,
+    ) {
+        self.errors
+            .push(PolicyError::new(self.key, kind, remedy).value_at(index, value));
+    }
+}
+
+/// Sorted and without repetitions.
+fn canonical(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn is_star_and_authorization(entries: &[String]) -> bool {
+    let lower = entries
+        .iter()
+        .map(|entry| entry.to_ascii_lowercase())
+        .collect();
+    canonical(lower) == ["*", "authorization"]
+}
+
+fn remedy_for_origin(kind: OriginErrorKind) -> &'static str {
+    match kind {
+        OriginErrorKind::Null | OriginErrorKind::OpaqueScheme => {
+            "set allow_null_origin, if it is meant"
+        }
+        OriginErrorKind::Wildcard => {
+            "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \
+             or \"*\" in place of the list for all origins"
+        }
+        _ => "write an origin such as \"https://example.com\" for each entry",
+    }
+}

@@ -1,0 +1,146 @@
+//! What is wrong with a text that should be an origin.
+
+use std::fmt;
+
+/// The text is no serialized origin, or no pattern of them.
+///
+/// Displays the text, what is wrong with it and, where that can be told, what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginError {
+    value: Box<str>,
+    kind: OriginErrorKind,
+    suggestion: Option<Box<str>>,
+}
+
+/// What is wrong with a text that should be an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum OriginErrorKind {
+    /// There is no text.
+    Empty,
+    /// `null` names no origin: it stands for all opaque ones.
+    Null,
+    /// `*` is not an origin, but all of them.
+    Star,
+    /// The text does not begin with a scheme and `://`.
+    NoScheme,
+    /// The scheme is not a lower-case letter followed by lower-case letters, digits, `+`, `-`, `.`.
+    Scheme,
+    /// Documents of this scheme have an opaque origin, which is sent as `null`.
+    OpaqueScheme,
+    /// A WebSocket has no origin of its own: the browser sends that of the page.
+    WebSocketScheme,
+    /// A user name stands before the host.
+    Userinfo,
+    /// Something stands behind host and port: a path (be it only `/`), a query or a fragment.
+    Path,
+    /// There is no host.
+    NoHost,
+    /// Browsers serialize schemes and hosts in lower case.
+    UpperCase,
+    /// Browsers serialize internationalized hosts in punycode.
+    Unicode,
+    /// The host has a character that no serialized host has.
+    HostCharacter,
+    /// Two dots in a row, or one in front.
+    EmptyLabel,
+    /// A label of the host begins or ends with a hyphen.
+    Hyphen,
+    /// The host ends with a dot.
+    TrailingDot,
+    /// A label of the host is longer than 63 bytes.
+    LongLabel,
+    /// The host is longer than 253 bytes.
+    LongHost,
+    /// A label begins with `xn--` and is not the punycode of anything.
+    Punycode,
+    /// The last label is a number, so that this is an IPv4 address, but not in its canonical form.
+    Ipv4,
+    /// An IPv6 address that is not in its canonical form, or not in brackets.
+    Ipv6,
+    /// The port is not a number from 1 to 65535 without leading zeros.
+    Port,
+    /// Browsers leave out the default port of the scheme.
+    DefaultPort,
+    /// `*` stands elsewhere than as the first label or as the port.
+    Wildcard,
+}
+
+impl OriginError {
+    pub(super) fn new(value: &str, kind: OriginErrorKind, suggestion: Option<String>) -> Self {
+        Self {
+            value: value.into(),
+            kind,
+            suggestion: suggestion.map(String::into_boxed_str),
+        }
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn kind(&self) -> OriginErrorKind {
+        self.kind
+    }
+
+    /// What to write instead, where the text leaves no doubt about what was meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.value, self.kind)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, ": write {suggestion:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for OriginError {}
+
+impl fmt::Display for OriginErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "is empty",
+            Self::Null => "stands for all opaque origins and names none",
+            Self::Star => "stands for all origins and is none itself",
+            Self::NoScheme => "does not begin with a scheme and \"://\"",
+            Self::Scheme => {
+                "has no valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""
+            }
+            Self::OpaqueScheme => "has a scheme whose documents send \"null\" as their origin",
+            Self::WebSocketScheme => {
+                "has the scheme of a WebSocket, whose origin is that of its page"
+            }
+            Self::Userinfo => "has a user name, which is no part of an origin",
+            Self::Path => "has a path, query or fragment, which is no part of an origin",
+            Self::NoHost => "has no host",
+            Self::UpperCase => "has upper-case letters, which browsers never send",
+            Self::Unicode => "has characters outside ASCII, where browsers send punycode",
+            Self::HostCharacter => "has a character that no host has",
+            Self::EmptyLabel => "has an empty label in its host",
+            Self::Hyphen => "has a label that begins or ends with a hyphen",
+            Self::TrailingDot => "has a dot at the end of its host",
+            Self::LongLabel => "has a label of more than 63 bytes",
+            Self::LongHost => "has a host of more than 253 bytes",
+            Self::Punycode => "has a label in \"xn--\" that is not punycode",
+            Self::Ipv4 => "has a host that is an IPv4 address in no canonical form",
+            Self::Ipv6 => "has a host that is no IPv6 address in canonical form and brackets",
+            Self::Port => "has no valid port: 1 to 65535 without leading zeros",
+            Self::DefaultPort => "has the scheme's default port, which browsers leave out",
+            Self::Wildcard => {
+                "has a \"*\" that is neither the first label before a name nor the port"
+            }
+        })
+    }
+}

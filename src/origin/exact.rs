@@ -1,0 +1,126 @@
+//! One origin.
+
+use super::error::OriginError;
+use super::parse::{self, Port, Shape};
+use super::suggest::suggest;
+use super::{OriginErrorKind, host};
+use std::fmt;
+use std::str::FromStr;
+
+/// A tuple origin as browsers serialize it: scheme, host and port.
+///
+/// An `Origin` is always canonical, so that two of them are the same origin exactly when their texts
+/// are equal. The opaque origins, which are all serialized as `null`, are none.
+///
+/// ```
+/// use same_origin::origin::Origin;
+///
+/// let origin: Origin = "https://app.example.com:8443".parse()?;
+/// assert_eq!(origin.scheme(), "https");
+/// assert_eq!(origin.host(), "app.example.com");
+/// assert_eq!(origin.port(), Some(8443));
+///
+/// let error = "https://App.example.com:443/".parse::<Origin>().unwrap_err();
+/// assert_eq!(error.suggestion(), Some("https://app.example.com"));
+/// # Ok::<(), same_origin::origin::OriginError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    text: Box<str>,
+    shape: Shape,
+}
+
+impl Origin {
+    /// The serialized origin.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The scheme, such as `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.text[..self.shape.scheme]
+    }
+
+    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.text[self.shape.host.clone()]
+    }
+
+    /// The port; `None` is the default port of the scheme.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match self.shape.port {
+            Port::Number(port) => Some(port),
+            Port::Default | Port::Any => None,
+        }
+    }
+
+    /// Whether nobody on the network can pretend to be this origin: its scheme is `https`, or its
+    /// host is this machine (`localhost` and the names below it, 127.0.0.0/8, `::1`).
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.scheme() == "https" || host::is_loopback(self.host())
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    /// # Errors
+    ///
+    /// When the text is not what a browser would send, with what it would send if that is clear.
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let read = |text: &str| -> Result<Shape, OriginErrorKind> {
+            let shape = parse::origin(text)?;
+            host::check_punycode(&text[shape.host.clone()])?;
+            Ok(shape)
+        };
+        let text: Box<str> = text.into();
+        match read(&text) {
+            Ok(shape) => Ok(Self { text, shape }),
+            Err(kind) => {
+                let meant = suggest(&text).filter(|meant| parse::origin(meant).is_ok());
+                Err(OriginError::new(&text, kind, meant))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({:?})", self.text)
+    }
+}
+
+impl AsRef<str> for Origin {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl AsRef<[u8]> for Origin {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl PartialOrd for Origin {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Origin {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}

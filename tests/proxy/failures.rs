@@ -1,0 +1,144 @@
+//! When the upstream is down, slow, or speaks garbage.
+
+use crate::support::{Upstream, exchange, get, proxy_of, serve};
+use http::{Request, StatusCode};
+use same_origin::proxy::{Body, ErrorKind, ProxyError, ReverseProxy, Timeouts};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+/// An address that refuses connections.
+async fn dead() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+async fn error_of(proxy: ReverseProxy, method: &str) -> (StatusCode, ProxyError) {
+    let request = Request::builder()
+        .method(method)
+        .uri("/api/x")
+        .header("host", "a")
+        .body(Body::empty());
+    let response = proxy.oneshot(request.unwrap()).await.unwrap();
+    let error = response.extensions().get::<ProxyError>().unwrap().clone();
+    (response.status(), error)
+}
+
+#[tokio::test]
+async fn every_failure_is_a_response_and_a_typed_error() {
+    let closing = Upstream::start(|_| Vec::new()).await;
+    let garbage = Upstream::start(|_| b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()).await;
+    let switching = Upstream::start(|_| {
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+            .to_vec()
+    })
+    .await;
+    for (url, kind, status, was_sent) in [
+        (dead().await, ErrorKind::Connect, 502, false),
+        (
+            "http://does-not-exist.invalid".to_owned(),
+            ErrorKind::Dns,
+            502,
+            false,
+        ),
+        (closing.url(""), ErrorKind::Closed, 502, true),
+        (garbage.url(""), ErrorKind::MalformedResponse, 502, true),
+        (switching.url(""), ErrorKind::UpgradeFailed, 502, true),
+    ] {
+        let (found, error) = error_of(ReverseProxy::new("/api", &url).unwrap(), "GET").await;
+        assert_eq!(
+            (error.kind(), found.as_u16(), error.was_sent()),
+            (kind, status, was_sent),
+            "{url}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_504() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let proxy = ReverseProxy::builder("/api", url)
+        .timeouts(Timeouts::default().response(Duration::from_secs(30)))
+        .build()
+        .unwrap();
+    let (status, error) = error_of(proxy, "GET").await;
+    assert_eq!(
+        (status.as_u16(), error.kind()),
+        (504, ErrorKind::ResponseTimeout)
+    );
+}
+
+#[tokio::test]
+async fn a_client_learns_nothing_of_the_inside() {
+    let url = dead().await;
+    let server = serve(ReverseProxy::new("/api", &url).unwrap()).await;
+    let answer = get(server, "/api/x", "").await;
+    assert_eq!(answer.status, 502);
+    assert_eq!(
+        answer.all("proxy-status"),
+        ["same-origin; error=connection_refused"]
+    );
+    assert_eq!(answer.body, "Bad Gateway\n");
+    let port = url.rsplit(':').next().unwrap();
+    assert!(!answer.head.contains(port), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn an_error_page_can_be_ones_own() {
+    let proxy = ReverseProxy::builder("/api", dead().await)
+        .map_error(|error, response| {
+            let page = format!("kind: {:?}", error.kind());
+            response.map(|_| Body::from(page))
+        })
+        .build()
+        .unwrap();
+    let answer = get(serve(proxy).await, "/api/x", "").await;
+    assert_eq!(
+        (answer.status, &answer.body[..]),
+        (502, &b"kind: Connect"[..])
+    );
+}
+
+/// An upstream that answers one request on its first connection, and closes it on the second.
+async fn dying() -> Upstream {
+    let count = AtomicUsize::new(0);
+    Upstream::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        1 => Vec::new(),
+        _ => crate::support::reply(""),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_idempotent_request_is_repeated_once_on_a_new_connection() {
+    let upstream = dying().await;
+    let server = proxy_of(&upstream, "").await;
+    assert_eq!(get(server, "/api/1", "").await.status, 200);
+    assert_eq!(get(server, "/api/2", "").await.status, 200);
+    let targets: Vec<_> = upstream
+        .seen()
+        .iter()
+        .map(|seen| seen.target().to_owned())
+        .collect();
+    assert_eq!(targets, ["/1", "/2", "/2"]);
+}
+
+#[tokio::test]
+async fn a_request_that_may_have_been_seen_is_not_repeated() {
+    let upstream = dying().await;
+    let server = proxy_of(&upstream, "").await;
+    assert_eq!(get(server, "/api/1", "").await.status, 200);
+    let post = "POST /api/2 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx";
+    assert_eq!(exchange(server, post).await.status, 502);
+    assert_eq!(upstream.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_connection_that_dies_is_not_tried_again() {
+    let upstream = Upstream::start(|_| Vec::new()).await;
+    let server = proxy_of(&upstream, "").await;
+    assert_eq!(get(server, "/api/x", "").await.status, 502);
+    assert_eq!(upstream.seen().len(), 1);
+}

@@ -1,0 +1,163 @@
+//! What the upstream is sent and what comes back, besides bodies.
+
+use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
+use same_origin::proxy::{Mounts, ReverseProxy};
+
+#[tokio::test]
+async fn the_path_and_query_arrive_byte_for_byte_under_the_base() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "/base").await;
+    for (target, want) in [
+        ("/api/x", "/base/x"),
+        ("/api", "/base"),
+        ("/api?x=1", "/base?x=1"),
+        ("/api//x/", "/base//x/"),
+        ("/api/api/x", "/base/api/x"),
+        (
+            "/api/a%2Fb%20c|d?u=/../x&&=%zz+",
+            "/base/a%2Fb%20c|d?u=/../x&&=%zz+",
+        ),
+        ("http://other.example/api/x?y", "/base/x?y"),
+    ] {
+        assert_eq!(get(server, target, "").await.status, 200, "{target}");
+        assert_eq!(upstream.seen().last().unwrap().target(), want);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_proxys_to_forward_is_not_forwarded() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "/base").await;
+    for (request, status) in [
+        ("GET /apix HTTP/1.1\r\nhost: a", 404),
+        ("GET /API/x HTTP/1.1\r\nhost: a", 404),
+        ("GET /api/%2e%2e/x HTTP/1.1\r\nhost: a", 400),
+        ("GET /api/..%2fx HTTP/1.1\r\nhost: a", 400),
+        ("GET /api/x HTTP/1.1", 400),
+        ("GET /api/x HTTP/1.1\r\nhost: a\r\nhost: b", 400),
+        ("GET /api/x HTTP/1.1\r\nhost: a,b", 400),
+        ("TRACE /api/x HTTP/1.1\r\nhost: a", 501),
+        ("CONNECT a.example:80 HTTP/1.1\r\nhost: a", 501),
+        ("OPTIONS * HTTP/1.1\r\nhost: a", 204),
+        ("OPTIONS /api/x HTTP/1.1\r\nhost: a\r\nmax-forwards: 0", 204),
+    ] {
+        let answer = exchange(server, format!("{request}\r\nconnection: close\r\n\r\n")).await;
+        assert_eq!(answer.status, status, "{request}");
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_head_is_rewritten_in_order() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "").await;
+    let fields = "connection: host, x-forwarded-for, x-secret, keep-alive\r\n\
+        x-secret: 1\r\nx-kept: 1\r\nx-kept: 2\r\nx-forwarded-for: 6.6.6.6\r\nx-forwarded-proto: https\r\n\
+        x_forwarded_host: evil\r\nforwarded: for=6.6.6.6\r\nte: trailers, gzip\r\nproxy-authorization: Basic x\r\n\
+        authorization: Bearer t\r\nvia: 1.0 first\r\n";
+    get(server, "/api/x", fields).await;
+    let seen = upstream.one();
+    assert_eq!(seen.field("host"), upstream.address.to_string());
+    assert_eq!(seen.field("x-forwarded-for"), "127.0.0.1");
+    assert_eq!(seen.field("x-forwarded-proto"), "http");
+    assert_eq!(seen.field("x-forwarded-host"), "app.example");
+    assert_eq!(seen.field("authorization"), "Bearer t");
+    assert_eq!(seen.all("x-kept"), ["1", "2"]);
+    assert_eq!(seen.field("te"), "trailers");
+    assert_eq!(seen.field("connection"), "te");
+    assert_eq!(seen.all("via"), ["1.0 first", "1.1 same-origin"]);
+    for gone in [
+        "x-secret",
+        "x_forwarded_host",
+        "forwarded",
+        "proxy-authorization",
+    ] {
+        assert!(seen.all(gone).is_empty(), "{gone} in\n{}", seen.head);
+    }
+}
+
+#[tokio::test]
+async fn settings_change_what_is_sent() {
+    let upstream = Upstream::ok().await;
+    let proxy = ReverseProxy::builder("/api", upstream.url("/prod"))
+        .keep_prefix(true)
+        .preserve_host(true)
+        .remove_request_headers(["Authorization", "cookie"])
+        .trusted_proxies(["127.0.0.0/8".parse().unwrap()])
+        .map_request(|parts| {
+            parts
+                .headers
+                .insert("x-hook", http::HeaderValue::from_static("1"));
+        })
+        .build()
+        .unwrap();
+    let server = serve(proxy).await;
+    let fields = "authorization: x\r\ncookie: a=1\r\nx-forwarded-for: 203.0.113.7\r\nx-forwarded-proto: https\r\n";
+    get(server, "/api/x", fields).await;
+    let seen = upstream.one();
+    assert_eq!(seen.target(), "/prod/api/x");
+    assert_eq!(seen.field("host"), "app.example");
+    assert_eq!(seen.field("x-hook"), "1");
+    assert_eq!(seen.all("x-forwarded-for"), ["203.0.113.7", "127.0.0.1"]);
+    assert_eq!(seen.field("x-forwarded-proto"), "https");
+    assert!(seen.all("authorization").is_empty() && seen.all("cookie").is_empty());
+}
+
+#[tokio::test]
+async fn an_http_10_client_is_served_by_http_11() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "").await;
+    let answer = exchange(server, "GET /api/x HTTP/1.0\r\n\r\n").await;
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]));
+    assert!(upstream.one().head.starts_with("GET /x HTTP/1.1\r\nhost: "));
+    assert_eq!(upstream.one().field("via"), "1.0 same-origin");
+}
+
+#[tokio::test]
+async fn the_way_back_is_the_inverse() {
+    let bucket = Upstream::ok().await;
+    let signed = format!("http://{}/a%2Fb?X-Amz-Signature=%2B0a&e=", bucket.address);
+    let api = Upstream::start(move |seen| match seen.target() {
+        "/prod/login" => reply("location: /prod/home?a=%2F\r\n"),
+        "/prod/file" => reply(&format!("location: {signed}\r\n")),
+        "/prod/foreign" => reply("location: https://other.example/prod/x\r\n"),
+        _ => reply(
+            "set-cookie: a=1; Domain=up.example; Path=/prod\r\nset-cookie: __Host-b=2; Secure; Path=/\r\n\
+             connection: x-gone\r\nx-gone: 1\r\nlink: </prod/x>\r\n",
+        ),
+    })
+    .await;
+    let mounts = Mounts::new();
+    let proxy = ReverseProxy::builder("/api", api.url("/prod"))
+        .mounts(&mounts)
+        .build()
+        .unwrap();
+    let _files = ReverseProxy::builder("/files", bucket.url(""))
+        .mounts(&mounts)
+        .build()
+        .unwrap();
+    let server = serve(proxy).await;
+
+    let location = async |path| {
+        let answer = get(server, path, "").await;
+        answer.all("location").join("|")
+    };
+    assert_eq!(location("/api/login").await, "/api/home?a=%2F");
+    assert_eq!(
+        location("/api/file").await,
+        "/files/a%2Fb?X-Amz-Signature=%2B0a&e="
+    );
+    assert_eq!(
+        location("/api/foreign").await,
+        "https://other.example/prod/x"
+    );
+
+    let answer = get(server, "/api/other", "").await;
+    assert_eq!(
+        answer.all("set-cookie"),
+        ["a=1; Path=/api", "__Host-b=2; Secure; Path=/"]
+    );
+    assert_eq!(answer.all("link"), ["</prod/x>"]);
+    assert_eq!(answer.all("via"), ["1.1 same-origin"]);
+    assert!(answer.all("x-gone").is_empty());
+}

@@ -1,0 +1,9 @@
+//! The reverse proxy over real sockets.
+
+mod balancing;
+mod bodies;
+mod failures;
+mod heads;
+mod mounting;
+mod support;
+mod upgrades;

@@ -1,0 +1,62 @@
+//! Where the proxy can stand: in axum under a nest, a route or the fallback; in bare hyper.
+
+use crate::support::{Upstream, get};
+use axum::Router;
+use same_origin::proxy::ReverseProxy;
+use std::net::SocketAddr;
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    address
+}
+
+#[tokio::test]
+async fn a_nest_strips_nothing_twice() {
+    let upstream = Upstream::ok().await;
+    let api = ReverseProxy::new("/api", upstream.url("/base")).unwrap();
+    let router = Router::new().nest_service("/api", api);
+    let server = serve(router).await;
+    for (target, want) in [
+        ("/api/x?y", "/base/x?y"),
+        ("/api/api/x", "/base/api/x"),
+        ("/api", "/base"),
+        ("/api/", "/base/"),
+        ("/api//x", "/base//x"),
+    ] {
+        assert_eq!(get(server, target, "").await.status, 200, "{target}");
+        let seen = upstream.seen();
+        let seen = seen.last().unwrap();
+        assert_eq!(seen.target(), want);
+        assert_eq!(seen.field("x-forwarded-for"), "127.0.0.1");
+    }
+    assert_eq!(get(server, "/apix", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_nest_in_a_nest_has_the_whole_public_prefix() {
+    let upstream = Upstream::ok().await;
+    let api = ReverseProxy::new("/v1/api", upstream.url("")).unwrap();
+    let router = Router::new().nest("/v1", Router::new().nest_service("/api", api));
+    let server = serve(router).await;
+    assert_eq!(get(server, "/v1/api/x", "").await.status, 200);
+    assert_eq!(upstream.one().target(), "/x");
+}
+
+#[tokio::test]
+async fn a_route_and_the_fallback_keep_the_path() {
+    let (api, rest) = (Upstream::ok().await, Upstream::ok().await);
+    let router = Router::new()
+        .route_service(
+            "/api/{*rest}",
+            ReverseProxy::new("/api", api.url("/base")).unwrap(),
+        )
+        .fallback_service(ReverseProxy::new("/", rest.url("")).unwrap());
+    let server = serve(router).await;
+    get(server, "/api/x", "").await;
+    get(server, "/else?where", "").await;
+    assert_eq!(api.one().target(), "/base/x");
+    assert_eq!(rest.one().target(), "/else?where");
+}
