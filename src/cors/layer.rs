@@ -76,9 +76,11 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.shared.policy();
+        let policy = self.shared.current();
         match policy.judge(request.method(), request.headers()) {
-            Verdict::Preflight(granted) => ResponseFuture::answer(policy.answer(granted)),
+            Verdict::Preflight(granted) => {
+                ResponseFuture::answer(policy.answer(granted, request.headers()))
+            }
             verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
                 let share = policy.share(verdict);
                 drop(policy);

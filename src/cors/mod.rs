@@ -3,6 +3,9 @@
 mod acrh;
 mod builder;
 mod error;
+mod event;
+mod excerpt;
+mod explain;
 mod future;
 mod handle;
 mod judge;
@@ -12,12 +15,16 @@ mod names;
 mod policy;
 mod respond;
 mod validate;
+mod value;
+mod warning;
 
 pub use builder::CorsBuilder;
 pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
+pub use explain::{Explanation, Outcome, Step};
 pub use future::ResponseFuture;
-pub use handle::CorsHandle;
+pub use handle::{CorsHandle, Differences};
 pub use judge::{Grant, Refusal, Verdict};
 pub use layer::{Cors, CorsLayer};
 pub use list::{Any, List};
 pub use policy::CorsPolicy;
+pub use warning::{PolicyWarning, PolicyWarningKind};

@@ -4,7 +4,9 @@ use super::builder::CorsBuilder;
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
 use super::list::List;
 use super::names;
-use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods, ready};
+use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
+use super::respond;
+use super::value::ready;
 use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -25,16 +27,18 @@ pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> 
         key: "",
         errors: Vec::new(),
     };
-    let compiled = Compiled {
-        access: check.access(),
-        methods: check.methods(),
-        headers: check.headers(),
-        expose: check.exposed(),
-        max_age: check.max_age(),
-        debug: settings.debug,
-    };
+    let (access, methods, headers) = (check.access(), check.methods(), check.headers());
+    let (expose, max_age) = (check.exposed(), check.max_age());
     PolicyErrors::none_in(check.errors)?;
-    Ok(CorsPolicy::new(compiled))
+    Ok(CorsPolicy::new(Compiled {
+        permission: respond::permission(&access, &methods, &headers, max_age),
+        access,
+        methods,
+        headers,
+        expose,
+        max_age,
+        debug: settings.debug,
+    }))
 }
 
 impl Check<'_> {
@@ -136,7 +140,7 @@ impl Check<'_> {
                 listed.push(entry.clone());
             }
         }
-        Methods::listed(canonical(listed))
+        Methods::Listed(canonical(listed).into())
     }
 
     fn headers(&mut self) -> Headers {
@@ -144,21 +148,28 @@ impl Check<'_> {
         match &self.settings.allow_headers {
             List::Any => {
                 self.star("name the headers");
-                Headers::any(false)
+                Headers::Any {
+                    authorization: false,
+                }
             }
             // `*, authorization`: Fetch #cors-non-wildcard-request-header-name makes that one an
             // exception that has to be named beside the star.
             List::Only(entries) if is_star_and_authorization(entries) => {
                 self.star("name the headers");
-                Headers::any(true)
-            }
-            List::Only(entries) => Headers::listed(self.header_names(entries, |name| {
-                if names::is_forbidden_request_header(name) {
-                    Some(Kind::ForbiddenRequestHeader)
-                } else {
-                    names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
+                Headers::Any {
+                    authorization: true,
                 }
-            })),
+            }
+            List::Only(entries) => Headers::Listed(
+                self.header_names(entries, |name| {
+                    if names::is_forbidden_request_header(name) {
+                        Some(Kind::ForbiddenRequestHeader)
+                    } else {
+                        names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
+                    }
+                })
+                .into(),
+            ),
         }
     }
 
@@ -206,7 +217,7 @@ impl Check<'_> {
         canonical(listed)
     }
 
-    fn max_age(&mut self) -> Option<HeaderValue> {
+    fn max_age(&mut self) -> Option<u64> {
         self.key = "max_age";
         let age = self.settings.max_age?;
         let wrong = if age.subsec_nanos() != 0 {
@@ -224,7 +235,7 @@ impl Check<'_> {
             let error = PolicyError::new(self.key, kind, remedy);
             self.errors.push(error.value_at(None, format!("{age:?}")));
         }
-        Some(ready(age.as_secs().to_string()))
+        Some(age.as_secs())
     }
 
     /// `"*"` in place of a list.
