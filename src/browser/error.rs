@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header};
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: ErrorKind,
-    scene: Option<Scene>,
+    scene: Option<Box<Scene>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -118,7 +118,7 @@ impl FetchError {
 
     pub(super) fn at(self, scene: Scene) -> Self {
         Self {
-            scene: Some(scene),
+            scene: Some(Box::new(scene)),
             ..self
         }
     }
@@ -198,7 +198,7 @@ impl FetchError {
     /// What the console of Chromium says in the same case, word for word where it says something.
     #[must_use]
     pub fn console(&self) -> String {
-        let scene = self.scene.as_ref();
+        let scene = self.scene.as_deref();
         if let (Some(policy), Some(scene)) = (
             self.kind.cors_policy(scene.map(|scene| scene.initiator)),
             scene,
@@ -237,7 +237,7 @@ impl ErrorKind {
     }
 
     /// The part behind "has been blocked by CORS policy: ".
-    fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
+    pub(super) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
         const SEND_VALID: &str = " Have the server send the header with a valid value.";
         let xhr = match initiator {
             Some(Initiator::Xhr) => {

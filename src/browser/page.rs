@@ -48,15 +48,15 @@ impl Page {
     }
 
     /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
-    pub fn sandboxed(self) -> Self {
+    pub fn sandboxed(&self) -> Self {
         Self {
             origin: Origin::new_opaque(),
-            ..self
+            ..self.clone()
         }
     }
 
     /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
-    pub fn data(self) -> Self {
+    pub fn data(&self) -> Self {
         Self {
             base: None,
             ..self.sandboxed()
@@ -75,6 +75,19 @@ impl Page {
     #[must_use]
     pub fn origin(&self) -> String {
         self.origin.ascii_serialization()
+    }
+
+    /// For tables: the address, and what became of it.
+    pub(super) fn name(&self) -> String {
+        let address = self
+            .base
+            .as_ref()
+            .map(|base| base.origin().ascii_serialization());
+        match address {
+            Some(address) if self.origin.is_tuple() => address,
+            Some(address) => format!("{address} (sandboxed)"),
+            None => "data:".into(),
+        }
     }
 
     /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
@@ -159,6 +172,28 @@ impl Fetch {
             streaming: true,
             ..self
         }
+    }
+
+    pub(super) fn incognito(mut self) -> Self {
+        self.page.web = self.page.web.incognito();
+        self
+    }
+
+    pub(super) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    pub(super) fn credentials_mode(&self) -> Credentials {
+        self.credentials
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let credentials = match self.credentials {
+            Credentials::Omit => ", credentials omitted",
+            Credentials::SameOrigin => "",
+            Credentials::Include => ", credentials included",
+        };
+        format!("{} {}{credentials}", self.request.method, self.request.url)
     }
 
     /// Sends it, and all that a browser sends before and after it.

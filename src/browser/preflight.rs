@@ -96,7 +96,7 @@ pub(super) fn judge(
             .any(|item| item.eq_ignore_ascii_case(name.as_str()));
         let coverable =
             state.engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
-        if !listed && !(coverable && wildcard(&headers)) {
+        if !(listed || coverable && wildcard(&headers)) {
             return Err(ErrorKind::HeaderNotAllowed(name.to_string()));
         }
     }
