@@ -6,6 +6,7 @@
 
 use super::balance::Upstreams;
 use super::body::Body;
+use super::deadline::Deadline;
 use super::error::{ErrorKind, ProxyError};
 use super::forwarded::Forwarding;
 use super::mount::{Mount, Mounts};
@@ -41,7 +42,7 @@ pub(crate) struct Proxying {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Via,
     pub(crate) max_request_body: Option<u64>,
-    pub(crate) response_timeout: Duration,
+    pub(crate) response_deadline: Deadline,
     pub(crate) tunnel_idle: Duration,
     pub(crate) tunnels: Tunnels,
     pub(crate) map_request: Option<RequestHook>,

@@ -110,6 +110,7 @@ mod client;
 mod compile;
 mod config_error;
 mod cookie;
+mod deadline;
 #[cfg(feature = "serde")]
 mod duration;
 mod error;

@@ -14,6 +14,7 @@ use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn, ready};
@@ -114,7 +115,7 @@ where
                     client: self.client.clone(),
                     trace: trace.clone(),
                 };
-                ResponseFuture::new(trace.follow(exchange.run(parts, body, outgoing)))
+                trace.follow(exchange.run(parts, body, outgoing))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());
@@ -136,7 +137,7 @@ pub struct ResponseFuture {
 }
 
 impl ResponseFuture {
-    fn new(future: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
+    pub(crate) fn new(future: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Self {
             inner: Box::pin(future),
         }
@@ -202,8 +203,7 @@ where
         if outgoing.bridged.is_some() && response.status().is_success() {
             return self.unexpected("no 101 for a WebSocket");
         }
-        response.map(|body| {
-            let mut body = Body::new(body);
+        response.map(|mut body| {
             if let Some(in_flight) = in_flight {
                 body = body.guarded(in_flight);
             }
@@ -220,7 +220,7 @@ where
         mut request: Request<Body>,
         outgoing: &Outgoing,
         upload: Option<&Progress>,
-    ) -> Result<(Response<CB>, Option<InFlight>), ProxyError> {
+    ) -> Result<(Response<Body>, Option<InFlight>), ProxyError> {
         let proxying = Arc::clone(&self.proxying);
         if let Some(only) = proxying.upstreams.only() {
             self.trace.upstream(only);
@@ -259,29 +259,19 @@ where
         &mut self,
         request: Request<Body>,
         upload: Option<&Progress>,
-    ) -> Result<Response<CB>, ClientError> {
-        let client = &mut self.client;
-        let mut answer = pin!(async move {
-            // A clone has to be asked for its own readiness.
-            poll_fn(|cx| client.poll_ready(cx)).await?;
-            client.call(request).await
-        });
-        loop {
-            match tokio::time::timeout(self.proxying.response_timeout, answer.as_mut()).await {
-                Ok(answered) => return answered.map_err(ClientError::from_client),
-                Err(_) if upload.is_some_and(Progress::has_moved) => {}
-                Err(elapsed) => {
-                    let error = ProxyError::new(ErrorKind::ResponseTimeout, true, elapsed);
-                    return Err(error.into());
-                }
-            }
+    ) -> Result<Response<Body>, ClientError> {
+        let answer = pin!(carry(&mut self.client, request));
+        let goes_on = || upload.is_some_and(Progress::has_moved);
+        match self.proxying.response_deadline.bound(answer, goes_on).await {
+            Ok(answered) => answered,
+            Err(late) => Err(ProxyError::new(ErrorKind::ResponseTimeout, true, late).into()),
         }
     }
 
     /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
     fn switch(
         self,
-        response: Response<CB>,
+        response: Response<Body>,
         outgoing: Outgoing,
         switched: Option<HeaderValue>,
         client_upgrade: Option<OnUpgrade>,
@@ -321,6 +311,26 @@ where
         self.trace.failed(&error, self.proxying.upstreams.first());
         self.proxying.error_response(error)
     }
+}
+
+/// Gives a request to the client service.
+async fn carry<C, CB>(client: &mut C, request: Request<Body>) -> Result<Response<Body>, ClientError>
+where
+    C: Service<Request<Body>, Response = Response<CB>> + 'static,
+    C::Error: Into<BoxError>,
+    CB: http_body::Body<Data = Bytes> + Send + 'static,
+    CB::Error: Into<BoxError>,
+{
+    // Our own client's future is part of this one; as a service's it would be a box of its own.
+    if let Some(client) = (client as &mut dyn Any).downcast_mut::<Client>() {
+        return client.send(request).await;
+    }
+    // A clone has to be asked for its own readiness.
+    poll_fn(|cx| client.poll_ready(cx).map_err(ClientError::from_client)).await?;
+    let answered = client.call(request).await;
+    answered
+        .map(|response| response.map(Body::new))
+        .map_err(ClientError::from_client)
 }
 
 /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`

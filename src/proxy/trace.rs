@@ -2,9 +2,11 @@
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
+use super::body::Body;
 use super::error::ProxyError;
+use super::service::ResponseFuture;
 use super::upstream::Upstream;
-use http::{StatusCode, request};
+use http::{Response, StatusCode, request};
 use std::future::Future;
 
 /// One exchange, from the outgoing head to the head of its answer.
@@ -57,8 +59,15 @@ impl Trace {
         );
     }
 
-    pub(crate) fn follow<F: Future>(self, exchange: F) -> impl Future<Output = F::Output> {
-        tracing::Instrument::instrument(exchange, self.span)
+    /// The exchange within its span, if anybody looks at it.
+    pub(crate) fn follow<F>(self, exchange: F) -> ResponseFuture
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        if self.span.is_disabled() {
+            return ResponseFuture::new(exchange);
+        }
+        ResponseFuture::new(tracing::Instrument::instrument(exchange, self.span))
     }
 }
 
@@ -74,7 +83,10 @@ impl Trace {
 
     pub(crate) fn failed(&self, _: &ProxyError, _: &Upstream) {}
 
-    pub(crate) fn follow<F: Future>(self, exchange: F) -> F {
-        exchange
+    pub(crate) fn follow<F>(self, exchange: F) -> ResponseFuture
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        ResponseFuture::new(exchange)
     }
 }
