@@ -230,7 +230,9 @@ mod tests {
             more -= 1;
             more >= 0
         };
-        let late = deadline.bound(std::pin::pin!(pending::<()>()), goes_on).await;
+        let late = deadline
+            .bound(std::pin::pin!(pending::<()>()), goes_on)
+            .await;
         assert!(late.is_err());
         let took = begun.elapsed();
         assert!(took >= TIMEOUT * 3, "{took:?}");

@@ -103,9 +103,11 @@
 //! [`preserve_host`]: ProxyBuilder::preserve_host
 //! [`map_request`]: ProxyBuilder::map_request
 
+mod answer;
 mod balance;
 mod body;
 mod builder;
+mod census;
 mod client;
 mod compile;
 mod config_error;

@@ -1,23 +1,25 @@
 //! The tower service: asks the pure parts in their order, and does what they say.
 
+use super::answer::Answer;
 use super::balance::InFlight;
 use super::body::Body;
 use super::builder::ProxyBuilder;
 use super::client::{Client, ClientError};
 use super::error::{BoxError, ErrorKind, ProxyError};
 use super::head::{Outgoing, Proxying, Verdict};
+use super::peer::Peer;
 use super::trace::Trace;
 use super::upload::{AbandonOnDrop, Progress, Upload};
 use super::{upgrade, websocket};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, request};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -82,6 +84,71 @@ impl<C> ReverseProxy<C> {
         proxying.mounts.enter(Arc::clone(&proxying.mount));
         Self { proxying, client }
     }
+
+    /// Answers a request as the service does, for a server that knows its peer itself: nothing has to
+    /// go through the request's extensions, and the future is not boxed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use same_origin::proxy::{Body, Peer, ReverseProxy};
+    ///
+    /// async fn serve(proxy: &ReverseProxy, peer: &Peer, request: Request<Body>) -> Response<Body> {
+    ///     proxy.respond(peer, request).await
+    /// }
+    /// ```
+    pub fn respond<CB, B>(
+        &self,
+        peer: &Peer,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.answer(Some(peer), request)
+    }
+
+    fn answer<CB, B>(
+        &self,
+        peer: Option<&Peer>,
+        request: Request<B>,
+    ) -> Answer<impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let body = Body::new(body);
+        match self.proxying.request(peer, &mut parts, &body) {
+            Verdict::Forward(outgoing) => {
+                let trace = Trace::begin(&parts);
+                let exchange = Exchange {
+                    proxying: Arc::clone(&self.proxying),
+                    client: self.client.clone(),
+                    trace: trace.clone(),
+                };
+                trace.follow(exchange.run(Request::from_parts(parts, body), outgoing))
+            }
+            Verdict::Answer(status) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = status;
+                Answer::ready(response)
+            }
+            Verdict::Refuse(kind) => Answer::ready(self.proxying.error_response(kind.into())),
+        }
+    }
 }
 
 impl<C, CB, B> Service<Request<B>> for ReverseProxy<C>
@@ -105,26 +172,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let (mut parts, body) = request.into_parts();
-        let body = Body::new(body);
-        match self.proxying.request(&mut parts, &body) {
-            Verdict::Forward(outgoing) => {
-                let trace = Trace::begin(&parts);
-                let exchange = Exchange {
-                    proxying: Arc::clone(&self.proxying),
-                    client: self.client.clone(),
-                    trace: trace.clone(),
-                };
-                trace.follow(exchange.run(parts, body, outgoing))
-            }
-            Verdict::Answer(status) => {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = status;
-                ResponseFuture::new(ready(response))
-            }
-            Verdict::Refuse(kind) => {
-                ResponseFuture::new(ready(self.proxying.error_response(kind.into())))
-            }
+        ResponseFuture {
+            inner: Box::pin(self.answer(None, request)),
         }
     }
 }
@@ -134,14 +183,6 @@ where
 pub struct ResponseFuture {
     /// Boxed once, beside a round trip over the network; its states are no business of the caller's.
     inner: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
-}
-
-impl ResponseFuture {
-    pub(crate) fn new(future: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Self {
-            inner: Box::pin(future),
-        }
-    }
 }
 
 impl Future for ResponseFuture {
@@ -173,16 +214,10 @@ where
     CB: http_body::Body<Data = Bytes> + Send + 'static,
     CB::Error: Into<BoxError>,
 {
-    async fn run(
-        mut self,
-        mut parts: request::Parts,
-        body: Body,
-        outgoing: Outgoing,
-    ) -> Response<Body> {
-        let client_upgrade = parts.extensions.remove::<OnUpgrade>();
-        let expects_continue = parts.headers.contains_key(header::EXPECT);
+    async fn run(mut self, mut request: Request<Body>, outgoing: Outgoing) -> Response<Body> {
+        let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let expects_continue = outgoing.expects_continue;
         let mut upload = None;
-        let mut request = Request::from_parts(parts, body);
         if !request.body().is_end_stream() {
             let limit = self.proxying.max_request_body;
             let progress = watch(&mut request, limit, expects_continue);

@@ -2,11 +2,15 @@
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
+use super::answer::Answer;
+#[cfg(feature = "tracing")]
 use super::body::Body;
 use super::error::ProxyError;
-use super::service::ResponseFuture;
 use super::upstream::Upstream;
-use http::{Response, StatusCode, request};
+#[cfg(feature = "tracing")]
+use http::Response;
+use http::{StatusCode, request};
+#[cfg(feature = "tracing")]
 use std::future::Future;
 
 /// One exchange, from the outgoing head to the head of its answer.
@@ -60,14 +64,14 @@ impl Trace {
     }
 
     /// The exchange within its span, if anybody looks at it.
-    pub(crate) fn follow<F>(self, exchange: F) -> ResponseFuture
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F>
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         if self.span.is_disabled() {
-            return ResponseFuture::new(exchange);
+            return Answer::Exchange { exchange };
         }
-        ResponseFuture::new(tracing::Instrument::instrument(exchange, self.span))
+        Answer::boxed(tracing::Instrument::instrument(exchange, self.span))
     }
 }
 
@@ -83,10 +87,7 @@ impl Trace {
 
     pub(crate) fn failed(&self, _: &ProxyError, _: &Upstream) {}
 
-    pub(crate) fn follow<F>(self, exchange: F) -> ResponseFuture
-    where
-        F: Future<Output = Response<Body>> + Send + 'static,
-    {
-        ResponseFuture::new(exchange)
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F> {
+        Answer::Exchange { exchange }
     }
 }
