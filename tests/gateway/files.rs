@@ -1,7 +1,8 @@
 //! Static files.
 
 use crate::client::{get, send_from};
-use crate::gateway::Gateway;
+use crate::example::Example;
+use crate::gateway;
 use http::StatusCode;
 
 /// A site with a page, an asset, a folder without an index, and text worth compressing.
@@ -19,9 +20,9 @@ fn site() -> tempfile::TempDir {
     site
 }
 
-fn serve(prefix: &str, site: &tempfile::TempDir, spa: bool) -> Gateway {
+fn serve(prefix: &str, site: &tempfile::TempDir, spa: bool) -> Example {
     let dir = site.path();
-    Gateway::with(&format!(
+    gateway::with(&format!(
         "[[routes]]\nprefix = '{prefix}'\ndir = {dir:?}\nspa = {spa}\n"
     ))
 }
