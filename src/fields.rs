@@ -3,7 +3,7 @@
 //! A list may stand on one field line or be spread over several (RFC 9110 5.3), may hold empty
 //! elements and optional white space, and is read here in place: no function allocates.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 
 /// The elements of a list field over all of its lines, without surrounding white space and without
 /// the empty ones (RFC 9110 5.6.1.2: a recipient must ignore a reasonable number of them).
@@ -21,15 +21,45 @@ pub(crate) fn elements<'a>(
         .filter(|element| !element.is_empty())
 }
 
+/// The value of a field that has one line; `Some(Err(..))`, with the first, where it has several.
+pub(crate) fn sole<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Option<Result<&'a HeaderValue, &'a HeaderValue>> {
+    let first = headers.get(name)?;
+    // As many lines as names: then no field has two, which is quicker to see than to look for.
+    let alone =
+        headers.len() == headers.keys_len() || headers.get_all(name).iter().nth(1).is_none();
+    Some(if alone { Ok(first) } else { Err(first) })
+}
+
 /// Whether a list of case-insensitive tokens holds `token`.
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Adds a token to a list, unless the list holds it or `*`, which in a list of this kind is everything.
+/// Adds a token, in lower case, to a list, unless the list holds it or `*`: in lists of this kind that
+/// is everything.
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: &'static str) {
-    if !has_token(headers, &name, token) && !has_token(headers, &name, "*") {
-        append_line(headers, name, HeaderValue::from_static(token));
+    let value = HeaderValue::from_static(token);
+    // Most often the field is absent; then this is the only search for it.
+    match headers.try_entry(name) {
+        Ok(Entry::Vacant(entry)) => {
+            let _full = entry.try_insert(value);
+        }
+        Ok(Entry::Occupied(mut entry)) => {
+            let mut held = entry
+                .iter()
+                .flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
+            if !held.any(|held| {
+                [b"*", token.as_bytes()]
+                    .iter()
+                    .any(|t| t.eq_ignore_ascii_case(trim(held)))
+            }) {
+                entry.append(value);
+            }
+        }
+        Err(_full) => {}
     }
 }
 

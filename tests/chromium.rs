@@ -4,16 +4,38 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
+use same_origin::browser::Engine;
+
 #[path = "support/chromium.rs"]
 mod chromium;
+#[path = "support/expected.rs"]
+mod expected;
+#[path = "support/instructed.rs"]
+mod instructed;
+#[path = "support/real.rs"]
+mod real;
+#[path = "support/scenario.rs"]
+mod scenario;
+#[path = "support/scenarios/mod.rs"]
+mod scenarios;
+#[path = "support/sockets.rs"]
+mod sockets;
+#[path = "support/world.rs"]
+mod world;
 
 use chromium::{Chromium, trial};
+use expected::{abbreviated, expected};
+use scenario::Scenario;
+use sockets::Served;
 
 fn main() -> ExitCode {
-    chromium::run(vec![trial(
-        "leaves_no_process_behind",
-        leaves_no_process_behind,
-    )])
+    let scenarios = scenarios::groups().map(|(name, group)| {
+        trial(&format!("scenarios::{name}"), move || {
+            scenarios_come_out_equal(group)
+        })
+    });
+    let others = [trial("leaves_no_process_behind", leaves_no_process_behind)];
+    chromium::run(others.into_iter().chain(scenarios).collect())
 }
 
 async fn leaves_no_process_behind() {
@@ -35,10 +57,32 @@ async fn leaves_no_process_behind() {
 
 /// How many running processes name this path in their command line.
 fn processes_of(profile: &Path) -> usize {
+    let profile = profile.to_string_lossy();
     let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
-    let command_lines =
-        processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    command_lines
-        .filter(|line| String::from_utf8_lossy(line).contains(&*profile.to_string_lossy()))
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines
+        .filter(|line| String::from_utf8_lossy(line).contains(&*profile))
         .count()
+}
+
+async fn scenarios_come_out_equal(group: Vec<Scenario>) {
+    let world = scenarios::world(real::PAGE);
+    let served = Served::start(&world).await;
+    let browser = real::start(&served).await;
+    let mut differences = String::new();
+    for scenario in group {
+        let simulated = scenario.simulate(&world, Engine::Chromium).await;
+        let real = real::run(&browser, &world, &scenario).await;
+        if simulated != real {
+            differences += &format!("# {}\n{simulated}but Chromium\n{real}\n", scenario.name);
+        }
+        let expected = expected(&scenario, Engine::Chromium).unwrap_or_default();
+        if abbreviated(&real) != expected {
+            differences += &format!(
+                "# {}\nexpected\n{expected}but Chromium\n{real}\n",
+                scenario.name
+            );
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
 }

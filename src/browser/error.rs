@@ -12,7 +12,7 @@ use http::{HeaderName, StatusCode, header};
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: ErrorKind,
-    scene: Option<Scene>,
+    scene: Option<Box<Scene>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -58,8 +58,10 @@ pub enum ErrorKind {
     RedirectNotAllowed(StatusCode),
     /// The twenty-first redirect.
     TooManyRedirects,
-    /// `Location` is repeated or not a URL.
+    /// `Location` is not a URL.
     InvalidLocation(String),
+    /// `Location` stands twice.
+    MultipleLocations(String),
     /// `Location` leads out of http and https.
     RedirectScheme(String),
     /// `Location` has a user name or a password, and CORS is involved.
@@ -85,6 +87,7 @@ pub(super) struct Scene {
     pub(super) first_url: String,
     pub(super) url: String,
     pub(super) origin: String,
+    pub(super) page: String,
     pub(super) preflight: bool,
 }
 
@@ -115,7 +118,7 @@ impl FetchError {
 
     pub(super) fn at(self, scene: Scene) -> Self {
         Self {
-            scene: Some(scene),
+            scene: Some(Box::new(scene)),
             ..self
         }
     }
@@ -150,9 +153,10 @@ impl FetchError {
                 header::ACCESS_CONTROL_ALLOW_HEADERS
             }
             E::ResourcePolicy(_) => HeaderName::from_static("cross-origin-resource-policy"),
-            E::InvalidLocation(_) | E::RedirectScheme(_) | E::RedirectWithCredentials(_) => {
-                header::LOCATION
-            }
+            E::InvalidLocation(_)
+            | E::MultipleLocations(_)
+            | E::RedirectScheme(_)
+            | E::RedirectWithCredentials(_) => header::LOCATION,
             _ => return None,
         })
     }
@@ -180,7 +184,7 @@ impl FetchError {
             E::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
             E::MixedContent => "Fetch #main-fetch step 7",
             E::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
-            E::InvalidLocation(_) => "Fetch #http-redirect-fetch step 5",
+            E::InvalidLocation(_) | E::MultipleLocations(_) => "Fetch #http-redirect-fetch step 5",
             E::RedirectScheme(_) => "Fetch #http-redirect-fetch step 6",
             E::TooManyRedirects => "Fetch #http-redirect-fetch step 7",
             E::RedirectWithCredentials(_) => "Fetch #http-redirect-fetch steps 9 and 10",
@@ -194,7 +198,7 @@ impl FetchError {
     /// What the console of Chromium says in the same case, word for word where it says something.
     #[must_use]
     pub fn console(&self) -> String {
-        let scene = self.scene.as_ref();
+        let scene = self.scene.as_deref();
         if let (Some(policy), Some(scene)) = (
             self.kind.cors_policy(scene.map(|scene| scene.initiator)),
             scene,
@@ -233,7 +237,7 @@ impl ErrorKind {
     }
 
     /// The part behind "has been blocked by CORS policy: ".
-    fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
+    pub(super) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
         const SEND_VALID: &str = " Have the server send the header with a valid value.";
         let xhr = match initiator {
             Some(Initiator::Xhr) => {
@@ -286,13 +290,19 @@ impl ErrorKind {
     }
 
     fn outside_of_cors(&self, scene: Option<&Scene>) -> String {
-        let (url, origin) = scene.map_or(("", ""), |scene| (&*scene.url, &*scene.origin));
+        let text = |field: fn(&Scene) -> &String| scene.map_or("", |scene| field(scene));
+        let (url, page, origin) = (text(|s| &s.url), text(|s| &s.page), text(|s| &s.origin));
         let net_error = |name: &str| format!("Failed to load resource: net::{name}");
         match self {
             Self::Script(text) => {
                 format!("TypeError: Failed to execute 'fetch' on 'Window': {text}")
             }
             Self::Setup(mistakes) => format!("the test is set up wrongly: {}", mistakes.join("; ")),
+            Self::NotSameOrigin if scene.is_some_and(|scene| scene.first_url != scene.url) => {
+                format!(
+                    "Unsafe attempt to load URL {url} from frame with URL {page}. Domains, protocols and ports must match."
+                )
+            }
             Self::NotSameOrigin => format!(
                 "Fetch API cannot load {url}. Request mode is \"same-origin\" but the URL's origin is not same as the \
                  request origin {origin}."
@@ -306,7 +316,7 @@ impl ErrorKind {
                 format!("Fetch API cannot load {url}. URL scheme \"{scheme}\" is not supported.")
             }
             Self::MixedContent => format!(
-                "Mixed Content: The page at '{origin}/' was loaded over HTTPS, but requested an insecure resource \
+                "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
                  '{url}'. This request has been blocked; the content must be served over HTTPS."
             ),
             Self::ResourcePolicy(value) => net_error(match &**value {
@@ -315,6 +325,7 @@ impl ErrorKind {
             }),
             Self::TooManyRedirects => net_error("ERR_TOO_MANY_REDIRECTS"),
             Self::InvalidLocation(_) => net_error("ERR_INVALID_REDIRECT"),
+            Self::MultipleLocations(_) => net_error("ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION"),
             Self::RedirectScheme(_) => net_error("ERR_UNSAFE_REDIRECT"),
             Self::BodyNotReplayable => net_error("ERR_INVALID_ARGUMENT"),
             Self::UnknownOrigin(origin) => format!(

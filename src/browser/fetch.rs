@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
     /// Fetch #main-fetch.
     pub(super) async fn fetch(mut self) -> Result<Response, FetchError> {
         let result = self.follow_to_the_end().await;
-        if result.is_err() && self.preflighted && self.web.engine == super::Engine::Standard {
+        if result.is_err() && self.preflighted && self.state.engine == super::Engine::Standard {
             // Step 12, after a failed fetch with preflight.
             self.web.profile().preflights.clear(&self.state);
         }
@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         }
         let allowed = self.state.upgrade_or_block_mixed_content();
         let route = allowed
-            .and_then(|()| self.state.route(self.web.engine))
+            .and_then(|()| self.state.route())
             .map_err(|kind| self.fail(kind))?;
         let (what, tainting) = match route.tainting {
             Tainting::Basic => ("the page's own origin".to_owned(), "no CORS"),
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
         if !classify::is_safelisted_method(&self.state.method) {
             reasons.push(format!("method {}", self.state.method));
         }
-        for name in classify::unsafe_header_names(&self.state.headers, self.web.engine) {
+        for name in self.state.unsafe_header_names() {
             reasons.push(format!("header {name}"));
         }
         if self.state.use_preflight {
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
             let covered = {
                 let mut profile = self.web.profile();
                 let now = profile.now;
-                profile.preflights.covers(&self.state, self.web.engine, now)
+                profile.preflights.covers(&self.state, now)
             };
             if covered {
                 self.trace.note(
@@ -201,10 +201,9 @@ impl<'a> Run<'a> {
 
     /// Fetch #cors-preflight-fetch.
     async fn preflight(&mut self) -> Result<(), FetchError> {
-        let engine = self.web.engine;
-        let request = preflight::request(&self.state, engine);
+        let request = preflight::request(&self.state);
         let response = self.network_or_cache(request, None, true).await?;
-        let verdict = preflight::judge(&self.state, response.status, &response.headers, engine);
+        let verdict = preflight::judge(&self.state, response.status, &response.headers);
         self.trace.check(
             "the answer to the preflight",
             "Fetch #cors-preflight-fetch step 7",
@@ -213,7 +212,7 @@ impl<'a> Run<'a> {
         let grant = verdict.map_err(|kind| FetchError::new(kind).at(self.state.scene(true)))?;
         let mut profile = self.web.profile();
         let now = profile.now;
-        profile.preflights.store(&self.state, grant, engine, now);
+        profile.preflights.store(&self.state, grant, now);
         Ok(())
     }
 
@@ -226,7 +225,7 @@ impl<'a> Run<'a> {
     ) -> Result<Received, FetchError> {
         let mut headers = outgoing::headers(&state, body.as_ref().map(Bytes::len));
         let credentials = state.includes_credentials() && self.allows_cookies(&state);
-        let same_site = state.is_same_site(self.web.engine);
+        let same_site = state.is_same_site();
         let partition = site::partition(&state.origin);
         let cached = {
             let profile = self.web.profile();

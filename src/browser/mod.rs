@@ -25,6 +25,7 @@
 
 mod check;
 mod classify;
+mod conformance;
 mod cookies;
 mod error;
 mod fetch;
@@ -43,6 +44,7 @@ mod trace;
 mod values;
 mod web;
 
+pub use conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use error::{ErrorKind, FetchError};
 pub use options::{Credentials, Mode, Redirect, ReferrerPolicy};
 pub use page::{Fetch, Page};

@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
 
+use super::Engine;
 use super::error::Initiator;
 use super::options::{Mode, ReferrerPolicy};
 use super::site::{potentially_trustworthy, same_site};
@@ -73,7 +74,8 @@ fn origin(state: &State) -> Option<String> {
         return None;
     }
     // Who opted in to CORS has agreed to tell its origin; for the others the policy decides.
-    let hidden = state.mode != Mode::Cors
+    let hidden = state.engine == Engine::Standard
+        && state.mode != Mode::Cors
         && match state.referrer_policy {
             ReferrerPolicy::NoReferrer => true,
             ReferrerPolicy::NoReferrerWhenDowngrade

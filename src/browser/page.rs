@@ -1,4 +1,5 @@
-use http::{HeaderMap, Method};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method};
 use url::{Origin, Url};
 
 use super::error::{ErrorKind, FetchError, Initiator};
@@ -8,7 +9,7 @@ use super::request::Request;
 use super::response::Outcome;
 use super::state::{Body, State, Tainting};
 use super::trace::Trace;
-use super::web::Web;
+use super::web::{Engine, Web};
 use super::{classify, values};
 use crate::fields::append_line;
 
@@ -47,15 +48,15 @@ impl Page {
     }
 
     /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
-    pub fn sandboxed(self) -> Self {
+    pub fn sandboxed(&self) -> Self {
         Self {
             origin: Origin::new_opaque(),
-            ..self
+            ..self.clone()
         }
     }
 
     /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
-    pub fn data(self) -> Self {
+    pub fn data(&self) -> Self {
         Self {
             base: None,
             ..self.sandboxed()
@@ -74,6 +75,19 @@ impl Page {
     #[must_use]
     pub fn origin(&self) -> String {
         self.origin.ascii_serialization()
+    }
+
+    /// For tables: the address, and what became of it.
+    pub(super) fn name(&self) -> String {
+        let address = self
+            .base
+            .as_ref()
+            .map(|base| base.origin().ascii_serialization());
+        match address {
+            Some(address) if self.origin.is_tuple() => address,
+            Some(address) => format!("{address} (sandboxed)"),
+            None => "data:".into(),
+        }
     }
 
     /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
@@ -160,6 +174,28 @@ impl Fetch {
         }
     }
 
+    pub(super) fn incognito(mut self) -> Self {
+        self.page.web = self.page.web.incognito();
+        self
+    }
+
+    pub(super) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    pub(super) fn credentials_mode(&self) -> Credentials {
+        self.credentials
+    }
+
+    pub(super) fn summary(&self) -> String {
+        let credentials = match self.credentials {
+            Credentials::Omit => ", credentials omitted",
+            Credentials::SameOrigin => "",
+            Credentials::Include => ", credentials included",
+        };
+        format!("{} {}{credentials}", self.request.method, self.request.url)
+    }
+
     /// Sends it, and all that a browser sends before and after it.
     ///
     /// The services are awaited, nothing else: any executor will do.
@@ -169,7 +205,7 @@ impl Fetch {
         let state = self.state(&mut trace);
         let result = match state {
             Ok(state) => {
-                Run::new(web, state, self.request.body.clone(), &mut trace)
+                Run::new(web, state, self.request.body.bytes.clone(), &mut trace)
                     .fetch()
                     .await
             }
@@ -215,7 +251,7 @@ impl Fetch {
                 "'{method}' is unsupported in no-cors mode."
             )));
         }
-        let body = match (&self.request.body, self.streaming) {
+        let body = match (&self.request.body.bytes, self.streaming) {
             (None, _) => Body::None,
             (Some(_), false) => Body::Bytes,
             (Some(_), true) => Body::Stream,
@@ -247,6 +283,7 @@ impl Fetch {
                 .filter(|_| self.page.origin.is_tuple()),
             referrer_policy: self.referrer_policy,
             initiator: self.initiator,
+            engine: self.page.web.engine,
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
             secure_page: self.page.secure,
@@ -277,7 +314,8 @@ impl Fetch {
             let mut combined = values::joined(&headers, name)
                 .map_or(Vec::new(), |old| [old, b", ".to_vec()].concat());
             combined.extend_from_slice(value.as_bytes());
-            if classify::is_forbidden_header(name, value) {
+            let fixed = self.page.web.engine == Engine::Chromium && *name == USER_AGENT;
+            if fixed || classify::is_forbidden_header(name, value) {
                 trace.note(
                     format!("`{name}` is not script's to set: ignored"),
                     "Fetch #forbidden-request-header",
@@ -292,16 +330,20 @@ impl Fetch {
                 append_line(&mut headers, name.clone(), value.clone());
             }
         }
+        // Fetch #dom-request: after script's headers, so that one that was ignored does not count.
+        if let Some(value) = &self.request.body.content_type {
+            headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
+        }
         let accept = match self.initiator {
             Initiator::Fetch | Initiator::Xhr => "*/*",
             Initiator::Image => "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
         };
         headers
-            .entry(http::header::ACCEPT)
-            .or_insert(http::HeaderValue::from_static(accept));
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static(accept));
         headers
-            .entry(http::header::ACCEPT_LANGUAGE)
-            .or_insert(http::HeaderValue::from_static("en"));
+            .entry(ACCEPT_LANGUAGE)
+            .or_insert(HeaderValue::from_static("en"));
         headers
     }
 }

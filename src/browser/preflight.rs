@@ -27,14 +27,14 @@ pub(super) struct Grant {
 }
 
 /// Fetch #cors-preflight-fetch steps 1 to 5.
-pub(super) fn request(state: &State, engine: Engine) -> State {
+pub(super) fn request(state: &State) -> State {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     // A method is a token and so are the names; neither can fail to be a value.
     if let Ok(method) = HeaderValue::from_str(state.method.as_str()) {
         headers.insert(ACCESS_CONTROL_REQUEST_METHOD, method);
     }
-    let names = classify::unsafe_header_names(&state.headers, engine);
+    let names = state.unsafe_header_names();
     let names = names
         .iter()
         .map(HeaderName::as_str)
@@ -60,7 +60,6 @@ pub(super) fn judge(
     state: &State,
     status: StatusCode,
     response: &HeaderMap,
-    engine: Engine,
 ) -> Result<Grant, ErrorKind> {
     if is_redirect(status) {
         // No step of its own, as 3xx is no ok status; but this is what has to be mended.
@@ -91,19 +90,20 @@ pub(super) fn judge(
         return Err(ErrorKind::MethodNotAllowed(method.to_owned()));
     }
     // Steps 7.6 and 7.7: names are not, and the standard's `*` does not cover `Authorization`.
-    for name in classify::unsafe_header_names(&state.headers, engine) {
+    for name in state.unsafe_header_names() {
         let listed = headers
             .iter()
             .any(|item| item.eq_ignore_ascii_case(name.as_str()));
-        let coverable = engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
-        if !listed && !(coverable && wildcard(&headers)) {
+        let coverable =
+            state.engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
+        if !(listed || coverable && wildcard(&headers)) {
             return Err(ErrorKind::HeaderNotAllowed(name.to_string()));
         }
     }
     Ok(Grant {
         methods,
         headers,
-        max_age: max_age(response, engine),
+        max_age: max_age(response, state.engine),
     })
 }
 

@@ -40,12 +40,14 @@ enum Allowed {
 }
 
 impl Key {
-    fn of(state: &State) -> Self {
-        Self {
+    /// To Fetch `null` is an origin like any other; for Chromium it equals nothing, not even itself.
+    fn of(state: &State) -> Option<Self> {
+        let origin = state.serialized_origin();
+        (state.engine == Engine::Standard || origin != "null").then(|| Self {
             partition: site::partition(&state.origin),
-            origin: state.serialized_origin(),
+            origin,
             url: state.url().clone(),
-        }
+        })
     }
 }
 
@@ -75,8 +77,10 @@ impl Entry {
 
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
-    pub(super) fn covers(&mut self, state: &State, engine: Engine, now: Duration) -> bool {
-        let key = Key::of(state);
+    pub(super) fn covers(&mut self, state: &State, now: Duration) -> bool {
+        let Some(key) = Key::of(state) else {
+            return false;
+        };
         let matching = || {
             self.entries
                 .iter()
@@ -84,29 +88,29 @@ impl PreflightCache {
         };
         let needs_method = !classify::is_safelisted_method(&state.method) || state.use_preflight;
         let method = !needs_method
-            || matching().any(|entry| entry.allows_method(state.method.as_str(), engine));
-        let header =
-            |name: &HeaderName| matching().any(|entry| entry.allows_header(name.as_str(), engine));
-        let covers = method
-            && classify::unsafe_header_names(&state.headers, engine)
-                .iter()
-                .all(header);
-        if !covers && engine == Engine::Chromium {
+            || matching().any(|entry| entry.allows_method(state.method.as_str(), state.engine));
+        let header = |name: &HeaderName| {
+            matching().any(|entry| entry.allows_header(name.as_str(), state.engine))
+        };
+        let covers = method && state.unsafe_header_names().iter().all(header);
+        if !covers && state.engine == Engine::Chromium {
             self.clear(state);
         }
         covers
     }
 
     /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
-    pub(super) fn store(&mut self, state: &State, grant: Grant, engine: Engine, now: Duration) {
-        if engine == Engine::Chromium {
+    pub(super) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
+        if state.engine == Engine::Chromium {
             self.clear(state);
         }
-        let key = Key::of(state);
+        let Some(key) = Key::of(state) else {
+            return;
+        };
         let expires = now.saturating_add(Duration::from_secs(grant.max_age));
         self.entries.retain(|entry| now < entry.expires);
         for method in grant.methods {
-            let known = |entry: &Entry| entry.allows_method(&method, engine);
+            let known = |entry: &Entry| entry.allows_method(&method, state.engine);
             self.refresh_or_add(
                 &key,
                 state,
@@ -117,7 +121,7 @@ impl PreflightCache {
             );
         }
         for name in grant.headers {
-            let known = |entry: &Entry| entry.allows_header(&name, engine);
+            let known = |entry: &Entry| entry.allows_header(&name, state.engine);
             self.refresh_or_add(
                 &key,
                 state,
@@ -160,7 +164,8 @@ impl PreflightCache {
 
     /// Fetch #concept-cache-clear: a preflighted request failed, so what was remembered is void.
     pub(super) fn clear(&mut self, state: &State) {
-        let key = Key::of(state);
-        self.entries.retain(|entry| entry.key != key);
+        if let Some(key) = Key::of(state) {
+            self.entries.retain(|entry| entry.key != key);
+        }
     }
 }

@@ -1,6 +1,9 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
+/// The type of a string (Fetch #concept-bodyinit-extract).
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
+
 /// What script hands to `fetch()`.
 ///
 /// Any of these can be given to [`Page::fetch`](super::Page::fetch): a `Request`, a URL for a GET, a
@@ -12,7 +15,7 @@ pub struct Request {
     pub(super) method: String,
     pub(super) url: String,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: Option<Bytes>,
+    pub(super) body: BodyInit,
     pub(super) mistakes: Vec<String>,
 }
 
@@ -20,8 +23,8 @@ pub struct Request {
 /// `text/plain;charset=UTF-8`, bytes bring none.
 #[derive(Clone, Debug, Default)]
 pub struct BodyInit {
-    bytes: Option<Bytes>,
-    content_type: Option<&'static str>,
+    pub(super) bytes: Option<Bytes>,
+    pub(super) content_type: Option<HeaderValue>,
 }
 
 impl Request {
@@ -31,7 +34,7 @@ impl Request {
             method: method.into(),
             url: url.into(),
             headers: Vec::new(),
-            body: None,
+            body: BodyInit::default(),
             mistakes: Vec::new(),
         }
     }
@@ -90,20 +93,11 @@ impl Request {
         self
     }
 
-    /// Sets the body, and `Content-Type` if script's value has one and none was set.
-    pub fn body(mut self, body: impl Into<BodyInit>) -> Self {
-        let BodyInit {
-            bytes,
-            content_type,
-        } = body.into();
-        self.body = bytes;
-        let has_type = self
-            .headers
-            .iter()
-            .any(|(name, _)| name == http::header::CONTENT_TYPE);
-        match content_type {
-            Some(value) if !has_type => self.header(http::header::CONTENT_TYPE, value),
-            _ => self,
+    /// Sets the body. Its `Content-Type` is used if script sets none.
+    pub fn body(self, body: impl Into<BodyInit>) -> Self {
+        Self {
+            body: body.into(),
+            ..self
         }
     }
 }
@@ -162,7 +156,7 @@ impl From<String> for BodyInit {
     fn from(text: String) -> Self {
         Self {
             bytes: Some(text.into()),
-            content_type: Some("text/plain;charset=UTF-8"),
+            content_type: Some(TEXT),
         }
     }
 }

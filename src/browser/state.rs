@@ -3,7 +3,7 @@
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::{Origin, Url};
 
 use super::error::{ErrorKind, Initiator, Scene};
@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) referrer: Option<Url>,
     pub(super) referrer_policy: ReferrerPolicy,
     pub(super) initiator: Initiator,
+    pub(super) engine: Engine,
     pub(super) tainting: Tainting,
     /// An upload listener or a stream as body: preflighted whatever else it is.
     pub(super) use_preflight: bool,
@@ -77,6 +78,11 @@ impl State {
         self.url().origin() == self.origin
     }
 
+    /// Fetch #cors-unsafe-request-header-names of this request.
+    pub(super) fn unsafe_header_names(&self) -> Vec<HeaderName> {
+        classify::unsafe_header_names(&self.headers, self.engine)
+    }
+
     /// Fetch #concept-request-tainted-origin.
     pub(super) fn redirect_taint(&self) -> RedirectTaint {
         let mut taint = RedirectTaint::SameOrigin;
@@ -110,8 +116,8 @@ impl State {
     }
 
     /// RFC 6265bis 5.2: whether cookies with `SameSite` may be stored and sent.
-    pub(super) fn is_same_site(&self, engine: Engine) -> bool {
-        let chain = match engine {
+    pub(super) fn is_same_site(&self) -> bool {
+        let chain = match self.engine {
             // Fetch #determine-the-same-site-mode step 5.
             Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
             Engine::Chromium => true,
@@ -139,7 +145,7 @@ impl State {
     }
 
     /// Fetch #main-fetch step 12.
-    pub(super) fn route(&self, engine: Engine) -> Result<Route, ErrorKind> {
+    pub(super) fn route(&self) -> Result<Route, ErrorKind> {
         if self.is_same_origin() && self.tainting == Tainting::Basic {
             return Ok(Route {
                 tainting: Tainting::Basic,
@@ -157,7 +163,7 @@ impl State {
                 tainting: Tainting::Cors,
                 preflight: self.use_preflight
                     || !classify::is_safelisted_method(&self.method)
-                    || !classify::unsafe_header_names(&self.headers, engine).is_empty(),
+                    || !self.unsafe_header_names().is_empty(),
             }),
         }
     }
@@ -215,12 +221,15 @@ impl State {
             return Ok(None);
         };
         let invalid = || ErrorKind::InvalidLocation(values::isomorphic(&location));
-        if response.get_all(LOCATION).iter().nth(1).is_some() {
-            return Err(invalid());
+        let mut lines = response.get_all(LOCATION).iter();
+        let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
+        let harmless = |line: &HeaderValue| self.engine == Engine::Chromium && line == first;
+        if !lines.all(harmless) {
+            return Err(ErrorKind::MultipleLocations(values::isomorphic(&location)));
         }
         // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
         let text =
-            String::from_utf8(location.clone()).unwrap_or_else(|_| values::isomorphic(&location));
+            std::str::from_utf8(first).map_or_else(|_| values::isomorphic(first), Into::into);
         let mut url = self.url().join(&text).map_err(|_| invalid())?;
         if url.fragment().is_none() {
             url.set_fragment(self.url().fragment());
@@ -234,6 +243,11 @@ impl State {
             first_url: self.urls[0].to_string(),
             url: self.url().to_string(),
             origin: self.origin.ascii_serialization(),
+            page: self
+                .referrer
+                .as_ref()
+                .map_or("about:srcdoc", Url::as_str)
+                .to_owned(),
             preflight,
         }
     }

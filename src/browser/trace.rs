@@ -17,7 +17,7 @@ pub struct Trace {
 #[non_exhaustive]
 pub enum Event {
     /// A request on the wire and its answer, or one that a cache answered.
-    Exchange(Exchange),
+    Exchange(Box<Exchange>),
     /// A decision of the browser.
     Check(Check),
     /// The message in the browser's console: the fetch failed.
@@ -52,7 +52,7 @@ impl Trace {
     }
 
     pub(super) fn exchange(&mut self, exchange: Exchange) {
-        self.events.push(Event::Exchange(exchange));
+        self.events.push(Event::Exchange(Box::new(exchange)));
     }
 
     pub(super) fn note(&mut self, what: impl Into<String>, clause: &'static str) {
@@ -80,7 +80,7 @@ impl Trace {
     /// The requests on the wire, preflights included; what a cache answered is not among them.
     pub fn requests(&self) -> impl Iterator<Item = &Exchange> {
         self.events.iter().filter_map(|event| match event {
-            Event::Exchange(exchange) if !exchange.cached => Some(exchange),
+            Event::Exchange(exchange) if !exchange.cached => Some(&**exchange),
             _ => None,
         })
     }

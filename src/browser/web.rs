@@ -45,6 +45,10 @@ pub enum Engine {
     /// - `*` that came with credentials is not a wildcard in the preflight cache either;
     /// - several values of a header are judged joined: two times `text/plain` is not safelisted;
     /// - the client hints `DPR`, `Device-Memory`, `Width`, `Viewport-Width` and `Save-Data` are safelisted;
+    /// - the answer to a preflight from `null` is not remembered;
+    /// - `User-Agent` is not script's to set: it is ignored;
+    /// - the referrer policy does not hide `Origin` from requests without CORS;
+    /// - the same `Location` twice is taken for one;
     /// - redirects through another site do not keep `SameSite` cookies from being sent.
     Chromium,
 }

@@ -1,14 +1,20 @@
-//! Changing the policy under a running server.
+//! Changing the policy under a running server, and trying another one beside it.
 
+use super::event;
+use super::judge::{Grant, Verdict};
 use super::policy::{Compiled, CorsPolicy};
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use http::Method;
+use http::header::{HeaderMap, ORIGIN};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Replaces and reads the policy of a [`CorsLayer`](super::CorsLayer) while requests are served.
+/// Reads and replaces the policy of a [`CorsLayer`](super::CorsLayer) while requests are served.
 ///
-/// A request is judged by one policy from beginning to end: the old one or the new one.
+/// A request is judged by one policy from beginning to end: the old one or the new one. No request
+/// waits for a replacement.
 ///
 /// ```
 /// use same_origin::cors::{CorsLayer, CorsPolicy};
@@ -25,18 +31,44 @@ pub struct CorsHandle {
     shared: Arc<Shared>,
 }
 
-/// What a layer, its services and its handles have in common.
-pub(super) struct Shared {
-    /// The policy until the first replacement. It is read without any synchronization but the look
-    /// at the cell below, which is a plain load: most policies are never replaced.
-    first: CorsPolicy,
-    replaced: OnceLock<ArcSwap<Compiled>>,
+/// How often a candidate said something else than the policy in place. Counts requests, preflights
+/// included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Differences {
+    /// Allowed by the policy in place, refused by the candidate: pages that would break.
+    pub newly_refused: u64,
+    /// Refused by the policy in place, allowed by the candidate: pages that would begin to work.
+    pub newly_allowed: u64,
+    /// Allowed by both, of which one alone allows credentials.
+    pub other_credentials: u64,
 }
 
-/// The policy that judges one request.
+/// What a layer, its services and its handles have in common.
+pub(super) struct Shared {
+    /// The policy until a handle is used. To look whether one was costs a plain load, where a swap
+    /// costs a read-modify-write: most policies are never replaced.
+    first: CorsPolicy,
+    live: OnceLock<Live>,
+}
+
+struct Live {
+    policy: ArcSwap<Compiled>,
+    candidate: ArcSwapOption<Candidate>,
+}
+
+/// A policy that is judged and not obeyed.
+pub(super) struct Candidate {
+    policy: CorsPolicy,
+    newly_refused: AtomicU64,
+    newly_allowed: AtomicU64,
+    other_credentials: AtomicU64,
+}
+
+/// What judges one request.
 pub(super) enum Current<'a> {
-    First(&'a Compiled),
-    Replaced(Guard<Arc<Compiled>>),
+    First(&'a CorsPolicy),
+    Live(Guard<Arc<Compiled>>, Guard<Option<Arc<Candidate>>>),
 }
 
 impl CorsHandle {
@@ -46,21 +78,40 @@ impl CorsHandle {
 
     /// Puts another policy in place, for all services of the layer at once.
     pub fn replace(&self, policy: CorsPolicy) {
-        let policy = policy.shared();
-        let swap = self
-            .shared
-            .replaced
-            .get_or_init(|| ArcSwap::new(Arc::clone(&policy)));
-        swap.store(policy);
+        self.shared.live().policy.store(policy.shared());
     }
 
     /// The policy in place.
     #[must_use]
     pub fn policy(&self) -> CorsPolicy {
-        match self.shared.replaced.get() {
-            None => self.shared.first.clone(),
-            Some(swap) => CorsPolicy::from_shared(swap.load_full()),
-        }
+        self.shared.policy()
+    }
+
+    /// Tries a policy in production: from now on each request is judged by the candidate, too, which
+    /// is not obeyed. Where it differs there is an event, and a count in
+    /// [`differences`](Self::differences). Replaces the candidate before it; `None` ends the trial.
+    pub fn try_out(&self, candidate: impl Into<Option<CorsPolicy>>) {
+        let candidate = candidate.into().map(|policy| {
+            Arc::new(Candidate {
+                policy,
+                newly_refused: AtomicU64::new(0),
+                newly_allowed: AtomicU64::new(0),
+                other_credentials: AtomicU64::new(0),
+            })
+        });
+        self.shared.live().candidate.store(candidate);
+    }
+
+    /// How often the candidate differed since [`try_out`](Self::try_out); nothing without one.
+    #[must_use]
+    pub fn differences(&self) -> Option<Differences> {
+        let candidate = self.shared.live.get()?.candidate.load();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        candidate.as_ref().map(|candidate| Differences {
+            newly_refused: count(&candidate.newly_refused),
+            newly_allowed: count(&candidate.newly_allowed),
+            other_credentials: count(&candidate.other_credentials),
+        })
     }
 }
 
@@ -68,15 +119,76 @@ impl Shared {
     pub(super) fn new(policy: CorsPolicy) -> Self {
         Self {
             first: policy,
-            replaced: OnceLock::new(),
+            live: OnceLock::new(),
         }
     }
 
-    pub(super) fn policy(&self) -> Current<'_> {
-        match self.replaced.get() {
-            None => Current::First(self.first.compiled()),
-            Some(swap) => Current::Replaced(swap.load()),
+    pub(super) fn current(&self) -> Current<'_> {
+        match self.live.get() {
+            None => Current::First(&self.first),
+            Some(live) => Current::Live(live.policy.load(), live.candidate.load()),
         }
+    }
+
+    fn policy(&self) -> CorsPolicy {
+        match self.live.get() {
+            None => self.first.clone(),
+            Some(live) => CorsPolicy::from_shared(live.policy.load_full()),
+        }
+    }
+
+    fn live(&self) -> &Live {
+        self.live.get_or_init(|| Live {
+            policy: ArcSwap::new(self.first.clone().shared()),
+            candidate: ArcSwapOption::empty(),
+        })
+    }
+}
+
+impl Current<'_> {
+    /// The verdict of the policy in place, and nothing else.
+    pub(super) fn verdict<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
+        Compiled::judge(self, method, headers)
+    }
+
+    /// The policy, for what outlives the judgement.
+    #[cfg(feature = "origin-source")]
+    pub(super) fn to_policy(&self) -> CorsPolicy {
+        match self {
+            Self::First(policy) => (*policy).clone(),
+            Self::Live(policy, _) => CorsPolicy::from_shared(Arc::clone(policy)),
+        }
+    }
+
+    /// The verdict of the policy in place, with events for what is refused and where a candidate
+    /// differs.
+    pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
+        let verdict = self.verdict(method, headers);
+        if let Some(refusal) = verdict.refusal() {
+            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
+        }
+        if let Self::Live(_, candidate) = self {
+            if let Some(candidate) = &**candidate {
+                candidate.compare(verdict, method, headers);
+            }
+        }
+        verdict
+    }
+}
+
+impl Candidate {
+    fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
+        let tried = self.policy.compiled().judge(method, headers);
+        let (difference, counter) = match (verdict.grant(), tried.grant()) {
+            (Some(_), None) if tried.refusal().is_some() => ("newly refused", &self.newly_refused),
+            (None, Some(_)) => ("newly allowed", &self.newly_allowed),
+            (Some(old), Some(new)) if Grant::credentials(&old) != new.credentials() => {
+                ("other credentials", &self.other_credentials)
+            }
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
     }
 }
 
@@ -85,18 +197,14 @@ impl Deref for Current<'_> {
 
     fn deref(&self) -> &Compiled {
         match self {
-            Self::First(policy) => policy,
-            Self::Replaced(policy) => policy,
+            Self::First(policy) => policy.compiled(),
+            Self::Live(policy, _) => policy,
         }
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let policy = match self.replaced.get() {
-            None => self.first.clone(),
-            Some(swap) => CorsPolicy::from_shared(swap.load_full()),
-        };
-        f.debug_tuple("Shared").field(&policy).finish()
+        self.policy().fmt(f)
     }
 }

@@ -4,11 +4,13 @@
 
 use super::acrh;
 use super::policy::{Access, Compiled, CorsPolicy};
+use crate::fields;
 use http::Method;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
+use std::fmt;
 
 /// What a request is to CORS, and what the policy says to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,55 +86,66 @@ impl CorsPolicy {
 
 impl Compiled {
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let Some(admitted) = self.admit(headers) else {
-            return Verdict::NotCors;
-        };
-        if is_preflight(method, headers) {
-            Verdict::Preflight(
-                admitted.and_then(|grant| self.check_preflight(headers).map(|()| grant)),
-            )
-        } else {
-            Verdict::Actual(admitted)
+        match self.admit(headers) {
+            Some(admitted) => self.proceed(admitted, method, headers),
+            None => Verdict::NotCors,
+        }
+    }
+
+    /// The verdict on a CORS request of which the origin has been judged.
+    pub(super) fn proceed<'a>(
+        &self,
+        admitted: Result<Grant<'a>, Refusal>,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Verdict<'a> {
+        // Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
+        let requested = (method == Method::OPTIONS)
+            .then(|| fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD))
+            .flatten();
+        match requested {
+            None => Verdict::Actual(admitted),
+            Some(requested) => Verdict::Preflight(admitted.and_then(|grant| {
+                // Fetch #cors-preflight-fetch step 3: one method. Two lines would be a list.
+                let requested = requested.map_err(|_| Refusal::Method)?;
+                self.check(requested, headers).map(|()| grant)
+            })),
+        }
+    }
+
+    /// Permission for an origin that is allowed.
+    pub(super) fn grant_to<'a>(&self, origin: &'a HeaderValue) -> Grant<'a> {
+        match self.access {
+            Access::Any => FOR_ALL,
+            Access::Listed { credentials, .. } => Grant {
+                origin,
+                credentials,
+            },
         }
     }
 
     /// Whether the origin may read; `None` without one.
-    fn admit<'a>(&'a self, headers: &'a HeaderMap) -> Option<Result<Grant<'a>, Refusal>> {
-        let mut lines = headers.get_all(ORIGIN).iter();
-        let origin = lines.next()?;
-        let (origins, null, credentials) = match &self.access {
-            Access::Any => return Some(Ok(FOR_ALL)),
-            Access::Listed {
-                origins,
-                null,
-                credentials,
-            } => (origins, *null, *credentials),
+    pub(super) fn admit<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+    ) -> Option<Result<Grant<'a>, Refusal>> {
+        let origin = fields::sole(headers, &ORIGIN)?;
+        let Access::Listed { origins, null, .. } = &self.access else {
+            return Some(Ok(FOR_ALL));
         };
-        let admitted = if lines.next().is_some() {
-            Err(Refusal::SeveralOrigins)
-        } else if origin == NULL {
+        let admitted = match origin {
+            Err(_) => Err(Refusal::SeveralOrigins),
             // Fetch #origin-header: exactly these four bytes.
-            if null {
-                Ok(&NULL)
-            } else {
-                Err(Refusal::NullOrigin)
-            }
-        } else {
-            origins.find(origin).ok_or(Refusal::Origin)
+            Ok(origin) if origin == NULL => null.then_some(&NULL).ok_or(Refusal::NullOrigin),
+            Ok(origin) => origins.find(origin).ok_or(Refusal::Origin),
         };
-        Some(admitted.map(|origin| Grant {
-            origin,
-            credentials,
-        }))
+        Some(admitted.map(|origin| self.grant_to(origin)))
     }
 
-    /// Whether what a preflight asks for is allowed, its origin aside.
-    fn check_preflight(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let mut methods = headers.get_all(ACCESS_CONTROL_REQUEST_METHOD).iter();
-        // Fetch #cors-preflight-fetch step 3: one method. Two lines would be a list, which is none.
-        match (methods.next(), methods.next()) {
-            (Some(method), None) if self.methods.allow(method.as_bytes()) => {}
-            _ => return Err(Refusal::Method),
+    /// Whether a preflight asks only for what is allowed.
+    fn check(&self, method: &HeaderValue, headers: &HeaderMap) -> Result<(), Refusal> {
+        if !self.methods.allow(method.as_bytes()) {
+            return Err(Refusal::Method);
         }
         let names = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
         self.headers.allow(names).map_err(|refused| match refused {
@@ -142,12 +155,22 @@ impl Compiled {
     }
 }
 
-/// Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
-fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
+impl<'a> Verdict<'a> {
+    /// The permission, if there is one.
+    #[must_use]
+    pub fn grant(&self) -> Option<Grant<'a>> {
+        match self {
+            Self::NotCors => None,
+            Self::Actual(granted) | Self::Preflight(granted) => granted.ok(),
+        }
+    }
 
-impl Verdict<'_> {
+    /// Whether the request is answered without the application.
+    #[must_use]
+    pub fn is_preflight(&self) -> bool {
+        matches!(self, Self::Preflight(_))
+    }
+
     /// The rule that the request fails, if it does.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
@@ -155,6 +178,19 @@ impl Verdict<'_> {
             Self::NotCors => None,
             Self::Actual(granted) | Self::Preflight(granted) => granted.err(),
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SeveralOrigins => "there are several Origin lines",
+            Self::Origin => "the origin is not allowed",
+            Self::NullOrigin => "the null origin is not allowed",
+            Self::Method => "the method is not allowed",
+            Self::Header => "a header is not allowed",
+            Self::TooManyHeaders => "there are more headers than a request can carry",
+        })
     }
 }
 

@@ -25,8 +25,8 @@ pub struct CorsLayer {
 /// Its clone costs that of the inner service and one reference count.
 #[derive(Clone, Debug)]
 pub struct Cors<S> {
-    inner: S,
-    shared: Arc<Shared>,
+    pub(super) inner: S,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl CorsLayer {
@@ -76,9 +76,11 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.shared.policy();
+        let policy = self.shared.current();
         match policy.judge(request.method(), request.headers()) {
-            Verdict::Preflight(granted) => ResponseFuture::answer(policy.answer(granted)),
+            Verdict::Preflight(granted) => {
+                ResponseFuture::answer(policy.answer(granted, request.headers()))
+            }
             verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
                 let share = policy.share(verdict);
                 drop(policy);

@@ -4,8 +4,9 @@ use super::acrh;
 use super::builder::CorsBuilder;
 use super::list::List;
 use super::names;
+use super::value::ready;
 use crate::origin::{OriginPattern, OriginSet};
-use http::HeaderValue;
+use http::header::{HeaderMap, HeaderValue};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,14 +34,16 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct CorsPolicy(Arc<Compiled>);
 
-/// A policy with all values ready to be sent.
+/// A policy, with all values ready to be sent.
 pub(super) struct Compiled {
     pub(super) access: Access,
     pub(super) methods: Methods,
     pub(super) headers: Headers,
     pub(super) expose: Option<HeaderValue>,
-    pub(super) max_age: Option<HeaderValue>,
+    pub(super) max_age: Option<u64>,
     pub(super) debug: bool,
+    /// The answer to an allowed preflight, but for the origin.
+    pub(super) permission: HeaderMap,
 }
 
 /// Who may read. `*` with credentials cannot be written.
@@ -56,34 +59,17 @@ pub(super) enum Access {
 /// The methods that a preflight may ask for, besides the safelisted ones.
 pub(super) enum Methods {
     Any,
-    Listed {
-        names: Box<[String]>,
-        /// None where no name is listed.
-        value: Option<HeaderValue>,
-    },
+    /// Sorted.
+    Listed(Box<[String]>),
 }
 
 /// The headers that a preflight may ask for.
 pub(super) enum Headers {
     Any {
         authorization: bool,
-        value: HeaderValue,
     },
-    Listed {
-        /// In lower case, sorted.
-        names: Box<[String]>,
-        /// None where no name is listed.
-        value: Option<HeaderValue>,
-    },
-}
-
-/// The value of a list of tokens or a number, made so that its clones never allocate.
-pub(super) fn ready(text: String) -> HeaderValue {
-    let value =
-        HeaderValue::try_from(text).expect("tokens, commas and digits can stand in a field");
-    // The first clone of a value allocates its counter: let it be this one.
-    let _counted = value.clone();
-    value
+    /// In lower case, sorted.
+    Listed(Box<[String]>),
 }
 
 impl CorsPolicy {
@@ -114,7 +100,7 @@ impl CorsPolicy {
             allow_credentials: credentials,
             allow_methods: match &compiled.methods {
                 Methods::Any => List::Any,
-                Methods::Listed { names, .. } => List::from(&**names),
+                Methods::Listed(names) => List::from(&**names),
             },
             allow_headers: match &compiled.headers {
                 Headers::Any {
@@ -125,14 +111,14 @@ impl CorsPolicy {
                     authorization: true,
                     ..
                 } => List::from(["*", "authorization"]),
-                Headers::Listed { names, .. } => List::from(&**names),
+                Headers::Listed(names) => List::from(&**names),
             },
             expose_headers: match compiled.expose.as_ref().map(text) {
                 None => List::default(),
                 Some("*") => List::Any,
                 Some(names) => List::from(names.split(',')),
             },
-            max_age: compiled.max_age_seconds().map(Duration::from_secs),
+            max_age: compiled.max_age.map(Duration::from_secs),
             debug: compiled.debug,
             dangerously_allow_insecure_origins: any_origin(|pattern| !pattern.is_secure()),
             dangerously_allow_public_suffixes: any_origin(OriginPattern::is_open_to_registration),
@@ -157,65 +143,50 @@ impl CorsPolicy {
     }
 }
 
+#[cfg(feature = "origin-source")]
 impl Compiled {
-    pub(super) fn max_age_seconds(&self) -> Option<u64> {
-        self.max_age
-            .as_ref()
-            .and_then(|value| text(value).parse().ok())
+    pub(super) fn credentials(&self) -> bool {
+        matches!(
+            self.access,
+            Access::Listed {
+                credentials: true,
+                ..
+            }
+        )
     }
 }
 
 impl Methods {
-    pub(super) fn listed(names: Vec<String>) -> Self {
-        Self::Listed {
-            value: (!names.is_empty()).then(|| ready(names.join(","))),
-            names: names.into(),
-        }
-    }
-
     /// Whether a browser may use the method, which is case-sensitive.
     pub(super) fn allow(&self, method: &[u8]) -> bool {
         // Fetch #cors-preflight-fetch step 7.5: safelisted methods need no permission.
         names::is_safelisted_method(method)
             || match self {
                 Self::Any => std::str::from_utf8(method).is_ok_and(names::is_token),
-                Self::Listed { names, .. } => names.iter().any(|name| name.as_bytes() == method),
+                Self::Listed(names) => names.iter().any(|name| name.as_bytes() == method),
             }
     }
 
     /// `Access-Control-Allow-Methods`
-    pub(super) fn value(&self) -> Option<HeaderValue> {
+    pub(super) fn to_value(&self) -> Option<HeaderValue> {
         match self {
             Self::Any => Some(HeaderValue::from_static("*")),
-            Self::Listed { value, .. } => value.clone(),
+            Self::Listed(names) => (!names.is_empty()).then(|| ready(names.join(","))),
         }
     }
 }
 
 impl Headers {
-    pub(super) fn any(authorization: bool) -> Self {
-        Self::Any {
-            authorization,
-            value: HeaderValue::from_static(if authorization {
-                "*,authorization"
-            } else {
-                "*"
-            }),
-        }
-    }
-
-    pub(super) fn listed(names: Vec<String>) -> Self {
-        Self::Listed {
-            value: (!names.is_empty()).then(|| ready(names.join(","))),
-            names: names.into(),
-        }
-    }
-
     /// `Access-Control-Allow-Headers`
-    pub(super) fn value(&self) -> Option<HeaderValue> {
+    pub(super) fn to_value(&self) -> Option<HeaderValue> {
         match self {
-            Self::Any { value, .. } => Some(value.clone()),
-            Self::Listed { value, .. } => value.clone(),
+            Self::Any {
+                authorization: false,
+            } => Some(HeaderValue::from_static("*")),
+            Self::Any {
+                authorization: true,
+            } => Some(HeaderValue::from_static("*,authorization")),
+            Self::Listed(names) => (!names.is_empty()).then(|| ready(names.join(","))),
         }
     }
 
@@ -233,7 +204,7 @@ impl Headers {
             Self::Any { .. } => {
                 acrh::check(lines, |name| !name.eq_ignore_ascii_case(b"authorization"))
             }
-            Self::Listed { names, .. } => acrh::check_sorted(lines, names),
+            Self::Listed(names) => acrh::check_sorted(lines, names),
         }
     }
 }

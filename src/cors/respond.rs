@@ -1,14 +1,20 @@
 //! The headers of responses.
 
 use super::judge::{FOR_ALL, Grant, Refusal, Verdict};
-use super::policy::{Access, Compiled};
+use super::policy::{Access, Compiled, Headers, Methods};
+use super::value::ready;
 use crate::fields;
-use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap,
-    HeaderName, HeaderValue, VARY,
+    HeaderName, HeaderValue, ORIGIN, VARY,
 };
+use http::{Response, StatusCode};
+
+/// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
+const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+);
 
 /// What the response to an actual request gets, kept until the application has answered.
 #[derive(Debug)]
@@ -22,8 +28,8 @@ pub(super) struct Share {
 /// The answer to a preflight, whose body is empty.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    status: StatusCode,
+    headers: HeaderMap,
 }
 
 impl Compiled {
@@ -45,46 +51,109 @@ impl Compiled {
     }
 
     /// The answer to a preflight.
-    pub(super) fn answer(&self, granted: Result<Grant<'_>, Refusal>) -> Answer {
-        // Six fields at most, so that the map never has to grow.
-        let mut headers = HeaderMap::with_capacity(6);
-        // OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
-        let names = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
-        put(&mut headers, VARY, HeaderValue::from_static(names));
-        let Ok(grant) = granted else {
-            // Fetch #http-responses: 403, and nothing else to be learned.
-            return Answer {
-                status: StatusCode::FORBIDDEN,
-                headers,
-            };
+    pub(super) fn answer(
+        &self,
+        granted: Result<Grant<'_>, Refusal>,
+        request: &HeaderMap,
+    ) -> Answer {
+        let headers = match granted {
+            Ok(grant) => self.permit(grant),
+            Err(refusal) => match self.debug_answer(refusal, request) {
+                Some(headers) => headers,
+                None => return Answer::refusal(),
+            },
         };
-        self.permit(grant, &mut headers);
         Answer {
             status: StatusCode::NO_CONTENT,
             headers,
         }
     }
 
-    /// All that the origin may do. The whole lists rather than what was asked for: browsers remember
-    /// each entry, and so have to ask less often (Fetch #cors-preflight-fetch step 7.13).
-    fn permit(&self, grant: Grant<'_>, headers: &mut HeaderMap) {
-        put(headers, ACCESS_CONTROL_ALLOW_ORIGIN, grant.origin().clone());
-        if grant.credentials() {
-            put(
-                headers,
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
-        }
-        for (name, value) in [
-            (ACCESS_CONTROL_ALLOW_METHODS, self.methods.value()),
-            (ACCESS_CONTROL_ALLOW_HEADERS, self.headers.value()),
-            (ACCESS_CONTROL_MAX_AGE, self.max_age.clone()),
-        ] {
-            if let Some(value) = value {
-                put(headers, name, value);
+    /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
+    /// step at which the preflight fails, and names it in its console.
+    fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
+        // A preflight that fails in its method or headers has an origin that was allowed before.
+        let origin = request.get(ORIGIN).filter(|_| self.debug)?;
+        let mut headers = self.permit(self.grant_to(origin));
+        match refusal {
+            // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
+            Refusal::Method => {}
+            Refusal::Header => {
+                // Chromium would take `*` for `authorization`, against step 7.6.
+                if matches!(self.headers, Headers::Any { .. }) {
+                    headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
+                }
             }
+            Refusal::SeveralOrigins
+            | Refusal::Origin
+            | Refusal::NullOrigin
+            | Refusal::TooManyHeaders => return None,
         }
+        Some(headers)
+    }
+
+    fn permit(&self, grant: Grant<'_>) -> HeaderMap {
+        let mut headers = self.permission.clone();
+        // In place: an insert would make room for one more before it looks.
+        if let Some(origin) = headers.get_mut(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            *origin = grant.origin().clone();
+        }
+        headers
+    }
+}
+
+/// The answer to all allowed preflights of a policy; where the origin depends on the request, its value
+/// only keeps the place, so that the clone need not grow.
+///
+/// It has the whole lists rather than what was asked for: browsers remember each entry, and so have to
+/// ask less often (Fetch #cors-preflight-fetch step 7.13).
+pub(super) fn permission(
+    access: &Access,
+    methods: &Methods,
+    headers: &Headers,
+    max_age: Option<u64>,
+) -> HeaderMap {
+    let credentials = matches!(
+        access,
+        Access::Listed {
+            credentials: true,
+            ..
+        }
+    );
+    let fields = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, Some(FOR_ALL.origin().clone())),
+        (
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            credentials.then(|| HeaderValue::from_static("true")),
+        ),
+        (ACCESS_CONTROL_ALLOW_METHODS, methods.to_value()),
+        (ACCESS_CONTROL_ALLOW_HEADERS, headers.to_value()),
+        (
+            ACCESS_CONTROL_MAX_AGE,
+            max_age.map(|age| ready(age.to_string())),
+        ),
+        (VARY, Some(PREFLIGHT_VARY)),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+}
+
+impl Answer {
+    pub(super) fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
+    /// Fetch #http-responses: 403, and nothing else to be learned.
+    fn refusal() -> Self {
+        let mut headers = HeaderMap::new();
+        put(&mut headers, VARY, PREFLIGHT_VARY);
+        let status = StatusCode::FORBIDDEN;
+        Self { status, headers }
     }
 }
 
@@ -125,5 +194,5 @@ fn remove_foreign(headers: &mut HeaderMap) {
 
 /// A map that is full stays as it is: then the response is shared with nobody.
 fn put(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-    let _full = headers.try_insert(name, value);
+    let _full = headers.try_append(name, value);
 }

@@ -4,7 +4,9 @@ use super::builder::CorsBuilder;
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
 use super::list::List;
 use super::names;
-use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods, ready};
+use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
+use super::respond;
+use super::value::ready;
 use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -19,25 +21,55 @@ struct Check<'a> {
     errors: Vec<PolicyError>,
 }
 
+/// A policy of all that is allowed.
 pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check {
-        settings,
-        key: "",
-        errors: Vec::new(),
-    };
-    let compiled = Compiled {
-        access: check.access(),
-        methods: check.methods(),
-        headers: check.headers(),
-        expose: check.exposed(),
-        max_age: check.max_age(),
-        debug: settings.debug,
-    };
-    PolicyErrors::none_in(check.errors)?;
-    Ok(CorsPolicy::new(compiled))
+    let mut check = Check::new(settings);
+    if check.is_for_nobody() {
+        let remedy = "name the origins that may read, or write \"*\" for all";
+        check.refuse(Kind::NoOrigins, remedy);
+    }
+    check.compile()
 }
 
-impl Check<'_> {
+/// A policy of all that is allowed besides what a source knows.
+#[cfg(feature = "origin-source")]
+pub(super) fn build_with_source(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
+    let mut check = Check::new(settings);
+    if matches!(settings.allow_origins, List::Any) {
+        let remedy = "name the origins that are known already, or build a policy without a source";
+        check.refuse(Kind::StarWithSource, remedy);
+    }
+    check.compile()
+}
+
+impl<'a> Check<'a> {
+    fn new(settings: &'a CorsBuilder) -> Self {
+        Self {
+            settings,
+            key: "allow_origins",
+            errors: Vec::new(),
+        }
+    }
+
+    fn compile(mut self) -> Result<CorsPolicy, PolicyErrors> {
+        let (access, methods, headers) = (self.access(), self.methods(), self.headers());
+        let (expose, max_age) = (self.exposed(), self.max_age());
+        PolicyErrors::none_in(self.errors)?;
+        Ok(CorsPolicy::new(Compiled {
+            permission: respond::permission(&access, &methods, &headers, max_age),
+            access,
+            methods,
+            headers,
+            expose,
+            max_age,
+            debug: self.settings.debug,
+        }))
+    }
+
+    fn is_for_nobody(&self) -> bool {
+        self.settings.allow_origins.is_empty() && !self.settings.allow_null_origin
+    }
+
     fn access(&mut self) -> Access {
         let settings = self.settings;
         self.key = "allow_null_origin";
@@ -54,12 +86,6 @@ impl Check<'_> {
             self.star("name the origins");
             return Access::Any;
         };
-        if entries.is_empty() && !settings.allow_null_origin {
-            self.refuse(
-                Kind::NoOrigins,
-                "name the origins that may read, or write \"*\" for all",
-            );
-        }
         let origins: OriginSet = entries
             .iter()
             .enumerate()
@@ -136,7 +162,7 @@ impl Check<'_> {
                 listed.push(entry.clone());
             }
         }
-        Methods::listed(canonical(listed))
+        Methods::Listed(canonical(listed).into())
     }
 
     fn headers(&mut self) -> Headers {
@@ -144,21 +170,28 @@ impl Check<'_> {
         match &self.settings.allow_headers {
             List::Any => {
                 self.star("name the headers");
-                Headers::any(false)
+                Headers::Any {
+                    authorization: false,
+                }
             }
             // `*, authorization`: Fetch #cors-non-wildcard-request-header-name makes that one an
             // exception that has to be named beside the star.
             List::Only(entries) if is_star_and_authorization(entries) => {
                 self.star("name the headers");
-                Headers::any(true)
-            }
-            List::Only(entries) => Headers::listed(self.header_names(entries, |name| {
-                if names::is_forbidden_request_header(name) {
-                    Some(Kind::ForbiddenRequestHeader)
-                } else {
-                    names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
+                Headers::Any {
+                    authorization: true,
                 }
-            })),
+            }
+            List::Only(entries) => Headers::Listed(
+                self.header_names(entries, |name| {
+                    if names::is_forbidden_request_header(name) {
+                        Some(Kind::ForbiddenRequestHeader)
+                    } else {
+                        names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
+                    }
+                })
+                .into(),
+            ),
         }
     }
 
@@ -206,7 +239,7 @@ impl Check<'_> {
         canonical(listed)
     }
 
-    fn max_age(&mut self) -> Option<HeaderValue> {
+    fn max_age(&mut self) -> Option<u64> {
         self.key = "max_age";
         let age = self.settings.max_age?;
         let wrong = if age.subsec_nanos() != 0 {
@@ -224,7 +257,7 @@ impl Check<'_> {
             let error = PolicyError::new(self.key, kind, remedy);
             self.errors.push(error.value_at(None, format!("{age:?}")));
         }
-        Some(ready(age.as_secs().to_string()))
+        Some(age.as_secs())
     }
 
     /// `"*"` in place of a list.

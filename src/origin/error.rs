@@ -77,6 +77,12 @@ impl OriginError {
         }
     }
 
+    /// Without a suggestion that is a pattern, where an origin is needed.
+    pub(super) fn without_pattern(mut self) -> Self {
+        self.suggestion = self.suggestion.filter(|text| !text.contains('*'));
+        self
+    }
+
     /// The text as it was given.
     #[must_use]
     pub fn value(&self) -> &str {

@@ -1,9 +1,11 @@
 //! One origin.
 
+use super::diagnose::diagnose;
 use super::error::OriginError;
 use super::parse::{self, Port, Shape};
-use super::suggest::suggest;
+use super::pattern::OriginPattern;
 use super::{OriginErrorKind, host};
+use http::HeaderValue;
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,6 +33,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The text has to have been read as an origin.
+    pub(super) fn new(text: Box<str>, shape: Shape) -> Self {
+        Self { text, shape }
+    }
+
     /// The serialized origin.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -73,18 +80,27 @@ impl FromStr for Origin {
     ///
     /// When the text is not what a browser would send, with what it would send if that is clear.
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let read = |text: &str| -> Result<Shape, OriginErrorKind> {
-            let shape = parse::origin(text)?;
-            host::check_punycode(&text[shape.host.clone()])?;
-            Ok(shape)
-        };
-        let text: Box<str> = text.into();
-        match read(&text) {
-            Ok(shape) => Ok(Self { text, shape }),
-            Err(kind) => {
-                let meant = suggest(&text).filter(|meant| parse::origin(meant).is_ok());
-                Err(OriginError::new(&text, kind, meant))
-            }
+        let pattern = text
+            .parse::<OriginPattern>()
+            .map_err(OriginError::without_pattern)?;
+        pattern
+            .to_origin()
+            .ok_or_else(|| OriginError::new(text, OriginErrorKind::Wildcard, None))
+    }
+}
+
+impl TryFrom<&HeaderValue> for Origin {
+    type Error = OriginError;
+
+    /// # Errors
+    ///
+    /// When the value of the field is not what a browser would send; `null` is not an origin. There is
+    /// no suggestion, as nobody is there to take it.
+    fn try_from(value: &HeaderValue) -> Result<Self, OriginError> {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        match parse::origin(text.as_bytes()) {
+            Some(shape) => Ok(Self::new(text.into(), shape)),
+            None => Err(OriginError::new(&text, diagnose(&text), None)),
         }
     }
 }

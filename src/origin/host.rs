@@ -1,99 +1,59 @@
 //! Hosts in their canonical form (URL #host-serializing), and what is special about some of them.
 
-use super::error::OriginErrorKind as Kind;
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// Whether a browser serializes a host like that; `subdomains`: `*.` stands before it.
-pub(super) fn check(host: &str, subdomains: bool) -> Result<(), Kind> {
-    if host.is_empty() {
-        return Err(Kind::NoHost);
+pub(super) fn is_canonical(host: &[u8], subdomains: bool) -> bool {
+    if host.starts_with(b"[") {
+        return !subdomains && is_ipv6(host);
     }
-    if host.starts_with('[') {
-        return match () {
-            () if subdomains => Err(Kind::Wildcard),
-            () if ipv6(host).is_some_and(|address| serialize_ipv6(address) == host) => Ok(()),
-            () => Err(Kind::Ipv6),
-        };
-    }
-    check_characters(host)?;
-    // RFC 1035 2.3.4, less the bytes of the last length and the root; `*` stands for one byte at least.
-    if host.len() + if subdomains { 2 } else { 0 } > 253 {
-        return Err(Kind::LongHost);
-    }
-    for label in host.split('.') {
-        check_label(label)?;
-    }
-    if ends_in_number(host) {
-        return match () {
-            () if subdomains => Err(Kind::Wildcard),
-            // Ipv4Addr reads exactly the canonical form: four decimals without leading zeros.
-            () if host.parse::<Ipv4Addr>().is_ok() => Ok(()),
-            () => Err(Kind::Ipv4),
-        };
-    }
-    Ok(())
+    // RFC 1035 2.3.4, less the bytes of the last length and of the root; `*.` stands for two at least.
+    let longest = if subdomains { 251 } else { 253 };
+    let mut labels = host.split(|&byte| byte == b'.');
+    let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    // URL #ends-in-a-number-checker: such a host is an IPv4 address or none at all.
+    host.len() <= longest
+        && labels.all(is_label)
+        && (!is_number(last) || (!subdomains && is_ipv4(host)))
 }
 
-fn check_characters(host: &str) -> Result<(), Kind> {
-    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
-    if host.bytes().all(known) {
-        return if host == "." {
-            Err(Kind::NoHost)
-        } else if host.ends_with('.') {
-            Err(Kind::TrailingDot)
-        } else {
+fn is_label(label: &[u8]) -> bool {
+    let known = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    matches!(label.len(), 1..=63)
+        && label.iter().all(known)
+        && !matches!(label, [b'-', ..] | [.., b'-'])
+}
+
+/// URL #ipv4-number-parser, as far as it tells numbers from names.
+pub(super) fn is_number(label: &[u8]) -> bool {
+    match label {
+        [b'0', b'x', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
+fn is_ipv4(host: &[u8]) -> bool {
+    // Ipv4Addr reads exactly the canonical form: four decimals without leading zeros.
+    text(host).parse::<Ipv4Addr>().is_ok()
+}
+
+/// Compares without writing the canonical form, for that would allocate.
+fn is_ipv6(host: &[u8]) -> bool {
+    struct Rest<'a>(&'a str);
+    impl std::fmt::Write for Rest<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0 = self.0.strip_prefix(text).ok_or(std::fmt::Error)?;
             Ok(())
-        };
+        }
     }
-    Err(if host.contains('*') {
-        Kind::Wildcard
-    } else if host.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) {
-        Kind::Unicode
-    } else if host.bytes().all(|b| known(b.to_ascii_lowercase())) {
-        Kind::UpperCase
-    } else {
-        Kind::HostCharacter
-    })
+    let mut rest = Rest(text(host));
+    ipv6(rest.0).is_some_and(|address| write_ipv6(address, &mut rest).is_ok() && rest.0.is_empty())
 }
 
-fn check_label(label: &str) -> Result<(), Kind> {
-    if label.is_empty() {
-        Err(Kind::EmptyLabel)
-    } else if label.len() > 63 {
-        Err(Kind::LongLabel)
-    } else if label.starts_with('-') || label.ends_with('-') {
-        // `xn--` alone is punycode of nothing; that is the better thing to say.
-        Err(if label == "xn--" {
-            Kind::Punycode
-        } else {
-            Kind::Hyphen
-        })
-    } else {
-        Ok(())
-    }
-}
-
-/// Whether each label in `xn--` is the punycode of something. Allocates, so that it is for
-/// configuration only; without the feature `idna` it is believed.
-pub(super) fn check_punycode(host: &str) -> Result<(), Kind> {
-    #[cfg(feature = "idna")]
-    if host.split('.').any(|label| label.starts_with("xn--"))
-        && !idna::domain_to_ascii(host).is_ok_and(|ascii| ascii == host)
-    {
-        return Err(Kind::Punycode);
-    }
-    #[cfg(not(feature = "idna"))]
-    let _believed = host;
-    Ok(())
-}
-
-/// URL #ends-in-a-number-checker: such a host is an IPv4 address or none at all.
-fn ends_in_number(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let hexadecimal = last.strip_prefix("0x");
-    last.bytes().all(|b| b.is_ascii_digit())
-        || hexadecimal.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+/// No host where it is no text.
+fn text(host: &[u8]) -> &str {
+    std::str::from_utf8(host).unwrap_or_default()
 }
 
 /// The address in a host with brackets.
@@ -103,26 +63,23 @@ pub(super) fn ipv6(host: &str) -> Option<Ipv6Addr> {
 
 /// URL #concept-ipv6-serializer, in brackets. [`Ipv6Addr`] prints some addresses with an IPv4 tail,
 /// which browsers do not.
-pub(super) fn serialize_ipv6(address: Ipv6Addr) -> String {
+pub(super) fn write_ipv6(address: Ipv6Addr, text: &mut impl std::fmt::Write) -> std::fmt::Result {
     let pieces = address.segments();
     let zeros = longest_zeros(&pieces);
-    let mut text = String::from("[");
+    text.write_char('[')?;
     for (i, piece) in pieces.iter().enumerate() {
         match &zeros {
-            Some(run) if i == run.start => text.push_str(if i == 0 { "::" } else { ":" }),
+            Some(run) if i == run.start => text.write_str(if i == 0 { "::" } else { ":" })?,
             Some(run) if run.contains(&i) => {}
-            _ => {
-                let colon = if i < 7 { ":" } else { "" };
-                write!(text, "{piece:x}{colon}").expect("a String takes all text");
-            }
+            _ if i < 7 => write!(text, "{piece:x}:")?,
+            _ => write!(text, "{piece:x}")?,
         }
     }
-    text.push(']');
-    text
+    text.write_char(']')
 }
 
 /// The first of the longest runs of two or more zeros.
-fn longest_zeros(pieces: &[u16; 8]) -> Option<std::ops::Range<usize>> {
+fn longest_zeros(pieces: &[u16; 8]) -> Option<Range<usize>> {
     let run_at = |start: usize| {
         let len = pieces[start..]
             .iter()
@@ -137,6 +94,16 @@ fn longest_zeros(pieces: &[u16; 8]) -> Option<std::ops::Range<usize>> {
         .filter(|run| run.len() > 1)
 }
 
+/// Whether each label in `xn--` is the punycode of something. Allocates, so that it is for
+/// configuration only; without the feature `idna` it is believed.
+pub(super) fn is_punycode_valid(host: &str) -> bool {
+    #[cfg(feature = "idna")]
+    let canonical = |host: &str| idna::domain_to_ascii(host).is_ok_and(|ascii| ascii == host);
+    #[cfg(not(feature = "idna"))]
+    let canonical = |_: &str| true;
+    !host.split('.').any(|label| label.starts_with("xn--")) || canonical(host)
+}
+
 /// Whether the host is this machine, whatever the network says: RFC 6761 6.3 names, 127/8 and ::1.
 pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost"
@@ -149,18 +116,18 @@ pub(super) fn is_loopback(host: &str) -> bool {
 
 /// Whether anybody can have a name right below this one, as under `com`, `co.uk` or `github.io`.
 ///
-/// Names right below `localhost` are this machine's own. A name of one label that is in no list is
-/// a public suffix too (the list's own rule: the prevailing rule is `*`). Without the feature
-/// `public-suffix` these are the only ones that are known.
+/// Names below `localhost` are this machine's own. A name of one label that is in no list is a public
+/// suffix too (the list's own rule: the prevailing rule is `*`). Without the feature `public-suffix`
+/// these are the only ones that are known.
 pub(super) fn is_public_suffix(host: &str) -> bool {
     if is_loopback(host) {
         return false;
     }
     #[cfg(feature = "public-suffix")]
     {
-        let suffix_of = |name: &str| psl::suffix_str(name).is_some_and(|suffix| suffix == name);
+        let is_suffix = |name: &str| psl::suffix_str(name).is_some_and(|suffix| suffix == name);
         // A rule such as `*.ck` makes each name below `ck` a suffix, so that `*.ck` is no better.
-        suffix_of(host) || suffix_of(&format!("a.{host}"))
+        is_suffix(host) || is_suffix(&format!("a.{host}"))
     }
     #[cfg(not(feature = "public-suffix"))]
     !host.contains('.')
@@ -191,61 +158,65 @@ mod tests {
             "[::ffff:c000:201]",
             "[1::4:0:0:7:8]",
             "[2001:0:0:1::1]",
+            "[1:2:3:4:5:6::]",
         ] {
-            assert_eq!(check(host, false), Ok(()), "{host}");
+            assert!(is_canonical(host.as_bytes(), false), "{host}");
         }
+        assert!(is_canonical("a".repeat(63).as_bytes(), false));
     }
 
     #[test]
     fn other_hosts() {
-        for (host, kind) in [
-            ("", Kind::NoHost),
-            (".", Kind::NoHost),
-            ("Example.com", Kind::UpperCase),
-            ("bücher.example", Kind::Unicode),
-            ("exa mple.com", Kind::HostCharacter),
-            ("ex%61mple.com", Kind::HostCharacter),
-            ("a,b", Kind::HostCharacter),
-            ("example.com.", Kind::TrailingDot),
-            (".example.com", Kind::EmptyLabel),
-            ("a..example.com", Kind::EmptyLabel),
-            ("-a.example.com", Kind::Hyphen),
-            ("a-.example.com", Kind::Hyphen),
-            ("xn--.example.com", Kind::Punycode),
-            ("a*.example.com", Kind::Wildcard),
-            ("*", Kind::Wildcard),
-            ("127.1", Kind::Ipv4),
-            ("0x7f.0.0.1", Kind::Ipv4),
-            ("0177.0.0.1", Kind::Ipv4),
-            ("2130706433", Kind::Ipv4),
-            ("256.0.0.1", Kind::Ipv4),
-            ("1.2.3.4.5", Kind::Ipv4),
-            ("example.0x", Kind::Ipv4),
-            ("example.0x1f", Kind::Ipv4),
-            ("[0:0:0:0:0:0:0:1]", Kind::Ipv6),
-            ("[::0001]", Kind::Ipv6),
-            ("[2001:DB8::1]", Kind::Ipv6),
-            ("[::ffff:192.0.2.1]", Kind::Ipv6),
-            ("[fe80::1%eth0]", Kind::Ipv6),
-            ("[1:2:3:4:5:6:7::]", Kind::Ipv6),
-            ("[2001::1:0:0:0:1]", Kind::Ipv6),
-            ("[1:0:0:4::7:8]", Kind::Ipv6),
-            ("[example]", Kind::Ipv6),
+        for host in [
+            "",
+            ".",
+            "Example.com",
+            "bücher.example",
+            "exa mple.com",
+            "ex%61mple.com",
+            "a,b",
+            "a[b",
+            "example.com.",
+            ".example.com",
+            "a..example.com",
+            "-a.example.com",
+            "a-.example.com",
+            "xn--.example.com",
+            "a*.example.com",
+            "*",
+            "127.1",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "2130706433",
+            "256.0.0.1",
+            "1.2.3.4.5",
+            "example.0x",
+            "example.0x1f",
+            "example.1",
+            "[0:0:0:0:0:0:0:1]",
+            "[::0001]",
+            "[2001:DB8::1]",
+            "[::ffff:192.0.2.1]",
+            "[fe80::1%eth0]",
+            "[1:2:3:4:5:6:7::]",
+            "[2001::1:0:0:0:1]",
+            "[1:0:0:4::7:8]",
+            "[example]",
+            "[::1",
+            "[::1]x",
         ] {
-            assert_eq!(check(host, false), Err(kind), "{host}");
+            assert!(!is_canonical(host.as_bytes(), false), "{host}");
         }
-        assert_eq!(check(&"a".repeat(64), false), Err(Kind::LongLabel));
-        assert_eq!(
-            check(&["abcdefg"; 32].join("."), false),
-            Err(Kind::LongHost)
-        );
+        assert!(!is_canonical("a".repeat(64).as_bytes(), false));
+        assert!(!is_canonical(["abcdefg"; 32].join(".").as_bytes(), false));
+        assert!(!is_canonical(b"\xff.example", false));
     }
 
     #[test]
     fn no_wildcard_before_an_address() {
-        for host in ["127.0.0.1", "[::1]"] {
-            assert_eq!(check(host, true), Err(Kind::Wildcard));
-        }
+        assert!(!is_canonical(b"127.0.0.1", true));
+        assert!(!is_canonical(b"[::1]", true));
+        assert!(is_canonical(b"example.com", true));
     }
 
     #[test]
@@ -299,10 +270,15 @@ mod tests {
     #[test]
     #[cfg(feature = "idna")]
     fn punycode_decodes() {
-        assert_eq!(check_punycode("xn--bcher-kva.example"), Ok(()));
-        assert_eq!(check_punycode("example.com"), Ok(()));
+        for host in [
+            "xn--bcher-kva.example",
+            "example.com",
+            "my_app.xn--bcher-kva.example",
+        ] {
+            assert!(is_punycode_valid(host), "{host}");
+        }
         for host in ["xn--a.example", "xn--bcher-kv.example", "a.xn--ls8h-.com"] {
-            assert_eq!(check_punycode(host), Err(Kind::Punycode), "{host}");
+            assert!(!is_punycode_valid(host), "{host}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! that its entries are canonical too. That is what the types of this module see to: [`Origin`] and
 //! [`OriginPattern`] cannot hold what no browser sends, and say what to write instead.
 
+mod diagnose;
 mod error;
 mod exact;
 mod host;

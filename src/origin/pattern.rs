@@ -1,5 +1,6 @@
 //! A set of origins in one text.
 
+use super::diagnose::diagnose;
 use super::error::OriginError;
 use super::exact::Origin;
 use super::parse::{self, Port, Shape};
@@ -73,6 +74,13 @@ impl OriginPattern {
         !self.covers_subdomains() && !self.covers_ports()
     }
 
+    /// The origin, if it stands for one alone.
+    #[must_use]
+    pub fn to_origin(&self) -> Option<Origin> {
+        self.is_exact()
+            .then(|| Origin::new(self.text.clone(), self.shape.clone()))
+    }
+
     /// Whether the origin is one of those that the pattern stands for.
     #[must_use]
     pub fn matches(&self, origin: &Origin) -> bool {
@@ -118,18 +126,15 @@ impl FromStr for OriginPattern {
     /// When the text stands for nothing that a browser would ever send, with what was meant if that
     /// is clear.
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let read = |text: &str| -> Result<Shape, OriginErrorKind> {
-            let shape = parse::pattern(text)?;
-            host::check_punycode(&text[shape.host.clone()])?;
-            Ok(shape)
+        let kind = match parse::pattern(text.as_bytes()) {
+            Some(shape) if host::is_punycode_valid(&text[shape.host.clone()]) => {
+                let text = text.into();
+                return Ok(Self { text, shape });
+            }
+            Some(_) => OriginErrorKind::Punycode,
+            None => diagnose(text),
         };
-        match read(text) {
-            Ok(shape) => Ok(Self {
-                text: text.into(),
-                shape,
-            }),
-            Err(kind) => Err(OriginError::new(text, kind, suggest(text))),
-        }
+        Err(OriginError::new(text, kind, suggest(text)))
     }
 }
 

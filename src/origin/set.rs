@@ -38,7 +38,7 @@ struct Exact(HeaderValue);
 /// A tree of host labels, the last label of the host at the root.
 #[derive(Clone, Default)]
 struct Labels {
-    next: HashMap<Box<str>, Self, RandomState>,
+    next: HashMap<Box<[u8]>, Self, RandomState>,
     /// Allowed for the very host that the labels so far make up.
     here: Vec<Rule>,
     /// Allowed for the hosts below it.
@@ -46,7 +46,7 @@ struct Labels {
 }
 
 /// Sorted where they stand in a list.
-type Rule = (Box<str>, Port);
+type Rule = (Box<[u8]>, Port);
 
 impl OriginSet {
     /// Whether the bytes are a serialized origin that is in the set.
@@ -84,10 +84,7 @@ impl OriginSet {
         if self.patterns.is_empty() {
             return false;
         }
-        let Ok(text) = std::str::from_utf8(origin) else {
-            return false;
-        };
-        parse::origin(text).is_ok_and(|shape| self.patterns.matches(text, &shape))
+        parse::origin(origin).is_some_and(|shape| self.patterns.matches(origin, &shape))
     }
 }
 
@@ -97,7 +94,8 @@ impl Labels {
     }
 
     fn insert(&mut self, pattern: &OriginPattern) {
-        let node = pattern.host().rsplit('.').fold(self, |node, label| {
+        let labels = pattern.host().as_bytes().rsplit(|&byte| byte == b'.');
+        let node = labels.fold(self, |node, label| {
             node.next.entry(label.into()).or_default()
         });
         let rules = if pattern.covers_subdomains() {
@@ -105,16 +103,16 @@ impl Labels {
         } else {
             &mut node.here
         };
-        let rule = (pattern.scheme().into(), pattern.port());
+        let rule = (pattern.scheme().as_bytes().into(), pattern.port());
         if let Err(place) = rules.binary_search(&rule) {
             rules.insert(place, rule);
         }
     }
 
-    fn matches(&self, text: &str, origin: &Shape) -> bool {
+    fn matches(&self, text: &[u8], origin: &Shape) -> bool {
         let scheme = &text[..origin.scheme];
         let mut node = self;
-        for label in text[origin.host.clone()].rsplit('.') {
+        for label in text[origin.host.clone()].rsplit(|&byte| byte == b'.') {
             // A label is left, so that this host is below the node.
             if allows(&node.below, scheme, origin.port) {
                 return true;
@@ -128,7 +126,7 @@ impl Labels {
     }
 }
 
-fn allows(rules: &[Rule], scheme: &str, port: Port) -> bool {
+fn allows(rules: &[Rule], scheme: &[u8], port: Port) -> bool {
     let holds = |port| {
         rules
             .binary_search_by(|(s, p)| (&**s, *p).cmp(&(scheme, port)))

@@ -21,17 +21,16 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     let authority = authority.rsplit('@').next()?;
     let (host, port) = split_port(authority);
     let host = canonical(host)?;
-    let default = parse::default_port(scheme).map(|port| port.to_string());
+    let default = parse::default_port(scheme.as_bytes()).map(|port| port.to_string());
     let suggestion = if port.is_empty() || default.as_deref() == Some(port) {
         format!("{scheme}://{host}")
     } else {
         format!("{scheme}://{host}:{port}")
     };
-    let shape = parse::pattern(&suggestion).ok()?;
+    let shape = parse::pattern(suggestion.as_bytes())?;
     // A single word is as likely a mistake of another kind.
     let guessed = !value.contains(':') && !host.contains('.');
-    let good =
-        suggestion != value && !guessed && host::check_punycode(&suggestion[shape.host]).is_ok();
+    let good = suggestion != value && !guessed && host::is_punycode_valid(&suggestion[shape.host]);
     good.then_some(suggestion)
 }
 
@@ -48,7 +47,8 @@ fn split_port(authority: &str) -> (&str, &str) {
 fn canonical(written: &str) -> Option<String> {
     let bracketed = format!("[{}]", written.trim_matches(['[', ']']));
     if let Some(address) = host::ipv6(&bracketed) {
-        return Some(host::serialize_ipv6(address));
+        let mut text = String::new();
+        return host::write_ipv6(address, &mut text).ok().map(|()| text);
     }
     let (wildcard, name) = match written.strip_prefix("*.") {
         Some(base) => ("*.", base),

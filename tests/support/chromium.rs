@@ -43,6 +43,8 @@ const ARGS: &[&str] = &[
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // What frames in processes of their own say to the console is not in chromedriver's log.
+    "--disable-features=IsolateSandboxedIframes",
     "--no-first-run",
     "--no-default-browser-check",
 ];
@@ -76,14 +78,28 @@ impl Chromium {
     /// What the console has said since the last call, oldest first.
     #[allow(dead_code, reason = "not every test target reads the console")]
     pub async fn console(&self) -> Vec<String> {
-        let entries = self
-            .page
-            .issue_cmd(ConsoleLog)
-            .await
-            .expect("chromedriver hands out its log");
+        let entries = self.command("se/log", json!({ "type": "browser" })).await;
         let entries = entries.as_array().cloned().unwrap_or_default();
         let text = |entry: &Value| entry["message"].as_str().unwrap_or_default().to_owned();
         entries.iter().map(text).collect()
+    }
+
+    /// A command of the Chrome DevTools Protocol, such as `Network.clearBrowserCookies`.
+    #[allow(dead_code, reason = "not every test target needs it")]
+    pub async fn cdp(&self, command: &str, params: Value) -> Value {
+        self.command(
+            "goog/cdp/execute",
+            json!({ "cmd": command, "params": params }),
+        )
+        .await
+    }
+
+    async fn command(&self, path: &'static str, body: Value) -> Value {
+        let command = SessionCommand { path, body };
+        self.page
+            .issue_cmd(command)
+            .await
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// The directory that all of this browser's processes name in their command line.
@@ -166,24 +182,28 @@ fn port_in(line: &str) -> Option<u16> {
     port.trim_end_matches('.').parse().ok()
 }
 
-/// chromedriver's own command for what the page's console said.
+/// One of chromedriver's own commands.
 #[derive(Debug)]
-struct ConsoleLog;
+struct SessionCommand {
+    path: &'static str,
+    body: Value,
+}
 
-impl WebDriverCompatibleCommand for ConsoleLog {
+impl WebDriverCompatibleCommand for SessionCommand {
     fn endpoint(
         &self,
         base: &url::Url,
         session: Option<&str>,
     ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+        base.join(&format!(
+            "session/{}/{}",
+            session.unwrap_or_default(),
+            self.path
+        ))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (
-            http::Method::POST,
-            Some(json!({ "type": "browser" }).to_string()),
-        )
+        (http::Method::POST, Some(self.body.to_string()))
     }
 }
 

@@ -1,0 +1,392 @@
+//! The judgement, for people.
+
+use super::acrh;
+use super::excerpt::Excerpt;
+use super::judge::{Refusal, Verdict};
+use super::names;
+use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use crate::fields;
+use crate::origin::{Origin, OriginSet};
+use http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
+};
+use http::request::Parts;
+use std::fmt;
+
+/// What a browser will make of the response to a request, step by step, and what to change.
+///
+/// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Explanation {
+    request: String,
+    refusal: Option<Refusal>,
+    steps: Vec<Step>,
+}
+
+/// One step of the standard's algorithm, and the rule of the policy that decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Step {
+    outcome: Outcome,
+    clause: &'static str,
+    key: Option<&'static str>,
+    reason: String,
+    remedy: Option<String>,
+}
+
+/// How a step ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The browser goes on.
+    Passes,
+    /// The browser shows the page nothing but an error.
+    Fails,
+    /// It depends on what only the browser knows.
+    Depends,
+}
+
+impl CorsPolicy {
+    /// Explains what [`judge`](Self::judge) says: which step of Fetch's algorithm, which rule of the
+    /// policy, what to change. All steps are looked at, whereas a browser ends at the first that fails.
+    ///
+    /// ```
+    /// use same_origin::cors::CorsPolicy;
+    ///
+    /// let policy = CorsPolicy::builder().allow_origins(["https://app.example.com"]).build()?;
+    /// let (request, ()) = http::Request::get("/items")
+    ///     .header("origin", "http://app.example.com")
+    ///     .body(())
+    ///     .expect("a request")
+    ///     .into_parts();
+    /// assert_eq!(
+    ///     policy.explain(&request).to_string(),
+    ///     "GET from \"http://app.example.com\": refused, the origin is not allowed\n\
+    ///      - passes: it is an actual request (Fetch #http-requests)\n\
+    ///      - fails: \"http://app.example.com\" differs in its scheme from \"https://app.example.com\" (Fetch #cors-check step 4)\n\
+    ///     \x20 to allow it: add \"http://app.example.com\" to allow_origins\n",
+    /// );
+    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn explain(&self, request: &Parts) -> Explanation {
+        let verdict = self.judge(request);
+        let mut steps = vec![classification(verdict, request)];
+        if let Some(origin) = request.headers.get(ORIGIN) {
+            let policy = self.compiled();
+            steps.push(policy.explain_origin(request, origin));
+            if verdict.is_preflight() {
+                steps.push(policy.explain_method(request));
+                steps.push(policy.explain_headers(request));
+            } else {
+                steps.extend(policy.explain_credentials(request));
+            }
+        }
+        let from = request.headers.get(ORIGIN).map_or_else(
+            || String::from("without Origin"),
+            |origin| format!("from {}", Excerpt(origin.as_bytes())),
+        );
+        Explanation {
+            request: format!("{} {from}", request.method),
+            refusal: verdict.refusal(),
+            steps,
+        }
+    }
+}
+
+fn classification(verdict: Verdict<'_>, request: &Parts) -> Step {
+    let (clause, reason) = match verdict {
+        Verdict::NotCors => (
+            "Fetch #http-requests",
+            "it is no CORS request: the page is of the same origin, it is a navigation, or no browser sent it",
+        ),
+        Verdict::Preflight(_) => ("Fetch #cors-preflight-request", "it is a preflight"),
+        Verdict::Actual(_) if request.method == http::Method::OPTIONS => (
+            "Fetch #cors-preflight-request",
+            "it is an actual request, for a preflight has Access-Control-Request-Method",
+        ),
+        Verdict::Actual(_) => ("Fetch #http-requests", "it is an actual request"),
+    };
+    Step::passes(clause, None, reason.to_owned())
+}
+
+impl Compiled {
+    fn explain_origin(&self, request: &Parts, origin: &HeaderValue) -> Step {
+        const CLAUSE: &str = "Fetch #cors-check step 4";
+        let shown = Excerpt(origin.as_bytes());
+        let (Some(Err(refusal)), Access::Listed { origins, .. }) =
+            (self.admit(&request.headers), &self.access)
+        else {
+            return Step::passes(CLAUSE, Some("allow_origins"), format!("{shown} is allowed"));
+        };
+        let parsed = Origin::try_from(origin);
+        match (refusal, parsed) {
+            (Refusal::NullOrigin, _) => Step::fails(
+                CLAUSE,
+                "allow_null_origin",
+                format!("{shown} is what sandboxed pages and redirected requests send"),
+                String::from("set allow_null_origin, if all that is answered is guarded by itself"),
+            ),
+            (Refusal::SeveralOrigins, _) => {
+                Step::broken(CLAUSE, String::from("there are several Origin lines"))
+            }
+            (_, Ok(parsed)) => Step::fails(
+                CLAUSE,
+                "allow_origins",
+                near_miss(origins, &parsed)
+                    .unwrap_or_else(|| format!("{shown} is not in the list")),
+                self.remedy_for(&parsed),
+            ),
+            (_, Err(error)) => Step::broken(CLAUSE, format!("{shown} {}", error.kind())),
+        }
+    }
+
+    fn remedy_for(&self, origin: &Origin) -> String {
+        let credentials = matches!(
+            self.access,
+            Access::Listed {
+                credentials: true,
+                ..
+            }
+        );
+        let danger = if credentials && !origin.is_secure() {
+            ", which with credentials takes dangerously_allow_insecure_origins"
+        } else {
+            ""
+        };
+        format!("add \"{origin}\" to allow_origins{danger}")
+    }
+
+    fn explain_credentials(&self, request: &Parts) -> Option<Step> {
+        const CLAUSE: &str = "Fetch #cors-check steps 5 to 7";
+        let granted = self.admit(&request.headers)?.ok()?;
+        if granted.credentials() {
+            return Some(Step::passes(
+                CLAUSE,
+                Some("allow_credentials"),
+                String::from("credentials are allowed"),
+            ));
+        }
+        let reason = if request.headers.contains_key(COOKIE) {
+            "there is a cookie, so that the request was likely made with credentials, which are not allowed"
+        } else {
+            "the response can be read unless the request was made with credentials"
+        };
+        Some(Step {
+            outcome: Outcome::Depends,
+            clause: CLAUSE,
+            key: Some("allow_credentials"),
+            reason: reason.to_owned(),
+            remedy: Some(match &self.access {
+                Access::Any => String::from("set allow_credentials, and name the origins"),
+                Access::Listed { .. } => String::from("set allow_credentials"),
+            }),
+        })
+    }
+
+    fn explain_method(&self, request: &Parts) -> Step {
+        const CLAUSE: &str = "Fetch #cors-preflight-fetch step 7.5";
+        let method = match fields::sole(&request.headers, &ACCESS_CONTROL_REQUEST_METHOD) {
+            Some(Ok(method)) => method.as_bytes(),
+            Some(Err(_)) | None => {
+                return Step::broken(
+                    CLAUSE,
+                    String::from("there are several Access-Control-Request-Method lines"),
+                );
+            }
+        };
+        let shown = Excerpt(method);
+        if self.methods.allow(method) {
+            return Step::passes(CLAUSE, Some("allow_methods"), format!("{shown} is allowed"));
+        }
+        let text = std::str::from_utf8(method).unwrap_or_default();
+        let upper = text.to_ascii_uppercase();
+        if !names::is_token(text) {
+            Step::broken(CLAUSE, format!("{shown} is no method"))
+        } else if upper != text && self.methods.allow(upper.as_bytes()) {
+            let remedy = format!("write the method as {upper:?} in the script");
+            Step::fails(
+                CLAUSE,
+                "allow_methods",
+                format!("{shown} is not {upper:?}, for methods are case-sensitive"),
+                remedy,
+            )
+        } else {
+            let remedy = format!("add {shown} to allow_methods");
+            Step::fails(
+                CLAUSE,
+                "allow_methods",
+                format!("{shown} is not in the list"),
+                remedy,
+            )
+        }
+    }
+
+    fn explain_headers(&self, request: &Parts) -> Step {
+        let lines = request
+            .headers
+            .get_all(ACCESS_CONTROL_REQUEST_HEADERS)
+            .iter();
+        let clause = match self.headers {
+            Headers::Any { .. } => "Fetch #cors-preflight-fetch step 7.6",
+            Headers::Listed(_) => "Fetch #cors-preflight-fetch step 7.7",
+        };
+        match (self.headers.allow(lines), &self.headers) {
+            (Ok(()), _) => Step::passes(
+                clause,
+                Some("allow_headers"),
+                String::from("all headers are allowed"),
+            ),
+            (Err(acrh::Refused::Length), _) => Step::broken(
+                clause,
+                String::from("there are more names than a request can carry"),
+            ),
+            (Err(acrh::Refused::Name(name)), Headers::Any { .. }) => Step::fails(
+                clause,
+                "allow_headers",
+                format!("{} is not covered by \"*\"", Excerpt(name)),
+                String::from("write [\"*\", \"authorization\"]"),
+            ),
+            (Err(acrh::Refused::Name(name)), Headers::Listed(_)) => Step::fails(
+                clause,
+                "allow_headers",
+                format!("{} is not in the list", Excerpt(name)),
+                format!("add {} to allow_headers", Excerpt(name)),
+            ),
+        }
+    }
+}
+
+/// An entry that may have been meant to cover the origin.
+fn near_miss(origins: &OriginSet, origin: &Origin) -> Option<String> {
+    origins.iter().find_map(|entry| {
+        let below = |host: &str, base: &str| {
+            host.strip_suffix(base)
+                .is_some_and(|rest| rest.ends_with('.'))
+        };
+        let same_host = origin.host() == entry.host();
+        let same_scheme = origin.scheme() == entry.scheme();
+        let difference = if entry.covers_subdomains() && same_host {
+            "is not below the name in"
+        } else if !entry.covers_subdomains() && below(origin.host(), entry.host()) {
+            "is a name below that in"
+        } else if !(same_host || entry.covers_subdomains() && below(origin.host(), entry.host())) {
+            return None;
+        } else if same_scheme {
+            "differs in its port from"
+        } else {
+            "differs in its scheme from"
+        };
+        Some(format!("\"{origin}\" {difference} \"{entry}\""))
+    })
+}
+
+impl Explanation {
+    /// The rule that the request fails, if it does.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+
+    /// The steps, in the order in which a browser takes them.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl Step {
+    fn passes(clause: &'static str, key: Option<&'static str>, reason: String) -> Self {
+        let outcome = Outcome::Passes;
+        Self {
+            outcome,
+            clause,
+            key,
+            reason,
+            remedy: None,
+        }
+    }
+
+    fn fails(clause: &'static str, key: &'static str, reason: String, remedy: String) -> Self {
+        let (outcome, key, remedy) = (Outcome::Fails, Some(key), Some(remedy));
+        Self {
+            outcome,
+            clause,
+            key,
+            reason,
+            remedy,
+        }
+    }
+
+    /// What no browser sends.
+    fn broken(clause: &'static str, reason: String) -> Self {
+        let remedy = Some(String::from(
+            "look for what wrote that, for no browser does",
+        ));
+        Self {
+            outcome: Outcome::Fails,
+            clause,
+            key: None,
+            reason,
+            remedy,
+        }
+    }
+
+    /// How it ends.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The clause of the Fetch standard.
+    #[must_use]
+    pub fn clause(&self) -> &'static str {
+        self.clause
+    }
+
+    /// The setting that decides it, by the name of its setter.
+    #[must_use]
+    pub fn key(&self) -> Option<&'static str> {
+        self.key
+    }
+
+    /// Why it ends so.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What to change, if the request is to be allowed.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.refusal {
+            Some(refusal) => writeln!(f, "{}: refused, {refusal}", self.request)?,
+            None => writeln!(f, "{}: not refused", self.request)?,
+        }
+        self.steps.iter().try_for_each(|step| step.fmt(f))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.outcome {
+            Outcome::Passes => "passes",
+            Outcome::Fails => "fails",
+            Outcome::Depends => "depends",
+        };
+        writeln!(f, "- {outcome}: {} ({})", self.reason, self.clause)?;
+        match &self.remedy {
+            Some(remedy) => writeln!(f, "  to allow it: {remedy}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What is wrong with a text that the grammar refuses. Only configuration is read here.
+
+use super::error::OriginErrorKind as Kind;
+use super::parse::{self, OPAQUE, WEBSOCKET};
+
+/// The first thing that is wrong with a text, read from the left; it was refused as a pattern.
+pub(super) fn diagnose(text: &str) -> Kind {
+    let split = text
+        .split_once(':')
+        .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
+    let Some((scheme, authority)) = split else {
+        return without_scheme(text);
+    };
+    in_scheme(scheme)
+        .or_else(|| around_host(authority))
+        .unwrap_or_else(|| in_host_and_port(scheme, authority))
+}
+
+fn without_scheme(text: &str) -> Kind {
+    match text {
+        "" => Kind::Empty,
+        "*" => Kind::Star,
+        _ if text.eq_ignore_ascii_case("null") => Kind::Null,
+        _ if text
+            .split_once(':')
+            .is_some_and(|(scheme, _)| OPAQUE.contains(&scheme)) =>
+        {
+            Kind::OpaqueScheme
+        }
+        _ => Kind::NoScheme,
+    }
+}
+
+fn in_scheme(scheme: &str) -> Option<Kind> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+    match scheme {
+        "" => Some(Kind::NoScheme),
+        "*" => Some(Kind::Wildcard),
+        _ if WEBSOCKET.contains(&scheme) => Some(Kind::WebSocketScheme),
+        _ if OPAQUE.contains(&scheme) => Some(Kind::OpaqueScheme),
+        _ if scheme.bytes().all(known) && scheme.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            None
+        }
+        _ if scheme.bytes().any(|b| b.is_ascii_uppercase()) => Some(Kind::UpperCase),
+        _ => Some(Kind::Scheme),
+    }
+}
+
+fn around_host(authority: &str) -> Option<Kind> {
+    // The authority ends at the first of these (URL #authority-state); `\` counts as `/` there.
+    match authority.find(['/', '\\', '?', '#']) {
+        Some(0) => Some(Kind::NoHost),
+        Some(_) => Some(Kind::Path),
+        None if authority.contains('@') => Some(Kind::Userinfo),
+        None => None,
+    }
+}
+
+fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
+    // No colon but those of IPv6 addresses are found twice.
+    let is_ipv6_like = |b: u8| b.is_ascii_hexdigit() || b":.]".contains(&b);
+    if authority.starts_with('[')
+        || (authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like))
+    {
+        return Kind::Ipv6;
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    let (subdomains, name) = match host.strip_prefix("*.") {
+        Some(base) => (true, base),
+        None => (false, host),
+    };
+    in_host(name, subdomains).unwrap_or_else(|| {
+        match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
+            Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
+                Kind::DefaultPort
+            }
+            Some((port, None)) if port.contains('*') => Kind::Wildcard,
+            // Nothing is wrong with it as a pattern: it was read where an origin has to be.
+            Some((_, Some(_))) | None => Kind::Wildcard,
+            Some((_, None)) => Kind::Port,
+        }
+    })
+}
+
+fn in_host(name: &str, subdomains: bool) -> Option<Kind> {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let wrong = match name {
+        "" | "." => Kind::NoHost,
+        _ if name.contains('*') => Kind::Wildcard,
+        _ if name.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) => Kind::Unicode,
+        _ if !name.bytes().all(|b| known(b.to_ascii_lowercase())) => Kind::HostCharacter,
+        _ if !name.bytes().all(known) => Kind::UpperCase,
+        _ if name.ends_with('.') => Kind::TrailingDot,
+        _ if name.split('.').any(str::is_empty) => Kind::EmptyLabel,
+        _ if name.split('.').any(|label| label == "xn--") => Kind::Punycode,
+        _ if name
+            .split('.')
+            .any(|label| label.starts_with('-') || label.ends_with('-')) =>
+        {
+            Kind::Hyphen
+        }
+        _ if name.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
+        _ if name.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
+        _ if !super::host::is_number(last.as_bytes()) => return None,
+        _ if subdomains => Kind::Wildcard,
+        _ if name.parse::<std::net::Ipv4Addr>().is_err() => Kind::Ipv4,
+        _ => return None,
+    };
+    Some(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, kind) in [
+            ("", Kind::Empty),
+            ("*", Kind::Star),
+            ("null", Kind::Null),
+            ("NULL", Kind::Null),
+            ("example.com", Kind::NoScheme),
+            ("//example.com", Kind::NoScheme),
+            ("://example.com", Kind::NoScheme),
+            ("https:/example.com", Kind::NoScheme),
+            ("https:\\\\example.com", Kind::NoScheme),
+            ("1app://example.com", Kind::Scheme),
+            ("my~app://example.com", Kind::Scheme),
+            ("*://example.com", Kind::Wildcard),
+            ("HTTPS://example.com", Kind::UpperCase),
+            ("file:///", Kind::OpaqueScheme),
+            ("data:text/html,x", Kind::OpaqueScheme),
+            ("blob:https://example.com", Kind::OpaqueScheme),
+            ("wss://example.com", Kind::WebSocketScheme),
+            ("https://", Kind::NoHost),
+            ("https://.", Kind::NoHost),
+            ("https:///example.com", Kind::NoHost),
+            ("https://:8443", Kind::NoHost),
+            ("https://user@example.com", Kind::Userinfo),
+            ("https://example.com/", Kind::Path),
+            ("https://example.com?x", Kind::Path),
+            ("https://example.com#x", Kind::Path),
+            ("https://example.com\\x", Kind::Path),
+            ("https://Example.com", Kind::UpperCase),
+            ("https://bücher.example", Kind::Unicode),
+            ("https://exa mple.com", Kind::HostCharacter),
+            ("https://ex%61mple.com", Kind::HostCharacter),
+            ("https://a.example,https://b.example", Kind::Path),
+            ("https://example.com.", Kind::TrailingDot),
+            ("https://.example.com", Kind::EmptyLabel),
+            ("https://a..example.com", Kind::EmptyLabel),
+            ("https://-a.example.com", Kind::Hyphen),
+            ("https://a-.example.com", Kind::Hyphen),
+            ("https://xn--.example.com", Kind::Punycode),
+            ("https://example.com:443", Kind::DefaultPort),
+            ("http://example.com:80", Kind::DefaultPort),
+            ("https://example.com:", Kind::Port),
+            ("https://example.com:0", Kind::Port),
+            ("https://example.com:08443", Kind::Port),
+            ("https://example.com:65536", Kind::Port),
+            ("https://example.com:+8443", Kind::Port),
+            ("https://example.com:https", Kind::Port),
+            ("https://example.com:1:2", Kind::Port),
+            ("https://example.com:٤", Kind::Port),
+            ("https://example.com:80*", Kind::Wildcard),
+            ("https://example.com:**", Kind::Wildcard),
+            ("https://*", Kind::Wildcard),
+            ("https://*:*", Kind::Wildcard),
+            ("https://a*.example.com", Kind::Wildcard),
+            ("https://*.*.example.com", Kind::Wildcard),
+            ("https://example.*", Kind::Wildcard),
+            ("http://*.127.0.0.1", Kind::Wildcard),
+            ("http://127.1", Kind::Ipv4),
+            ("http://0x7f.0.0.1", Kind::Ipv4),
+            ("http://256.0.0.1", Kind::Ipv4),
+            ("http://::1", Kind::Ipv6),
+            ("http://[::1", Kind::Ipv6),
+            ("http://::1]", Kind::Ipv6),
+            ("http://[::1]x", Kind::Ipv6),
+            ("http://[2001:DB8::1]", Kind::Ipv6),
+        ] {
+            assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
+            assert_eq!(diagnose(text), kind, "{text}");
+        }
+    }
+}
