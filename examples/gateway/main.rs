@@ -16,7 +16,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -62,6 +62,7 @@ fn run(args: &Args) -> Result<(), Error> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
     let workers = config.as_ref().and_then(|config| config.workers);

@@ -17,6 +17,7 @@ fn site() -> tempfile::TempDir {
     .unwrap();
     std::fs::write(site.path().join("assets/deep/index.html"), "deep").unwrap();
     std::fs::write(site.path().join("LICENSE"), "the licence").unwrap();
+    std::fs::write(site.path().join(".env"), "SECRET=x").unwrap();
     site
 }
 
@@ -38,6 +39,8 @@ async fn with_spa_unknown_pages_are_the_page_and_unknown_files_are_not_found() {
             ("/assets/app.js", StatusCode::OK, "let x"),
             ("/assets/deep/", StatusCode::OK, "deep"),
             ("/assets/missing.js", StatusCode::NOT_FOUND, ""),
+            ("/.env", StatusCode::NOT_FOUND, ""),
+            ("//assets/deep", StatusCode::NOT_FOUND, ""),
             ("/orders/7.5/", unknown_page, ""),
             ("/orders/7?tab=2", unknown_page, ""),
             ("/assets/", unknown_page, ""),

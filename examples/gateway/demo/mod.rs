@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tower::service_fn;
 
-/// Where the demo listens if it may.
+/// Where the demo listens if it may; its other servers are on the same address.
 const ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// The largest request body that a server of the demo reads.
@@ -71,20 +71,21 @@ pub struct Demo {
 impl Demo {
     /// Binds all ports and serves all but the gateway, which [`Demo::serve`] does.
     pub async fn start(listen: Option<SocketAddr>, stop: &Stop) -> Result<Self, Error> {
+        let ip = listen.unwrap_or(ADDRESS).ip();
+        if !ip.is_loopback() {
+            return Err("listen: the demo is for this machine; write a loopback address".into());
+        }
+        let any_port = || Listener::bind(SocketAddr::new(ip, 0), None);
         let listener = match listen {
             Some(address) => Listener::bind(address, None).await?,
             // Somebody else's port 8080 is no reason not to show the demo.
             None => match Listener::bind(ADDRESS, None).await {
                 Ok(listener) => listener,
-                Err(_taken) => Listener::bind(any_port(), None).await?,
+                Err(_taken) => any_port().await?,
             },
         };
-        let [page, two, api, bucket] = [
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-        ];
+        let (page, two) = (any_port().await?, any_port().await?);
+        let (api, bucket) = (any_port().await?, any_port().await?);
         let mut origins = Origins {
             three: page.origin()?,
             two: two.origin()?,
@@ -327,10 +328,6 @@ prefix = "/"
 upstream = "{page}"
 "#
     )
-}
-
-fn any_port() -> SocketAddr {
-    SocketAddr::new(ADDRESS.ip(), 0)
 }
 
 fn secret() -> Result<Secret, Error> {
