@@ -99,10 +99,10 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
     let stop = shutdown::on_signal()?;
-    let demo = demo::Demo::start(listen, &stop).await?;
+    let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
-    demo.serve(stop).await;
+    demo.serve().await;
     Ok(())
 }
 
