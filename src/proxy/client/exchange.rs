@@ -35,7 +35,9 @@ pub(super) async fn send(
         let reused = idle.is_some();
         let connection = match idle {
             Some(idle) => idle,
-            None => match connect(connector, pool, http1_only).await {
+            // Boxed, because it is rare and large: the handshakes' states would be moved about with
+            // every request.
+            None => match Box::pin(connect(connector, pool, http1_only)).await {
                 Ok(new) => new,
                 Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
             },
