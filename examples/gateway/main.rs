@@ -16,7 +16,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -62,6 +62,7 @@ fn run(args: &Args) -> Result<(), Error> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
     let workers = config.as_ref().and_then(|config| config.workers);
@@ -98,10 +99,10 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
     let stop = shutdown::on_signal()?;
-    let demo = demo::Demo::start(listen, &stop).await?;
+    let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
-    demo.serve(stop).await;
+    demo.serve().await;
     Ok(())
 }
 

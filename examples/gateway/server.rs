@@ -191,6 +191,8 @@ where
             .timer(TokioTimer::new())
             .max_header_list_size(HEAD_SIZE)
             .keep_alive_interval(PING_INTERVAL)
+            // RFC 8441: WebSockets over HTTP/2.
+            .enable_connect_protocol()
             .serve_connection(io, service);
         drive(connection, http2::Connection::graceful_shutdown, stop).await
     } else {
