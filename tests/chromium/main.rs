@@ -6,27 +6,18 @@ use std::process::ExitCode;
 
 use same_origin::browser::Engine;
 
-#[path = "support/chromium.rs"]
+#[path = "../support/chromium.rs"]
 mod chromium;
-#[path = "support/expected.rs"]
-mod expected;
-#[path = "support/instructed.rs"]
-mod instructed;
-#[path = "support/real.rs"]
 mod real;
-#[path = "support/scenario.rs"]
-mod scenario;
-#[path = "support/scenarios/mod.rs"]
-mod scenarios;
-#[path = "support/sockets.rs"]
 mod sockets;
-#[path = "support/world.rs"]
-mod world;
+#[path = "../support/browser/mod.rs"]
+mod support;
 
 use chromium::{Chromium, trial};
-use expected::{abbreviated, expected};
-use scenario::Scenario;
 use sockets::Served;
+use support::expected::{abbreviated, expected};
+use support::scenario::Scenario;
+use support::{scenarios, tables};
 
 fn main() -> ExitCode {
     let scenarios = scenarios::groups().map(|(name, group)| {
@@ -34,7 +25,10 @@ fn main() -> ExitCode {
             scenarios_come_out_equal(group)
         })
     });
-    let others = [trial("leaves_no_process_behind", leaves_no_process_behind)];
+    let others = [
+        trial("leaves_no_process_behind", leaves_no_process_behind),
+        trial("tables", tables_come_out_equal),
+    ];
     chromium::run(others.into_iter().chain(scenarios).collect())
 }
 
@@ -85,4 +79,25 @@ async fn scenarios_come_out_equal(group: Vec<Scenario>) {
         }
     }
     assert!(differences.is_empty(), "{differences}");
+}
+
+async fn tables_come_out_equal() {
+    let world = tables::world(real::PAGE);
+    let served = Served::start(&world).await;
+    let browser = real::start(&served).await;
+    for table in tables::all() {
+        let real = real::table(&browser, &world, &*table).await;
+        assert_eq!(
+            real,
+            tables::simulate(&*table, &world).await,
+            "{}",
+            table.name()
+        );
+        assert_eq!(
+            Some(&*real),
+            tables::measured(&table.name()),
+            "{}",
+            table.name()
+        );
+    }
 }

@@ -1,10 +1,10 @@
 //! Broken servers, each found by the scenario that exists for it; the sound one passes them all.
 
-mod mutants;
+mod broken;
 mod scenarios;
 mod server;
 
-use mutants::MUTANTS;
+use broken::MUTANTS;
 use scenarios::SCENARIOS;
 use server::web;
 

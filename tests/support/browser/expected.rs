@@ -2,7 +2,7 @@
 
 use same_origin::browser::Engine;
 
-use crate::scenario::Scenario;
+use super::scenario::Scenario;
 
 /// Blocks of `# name`, a line per request and result, and perhaps `--- chromium: why` with other lines.
 const TEXT: &str = include_str!("scenarios/expected.txt");

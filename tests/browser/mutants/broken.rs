@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
-use crate::server::{Asked, Mutation, bare};
+use super::server::{Asked, Mutation, bare};
 
 pub struct Mutant {
     pub name: &'static str,

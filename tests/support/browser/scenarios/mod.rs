@@ -7,9 +7,9 @@ mod preflight;
 mod redirects;
 mod simple;
 
-use crate::instructed::{page_server, server};
-use crate::scenario::Scenario;
-use crate::world::World;
+use super::instructed::{page_server, server};
+use super::scenario::Scenario;
+use super::world::World;
 
 const APP: &str = "https://app.test";
 const APP_PAGE: &str = "https://app.test/";

@@ -1,19 +1,9 @@
-//! The simulated browser against what the scenarios are known to come to.
+//! What the scenarios are known to come to.
 
 use same_origin::browser::Engine;
 
-#[path = "support/expected.rs"]
-mod expected;
-#[path = "support/instructed.rs"]
-mod instructed;
-#[path = "support/scenario.rs"]
-mod scenario;
-#[path = "support/scenarios/mod.rs"]
-mod scenarios;
-#[path = "support/world.rs"]
-mod world;
-
-use expected::{abbreviated, expected};
+use crate::support::expected::{self, abbreviated, expected};
+use crate::support::scenarios;
 
 #[tokio::test]
 async fn the_standard() {

@@ -1,0 +1,9 @@
+//! The simulated browser.
+
+#[path = "../support/browser/mod.rs"]
+mod support;
+
+mod conformance;
+mod mutants;
+mod scenarios;
+mod tables;
