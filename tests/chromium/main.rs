@@ -16,12 +16,12 @@ mod support;
 use chromium::{Chromium, trial};
 use sockets::Served;
 use support::expected::{abbreviated, expected};
-use support::scenario::Scenario;
+use support::scenarios::Group;
 use support::{scenarios, tables};
 
 fn main() -> ExitCode {
-    let scenarios = scenarios::groups().map(|(name, group)| {
-        trial(&format!("scenarios::{name}"), move || {
+    let scenarios = scenarios::groups().into_iter().map(|group| {
+        trial(&format!("scenarios::{}", group.name), move || {
             scenarios_come_out_equal(group)
         })
     });
@@ -59,12 +59,12 @@ fn processes_of(profile: &Path) -> usize {
         .count()
 }
 
-async fn scenarios_come_out_equal(group: Vec<Scenario>) {
-    let world = scenarios::world(real::PAGE);
+async fn scenarios_come_out_equal(group: Group) {
+    let world = (group.world)(real::PAGE);
     let served = Served::start(&world).await;
     let browser = real::start(&served).await;
     let mut differences = String::new();
-    for scenario in group {
+    for scenario in group.scenarios {
         let simulated = scenario.simulate(&world, Engine::Chromium).await;
         let real = real::run(&browser, &world, &scenario).await;
         if simulated != real {

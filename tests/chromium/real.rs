@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::chromium::Chromium;
 use crate::sockets::Served;
 use crate::support::instructed::at;
-use crate::support::scenario::{Scenario, Seen, result};
+use crate::support::scenario::{NO_SCENARIO, Scenario, Seen, result};
 use crate::support::tables::Table;
 use crate::support::world::World;
 
@@ -52,7 +52,7 @@ pub async fn table(browser: &Chromium, world: &World, table: &dyn Table) -> Stri
     }
     browser.page.goto(table.page()).await.expect("the page");
     world.arrived();
-    let steps: Vec<_> = table.steps().iter().map(|step| step.json(0)).collect();
+    let steps: Vec<_> = table.steps().iter().map(|step| step.json(NO_SCENARIO)).collect();
     let seen = perform(&browser.page, &steps, None).await;
     let status = |seen: &Value| {
         seen["status"]

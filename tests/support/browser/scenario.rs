@@ -49,7 +49,10 @@ pub struct Step {
     referrer_policy: Option<(ReferrerPolicy, &'static str)>,
 }
 
-/// A URL with instructions, different in every scenario, or one as it is.
+/// What the steps of tables have for a number.
+pub const NO_SCENARIO: usize = 0;
+
+/// A URL with or without instructions to the server; each scenario makes its own of it.
 #[derive(Clone)]
 enum Address {
     Instructed(Target),
@@ -68,7 +71,7 @@ enum Kind {
 pub fn scenario(name: &'static str, page: &'static str) -> Scenario {
     Scenario {
         name,
-        id: 0,
+        id: NO_SCENARIO,
         page,
         frame: Frame::Top,
         steps: Vec::new(),
@@ -209,7 +212,10 @@ impl Scenario {
         ];
         let watched = self.watch.iter().map(|name| (*name, *name));
         for (name, shown) in short.into_iter().chain(watched) {
-            if let Some(value) = request.header(name) {
+            if let Some(mut value) = request.header(name) {
+                if shown == "auth" {
+                    value.truncate(value.find(' ').unwrap_or(value.len()));
+                }
                 write!(line, " {shown}={}", without_queries(&value)).expect("a string");
             }
         }
@@ -221,7 +227,8 @@ impl Address {
     fn of(&self, id: usize) -> String {
         match self {
             Self::Instructed(target) => target.url(id).into(),
-            Self::Plain(url) => url.clone(),
+            Self::Plain(url) if id == NO_SCENARIO => url.clone(),
+            Self::Plain(url) => format!("{url}?id={id}"),
         }
     }
 }
@@ -282,7 +289,7 @@ impl Step {
 
     /// The status that script sees, unless it sees nothing.
     pub async fn status(&self, page: &Page) -> Option<u16> {
-        let outcome = self.fetch(page, 0).send().await;
+        let outcome = self.fetch(page, NO_SCENARIO).send().await;
         outcome.response().ok().map(|response| response.status())
     }
 

@@ -6,6 +6,7 @@ mod pages;
 mod preflight;
 mod redirects;
 mod simple;
+mod token;
 
 use super::instructed::{page_server, server};
 use super::scenario::Scenario;
@@ -27,30 +28,43 @@ const CREDENTIALED: &[&str] = &[
     "access-control-allow-credentials: true",
 ];
 
+/// Scenarios of one theme, and the servers they need.
+pub struct Group {
+    pub name: &'static str,
+    pub scenarios: Vec<Scenario>,
+    /// Takes what a page's own server sends at `/`.
+    pub world: fn(&'static str) -> World,
+}
+
 /// All of them, by theme.
-pub fn groups() -> impl Iterator<Item = (&'static str, Vec<Scenario>)> {
-    let mut groups = [
-        ("simple", simple::scenarios()),
-        ("preflight", preflight::scenarios()),
-        ("caches", caches::scenarios()),
-        ("redirects", redirects::scenarios()),
-        ("pages", pages::scenarios()),
-        ("cookies", cookies::scenarios()),
+pub fn groups() -> Vec<Group> {
+    let group = |name, scenarios| Group {
+        name,
+        scenarios,
+        world,
+    };
+    let mut groups = vec![
+        group("simple", simple::scenarios()),
+        group("preflight", preflight::scenarios()),
+        group("caches", caches::scenarios()),
+        group("redirects", redirects::scenarios()),
+        group("pages", pages::scenarios()),
+        group("cookies", cookies::scenarios()),
+        Group {
+            name: "token",
+            scenarios: token::scenarios(),
+            world: token::world,
+        },
     ];
-    let scenarios = groups.iter_mut().flat_map(|(_, group)| group);
-    for (id, scenario) in scenarios.enumerate() {
-        scenario.id = id;
+    let scenarios = groups.iter_mut().flat_map(|group| &mut group.scenarios);
+    for (number, scenario) in scenarios.enumerate() {
+        scenario.id = number + 1;
     }
-    groups.into_iter()
+    groups
 }
 
-/// All of them.
-pub fn all() -> Vec<Scenario> {
-    groups().flat_map(|(_, group)| group).collect()
-}
-
-/// The servers they need. `page` is what a page's own server sends at `/`.
-pub fn world(page: &'static str) -> World {
+/// Servers that do what they are told.
+fn world(page: &'static str) -> World {
     [APP, API, SIBLING, PLAIN, "https://plain.test"]
         .into_iter()
         .fold(World::default(), |world, origin| {
