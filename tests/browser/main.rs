@@ -7,3 +7,4 @@ mod conformance;
 mod mutants;
 mod scenarios;
 mod tables;
+mod vectors;

@@ -52,7 +52,11 @@ pub async fn table(browser: &Chromium, world: &World, table: &dyn Table) -> Stri
     }
     browser.page.goto(table.page()).await.expect("the page");
     world.arrived();
-    let steps: Vec<_> = table.steps().iter().map(|step| step.json(NO_SCENARIO)).collect();
+    let steps: Vec<_> = table
+        .steps()
+        .iter()
+        .map(|step| step.json(NO_SCENARIO))
+        .collect();
     let seen = perform(&browser.page, &steps, None).await;
     let status = |seen: &Value| {
         seen["status"]
