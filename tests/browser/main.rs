@@ -3,6 +3,7 @@
 #[path = "../support/browser/mod.rs"]
 mod support;
 
+mod api;
 mod conformance;
 mod mutants;
 mod scenarios;

@@ -363,24 +363,10 @@ impl Step {
             Kind::Image => ("image", 0),
             Kind::Wait(seconds) => ("wait", seconds),
         };
-        let credentials = match self.credentials {
-            Credentials::Omit => "omit",
-            Credentials::Include => "include",
-            _ => "same-origin",
-        };
-        let mode = match self.mode {
-            Mode::NoCors => "no-cors",
-            Mode::SameOrigin => "same-origin",
-            _ => "cors",
-        };
-        let redirect = match self.redirect {
-            Redirect::Error => "error",
-            Redirect::Manual => "manual",
-            _ => "follow",
-        };
         json!({
             "kind": kind, "seconds": seconds, "method": self.method, "url": self.url.of(id).as_str(), "headers": self.headers,
-            "body": self.body, "credentials": credentials, "mode": mode, "redirect": redirect,
+            "body": self.body, "credentials": self.credentials.as_str(),
+            "mode": self.mode.as_str(), "redirect": self.redirect.as_str(),
             "referrerPolicy": self.referrer_policy.map(|(_, name)| name),
         })
     }
