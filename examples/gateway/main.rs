@@ -85,9 +85,9 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |request| {
+    let handle = move |peer, request| {
         let table = table.clone();
-        async move { table.answer(request).await }
+        async move { table.answer(&peer, request).await }
     };
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;

@@ -97,9 +97,9 @@ impl Servers {
 
     pub async fn serve_gateway(self, listener: Listener, table: Arc<Table>) {
         let lab = self.lab;
-        let handle = move |request| {
+        let handle = move |peer, request| {
             let table = table.clone();
-            let answer = move |request| async move { table.answer(request).await };
+            let answer = move |request| async move { table.answer(&peer, request).await };
             lab.clone().watch(Server::Gateway, request, answer)
         };
         serve(listener, handle, self.stop, DRAIN).await;
@@ -111,7 +111,7 @@ impl Servers {
         A: Future<Output = Response<Full<Bytes>>> + Send,
     {
         let lab = self.lab.clone();
-        let handle = move |request| {
+        let handle = move |_peer, request| {
             let answer = answer.clone();
             let answer = move |request| async move {
                 match read(request).await {
