@@ -16,6 +16,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
+use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -85,9 +86,9 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |request| {
+    let handle = move |peer: Arc<Peer>, request| {
         let table = table.clone();
-        async move { table.answer(request).await }
+        async move { table.answer(&peer, request).await }
     };
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;

@@ -4,7 +4,7 @@ use crate::files::Files;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use same_origin::cors::{Cors, CorsLayer};
-use same_origin::proxy::{Body, ReverseProxy, check_path};
+use same_origin::proxy::{Body, Peer, ReverseProxy, check_path};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -43,11 +43,15 @@ impl Table {
         }
     }
 
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub async fn answer(&self, peer: &Peer, mut request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         let covering = self.routes.iter().find(|(prefix, _)| covers(prefix, path));
         match covering.map(|(_, route)| route) {
-            Some(Route::Proxy(proxy)) => proxy.answer(request).await,
+            Some(Route::Proxy(Guarded::Bare(proxy))) => proxy.respond(peer, request).await,
+            Some(Route::Proxy(proxy)) => {
+                request.extensions_mut().insert(peer.clone());
+                proxy.answer(request).await
+            }
             Some(Route::Files(files)) => files.answer(request).await,
             None => self.none.answer(request).await,
         }

@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,7 +81,7 @@ pub async fn serve<H, F, B>(
     drain: Duration,
 ) -> Instant
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -117,14 +118,14 @@ async fn connection<H, F, B>(
     stop: Stop,
 ) -> Result<(), BoxError>
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     // Small answers must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
-    let peer = Peer::new(peer).secure(tls.is_some());
+    let peer = Arc::new(Peer::new(peer).secure(tls.is_some()));
     if let Some(tls) = tls {
         let Some(stream) = opened(tls.accept(stream), stop.clone()).await? else {
             return Ok(());
@@ -169,20 +170,19 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
 async fn http<S, H, F, B>(
     stream: S,
     http2: bool,
-    peer: Peer,
+    peer: Arc<Peer>,
     handle: H,
     stop: Stop,
 ) -> Result<(), BoxError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        let response = handle(request);
+    let service = service_fn(move |request| {
+        let response = handle(peer.clone(), request);
         async { Ok::<_, Infallible>(response.await) }
     });
     let io = TokioIo::new(stream);
