@@ -139,7 +139,8 @@ impl<C> ReverseProxy<C> {
                     client: self.client.clone(),
                     trace: trace.clone(),
                 };
-                trace.follow(exchange.run(Request::from_parts(parts, body), outgoing))
+                let request = Box::new(Request::from_parts(parts, body));
+                trace.follow(exchange.run(request, outgoing))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());
@@ -214,7 +215,8 @@ where
     CB: http_body::Body<Data = Bytes> + Send + 'static,
     CB::Error: Into<BoxError>,
 {
-    async fn run(mut self, mut request: Request<Body>, outgoing: Outgoing) -> Response<Body> {
+    /// The request is boxed once, because each future on the way would hold it by value, twice.
+    async fn run(mut self, mut request: Box<Request<Body>>, outgoing: Outgoing) -> Response<Body> {
         let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let expects_continue = outgoing.expects_continue;
         let mut upload = None;
@@ -252,7 +254,7 @@ where
     /// Sends a request to an upstream; to another one if the first cannot be connected to.
     async fn send(
         &mut self,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         outgoing: &Outgoing,
         upload: Option<&Progress>,
     ) -> Result<(Response<Body>, Option<InFlight>), ProxyError> {
@@ -292,7 +294,7 @@ where
     /// uploaded.
     async fn attempt(
         &mut self,
-        request: Request<Body>,
+        request: Box<Request<Body>>,
         upload: Option<&Progress>,
     ) -> Result<Response<Body>, ClientError> {
         let answer = pin!(carry(&mut self.client, request));
@@ -349,7 +351,10 @@ where
 }
 
 /// Gives a request to the client service.
-async fn carry<C, CB>(client: &mut C, request: Request<Body>) -> Result<Response<Body>, ClientError>
+async fn carry<C, CB>(
+    client: &mut C,
+    request: Box<Request<Body>>,
+) -> Result<Response<Body>, ClientError>
 where
     C: Service<Request<Body>, Response = Response<CB>> + 'static,
     C::Error: Into<BoxError>,
@@ -362,7 +367,7 @@ where
     }
     // A clone has to be asked for its own readiness.
     poll_fn(|cx| client.poll_ready(cx).map_err(ClientError::from_client)).await?;
-    let answered = client.call(request).await;
+    let answered = client.call(*request).await;
     answered
         .map(|response| response.map(Body::new))
         .map_err(ClientError::from_client)
