@@ -16,7 +16,6 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
-use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,7 +85,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |peer: Arc<Peer>, request| {
+    let handle = move |peer, request| {
         let table = table.clone();
         async move { table.answer(&peer, request).await }
     };

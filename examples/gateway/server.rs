@@ -12,7 +12,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,8 +24,6 @@ use tracing::{debug, warn};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest request head; above it the answer is 431.
 const HEAD_SIZE: u32 = 64 * 1024;
-/// The most field lines of a request head.
-const HEAD_LINES: usize = 256;
 /// How often a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
@@ -81,7 +78,7 @@ pub async fn serve<H, F, B>(
     drain: Duration,
 ) -> Instant
 where
-    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -118,14 +115,14 @@ async fn connection<H, F, B>(
     stop: Stop,
 ) -> Result<(), BoxError>
 where
-    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     // Small answers must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
-    let peer = Arc::new(Peer::new(peer).secure(tls.is_some()));
+    let peer = Peer::new(peer).secure(tls.is_some());
     if let Some(tls) = tls {
         let Some(stream) = opened(tls.accept(stream), stop.clone()).await? else {
             return Ok(());
@@ -170,18 +167,18 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
 async fn http<S, H, F, B>(
     stream: S,
     http2: bool,
-    peer: Arc<Peer>,
+    peer: Peer,
     handle: H,
     stop: Stop,
 ) -> Result<(), BoxError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    H: Fn(Arc<Peer>, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let response = handle(peer.clone(), request);
         async { Ok::<_, Infallible>(response.await) }
     });
@@ -200,7 +197,7 @@ where
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(HEAD_SIZE as usize)
-            .max_headers(HEAD_LINES)
+            // And 100 field lines, hyper's own limit: another one costs an allocation per request.
             .serve_connection(io, service)
             .with_upgrades();
         drive(

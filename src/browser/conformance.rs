@@ -311,7 +311,7 @@ fn mixed_up(readings: &[Reading], unasked: &[Reading]) -> Vec<Row> {
         .collect();
     for reader in readings {
         let credentials = if reader.include {
-            ", credentials included"
+            ", credentials include"
         } else {
             ""
         };

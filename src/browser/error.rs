@@ -138,8 +138,44 @@ impl FetchError {
     /// The header that is missing or wrong, if it is one.
     #[must_use]
     pub fn header(&self) -> Option<HeaderName> {
+        self.kind.header()
+    }
+
+    /// The clause of the standard that demands the failure, such as `Fetch #cors-check step 2`.
+    #[must_use]
+    pub fn clause(&self) -> &'static str {
+        self.kind.clause()
+    }
+
+    /// What the console of Chromium says in the same case, word for word where it says something.
+    #[must_use]
+    pub fn console(&self) -> String {
+        let scene = self.scene.as_deref();
+        if let (Some(policy), Some(scene)) = (
+            self.kind.cors_policy(scene.map(|scene| scene.initiator)),
+            scene,
+        ) {
+            let redirected = match scene.first_url == scene.url {
+                true => String::new(),
+                false => format!("(redirected from '{}') ", scene.first_url),
+            };
+            let preflight = match scene.preflight && self.kind.is_about_access() {
+                true => "Response to preflight request doesn't pass access control check: ",
+                false => "",
+            };
+            return format!(
+                "Access to {} at '{}' {redirected}from origin '{}' has been blocked by CORS policy: {preflight}{policy}",
+                scene.initiator, scene.url, scene.origin
+            );
+        }
+        self.kind.outside_of_cors(scene)
+    }
+}
+
+impl ErrorKind {
+    pub(super) fn header(&self) -> Option<HeaderName> {
         use ErrorKind as E;
-        Some(match self.kind {
+        Some(match self {
             E::MissingAllowOrigin
             | E::WildcardWithCredentials
             | E::MultipleAllowOrigins(_)
@@ -161,11 +197,9 @@ impl FetchError {
         })
     }
 
-    /// The clause of the standard that demands the failure, such as `Fetch #cors-check step 2`.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
+    pub(super) fn clause(&self) -> &'static str {
         use ErrorKind as E;
-        match self.kind {
+        match self {
             E::MissingAllowOrigin => "Fetch #cors-check step 2",
             E::WildcardWithCredentials => "Fetch #cors-check step 3",
             E::MultipleAllowOrigins(_) | E::InvalidAllowOrigin(_) | E::AllowOriginMismatch(_) => {
@@ -195,32 +229,6 @@ impl FetchError {
         }
     }
 
-    /// What the console of Chromium says in the same case, word for word where it says something.
-    #[must_use]
-    pub fn console(&self) -> String {
-        let scene = self.scene.as_deref();
-        if let (Some(policy), Some(scene)) = (
-            self.kind.cors_policy(scene.map(|scene| scene.initiator)),
-            scene,
-        ) {
-            let redirected = match scene.first_url == scene.url {
-                true => String::new(),
-                false => format!("(redirected from '{}') ", scene.first_url),
-            };
-            let preflight = match scene.preflight && self.kind.is_about_access() {
-                true => "Response to preflight request doesn't pass access control check: ",
-                false => "",
-            };
-            return format!(
-                "Access to {} at '{}' {redirected}from origin '{}' has been blocked by CORS policy: {preflight}{policy}",
-                scene.initiator, scene.url, scene.origin
-            );
-        }
-        self.kind.outside_of_cors(scene)
-    }
-}
-
-impl ErrorKind {
     /// The failures that a preflight shares with the actual request, or that only it has.
     fn is_about_access(&self) -> bool {
         matches!(

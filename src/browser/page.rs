@@ -187,11 +187,11 @@ impl Fetch {
         self.credentials
     }
 
+    /// For tables: what is asked for, and with which credentials unless they are the default.
     pub(super) fn summary(&self) -> String {
         let credentials = match self.credentials {
-            Credentials::Omit => ", credentials omitted",
-            Credentials::SameOrigin => "",
-            Credentials::Include => ", credentials included",
+            Credentials::SameOrigin => String::new(),
+            other => format!(", credentials {}", other.as_str()),
         };
         format!("{} {}{credentials}", self.request.method, self.request.url)
     }
@@ -218,10 +218,10 @@ impl Fetch {
     }
 
     fn title(&self) -> String {
-        let (mode, credentials) = (self.mode, self.credentials);
-        let (method, url, page) = (&self.request.method, &self.request.url, self.page.origin());
+        let (mode, credentials) = (self.mode.as_str(), self.credentials.as_str());
+        let (method, url, page) = (&self.request.method, &self.request.url, self.page.name());
         format!(
-            "{} {method} {url} from {page} (mode {mode:?}, credentials {credentials:?})",
+            "{} {method} {url} from {page} (mode {mode}, credentials {credentials})",
             self.initiator
         )
     }

@@ -14,7 +14,6 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use same_origin::cors::PolicyErrors;
-use same_origin::proxy::Peer;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::ready;
@@ -98,7 +97,7 @@ impl Servers {
 
     pub async fn serve_gateway(self, listener: Listener, table: Arc<Table>) {
         let lab = self.lab;
-        let handle = move |peer: Arc<Peer>, request| {
+        let handle = move |peer, request| {
             let table = table.clone();
             let answer = move |request| async move { table.answer(&peer, request).await };
             lab.clone().watch(Server::Gateway, request, answer)

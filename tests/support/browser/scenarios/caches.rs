@@ -1,8 +1,8 @@
 //! What a browser remembers: preflights and responses.
 
+use super::super::instructed::{Target, at};
+use super::super::scenario::{Frame, Scenario, Step, fetch, image, scenario, upload, wait};
 use super::{API, APP_PAGE, BUCKET};
-use crate::instructed::{Target, at};
-use crate::scenario::{Frame, Scenario, Step, fetch, image, scenario, upload, wait};
 
 /// Allows what is asked, for so long.
 fn remembered(path: &str, max_age: &str) -> Target {

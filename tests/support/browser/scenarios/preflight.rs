@@ -1,8 +1,8 @@
 //! Requests with preflight: what makes one, what it asks, which answers let the request through.
 
+use super::super::instructed::{Target, at};
+use super::super::scenario::{Scenario, Step, fetch, scenario, upload};
 use super::{API, APP_PAGE, CREDENTIALED, ECHO, STAR};
-use crate::instructed::{Target, at};
-use crate::scenario::{Scenario, Step, fetch, scenario, upload};
 
 /// Answers the preflight like this, and allows the request itself.
 fn asked(lines: &[&str]) -> Target {

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::world::World;
+use crate::support::world::World;
 
 /// Serves until dropped.
 pub struct Served {

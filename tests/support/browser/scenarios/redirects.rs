@@ -2,9 +2,9 @@
 
 use same_origin::browser::{Mode, Redirect};
 
+use super::super::instructed::{Target, at};
+use super::super::scenario::{Scenario, Step, fetch, scenario};
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, SIBLING, STAR};
-use crate::instructed::{Target, at};
-use crate::scenario::{Scenario, Step, fetch, scenario};
 
 fn there() -> Target {
     at(BUCKET, "there").headers(STAR)

@@ -6,35 +6,29 @@ use std::process::ExitCode;
 
 use same_origin::browser::Engine;
 
-#[path = "support/chromium.rs"]
+#[path = "../support/chromium.rs"]
 mod chromium;
-#[path = "support/expected.rs"]
-mod expected;
-#[path = "support/instructed.rs"]
-mod instructed;
-#[path = "support/real.rs"]
 mod real;
-#[path = "support/scenario.rs"]
-mod scenario;
-#[path = "support/scenarios/mod.rs"]
-mod scenarios;
-#[path = "support/sockets.rs"]
 mod sockets;
-#[path = "support/world.rs"]
-mod world;
+#[path = "../support/browser/mod.rs"]
+mod support;
 
 use chromium::{Chromium, trial};
-use expected::{abbreviated, expected};
-use scenario::Scenario;
 use sockets::Served;
+use support::expected::{abbreviated, expected};
+use support::scenarios::Group;
+use support::{scenarios, tables};
 
 fn main() -> ExitCode {
-    let scenarios = scenarios::groups().map(|(name, group)| {
-        trial(&format!("scenarios::{name}"), move || {
+    let scenarios = scenarios::groups().into_iter().map(|group| {
+        trial(&format!("scenarios::{}", group.name), move || {
             scenarios_come_out_equal(group)
         })
     });
-    let others = [trial("leaves_no_process_behind", leaves_no_process_behind)];
+    let others = [
+        trial("leaves_no_process_behind", leaves_no_process_behind),
+        trial("tables", tables_come_out_equal),
+    ];
     chromium::run(others.into_iter().chain(scenarios).collect())
 }
 
@@ -65,12 +59,12 @@ fn processes_of(profile: &Path) -> usize {
         .count()
 }
 
-async fn scenarios_come_out_equal(group: Vec<Scenario>) {
-    let world = scenarios::world(real::PAGE);
+async fn scenarios_come_out_equal(group: Group) {
+    let world = (group.world)(real::PAGE);
     let served = Served::start(&world).await;
     let browser = real::start(&served).await;
     let mut differences = String::new();
-    for scenario in group {
+    for scenario in group.scenarios {
         let simulated = scenario.simulate(&world, Engine::Chromium).await;
         let real = real::run(&browser, &world, &scenario).await;
         if simulated != real {
@@ -85,4 +79,25 @@ async fn scenarios_come_out_equal(group: Vec<Scenario>) {
         }
     }
     assert!(differences.is_empty(), "{differences}");
+}
+
+async fn tables_come_out_equal() {
+    let world = tables::world(real::PAGE);
+    let served = Served::start(&world).await;
+    let browser = real::start(&served).await;
+    for table in tables::all() {
+        let real = real::table(&browser, &world, &*table).await;
+        assert_eq!(
+            real,
+            tables::simulate(&*table, &world).await,
+            "{}",
+            table.name()
+        );
+        assert_eq!(
+            Some(&*real),
+            tables::measured(&table.name()),
+            "{}",
+            table.name()
+        );
+    }
 }

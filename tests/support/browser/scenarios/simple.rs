@@ -1,8 +1,8 @@
 //! Requests without preflight: the CORS check, and what script sees.
 
+use super::super::instructed::at;
+use super::super::scenario::{Scenario, fetch, scenario};
 use super::{API, APP, APP_PAGE, CREDENTIALED, ECHO, STAR};
-use crate::instructed::at;
-use crate::scenario::{Scenario, fetch, scenario};
 
 pub fn scenarios() -> Vec<Scenario> {
     let read = |lines: &[&str]| fetch("GET", &at(API, "x").headers(lines));

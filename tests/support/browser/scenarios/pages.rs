@@ -2,9 +2,9 @@
 
 use same_origin::browser::{Mode, ReferrerPolicy};
 
+use super::super::instructed::at;
+use super::super::scenario::{Frame, Scenario, fetch, image, scenario};
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, PLAIN, PLAIN_PAGE, SIBLING, STAR};
-use crate::instructed::at;
-use crate::scenario::{Frame, Scenario, fetch, image, scenario};
 
 pub fn scenarios() -> Vec<Scenario> {
     [opaque_origins(), modes(), told(), mixed()].concat()

@@ -59,14 +59,14 @@ async fn a_sound_router_passes() {
     report.assert_passed();
     assert_eq!(
         report.to_string(),
-        "https://app.example.com              GET https://api.example.com/items, credentials included                   readable, 200   ok\n\
-         https://admin.example.com            PUT https://api.example.com/items, credentials included                   readable        ok\n\
-         https://stranger.example             GET https://api.example.com/items                                         blocked         ok\n\
-         https://stranger.example             PUT https://api.example.com/items                                         blocked         ok\n\
-         https://app.example.com (sandboxed)  GET https://api.example.com/items, credentials included                   blocked         ok\n\
-         https://app.example.com              GET https://api.example.com/items, credentials included, through a cache  its own answer  ok\n\
-         https://stranger.example             GET https://api.example.com/items, through a cache                        its own answer  ok\n\
-         https://app.example.com (sandboxed)  GET https://api.example.com/items, credentials included, through a cache  its own answer  ok\n"
+        "https://app.example.com              GET https://api.example.com/items, credentials include                   readable, 200   ok\n\
+         https://admin.example.com            PUT https://api.example.com/items, credentials include                   readable        ok\n\
+         https://stranger.example             GET https://api.example.com/items                                        blocked         ok\n\
+         https://stranger.example             PUT https://api.example.com/items                                        blocked         ok\n\
+         https://app.example.com (sandboxed)  GET https://api.example.com/items, credentials include                   blocked         ok\n\
+         https://app.example.com              GET https://api.example.com/items, credentials include, through a cache  its own answer  ok\n\
+         https://stranger.example             GET https://api.example.com/items, through a cache                       its own answer  ok\n\
+         https://app.example.com (sandboxed)  GET https://api.example.com/items, credentials include, through a cache  its own answer  ok\n"
     );
 }
 

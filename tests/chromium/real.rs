@@ -4,10 +4,11 @@ use fantoccini::Client;
 use serde_json::{Value, json};
 
 use crate::chromium::Chromium;
-use crate::instructed::at;
-use crate::scenario::{Scenario, Seen, result};
 use crate::sockets::Served;
-use crate::world::World;
+use crate::support::instructed::at;
+use crate::support::scenario::{NO_SCENARIO, Scenario, Seen, result};
+use crate::support::tables::Table;
+use crate::support::world::World;
 
 /// The page's script; the servers of a page's origin send it.
 pub const PAGE: &str = concat!(
@@ -36,20 +37,43 @@ pub async fn run(browser: &Chromium, world: &World, scenario: &Scenario) -> Stri
     world.arrived();
     let mut lines = String::new();
     for step in scenario.script() {
-        let seen = perform(&browser.page, step, scenario.frame_name()).await;
+        let seen = perform(&browser.page, &[step], scenario.frame_name()).await;
         let console = browser.console().await;
-        scenario.report(&mut lines, &world.arrived(), read(&seen, &console));
+        scenario.report(&mut lines, &world.arrived(), read(&seen[0], &console));
     }
     lines
 }
 
-async fn perform(page: &Client, step: Value, frame: Option<&str>) -> Value {
-    let script =
-        "const [steps, frame, done] = arguments; run(steps, frame).then(([seen]) => done(seen))";
-    let arguments = vec![json!([step]), json!(frame)];
-    page.execute_async(script, arguments)
-        .await
-        .expect("the page's script runs")
+/// A table, filled by Chromium.
+pub async fn table(browser: &Chromium, world: &World, table: &dyn Table) -> String {
+    browser.cdp("Network.clearBrowserCookies", json!({})).await;
+    for (url, _) in table.cookies() {
+        browser.page.goto(&url).await.expect("a page");
+    }
+    browser.page.goto(table.page()).await.expect("the page");
+    world.arrived();
+    let steps: Vec<_> = table
+        .steps()
+        .iter()
+        .map(|step| step.json(NO_SCENARIO))
+        .collect();
+    let seen = perform(&browser.page, &steps, None).await;
+    let status = |seen: &Value| {
+        seen["status"]
+            .as_u64()
+            .and_then(|status| status.try_into().ok())
+    };
+    let seen: Vec<_> = seen.iter().map(status).collect();
+    table.render(&seen, &world.arrived())
+}
+
+async fn perform(page: &Client, steps: &[Value], frame: Option<&str>) -> Vec<Value> {
+    let script = "const [steps, frame, done] = arguments; run(steps, frame).then(done)";
+    let seen = page
+        .execute_async(script, vec![json!(steps), json!(frame)])
+        .await;
+    let seen = seen.expect("the page's script runs");
+    seen.as_array().cloned().expect("one result for each step")
 }
 
 /// What script saw, or what the console said instead.

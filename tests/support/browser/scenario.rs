@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use same_origin::browser::{
-    Credentials, Engine, Fetch, Mode, Outcome, Page, Redirect, ReferrerPolicy, Request,
-    ResponseType, Web,
+    Credentials, Engine, Fetch, Mode, Page, Redirect, ReferrerPolicy, Request, ResponseType, Web,
 };
 use serde_json::{Value, json};
 
-use crate::instructed::Target;
-use crate::world::{Arrived, World};
+use super::instructed::Target;
+use super::world::{Arrived, World};
 
 /// What a page does and what is to be seen of it.
 #[derive(Clone)]
@@ -41,13 +40,23 @@ pub enum Frame {
 pub struct Step {
     kind: Kind,
     method: &'static str,
-    target: Target,
+    url: Address,
     headers: Vec<(&'static str, String)>,
     body: Option<&'static str>,
     credentials: Credentials,
     mode: Mode,
     redirect: Redirect,
     referrer_policy: Option<(ReferrerPolicy, &'static str)>,
+}
+
+/// What the steps of tables have for a number.
+pub const NO_SCENARIO: usize = 0;
+
+/// A URL with or without instructions to the server; each scenario makes its own of it.
+#[derive(Clone)]
+enum Address {
+    Instructed(Target),
+    Plain(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +71,7 @@ enum Kind {
 pub fn scenario(name: &'static str, page: &'static str) -> Scenario {
     Scenario {
         name,
-        id: 0,
+        id: NO_SCENARIO,
         page,
         frame: Frame::Top,
         steps: Vec::new(),
@@ -73,10 +82,19 @@ pub fn scenario(name: &'static str, page: &'static str) -> Scenario {
 
 /// `fetch(url, { method })`.
 pub fn fetch(method: &'static str, target: &Target) -> Step {
+    fetch_address(method, Address::Instructed(target.clone()))
+}
+
+/// `fetch(url, { method })` of a server that needs no instruction.
+pub fn fetch_url(method: &'static str, url: &str) -> Step {
+    fetch_address(method, Address::Plain(url.to_owned()))
+}
+
+fn fetch_address(method: &'static str, url: Address) -> Step {
     Step {
         kind: Kind::Fetch,
         method,
-        target: target.clone(),
+        url,
         headers: Vec::new(),
         body: None,
         credentials: Credentials::default(),
@@ -104,7 +122,7 @@ pub fn upload(method: &'static str, target: &Target) -> Step {
 
 /// Nothing, for some seconds.
 pub fn wait(seconds: u64) -> Step {
-    let nowhere = crate::instructed::at("https://app.test", "");
+    let nowhere = super::instructed::at("https://app.test", "");
     Step {
         kind: Kind::Wait(seconds),
         ..fetch("GET", &nowhere)
@@ -194,11 +212,24 @@ impl Scenario {
         ];
         let watched = self.watch.iter().map(|name| (*name, *name));
         for (name, shown) in short.into_iter().chain(watched) {
-            if let Some(value) = request.header(name) {
+            if let Some(mut value) = request.header(name) {
+                if shown == "auth" {
+                    value.truncate(value.find(' ').unwrap_or(value.len()));
+                }
                 write!(line, " {shown}={}", without_queries(&value)).expect("a string");
             }
         }
         line
+    }
+}
+
+impl Address {
+    fn of(&self, id: usize) -> String {
+        match self {
+            Self::Instructed(target) => target.url(id).into(),
+            Self::Plain(url) if id == NO_SCENARIO => url.clone(),
+            Self::Plain(url) => format!("{url}?id={id}"),
+        }
     }
 }
 
@@ -227,15 +258,16 @@ impl Step {
     }
 
     pub fn include(self) -> Self {
-        Self {
-            credentials: Credentials::Include,
-            ..self
-        }
+        self.credentials(Credentials::Include)
     }
 
     pub fn omit(self) -> Self {
+        self.credentials(Credentials::Omit)
+    }
+
+    pub fn credentials(self, credentials: Credentials) -> Self {
         Self {
-            credentials: Credentials::Omit,
+            credentials,
             ..self
         }
     }
@@ -253,6 +285,12 @@ impl Step {
             referrer_policy: Some((policy, name)),
             ..self
         }
+    }
+
+    /// The status that script sees, unless it sees nothing.
+    pub async fn status(&self, page: &Page) -> Option<u16> {
+        let outcome = self.fetch(page, NO_SCENARIO).send().await;
+        outcome.response().ok().map(|response| response.status())
     }
 
     async fn simulate(&self, web: &Web, page: &Page, id: usize) -> Seen {
@@ -293,9 +331,9 @@ impl Step {
 
     fn fetch(&self, page: &Page, id: usize) -> Fetch {
         if self.kind == Kind::Image {
-            return page.image(self.target.url(id).as_str());
+            return page.image(self.url.of(id).as_str());
         }
-        let mut request = Request::new(self.method, self.target.url(id));
+        let mut request = Request::new(self.method, self.url.of(id));
         for (name, value) in &self.headers {
             request = request.header(*name, &**value);
         }
@@ -317,31 +355,18 @@ impl Step {
         }
     }
 
-    fn json(&self, id: usize) -> Value {
+    /// The step as `page.js` takes it.
+    pub fn json(&self, id: usize) -> Value {
         let (kind, seconds) = match self.kind {
             Kind::Fetch => ("fetch", 0),
             Kind::Xhr => ("xhr", 0),
             Kind::Image => ("image", 0),
             Kind::Wait(seconds) => ("wait", seconds),
         };
-        let credentials = match self.credentials {
-            Credentials::Omit => "omit",
-            Credentials::Include => "include",
-            _ => "same-origin",
-        };
-        let mode = match self.mode {
-            Mode::NoCors => "no-cors",
-            Mode::SameOrigin => "same-origin",
-            _ => "cors",
-        };
-        let redirect = match self.redirect {
-            Redirect::Error => "error",
-            Redirect::Manual => "manual",
-            _ => "follow",
-        };
         json!({
-            "kind": kind, "seconds": seconds, "method": self.method, "url": self.target.url(id).as_str(), "headers": self.headers,
-            "body": self.body, "credentials": credentials, "mode": mode, "redirect": redirect,
+            "kind": kind, "seconds": seconds, "method": self.method, "url": self.url.of(id).as_str(), "headers": self.headers,
+            "body": self.body, "credentials": self.credentials.as_str(),
+            "mode": self.mode.as_str(), "redirect": self.redirect.as_str(),
             "referrerPolicy": self.referrer_policy.map(|(_, name)| name),
         })
     }

@@ -1,8 +1,8 @@
 //! Cookies: which go along, which are kept.
 
+use super::super::instructed::at;
+use super::super::scenario::{Frame, Scenario, fetch, scenario};
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, PLAIN, PLAIN_PAGE, SIBLING};
-use crate::instructed::at;
-use crate::scenario::{Frame, Scenario, fetch, scenario};
 
 pub fn scenarios() -> Vec<Scenario> {
     let read = |origin: &str| fetch("GET", &at(origin, "x").headers(CREDENTIALED));
