@@ -7,6 +7,7 @@
 
 mod args;
 mod config;
+mod connections;
 mod demo;
 mod files;
 mod routes;
