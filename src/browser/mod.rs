@@ -26,6 +26,7 @@
 mod check;
 mod classify;
 mod conformance;
+mod console;
 mod cookies;
 mod error;
 mod fetch;

@@ -202,7 +202,11 @@ impl Scenario {
     }
 
     fn request_line(&self, request: &Arrived) -> String {
-        let mut line = format!("> {} {}{}", request.method, request.origin, request.path);
+        let path = request
+            .path
+            .get(..100)
+            .map_or(request.path.clone(), |start| format!("{start}…"));
+        let mut line = format!("> {} {}{path}", request.method, request.origin);
         let short = [
             ("origin", "origin"),
             ("access-control-request-method", "acrm"),
