@@ -202,10 +202,10 @@ impl Scenario {
     }
 
     fn request_line(&self, request: &Arrived) -> String {
-        let path = request
-            .path
-            .get(..100)
-            .map_or(request.path.clone(), |start| format!("{start}…"));
+        let path = match request.path.len() {
+            0..100 => request.path.clone(),
+            length => format!("{}… ({length} bytes)", &request.path[..9]),
+        };
         let mut line = format!("> {} {}{path}", request.method, request.origin);
         let short = [
             ("origin", "origin"),
