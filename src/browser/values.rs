@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, lines: &[&str]) -> HeaderMap {
         lines
             .iter()
             .map(|line| {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn list_fields() {
         let list = |lines: &[&str]| {
-            tokens(&headers(LIST, lines), &LIST).map(|list| list.map(|list| list.join("|")))
+            tokens(&headers(&LIST, lines), &LIST).map(|list| list.map(|list| list.join("|")))
         };
         assert_eq!(list(&[]), Ok(None));
         assert_eq!(list(&[""]), Ok(Some(String::new())));
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn seconds() {
-        let seconds = |lines: &[&str]| delta_seconds(&headers(SECONDS, lines), &SECONDS);
+        let seconds = |lines: &[&str]| delta_seconds(&headers(&SECONDS, lines), &SECONDS);
         assert_eq!(seconds(&["600"]), Some(600));
         assert_eq!(seconds(&["007"]), Some(7));
         assert_eq!(seconds(&["99999999999999999999999"]), Some(u64::MAX));
