@@ -135,8 +135,12 @@ impl Jar {
     pub(super) fn advance(&mut self, time: Duration) {
         for store in [&mut self.of_hosts, &mut self.of_domains] {
             let aged = store.iter_unexpired().cloned().map(|mut cookie| {
-                if let CookieExpiration::AtUtc(end) = &mut cookie.expires {
-                    *end -= time;
+                if let CookieExpiration::AtUtc(end) = cookie.expires {
+                    let earlier = time.try_into().ok().and_then(|time| end.checked_sub(time));
+                    match earlier {
+                        Some(earlier) => cookie.expires = CookieExpiration::AtUtc(earlier),
+                        None => cookie.expire(), // longer than calendars reach
+                    }
                 }
                 Ok::<_, std::convert::Infallible>(cookie)
             });
@@ -291,6 +295,9 @@ mod tests {
         jar.advance(Duration::from_secs(100));
         assert_eq!(sent(&jar, https), "long=1; session=1");
         set(&mut jar, "long=; Max-Age=0", https).unwrap();
+        assert_eq!(sent(&jar, https), "session=1");
+        set(&mut jar, "long=1; Max-Age=3600", https).unwrap();
+        jar.advance(Duration::MAX);
         assert_eq!(sent(&jar, https), "session=1");
     }
 }

@@ -149,7 +149,7 @@ fn lifetime(response: &HeaderMap) -> Option<Duration> {
         match item.split_once('=').unwrap_or((&*item, "")) {
             // With an argument it would speak of single fields only; a cache may take it for all.
             ("no-store" | "no-cache", _) => return None,
-            ("max-age", seconds) => lifetime = seconds.trim_matches('"').parse().ok(),
+            ("max-age", seconds) => lifetime = values::seconds(seconds.trim_matches('"')),
             _ => {}
         }
     }

@@ -174,8 +174,9 @@ impl Fetch {
         }
     }
 
-    pub(super) fn incognito(mut self) -> Self {
-        self.page.web = self.page.web.incognito();
+    /// The same fetch, by a browser that has the cookies and nothing else.
+    pub(super) fn apart(mut self) -> Self {
+        self.page.web = self.page.web.apart();
         self
     }
 

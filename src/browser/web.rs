@@ -131,6 +131,19 @@ impl Web {
         }
     }
 
+    /// The same with empty caches and a copy of the cookies.
+    pub(super) fn apart(&self) -> Self {
+        let cookies = self.profile().cookies.clone();
+        let profile = Profile {
+            cookies,
+            ..Profile::default()
+        };
+        Self {
+            profile: Arc::new(Mutex::new(profile)),
+            ..self.clone()
+        }
+    }
+
     /// Opens a page: an origin, or a whole URL, which relative URLs and `Referer` are made from.
     ///
     /// The page needs no service behind its own origin, unless it fetches from there.
