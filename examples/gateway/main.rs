@@ -7,6 +7,7 @@
 
 mod args;
 mod config;
+mod connections;
 mod demo;
 mod files;
 mod routes;
@@ -16,7 +17,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -53,10 +54,7 @@ fn check(args: &Args) -> Result<(), Error> {
     let Some(path) = &args.config else {
         return say("the demo needs no configuration");
     };
-    let config = Config::load(path)?;
-    for warning in &config.warnings {
-        eprintln!("warning: {warning}");
-    }
+    Config::load(path)?;
     say(&format!("{}: ok", path.display()))
 }
 
@@ -65,6 +63,7 @@ fn run(args: &Args) -> Result<(), Error> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
     let workers = config.as_ref().and_then(|config| config.workers);
@@ -82,17 +81,14 @@ fn run(args: &Args) -> Result<(), Error> {
 
 /// Serves what a configuration says.
 async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let (table, tunnels) = (Arc::new(config.table), config.tunnels);
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |request| {
+    let handle = move |peer, request| {
         let table = table.clone();
-        async move { table.answer(request).await }
+        async move { table.answer(&peer, request).await }
     };
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;
@@ -104,10 +100,10 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
     let stop = shutdown::on_signal()?;
-    let demo = demo::Demo::start(listen, &stop).await?;
+    let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
-    demo.serve(stop).await;
+    demo.serve().await;
     Ok(())
 }
 

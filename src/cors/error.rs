@@ -33,6 +33,8 @@ pub struct PolicyError {
 pub enum PolicyErrorKind {
     /// No origin is allowed, not even `null`.
     NoOrigins,
+    /// All origins are allowed, so that the source of origins would never be asked.
+    StarWithSource,
     /// The text is no origin and no pattern of origins.
     Origin(OriginErrorKind),
     /// `*` stands among the entries of a list.
@@ -189,6 +191,7 @@ impl fmt::Display for PolicyErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoOrigins => "no origin is allowed",
+            Self::StarWithSource => "\"*\" allows all origins, so that the source would never be asked",
             Self::Origin(kind) => return kind.fmt(f),
             Self::StarInList => "is no entry of a list",
             Self::StarWithCredentials => "\"*\" has no meaning where credentials are allowed",

@@ -3,26 +3,25 @@
 //! A request that is allowed leaves no event.
 
 use super::judge::Refusal;
-use http::header::HeaderMap;
+use http::HeaderValue;
 
 /// A request was refused.
-pub(super) fn refused(refusal: Refusal, preflight: bool, headers: &HeaderMap) {
+pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(%refusal, preflight, origin = %origin(headers), "not shared");
+    tracing::debug!(target: "same_origin::cors", %refusal, preflight, origin = %excerpt(origin), "not shared");
     #[cfg(not(feature = "tracing"))]
-    let _no_event = (refusal, preflight, headers);
+    let _no_event = (refusal, preflight, origin);
 }
 
 /// A policy that is only tried says something else than the one in place.
-pub(super) fn differs(difference: &'static str, preflight: bool, headers: &HeaderMap) {
+pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
-    tracing::info!(difference, preflight, origin = %origin(headers), "the candidate policy differs");
+    tracing::info!(target: "same_origin::cors", difference, preflight, origin = %excerpt(origin), "the candidate policy differs");
     #[cfg(not(feature = "tracing"))]
-    let _no_event = (difference, preflight, headers);
+    let _no_event = (difference, preflight, origin);
 }
 
 #[cfg(feature = "tracing")]
-fn origin(headers: &HeaderMap) -> super::excerpt::Excerpt<'_> {
-    let line = headers.get(http::header::ORIGIN);
-    super::excerpt::Excerpt(line.map(|line| line.as_bytes()).unwrap_or_default())
+fn excerpt(origin: Option<&HeaderValue>) -> super::excerpt::Excerpt<'_> {
+    super::excerpt::Excerpt(origin.map(HeaderValue::as_bytes).unwrap_or_default())
 }

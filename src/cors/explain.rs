@@ -122,7 +122,7 @@ impl Compiled {
         else {
             return Step::passes(CLAUSE, Some("allow_origins"), format!("{shown} is allowed"));
         };
-        let parsed = origin.to_str().map(str::parse::<Origin>);
+        let parsed = Origin::try_from(origin);
         match (refusal, parsed) {
             (Refusal::NullOrigin, _) => Step::fails(
                 CLAUSE,
@@ -133,15 +133,14 @@ impl Compiled {
             (Refusal::SeveralOrigins, _) => {
                 Step::broken(CLAUSE, String::from("there are several Origin lines"))
             }
-            (_, Ok(Ok(parsed))) => Step::fails(
+            (_, Ok(parsed)) => Step::fails(
                 CLAUSE,
                 "allow_origins",
                 near_miss(origins, &parsed)
                     .unwrap_or_else(|| format!("{shown} is not in the list")),
                 self.remedy_for(&parsed),
             ),
-            (_, Ok(Err(error))) => Step::broken(CLAUSE, format!("{shown} {}", error.kind())),
-            (_, Err(_)) => Step::broken(CLAUSE, format!("{shown} is no text")),
+            (_, Err(error)) => Step::broken(CLAUSE, format!("{shown} {}", error.kind())),
         }
     }
 

@@ -61,10 +61,7 @@ where
             }
             KindProj::Answer { answer } => {
                 let answer = answer.take().expect("a future is not polled after its end");
-                let mut response = Response::new(B::default());
-                *response.status_mut() = answer.status;
-                *response.headers_mut() = answer.headers;
-                Poll::Ready(Ok(response))
+                Poll::Ready(Ok(answer.into_response()))
             }
         }
     }

@@ -5,7 +5,7 @@ use super::judge::{Grant, Verdict};
 use super::policy::{Compiled, CorsPolicy};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use http::Method;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, ORIGIN};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +67,7 @@ pub(super) struct Candidate {
 
 /// What judges one request.
 pub(super) enum Current<'a> {
-    First(&'a Compiled),
+    First(&'a CorsPolicy),
     Live(Guard<Arc<Compiled>>, Guard<Option<Arc<Candidate>>>),
 }
 
@@ -125,7 +125,7 @@ impl Shared {
 
     pub(super) fn current(&self) -> Current<'_> {
         match self.live.get() {
-            None => Current::First(self.first.compiled()),
+            None => Current::First(&self.first),
             Some(live) => Current::Live(live.policy.load(), live.candidate.load()),
         }
     }
@@ -146,12 +146,26 @@ impl Shared {
 }
 
 impl Current<'_> {
+    /// The verdict of the policy in place, and nothing else.
+    pub(super) fn verdict<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
+        Compiled::judge(self, method, headers)
+    }
+
+    /// The policy, for what outlives the judgement.
+    #[cfg(feature = "origin-source")]
+    pub(super) fn to_policy(&self) -> CorsPolicy {
+        match self {
+            Self::First(policy) => (*policy).clone(),
+            Self::Live(policy, _) => CorsPolicy::from_shared(Arc::clone(policy)),
+        }
+    }
+
     /// The verdict of the policy in place, with events for what is refused and where a candidate
     /// differs.
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let verdict = Compiled::judge(self, method, headers);
+        let verdict = self.verdict(method, headers);
         if let Some(refusal) = verdict.refusal() {
-            event::refused(refusal, verdict.is_preflight(), headers);
+            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
         }
         if let Self::Live(_, candidate) = self {
             if let Some(candidate) = &**candidate {
@@ -174,7 +188,7 @@ impl Candidate {
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        event::differs(difference, verdict.is_preflight(), headers);
+        event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
     }
 }
 
@@ -183,7 +197,7 @@ impl Deref for Current<'_> {
 
     fn deref(&self) -> &Compiled {
         match self {
-            Self::First(policy) => policy,
+            Self::First(policy) => policy.compiled(),
             Self::Live(policy, _) => policy,
         }
     }

@@ -86,9 +86,19 @@ impl CorsPolicy {
 
 impl Compiled {
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let Some(admitted) = self.admit(headers) else {
-            return Verdict::NotCors;
-        };
+        match self.admit(headers) {
+            Some(admitted) => self.proceed(admitted, method, headers),
+            None => Verdict::NotCors,
+        }
+    }
+
+    /// The verdict on a CORS request of which the origin has been judged.
+    pub(super) fn proceed<'a>(
+        &self,
+        admitted: Result<Grant<'a>, Refusal>,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Verdict<'a> {
         // Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
         let requested = (method == Method::OPTIONS)
             .then(|| fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD))
@@ -103,19 +113,25 @@ impl Compiled {
         }
     }
 
+    /// Permission for an origin that is allowed.
+    pub(super) fn grant_to<'a>(&self, origin: &'a HeaderValue) -> Grant<'a> {
+        match self.access {
+            Access::Any => FOR_ALL,
+            Access::Listed { credentials, .. } => Grant {
+                origin,
+                credentials,
+            },
+        }
+    }
+
     /// Whether the origin may read; `None` without one.
     pub(super) fn admit<'a>(
         &'a self,
         headers: &'a HeaderMap,
     ) -> Option<Result<Grant<'a>, Refusal>> {
         let origin = fields::sole(headers, &ORIGIN)?;
-        let (origins, null, credentials) = match &self.access {
-            Access::Any => return Some(Ok(FOR_ALL)),
-            Access::Listed {
-                origins,
-                null,
-                credentials,
-            } => (origins, *null, *credentials),
+        let Access::Listed { origins, null, .. } = &self.access else {
+            return Some(Ok(FOR_ALL));
         };
         let admitted = match origin {
             Err(_) => Err(Refusal::SeveralOrigins),
@@ -123,10 +139,7 @@ impl Compiled {
             Ok(origin) if origin == NULL => null.then_some(&NULL).ok_or(Refusal::NullOrigin),
             Ok(origin) => origins.find(origin).ok_or(Refusal::Origin),
         };
-        Some(admitted.map(|origin| Grant {
-            origin,
-            credentials,
-        }))
+        Some(admitted.map(|origin| self.grant_to(origin)))
     }
 
     /// Whether a preflight asks only for what is allowed.

@@ -25,8 +25,8 @@ pub struct CorsLayer {
 /// Its clone costs that of the inner service and one reference count.
 #[derive(Clone, Debug)]
 pub struct Cors<S> {
-    inner: S,
-    shared: Arc<Shared>,
+    pub(super) inner: S,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl CorsLayer {

@@ -143,6 +143,19 @@ impl CorsPolicy {
     }
 }
 
+#[cfg(feature = "origin-source")]
+impl Compiled {
+    pub(super) fn credentials(&self) -> bool {
+        matches!(
+            self.access,
+            Access::Listed {
+                credentials: true,
+                ..
+            }
+        )
+    }
+}
+
 impl Methods {
     /// Whether a browser may use the method, which is case-sensitive.
     pub(super) fn allow(&self, method: &[u8]) -> bool {

@@ -4,12 +4,12 @@ use super::judge::{FOR_ALL, Grant, Refusal, Verdict};
 use super::policy::{Access, Compiled, Headers, Methods};
 use super::value::ready;
 use crate::fields;
-use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap,
-    HeaderName, HeaderValue, VARY,
+    HeaderName, HeaderValue, ORIGIN, VARY,
 };
+use http::{Response, StatusCode};
 
 /// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
 const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
@@ -28,8 +28,8 @@ pub(super) struct Share {
 /// The answer to a preflight, whose body is empty.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    status: StatusCode,
+    headers: HeaderMap,
 }
 
 impl Compiled {
@@ -72,8 +72,9 @@ impl Compiled {
     /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
     /// step at which the preflight fails, and names it in its console.
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
-        let grant = self.admit(request).filter(|_| self.debug)?.ok()?;
-        let mut headers = self.permit(grant);
+        // A preflight that fails in its method or headers has an origin that was allowed before.
+        let origin = request.get(ORIGIN).filter(|_| self.debug)?;
+        let mut headers = self.permit(self.grant_to(origin));
         match refusal {
             // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
             Refusal::Method => {}
@@ -140,6 +141,13 @@ pub(super) fn permission(
 }
 
 impl Answer {
+    pub(super) fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
     /// Fetch #http-responses: 403, and nothing else to be learned.
     fn refusal() -> Self {
         let mut headers = HeaderMap::new();

@@ -21,27 +21,55 @@ struct Check<'a> {
     errors: Vec<PolicyError>,
 }
 
+/// A policy of all that is allowed.
 pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check {
-        settings,
-        key: "",
-        errors: Vec::new(),
-    };
-    let (access, methods, headers) = (check.access(), check.methods(), check.headers());
-    let (expose, max_age) = (check.exposed(), check.max_age());
-    PolicyErrors::none_in(check.errors)?;
-    Ok(CorsPolicy::new(Compiled {
-        permission: respond::permission(&access, &methods, &headers, max_age),
-        access,
-        methods,
-        headers,
-        expose,
-        max_age,
-        debug: settings.debug,
-    }))
+    let mut check = Check::new(settings);
+    if check.is_for_nobody() {
+        let remedy = "name the origins that may read, or write \"*\" for all";
+        check.refuse(Kind::NoOrigins, remedy);
+    }
+    check.compile()
 }
 
-impl Check<'_> {
+/// A policy of all that is allowed besides what a source knows.
+#[cfg(feature = "origin-source")]
+pub(super) fn build_with_source(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
+    let mut check = Check::new(settings);
+    if matches!(settings.allow_origins, List::Any) {
+        let remedy = "name the origins that are known already, or build a policy without a source";
+        check.refuse(Kind::StarWithSource, remedy);
+    }
+    check.compile()
+}
+
+impl<'a> Check<'a> {
+    fn new(settings: &'a CorsBuilder) -> Self {
+        Self {
+            settings,
+            key: "allow_origins",
+            errors: Vec::new(),
+        }
+    }
+
+    fn compile(mut self) -> Result<CorsPolicy, PolicyErrors> {
+        let (access, methods, headers) = (self.access(), self.methods(), self.headers());
+        let (expose, max_age) = (self.exposed(), self.max_age());
+        PolicyErrors::none_in(self.errors)?;
+        Ok(CorsPolicy::new(Compiled {
+            permission: respond::permission(&access, &methods, &headers, max_age),
+            access,
+            methods,
+            headers,
+            expose,
+            max_age,
+            debug: self.settings.debug,
+        }))
+    }
+
+    fn is_for_nobody(&self) -> bool {
+        self.settings.allow_origins.is_empty() && !self.settings.allow_null_origin
+    }
+
     fn access(&mut self) -> Access {
         let settings = self.settings;
         self.key = "allow_null_origin";
@@ -58,12 +86,6 @@ impl Check<'_> {
             self.star("name the origins");
             return Access::Any;
         };
-        if entries.is_empty() && !settings.allow_null_origin {
-            self.refuse(
-                Kind::NoOrigins,
-                "name the origins that may read, or write \"*\" for all",
-            );
-        }
         let origins: OriginSet = entries
             .iter()
             .enumerate()

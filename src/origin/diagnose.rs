@@ -78,7 +78,7 @@ fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
                 Kind::DefaultPort
             }
             Some((port, None)) if port.contains('*') => Kind::Wildcard,
-            // Of an address in brackets, or of an address behind `*.`.
+            // Nothing is wrong with it as a pattern: it was read where an origin has to be.
             Some((_, Some(_))) | None => Kind::Wildcard,
             Some((_, None)) => Kind::Port,
         }
@@ -104,7 +104,7 @@ fn in_host(name: &str, subdomains: bool) -> Option<Kind> {
             Kind::Hyphen
         }
         _ if name.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
-        _ if name.len() > 251 => Kind::LongHost,
+        _ if name.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
         _ if !super::host::is_number(last.as_bytes()) => return None,
         _ if subdomains => Kind::Wildcard,
         _ if name.parse::<std::net::Ipv4Addr>().is_err() => Kind::Ipv4,

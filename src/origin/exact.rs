@@ -1,9 +1,11 @@
 //! One origin.
 
+use super::diagnose::diagnose;
 use super::error::OriginError;
-use super::parse::{Port, Shape};
+use super::parse::{self, Port, Shape};
 use super::pattern::OriginPattern;
 use super::{OriginErrorKind, host};
+use http::HeaderValue;
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,6 +86,22 @@ impl FromStr for Origin {
         pattern
             .to_origin()
             .ok_or_else(|| OriginError::new(text, OriginErrorKind::Wildcard, None))
+    }
+}
+
+impl TryFrom<&HeaderValue> for Origin {
+    type Error = OriginError;
+
+    /// # Errors
+    ///
+    /// When the value of the field is not what a browser would send; `null` is not an origin. There is
+    /// no suggestion, as nobody is there to take it.
+    fn try_from(value: &HeaderValue) -> Result<Self, OriginError> {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        match parse::origin(text.as_bytes()) {
+            Some(shape) => Ok(Self::new(text.into(), shape)),
+            None => Err(OriginError::new(&text, diagnose(&text), None)),
+        }
     }
 }
 

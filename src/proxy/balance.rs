@@ -74,6 +74,11 @@ impl Upstreams {
         }
     }
 
+    /// The one that stands for all of them in a log. The builder has checked that there is one.
+    pub(crate) fn first(&self) -> &Upstream {
+        &self.endpoints[0].upstream
+    }
+
     /// An upstream for the next request; `None` when all are set aside.
     pub(crate) fn pick(&self) -> Option<InFlight> {
         let now = self.now();

@@ -1,79 +1,22 @@
 //! What can be set, and what is wrong with it.
 
-use super::balance::Upstreams;
 use super::body::Body;
 use super::client::Client;
 use super::config_error::{ProxyConfigError, ProxyErrors};
 use super::error::ProxyError;
 use super::forwarded::{Forwarding, ForwardingField};
-use super::head::{ErrorHook, Proxying, RequestHook, Via};
-use super::mount::{Mount, Mounts, PathMap};
-use super::path::check_path;
+use super::head::{ErrorHook, RequestHook};
+use super::mount::Mounts;
 use super::service::ReverseProxy;
+use super::settings::{Limits, Timeouts};
 use super::upgrade::Tunnels;
-use super::upstream::{Protocol, Upstream};
-use http::header::{self, HeaderName};
+use super::upstream::Protocol;
+#[cfg(feature = "tls")]
+use super::upstream_tls::UpstreamTls;
 use http::{Response, request};
 use ipnet::IpNet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a proxy waits for what.
-///
-/// With the feature `serde` a duration is written like `"5s"` or `"1m 30s"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-#[must_use]
-pub struct Timeouts {
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    connect: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    response: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    idle: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    tunnel: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            response: Duration::from_secs(60),
-            idle: Duration::from_secs(90),
-            tunnel: Duration::from_secs(600),
-        }
-    }
-}
-
-impl Timeouts {
-    /// Until a new connection is ready, name resolution and TLS included. Default: 5 s. Then: 504.
-    pub fn connect(mut self, timeout: Duration) -> Self {
-        self.connect = timeout;
-        self
-    }
-
-    /// Until the response's head, counted anew while a request's body is on its way. Default: 60 s.
-    /// Then: 504. A body may take as long as it takes.
-    pub fn response(mut self, timeout: Duration) -> Self {
-        self.response = timeout;
-        self
-    }
-
-    /// How long a pooled connection may lie idle. Default: 90 s. Choose less than the upstream does.
-    pub fn idle(mut self, timeout: Duration) -> Self {
-        self.idle = timeout;
-        self
-    }
-
-    /// How long a tunnel (a WebSocket) may be silent both ways. Default: 10 min.
-    pub fn tunnel(mut self, timeout: Duration) -> Self {
-        self.tunnel = timeout;
-        self
-    }
-}
 
 /// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
 ///
@@ -85,8 +28,7 @@ impl Timeouts {
 ///
 /// ```
 /// use same_origin::proxy::{ReverseProxy, Timeouts};
-/// use std::time::Duration;
-///
+/// ///
 /// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
 /// let files = ReverseProxy::builder("/files", "https://bucket.s3.eu-west-1.amazonaws.com")
 ///     .remove_request_headers(["authorization", "cookie"]) // a signed URL takes no second authority
@@ -104,39 +46,42 @@ impl Timeouts {
     reason = "each is a key of its own in a configuration file"
 )]
 pub struct ProxyBuilder {
-    prefix: String,
-    upstream: OneOrMany,
+    pub(super) prefix: String,
+    pub(super) upstream: OneOrMany,
     #[cfg_attr(feature = "serde", serde(default))]
-    keep_prefix: bool,
+    pub(super) keep_prefix: bool,
     #[cfg_attr(feature = "serde", serde(default))]
-    preserve_host: bool,
+    pub(super) preserve_host: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    rewrite_location: bool,
+    pub(super) rewrite_location: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    rewrite_cookies: bool,
+    pub(super) rewrite_cookies: bool,
     #[cfg_attr(feature = "serde", serde(default))]
-    remove_request_headers: Vec<String>,
+    pub(super) remove_request_headers: Vec<String>,
     #[cfg_attr(feature = "serde", serde(default))]
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
-    forwarding: Vec<ForwardingField>,
+    pub(super) forwarding: Vec<ForwardingField>,
     #[cfg_attr(feature = "serde", serde(default))]
-    trusted_proxies: Vec<IpNet>,
+    pub(super) trusted_proxies: Vec<IpNet>,
     #[cfg_attr(feature = "serde", serde(default = "default_via"))]
-    via: String,
+    pub(super) via: String,
     #[cfg_attr(feature = "serde", serde(default))]
-    max_request_body: Option<u64>,
+    pub(super) limits: Limits,
+    #[cfg(feature = "tls")]
+    #[cfg_attr(feature = "serde", serde(default))]
+    upstream_tls: Option<UpstreamTls>,
     #[cfg_attr(feature = "serde", serde(skip))]
-    shared: Shared,
+    pub(super) shared: Shared,
 }
 
 /// What is not data.
 #[derive(Clone, Default)]
-struct Shared {
-    mounts: Mounts,
-    tunnels: Tunnels,
-    map_request: Option<RequestHook>,
-    map_error: Option<ErrorHook>,
+pub(super) struct Shared {
+    pub(super) mounts: Mounts,
+    pub(super) tunnels: Tunnels,
+    pub(super) map_request: Option<RequestHook>,
+    pub(super) map_error: Option<ErrorHook>,
 }
 
 /// One upstream, or a list that is balanced.
@@ -146,7 +91,7 @@ struct Shared {
     feature = "serde",
     serde(untagged, expecting = "a URL or a list of URLs")
 )]
-enum OneOrMany {
+pub(super) enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
@@ -178,7 +123,9 @@ impl ProxyBuilder {
             forwarding: default_forwarding(),
             trusted_proxies: Vec::new(),
             via: default_via(),
-            max_request_body: None,
+            limits: Limits::default(),
+            #[cfg(feature = "tls")]
+            upstream_tls: None,
             shared: Shared::default(),
         }
     }
@@ -259,10 +206,18 @@ impl ProxyBuilder {
         self
     }
 
-    /// The longest request body that is forwarded, in bytes; a longer one is answered with 413.
-    /// Default: no limit, because a body is streamed and never held.
-    pub fn max_request_body(mut self, bytes: u64) -> Self {
-        self.max_request_body = Some(bytes);
+    /// How much the proxy takes on.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whom https upstreams are trusted by, and who the proxy is to them. Default: the system's roots,
+    /// and nobody.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn upstream_tls(mut self, tls: UpstreamTls) -> Self {
+        self.upstream_tls = Some(tls);
         self
     }
 
@@ -305,15 +260,18 @@ impl ProxyBuilder {
         let (proxying, upstreams) = self.compile()?;
         let client = Client::builder()
             .connect_timeout(self.timeouts.connect)
-            .idle_timeout(self.timeouts.idle);
+            .idle_timeout(self.timeouts.idle)
+            .limits(&self.limits);
         #[cfg(feature = "tls")]
-        let client = client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https));
+        let client = match &self.upstream_tls {
+            Some(tls) => client.tls_config(tls.config()?),
+            None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
+        };
         let client = client.build().map_err(|error| {
-            ProxyErrors::from(vec![ProxyConfigError::new(
-                "upstream",
-                upstreams[0].authority.as_str(),
-                error,
-            )])
+            let first = upstreams
+                .first()
+                .map_or("", |first| first.authority.as_str());
+            ProxyErrors::from(vec![ProxyConfigError::new("upstream", first, error)])
         })?;
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);
@@ -334,180 +292,6 @@ impl ProxyBuilder {
         let (proxying, _) = self.compile()?;
         Ok(ReverseProxy::from_parts(proxying, client))
     }
-
-    /// Checks everything, and enters the mount only if all is well.
-    fn compile(&self) -> Result<(Arc<Proxying>, Vec<Upstream>), ProxyErrors> {
-        let mut errors = Vec::new();
-        self.check_prefix(&mut errors);
-        let upstreams = self.parse_upstreams(&mut errors);
-        let removed = self.parse_removed(&mut errors);
-        self.check_timeouts(&mut errors);
-        if !is_token(&self.via) {
-            errors.push(ProxyConfigError::new(
-                "via",
-                &self.via,
-                "not a token (RFC 9110 5.6.2)",
-            ));
-        }
-        if !errors.is_empty() {
-            return Err(errors.into());
-        }
-        let base = upstreams.first().map_or("/", |first| &first.base);
-        let (base, stripped) = if self.keep_prefix {
-            (
-                [base.trim_end_matches('/'), self.prefix.as_str()].concat(),
-                "",
-            )
-        } else {
-            (base.to_owned(), self.prefix.trim_end_matches('/'))
-        };
-        let mount = Arc::new(Mount {
-            map: PathMap::new(&self.prefix, &base),
-            origins: upstreams.iter().map(Upstream::origin).collect(),
-        });
-        self.shared.mounts.enter(Arc::clone(&mount));
-        let proxying = Proxying {
-            mount,
-            mounts: self.shared.mounts.clone(),
-            upstreams: Upstreams::new(upstreams.clone()),
-            preserve_host: self.preserve_host,
-            rewrite_location: self.rewrite_location,
-            rewrite_cookies: self.rewrite_cookies,
-            remove_request_headers: removed,
-            forwarding: Forwarding::new(self.forwarding.clone(), stripped),
-            trusted_proxies: self.trusted_proxies.clone(),
-            via: Via::new(&self.via),
-            max_request_body: self.max_request_body,
-            response_timeout: self.timeouts.response,
-            tunnel_idle: self.timeouts.tunnel,
-            tunnels: self.shared.tunnels.clone(),
-            map_request: self.shared.map_request.clone(),
-            map_error: self.shared.map_error.clone(),
-        };
-        Ok((Arc::new(proxying), upstreams))
-    }
-
-    fn check_prefix(&self, errors: &mut Vec<ProxyConfigError>) {
-        let prefix = self.prefix.as_str();
-        let mut wrong = |why: &str| errors.push(ProxyConfigError::new("prefix", prefix, why));
-        if !prefix.starts_with('/') {
-            return wrong(&format!(
-                "a prefix starts with a slash; write {:?}",
-                format!("/{prefix}")
-            ));
-        }
-        if prefix.contains(['?', '#']) {
-            return wrong("a prefix is a path, without query or fragment");
-        }
-        if prefix.contains("//") || prefix.contains('\\') || check_path(prefix).is_err() {
-            return wrong("a prefix holds no empty segment, no dot segment and no backslash");
-        }
-        // As in RFC 3986 3.3, because that is how it arrives.
-        let legal =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
-        if !prefix.bytes().all(legal) {
-            return wrong(
-                "write what is not a plain path character percent-encoded, as it arrives",
-            );
-        }
-        if prefix.len() > 1 && prefix.ends_with('/') {
-            let bare = prefix.trim_end_matches('/');
-            wrong(&format!(
-                "remove the trailing slash; {bare:?} covers itself and all below it"
-            ));
-        }
-    }
-
-    fn parse_upstreams(&self, errors: &mut Vec<ProxyConfigError>) -> Vec<Upstream> {
-        let (texts, is_list) = match &self.upstream {
-            OneOrMany::One(text) => (std::slice::from_ref(text), false),
-            OneOrMany::Many(texts) => (texts.as_slice(), true),
-        };
-        if texts.is_empty() {
-            errors.push(ProxyConfigError::new(
-                "upstream",
-                "[]",
-                "an empty list; name at least one",
-            ));
-        }
-        let mut upstreams: Vec<Upstream> = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            let key = if is_list {
-                format!("upstream[{index}]")
-            } else {
-                "upstream".to_owned()
-            };
-            let wrong = |why: &dyn fmt::Display| ProxyConfigError::new(key.clone(), text, why);
-            match Upstream::parse(text) {
-                Err(why) => errors.push(wrong(&why)),
-                Ok(one) if !cfg!(feature = "tls") && one.protocol == Protocol::Https => {
-                    errors.push(wrong(&"https needs the feature `tls`"));
-                }
-                Ok(one) => match upstreams.first() {
-                    Some(first) if !same_base(first, &one) => {
-                        errors.push(wrong(&"its base path differs from the first one's"));
-                    }
-                    _ if upstreams.iter().any(|other| other.origin() == one.origin()) => {
-                        errors.push(wrong(&"it is in the list twice"));
-                    }
-                    _ => upstreams.push(one),
-                },
-            }
-        }
-        upstreams
-    }
-
-    fn parse_removed(&self, errors: &mut Vec<ProxyConfigError>) -> Vec<HeaderName> {
-        let mut removed = Vec::new();
-        for (index, name) in self.remove_request_headers.iter().enumerate() {
-            let key = || format!("remove_request_headers[{index}]");
-            match HeaderName::from_bytes(name.as_bytes()) {
-                Err(_) => errors.push(ProxyConfigError::new(key(), name, "not a field name")),
-                // What frames the message or names its target is not for a rule to take away.
-                Ok(header::HOST | header::CONTENT_LENGTH | header::TRANSFER_ENCODING) => {
-                    errors.push(ProxyConfigError::new(
-                        key(),
-                        name,
-                        "the message needs this field",
-                    ));
-                }
-                Ok(name) => removed.push(name),
-            }
-        }
-        removed
-    }
-
-    fn check_timeouts(&self, errors: &mut Vec<ProxyConfigError>) {
-        let Timeouts {
-            connect,
-            response,
-            idle,
-            tunnel,
-        } = &self.timeouts;
-        for (key, timeout) in [
-            ("connect", connect),
-            ("response", response),
-            ("idle", idle),
-            ("tunnel", tunnel),
-        ] {
-            if timeout.is_zero() {
-                let key = format!("timeouts.{key}");
-                errors.push(ProxyConfigError::new(key, "0s", "write a time above zero"));
-            }
-        }
-    }
-}
-
-fn same_base(one: &Upstream, other: &Upstream) -> bool {
-    one.base.trim_end_matches('/') == other.base.trim_end_matches('/')
-}
-
-/// A token that a structured field takes too (RFC 9110 5.6.2, RFC 9651 3.3.4).
-fn is_token(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte))
 }
 
 impl fmt::Debug for ProxyBuilder {

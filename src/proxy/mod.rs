@@ -1,13 +1,118 @@
 //! A prefix-rewriting reverse proxy, so that a page and an API share one origin.
 //!
-//! `https://app.example/api/items` is answered by `https://api.elsewhere/prod/items`: the browser sees
-//! one origin, asks no preflight, needs no CORS.
+//! `https://app.example/api/items` is answered by `https://api.elsewhere/prod/items`. The browser sees
+//! one origin: it asks no preflight and checks no CORS header.
+//!
+//! ```
+//! use axum::Router;
+//! use same_origin::proxy::ReverseProxy;
+//!
+//! # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+//! let api = ReverseProxy::new("/api", "https://api.elsewhere.example/prod")?;
+//! let app: Router = Router::new().nest_service("/api", api);
+//! # let _ = app;
+//! # Ok(()) }
+//! ```
+//!
+//! # What happens to a request
+//!
+//! In this order; each step is a function of the head alone.
+//!
+//! 1. **Target** (RFC 9112 3.2). The path is matched against the prefix on segment boundaries, `/api` and
+//!    `/api/…` but never `/apix`; what is outside gets 404. Under axum the public path is matched,
+//!    `OriginalUri`, so a nest strips nothing twice. A path in which any segment can be read as `.` or `..`
+//!    is refused with 400 ([`check_path`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
+//! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
+//!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
+//! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
+//!    wins over the field.
+//! 4. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
+//!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays.
+//! 5. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
+//!    replaced, spellings with underscores included; a trusted peer's are added to.
+//! 6. **`Via`** (RFC 9110 7.6.3), then the removal of [`remove_request_headers`].
+//! 7. **`Host`** is the upstream's, unless [`preserve_host`].
+//! 8. Last, the hook of [`map_request`].
+//!
+//! # What happens to a response
+//!
+//! 1. Hop-by-hop fields out, as above.
+//! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
+//!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
+//!    byte for byte. `Link` is left alone.
+//! 3. `Set-Cookie` loses its `Domain` and has its `Path` mapped back; `__Host-` cookies keep `Path=/`.
+//! 4. `Via`.
+//!
+//! Bodies are frames, streamed at the pace of their reader, trailers included. A body that is cut is an error
+//! to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer.
+//!
+//! # When it fails
+//!
+//! A failure is a response with a status, a `Proxy-Status` field (RFC 9209), no word about the inside, and a
+//! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent, or once if it is
+//! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2).
+//!
+//! # Upgrades
+//!
+//! A tunnel opens only on a `101` that switches to a protocol that was offered; bytes that a client sends early
+//! wait for it (RFC 9931). `h2c` and `TLS` are not offered on. A WebSocket that comes by HTTP/2 (RFC 8441: the
+//! server has to announce it, in hyper by `enable_connect_protocol`) goes on by HTTP/1.1.
+//!
+//! # What stands in the way
+//!
+//! These are limits of hyper 1.12's server, which the proxy cannot work around from a service:
+//!
+//! - Informational responses other than `100` (`103 Early Hints`) of an upstream are not passed on; the final
+//!   response is.
+//! - Trailers over HTTP/1.1 reach a client only if it sent `TE: trailers` and the response announces them with
+//!   `Trailer`.
+//!
+//! # From axum-reverse-proxy
+//!
+//! | axum-reverse-proxy 2.4 | here |
+//! |---|---|
+//! | `ReverseProxy::new("/api", "https://up")` | the same, but a `Result`: a bad address does not panic |
+//! | `.into()` a `Router` | mount the service itself: `nest_service`, `route_service`, `fallback_service` |
+//! | a path outside the prefix is forwarded as it is | 404 |
+//! | `X-Forwarded-*` of the client are appended to | replaced, unless the peer is in [`trusted_proxies`] |
+//! | `BalancedProxy` | [`ProxyBuilder::upstreams`] |
+//! | a client of one's own | [`ProxyBuilder::build_with_client`] |
+//! | `ProxyError` in extensions | the same, with [`kind`](ProxyError::kind) and [`was_sent`](ProxyError::was_sent) |
+//!
+//! # From an nginx location
+//!
+//! | nginx | here |
+//! |---|---|
+//! | `location /api/ { proxy_pass https://up/prod/; }` | `ReverseProxy::new("/api", "https://up/prod")` |
+//! | `location /api/ { proxy_pass https://up; }` | `.keep_prefix(true)` |
+//! | `proxy_set_header Host $host` | `.preserve_host(true)` |
+//! | `proxy_set_header Authorization ""` | `.remove_request_headers(["authorization"])` |
+//! | `proxy_set_header X-Forwarded-For …` | the default |
+//! | `set_real_ip_from 10.0.0.0/8` | `.trusted_proxies(["10.0.0.0/8".parse()?])` |
+//! | `proxy_redirect default`, `proxy_cookie_path` | the default |
+//! | `proxy_http_version 1.1`, `proxy_set_header Connection $connection_upgrade` | the default |
+//! | `proxy_buffering off`, `proxy_request_buffering off` | always |
+//! | `proxy_connect_timeout`, `proxy_read_timeout` | [`Timeouts::connect`], [`Timeouts::response`] |
+//! | `client_max_body_size 1m` | [`Limits::request_body`] |
+//! | `proxy_ssl_trusted_certificate`, `proxy_ssl_certificate` | `UpstreamTls`; certificates are always verified |
+//! | `upstream { server a; server b; least_conn; }` | [`ProxyBuilder::upstreams`] |
+//!
+//! [`keep_prefix`]: ProxyBuilder::keep_prefix
+//! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
+//! [`remove_request_headers`]: ProxyBuilder::remove_request_headers
+//! [`preserve_host`]: ProxyBuilder::preserve_host
+//! [`map_request`]: ProxyBuilder::map_request
 
+mod answer;
 mod balance;
 mod body;
 mod builder;
+mod census;
 mod client;
+mod compile;
 mod config_error;
+mod cookie;
+mod deadline;
 #[cfg(feature = "serde")]
 mod duration;
 mod error;
@@ -19,15 +124,18 @@ mod path;
 mod peer;
 mod redirect;
 mod service;
+mod settings;
 mod target;
+mod trace;
 mod upgrade;
 mod upload;
 mod upstream;
-
-mod cookie;
+#[cfg(feature = "tls")]
+mod upstream_tls;
+mod websocket;
 
 pub use body::Body;
-pub use builder::{ProxyBuilder, Timeouts};
+pub use builder::ProxyBuilder;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ResponseFuture as ClientFuture,
 };
@@ -38,7 +146,11 @@ pub use mount::Mounts;
 pub use path::{AmbiguousPath, check_path};
 pub use peer::Peer;
 pub use service::{ResponseFuture, ReverseProxy};
+pub use settings::{Limits, Timeouts};
 pub use upgrade::Tunnels;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use upstream_tls::UpstreamTls;
 
 // What every mount in axum needs.
 const _: () = {

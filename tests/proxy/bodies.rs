@@ -1,7 +1,7 @@
 //! Bodies: streamed, whole or known to be cut, both ways.
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
-use same_origin::proxy::ReverseProxy;
+use same_origin::proxy::{Limits, ReverseProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -125,7 +125,7 @@ async fn a_response_with_two_framings_has_one() {
 async fn a_body_over_the_limit_is_413() {
     let upstream = Upstream::ok().await;
     let proxy = ReverseProxy::builder("/api", upstream.url(""))
-        .max_request_body(5)
+        .limits(Limits::default().request_body(5))
         .build()
         .unwrap();
     let server = serve(proxy).await;

@@ -5,5 +5,7 @@ mod bodies;
 mod failures;
 mod heads;
 mod mounting;
+mod settings;
 mod support;
+mod tls;
 mod upgrades;

@@ -168,7 +168,8 @@ where
                     service.clone().call(request)
                 });
             tokio::spawn(async move {
-                let server = auto::Builder::new(TokioExecutor::new());
+                let mut server = auto::Builder::new(TokioExecutor::new());
+                server.http2().enable_connect_protocol();
                 let _ = server
                     .serve_connection_with_upgrades(TokioIo::new(stream), service)
                     .await;

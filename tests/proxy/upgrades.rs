@@ -118,3 +118,70 @@ async fn plain_http_2_is_no_offer_to_pass_on() {
         .unwrap();
     assert_eq!(client.await.unwrap().status, 204);
 }
+
+#[tokio::test]
+async fn a_websocket_by_http_2_goes_on_by_http_11() {
+    use http::{Method, Request, StatusCode, Version};
+    use hyper::ext::Protocol;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let (server, listener) = start(&Tunnels::new()).await;
+    let stream = TcpStream::connect(server).await.unwrap();
+    let handshake =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut client, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    client.ready().await.unwrap();
+
+    let connect = |accept: fn(&str) -> String| {
+        let mut request = Request::new(same_origin::proxy::Body::empty());
+        *request.method_mut() = Method::CONNECT;
+        *request.uri_mut() = "http://app.example/api/ws?x".parse().unwrap();
+        *request.version_mut() = Version::HTTP_2;
+        request
+            .extensions_mut()
+            .insert(Protocol::from_static("websocket"));
+        request
+            .headers_mut()
+            .insert("sec-websocket-version", "13".parse().unwrap());
+        (request, accept)
+    };
+    let proof = |key: &str| {
+        use base64::Engine;
+        use sha1::Digest;
+        let digest = sha1::Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+        base64::engine::general_purpose::STANDARD.encode(digest)
+    };
+    for (accept, status) in [
+        (proof as fn(&str) -> String, StatusCode::OK),
+        (|_| "wrong".to_owned(), StatusCode::BAD_GATEWAY),
+    ] {
+        let (request, accept) = connect(accept);
+        let sent = tokio::spawn(client.send_request(request));
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        let seen = head(&mut upstream).await;
+        assert!(
+            seen.starts_with("GET /ws?x HTTP/1.1\r\n") && seen.contains("upgrade: websocket\r\n"),
+            "{seen}"
+        );
+        let key = crate::support::fields(&seen, "sec-websocket-key")[0].to_owned();
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {}\r\n\r\n",
+            accept(&key)
+        );
+        upstream.write_all(answer.as_bytes()).await.unwrap();
+        let response = sent.await.unwrap().unwrap();
+        assert_eq!(response.status(), status);
+        if status != StatusCode::OK {
+            continue;
+        }
+        assert!(!response.headers().contains_key("sec-websocket-accept"));
+        let mut tunnel = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        tunnel.write_all(b"ping").await.unwrap();
+        assert_eq!(read(&mut upstream, 4).await, b"ping");
+        upstream.write_all(b"pong").await.unwrap();
+        let mut pong = [0; 4];
+        tunnel.read_exact(&mut pong).await.unwrap();
+        assert_eq!(&pong, b"pong");
+    }
+}

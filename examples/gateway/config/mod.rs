@@ -32,8 +32,6 @@ pub struct Config {
     pub tls: Option<TlsAcceptor>,
     pub table: Table,
     pub tunnels: Tunnels,
-    /// What is allowed and probably not meant, with the key it is at.
-    pub warnings: Vec<String>,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -62,7 +60,6 @@ struct Checker<'a> {
     /// The folder that paths are relative to.
     folder: &'a Path,
     problems: Problems,
-    warnings: Vec<String>,
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
@@ -91,7 +88,6 @@ impl Config {
         let mut checker = Checker {
             folder,
             problems: Problems::default(),
-            warnings: Vec::new(),
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
@@ -138,7 +134,6 @@ impl Checker<'_> {
             },
             table: Table::new(routes, cors.as_ref()),
             tunnels: self.tunnels.clone(),
-            warnings: std::mem::take(&mut self.warnings),
         })
     }
 
@@ -188,10 +183,7 @@ impl Checker<'_> {
     fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
         let read = read::<CorsBuilder>(table, at, &mut self.problems)?;
         match read.value.build() {
-            Ok(policy) => {
-                // WARN
-                Some(policy.into())
-            }
+            Ok(policy) => Some(policy.into()),
             Err(errors) => {
                 for error in &errors {
                     let index = error.index().map(|index| format!("[{index}]"));

@@ -47,19 +47,17 @@ impl Checker<'_> {
         routes
     }
 
-    /// Refuses a prefix that another route has. `/api` and `/api/` are one.
+    /// Refuses a prefix that another route has.
     fn unique(&mut self, at: &str, prefix: Option<&Value>, seen: &mut Vec<Option<String>>) {
-        let prefix = prefix.and_then(Value::as_str);
-        let root = prefix.map(|prefix| prefix.trim_end_matches('/').to_owned());
-        if let Some(other) = seen
+        let prefix = prefix.and_then(Value::as_str).map(str::to_owned);
+        let other = seen
             .iter()
-            .position(|other| root.is_some() && *other == root)
-        {
-            let prefix = prefix.unwrap_or_default();
-            let message = format!("{prefix:?} is the prefix of routes[{other}] already");
+            .position(|other| other.is_some() && *other == prefix);
+        if let Some(other) = other {
+            let message = format!("routes[{other}] has this prefix already");
             self.problems.push(join(at, "prefix"), message);
         }
-        seen.push(root);
+        seen.push(prefix);
     }
 
     fn route(&mut self, at: &str, mut table: Table, cors: Option<&CorsLayer>) -> Option<Route> {
@@ -99,7 +97,14 @@ impl Checker<'_> {
         Some(Route::Proxy(Guarded::new(proxy, cors.as_ref())))
     }
 
-    fn proxy(&mut self, at: &str, table: Table) -> Option<ReverseProxy> {
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
+        if let Some(Value::Table(tls)) = table.get_mut("tls") {
+            for (_, file) in tls.iter_mut() {
+                if let Value::String(path) = file {
+                    *path = self.folder.join(&*path).display().to_string();
+                }
+            }
+        }
         let trusts = table.contains_key("trusted_proxies");
         let read = read::<ProxyBuilder>(table, at, &mut self.problems)?;
         let mut builder = read
@@ -116,10 +121,10 @@ impl Checker<'_> {
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
         let Directory { prefix, dir, spa } = read(table, at, &mut self.problems)?.value;
         // What is a prefix is the same for all routes, so a proxy is asked.
-        if let Some(prefix) = &prefix {
+        let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
-            self.built(at, asked, str::to_owned)?;
-        }
+            self.built(at, asked, str::to_owned).is_some()
+        });
         let dir = self.folder.join(dir?);
         if let Err(error) = std::fs::read_dir(&dir) {
             let message = format!("cannot read the directory {}: {error}", dir.display());

@@ -15,9 +15,12 @@ mod tls;
 
 pub use error::ClientError;
 pub(crate) use pool::Lent;
+#[cfg(feature = "tls")]
+pub(crate) use tls::{crypto_provider, system_roots};
 
 use super::body::Body;
 use super::error::ErrorKind;
+use super::settings::{Limits, Timeouts};
 use super::upstream::Protocol;
 use arc_swap::ArcSwap;
 use connect::Connector;
@@ -77,7 +80,10 @@ impl Client {
     }
 
     /// Sends a request whose URI is absolute, and answers with the head of its response.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, ClientError> {
+    pub(crate) async fn send(
+        &self,
+        request: Box<Request<Body>>,
+    ) -> Result<Response<Body>, ClientError> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(ClientError::refused(
@@ -140,7 +146,7 @@ impl tower_service::Service<Request<Body>> for Client {
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
         let client = self.clone();
         ResponseFuture {
-            inner: Box::pin(async move { client.send(request).await }),
+            inner: Box::pin(async move { client.send(Box::new(request)).await }),
         }
     }
 }
@@ -198,9 +204,17 @@ pub struct ClientBuilder {
 
 impl Default for ClientBuilder {
     fn default() -> Self {
+        let (timeouts, limits) = (Timeouts::default(), Limits::default());
         Self {
-            connect_timeout: Duration::from_secs(5),
-            settings: pool::Settings::default(),
+            connect_timeout: timeouts.connect,
+            settings: pool::Settings {
+                idle_timeout: timeouts.idle,
+                max_idle: limits.idle_connections,
+                max_age: limits.connection_age,
+                max_in_flight: limits.in_flight,
+                max_waiting: limits.waiting,
+                wait_timeout: timeouts.connect,
+            },
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -213,6 +227,7 @@ impl ClientBuilder {
     /// How long a connection may take to be ready, name resolution and TLS included. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self.settings.wait_timeout = timeout;
         self
     }
 
@@ -222,16 +237,12 @@ impl ClientBuilder {
         self
     }
 
-    /// How many idle connections are kept for each upstream. Default: 256.
-    pub fn max_idle(mut self, connections: usize) -> Self {
-        self.settings.max_idle = connections;
-        self
-    }
-
-    /// How old a connection may become before it is no longer used again, so that a change of the
-    /// upstream's address is noticed under load too. Default: 10 min.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.settings.max_age = age;
+    /// How many connections and requests there may be at one upstream.
+    pub fn limits(mut self, limits: &Limits) -> Self {
+        self.settings.max_in_flight = limits.in_flight;
+        self.settings.max_waiting = limits.waiting;
+        self.settings.max_idle = limits.idle_connections;
+        self.settings.max_age = limits.connection_age;
         self
     }
 

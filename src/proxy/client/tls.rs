@@ -75,24 +75,28 @@ fn kind_of(error: &io::Error) -> ErrorKind {
 
 /// The system's roots, no client certificate.
 pub(super) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
-    let provider = provider().ok_or(ClientBuildError::NoCryptoProvider)?;
-    let mut roots = RootCertStore::empty();
-    // A store may hold certificates that rustls does not take; the others count.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(ClientBuildError::NoRootCertificates);
-    }
+    let provider = crypto_provider().ok_or(ClientBuildError::NoCryptoProvider)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| ClientBuildError::NoCryptoProvider)?
-        .with_root_certificates(roots)
+        .with_root_certificates(system_roots()?)
         .with_no_client_auth();
     Ok(Arc::new(config))
 }
 
+/// Whom the system trusts. A store may hold certificates that rustls does not take; the others count.
+pub(crate) fn system_roots() -> Result<RootCertStore, ClientBuildError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(ClientBuildError::NoRootCertificates);
+    }
+    Ok(roots)
+}
+
 /// The process's default if it has one, else that of our own features, `ring` before `aws-lc-rs`:
 /// rustls itself panics where it has to guess.
-fn provider() -> Option<Arc<CryptoProvider>> {
+pub(crate) fn crypto_provider() -> Option<Arc<CryptoProvider>> {
     if let Some(provider) = CryptoProvider::get_default() {
         return Some(Arc::clone(provider));
     }

@@ -2,7 +2,7 @@
 // script could read.
 
 import { API_POLICIES, BUCKET_POLICIES, MODES, SETUPS, needed } from "./plan.js";
-import { count, h, milliseconds, short, table } from "./draw.js";
+import { h, milliseconds, short } from "./draw.js";
 import { waterfall } from "./waterfall.js";
 
 // An empty card; a panel for each way to sign in is filled when its run is done.
@@ -20,16 +20,27 @@ export function card(setup, origins) {
   );
 }
 
+const NAMES = { page: "page", api: "API", bucket: "bucket" };
+
 // Frames are origins.
 function map(setup, origins) {
-  const frame = (origin, ...names) =>
-    h("div", { class: "origin" }, h("code", {}, short(origin)), names.map((name) => h("span", { class: name }, name)));
+  const places = [];
+  const frame = (origin, ...names) => {
+    places.push(`${names.map((name) => NAMES[name]).join(", ")} at ${origin}`);
+    return h(
+      "div",
+      { class: "origin" },
+      h("code", {}, names.length > 1 ? `${short(origin)} gateway` : short(origin)),
+      names.map((name) => h("span", { class: name }, NAMES[name])),
+    );
+  };
   const frames = {
     three: () => [frame(origins.three, "page"), frame(origins.api, "api"), frame(origins.bucket, "bucket")],
     two: () => [frame(origins.two, "page", "api"), frame(origins.bucket, "bucket")],
     one: () => [frame(origins.one, "page", "api", "bucket")],
   };
-  return h("div", { class: "map", role: "img", "aria-label": `Origins: ${count(frames[setup]().length, "origin")}` }, frames[setup]());
+  const shown = frames[setup]();
+  return h("div", { class: "map", role: "img", "aria-label": places.join("; ") }, shown);
 }
 
 export function fill(panel, flow, cells, scale) {
@@ -88,22 +99,31 @@ function seen({ calls }) {
     return [...new Set(actual.map((exchange) => exchange.origin ?? "none"))];
   };
   const codes = (values) => values.flatMap((value, at) => [at ? " or " : "", h("code", {}, value)]);
-  const rows = exchanges.map((exchange) => [
-    h("span", { class: `tag ${exchange.server}` }, exchange.forwarded ? `gateway → ${exchange.server}` : exchange.server),
-    h("code", {}, `${exchange.method} ${exchange.path}`),
-    h("code", {}, exchange.origin ?? "–"),
-    [exchange.cookie && "cookie", exchange.authorization && "Authorization"].filter(Boolean).join(", ") || "–",
-    String(exchange.status),
-    h("code", {}, exchange.allow_origin ? exchange.allow_origin + (exchange.allow_credentials ? " + credentials" : "") : "–"),
-  ]);
   return h(
     "details",
     {},
-    h("summary", {}, "Origin seen by the API: ", codes(origins("api")), ", by the bucket: ", codes(origins("bucket"))),
+    h("summary", {}, "Origin at the API: ", codes(origins("api")), "; at the bucket: ", codes(origins("bucket"))),
+    h("ol", { class: "seen" }, exchanges.map(note)),
+  );
+}
+
+function note(exchange) {
+  const { server, forwarded, method, path, origin, preflight, cookie, authorization, status } = exchange;
+  const allowed = exchange.allow_credentials ? `${exchange.allow_origin} with credentials` : exchange.allow_origin;
+  const fact = (name, value) => [h("dt", {}, name), h("dd", {}, h("code", {}, value))];
+  return h(
+    "li",
+    { "data-server": server, "data-preflight": String(preflight !== null) },
+    h("b", { class: server }, `${forwarded ? "gateway → " : ""}${NAMES[server]}`),
+    h("code", {}, `${method} ${path}`),
     h(
-      "div",
-      { class: "scroll" },
-      table("What the servers saw", ["Server", "Request", "Origin", "Came with", "Answer", "Allowed"], rows),
+      "dl",
+      {},
+      fact("Origin", origin ?? "none"),
+      preflight ? fact("asks for", [preflight.method, preflight.headers].filter(Boolean).join(", ")) : [],
+      cookie || authorization ? fact("sent", [cookie && "Cookie", authorization && "Authorization"].filter(Boolean).join(", ")) : [],
+      fact("answered", String(status)),
+      allowed ? fact("allowed", allowed) : [],
     ),
   );
 }
@@ -127,31 +147,28 @@ function matrix(setup, mode, cells) {
         "data-api": cell.api,
         "data-bucket": cell.bucket,
         "data-result": cell.result,
-        "data-needed": cell.api === right.api && cell.bucket === right.bucket,
+        "data-needed": String(cell.api === right.api && cell.bucket === right.bucket),
         "aria-label": `API ${API_POLICIES[cell.api]}, bucket ${BUCKET_POLICIES[cell.bucket]}: ${cell.result}`,
         onclick: () => tell(cell),
       },
       cell.readable ? "✓" : "✗",
     );
-  const columns = Object.entries(BUCKET_POLICIES);
+  const columns = Object.entries(API_POLICIES);
+  const rows = Object.entries(BUCKET_POLICIES);
   const grid = h(
     "table",
     { class: "matrix" },
-    h("caption", {}, h("b", {}, `${works} of ${cells.length}`), " combinations let the script read the file"),
-    h(
-      "thead",
-      {},
-      h("tr", {}, h("td", {}), columns.map(([, name]) => h("th", { scope: "col" }, h("span", {}, `Bucket: ${name}`)))),
-    ),
+    h("caption", {}, h("b", {}, `${works} of ${cells.length}`), " combinations let the script read the file. Framed: the one above."),
+    h("thead", {}, h("tr", {}, h("td", {}, "Bucket ↓ API →"), columns.map(([, name]) => h("th", { scope: "col" }, name)))),
     h(
       "tbody",
       {},
-      Object.entries(API_POLICIES).map(([api, name]) =>
+      rows.map(([bucket, name]) =>
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, `API: ${name}`),
-          columns.map(([bucket]) => h("td", {}, button(cells.find((cell) => cell.api === api && cell.bucket === bucket)))),
+          h("th", { scope: "row" }, name),
+          columns.map(([api]) => h("td", {}, button(cells.find((cell) => cell.api === api && cell.bucket === bucket)))),
         ),
       ),
     ),

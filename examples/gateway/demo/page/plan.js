@@ -25,7 +25,7 @@ export const MODES = {
 export const API_POLICIES = {
   none: "no CORS",
   any: "*",
-  page: "page’s origin + credentials",
+  page: "page + credentials",
 };
 
 export const BUCKET_POLICIES = {
@@ -33,7 +33,7 @@ export const BUCKET_POLICIES = {
   any: "*",
   null: "null",
   "null-credentials": "null + credentials",
-  page: "page’s origin + credentials",
+  page: "page + credentials",
 };
 
 // The settings with which everything can be read, of those that give away least.
@@ -76,7 +76,7 @@ export function flow(context, setup, mode) {
     make("items", "List the items", "GET", "items", bearer),
     make("work", "Start a job", "POST", work[0], json, work[1]),
     make("work", "Start it again", "POST", work[0], json, work[1]),
-    make("file", "Download a file", "GET", `private/${policy.bucket}/report.json`, bearer),
+    make("file", "Download a file", "GET", `private/${policy.bucket}/report`, bearer),
   ];
 }
 
@@ -87,7 +87,7 @@ export function matrix(context, setup, mode) {
     for (const bucket of Object.keys(BUCKET_POLICIES)) {
       const tag = `${setup}-${mode}-${api}-${bucket}`;
       const base = `${apiBase(context.origins, setup)}/${api}`;
-      const url = tagged(base, `files/${bucket}/report.json`, { ...context, rtt: 0 }, tag);
+      const url = tagged(base, `files/${bucket}/report`, { ...context, rtt: 0 }, tag);
       cells.push({ tag, api, bucket, url, method: "GET", credentials: mode });
     }
   }

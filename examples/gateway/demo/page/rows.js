@@ -2,6 +2,7 @@
 
 import { visible } from "./explain.js";
 import { count, h, milliseconds, table } from "./draw.js";
+import { lane } from "./waterfall.js";
 
 const preflights = (call) => visible(call.exchanges).filter((exchange) => exchange.preflight).length;
 
@@ -17,11 +18,8 @@ const scrolling = (...parts) => h("div", { class: "scroll" }, table(...parts));
 // Each kind of call once over origins and once through the gateway.
 export function kindRows(calls) {
   const longest = Math.max(...calls.map((call) => call.end - call.start));
-  const time = (call) => {
-    const length = h("i", { class: `bar ${preflights(call) ? "slow" : "api"}` });
-    length.style.setProperty("--length", `${((call.end - call.start) / longest) * 100}%`);
-    return h("span", { class: "timed" }, h("span", { class: "track" }, length), milliseconds(call.end - call.start));
-  };
+  const time = (call) =>
+    h("div", { class: "timed" }, lane({ start: call.start, calls: [call] }, longest), milliseconds(call.end - call.start));
   return scrolling(
     "Calls to the API and through the gateway",
     ["Call", "Way", "Time", "Preflights", "Read"],

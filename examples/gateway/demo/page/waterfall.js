@@ -3,12 +3,16 @@
 import { place, visible } from "./explain.js";
 import { h, milliseconds } from "./draw.js";
 
-// Bars are placed in percent of the longest flow, so that lengths compare between set-ups.
-function bar(exchange, start, scale) {
-  const kind = exchange.preflight ? "preflight" : place(exchange);
-  const element = h("i", { class: `bar ${kind}` });
+// What shows an exchange is placed in percent of the longest flow, so that lengths compare between
+// set-ups.
+function put(element, exchange, start, scale) {
   element.style.setProperty("--from", `${((exchange.start - start) / scale) * 100}%`);
   element.style.setProperty("--length", `${((exchange.end - exchange.start) / scale) * 100}%`);
+}
+
+function bar(exchange, start, scale) {
+  const element = h("i", { class: `bar ${exchange.preflight ? "preflight" : place(exchange)}` });
+  put(element, exchange, start, scale);
   return element;
 }
 
@@ -18,15 +22,20 @@ export function lane({ start, calls }, scale) {
   return h("div", { class: "track" }, exchanges.map((exchange) => bar(exchange, start, scale)));
 }
 
+// The label stands beside its bar, where there is room.
 function row(exchange, start, scale) {
-  const last = exchange.path.split("/").at(-1);
-  return h(
-    "li",
-    { "data-kind": exchange.preflight ? "preflight" : place(exchange) },
-    h("span", { class: "request" }, h("b", {}, exchange.method), ` ${last}`),
-    h("span", { class: "track" }, bar(exchange, start, scale)),
+  const { path, method, preflight } = exchange;
+  const late = exchange.end - start > scale / 2;
+  const label = h(
+    "span",
+    { class: `request ${late ? "before" : "after"}` },
+    h("b", {}, method),
+    ` ${path.split("/").at(-1)} `,
     h("span", { class: "time" }, milliseconds(exchange.end - exchange.start)),
   );
+  const element = h("li", { "data-kind": preflight ? "preflight" : place(exchange) }, bar(exchange, start, scale), label);
+  put(element, exchange, start, scale);
+  return element;
 }
 
 // The calls of a flow with the requests that each took.

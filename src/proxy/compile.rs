@@ -1,0 +1,203 @@
+//! From settings to a proxy: every check, then everything that can be made once.
+
+use super::ProxyBuilder;
+use super::balance::Upstreams;
+use super::builder::OneOrMany;
+use super::config_error::{ProxyConfigError, ProxyErrors};
+use super::deadline::Deadline;
+use super::forwarded::Forwarding;
+use super::head::{Proxying, Via};
+use super::mount::{Mount, PathMap};
+use super::path::check_path;
+use super::settings::{Limits, Timeouts};
+use super::upstream::{Protocol, Upstream};
+use http::header::{self, HeaderName};
+use std::fmt;
+use std::sync::Arc;
+
+impl ProxyBuilder {
+    /// Checks everything.
+    pub(super) fn compile(&self) -> Result<(Arc<Proxying>, Vec<Upstream>), ProxyErrors> {
+        let mut errors = Vec::new();
+        self.check_prefix(&mut errors);
+        let upstreams = self.parse_upstreams(&mut errors);
+        let removed = self.parse_removed(&mut errors);
+        self.check_bounds(&mut errors);
+        if !is_token(&self.via) {
+            errors.push(ProxyConfigError::new(
+                "via",
+                &self.via,
+                "not a token (RFC 9110 5.6.2)",
+            ));
+        }
+        if !errors.is_empty() {
+            return Err(errors.into());
+        }
+        let base = upstreams.first().map_or("/", |first| &first.base);
+        let (base, stripped) = if self.keep_prefix {
+            (
+                [base.trim_end_matches('/'), self.prefix.as_str()].concat(),
+                "",
+            )
+        } else {
+            (base.to_owned(), self.prefix.trim_end_matches('/'))
+        };
+        let mount = Arc::new(Mount {
+            map: PathMap::new(&self.prefix, &base),
+            origins: upstreams.iter().map(Upstream::origin).collect(),
+        });
+        let proxying = Proxying {
+            mount,
+            mounts: self.shared.mounts.clone(),
+            upstreams: Upstreams::new(upstreams.clone()),
+            preserve_host: self.preserve_host,
+            rewrite_location: self.rewrite_location,
+            rewrite_cookies: self.rewrite_cookies,
+            remove_request_headers: removed,
+            forwarding: Forwarding::new(self.forwarding.clone(), stripped),
+            trusted_proxies: self.trusted_proxies.clone(),
+            via: Via::new(&self.via),
+            max_request_body: self.limits.request_body,
+            response_deadline: Deadline::new(self.timeouts.response),
+            tunnel_idle: self.timeouts.tunnel,
+            tunnels: self.shared.tunnels.clone(),
+            map_request: self.shared.map_request.clone(),
+            map_error: self.shared.map_error.clone(),
+        };
+        Ok((Arc::new(proxying), upstreams))
+    }
+
+    fn check_prefix(&self, errors: &mut Vec<ProxyConfigError>) {
+        let prefix = self.prefix.as_str();
+        let mut wrong = |why: &str| errors.push(ProxyConfigError::new("prefix", prefix, why));
+        if !prefix.starts_with('/') {
+            return wrong(&format!(
+                "a prefix starts with a slash; write {:?}",
+                format!("/{prefix}")
+            ));
+        }
+        if prefix.contains(['?', '#']) {
+            return wrong("a prefix is a path, without query or fragment");
+        }
+        if prefix.contains("//") || prefix.contains('\\') || check_path(prefix).is_err() {
+            return wrong("a prefix holds no empty segment, no dot segment and no backslash");
+        }
+        // As in RFC 3986 3.3, because that is how it arrives.
+        let legal =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
+        if !prefix.bytes().all(legal) {
+            return wrong(
+                "write what is not a plain path character percent-encoded, as it arrives",
+            );
+        }
+        if prefix.len() > 1 && prefix.ends_with('/') {
+            let bare = prefix.trim_end_matches('/');
+            wrong(&format!(
+                "remove the trailing slash; {bare:?} covers itself and all below it"
+            ));
+        }
+    }
+
+    fn parse_upstreams(&self, errors: &mut Vec<ProxyConfigError>) -> Vec<Upstream> {
+        let (texts, is_list) = match &self.upstream {
+            OneOrMany::One(text) => (std::slice::from_ref(text), false),
+            OneOrMany::Many(texts) => (texts.as_slice(), true),
+        };
+        if texts.is_empty() {
+            errors.push(ProxyConfigError::new(
+                "upstream",
+                "[]",
+                "an empty list; name at least one",
+            ));
+        }
+        let mut upstreams: Vec<Upstream> = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let key = if is_list {
+                format!("upstream[{index}]")
+            } else {
+                "upstream".to_owned()
+            };
+            let wrong = |why: &dyn fmt::Display| ProxyConfigError::new(key.clone(), text, why);
+            match Upstream::parse(text) {
+                Err(why) => errors.push(wrong(&why)),
+                Ok(one) if !cfg!(feature = "tls") && one.protocol == Protocol::Https => {
+                    errors.push(wrong(&"https needs the feature `tls`"));
+                }
+                Ok(one) => match upstreams.first() {
+                    Some(first) if !same_base(first, &one) => {
+                        errors.push(wrong(&"its base path differs from the first one's"));
+                    }
+                    _ if upstreams.iter().any(|other| other.origin() == one.origin()) => {
+                        errors.push(wrong(&"it is in the list twice"));
+                    }
+                    _ => upstreams.push(one),
+                },
+            }
+        }
+        upstreams
+    }
+
+    fn parse_removed(&self, errors: &mut Vec<ProxyConfigError>) -> Vec<HeaderName> {
+        let mut removed = Vec::new();
+        for (index, name) in self.remove_request_headers.iter().enumerate() {
+            let key = || format!("remove_request_headers[{index}]");
+            match HeaderName::from_bytes(name.as_bytes()) {
+                Err(_) => errors.push(ProxyConfigError::new(key(), name, "not a field name")),
+                // What frames the message or names its target is not for a rule to take away.
+                Ok(header::HOST | header::CONTENT_LENGTH | header::TRANSFER_ENCODING) => {
+                    errors.push(ProxyConfigError::new(
+                        key(),
+                        name,
+                        "the message needs this field",
+                    ));
+                }
+                Ok(name) => removed.push(name),
+            }
+        }
+        removed
+    }
+
+    fn check_bounds(&self, errors: &mut Vec<ProxyConfigError>) {
+        let Timeouts {
+            connect,
+            response,
+            idle,
+            tunnel,
+        } = &self.timeouts;
+        let Limits {
+            in_flight,
+            connection_age,
+            ..
+        } = &self.limits;
+        for (key, time) in [
+            ("timeouts.connect", connect),
+            ("timeouts.response", response),
+            ("timeouts.idle", idle),
+            ("timeouts.tunnel", tunnel),
+            ("limits.connection_age", connection_age),
+        ] {
+            if time.is_zero() {
+                errors.push(ProxyConfigError::new(key, "0s", "write a time above zero"));
+            }
+        }
+        if *in_flight == 0 {
+            errors.push(ProxyConfigError::new(
+                "limits.in_flight",
+                "0",
+                "write at least 1",
+            ));
+        }
+    }
+}
+
+fn same_base(one: &Upstream, other: &Upstream) -> bool {
+    one.base.trim_end_matches('/') == other.base.trim_end_matches('/')
+}
+
+/// A token that a structured field takes too (RFC 9110 5.6.2, RFC 9651 3.3.4).
+fn is_token(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte))
+}

@@ -1,0 +1,93 @@
+//! What is told of an exchange through `tracing`: a span at `debug`, an event at `warn` when it fails.
+//!
+//! Without the feature, and where nobody listens, it does nothing.
+
+use super::answer::Answer;
+#[cfg(feature = "tracing")]
+use super::body::Body;
+use super::error::ProxyError;
+use super::upstream::Upstream;
+#[cfg(feature = "tracing")]
+use http::Response;
+use http::{StatusCode, request};
+#[cfg(feature = "tracing")]
+use std::future::Future;
+
+/// One exchange, from the outgoing head to the head of its answer.
+#[derive(Clone)]
+pub(crate) struct Trace {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+    #[cfg(feature = "tracing")]
+    started: Option<std::time::Instant>,
+}
+
+#[cfg(feature = "tracing")]
+impl Trace {
+    pub(crate) fn begin(parts: &request::Parts) -> Self {
+        let span = tracing::debug_span!(
+            "proxy",
+            method = %parts.method,
+            target = %parts.uri,
+            upstream = tracing::field::Empty,
+            status = tracing::field::Empty,
+            head_ms = tracing::field::Empty,
+        );
+        let started = (!span.is_disabled()).then(std::time::Instant::now);
+        Self { span, started }
+    }
+
+    pub(crate) fn upstream(&self, upstream: &Upstream) {
+        self.span.record("upstream", upstream.authority.as_str());
+    }
+
+    pub(crate) fn answered(&self, status: StatusCode) {
+        if let Some(started) = self.started {
+            self.span.record("status", status.as_u16());
+            let millis = started.elapsed().as_secs_f64() * 1e3;
+            self.span.record("head_ms", millis);
+            tracing::debug!(parent: &self.span, "answered");
+        }
+    }
+
+    /// `first` names the upstream, or the first of several.
+    pub(crate) fn failed(&self, error: &ProxyError, first: &Upstream) {
+        let cause = std::error::Error::source(error).map(tracing::field::display);
+        tracing::warn!(
+            parent: &self.span,
+            upstream = first.authority.as_str(),
+            kind = ?error.kind(),
+            was_sent = error.was_sent(),
+            cause,
+            "{error}"
+        );
+    }
+
+    /// The exchange within its span, if anybody looks at it.
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F>
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        if self.span.is_disabled() {
+            return Answer::Exchange { exchange };
+        }
+        Answer::boxed(tracing::Instrument::instrument(exchange, self.span))
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+impl Trace {
+    pub(crate) fn begin(_: &request::Parts) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn upstream(&self, _: &Upstream) {}
+
+    pub(crate) fn answered(&self, _: StatusCode) {}
+
+    pub(crate) fn failed(&self, _: &ProxyError, _: &Upstream) {}
+
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F> {
+        Answer::Exchange { exchange }
+    }
+}

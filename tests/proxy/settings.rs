@@ -1,0 +1,122 @@
+//! Wrong settings are values: all of them, each with its key and a remedy.
+
+use same_origin::proxy::{Limits, ProxyBuilder, ReverseProxy, Timeouts};
+use std::time::Duration;
+
+/// `key: what is wrong` of each problem.
+fn problems(builder: ProxyBuilder) -> Vec<String> {
+    let errors = builder.build().unwrap_err();
+    errors
+        .iter()
+        .map(|error| format!("{}: {}", error.key(), error.reason()))
+        .collect()
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let builder = ReverseProxy::builder("api", "ftp://a.example")
+        .remove_request_headers(["x-ok", "not a name", "Host"])
+        .timeouts(Timeouts::default().connect(Duration::ZERO))
+        .limits(Limits::default().in_flight(0))
+        .via("two words");
+    assert_eq!(
+        problems(builder),
+        [
+            "prefix: a prefix starts with a slash; write \"/api\"",
+            "upstream: unknown scheme \"ftp\"; it is http, https or h2c",
+            "remove_request_headers[1]: not a field name",
+            "remove_request_headers[2]: the message needs this field",
+            "timeouts.connect: write a time above zero",
+            "limits.in_flight: write at least 1",
+            "via: not a token (RFC 9110 5.6.2)",
+        ]
+    );
+}
+
+#[test]
+fn prefixes_are_canonical() {
+    for (prefix, why) in [
+        ("", "starts with a slash"),
+        ("/api/", "trailing slash"),
+        ("/api//x", "empty segment"),
+        ("/a/../b", "dot segment"),
+        ("/%2e%2e/b", "dot segment"),
+        ("/api?x", "query"),
+        ("/api#x", "fragment"),
+        ("/a b", "percent-encoded"),
+        ("/ä", "percent-encoded"),
+    ] {
+        let found = problems(ReverseProxy::builder(prefix, "http://a.example"));
+        assert!(
+            found.len() == 1 && found[0].contains(why),
+            "{prefix}: {found:?}"
+        );
+    }
+    for prefix in ["/", "/api", "/api/v1.0", "/%C3%A4", "/a~b"] {
+        assert!(
+            ReverseProxy::new(prefix, "http://a.example").is_ok(),
+            "{prefix}"
+        );
+    }
+}
+
+#[test]
+fn a_list_of_upstreams_is_one_service() {
+    let list =
+        |urls: &[&str]| problems(ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()));
+    assert_eq!(list(&[]), ["upstream: an empty list; name at least one"]);
+    assert_eq!(
+        list(&["http://a/x", "http://b/y", "http://A:80/x", "b"]),
+        [
+            "upstream[1]: its base path differs from the first one's",
+            "upstream[2]: it is in the list twice",
+            "upstream[3]: no scheme; write http://, https:// or h2c:// before the host",
+        ]
+    );
+}
+
+#[test]
+fn the_builder_is_the_configuration() {
+    let text = r#"
+        prefix = "/api"
+        upstream = ["http://a.example/x", "http://b.example/x"]
+        keep_prefix = true
+        remove_request_headers = ["cookie"]
+        timeouts = { connect = "1s 500ms" }
+        forwarding = ["x-forwarded-for", "forwarded", "x-real-ip"]
+        trusted_proxies = ["10.0.0.0/8"]
+        limits = { request_body = 1024, connection_age = "1m" }
+    "#;
+    let builder: ProxyBuilder = toml::from_str(text).unwrap();
+    let written = toml::to_string(&builder).unwrap();
+    let again: ProxyBuilder = toml::from_str(&written).unwrap();
+    assert_eq!(toml::to_string(&again).unwrap(), written);
+    assert!(written.contains("connect = \"1s 500ms\""), "{written}");
+    builder.build().unwrap();
+
+    for (wrong, why) in [
+        ("prefix = '/a'", "upstream"),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nunknown = 1",
+            "unknown field",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { connect = '5' }",
+            "is no duration",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { conect = '5s' }",
+            "unknown field",
+        ),
+        ("prefix = '/a'\nupstream = 1", "a URL or a list of URLs"),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\ntrusted_proxies = ['x']",
+            "trusted_proxies",
+        ),
+    ] {
+        let error = toml::from_str::<ProxyBuilder>(wrong)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{wrong}: {error}");
+    }
+}
