@@ -102,6 +102,54 @@ async fn a_router_without_vary_mixes_answers_up() {
 }
 
 #[tokio::test]
+async fn what_no_cache_keeps_is_not_mixed_up() {
+    for (status, headers, mixed) in [
+        (200, [("x-a", "1")], true),
+        (200, [("cache-control", "private, no-store")], false),
+        (403, [("x-a", "1")], false),
+        (403, [("cache-control", "max-age=60")], true),
+    ] {
+        let api = Router::new().fallback(async move |request: axum::extract::Request| {
+            let app = request
+                .headers()
+                .get("origin")
+                .is_some_and(|origin| origin == "https://app.example.com");
+            let allow = app.then_some([("access-control-allow-origin", "https://app.example.com")]);
+            (
+                http::StatusCode::from_u16(status).expect("a status"),
+                allow.map(axum::response::AppendHeaders),
+                headers,
+            )
+        });
+        let web = Web::new().origin("https://api.example.com", api);
+        let report =
+            cors_conformance([must(web.page("https://app.example.com").fetch(ITEMS))]).await;
+        assert_eq!(report.passed(), !mixed, "{status} {headers:?}\n{report}");
+    }
+}
+
+#[tokio::test]
+async fn the_cookies_of_the_browser_are_used() {
+    let me = async |headers: http::HeaderMap| match headers.contains_key("cookie") {
+        true => http::StatusCode::OK,
+        false => http::StatusCode::UNAUTHORIZED,
+    };
+    let web = Web::new().origin(
+        "https://api.example.com",
+        Router::new().route("/items", get(me)).layer(layer()),
+    );
+    web.set_cookie("https://api.example.com", "sid=1")
+        .expect("a cookie");
+    let fetch = web
+        .page("https://app.example.com")
+        .fetch(ITEMS)
+        .credentials(Include);
+    cors_conformance([must(fetch).status(200)])
+        .await
+        .assert_passed();
+}
+
+#[tokio::test]
 async fn hidden_headers_and_other_statuses_are_faults() {
     let web = Web::new().origin("https://api.example.com", items().layer(layer()));
     let app = web.page("https://app.example.com");

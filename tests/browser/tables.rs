@@ -8,7 +8,7 @@ async fn every_cell_is_as_it_was_measured() {
     for table in tables::all() {
         let simulated = tables::simulate(&*table, &world).await;
         assert_eq!(
-            Some(&*simulated),
+            Some(simulated),
             tables::measured(&table.name()),
             "{}",
             table.name()

@@ -94,7 +94,7 @@ async fn tables_come_out_equal() {
             table.name()
         );
         assert_eq!(
-            Some(&*real),
+            Some(real),
             tables::measured(&table.name()),
             "{}",
             table.name()

@@ -105,10 +105,12 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, https: Router, http: Router)
         return;
     }
     match first[0] {
-        22 => match tls.accept(stream).await {
-            Ok(stream) => serve_http(stream, https).await,
-            Err(_) => {} // Chromium probes connections and drops them
-        },
+        22 => {
+            // Chromium probes connections and drops them.
+            if let Ok(stream) = tls.accept(stream).await {
+                serve_http(stream, https).await;
+            }
+        }
         _ => serve_http(stream, http).await,
     }
 }

@@ -114,7 +114,7 @@ pub const MUTANTS: &[Mutant] = &[
         "any origin is reflected",
         "a stranger reads nothing",
         "readable",
-        |asked, answer| admit(asked, answer),
+        admit,
     ),
     mutant(
         "null is reflected",

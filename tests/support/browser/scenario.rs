@@ -202,7 +202,11 @@ impl Scenario {
     }
 
     fn request_line(&self, request: &Arrived) -> String {
-        let mut line = format!("> {} {}{}", request.method, request.origin, request.path);
+        let path = match request.path.len() {
+            0..100 => request.path.clone(),
+            length => format!("{}… ({length} bytes)", &request.path[..9]),
+        };
+        let mut line = format!("> {} {}{path}", request.method, request.origin);
         let short = [
             ("origin", "origin"),
             ("access-control-request-method", "acrm"),

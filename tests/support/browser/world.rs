@@ -66,6 +66,11 @@ impl Log {
 }
 
 impl Arrived {
+    /// Whether this is a request proper, to a path that starts like this.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.path.starts_with(path) && !self.is_preflight()
+    }
+
     pub fn is_preflight(&self) -> bool {
         self.method == "OPTIONS" && self.header("access-control-request-method").is_some()
     }

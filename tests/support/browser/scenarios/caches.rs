@@ -21,6 +21,7 @@ fn remembered(path: &str, max_age: &str) -> Target {
     at(API, path).headers(&lines[..2]).preflight(204, lines)
 }
 
+const HUGE: &str = "access-control-max-age: 99999999999999999999";
 const LONG: &str = "access-control-max-age: 600";
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -49,6 +50,13 @@ fn preflights() -> Vec<Scenario> {
             put("one", "access-control-max-age: 1"),
         ]),
         scenario("Max-Age 600", APP_PAGE).does([put("long", LONG), wait(6), put("long", LONG)]),
+        scenario("Max-Age beyond all numbers", APP_PAGE).does([
+            put("huge", HUGE),
+            wait(6),
+            put("huge", HUGE),
+        ]),
+        scenario("a preflight of a long URL", APP_PAGE)
+            .does([put(&"a".repeat(1024), LONG), put(&"a".repeat(1024), LONG)]),
         scenario("every URL pays again", APP_PAGE).does([
             put("a", LONG),
             put("b", LONG),

@@ -86,6 +86,13 @@ pub fn scenarios() -> Vec<Scenario> {
                 "none=1; SameSite=None; Secure; Path=/",
             )
             .does([read("https://plain.test").include()]),
+        scenario("a cookie with Domain is another than without", APP_PAGE).does([
+            set(APP, "a=1; Path=/"),
+            set(APP, "a=2; Path=/; Domain=app.test"),
+            read(APP),
+            set(APP, "a=; Path=/; Max-Age=0"),
+            read(APP),
+        ]),
         scenario("a cookie is removed", APP_PAGE)
             .cookie(APP, "a=1; Path=/")
             .does([read(APP), set(APP, "a=; Max-Age=0; Path=/"), read(APP)]),

@@ -214,6 +214,7 @@ fn mixed() -> Vec<Scenario> {
     vec![
         scenario("a page with TLS asks for no plain http", APP_PAGE)
             .does([fetch("GET", &at(PLAIN, "x").headers(STAR))]),
+        scenario("an image is asked for with TLS instead", APP_PAGE).does([image(&at(PLAIN, "i"))]),
         scenario("nor is it redirected there", APP_PAGE).does([fetch(
             "GET",
             &at(API, "via")

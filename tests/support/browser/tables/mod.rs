@@ -10,8 +10,8 @@ pub use redirects::{Redirects, SETUPS};
 use super::scenario::Step;
 use super::world::{Arrived, World};
 
-/// Blocks of `# name`, a table and, below it, what the servers saw.
-const MEASURED: &str = include_str!("measured.txt");
+/// Sections of `### name`, a table and, below it, what the servers saw: the page of the documentation.
+const MEASURED: &str = include_str!("../../../../src/browser/what_browsers_do.md");
 
 /// A table that a browser fills by fetching.
 pub trait Table {
@@ -55,13 +55,18 @@ pub fn world(page: &'static str) -> World {
 }
 
 /// The table as it was measured.
-pub fn measured(name: &str) -> Option<&'static str> {
-    let mut blocks = MEASURED
-        .split("# ")
-        .filter_map(|block| block.split_once('\n'));
-    blocks
-        .find(|(headline, _)| *headline == name)
-        .map(|(_, table)| table)
+pub fn measured(name: &str) -> Option<String> {
+    let mut sections = MEASURED
+        .split("### ")
+        .filter_map(|section| section.split_once('\n'));
+    let (_, section) = sections.find(|(headline, _)| *headline == name)?;
+    let lines = section
+        .lines()
+        .take_while(|line| !line.starts_with('#'))
+        .filter(|line| !line.is_empty());
+    // Behind the last table of a chapter the prose goes on.
+    let own = |line: &&str| line.starts_with('|') || line.starts_with("transport ");
+    Some(lines.filter(own).map(|line| format!("{line}\n")).collect())
 }
 
 /// The table by the simulated browser.

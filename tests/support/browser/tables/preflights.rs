@@ -17,8 +17,11 @@ use super::Table;
 /// The table.
 pub struct Preflights;
 
+/// Headline, and the request to a URL.
+type Kind = (&'static str, fn(&str) -> Step);
+
 /// The kinds of request: all but the first need a preflight across origins.
-const KINDS: [(&str, fn(&str) -> Step); 4] = [
+const KINDS: [Kind; 4] = [
     ("simple GET", |url| fetch_url("GET", url)),
     ("GET + Authorization", |url| {
         fetch_url("GET", url).header("authorization", "Bearer x")
@@ -87,14 +90,14 @@ pub fn servers() -> Router {
         })
 }
 
-fn rows() -> impl Iterator<Item = (usize, &'static str, fn(&str) -> Step, &'static Setup)> {
+fn rows() -> impl Iterator<Item = (usize, Kind, &'static Setup)> {
     let all = KINDS
         .into_iter()
-        .flat_map(|(name, kind)| SETUPS.iter().map(move |setup| (name, kind, setup)));
+        .flat_map(|kind| SETUPS.iter().map(move |setup| (kind, setup)));
     // A simple request has one row across origins, as nothing about preflights concerns it.
-    let told = all.filter(|(name, _, setup)| *name != "simple GET" || setup.2 == "absent");
+    let told = all.filter(|((name, _), setup)| *name != "simple GET" || setup.2 == "absent");
     told.enumerate()
-        .map(|(number, (name, kind, setup))| (number, name, kind, setup))
+        .map(|(number, (kind, setup))| (number, kind, setup))
 }
 
 impl Table for Preflights {
@@ -111,7 +114,7 @@ impl Table for Preflights {
     }
 
     fn steps(&self) -> Vec<Step> {
-        let calls = rows().flat_map(|(number, _, kind, (_, origin, max_age, credentials))| {
+        let calls = rows().flat_map(|(number, (_, kind), (_, origin, max_age, credentials))| {
             CALLS.map(|url| {
                 kind(&format!("{origin}/preflights/{max_age}/{number}/{url}"))
                     .credentials(*credentials)
@@ -128,7 +131,7 @@ impl Table for Preflights {
         let mut table = String::from(
             "| request | setup | first call | three new URLs | the same URL twice again |\n|---|---|---|---|---|\n",
         );
-        for (number, kind, _, (setup, _, max_age, _)) in rows() {
+        for (number, (kind, _), (setup, _, max_age, _)) in rows() {
             let preflights = |url: u8| {
                 let path = format!("/preflights/{max_age}/{number}/{url}");
                 arrived

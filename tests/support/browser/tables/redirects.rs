@@ -260,41 +260,42 @@ fn mark(status: Option<u16>) -> String {
 impl Redirects {
     /// What the servers saw.
     fn traffic(&self, fetches: usize, arrived: &[Arrived]) -> String {
-        let to = |part: &'static str| {
-            arrived
-                .iter()
-                .filter(move |request| request.path.starts_with(part) && !request.is_preflight())
-        };
+        let to = |part| arrived.iter().filter(move |request| request.is_at(part));
+        let with_method = |request: &Arrived| format!("{} {}", request.method, origin(request));
         let preflights = arrived
             .iter()
             .filter(|request| request.is_preflight())
             .count();
-        let origin =
-            |request: &Arrived| request.header("origin").unwrap_or_else(|| "absent".into());
-        let at_api: BTreeSet<_> = to("/api").map(origin).collect();
-        let with_method =
-            |request: &Arrived| format!("{} {}", arrived_as(request), origin(request));
-        let at_bucket: BTreeSet<_> = to("/bucket").map(with_method).collect();
         let cookies = |part| {
             to(part)
                 .filter(|request| request.header("cookie").is_some())
                 .count()
         };
-        let list = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
         let scheme = self.0.page.split(':').next().unwrap_or_default();
         format!(
-            "transport {scheme}; {fetches} fetches; requests at the API {}, at the bucket {}, preflights {preflights}; \
-             Origin at the API: {}; at the bucket: {}; cookie at the API {}×, at the bucket {}×\n",
+            "transport {scheme}; {fetches} fetches; requests at the API {}, at the bucket {}, \
+             preflights {preflights}; Origin at the API: {}; at the bucket: {}; cookie at the API {}×, \
+             at the bucket {}×\n",
             to("/api").count(),
             to("/bucket").count(),
-            list(at_api),
-            list(at_bucket),
+            distinct(to("/api").map(origin)),
+            distinct(to("/bucket").map(with_method)),
             cookies("/api"),
             cookies("/bucket"),
         )
     }
 }
 
-fn arrived_as(request: &Arrived) -> &str {
-    &request.method
+fn origin(request: &Arrived) -> String {
+    request
+        .header("origin")
+        .map_or("absent".into(), |origin| format!("`{origin}`"))
+}
+
+fn distinct(values: impl Iterator<Item = String>) -> String {
+    values
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
