@@ -17,6 +17,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
+use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,10 +87,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |peer, request| {
-        let table = table.clone();
-        async move { table.answer(&peer, request).await }
-    };
+    let handle = move |peer: &Peer, request| table.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;
     // Upgraded connections are the tunnels' and no longer the server's.
