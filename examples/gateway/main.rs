@@ -55,7 +55,9 @@ fn check(args: &Args) -> Result<(), Error> {
     let Some(path) = &args.config else {
         return say("the demo needs no configuration");
     };
-    Config::load(path)?;
+    for warning in Config::load(path)?.warnings {
+        say(&format!("warning: {warning}"))?;
+    }
     say(&format!("{}: ok", path.display()))
 }
 
@@ -67,6 +69,9 @@ fn run(args: &Args) -> Result<(), Error> {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
+    for warning in config.iter().flat_map(|config| &config.warnings) {
+        tracing::warn!("{warning}");
+    }
     let workers = config.as_ref().and_then(|config| config.workers);
     let runtime = server::runtime(workers)?;
     let served = runtime.block_on(async {
