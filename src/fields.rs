@@ -38,25 +38,20 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Adds a token, in lower case, to a list, unless the list holds it or `*`: in lists of this kind that
-/// is everything.
-pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: &'static str) {
-    let value = HeaderValue::from_static(token);
+/// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
+pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
     // Most often the field is absent; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
-            let _full = entry.try_insert(value);
+            let _full = entry.try_insert(token);
         }
         Ok(Entry::Occupied(mut entry)) => {
             let mut held = entry
                 .iter()
                 .flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
-            if !held.any(|held| {
-                [b"*", token.as_bytes()]
-                    .iter()
-                    .any(|t| t.eq_ignore_ascii_case(trim(held)))
-            }) {
-                entry.append(value);
+            let is_said = |held: &[u8]| held == b"*" || held.eq_ignore_ascii_case(token.as_bytes());
+            if !held.any(|held| is_said(trim(held))) {
+                entry.append(token);
             }
         }
         Err(_full) => {}

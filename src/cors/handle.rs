@@ -52,13 +52,13 @@ pub(super) struct Shared {
     live: OnceLock<Live>,
 }
 
-struct Live {
+pub(super) struct Live {
     policy: ArcSwap<Compiled>,
     candidate: ArcSwapOption<Candidate>,
 }
 
 /// A policy that is judged and not obeyed.
-pub(super) struct Candidate {
+struct Candidate {
     policy: CorsPolicy,
     newly_refused: AtomicU64,
     newly_allowed: AtomicU64,
@@ -67,8 +67,8 @@ pub(super) struct Candidate {
 
 /// What judges one request.
 pub(super) enum Current<'a> {
-    First(&'a CorsPolicy),
-    Live(Guard<Arc<Compiled>>, Guard<Option<Arc<Candidate>>>),
+    First(&'a Compiled),
+    Live(Guard<Arc<Compiled>>, &'a Live),
 }
 
 impl CorsHandle {
@@ -123,14 +123,15 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn current(&self) -> Current<'_> {
         match self.live.get() {
-            None => Current::First(&self.first),
-            Some(live) => Current::Live(live.policy.load(), live.candidate.load()),
+            None => Current::First(self.first.compiled()),
+            Some(live) => Current::Live(live.policy.load(), live),
         }
     }
 
-    fn policy(&self) -> CorsPolicy {
+    pub(super) fn policy(&self) -> CorsPolicy {
         match self.live.get() {
             None => self.first.clone(),
             Some(live) => CorsPolicy::from_shared(live.policy.load_full()),
@@ -146,29 +147,15 @@ impl Shared {
 }
 
 impl Current<'_> {
-    /// The verdict of the policy in place, and nothing else.
-    pub(super) fn verdict<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        Compiled::judge(self, method, headers)
-    }
-
-    /// The policy, for what outlives the judgement.
-    #[cfg(feature = "origin-source")]
-    pub(super) fn to_policy(&self) -> CorsPolicy {
-        match self {
-            Self::First(policy) => (*policy).clone(),
-            Self::Live(policy, _) => CorsPolicy::from_shared(Arc::clone(policy)),
-        }
-    }
-
-    /// The verdict of the policy in place, with events for what is refused and where a candidate
-    /// differs.
+    /// The verdict, with an event where a request is refused or a candidate differs.
+    #[inline]
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let verdict = self.verdict(method, headers);
+        let verdict = Compiled::judge(self, method, headers);
         if let Some(refusal) = verdict.refusal() {
             event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
         }
-        if let Self::Live(_, candidate) = self {
-            if let Some(candidate) = &**candidate {
+        if let Self::Live(_, live) = self {
+            if let Some(candidate) = live.candidate.load().as_deref() {
                 candidate.compare(verdict, method, headers);
             }
         }
@@ -176,7 +163,20 @@ impl Current<'_> {
     }
 }
 
+impl Deref for Current<'_> {
+    type Target = Compiled;
+
+    fn deref(&self) -> &Compiled {
+        match self {
+            Self::First(policy) => policy,
+            Self::Live(policy, _) => policy,
+        }
+    }
+}
+
 impl Candidate {
+    /// Notes it if the candidate says something else than the policy in place.
+    #[cold]
     fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
         let tried = self.policy.compiled().judge(method, headers);
         let (difference, counter) = match (verdict.grant(), tried.grant()) {
@@ -189,17 +189,6 @@ impl Candidate {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
-    }
-}
-
-impl Deref for Current<'_> {
-    type Target = Compiled;
-
-    fn deref(&self) -> &Compiled {
-        match self {
-            Self::First(policy) => policy.compiled(),
-            Self::Live(policy, _) => policy,
-        }
     }
 }
 

@@ -11,6 +11,10 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
+
 /// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
 const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
@@ -71,6 +75,7 @@ impl Compiled {
 
     /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
     /// step at which the preflight fails, and names it in its console.
+    #[cold]
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
         // A preflight that fails in its method or headers has an origin that was allowed before.
         let origin = request.get(ORIGIN).filter(|_| self.debug)?;
@@ -124,7 +129,7 @@ pub(super) fn permission(
         (ACCESS_CONTROL_ALLOW_ORIGIN, Some(FOR_ALL.origin().clone())),
         (
             ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            credentials.then(|| HeaderValue::from_static("true")),
+            credentials.then_some(TRUE),
         ),
         (ACCESS_CONTROL_ALLOW_METHODS, methods.to_value()),
         (ACCESS_CONTROL_ALLOW_HEADERS, headers.to_value()),
@@ -159,23 +164,21 @@ impl Answer {
 
 impl Share {
     /// Makes the policy the only author of `Access-Control-*`, and says on what the response depends.
+    /// To be called once.
     pub(super) fn apply(self, headers: &mut HeaderMap) {
         remove_foreign(headers);
+        // First, as it must not be missing where there is room for the others.
+        if self.vary {
+            fields::add_token(headers, VARY, VARY_ORIGIN);
+        }
         if let Some(origin) = self.origin {
             put(headers, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
         if self.credentials {
-            put(
-                headers,
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
+            put(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
         }
         if let Some(names) = self.expose {
             put(headers, ACCESS_CONTROL_EXPOSE_HEADERS, names);
-        }
-        if self.vary {
-            fields::add_token(headers, VARY, "origin");
         }
     }
 }
