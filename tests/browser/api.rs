@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::{IntoResponse, Redirect};
 use axum::routing::any;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -273,6 +274,63 @@ impl http_body::Body for Cut {
             false => Ok(http_body::Frame::data(Bytes::from("half"))),
             true => Err(std::io::Error::other("cut")),
         }))
+    }
+}
+
+#[tokio::test]
+async fn fragments_go_along_redirects_that_have_none() {
+    let web = Web::new().origin(
+        API,
+        Router::new().fallback(async |uri: http::Uri| match uri.path() {
+            "/end" => "end".into_response(),
+            "/own" => Redirect::to("/end#own").into_response(),
+            _ => Redirect::to("/end").into_response(),
+        }),
+    );
+    let page = web.page(API);
+    for (url, kept) in [
+        ("/#a", "https://api.test/end#a"),
+        ("/own#a", "https://api.test/end#own"),
+    ] {
+        let outcome = page.fetch(url).send().await;
+        assert_eq!(
+            outcome
+                .trace()
+                .requests()
+                .last()
+                .expect("a request")
+                .url()
+                .as_str(),
+            kept
+        );
+        assert_eq!(
+            outcome
+                .response()
+                .expect("a response")
+                .url()
+                .expect("a URL")
+                .as_str(),
+            "https://api.test/end"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_body_is_shown_without() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        let chatty = service_fn(move |_: http::Request<Body>| {
+            let response = Response::builder()
+                .status(status)
+                .body(String::from("against HTTP"));
+            ready(Ok::<_, Infallible>(response.expect("a response")))
+        });
+        let web = Web::new().origin(API, chatty);
+        let outcome = web.page(API).fetch(Request::new(method, "/x")).send().await;
+        assert_eq!(
+            outcome.response().expect("a response").text(),
+            "",
+            "{method} {status}"
+        );
     }
 }
 

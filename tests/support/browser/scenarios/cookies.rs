@@ -114,6 +114,17 @@ pub fn scenarios() -> Vec<Scenario> {
                 )
                 .include(),
             ]),
+        scenario(
+            "no cookies for one's own origin by way of another",
+            APP_PAGE,
+        )
+        .cookie(APP, "a=1; Path=/")
+        .does([fetch(
+            "GET",
+            &at(API, "via")
+                .headers(ECHO)
+                .redirect(302, &at(APP, "there").headers(ECHO)),
+        )]),
         scenario("SameSite after a redirect through another site", APP_PAGE)
             .cookie(APP, "lax=1; SameSite=Lax; Path=/")
             .cookie(APP, "none=1; SameSite=None; Secure; Path=/")

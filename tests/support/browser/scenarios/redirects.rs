@@ -130,7 +130,7 @@ fn methods() -> Vec<Scenario> {
                     .into_iter()
                     .map(|step| step.header("content-language", "de").body("x")),
             )
-            .watch(&["content-type", "content-language"]),
+            .watch(&["content-type", "content-language", "content-length"]),
         scenario("PUT becomes GET with 303 only", APP_PAGE).does(all("PUT")),
     ]
 }
@@ -222,8 +222,32 @@ fn locations() -> Vec<Scenario> {
             ),
             fetch("GET", &at(APP, "via").redirect(302, &there().userinfo())),
         ]),
-        scenario("a fragment goes along", APP_PAGE)
-            .does([fetch("GET", &via(302).fragment("kept"))]),
+        scenario(
+            "a Location with a password, back to the page's own origin",
+            APP_PAGE,
+        )
+        .does([fetch(
+            "GET",
+            &at(API, "via")
+                .headers(STAR)
+                .redirect(302, &at(APP, "there").userinfo()),
+        )]),
+        scenario("a fragment goes along", APP_PAGE).does([
+            fetch(
+                "GET",
+                &at(API, "via")
+                    .headers(STAR)
+                    .redirect(302, &at(BUCKET, "there"))
+                    .fragment("kept"),
+            ),
+            fetch(
+                "GET",
+                &at(API, "via")
+                    .headers(STAR)
+                    .redirect(302, &at(BUCKET, "there").fragment("own"))
+                    .fragment("kept"),
+            ),
+        ]),
         scenario("twenty redirects", APP_PAGE).does([hops(20)]),
         scenario("twenty-one redirects", APP_PAGE).does([hops(21)]),
     ]
