@@ -8,12 +8,11 @@ use serde_json::Value;
 
 #[path = "support/chromium.rs"]
 mod chromium;
-#[path = "support/gateway.rs"]
-#[allow(dead_code, reason = "the rest is for the tests of the gateway itself")]
-mod gateway;
+#[path = "support/example.rs"]
+mod example;
 
 use chromium::{Chromium, trial};
-use gateway::Gateway;
+use example::Example;
 
 fn main() -> ExitCode {
     chromium::run(vec![
@@ -50,7 +49,7 @@ async fn attribute(browser: &Chromium, selector: &str, name: &str) -> String {
 }
 
 async fn every_card_is_done_and_true() {
-    let gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    let gateway = Example::start("gateway", &["--listen", "127.0.0.1:0"]);
     let browser = Chromium::start(["--window-size=1280,900".to_owned()]).await;
     let results = open(&browser, &format!("{}/?rtt=20", gateway.origin)).await;
 
@@ -125,7 +124,7 @@ async fn every_card_is_done_and_true() {
 
 /// No window is as narrow as a phone, but a frame can be.
 async fn a_phone_shows_all_of_it() {
-    let gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    let gateway = Example::start("gateway", &["--listen", "127.0.0.1:0"]);
     let browser = Chromium::start([]).await;
     let page = &browser.page;
     page.goto(&format!("{}/runner.html", gateway.origin))

@@ -1,6 +1,6 @@
 //! A directory of static files under a prefix, compressed, with the single-page-application rule.
 
-use crate::routes::refused;
+use crate::routes::{not_found, refused};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -62,6 +62,12 @@ impl<B> Service<Request<B>> for Files {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if let Some(response) = refused(&request) {
             return Box::pin(ready(Ok(response)));
+        }
+        let path = request.uri().path();
+        // A directory's path gets its slash by a redirect, which after two slashes would name a host
+        // (RFC 3986 4.2).
+        if is_hidden(path) || path.starts_with("//") {
+            return Box::pin(ready(Ok(not_found())));
         }
         let (mut head, _body) = request.into_parts();
         match below(&self.prefix, &head.uri) {
@@ -128,6 +134,17 @@ impl Service<Head> for Lookup {
     }
 }
 
+/// Whether a segment begins with a dot: what lies in a directory without being meant for it, like
+/// `.git` and `.env`. What stands in `.well-known` is meant (RFC 8615).
+fn is_hidden(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let dot = segment
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("%2e"));
+        (dot || segment.starts_with('.')) && segment != ".well-known"
+    })
+}
+
 /// Whether the last segment has no dot: a page of the application rather than one of its files, whose
 /// absence must stay visible.
 fn names_no_file(path: &str) -> bool {
@@ -151,6 +168,21 @@ mod tests {
         assert_eq!(below("/docs", "/docs/"), "/");
         assert_eq!(below("/docs", "/docs"), "-> /docs/");
         assert_eq!(below("/docs", "/docs?a=b"), "-> /docs/?a=b");
+    }
+
+    #[test]
+    fn files_that_begin_with_a_dot_are_hidden() {
+        for (path, hidden) in [
+            ("/.git/config", true),
+            ("/a/.env", true),
+            ("/%2Eenv", true),
+            ("/.well-known/acme", false),
+            ("/.well-known/.x", true),
+            ("/a.b/c.d", false),
+            ("/%2", false),
+        ] {
+            assert_eq!(is_hidden(path), hidden, "{path}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod args;
 mod config;
+mod connections;
 mod demo;
 mod files;
 mod routes;
@@ -16,7 +17,8 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
-use std::io::Write;
+use same_origin::proxy::Peer;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -62,6 +64,7 @@ fn run(args: &Args) -> Result<(), Error> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
     let workers = config.as_ref().and_then(|config| config.workers);
@@ -84,10 +87,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |request| {
-        let table = table.clone();
-        async move { table.answer(request).await }
-    };
+    let handle = move |peer: &Peer, request| table.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;
     // Upgraded connections are the tunnels' and no longer the server's.
@@ -98,10 +98,10 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
     let stop = shutdown::on_signal()?;
-    let demo = demo::Demo::start(listen, &stop).await?;
+    let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
-    demo.serve(stop).await;
+    demo.serve().await;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains them when told to stop.
 
+use crate::connections::{Connections, Entry, Last};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -12,20 +14,19 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-/// How long a peer may take for a TLS handshake, for a request head, and between two requests.
+/// How long a peer may take for a TLS handshake, and to send a request, the first or the next.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest request head; above it the answer is 431.
 const HEAD_SIZE: u32 = 64 * 1024;
-/// The most field lines of a request head.
-const HEAD_LINES: usize = 256;
 /// How often a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
@@ -80,32 +81,32 @@ pub async fn serve<H, F, B>(
     drain: Duration,
 ) -> Instant
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    // Each connection holds a sender; when the last one is gone, all have ended.
-    let (open, mut all_ended) = mpsc::channel::<()>(1);
+    let connections = Arc::new(Connections::default());
+    let watch = tokio::spawn(connections.clone().close_silent(HEAD_TIMEOUT));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted,
             _stopped = stop.changed() => break,
         };
         let (tls, handle) = (listener.tls.clone(), handle.clone());
-        let (stop, open) = (stop.clone(), open.clone());
+        let entry = connections.enter();
         tokio::spawn(async move {
-            if let Err(error) = connection(stream, peer, tls, handle, stop).await {
+            if let Err(error) = connection(stream, peer, tls, handle, &entry).await {
                 debug!(%peer, error, "connection ended");
             }
-            drop(open);
         });
     }
-    drop((listener, open));
+    drop(listener);
     let end = Instant::now() + drain;
-    if timeout_at(end, all_ended.recv()).await.is_err() {
+    if timeout_at(end, connections.drain()).await.is_err() {
         warn!(?drain, "connections were cut at the end of the drain time");
     }
+    watch.abort();
     end
 }
 
@@ -114,10 +115,10 @@ async fn connection<H, F, B>(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     handle: H,
-    stop: Stop,
+    entry: &Entry,
 ) -> Result<(), BoxError>
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -126,27 +127,24 @@ where
     stream.set_nodelay(true)?;
     let peer = Peer::new(peer).secure(tls.is_some());
     if let Some(tls) = tls {
-        let Some(stream) = opened(tls.accept(stream), stop.clone()).await? else {
+        let Some(stream) = begin(tls.accept(stream), entry).await? else {
             return Ok(());
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        return http(stream, http2, peer, handle, stop).await;
+        return http(stream, http2, peer, handle, entry).await;
     }
-    let Some(http2) = opened(starts_with_preface(&stream), stop.clone()).await? else {
+    let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(());
     };
-    http(stream, http2, peer, handle, stop).await
+    http(stream, http2, peer, handle, entry).await
 }
 
-/// What a connection begins with, in time; `None` if the stop comes first, before any request.
-async fn opened<T>(
+/// What a connection begins with; `None` if it has to end before any request.
+async fn begin<T>(
     beginning: impl Future<Output = io::Result<T>>,
-    mut stop: Stop,
-) -> Result<Option<T>, BoxError> {
-    tokio::select! {
-        begun = timeout(HEAD_TIMEOUT, beginning) => Ok(Some(begun??)),
-        _stopped = stop.changed() => Ok(None),
-    }
+    entry: &Entry,
+) -> io::Result<Option<T>> {
+    entry.drive(pin!(beginning), |_| false).await.transpose()
 }
 
 /// Whether the client speaks HTTP/2 by prior knowledge (RFC 9113 3.3). Nothing is taken from the
@@ -171,60 +169,55 @@ async fn http<S, H, F, B>(
     http2: bool,
     peer: Peer,
     handle: H,
-    stop: Stop,
+    entry: &Entry,
 ) -> Result<(), BoxError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        let response = handle(request);
-        async { Ok::<_, Infallible>(response.await) }
+    let connection = Arc::clone(&entry.connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let in_request = connection.request();
+        // Mapped rather than awaited, so that the future is not stored twice.
+        let response = handle(&peer, request);
+        response
+            .map(|response| Ok::<_, Infallible>(response.map(|body| Last::new(body, in_request))))
     });
     let io = TokioIo::new(stream);
-    if http2 {
+    let ended = if http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(HEAD_SIZE)
             .keep_alive_interval(PING_INTERVAL)
+            // WebSockets by HTTP/2 (RFC 8441).
+            .enable_connect_protocol()
             .serve_connection(io, service);
-        drive(connection, http2::Connection::graceful_shutdown, stop).await
+        let stop = |connection: Pin<&mut http2::Connection<_, _, _>>| {
+            connection.graceful_shutdown();
+            true
+        };
+        entry.drive(pin!(connection), stop).await
     } else {
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            // Heads that take too long are the connections' watch's business.
+            .header_read_timeout(None)
             .max_header_size(HEAD_SIZE as usize)
-            .max_headers(HEAD_LINES)
+            // And 100 field lines, hyper's own limit: another one costs an allocation per request.
             .serve_connection(io, service)
             .with_upgrades();
-        drive(
-            connection,
-            http1::UpgradeableConnection::graceful_shutdown,
-            stop,
-        )
-        .await
+        let stop = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
+            connection.graceful_shutdown();
+            true
+        };
+        entry.drive(pin!(connection), stop).await
+    };
+    match ended {
+        Some(ended) => Ok(ended?),
+        None => Err("closed, having sent no request for too long".into()),
     }
-}
-
-/// Runs a connection to its end, which comes after the requests in flight once `stop` is told.
-async fn drive<C>(
-    connection: C,
-    graceful_shutdown: fn(Pin<&mut C>),
-    mut stop: Stop,
-) -> Result<(), BoxError>
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return Ok(ended?),
-        _stopped = stop.changed() => graceful_shutdown(connection.as_mut()),
-    }
-    Ok(connection.await?)
 }
 
 /// The runtime for so many workers; by default `TOKIO_WORKER_THREADS`, or as many as there are cores

@@ -1,14 +1,13 @@
 use std::fmt;
 
 use http::header::{CACHE_CONTROL, VARY};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::check::cors_check;
 use super::error::{ErrorKind, FetchError};
 use super::options::Credentials;
 use super::page::{Fetch, Page};
 use super::response::Outcome;
-use super::trace::Exchange;
 use super::values;
 use crate::fields::elements;
 
@@ -71,7 +70,7 @@ impl Expectation {
 
 /// Whether a server lets the pages that must read it read it, and no others.
 ///
-/// Each expectation is tried with an empty profile. Where several pages ask for one URL with GET, the
+/// Each expectation is tried with the cookies that the browser has and with empty caches. Where several pages ask for one URL with GET, the
 /// answers are besides tried against each other: none of them may reach the wrong page through a
 /// cache (Fetch #cors-protocol-and-http-caches), which is what `Vary: Origin` is for.
 ///
@@ -100,7 +99,7 @@ pub async fn cors_conformance(expectations: impl IntoIterator<Item = Expectation
     let mut rows = Vec::new();
     let mut readings = Vec::new();
     for Expectation { fetch, wish } in expectations {
-        let fetch = fetch.incognito();
+        let fetch = fetch.apart();
         let (page, asked) = (fetch.page().clone(), fetch.summary());
         let include = fetch.credentials_mode() == Credentials::Include;
         let outcome = fetch.send().await;
@@ -119,7 +118,7 @@ pub async fn cors_conformance(expectations: impl IntoIterator<Item = Expectation
             .iter()
             .any(|plain: &Reading| plain.url == reading.url)
         {
-            let outcome = reading.page.image(&reading.url).send().await;
+            let outcome = reading.page.image(&reading.url).apart().send().await;
             unasked.extend(Reading::of(&reading.page, true, &outcome));
         }
     }
@@ -273,14 +272,16 @@ impl Reading {
             return None;
         };
         let answer = exchange.response_headers()?.clone();
-        (*exchange.method() == Method::GET && may_be_stored(&answer)).then(|| Self {
-            page: page.clone(),
-            origin: page.origin(),
-            include,
-            url: Exchange::url(exchange).to_string(),
-            asked: exchange.headers().clone(),
-            answer,
-        })
+        (*exchange.method() == Method::GET && may_be_stored(exchange.status()?, &answer)).then(
+            || Self {
+                page: page.clone(),
+                origin: page.origin(),
+                include,
+                url: exchange.url().to_string(),
+                asked: exchange.headers().clone(),
+                answer,
+            },
+        )
     }
 
     /// RFC 9111 4.1: whether a cache takes this answer for one to `other`'s request.
@@ -298,8 +299,17 @@ impl Reading {
     }
 }
 
-fn may_be_stored(answer: &HeaderMap) -> bool {
-    !elements(answer, &CACHE_CONTROL).any(|item| item.eq_ignore_ascii_case(b"no-store"))
+/// RFC 9111 3 and 4.2.2: whether some cache may keep it, by what it says or by its status alone.
+fn may_be_stored(status: StatusCode, answer: &HeaderMap) -> bool {
+    const HEURISTICALLY: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
+    let said = |words: &[&str]| {
+        elements(answer, &CACHE_CONTROL).any(|item| {
+            let item = values::isomorphic(item).to_ascii_lowercase();
+            words.contains(&item.split('=').next().unwrap_or_default())
+        })
+    };
+    !said(&["no-store"])
+        && (HEURISTICALLY.contains(&status.as_u16()) || said(&["public", "max-age", "s-maxage"]))
 }
 
 /// The pairs of answers that a cache could exchange with a change of result.
@@ -311,7 +321,7 @@ fn mixed_up(readings: &[Reading], unasked: &[Reading]) -> Vec<Row> {
         .collect();
     for reader in readings {
         let credentials = if reader.include {
-            ", credentials included"
+            ", credentials include"
         } else {
             ""
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cookie_store::{CookieExpiration, CookieStore, RawCookie};
+use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
 use http::HeaderValue;
 use url::Url;
 
@@ -13,9 +13,13 @@ use super::values;
 const MAX_PAIR: usize = 4096;
 
 /// The cookies of one profile.
+///
+/// RFC 6265bis 5.7 tells a cookie with `Domain` from one of the same name without, by the
+/// host-only-flag; the library does not, so that each kind has a store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Jar {
-    store: CookieStore,
+    of_hosts: CookieStore,
+    of_domains: CookieStore,
 }
 
 impl Jar {
@@ -24,7 +28,7 @@ impl Jar {
         let allowed = |cookie: &RawCookie<'_>| {
             same_site || cookie.same_site().is_some_and(|mode| mode.is_none())
         };
-        let mut cookies = self.store.matches(url);
+        let mut cookies = self.matching(url);
         cookies.retain(|cookie| allowed(cookie));
         // RFC 6265bis 5.8.3: longer paths first.
         cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
@@ -59,7 +63,11 @@ impl Jar {
                 cookie.unset_domain();
             }
         }
-        match self.store.insert_raw(&cookie, url) {
+        let store = match cookie.domain() {
+            Some(_) => &mut self.of_domains,
+            None => &mut self.of_hosts,
+        };
+        match store.insert_raw(&cookie, url) {
             Ok(_) | Err(cookie_store::CookieError::Expired) => Ok(()),
             Err(_) => Err("its Domain does not cover this host"),
         }
@@ -114,22 +122,31 @@ impl Jar {
     fn shadows_secure(&self, new: &RawCookie<'_>, url: &Url) -> bool {
         let mut secure_url = url.clone();
         let _ = secure_url.set_scheme("https");
-        let matching = self.store.matches(&secure_url);
-        matching
+        self.matching(&secure_url)
             .iter()
             .any(|old| old.secure() == Some(true) && old.name() == new.name())
     }
 
+    fn matching(&self, url: &Url) -> Vec<&Cookie<'static>> {
+        [self.of_hosts.matches(url), self.of_domains.matches(url)].concat()
+    }
+
     /// Lets time pass: the library measures it by a clock of its own.
     pub(super) fn advance(&mut self, time: Duration) {
-        let aged = self.store.iter_unexpired().cloned().map(|mut cookie| {
-            if let CookieExpiration::AtUtc(end) = &mut cookie.expires {
-                *end -= time;
-            }
-            Ok::<_, std::convert::Infallible>(cookie)
-        });
-        let Ok(store) = CookieStore::from_cookies(aged, false);
-        self.store = store;
+        for store in [&mut self.of_hosts, &mut self.of_domains] {
+            let aged = store.iter_unexpired().cloned().map(|mut cookie| {
+                if let CookieExpiration::AtUtc(end) = cookie.expires {
+                    let earlier = time.try_into().ok().and_then(|time| end.checked_sub(time));
+                    match earlier {
+                        Some(earlier) => cookie.expires = CookieExpiration::AtUtc(earlier),
+                        None => cookie.expire(), // longer than calendars reach
+                    }
+                }
+                Ok::<_, std::convert::Infallible>(cookie)
+            });
+            let Ok(aged) = CookieStore::from_cookies(aged, false);
+            *store = aged;
+        }
     }
 }
 
@@ -257,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_makes_another_cookie() {
+        let mut jar = Jar::default();
+        let https = "https://app.example.com/";
+        for line in ["a=1", "a=2; Domain=app.example.com"] {
+            set(&mut jar, line, https).unwrap();
+        }
+        assert_eq!(sent(&jar, https), "a=1; a=2");
+        set(&mut jar, "a=; Max-Age=0", https).unwrap();
+        assert_eq!(sent(&jar, https), "a=2");
+    }
+
+    #[test]
     fn cookies_age_and_are_removed() {
         let mut jar = Jar::default();
         let https = "https://app.example.com/";
@@ -266,6 +295,9 @@ mod tests {
         jar.advance(Duration::from_secs(100));
         assert_eq!(sent(&jar, https), "long=1; session=1");
         set(&mut jar, "long=; Max-Age=0", https).unwrap();
+        assert_eq!(sent(&jar, https), "session=1");
+        set(&mut jar, "long=1; Max-Age=3600", https).unwrap();
+        jar.advance(Duration::MAX);
         assert_eq!(sent(&jar, https), "session=1");
     }
 }

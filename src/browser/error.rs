@@ -11,8 +11,8 @@ use http::{HeaderName, StatusCode, header};
 /// `TypeError: Failed to fetch`.
 #[derive(Clone, Debug)]
 pub struct FetchError {
-    kind: ErrorKind,
-    scene: Option<Box<Scene>>,
+    pub(super) kind: ErrorKind,
+    pub(super) scene: Option<Box<Scene>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -138,205 +138,74 @@ impl FetchError {
     /// The header that is missing or wrong, if it is one.
     #[must_use]
     pub fn header(&self) -> Option<HeaderName> {
-        use ErrorKind as E;
-        Some(match self.kind {
-            E::MissingAllowOrigin
-            | E::WildcardWithCredentials
-            | E::MultipleAllowOrigins(_)
-            | E::InvalidAllowOrigin(_)
-            | E::AllowOriginMismatch(_) => header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            E::CredentialsNotAllowed(_) => header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            E::UnparsableAllowMethods(_) | E::MethodNotAllowed(_) => {
-                header::ACCESS_CONTROL_ALLOW_METHODS
-            }
-            E::UnparsableAllowHeaders(_) | E::HeaderNotAllowed(_) => {
-                header::ACCESS_CONTROL_ALLOW_HEADERS
-            }
-            E::ResourcePolicy(_) => HeaderName::from_static("cross-origin-resource-policy"),
-            E::InvalidLocation(_)
-            | E::MultipleLocations(_)
-            | E::RedirectScheme(_)
-            | E::RedirectWithCredentials(_) => header::LOCATION,
-            _ => return None,
-        })
+        self.kind.header()
     }
 
     /// The clause of the standard that demands the failure, such as `Fetch #cors-check step 2`.
     #[must_use]
     pub fn clause(&self) -> &'static str {
-        use ErrorKind as E;
-        match self.kind {
-            E::MissingAllowOrigin => "Fetch #cors-check step 2",
-            E::WildcardWithCredentials => "Fetch #cors-check step 3",
-            E::MultipleAllowOrigins(_) | E::InvalidAllowOrigin(_) | E::AllowOriginMismatch(_) => {
-                "Fetch #cors-check step 4"
-            }
-            E::CredentialsNotAllowed(_) => "Fetch #cors-check step 8",
-            E::PreflightRedirect(_) | E::PreflightStatus(_) => "Fetch #cors-preflight-fetch step 7",
-            E::UnparsableAllowMethods(_) | E::UnparsableAllowHeaders(_) => {
-                "Fetch #cors-preflight-fetch step 7.3"
-            }
-            E::MethodNotAllowed(_) => "Fetch #cors-preflight-fetch step 7.5",
-            E::HeaderNotAllowed(_) => "Fetch #cors-preflight-fetch steps 7.6 and 7.7",
-            E::NotSameOrigin | E::NoCorsRedirectMode | E::UnsupportedScheme(_) => {
-                "Fetch #main-fetch step 12"
-            }
-            E::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
-            E::MixedContent => "Fetch #main-fetch step 7",
-            E::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
-            E::InvalidLocation(_) | E::MultipleLocations(_) => "Fetch #http-redirect-fetch step 5",
-            E::RedirectScheme(_) => "Fetch #http-redirect-fetch step 6",
-            E::TooManyRedirects => "Fetch #http-redirect-fetch step 7",
-            E::RedirectWithCredentials(_) => "Fetch #http-redirect-fetch steps 9 and 10",
-            E::BodyNotReplayable => "Fetch #http-redirect-fetch step 11",
-            E::UnknownOrigin(_) | E::Service | E::BodyTooLong(_) => "Fetch #http-network-fetch",
-            E::Script(_) => "Fetch #dom-request",
-            E::Setup(_) => "not of the standard: a mistake of the test",
-        }
-    }
-
-    /// What the console of Chromium says in the same case, word for word where it says something.
-    #[must_use]
-    pub fn console(&self) -> String {
-        let scene = self.scene.as_deref();
-        if let (Some(policy), Some(scene)) = (
-            self.kind.cors_policy(scene.map(|scene| scene.initiator)),
-            scene,
-        ) {
-            let redirected = match scene.first_url == scene.url {
-                true => String::new(),
-                false => format!("(redirected from '{}') ", scene.first_url),
-            };
-            let preflight = match scene.preflight && self.kind.is_about_access() {
-                true => "Response to preflight request doesn't pass access control check: ",
-                false => "",
-            };
-            return format!(
-                "Access to {} at '{}' {redirected}from origin '{}' has been blocked by CORS policy: {preflight}{policy}",
-                scene.initiator, scene.url, scene.origin
-            );
-        }
-        self.kind.outside_of_cors(scene)
+        self.kind.clause()
     }
 }
 
 impl ErrorKind {
-    /// The failures that a preflight shares with the actual request, or that only it has.
-    fn is_about_access(&self) -> bool {
-        matches!(
-            self,
-            Self::MissingAllowOrigin
-                | Self::WildcardWithCredentials
-                | Self::MultipleAllowOrigins(_)
-                | Self::InvalidAllowOrigin(_)
-                | Self::AllowOriginMismatch(_)
-                | Self::CredentialsNotAllowed(_)
-                | Self::PreflightRedirect(_)
-                | Self::PreflightStatus(_)
-        )
-    }
-
-    /// The part behind "has been blocked by CORS policy: ".
-    pub(super) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
-        const SEND_VALID: &str = " Have the server send the header with a valid value.";
-        let xhr = match initiator {
-            Some(Initiator::Xhr) => {
-                " The credentials mode of requests initiated by the XMLHttpRequest is controlled by the withCredentials attribute."
-            }
-            _ => "",
-        };
-        let advice = match initiator {
-            Some(Initiator::Fetch) => SEND_VALID,
-            _ => "",
-        };
+    pub(super) fn header(&self) -> Option<HeaderName> {
         Some(match self {
-            Self::MissingAllowOrigin => "No 'Access-Control-Allow-Origin' header is present on the requested resource.".into(),
-            Self::WildcardWithCredentials => format!(
-                "The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' \
-                 when the request's credentials mode is 'include'.{xhr}"
-            ),
-            Self::MultipleAllowOrigins(value) => format!(
-                "The 'Access-Control-Allow-Origin' header contains multiple values '{value}', but only one is allowed.{advice}"
-            ),
-            Self::InvalidAllowOrigin(value) => format!(
-                "The 'Access-Control-Allow-Origin' header contains the invalid value '{value}'.{advice}"
-            ),
-            Self::AllowOriginMismatch(value) => format!(
-                "The 'Access-Control-Allow-Origin' header has a value '{value}' that is not equal to the supplied origin.{advice}"
-            ),
-            Self::CredentialsNotAllowed(value) => format!(
-                "The value of the 'Access-Control-Allow-Credentials' header in the response is '{value}' which must \
-                 be 'true' when the request's credentials mode is 'include'.{xhr}"
-            ),
-            Self::PreflightRedirect(_) => "Redirect is not allowed for a preflight request.".into(),
-            Self::PreflightStatus(_) => "It does not have HTTP ok status.".into(),
-            Self::UnparsableAllowMethods(_) => {
-                "Cannot parse Access-Control-Allow-Methods response header field in preflight response.".into()
+            Self::MissingAllowOrigin
+            | Self::WildcardWithCredentials
+            | Self::MultipleAllowOrigins(_)
+            | Self::InvalidAllowOrigin(_)
+            | Self::AllowOriginMismatch(_) => header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            Self::CredentialsNotAllowed(_) => header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            Self::UnparsableAllowMethods(_) | Self::MethodNotAllowed(_) => {
+                header::ACCESS_CONTROL_ALLOW_METHODS
             }
-            Self::UnparsableAllowHeaders(_) => {
-                "Cannot parse Access-Control-Allow-Headers response header field in preflight response.".into()
+            Self::UnparsableAllowHeaders(_) | Self::HeaderNotAllowed(_) => {
+                header::ACCESS_CONTROL_ALLOW_HEADERS
             }
-            Self::MethodNotAllowed(method) => {
-                format!("Method {method} is not allowed by Access-Control-Allow-Methods in preflight response.")
-            }
-            Self::HeaderNotAllowed(name) => {
-                format!("Request header field {name} is not allowed by Access-Control-Allow-Headers in preflight response.")
-            }
-            Self::RedirectWithCredentials(url) => format!(
-                "Redirect location '{url}' contains a username and password, which is disallowed for cross-origin requests."
-            ),
+            Self::ResourcePolicy(_) => HeaderName::from_static("cross-origin-resource-policy"),
+            Self::InvalidLocation(_)
+            | Self::MultipleLocations(_)
+            | Self::RedirectScheme(_)
+            | Self::RedirectWithCredentials(_) => header::LOCATION,
             _ => return None,
         })
     }
 
-    fn outside_of_cors(&self, scene: Option<&Scene>) -> String {
-        let text = |field: fn(&Scene) -> &String| scene.map_or("", |scene| field(scene));
-        let (url, page, origin) = (text(|s| &s.url), text(|s| &s.page), text(|s| &s.origin));
-        let net_error = |name: &str| format!("Failed to load resource: net::{name}");
+    pub(super) fn clause(&self) -> &'static str {
         match self {
-            Self::Script(text) => {
-                format!("TypeError: Failed to execute 'fetch' on 'Window': {text}")
+            Self::MissingAllowOrigin => "Fetch #cors-check step 2",
+            Self::WildcardWithCredentials => "Fetch #cors-check step 3",
+            Self::MultipleAllowOrigins(_)
+            | Self::InvalidAllowOrigin(_)
+            | Self::AllowOriginMismatch(_) => "Fetch #cors-check step 4",
+            Self::CredentialsNotAllowed(_) => "Fetch #cors-check step 8",
+            Self::PreflightRedirect(_) | Self::PreflightStatus(_) => {
+                "Fetch #cors-preflight-fetch step 7"
             }
-            Self::Setup(mistakes) => format!("the test is set up wrongly: {}", mistakes.join("; ")),
-            Self::NotSameOrigin if scene.is_some_and(|scene| scene.first_url != scene.url) => {
-                format!(
-                    "Unsafe attempt to load URL {url} from frame with URL {page}. Domains, protocols and ports must match."
-                )
+            Self::UnparsableAllowMethods(_) | Self::UnparsableAllowHeaders(_) => {
+                "Fetch #cors-preflight-fetch step 7.3"
             }
-            Self::NotSameOrigin => format!(
-                "Fetch API cannot load {url}. Request mode is \"same-origin\" but the URL's origin is not same as the \
-                 request origin {origin}."
-            ),
-            Self::NoCorsRedirectMode => {
-                format!(
-                    "Fetch API cannot load {url}. Request mode is \"no-cors\" but the redirect mode is not \"follow\"."
-                )
+            Self::MethodNotAllowed(_) => "Fetch #cors-preflight-fetch step 7.5",
+            Self::HeaderNotAllowed(_) => "Fetch #cors-preflight-fetch steps 7.6 and 7.7",
+            Self::NotSameOrigin | Self::NoCorsRedirectMode | Self::UnsupportedScheme(_) => {
+                "Fetch #main-fetch step 12"
             }
-            Self::UnsupportedScheme(scheme) => {
-                format!("Fetch API cannot load {url}. URL scheme \"{scheme}\" is not supported.")
+            Self::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
+            Self::MixedContent => "Fetch #main-fetch step 7",
+            Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
+            Self::InvalidLocation(_) | Self::MultipleLocations(_) => {
+                "Fetch #http-redirect-fetch step 5"
             }
-            Self::MixedContent => format!(
-                "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
-                 '{url}'. This request has been blocked; the content must be served over HTTPS."
-            ),
-            Self::ResourcePolicy(value) => net_error(match &**value {
-                "same-site" => "ERR_BLOCKED_BY_RESPONSE.NotSameSite",
-                _ => "ERR_BLOCKED_BY_RESPONSE.NotSameOrigin",
-            }),
-            Self::TooManyRedirects => net_error("ERR_TOO_MANY_REDIRECTS"),
-            Self::InvalidLocation(_) => net_error("ERR_INVALID_REDIRECT"),
-            Self::MultipleLocations(_) => net_error("ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION"),
-            Self::RedirectScheme(_) => net_error("ERR_UNSAFE_REDIRECT"),
-            Self::BodyNotReplayable => net_error("ERR_INVALID_ARGUMENT"),
-            Self::UnknownOrigin(origin) => format!(
-                "{} (no service for {origin})",
-                net_error("ERR_NAME_NOT_RESOLVED")
-            ),
-            Self::BodyTooLong(limit) => format!(
-                "{} (a body of more than {limit} bytes)",
-                net_error("ERR_FAILED")
-            ),
-            _ => net_error("ERR_FAILED"),
+            Self::RedirectScheme(_) => "Fetch #http-redirect-fetch step 6",
+            Self::TooManyRedirects => "Fetch #http-redirect-fetch step 7",
+            Self::RedirectWithCredentials(_) => "Fetch #http-redirect-fetch steps 9 and 10",
+            Self::BodyNotReplayable => "Fetch #http-redirect-fetch step 11",
+            Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
+                "Fetch #http-network-fetch"
+            }
+            Self::Script(_) => "Fetch #dom-request",
+            Self::Setup(_) => "not of the standard: a mistake of the test",
         }
     }
 }
@@ -354,15 +223,5 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl fmt::Display for Initiator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fetch => "fetch",
-            Self::Xhr => "XMLHttpRequest",
-            Self::Image => "image",
-        })
     }
 }

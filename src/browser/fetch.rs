@@ -170,26 +170,25 @@ impl<'a> Run<'a> {
         let received = self
             .network_or_cache(self.state.clone(), self.body.clone(), false)
             .await?;
-        let verdict = match route.tainting {
-            Tainting::Cors => Some((
-                "CORS check",
-                "Fetch #http-fetch step 4.4",
-                self.cors_check(&received.headers),
-            )),
-            Tainting::Opaque => Some((
-                "cross-origin resource policy check",
-                "Fetch #http-fetch step 5",
-                check::resource_policy_check(
+        match route.tainting {
+            Tainting::Cors => {
+                let verdict = self.cors_check(&received.headers);
+                self.checked("CORS check", "Fetch #http-fetch step 4.4", verdict, false)?;
+            }
+            Tainting::Opaque => {
+                let verdict = check::resource_policy_check(
                     &self.state.origin,
                     self.state.url(),
                     &received.headers,
-                ),
-            )),
-            Tainting::Basic => None,
-        };
-        if let Some((what, clause, verdict)) = verdict {
-            self.trace.check(what, clause, verdict.is_ok());
-            verdict.map_err(|kind| self.fail(kind))?;
+                );
+                self.checked(
+                    "cross-origin resource policy check",
+                    "Fetch #http-fetch step 5",
+                    verdict,
+                    false,
+                )?;
+            }
+            Tainting::Basic => {}
         }
         Ok(received)
     }
@@ -204,12 +203,8 @@ impl<'a> Run<'a> {
         let request = preflight::request(&self.state);
         let response = self.network_or_cache(request, None, true).await?;
         let verdict = preflight::judge(&self.state, response.status, &response.headers);
-        self.trace.check(
-            "the answer to the preflight",
-            "Fetch #cors-preflight-fetch step 7",
-            verdict.is_ok(),
-        );
-        let grant = verdict.map_err(|kind| FetchError::new(kind).at(self.state.scene(true)))?;
+        let what = "the answer to the preflight";
+        let grant = self.checked(what, "Fetch #cors-preflight-fetch step 7", verdict, true)?;
         let mut profile = self.web.profile();
         let now = profile.now;
         profile.preflights.store(&self.state, grant, now);
@@ -364,6 +359,27 @@ impl<'a> Run<'a> {
             now,
         };
         profile.responses.store(&asked, status, headers, body);
+    }
+
+    /// Notes how a check came out; a failure has a clause of its own.
+    fn checked<T>(
+        &mut self,
+        what: &str,
+        clause: &'static str,
+        verdict: Result<T, ErrorKind>,
+        preflight: bool,
+    ) -> Result<T, FetchError> {
+        match &verdict {
+            Ok(_) => self.trace.check(what, clause, true),
+            Err(kind) => {
+                let header = kind
+                    .header()
+                    .map_or(String::new(), |name| format!(": {name}"));
+                self.trace
+                    .check(format!("{what}{header}"), kind.clause(), false);
+            }
+        }
+        verdict.map_err(|kind| FetchError::new(kind).at(self.state.scene(preflight)))
     }
 
     fn fail(&self, kind: ErrorKind) -> FetchError {

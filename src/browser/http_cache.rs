@@ -149,7 +149,7 @@ fn lifetime(response: &HeaderMap) -> Option<Duration> {
         match item.split_once('=').unwrap_or((&*item, "")) {
             // With an argument it would speak of single fields only; a cache may take it for all.
             ("no-store" | "no-cache", _) => return None,
-            ("max-age", seconds) => lifetime = seconds.trim_matches('"').parse().ok(),
+            ("max-age", seconds) => lifetime = values::seconds(seconds.trim_matches('"')),
             _ => {}
         }
     }
@@ -172,19 +172,19 @@ mod tests {
 
     fn stored(request: &[(&'static str, &str)], response: &[(&'static str, &str)]) -> HttpCache {
         let mut cache = HttpCache::default();
-        store(&mut cache, Method::GET, request, StatusCode::OK, response);
+        store(&mut cache, &Method::GET, request, StatusCode::OK, response);
         cache
     }
 
     fn store(
         cache: &mut HttpCache,
-        method: Method,
+        method: &Method,
         request: &[(&'static str, &str)],
         status: StatusCode,
         response: &[(&'static str, &str)],
     ) {
         let url = Url::parse("https://api.test/x#a").unwrap();
-        let (method, headers_, now) = (&method, &headers(request), Duration::ZERO);
+        let (headers_, now) = (&headers(request), Duration::ZERO);
         let asked = Asked {
             partition: SITE,
             url: &url,
@@ -196,18 +196,18 @@ mod tests {
     }
 
     fn hit(cache: &HttpCache, request: &[(&'static str, &str)], seconds: u64) -> bool {
-        hit_by(cache, SITE, Method::GET, request, seconds)
+        hit_by(cache, SITE, &Method::GET, request, seconds)
     }
 
     fn hit_by(
         cache: &HttpCache,
         partition: &str,
-        method: Method,
+        method: &Method,
         request: &[(&'static str, &str)],
         seconds: u64,
     ) -> bool {
         let url = Url::parse("https://api.test/x#b").unwrap();
-        let (method, headers, now) = (&method, &headers(request), Duration::from_secs(seconds));
+        let (headers, now) = (&headers(request), Duration::from_secs(seconds));
         cache
             .select(&Asked {
                 partition,
@@ -277,16 +277,16 @@ mod tests {
             assert!(!hit(&stored(&[by], &fresh), &[], 0), "{by:?}");
         }
         let cache = stored(&[], &fresh);
-        assert!(!hit_by(&cache, "https://other.test", Method::GET, &[], 0));
-        assert!(!hit_by(&cache, SITE, Method::HEAD, &[], 0));
+        assert!(!hit_by(&cache, "https://other.test", &Method::GET, &[], 0));
+        assert!(!hit_by(&cache, SITE, &Method::HEAD, &[], 0));
     }
 
     #[test]
     fn writing_voids() {
         let mut cache = stored(&[], &[("cache-control", "max-age=60")]);
-        store(&mut cache, Method::PUT, &[], StatusCode::FORBIDDEN, &[]);
+        store(&mut cache, &Method::PUT, &[], StatusCode::FORBIDDEN, &[]);
         assert!(hit(&cache, &[], 1));
-        store(&mut cache, Method::PUT, &[], StatusCode::NO_CONTENT, &[]);
+        store(&mut cache, &Method::PUT, &[], StatusCode::NO_CONTENT, &[]);
         assert!(!hit(&cache, &[], 1));
     }
 }

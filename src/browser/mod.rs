@@ -1,5 +1,9 @@
 //! A browser for tests: Fetch's CORS algorithm as a client that runs in-process.
 //!
+//! Whether an API can be used by a page is decided in the browser, long after the API's own tests have
+//! passed. [`Web`] puts any tower services behind origins; a [`Page`] of another origin fetches from
+//! them; the [`Outcome`] is what its script would get, and why.
+//!
 //! ```
 //! # use std::convert::Infallible;
 //! use same_origin::browser::{Credentials::Include, Request, Web};
@@ -22,10 +26,37 @@
 //! # });
 //! # Ok::<_, std::io::Error>(())
 //! ```
+//!
+//! [`cors_conformance`] takes what pages must and must not be able to do and gives back a table.
+//!
+//! # What it does
+//!
+//! 1. It takes a request as script gives it: methods in any case, headers that are the browser's to set
+//!    ignored, URLs relative to the page.
+//! 2. It finds out whether a preflight is needed, sends it, judges it, and remembers it by Fetch's
+//!    CORS-preflight cache. Time passes only by [`Web::advance`].
+//! 3. It sends the request with the headers a browser adds: `Origin`, `Referer`, `Sec-Fetch-*`, cookies
+//!    by RFC 6265bis with `SameSite`, `Secure`, `Domain`, `Path` and the `__Host-` prefixes.
+//! 4. It runs the CORS check or the cross-origin resource policy check, follows redirects as the
+//!    standard wants (methods, dropped headers, `Origin: null`), and starts again at 2.
+//! 5. It hands script what it may see: status, body and exposed headers, or nothing of it.
+//!
+//! It sends nothing over a network and needs no runtime; services are called in-process. Where
+//! Chromium is known to differ from the standard, [`Engine`] chooses; [`what_browsers_do`] has what was
+//! measured.
+//!
+//! # What it leaves out
+//!
+//! Navigation, forms, WebSocket and service workers; `data:`, `blob:` and other schemes; Content Security
+//! Policy, Subresource Integrity, embedder policies and opaque response blocking; HSTS, blocked ports and
+//! local network access; authentication prompts; compression (`Accept-Encoding` is not sent, but for
+//! ranges); partitioned cookies; the HTTP cache beyond fresh answers to GET; pages of other schemes than
+//! http and https. Bodies are read to their end: a response that never ends never arrives.
 
 mod check;
 mod classify;
 mod conformance;
+mod console;
 mod cookies;
 mod error;
 mod fetch;
@@ -43,6 +74,8 @@ mod state;
 mod trace;
 mod values;
 mod web;
+#[doc = include_str!("what_browsers_do.md")]
+pub mod what_browsers_do {}
 
 pub use conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use error::{ErrorKind, FetchError};
@@ -53,3 +86,13 @@ pub use response::{Outcome, Response, ResponseType};
 pub use service::Body;
 pub use trace::{Check, Event, Exchange, Trace};
 pub use web::{Engine, Web};
+
+const _: () = {
+    const fn shared<T: Send + Sync + Clone>() {}
+    shared::<Web>();
+    shared::<Page>();
+    shared::<Fetch>();
+    shared::<Outcome>();
+    shared::<FetchError>();
+    shared::<Report>();
+};

@@ -69,6 +69,42 @@ pub enum ReferrerPolicy {
     UnsafeUrl,
 }
 
+impl Credentials {
+    /// The word that script uses: `omit`, `same-origin` or `include`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Omit => "omit",
+            Self::SameOrigin => "same-origin",
+            Self::Include => "include",
+        }
+    }
+}
+
+impl Mode {
+    /// The word that script uses: `cors`, `no-cors` or `same-origin`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cors => "cors",
+            Self::NoCors => "no-cors",
+            Self::SameOrigin => "same-origin",
+        }
+    }
+}
+
+impl Redirect {
+    /// The word that script uses: `follow`, `error` or `manual`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Error => "error",
+            Self::Manual => "manual",
+        }
+    }
+}
+
 impl ReferrerPolicy {
     /// Referrer Policy #parse-referrer-policy-from-header: the last word that is known.
     pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {

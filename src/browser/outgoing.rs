@@ -106,11 +106,7 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
         Initiator::Fetch | Initiator::Xhr => "empty",
         Initiator::Image => "image",
     };
-    let mode = match state.mode {
-        Mode::Cors => "cors",
-        Mode::NoCors => "no-cors",
-        Mode::SameOrigin => "same-origin",
-    };
+    let mode = state.mode.as_str();
     vec![
         ("sec-fetch-dest", destination),
         ("sec-fetch-mode", mode),

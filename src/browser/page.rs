@@ -11,7 +11,7 @@ use super::state::{Body, State, Tainting};
 use super::trace::Trace;
 use super::web::{Engine, Web};
 use super::{classify, values};
-use crate::fields::append_line;
+use crate::fields::{append_line, trim};
 
 /// A page that script runs in.
 #[derive(Clone, Debug)]
@@ -174,8 +174,9 @@ impl Fetch {
         }
     }
 
-    pub(super) fn incognito(mut self) -> Self {
-        self.page.web = self.page.web.incognito();
+    /// The same fetch, by a browser that has the cookies and nothing else.
+    pub(super) fn apart(mut self) -> Self {
+        self.page.web = self.page.web.apart();
         self
     }
 
@@ -187,11 +188,11 @@ impl Fetch {
         self.credentials
     }
 
+    /// For tables: what is asked for, and with which credentials unless they are the default.
     pub(super) fn summary(&self) -> String {
         let credentials = match self.credentials {
-            Credentials::Omit => ", credentials omitted",
-            Credentials::SameOrigin => "",
-            Credentials::Include => ", credentials included",
+            Credentials::SameOrigin => String::new(),
+            other => format!(", credentials {}", other.as_str()),
         };
         format!("{} {}{credentials}", self.request.method, self.request.url)
     }
@@ -218,10 +219,10 @@ impl Fetch {
     }
 
     fn title(&self) -> String {
-        let (mode, credentials) = (self.mode, self.credentials);
-        let (method, url, page) = (&self.request.method, &self.request.url, self.page.origin());
+        let (mode, credentials) = (self.mode.as_str(), self.credentials.as_str());
+        let (method, url, page) = (&self.request.method, &self.request.url, self.page.name());
         format!(
-            "{} {method} {url} from {page} (mode {mode:?}, credentials {credentials:?})",
+            "{} {method} {url} from {page} (mode {mode}, credentials {credentials})",
             self.initiator
         )
     }
@@ -311,23 +312,20 @@ impl Fetch {
     fn headers(&self, trace: &mut Trace) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.request.headers {
-            let mut combined = values::joined(&headers, name)
-                .map_or(Vec::new(), |old| [old, b", ".to_vec()].concat());
-            combined.extend_from_slice(value.as_bytes());
+            // Fetch #concept-header-value-normalize; a part of a value is a value.
+            let value = HeaderValue::from_bytes(trim(value.as_bytes())).unwrap_or(value.clone());
+            let before = values::joined(&headers, name).map(|old| [old, b", ".to_vec()].concat());
+            let combined = [before.unwrap_or_default(), value.as_bytes().to_vec()].concat();
             let fixed = self.page.web.engine == Engine::Chromium && *name == USER_AGENT;
-            if fixed || classify::is_forbidden_header(name, value) {
-                trace.note(
-                    format!("`{name}` is not script's to set: ignored"),
-                    "Fetch #forbidden-request-header",
-                );
+            if fixed || classify::is_forbidden_header(name, &value) {
+                let what = format!("`{name}` is not script's to set: ignored");
+                trace.note(what, "Fetch #forbidden-request-header");
             } else if self.mode == Mode::NoCors && !classify::is_no_cors_safelisted(name, &combined)
             {
-                trace.note(
-                    format!("`{name}` cannot be set in mode no-cors: ignored"),
-                    "Fetch #concept-headers-append",
-                );
+                let what = format!("`{name}` cannot be set in mode no-cors: ignored");
+                trace.note(what, "Fetch #concept-headers-append");
             } else {
-                append_line(&mut headers, name.clone(), value.clone());
+                append_line(&mut headers, name.clone(), value);
             }
         }
         // Fetch #dom-request: after script's headers, so that one that was ignored does not count.

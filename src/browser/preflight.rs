@@ -109,18 +109,36 @@ pub(super) fn judge(
 
 /// Fetch #cors-preflight-fetch steps 7.8 to 7.10.
 fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
-    let sent = values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE);
-    match engine {
-        Engine::Standard => sent.unwrap_or(DEFAULT_MAX_AGE),
-        Engine::Chromium => {
-            let text = values::text(response, ACCESS_CONTROL_MAX_AGE);
-            let negative =
-                text.is_some_and(|text| text.parse::<i64>().is_ok_and(|seconds| seconds < 0));
-            if negative {
-                0
-            } else {
-                sent.unwrap_or(DEFAULT_MAX_AGE).min(CHROMIUM_MAX_AGE)
-            }
+    let seconds = match engine {
+        Engine::Standard => values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE),
+        Engine::Chromium => values::text(response, ACCESS_CONTROL_MAX_AGE)
+            .and_then(|text| text.parse::<i64>().ok())
+            .map(|seconds| seconds.max(0).unsigned_abs().min(CHROMIUM_MAX_AGE)),
+    };
+    seconds.unwrap_or(DEFAULT_MAX_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn max_ages() {
+        const CASES: &[(&[&str], u64, u64)] = &[
+            (&[], 5, 5),
+            (&["600"], 600, 600),
+            (&["86400"], 86400, 7200),
+            (&["0"], 0, 0),
+            (&["-1"], 5, 0),
+            (&["99999999999999999999"], u64::MAX, 5),
+            (&["600", "600"], 5, 5),
+            (&["soon"], 5, 5),
+        ];
+        for (lines, standard, chromium) in CASES {
+            let line = |line: &&str| (ACCESS_CONTROL_MAX_AGE, line.parse::<HeaderValue>().unwrap());
+            let headers: HeaderMap = lines.iter().map(line).collect();
+            assert_eq!(max_age(&headers, Engine::Standard), *standard, "{lines:?}");
+            assert_eq!(max_age(&headers, Engine::Chromium), *chromium, "{lines:?}");
         }
     }
 }

@@ -11,6 +11,9 @@ use super::site;
 use super::state::State;
 use super::{Engine, classify};
 
+/// The length from which on Chromium remembers no preflight.
+const CHROMIUM_URL_LIMIT: usize = 1024;
+
 /// What earlier preflights allowed. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PreflightCache {
@@ -40,13 +43,15 @@ enum Allowed {
 }
 
 impl Key {
-    /// To Fetch `null` is an origin like any other; for Chromium it equals nothing, not even itself.
+    /// Chromium has none for what it never finds again: to Fetch `null` is an origin like any other and
+    /// a long URL one like any other, but its `null` equals nothing, and it keeps no long URLs.
     fn of(state: &State) -> Option<Self> {
-        let origin = state.serialized_origin();
-        (state.engine == Engine::Standard || origin != "null").then(|| Self {
+        let (origin, url) = (state.serialized_origin(), state.url().clone());
+        let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
+        (state.engine == Engine::Standard || kept).then(|| Self {
             partition: site::partition(&state.origin),
             origin,
-            url: state.url().clone(),
+            url,
         })
     }
 }

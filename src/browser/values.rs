@@ -55,9 +55,13 @@ pub(super) fn delta_seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u6
     let (value, None) = (lines.next()?.as_bytes(), lines.next()) else {
         return None;
     };
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    // RFC 9111 1.2.2: too large a number means "very long".
-    digits.then(|| isomorphic(value).parse().unwrap_or(u64::MAX))
+    seconds(&isomorphic(value))
+}
+
+/// RFC 9111 1.2.2: `delta-seconds`; too large a number means "very long".
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Fetch #concept-header-list-get-decode-split of one value: commas inside quotes do not part.
@@ -127,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, lines: &[&str]) -> HeaderMap {
         lines
             .iter()
             .map(|line| {
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn list_fields() {
         let list = |lines: &[&str]| {
-            tokens(&headers(LIST, lines), &LIST).map(|list| list.map(|list| list.join("|")))
+            tokens(&headers(&LIST, lines), &LIST).map(|list| list.map(|list| list.join("|")))
         };
         assert_eq!(list(&[]), Ok(None));
         assert_eq!(list(&[""]), Ok(Some(String::new())));
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn seconds() {
-        let seconds = |lines: &[&str]| delta_seconds(&headers(SECONDS, lines), &SECONDS);
+        let seconds = |lines: &[&str]| delta_seconds(&headers(&SECONDS, lines), &SECONDS);
         assert_eq!(seconds(&["600"]), Some(600));
         assert_eq!(seconds(&["007"]), Some(7));
         assert_eq!(seconds(&["99999999999999999999999"]), Some(u64::MAX));

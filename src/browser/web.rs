@@ -38,14 +38,14 @@ pub enum Engine {
     /// As Chromium 156 was measured, where that differs:
     ///
     /// - `Access-Control-Allow-Headers: *` covers `Authorization`;
-    /// - a preflight is remembered for two hours at most, and not at all when `Access-Control-Max-Age`
-    ///   is negative;
+    /// - a preflight is remembered for two hours at most, not at all when `Access-Control-Max-Age` is
+    ///   negative, and for five seconds when it is more than fits in 64 bits;
     /// - of the preflights of one URL only the last is remembered, and a failed request does not make
     ///   the browser forget it;
     /// - `*` that came with credentials is not a wildcard in the preflight cache either;
     /// - several values of a header are judged joined: two times `text/plain` is not safelisted;
     /// - the client hints `DPR`, `Device-Memory`, `Width`, `Viewport-Width` and `Save-Data` are safelisted;
-    /// - the answer to a preflight from `null` is not remembered;
+    /// - the answer to a preflight from `null`, or for a URL of 1024 bytes and more, is not remembered;
     /// - `User-Agent` is not script's to set: it is ignored;
     /// - the referrer policy does not hide `Origin` from requests without CORS;
     /// - the same `Location` twice is taken for one;
@@ -127,6 +127,19 @@ impl Web {
     pub fn incognito(&self) -> Self {
         Self {
             profile: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with empty caches and a copy of the cookies.
+    pub(super) fn apart(&self) -> Self {
+        let cookies = self.profile().cookies.clone();
+        let profile = Profile {
+            cookies,
+            ..Profile::default()
+        };
+        Self {
+            profile: Arc::new(Mutex::new(profile)),
             ..self.clone()
         }
     }

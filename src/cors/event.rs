@@ -8,7 +8,7 @@ use http::HeaderValue;
 /// A request was refused.
 pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(%refusal, preflight, origin = %excerpt(origin), "not shared");
+    tracing::debug!(target: "same_origin::cors", %refusal, preflight, origin = %excerpt(origin), "not shared");
     #[cfg(not(feature = "tracing"))]
     let _no_event = (refusal, preflight, origin);
 }
@@ -16,7 +16,7 @@ pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderV
 /// A policy that is only tried says something else than the one in place.
 pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
-    tracing::info!(difference, preflight, origin = %excerpt(origin), "the candidate policy differs");
+    tracing::info!(target: "same_origin::cors", difference, preflight, origin = %excerpt(origin), "the candidate policy differs");
     #[cfg(not(feature = "tracing"))]
     let _no_event = (difference, preflight, origin);
 }

@@ -4,6 +4,7 @@ use super::ProxyBuilder;
 use super::balance::Upstreams;
 use super::builder::OneOrMany;
 use super::config_error::{ProxyConfigError, ProxyErrors};
+use super::deadline::Deadline;
 use super::forwarded::Forwarding;
 use super::head::{Proxying, Via};
 use super::mount::{Mount, PathMap};
@@ -57,7 +58,7 @@ impl ProxyBuilder {
             trusted_proxies: self.trusted_proxies.clone(),
             via: Via::new(&self.via),
             max_request_body: self.limits.request_body,
-            response_timeout: self.timeouts.response,
+            response_deadline: Deadline::new(self.timeouts.response),
             tunnel_idle: self.timeouts.tunnel,
             tunnels: self.shared.tunnels.clone(),
             map_request: self.shared.map_request.clone(),

@@ -3,6 +3,7 @@
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them:
 //! those of a trusted proxy are kept and added to, anybody else's are replaced.
 
+use super::census::{Census, is_claim};
 use super::peer::Peer;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
@@ -66,11 +67,21 @@ impl Forwarding {
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,
+        census: Census,
         peer: Option<&Peer>,
         trusted: bool,
         host: Option<&HeaderValue>,
     ) {
-        remove_untrusted(headers, trusted);
+        // Nearly no request has any. Those that have pay for it.
+        let has_claims = census.has_claims();
+        if has_claims {
+            remove_claims(headers, trusted);
+        }
+        let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
+            if !(has_claims && headers.contains_key(&name)) {
+                let _full = headers.try_insert(name, value);
+            }
+        };
         for field in &self.fields {
             match field {
                 ForwardingField::XForwardedFor => {
@@ -81,22 +92,20 @@ impl Forwarding {
                 ForwardingField::XForwardedProto => {
                     let secure = peer.is_some_and(Peer::is_secure);
                     let scheme = if secure { "https" } else { "http" };
-                    set_if_absent(headers, X_FORWARDED_PROTO, || {
-                        HeaderValue::from_static(scheme)
-                    });
+                    set(headers, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
                 }
                 ForwardingField::XForwardedHost => {
                     if let Some(host) = host {
-                        set_if_absent(headers, X_FORWARDED_HOST, || host.clone());
+                        set(headers, X_FORWARDED_HOST, host.clone());
                     }
                 }
                 ForwardingField::XForwardedPort => {
-                    set_if_absent(headers, X_FORWARDED_PORT, || port(host, peer));
+                    set(headers, X_FORWARDED_PORT, port(host, peer));
                 }
                 ForwardingField::XForwardedPrefix => self.apply_prefix(headers),
                 ForwardingField::XRealIp => {
                     if let Some(peer) = peer {
-                        set_if_absent(headers, X_REAL_IP, || peer.ip_value());
+                        set(headers, X_REAL_IP, peer.ip_value());
                     }
                 }
                 ForwardingField::Forwarded => {
@@ -128,12 +137,6 @@ impl Forwarding {
     }
 }
 
-fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: impl FnOnce() -> HeaderValue) {
-    if !headers.contains_key(&name) {
-        let _full = headers.try_insert(name, value());
-    }
-}
-
 /// The port of the host that the client named, or its scheme's.
 fn port(host: Option<&HeaderValue>, peer: Option<&Peer>) -> HeaderValue {
     let named = host.and_then(|host| {
@@ -147,42 +150,12 @@ fn port(host: Option<&HeaderValue>, peer: Option<&Peer>) -> HeaderValue {
     }
 }
 
-/// Takes out what a peer says of who is before it, unless it is trusted; and from everybody the
-/// spellings with underscores, which CGI and its kin cannot tell from the real ones
-/// (CVE-2025-64484).
-fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
-    // Nearly no request has one. Those that have pay for the list.
-    if !headers.keys().any(|name| is_claim(name, trusted)) {
-        return;
-    }
-    let claims: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_claim(name, trusted))
-        .cloned()
-        .collect();
-    for name in claims {
+/// Takes out what a peer says of who is before it, unless it is trusted; misspelled claims in any case.
+fn remove_claims(headers: &mut HeaderMap, trusted: bool) {
+    let claims = headers.keys().filter(|name| is_claim(name, trusted));
+    for name in claims.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
-}
-
-fn is_claim(name: &HeaderName, trusted: bool) -> bool {
-    let name = name.as_str().as_bytes();
-    match name {
-        [b'x', b'-' | b'_', b'f' | b'r', ..] | [b'f', b'o', b'r', ..] => {}
-        _ => return false,
-    }
-    let spelled_with_underscore = name.contains(&b'_');
-    if trusted && !spelled_with_underscore {
-        return false;
-    }
-    let dashed = |prefix: &[u8]| {
-        name.len() >= prefix.len()
-            && name
-                .iter()
-                .zip(prefix)
-                .all(|(byte, want)| byte == want || (*byte == b'_' && *want == b'-'))
-    };
-    dashed(b"x-forwarded-") || (name.len() == 9 && (dashed(b"x-real-ip") || name == b"forwarded"))
 }
 
 /// A forwarded-element (RFC 7239 4).
@@ -259,8 +232,10 @@ mod tests {
             .collect();
         let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
         let host = HeaderValue::from_static(host);
+        let census = Census::of(&headers);
         Forwarding::new(fields.to_vec(), "/api").apply(
             &mut headers,
+            census,
             Some(&peer),
             trusted,
             Some(&host),
@@ -369,7 +344,13 @@ mod tests {
     #[test]
     fn without_a_peer_nothing_is_made_up() {
         let mut headers = HeaderMap::new();
-        Forwarding::new(ALL.to_vec(), "").apply(&mut headers, None, false, None);
+        Forwarding::new(ALL.to_vec(), "").apply(
+            &mut headers,
+            Census::of(&HeaderMap::new()),
+            None,
+            false,
+            None,
+        );
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(

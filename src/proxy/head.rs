@@ -6,6 +6,8 @@
 
 use super::balance::Upstreams;
 use super::body::Body;
+use super::census::{Census, Field};
+use super::deadline::Deadline;
 use super::error::{ErrorKind, ProxyError};
 use super::forwarded::Forwarding;
 use super::mount::{Mount, Mounts};
@@ -41,7 +43,7 @@ pub(crate) struct Proxying {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Via,
     pub(crate) max_request_body: Option<u64>,
-    pub(crate) response_timeout: Duration,
+    pub(crate) response_deadline: Deadline,
     pub(crate) tunnel_idle: Duration,
     pub(crate) tunnels: Tunnels,
     pub(crate) map_request: Option<RequestHook>,
@@ -72,20 +74,34 @@ pub(crate) struct Outgoing {
     pub(crate) upgrade: Option<HeaderValue>,
     /// For a WebSocket that came by HTTP/2 and goes on by HTTP/1.1: what the upstream has to prove.
     pub(crate) bridged: Option<websocket::Handshake>,
+    /// Whether the client waits for `100 Continue`.
+    pub(crate) expects_continue: bool,
     /// The `Host` of the client, if that is to be kept.
     host: Option<HeaderValue>,
 }
 
 impl Proxying {
     /// Rewrites a request's head.
-    pub(crate) fn request(&self, parts: &mut request::Parts, body: &Body) -> Verdict {
-        match self.rewrite(parts, body) {
+    ///
+    /// `peer` is the client's end; `None` looks for it in the extensions.
+    pub(crate) fn request(
+        &self,
+        peer: Option<&Peer>,
+        parts: &mut request::Parts,
+        body: &Body,
+    ) -> Verdict {
+        match self.rewrite(peer, parts, body) {
             Ok(verdict) => verdict,
             Err(kind) => Verdict::Refuse(kind),
         }
     }
 
-    fn rewrite(&self, parts: &mut request::Parts, body: &Body) -> Result<Verdict, ErrorKind> {
+    fn rewrite(
+        &self,
+        peer: Option<&Peer>,
+        parts: &mut request::Parts,
+        body: &Body,
+    ) -> Result<Verdict, ErrorKind> {
         // RFC 9110 9.3.7: `OPTIONS *` is about the server as a whole, which is this one.
         if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
@@ -106,11 +122,14 @@ impl Proxying {
         }
 
         let headers = &mut parts.headers;
-        let offer = hop_by_hop::strip_request(headers);
-        let peer = peer(&parts.extensions);
+        let census = Census::of(headers);
+        let offer = hop_by_hop::strip_request(headers, census);
+        let peer = peer
+            .map(Cow::Borrowed)
+            .or_else(|| peer_of(&parts.extensions));
         let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
         self.forwarding
-            .apply(headers, peer.as_deref(), trusted, host.as_ref());
+            .apply(headers, census, peer.as_deref(), trusted, host.as_ref());
         if parts.version == Version::HTTP_2 {
             join_cookies(headers);
         }
@@ -132,6 +151,8 @@ impl Proxying {
         Ok(Verdict::Forward(Outgoing {
             upgrade,
             bridged,
+            expects_continue: census.has(Field::Expect)
+                && parts.headers.contains_key(header::EXPECT),
             host: host.filter(|_| self.preserve_host),
         }))
     }
@@ -179,11 +200,12 @@ impl Proxying {
         version: Version,
         headers: &mut HeaderMap,
     ) -> Option<HeaderValue> {
-        let upgrade = hop_by_hop::strip_response(headers);
-        if self.rewrite_location {
+        let census = Census::of(headers);
+        let upgrade = hop_by_hop::strip_response(headers, census);
+        if self.rewrite_location && census.has(Field::Address) {
             redirect::map_back(headers, &self.mount, &self.mounts);
         }
-        if self.rewrite_cookies {
+        if self.rewrite_cookies && census.has(Field::SetCookie) {
             cookie::map_back(headers, &self.mount.map);
         }
         fields::append_line(headers, header::VIA, self.via.received(version));
@@ -224,7 +246,7 @@ fn original_uri(parts: &request::Parts) -> &Uri {
 }
 
 /// The client's end: what the server says, or axum knows.
-fn peer(extensions: &http::Extensions) -> Option<Cow<'_, Peer>> {
+fn peer_of(extensions: &http::Extensions) -> Option<Cow<'_, Peer>> {
     if let Some(peer) = extensions.get::<Peer>() {
         return Some(Cow::Borrowed(peer));
     }

@@ -1,8 +1,8 @@
 //! Fields that are meant for the next hop only (RFC 9110 7.6.1), taken out in both directions.
 //!
-//! One look over the names finds what is there; nothing is removed that was not found, and no set of
-//! names is built.
+//! Only what the census found is touched, and no set of names is built.
 
+use super::census::{Census, Field};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -20,29 +20,30 @@ pub(crate) struct Offer {
 }
 
 /// Takes the hop-by-hop fields out of a request and returns what they asked for.
-pub(crate) fn strip_request(headers: &mut HeaderMap) -> Offer {
+pub(crate) fn strip_request(headers: &mut HeaderMap, census: Census) -> Offer {
     let mut offer = Offer::default();
-    let nominated = headers.contains_key(header::CONNECTION);
-    if nominated {
+    if !census.has_hop_by_hop() {
+        return offer;
+    }
+    if census.has(Field::Connection) {
         // RFC 9110 7.8: Upgrade counts only when Connection nominates it.
         if fields::has_token(headers, &header::CONNECTION, "upgrade") {
             offer.upgrade = single(headers, &header::UPGRADE);
         }
-        remove_nominated(headers);
     }
     // HTTP/2 has no Connection field and allows TE with this one value (RFC 9113 8.2.2).
-    offer.trailers = fields::has_token(headers, &header::TE, "trailers");
-    remove_always(headers, Direction::Request);
+    offer.trailers = census.has(Field::Te) && fields::has_token(headers, &header::TE, "trailers");
+    strip(headers, census, Direction::Request);
     offer
 }
 
 /// Takes the hop-by-hop fields out of a response and returns the protocol that a 101 switches to.
-pub(crate) fn strip_response(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let upgrade = single(headers, &header::UPGRADE);
-    if headers.contains_key(header::CONNECTION) {
-        remove_nominated(headers);
+pub(crate) fn strip_response(headers: &mut HeaderMap, census: Census) -> Option<HeaderValue> {
+    if !census.has_hop_by_hop() {
+        return None;
     }
-    remove_always(headers, Direction::Response);
+    let upgrade = single(headers, &header::UPGRADE);
+    strip(headers, census, Direction::Response);
     upgrade
 }
 
@@ -97,57 +98,36 @@ impl Lines {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Direction {
     Request,
     Response,
 }
 
-/// Removes the fields that are hop-by-hop whether or not `Connection` says so (RFC 9110 7.6.1 names
-/// some; RFC 9113 3.1 `HTTP2-Settings`; the `Proxy-*` ones concern the nearest proxy, which is here).
-fn remove_always(headers: &mut HeaderMap, direction: Direction) {
-    const TE: u8 = 1;
-    const TRANSFER_ENCODING: u8 = 1 << 1;
-    const UPGRADE: u8 = 1 << 2;
-    const AUTHENTICATE: u8 = 1 << 3;
-    const AUTHORIZATION: u8 = 1 << 4;
-    const RARE: u8 = 1 << 5;
-
-    let mut found = 0;
-    for name in headers.keys() {
-        found |= match *name {
-            header::TE => TE,
-            header::TRANSFER_ENCODING => TRANSFER_ENCODING,
-            header::UPGRADE => UPGRADE,
-            header::PROXY_AUTHENTICATE => AUTHENTICATE,
-            header::PROXY_AUTHORIZATION => AUTHORIZATION,
-            ref other => match other.as_str() {
-                "keep-alive" | "proxy-connection" | "http2-settings" => RARE,
-                _ => 0,
-            },
-        };
+/// Removes what `Connection` nominates, and the fields that are hop-by-hop in any case (RFC 9110 7.6.1
+/// names some; RFC 9113 3.1 `HTTP2-Settings`; the `Proxy-*` ones concern the nearest proxy, which is
+/// here).
+fn strip(headers: &mut HeaderMap, census: Census, direction: Direction) {
+    if census.has(Field::Connection) {
+        remove_nominated(headers);
     }
-    if found == 0 {
-        return;
-    }
-    let mut remove = |flag: u8, name: HeaderName| {
-        if found & flag != 0 {
+    let mut remove = |field: Field, name: HeaderName| {
+        if census.has(field) {
             headers.remove(name);
         }
     };
-    remove(TE, header::TE);
-    remove(TRANSFER_ENCODING, header::TRANSFER_ENCODING);
+    remove(Field::Te, header::TE);
+    remove(Field::TransferEncoding, header::TRANSFER_ENCODING);
     // RFC 9112 6.3: it overrides Content-Length, which is then not the length of what is forwarded.
-    remove(TRANSFER_ENCODING, header::CONTENT_LENGTH);
-    remove(UPGRADE, header::UPGRADE);
-    remove(RARE, KEEP_ALIVE);
-    remove(RARE, PROXY_CONNECTION);
-    remove(RARE, HTTP2_SETTINGS);
+    remove(Field::TransferEncoding, header::CONTENT_LENGTH);
+    remove(Field::Upgrade, header::UPGRADE);
+    remove(Field::OtherHop, KEEP_ALIVE);
+    remove(Field::OtherHop, PROXY_CONNECTION);
+    remove(Field::OtherHop, HTTP2_SETTINGS);
     // RFC 9110 11.7: credentials for, and challenges by, a proxy.
-    if direction == Direction::Request {
-        remove(AUTHORIZATION, header::PROXY_AUTHORIZATION);
-    } else {
-        remove(AUTHENTICATE, header::PROXY_AUTHENTICATE);
+    match direction {
+        Direction::Request => remove(Field::ProxyAuthorization, header::PROXY_AUTHORIZATION),
+        Direction::Response => remove(Field::ProxyAuthenticate, header::PROXY_AUTHENTICATE),
     }
 }
 
@@ -179,6 +159,10 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    fn strip_request(headers: &mut HeaderMap) -> Offer {
+        super::strip_request(headers, Census::of(headers))
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
@@ -289,7 +273,8 @@ mod tests {
             ("www-authenticate", "Basic"),
             ("upgrade", "websocket"),
         ]);
-        assert_eq!(strip_response(&mut headers).unwrap(), "websocket");
+        let census = Census::of(&headers);
+        assert_eq!(strip_response(&mut headers, census).unwrap(), "websocket");
         assert_eq!(names(&headers), ["www-authenticate"]);
     }
 

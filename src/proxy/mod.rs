@@ -103,13 +103,16 @@
 //! [`preserve_host`]: ProxyBuilder::preserve_host
 //! [`map_request`]: ProxyBuilder::map_request
 
+mod answer;
 mod balance;
 mod body;
 mod builder;
+mod census;
 mod client;
 mod compile;
 mod config_error;
 mod cookie;
+mod deadline;
 #[cfg(feature = "serde")]
 mod duration;
 mod error;

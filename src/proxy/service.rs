@@ -1,22 +1,25 @@
 //! The tower service: asks the pure parts in their order, and does what they say.
 
+use super::answer::Answer;
 use super::balance::InFlight;
 use super::body::Body;
 use super::builder::ProxyBuilder;
 use super::client::{Client, ClientError};
 use super::error::{BoxError, ErrorKind, ProxyError};
 use super::head::{Outgoing, Proxying, Verdict};
+use super::peer::Peer;
 use super::trace::Trace;
 use super::upload::{AbandonOnDrop, Progress, Upload};
 use super::{upgrade, websocket};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, request};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -81,6 +84,72 @@ impl<C> ReverseProxy<C> {
         proxying.mounts.enter(Arc::clone(&proxying.mount));
         Self { proxying, client }
     }
+
+    /// Answers a request as the service does, for a server that knows its peer itself: nothing has to
+    /// go through the request's extensions, and the future is not boxed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use same_origin::proxy::{Body, Peer, ReverseProxy};
+    ///
+    /// async fn serve(proxy: &ReverseProxy, peer: &Peer, request: Request<Body>) -> Response<Body> {
+    ///     proxy.respond(peer, request).await
+    /// }
+    /// ```
+    pub fn respond<CB, B>(
+        &self,
+        peer: &Peer,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.answer(Some(peer), request)
+    }
+
+    fn answer<CB, B>(
+        &self,
+        peer: Option<&Peer>,
+        request: Request<B>,
+    ) -> Answer<impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let body = Body::new(body);
+        match self.proxying.request(peer, &mut parts, &body) {
+            Verdict::Forward(outgoing) => {
+                let trace = Trace::begin(&parts);
+                let exchange = Exchange {
+                    proxying: Arc::clone(&self.proxying),
+                    client: self.client.clone(),
+                    trace: trace.clone(),
+                };
+                let request = Box::new(Request::from_parts(parts, body));
+                trace.follow(exchange.run(request, outgoing))
+            }
+            Verdict::Answer(status) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = status;
+                Answer::ready(response)
+            }
+            Verdict::Refuse(kind) => Answer::ready(self.proxying.error_response(kind.into())),
+        }
+    }
 }
 
 impl<C, CB, B> Service<Request<B>> for ReverseProxy<C>
@@ -104,26 +173,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let (mut parts, body) = request.into_parts();
-        let body = Body::new(body);
-        match self.proxying.request(&mut parts, &body) {
-            Verdict::Forward(outgoing) => {
-                let trace = Trace::begin(&parts);
-                let exchange = Exchange {
-                    proxying: Arc::clone(&self.proxying),
-                    client: self.client.clone(),
-                    trace: trace.clone(),
-                };
-                ResponseFuture::new(trace.follow(exchange.run(parts, body, outgoing)))
-            }
-            Verdict::Answer(status) => {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = status;
-                ResponseFuture::new(ready(response))
-            }
-            Verdict::Refuse(kind) => {
-                ResponseFuture::new(ready(self.proxying.error_response(kind.into())))
-            }
+        ResponseFuture {
+            inner: Box::pin(self.answer(None, request)),
         }
     }
 }
@@ -133,14 +184,6 @@ where
 pub struct ResponseFuture {
     /// Boxed once, beside a round trip over the network; its states are no business of the caller's.
     inner: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
-}
-
-impl ResponseFuture {
-    fn new(future: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Self {
-            inner: Box::pin(future),
-        }
-    }
 }
 
 impl Future for ResponseFuture {
@@ -172,16 +215,11 @@ where
     CB: http_body::Body<Data = Bytes> + Send + 'static,
     CB::Error: Into<BoxError>,
 {
-    async fn run(
-        mut self,
-        mut parts: request::Parts,
-        body: Body,
-        outgoing: Outgoing,
-    ) -> Response<Body> {
-        let client_upgrade = parts.extensions.remove::<OnUpgrade>();
-        let expects_continue = parts.headers.contains_key(header::EXPECT);
+    /// The request is boxed once, because each future on the way would hold it by value, twice.
+    async fn run(mut self, mut request: Box<Request<Body>>, outgoing: Outgoing) -> Response<Body> {
+        let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let expects_continue = outgoing.expects_continue;
         let mut upload = None;
-        let mut request = Request::from_parts(parts, body);
         if !request.body().is_end_stream() {
             let limit = self.proxying.max_request_body;
             let progress = watch(&mut request, limit, expects_continue);
@@ -202,8 +240,7 @@ where
         if outgoing.bridged.is_some() && response.status().is_success() {
             return self.unexpected("no 101 for a WebSocket");
         }
-        response.map(|body| {
-            let mut body = Body::new(body);
+        response.map(|mut body| {
             if let Some(in_flight) = in_flight {
                 body = body.guarded(in_flight);
             }
@@ -217,10 +254,10 @@ where
     /// Sends a request to an upstream; to another one if the first cannot be connected to.
     async fn send(
         &mut self,
-        mut request: Request<Body>,
+        mut request: Box<Request<Body>>,
         outgoing: &Outgoing,
         upload: Option<&Progress>,
-    ) -> Result<(Response<CB>, Option<InFlight>), ProxyError> {
+    ) -> Result<(Response<Body>, Option<InFlight>), ProxyError> {
         let proxying = Arc::clone(&self.proxying);
         if let Some(only) = proxying.upstreams.only() {
             self.trace.upstream(only);
@@ -257,31 +294,21 @@ where
     /// uploaded.
     async fn attempt(
         &mut self,
-        request: Request<Body>,
+        request: Box<Request<Body>>,
         upload: Option<&Progress>,
-    ) -> Result<Response<CB>, ClientError> {
-        let client = &mut self.client;
-        let mut answer = pin!(async move {
-            // A clone has to be asked for its own readiness.
-            poll_fn(|cx| client.poll_ready(cx)).await?;
-            client.call(request).await
-        });
-        loop {
-            match tokio::time::timeout(self.proxying.response_timeout, answer.as_mut()).await {
-                Ok(answered) => return answered.map_err(ClientError::from_client),
-                Err(_) if upload.is_some_and(Progress::has_moved) => {}
-                Err(elapsed) => {
-                    let error = ProxyError::new(ErrorKind::ResponseTimeout, true, elapsed);
-                    return Err(error.into());
-                }
-            }
+    ) -> Result<Response<Body>, ClientError> {
+        let answer = pin!(carry(&mut self.client, request));
+        let goes_on = || upload.is_some_and(Progress::has_moved);
+        match self.proxying.response_deadline.bound(answer, goes_on).await {
+            Ok(answered) => answered,
+            Err(late) => Err(ProxyError::new(ErrorKind::ResponseTimeout, true, late).into()),
         }
     }
 
     /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
     fn switch(
         self,
-        response: Response<CB>,
+        response: Response<Body>,
         outgoing: Outgoing,
         switched: Option<HeaderValue>,
         client_upgrade: Option<OnUpgrade>,
@@ -321,6 +348,29 @@ where
         self.trace.failed(&error, self.proxying.upstreams.first());
         self.proxying.error_response(error)
     }
+}
+
+/// Gives a request to the client service.
+async fn carry<C, CB>(
+    client: &mut C,
+    request: Box<Request<Body>>,
+) -> Result<Response<Body>, ClientError>
+where
+    C: Service<Request<Body>, Response = Response<CB>> + 'static,
+    C::Error: Into<BoxError>,
+    CB: http_body::Body<Data = Bytes> + Send + 'static,
+    CB::Error: Into<BoxError>,
+{
+    // Our own client's future is part of this one; as a service's it would be a box of its own.
+    if let Some(client) = (client as &mut dyn Any).downcast_mut::<Client>() {
+        return client.send(request).await;
+    }
+    // A clone has to be asked for its own readiness.
+    poll_fn(|cx| client.poll_ready(cx).map_err(ClientError::from_client)).await?;
+    let answered = client.call(*request).await;
+    answered
+        .map(|response| response.map(Body::new))
+        .map_err(ClientError::from_client)
 }
 
 /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`

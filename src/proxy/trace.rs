@@ -2,9 +2,15 @@
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
+use super::answer::Answer;
+#[cfg(feature = "tracing")]
+use super::body::Body;
 use super::error::ProxyError;
 use super::upstream::Upstream;
+#[cfg(feature = "tracing")]
+use http::Response;
 use http::{StatusCode, request};
+#[cfg(feature = "tracing")]
 use std::future::Future;
 
 /// One exchange, from the outgoing head to the head of its answer.
@@ -57,8 +63,15 @@ impl Trace {
         );
     }
 
-    pub(crate) fn follow<F: Future>(self, exchange: F) -> impl Future<Output = F::Output> {
-        tracing::Instrument::instrument(exchange, self.span)
+    /// The exchange within its span, if anybody looks at it.
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F>
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        if self.span.is_disabled() {
+            return Answer::Exchange { exchange };
+        }
+        Answer::boxed(tracing::Instrument::instrument(exchange, self.span))
     }
 }
 
@@ -74,7 +87,7 @@ impl Trace {
 
     pub(crate) fn failed(&self, _: &ProxyError, _: &Upstream) {}
 
-    pub(crate) fn follow<F: Future>(self, exchange: F) -> F {
-        exchange
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F> {
+        Answer::Exchange { exchange }
     }
 }

@@ -1,7 +1,7 @@
 //! The demo's servers, as far as no browser is needed; `tests/demo.rs` opens its page.
 
 use crate::client::{get, send_from};
-use crate::gateway::Gateway;
+use crate::gateway;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ async fn json(url: String) -> Value {
 
 #[tokio::test]
 async fn the_demo_serves_its_page_and_unites_three_origins() {
-    let gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    let gateway = gateway::start(&["--listen", "127.0.0.1:0"]);
     let one = &gateway.origin;
     let page = get(format!("{one}/")).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -58,7 +58,7 @@ async fn the_demo_serves_its_page_and_unites_three_origins() {
 
 #[tokio::test]
 async fn what_the_servers_saw_is_told_by_run() {
-    let gateway = Gateway::start(&["--listen", "127.0.0.1:0"]);
+    let gateway = gateway::start(&["--listen", "127.0.0.1:0"]);
     let one = &gateway.origin;
     let three = json(format!("{one}/lab/setup")).await["three"]
         .as_str()

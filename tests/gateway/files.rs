@@ -1,7 +1,8 @@
 //! Static files.
 
 use crate::client::{get, send_from};
-use crate::gateway::Gateway;
+use crate::example::Example;
+use crate::gateway;
 use http::StatusCode;
 
 /// A site with a page, an asset, a folder without an index, and text worth compressing.
@@ -16,12 +17,13 @@ fn site() -> tempfile::TempDir {
     .unwrap();
     std::fs::write(site.path().join("assets/deep/index.html"), "deep").unwrap();
     std::fs::write(site.path().join("LICENSE"), "the licence").unwrap();
+    std::fs::write(site.path().join(".env"), "SECRET=x").unwrap();
     site
 }
 
-fn serve(prefix: &str, site: &tempfile::TempDir, spa: bool) -> Gateway {
+fn serve(prefix: &str, site: &tempfile::TempDir, spa: bool) -> Example {
     let dir = site.path();
-    Gateway::with(&format!(
+    gateway::with(&format!(
         "[[routes]]\nprefix = '{prefix}'\ndir = {dir:?}\nspa = {spa}\n"
     ))
 }
@@ -37,6 +39,8 @@ async fn with_spa_unknown_pages_are_the_page_and_unknown_files_are_not_found() {
             ("/assets/app.js", StatusCode::OK, "let x"),
             ("/assets/deep/", StatusCode::OK, "deep"),
             ("/assets/missing.js", StatusCode::NOT_FOUND, ""),
+            ("/.env", StatusCode::NOT_FOUND, ""),
+            ("//assets/deep", StatusCode::NOT_FOUND, ""),
             ("/orders/7.5/", unknown_page, ""),
             ("/orders/7?tab=2", unknown_page, ""),
             ("/assets/", unknown_page, ""),

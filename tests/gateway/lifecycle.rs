@@ -1,7 +1,8 @@
 //! Start and end of the process.
 
 use crate::client::{get, upstream};
-use crate::gateway::{Gateway, file, run};
+use crate::example::Example;
+use crate::gateway::{self, file, run};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +16,7 @@ async fn the_ready_line_names_the_port_that_was_taken() {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), &config(upstream, "listen = '127.0.0.1:0'"));
-    let gateway = Gateway::start(&["--config", &path]);
+    let gateway = gateway::start(&["--config", &path]);
     assert_ne!(gateway.address().port(), 0);
     let answer = get(format!("{}/x?y", gateway.origin)).await;
     assert!(answer.body.starts_with("up GET /x?y\n"), "{}", answer.body);
@@ -25,7 +26,7 @@ async fn the_ready_line_names_the_port_that_was_taken() {
 async fn the_argument_listen_overrules_the_file() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let taken = taken.local_addr().unwrap();
-    let gateway = Gateway::with(&config(taken, &format!("listen = '{taken}'")));
+    let gateway = gateway::with(&config(taken, &format!("listen = '{taken}'")));
     assert_ne!(gateway.address(), taken);
 }
 
@@ -73,7 +74,7 @@ impl Held {
 }
 
 /// A connection with a request on it that waits for its answer.
-async fn request(gateway: &Gateway) -> TcpStream {
+async fn request(gateway: &Example) -> TcpStream {
     let mut client = TcpStream::connect(gateway.address()).await.unwrap();
     client
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -93,7 +94,7 @@ async fn end_of(mut client: TcpStream) -> String {
 async fn a_stop_lets_requests_in_flight_finish_and_takes_no_new_ones() {
     for signal in ["TERM", "INT"] {
         let held = Held::start().await;
-        let gateway = Gateway::with(&config(held.address(), "drain = '60s'"));
+        let gateway = gateway::with(&config(held.address(), "drain = '60s'"));
         let address = gateway.address();
         let mut idle = TcpStream::connect(address).await.unwrap();
         let client = request(&gateway).await;
@@ -120,7 +121,7 @@ async fn a_stop_lets_requests_in_flight_finish_and_takes_no_new_ones() {
 #[tokio::test]
 async fn the_drain_time_is_the_most_that_a_stop_waits() {
     let held = Held::start().await;
-    let gateway = Gateway::with(&config(held.address(), "drain = '50ms'"));
+    let gateway = gateway::with(&config(held.address(), "drain = '50ms'"));
     let client = request(&gateway).await;
     let _upstream = held.request().await;
     gateway.signal("TERM");
@@ -134,7 +135,7 @@ async fn the_drain_time_is_the_most_that_a_stop_waits() {
 async fn one_worker_serves_as_well() {
     let upstream = upstream("up").await;
     for workers in ["workers = 1", "workers = 2"] {
-        let gateway = Gateway::with(&config(upstream, workers));
+        let gateway = gateway::with(&config(upstream, workers));
         let answer = get(format!("{}/", gateway.origin)).await;
         assert!(answer.body.starts_with("up GET /\n"), "{}", answer.body);
         gateway.signal("TERM");

@@ -1,7 +1,7 @@
 //! Which route answers, and under which CORS policy.
 
 use crate::client::{get, send_from, upstream};
-use crate::gateway::Gateway;
+use crate::gateway;
 use http::StatusCode;
 use tokio::net::TcpListener;
 
@@ -21,7 +21,7 @@ async fn the_longest_prefix_wins_whatever_the_order() {
     ];
     for _ in 0..3 {
         routes.rotate_left(1);
-        let gateway = Gateway::with(&routes.concat());
+        let gateway = gateway::with(&routes.concat());
         for (path, answer) in [
             ("/api", "short GET /base\n"),
             ("/api/", "short GET /base/\n"),
@@ -40,7 +40,7 @@ async fn the_longest_prefix_wins_whatever_the_order() {
 #[tokio::test]
 async fn what_matches_no_route_is_not_found() {
     let upstream = upstream("up").await;
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\n"
     ));
     for path in ["/", "/apix", "/API/x", "/api%2Fx"] {
@@ -53,7 +53,7 @@ async fn what_matches_no_route_is_not_found() {
 async fn an_ambiguous_path_is_refused_on_every_kind_of_route() {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\n\
          [[routes]]\nprefix = '/files'\ndir = {:?}\n",
         folder.path()
@@ -69,7 +69,7 @@ async fn an_ambiguous_path_is_refused_on_every_kind_of_route() {
 #[tokio::test]
 async fn a_redirect_to_another_routes_upstream_comes_back_under_that_route() {
     let (api, bucket) = (upstream("api").await, upstream("bucket").await);
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/api'\nupstream = 'http://{api}/prod'\n\
          [[routes]]\nprefix = '/bucket'\nupstream = 'http://{bucket}'\nremove_request_headers = ['cookie']\n"
     ));
@@ -97,7 +97,7 @@ async fn a_redirect_to_another_routes_upstream_comes_back_under_that_route() {
 #[tokio::test]
 async fn cors_is_global_a_routes_own_or_off() {
     let upstream = upstream("up").await;
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[cors]\nallow_origins = ['https://app.example']\nallow_methods = ['PUT']\n\
          [[routes]]\nprefix = '/global'\nupstream = 'http://{upstream}'\n\
          [[routes]]\nprefix = '/own'\nupstream = 'http://{upstream}'\n\
@@ -135,7 +135,7 @@ async fn cors_is_global_a_routes_own_or_off() {
 #[tokio::test]
 async fn without_a_policy_the_gateway_leaves_cors_to_the_upstream() {
     let upstream = upstream("up").await;
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
     ));
     let asks = [("access-control-request-method", "PUT")];
@@ -153,7 +153,7 @@ async fn an_upstream_that_is_down_costs_one_answer() {
         .local_addr()
         .unwrap();
     let up = upstream("up").await;
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/down'\nupstream = 'http://{down}'\n\
          [[routes]]\nprefix = '/up'\nupstream = 'http://{up}'\n"
     ));
@@ -176,7 +176,7 @@ async fn what_a_client_says_of_itself_is_believed_of_trusted_proxies_only() {
             "x-forwarded-for: 192.0.2.1\nx-forwarded-for: 127.0.0.1\n",
         ),
     ] {
-        let gateway = Gateway::with(&format!("{trust}{route}"));
+        let gateway = gateway::with(&format!("{trust}{route}"));
         let url = format!("{}/", gateway.origin);
         let answer = send_from("GET", "https://a.example", url, &says).await;
         assert!(answer.body.contains(seen), "{trust}: {}", answer.body);

@@ -1,7 +1,8 @@
 //! TLS and HTTP/2.
 
 use crate::client::{Answer, get, upstream};
-use crate::gateway::{Gateway, file};
+use crate::example::Example;
+use crate::gateway::{self, file};
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::Empty;
@@ -15,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// A gateway with a new certificate, which only `connect` trusts.
-async fn start() -> (Gateway, CertificateDer<'static>) {
+async fn start() -> (Example, CertificateDer<'static>) {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -32,7 +33,7 @@ async fn start() -> (Gateway, CertificateDer<'static>) {
              [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
         ),
     );
-    (Gateway::start(&["--config", &path]), made.cert.into())
+    (gateway::start(&["--config", &path]), made.cert.into())
 }
 
 async fn connect(
@@ -109,7 +110,7 @@ async fn the_protocol_is_negotiated_by_alpn() {
 #[tokio::test]
 async fn without_tls_http2_is_spoken_by_prior_knowledge() {
     let upstream = upstream("up").await;
-    let gateway = Gateway::with(&format!(
+    let gateway = gateway::with(&format!(
         "[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
     ));
     let stream = TcpStream::connect(gateway.address()).await.unwrap();

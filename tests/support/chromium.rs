@@ -236,13 +236,18 @@ fn in_path(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// What keeps Chromium from being started here, if something does.
+pub fn missing() -> Option<&'static str> {
+    Installed::find().err()
+}
+
 /// One test with a runtime of its own; a panic fails it.
 pub fn trial<T, F>(name: &str, test: T) -> Trial
 where
     T: FnOnce() -> F + Send + 'static,
     F: Future<Output = ()>,
 {
-    let missing = Installed::find().err();
+    let missing = missing();
     let run = move || {
         if let Some(missing) = missing {
             return Err(Failed::from(missing));

@@ -97,7 +97,14 @@ impl Checker<'_> {
         Some(Route::Proxy(Guarded::new(proxy, cors.as_ref())))
     }
 
-    fn proxy(&mut self, at: &str, table: Table) -> Option<ReverseProxy> {
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
+        if let Some(Value::Table(tls)) = table.get_mut("tls") {
+            for (_, file) in tls.iter_mut() {
+                if let Value::String(path) = file {
+                    *path = self.folder.join(&*path).display().to_string();
+                }
+            }
+        }
         let trusts = table.contains_key("trusted_proxies");
         let read = read::<ProxyBuilder>(table, at, &mut self.problems)?;
         let mut builder = read

@@ -3,9 +3,9 @@
 
 use super::bucket::Signer;
 use super::lab::{query_value, tags};
+use super::servers::{not_found, reply};
 use super::sigv4::{self, Credentials};
 use super::token::{Claims, Tokens};
-use super::{not_found, reply};
 use bytes::Bytes;
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -58,22 +58,23 @@ impl Api {
     }
 
     /// Answers a request of somebody who is signed in, and 401 to others.
-    pub fn signed_in<B>(
+    fn signed_in<B>(
         &self,
         request: &Request<B>,
         answer: impl FnOnce(Claims) -> Response<Full<Bytes>>,
     ) -> Response<Full<Bytes>> {
         match self.tokens.judge(request.headers()) {
             Ok(claims) => answer(claims),
-            Err(why) => {
-                let mut response = reply(StatusCode::UNAUTHORIZED, &json!({ "error": why }));
-                // RFC 9110 15.5.2: a 401 says how to authenticate.
-                response
-                    .headers_mut()
-                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                response
-            }
+            Err(why) => Self::unauthorized(why),
         }
+    }
+
+    pub fn unauthorized(why: &str) -> Response<Full<Bytes>> {
+        let mut response = reply(StatusCode::UNAUTHORIZED, &json!({ "error": why }));
+        let headers = response.headers_mut();
+        // RFC 9110 15.5.2: a 401 says how to authenticate.
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
     }
 
     /// Sends the client to an object (`policy/name`) by a URL signed for it: by 303, so that a POST

@@ -1,7 +1,8 @@
 //! The bucket: it knows nobody and gives an object to whoever holds a URL that was signed for it.
 
 use super::lab::query_value;
-use super::{Secret, reply, unix_time};
+use super::servers::reply;
+use super::{Secret, unix_time};
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};

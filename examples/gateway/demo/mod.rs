@@ -10,36 +10,26 @@ mod bucket;
 mod lab;
 mod page;
 mod policies;
+mod servers;
 mod sigv4;
 mod token;
 
 use crate::config::Config;
 use crate::routes::Table;
-use crate::server::{Listener, Stop, serve};
+use crate::server::{Listener, Stop};
 use api::{Api, STAGE};
 use bucket::Signer;
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use lab::{Lab, Server};
+use lab::Lab;
 use page::Page;
-use policies::ByPolicy;
 use serde::Serialize;
-use std::convert::Infallible;
-use std::future::ready;
-use std::net::SocketAddr;
+use servers::Servers;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tower::service_fn;
 
-/// Where the demo listens if it may.
-const ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-/// The largest request body that a server of the demo reads.
-const BODY: usize = 64 * 1024;
+/// Where the demo listens if it may; its other servers are on the same address.
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// How long the demo waits for requests in flight when it is stopped.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -65,26 +55,27 @@ struct Origins {
 pub struct Demo {
     listener: Listener,
     gateway: Arc<Table>,
-    lab: Lab,
+    servers: Servers,
 }
 
 impl Demo {
     /// Binds all ports and serves all but the gateway, which [`Demo::serve`] does.
-    pub async fn start(listen: Option<SocketAddr>, stop: &Stop) -> Result<Self, Error> {
+    pub async fn start(listen: Option<SocketAddr>, stop: Stop) -> Result<Self, Error> {
+        let ip = listen.unwrap_or(ADDRESS).ip();
+        if !ip.is_loopback() {
+            return Err("listen: the demo is for this machine; write a loopback address".into());
+        }
+        let any_port = || Listener::bind(SocketAddr::new(ip, 0), None);
         let listener = match listen {
             Some(address) => Listener::bind(address, None).await?,
             // Somebody else's port 8080 is no reason not to show the demo.
             None => match Listener::bind(ADDRESS, None).await {
                 Ok(listener) => listener,
-                Err(_taken) => Listener::bind(any_port(), None).await?,
+                Err(_taken) => any_port().await?,
             },
         };
-        let [page, two, api, bucket] = [
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-            Listener::bind(any_port(), None).await?,
-        ];
+        let (page, two) = (any_port().await?, any_port().await?);
+        let (api, bucket) = (any_port().await?, any_port().await?);
         let mut origins = Origins {
             three: page.origin()?,
             two: two.origin()?,
@@ -98,11 +89,9 @@ impl Demo {
         origins.two_config = two_config(&origins);
         origins.one_config = one_config(&origins);
 
-        let lab = Lab::default();
         let two_gateway = gateway(&origins.two_config)?;
         let one_gateway = gateway(&origins.one_config)?;
-        let pages = [&origins.three, &origins.two, &origins.one].map(Clone::clone);
-        let service = Arc::new(Api {
+        let service = Api {
             tokens: token::Tokens::new(&secret()?),
             credentials: sigv4::Credentials {
                 access_key: "DEMOACCESSKEY".to_owned(),
@@ -110,16 +99,21 @@ impl Demo {
             },
             signer: Signer::new(&secret()?),
             bucket: origins.bucket.clone(),
-        });
-
-        spawn_api(api, &service, &pages, &lab, stop)?;
-        spawn_bucket(bucket, &service, &pages, &lab, stop)?;
-        spawn_page(page, &service, origins, &lab, stop)?;
-        tokio::spawn(serve_gateway(two, two_gateway, lab.clone(), stop.clone()));
+        };
+        let servers = Servers {
+            lab: Lab::default(),
+            stop,
+            api: Arc::new(service),
+            pages: [&origins.three, &origins.two, &origins.one].map(Clone::clone),
+        };
+        servers.spawn_api(api)?;
+        servers.spawn_bucket(bucket)?;
+        servers.spawn_page(page, Page::new(servers.lab.clone(), origins)?);
+        tokio::spawn(servers.clone().serve_gateway(two, two_gateway));
         Ok(Self {
             listener,
             gateway: one_gateway,
-            lab,
+            servers,
         })
     }
 
@@ -128,158 +122,12 @@ impl Demo {
         self.listener.origin()
     }
 
-    pub async fn serve(self, stop: Stop) {
-        serve_gateway(self.listener, self.gateway, self.lab, stop).await;
+    /// Serves until the stop that it was started with.
+    pub async fn serve(self) {
+        self.servers
+            .serve_gateway(self.listener, self.gateway)
+            .await;
     }
-}
-
-async fn serve_gateway(listener: Listener, table: Arc<Table>, lab: Lab, stop: Stop) {
-    let handle = move |request| {
-        let table = table.clone();
-        let answer = move |request| async move { table.answer(request).await };
-        lab.clone().watch(Server::Gateway, request, answer)
-    };
-    serve(listener, handle, stop, DRAIN).await;
-}
-
-fn spawn_page(
-    listener: Listener,
-    api: &Arc<Api>,
-    origins: Origins,
-    lab: &Lab,
-    stop: &Stop,
-) -> Result<(), Error> {
-    let page = Arc::new(Page::new(lab.clone(), origins)?);
-    let (api, lab) = (api.clone(), lab.clone());
-    let handle = move |request| {
-        let (page, api) = (page.clone(), api.clone());
-        let answer = move |request| async move {
-            match read(request).await {
-                Ok(request) => page.answer(&api, &request),
-                Err(refused) => refused,
-            }
-        };
-        lab.clone().watch(Server::Page, request, answer)
-    };
-    tokio::spawn(serve(listener, handle, stop.clone(), DRAIN));
-    Ok(())
-}
-
-fn spawn_api(
-    listener: Listener,
-    api: &Arc<Api>,
-    pages: &[String],
-    lab: &Lab,
-    stop: &Stop,
-) -> Result<(), Error> {
-    let inner = api.clone();
-    let service = service_fn(move |request: Request<()>| {
-        let (_policy, path) = below_stage(&request).unwrap_or_default();
-        ready(Ok::<_, Infallible>(inner.answer(path, &request)))
-    });
-    let policies = ByPolicy::new(&service, pages)?;
-    let (api, lab) = (api.clone(), lab.clone());
-    let handle = move |request| {
-        let (api, policies) = (api.clone(), policies.clone());
-        let answer = move |request| async move {
-            let request = match read(request).await {
-                Ok(request) => request,
-                Err(refused) => return refused,
-            };
-            let Some((policy, _)) = below_stage(&request) else {
-                return not_found();
-            };
-            // The mistake that the page shows: the token is asked for in front of CORS, so the 401
-            // has no CORS headers, and a preflight, which never has a token, gets one too.
-            if policy == "token-first" {
-                let refused = api.signed_in(&request, |_| Response::default());
-                if !refused.status().is_success() {
-                    return refused;
-                }
-                return policies
-                    .call("any", request)
-                    .await
-                    .unwrap_or_else(not_found);
-            }
-            let policy = policy.to_owned();
-            policies
-                .call(&policy, request)
-                .await
-                .unwrap_or_else(not_found)
-        };
-        lab.clone().watch(Server::Api, request, answer)
-    };
-    tokio::spawn(serve(listener, handle, stop.clone(), DRAIN));
-    Ok(())
-}
-
-/// The policy's name and what follows it in `/prod/policy/what/follows`.
-fn below_stage<B>(request: &Request<B>) -> Option<(&str, &str)> {
-    let path = request.uri().path().strip_prefix(STAGE)?;
-    path.strip_prefix('/')?.split_once('/')
-}
-
-fn spawn_bucket(
-    listener: Listener,
-    api: &Arc<Api>,
-    pages: &[String],
-    lab: &Lab,
-    stop: &Stop,
-) -> Result<(), Error> {
-    let api = api.clone();
-    let service = service_fn(move |request: Request<()>| {
-        ready(Ok::<_, Infallible>(bucket::answer(&api.signer, &request)))
-    });
-    let policies = ByPolicy::new(&service, pages)?;
-    let lab = lab.clone();
-    let handle = move |request| {
-        let policies = policies.clone();
-        let answer = move |request| async move {
-            let request = match read(request).await {
-                Ok(request) => request,
-                Err(refused) => return refused,
-            };
-            let policy = request.uri().path().split('/').nth(1).map(str::to_owned);
-            let policy = policy.unwrap_or_default();
-            policies
-                .call(&policy, request)
-                .await
-                .unwrap_or_else(not_found)
-        };
-        lab.clone().watch(Server::Bucket, request, answer)
-    };
-    tokio::spawn(serve(listener, handle, stop.clone(), DRAIN));
-    Ok(())
-}
-
-/// The request without its body, once that has arrived; no endpoint of the demo looks into it.
-async fn read(request: Request<Incoming>) -> Result<Request<()>, Response<Full<Bytes>>> {
-    let (head, body) = request.into_parts();
-    match Limited::new(body, BODY).collect().await {
-        Ok(_body) => Ok(Request::from_parts(head, ())),
-        Err(_) => {
-            let why = serde_json::json!({ "error": "the body is too large or was cut" });
-            Err(reply(StatusCode::PAYLOAD_TOO_LARGE, &why))
-        }
-    }
-}
-
-fn reply(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Full::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Each run is to see the servers, not a cache.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn not_found() -> Response<Full<Bytes>> {
-    reply(
-        StatusCode::NOT_FOUND,
-        &serde_json::json!({ "error": "not found" }),
-    )
 }
 
 fn gateway(config: &str) -> Result<Arc<Table>, Error> {
@@ -327,10 +175,6 @@ prefix = "/"
 upstream = "{page}"
 "#
     )
-}
-
-fn any_port() -> SocketAddr {
-    SocketAddr::new(ADDRESS.ip(), 0)
 }
 
 fn secret() -> Result<Secret, Error> {

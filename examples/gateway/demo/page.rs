@@ -1,9 +1,10 @@
 //! The page: its files, embedded in the binary, and the notebook's and the session's endpoints.
 
 use super::lab::{Lab, query_value};
+use super::servers::{not_found, reply};
 use super::sigv4::SCOPE;
 use super::token::SESSION;
-use super::{Api, Origins, not_found, reply, unix_time};
+use super::{Api, Origins, unix_time};
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,

@@ -21,15 +21,15 @@ pub struct ClientError {
 
 impl ClientError {
     /// Refused before anything was tried.
-    pub(crate) fn refused(error: ProxyError, request: Request<Body>) -> Self {
+    pub(crate) fn refused(error: ProxyError, request: Box<Request<Body>>) -> Self {
         Self {
             error,
-            request: Mutex::new(Some(Box::new(request))),
+            request: Mutex::new(Some(request)),
         }
     }
 
     /// No connection, so nothing was sent.
-    pub(crate) fn unsent(kind: ErrorKind, source: BoxError, request: Request<Body>) -> Self {
+    pub(crate) fn unsent(kind: ErrorKind, source: BoxError, request: Box<Request<Body>>) -> Self {
         Self::refused(ProxyError::new(kind, false, source), request)
     }
 
@@ -61,9 +61,9 @@ impl ClientError {
 
     /// The error and, if nothing of it was sent, the request.
     #[must_use]
-    pub fn into_parts(self) -> (ProxyError, Option<Request<Body>>) {
+    pub fn into_parts(self) -> (ProxyError, Option<Box<Request<Body>>>) {
         let request = self.request.into_inner().unwrap_or_else(|e| e.into_inner());
-        (self.error, request.map(|request| *request))
+        (self.error, request)
     }
 }
 

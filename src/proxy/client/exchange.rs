@@ -17,11 +17,14 @@ use std::sync::Arc;
 pub(super) async fn send(
     connector: &Connector,
     pool: &Arc<Pool>,
-    mut request: Request<Body>,
+    mut request: Box<Request<Body>>,
 ) -> Result<Response<Body>, ClientError> {
-    let slot = match pool.slot().await {
-        Ok(slot) => slot,
-        Err(error) => return Err(ClientError::refused(error, request)),
+    let slot = match pool.try_slot() {
+        Some(slot) => slot,
+        None => match Box::pin(pool.wait_for_slot()).await {
+            Ok(slot) => slot,
+            Err(error) => return Err(ClientError::refused(error, request)),
+        },
     };
     // An upgrade takes the whole connection, so it needs one that carries nothing else.
     let http1_only = request.headers().contains_key(header::UPGRADE);
@@ -35,13 +38,15 @@ pub(super) async fn send(
         let reused = idle.is_some();
         let connection = match idle {
             Some(idle) => idle,
-            None => match connect(connector, pool, http1_only).await {
+            // Boxed, because it is rare and large: the handshakes' states would be moved about with
+            // every request.
+            None => match Box::pin(connect(connector, pool, http1_only)).await {
                 Ok(new) => new,
                 Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
             },
         };
         // A connection that lay idle may be dying. What may be repeated is kept until that is known.
-        let spare = (reused && is_repeatable(&request)).then(|| head_of(&request));
+        let spare = (reused && !http1_only && is_repeatable(&request)).then(|| head_of(&request));
         let failed = match exchange(connection, request, pool).await {
             Ok((response, connection)) => {
                 let hold = Hold {
@@ -54,10 +59,10 @@ pub(super) async fn send(
         };
         match (failed.unsent, spare) {
             // The connection was closed while idle and took nothing: on to the next.
-            (Some(unsent), _) if reused => request = *unsent,
+            (Some(unsent), _) if reused => request = unsent,
             (Some(unsent), _) => {
                 let source = failed.error.into();
-                return Err(ClientError::unsent(ErrorKind::Closed, source, *unsent));
+                return Err(ClientError::unsent(ErrorKind::Closed, source, unsent));
             }
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
             // its response. Once, and not on another connection that may be dying.
@@ -109,18 +114,18 @@ impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
 
 async fn exchange(
     connection: Taken,
-    mut request: Request<Body>,
+    mut request: Box<Request<Body>>,
     pool: &Pool,
 ) -> Result<(Response<Incoming>, Taken), Failed> {
     match connection {
         Taken::Http1(mut sender, born) => {
             to_http1(&mut request);
-            let response = sender.try_send_request(request).await?;
+            let response = sender.try_send_request(*request).await?;
             Ok((response, Taken::Http1(sender, born)))
         }
         Taken::Http2(mut sender, stream) => {
             to_http2(&mut request, pool);
-            let response = sender.try_send_request(request).await?;
+            let response = sender.try_send_request(*request).await?;
             Ok((response, Taken::Http2(sender, stream)))
         }
     }
@@ -167,16 +172,14 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
 }
 
 /// Whether a request may be sent twice: idempotent (RFC 9110 9.2.2), and without a body, which would
-/// be gone. An upgrade is not.
+/// be gone.
 fn is_repeatable(request: &Request<Body>) -> bool {
-    request.method().is_idempotent()
-        && request.body().is_end_stream()
-        && !request.headers().contains_key(header::UPGRADE)
+    request.method().is_idempotent() && request.body().is_end_stream()
 }
 
 /// A copy without the extensions, which are the server's and of no use upstream.
-fn head_of(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(Body::empty());
+fn head_of(request: &Request<Body>) -> Box<Request<Body>> {
+    let mut copy = Box::new(Request::new(Body::empty()));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();

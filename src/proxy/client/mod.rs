@@ -80,7 +80,10 @@ impl Client {
     }
 
     /// Sends a request whose URI is absolute, and answers with the head of its response.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, ClientError> {
+    pub(crate) async fn send(
+        &self,
+        request: Box<Request<Body>>,
+    ) -> Result<Response<Body>, ClientError> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(ClientError::refused(
@@ -143,7 +146,7 @@ impl tower_service::Service<Request<Body>> for Client {
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
         let client = self.clone();
         ResponseFuture {
-            inner: Box::pin(async move { client.send(request).await }),
+            inner: Box::pin(async move { client.send(Box::new(request)).await }),
         }
     }
 }

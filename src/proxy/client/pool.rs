@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many streams a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2); above what it does allow, h2 itself lets streams wait.
@@ -107,7 +107,8 @@ impl Pool {
     /// is found for its `http` URIs.
     pub(super) fn is_for(&self, scheme: &Scheme, authority: &Authority) -> bool {
         (self.protocol == Protocol::Https) == (*scheme == Scheme::HTTPS)
-            && self.authority == *authority
+            // Byte by byte, as both are canonical: the type's own comparison folds case.
+            && self.authority.as_str() == authority.as_str()
     }
 
     pub(super) fn same_origin_as(&self, other: &Self) -> bool {
@@ -120,18 +121,20 @@ impl Pool {
         self.speaks_http2.load(Ordering::Relaxed)
     }
 
-    /// A place among the requests under way.
-    pub(super) async fn slot(&self) -> Result<OwnedSemaphorePermit, ProxyError> {
-        let slots = Arc::clone(&self.slots);
-        match Arc::clone(&slots).try_acquire_owned() {
-            Ok(slot) => return Ok(slot),
-            Err(TryAcquireError::Closed | TryAcquireError::NoPermits) => {}
-        }
-        let _queued = Queued::enter(&self.waiting, self.settings.max_waiting)
-            .ok_or_else(|| ProxyError::refused(ErrorKind::Overloaded))?;
-        match tokio::time::timeout(self.settings.wait_timeout, slots.acquire_owned()).await {
+    /// A place among the requests under way, at once.
+    pub(super) fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).try_acquire_owned().ok()
+    }
+
+    /// A place among the requests under way, when one becomes free in time.
+    pub(super) async fn wait_for_slot(&self) -> Result<OwnedSemaphorePermit, ProxyError> {
+        let overloaded = || ProxyError::refused(ErrorKind::Overloaded);
+        let _queued =
+            Queued::enter(&self.waiting, self.settings.max_waiting).ok_or_else(overloaded)?;
+        let slot = Arc::clone(&self.slots).acquire_owned();
+        match tokio::time::timeout(self.settings.wait_timeout, slot).await {
             Ok(Ok(slot)) => Ok(slot),
-            Ok(Err(_)) | Err(_) => Err(ProxyError::refused(ErrorKind::Overloaded)),
+            Ok(Err(_)) | Err(_) => Err(overloaded()),
         }
     }
 

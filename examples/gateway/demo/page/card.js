@@ -2,7 +2,7 @@
 // script could read.
 
 import { API_POLICIES, BUCKET_POLICIES, MODES, SETUPS, needed } from "./plan.js";
-import { count, h, milliseconds, short } from "./draw.js";
+import { h, milliseconds, short } from "./draw.js";
 import { waterfall } from "./waterfall.js";
 
 // An empty card; a panel for each way to sign in is filled when its run is done.
@@ -24,19 +24,23 @@ const NAMES = { page: "page", api: "API", bucket: "bucket" };
 
 // Frames are origins.
 function map(setup, origins) {
-  const frame = (origin, ...names) =>
-    h(
+  const places = [];
+  const frame = (origin, ...names) => {
+    places.push(`${names.map((name) => NAMES[name]).join(", ")} at ${origin}`);
+    return h(
       "div",
       { class: "origin" },
       h("code", {}, names.length > 1 ? `${short(origin)} gateway` : short(origin)),
       names.map((name) => h("span", { class: name }, NAMES[name])),
     );
+  };
   const frames = {
     three: () => [frame(origins.three, "page"), frame(origins.api, "api"), frame(origins.bucket, "bucket")],
     two: () => [frame(origins.two, "page", "api"), frame(origins.bucket, "bucket")],
     one: () => [frame(origins.one, "page", "api", "bucket")],
   };
-  return h("div", { class: "map", role: "img", "aria-label": `Origins: ${count(frames[setup]().length, "origin")}` }, frames[setup]());
+  const shown = frames[setup]();
+  return h("div", { class: "map", role: "img", "aria-label": places.join("; ") }, shown);
 }
 
 export function fill(panel, flow, cells, scale) {

@@ -12,7 +12,8 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-export const milliseconds = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+// With a space at which no line breaks.
+export const milliseconds = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)}\u00a0ms`;
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 

@@ -150,7 +150,7 @@ function mark(name) {
     const settled = name !== "running" && element !== document.documentElement;
     if (!settled) element.dataset.state = name;
   }
-  byId("again").disabled = name === "running";
+  for (const id of ["again", "rtt"]) byId(id).disabled = name === "running";
 }
 
 // The result in two sentences and three lanes.
@@ -214,4 +214,4 @@ async function start() {
   await run();
 }
 
-start();
+start().catch((error) => (byId("verdict").textContent = `The demo did not start: ${error}`));

@@ -1,0 +1,79 @@
+//! How does an API redirect a page to a signed URL, when page, API and bucket are three origins?
+//!
+//! Having crossed from one foreign origin to another, the request has `Origin: null`, and with
+//! credentials the bucket has to allow just that. One origin (`proxy_axum`) needs none of it.
+//!
+//!     cargo run --example signed_redirect
+//!     curl -i http://127.0.0.1:3000/report -H 'Origin: https://app.example.com'      # 303, readable
+//!     curl -i "$(curl -s -o /dev/null -w '%{redirect_url}' http://127.0.0.1:3000/report)" -H 'Origin: null'
+
+use axum::{Router, extract::Query, http::StatusCode, response::Redirect, routing::get};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use hmac::{Hmac, Mac};
+use jsonwebtoken::get_current_timestamp;
+use same_origin::cors::{CorsLayer, CorsPolicy};
+use serde::Deserialize;
+use sha2::Sha256;
+use std::error::Error;
+use tokio::net::TcpListener;
+
+const SECRET: &[u8] = b"not a secret: yours comes from the environment";
+
+/// What the URL is signed for: method, path, expiry.
+fn mac(expires: u64) -> Hmac<Sha256> {
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("HMAC takes a key of any length");
+    mac.chain_update(format!("GET\n/report\n{expires}"))
+}
+
+async fn redirect(bucket: String) -> Redirect {
+    let expires = get_current_timestamp() + 60;
+    let signature = BASE64.encode(mac(expires).finalize().into_bytes());
+    // 303: what follows is a GET, whatever came here.
+    Redirect::to(&format!(
+        "{bucket}/report?expires={expires}&signature={signature}"
+    ))
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    expires: u64,
+    signature: String,
+}
+
+async fn object(Query(signed): Query<Signed>) -> Result<&'static str, StatusCode> {
+    let signature = BASE64.decode(signed.signature).unwrap_or_default();
+    let genuine = mac(signed.expires).verify_slice(&signature).is_ok();
+    let in_time = get_current_timestamp() <= signed.expires;
+    (genuine && in_time)
+        .then_some("the report\n")
+        .ok_or(StatusCode::FORBIDDEN)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let cors = CorsPolicy::builder()
+        .allow_null_origin(true)
+        .allow_credentials(true);
+    // Everybody can send `Origin: null`. The signature is all that the bucket asks for, so that is safe.
+    let cors = cors
+        .dangerously_allow_credentialed_null_origin(true)
+        .build()?;
+    let object = Router::new()
+        .route("/report", get(object))
+        .layer(CorsLayer::from(cors));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let bucket = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, object).await });
+
+    let cors = CorsPolicy::builder()
+        .allow_origins(["https://app.example.com"])
+        .allow_credentials(true);
+    let cors = CorsLayer::from(cors.build()?);
+    let app = Router::new()
+        .route("/report", get(move || redirect(bucket)))
+        .layer(cors);
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".into());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}

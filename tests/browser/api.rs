@@ -1,0 +1,477 @@
+//! What a test's author meets: mistakes, limits, failing services, traces, time.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::future::{Future, ready};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt;
+use same_origin::browser::{Body, Credentials, ErrorKind, Event, Mode, Request, ResponseType, Web};
+use tower::service_fn;
+use tower_service::Service;
+
+const API: &str = "https://api.test";
+
+/// Sends `*` and what it was sent.
+fn open() -> Router {
+    Router::new().fallback(async |headers: HeaderMap, body: Bytes| {
+        let length = headers
+            .get("content-length")
+            .cloned()
+            .unwrap_or("none".parse().expect("a value"));
+        (
+            [
+                ("access-control-allow-origin", "*"),
+                ("access-control-allow-headers", "x-a"),
+            ],
+            [("x-length", length)],
+            body,
+        )
+    })
+}
+
+fn web() -> Web {
+    Web::new().origin(API, open())
+}
+
+#[tokio::test]
+async fn mistakes_come_back_all_at_once_and_say_what_to_write() {
+    let web = Web::new()
+        .origin("https://api.test/v1", open())
+        .origin("api.test", open());
+    let outcome = web
+        .page("app.test")
+        .fetch(
+            Request::get(API)
+                .header("no name", "x")
+                .header("x-a", "a\nb"),
+        )
+        .send()
+        .await;
+
+    let ErrorKind::Setup(mistakes) = outcome.error().expect("an error").kind() else {
+        panic!("{:?}", outcome.error());
+    };
+    assert_eq!(mistakes.len(), 5, "{mistakes:#?}");
+    assert_eq!(
+        mistakes[0],
+        "`https://api.test/v1` is not an origin; write `https://api.test`"
+    );
+    assert_eq!(
+        mistakes[1],
+        "`api.test` is not an origin; write one like `https://api.example.com`"
+    );
+    assert_eq!(
+        mistakes[2],
+        "`app.test` is not the URL of a page; write one like `https://app.example.com`"
+    );
+    assert_eq!(outcome.trace().requests().count(), 0);
+}
+
+#[tokio::test]
+async fn a_request_is_whatever_can_be_one() {
+    let web = web();
+    let page = web.page("https://app.test/a/b");
+    for request in [
+        Request::from("https://api.test/x"),
+        Request::from(String::from("https://api.test/x")),
+        Request::from(http::Request::get("https://api.test/x")),
+        Request::from(
+            http::Request::get("https://api.test/x")
+                .body(())
+                .expect("a request"),
+        ),
+    ] {
+        assert!(page.fetch(request).send().await.response().is_ok());
+    }
+    let put = http::Request::post("https://api.test/x")
+        .header("x-a", "1")
+        .body("text")
+        .expect("a request");
+    let outcome = page.fetch(put).send().await;
+    assert_eq!(outcome.response().expect("a response").text(), "text");
+    assert_eq!(outcome.trace().preflights(), 1);
+    assert!(matches!(
+        page.fetch(http::Request::get("https://api.test/x y"))
+            .send()
+            .await
+            .error()
+            .map(|error| error.kind()),
+        Some(ErrorKind::Setup(_))
+    ));
+}
+
+#[tokio::test]
+async fn urls_are_relative_to_the_page() {
+    let web = Web::new().origin("https://app.test", Router::new().route("/a/c", any("here")));
+    let page = web.page("https://app.test/a/b?q#f");
+
+    let outcome = page.fetch("c?x#y").send().await;
+    let response = outcome.response().expect("a response");
+    assert_eq!(
+        (response.kind(), &*response.text()),
+        (ResponseType::Basic, "here")
+    );
+    assert_eq!(
+        response.url().expect("a URL").as_str(),
+        "https://app.test/a/c?x"
+    );
+    assert_eq!(
+        outcome
+            .trace()
+            .requests()
+            .next()
+            .expect("a request")
+            .header("referer")
+            .as_deref(),
+        Some("https://app.test/a/b?q")
+    );
+
+    let script =
+        |outcome: same_origin::browser::Outcome| outcome.error().expect("an error").to_string();
+    assert!(script(page.data().fetch("c").send().await).contains("Failed to parse URL from c"));
+    assert!(
+        script(page.fetch("https://u:p@app.test/").send().await).contains("includes credentials")
+    );
+    assert!(
+        script(page.fetch("data:text/plain,x").send().await)
+            .contains("URL scheme \"data\" is not supported")
+    );
+}
+
+#[tokio::test]
+async fn bodies_have_their_length_and_type() {
+    let web = web();
+    let page = web.page("https://app.test");
+    let sent = async |request: Request| {
+        let outcome = page.fetch(request).send().await;
+        let exchange = outcome
+            .trace()
+            .requests()
+            .last()
+            .expect("a request")
+            .clone();
+        (
+            exchange.header("content-length"),
+            exchange.header("content-type"),
+        )
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(sent(Request::get(API)).await, (None, None));
+    assert_eq!(sent(Request::post(API)).await, (some("0"), None));
+    assert_eq!(
+        sent(Request::post(API).body("abc")).await,
+        (some("3"), some("text/plain;charset=UTF-8"))
+    );
+    assert_eq!(
+        sent(Request::post(API).body(vec![1, 2])).await,
+        (some("2"), None)
+    );
+    assert_eq!(
+        sent(
+            Request::post(API)
+                .body("a=b")
+                .header("content-type", "application/x-www-form-urlencoded")
+        )
+        .await,
+        (some("3"), some("application/x-www-form-urlencoded"))
+    );
+}
+
+#[tokio::test]
+async fn a_stream_is_preflighted_and_cannot_be_sent_twice() {
+    for (status, kind) in [
+        (302, Some(&ErrorKind::BodyNotReplayable)),
+        (307, Some(&ErrorKind::BodyNotReplayable)),
+        (303, None),
+    ] {
+        let redirecting = Router::new().fallback(async move |method: http::Method| {
+            let status = if method == "OPTIONS" { 200 } else { status };
+            let headers = [
+                ("access-control-allow-origin", "*"),
+                ("location", "https://api.test/y"),
+            ];
+            (
+                http::StatusCode::from_u16(status).expect("a status"),
+                headers,
+            )
+        });
+        let web = Web::new()
+            .origin("https://first.test", redirecting)
+            .origin(API, open());
+        let request = Request::post("https://first.test/x").body("x");
+        let outcome = web
+            .page("https://app.test")
+            .fetch(request)
+            .streaming()
+            .send()
+            .await;
+        assert_eq!(outcome.error().map(|error| error.kind()), kind, "{status}");
+        assert_eq!(
+            outcome.trace().preflights(),
+            if kind.is_none() { 2 } else { 1 },
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn failing_services_are_network_errors_with_their_cause() {
+    let failing = service_fn(|_: http::Request<Body>| {
+        ready(Err::<Response<String>, _>(std::io::Error::other("down")))
+    });
+    let cut = service_fn(|_: http::Request<Body>| {
+        let response = Response::builder()
+            .header("access-control-allow-origin", "*")
+            .body(Cut { begun: false });
+        ready(Ok::<_, Infallible>(response.expect("a response")))
+    });
+    let web = Web::new()
+        .origin(API, failing)
+        .origin("https://cut.test", cut);
+    let page = web.page("https://app.test");
+    for (url, cause) in [(API, "down"), ("https://cut.test", "cut")] {
+        let outcome = page.fetch(url).send().await;
+        let error = outcome.error().expect("an error");
+        assert_eq!(error.kind(), &ErrorKind::Service);
+        let mut source = error.source().expect("a cause");
+        while let Some(next) = source.source() {
+            source = next;
+        }
+        assert_eq!(source.to_string(), cause);
+    }
+    let unknown = page.fetch("https://nowhere.test").send().await;
+    assert_eq!(
+        unknown.error().map(|error| error.kind()),
+        Some(&ErrorKind::UnknownOrigin("https://nowhere.test".into()))
+    );
+}
+
+/// A body that breaks off.
+struct Cut {
+    begun: bool,
+}
+
+impl http_body::Body for Cut {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let begun = std::mem::replace(&mut self.begun, true);
+        Poll::Ready(Some(match begun {
+            false => Ok(http_body::Frame::data(Bytes::from("half"))),
+            true => Err(std::io::Error::other("cut")),
+        }))
+    }
+}
+
+#[tokio::test]
+async fn long_bodies_are_cut_off() {
+    let web = web().body_limit(4);
+    let page = web.page("https://app.test");
+    let fetch = |body: &'static str| page.fetch(Request::post(API).body(body)).send();
+    assert!(fetch("1234").await.response().is_ok());
+    let outcome = fetch("12345").await;
+    assert_eq!(
+        outcome.error().map(|error| error.kind()),
+        Some(&ErrorKind::BodyTooLong(4))
+    );
+}
+
+#[tokio::test]
+async fn each_request_gets_a_ready_clone() {
+    /// Counts how often it is polled ready, and is called only then.
+    #[derive(Clone)]
+    struct Picky {
+        polled: bool,
+        calls: Arc<AtomicUsize>,
+    }
+    impl Service<http::Request<Body>> for Picky {
+        type Response = Response<String>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            self.polled = true;
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            assert!(
+                std::mem::take(&mut self.polled),
+                "called without being polled ready"
+            );
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            ready(Ok(Response::new(String::new())))
+        }
+    }
+    let calls = Arc::new(AtomicUsize::new(0));
+    let web = Web::new().origin(
+        API,
+        Picky {
+            polled: false,
+            calls: calls.clone(),
+        },
+    );
+    let page = web.page(API);
+    assert!(page.fetch("/a").send().await.response().is_ok());
+    assert!(page.fetch("/b").send().await.response().is_ok());
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn any_executor_will_do() {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let web = Web::new().origin(
+        API,
+        service_fn(|_: http::Request<Body>| {
+            ready(Ok::<_, Infallible>(Response::new(String::from("hi"))))
+        }),
+    );
+    let page = web.page(API);
+    let mut sending = pin!(page.fetch("/x").send());
+    let outcome = loop {
+        match sending.as_mut().poll(&mut cx) {
+            Poll::Ready(outcome) => break outcome,
+            Poll::Pending => std::thread::park(),
+        }
+    };
+    assert_eq!(outcome.response().expect("a response").text(), "hi");
+}
+
+#[tokio::test]
+async fn profiles_are_shared_by_windows_and_left_by_incognito() {
+    let web = web();
+    web.set_cookie(API, "a=1; SameSite=None; Secure; Max-Age=60")
+        .expect("a cookie");
+    assert_eq!(web.clone().cookies(API).as_deref(), Some("a=1"));
+    assert_eq!(web.incognito().cookies(API), None);
+    assert_eq!(
+        web.set_cookie(API, "a=1; SameSite=None"),
+        Err("SameSite=None needs Secure")
+    );
+    web.advance(Duration::from_secs(61));
+    assert_eq!(web.cookies(API), None);
+}
+
+#[tokio::test]
+async fn third_party_cookies_can_be_blocked() {
+    let web = Web::new().third_party_cookies(false).origin(API, open());
+    web.set_cookie(API, "a=1; SameSite=None; Secure")
+        .expect("a cookie");
+    let cookie = async |page: &str| {
+        let outcome = web
+            .page(page)
+            .fetch(API)
+            .mode(Mode::NoCors)
+            .credentials(Credentials::Include)
+            .send()
+            .await;
+        outcome
+            .trace()
+            .requests()
+            .next()
+            .expect("a request")
+            .header("cookie")
+    };
+    assert_eq!(cookie("https://app.test").await, None);
+    assert_eq!(cookie("https://www.api.test").await.as_deref(), Some("a=1"));
+}
+
+#[tokio::test]
+async fn the_trace_tells_the_story() {
+    let page = web().page("https://app.test");
+    let outcome = page
+        .fetch(Request::put("https://api.test/x").header("x-a", "1"))
+        .send()
+        .await;
+
+    let trace = outcome.trace();
+    assert!(matches!(trace.events().last(), Some(Event::Console(_))));
+    let failed: Vec<_> = trace
+        .checks()
+        .filter(|check| !check.passed())
+        .map(|check| check.clause())
+        .collect();
+    assert_eq!(failed, ["Fetch #cors-preflight-fetch step 7.5"]);
+    assert_eq!(
+        trace.to_string(),
+        "\
+fetch PUT https://api.test/x from https://app.test (mode cors, credentials same-origin)
+  ok  another origin, method PUT, header x-a: a preflight is needed [Fetch #main-fetch step 12]
+> OPTIONS https://api.test/x (preflight)
+    accept: */*
+    access-control-request-method: PUT
+    access-control-request-headers: x-a
+    referer: https://app.test/
+    origin: https://app.test
+    sec-fetch-dest: empty
+    sec-fetch-mode: cors
+    sec-fetch-site: cross-site
+    host: api.test
+    user-agent: Mozilla/5.0 (same-origin; simulated)
+< 200 OK
+    content-type: application/octet-stream
+    access-control-allow-origin: *
+    access-control-allow-headers: x-a
+    x-length: none
+    content-length: 0
+  NO  the answer to the preflight: access-control-allow-methods [Fetch #cors-preflight-fetch step 7.5]
+! Access to fetch at 'https://api.test/x' from origin 'https://app.test' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.
+"
+    );
+    let error = outcome.error().expect("an error");
+    assert!(error.in_preflight());
+    assert_eq!(
+        error.header().expect("a header"),
+        "access-control-allow-methods"
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("(access-control-allow-methods; Fetch #cors-preflight-fetch step 7.5)")
+    );
+}
+
+#[tokio::test]
+async fn the_request_reaches_the_service_as_http_would_bring_it() {
+    let seen = service_fn(async |request: http::Request<Body>| {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.expect("it cannot fail").to_bytes();
+        let host = head.headers["host"].to_str().expect("text").to_owned();
+        Ok::<_, Infallible>(Response::new(format!(
+            "{} {} {host} {}",
+            head.method,
+            head.uri,
+            body.len()
+        )))
+    });
+    let web = Web::new().origin("http://localhost:3000", seen);
+    let outcome = web
+        .page("http://localhost:3000")
+        .fetch(Request::post("/a%20b?c=%2F&d#e").body("xyz"))
+        .send()
+        .await;
+    assert_eq!(
+        outcome.response().expect("a response").text(),
+        "POST /a%20b?c=%2F&d localhost:3000 3"
+    );
+}

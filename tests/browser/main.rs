@@ -1,0 +1,11 @@
+//! The simulated browser.
+
+#[path = "../support/browser/mod.rs"]
+mod support;
+
+mod api;
+mod conformance;
+mod mutants;
+mod scenarios;
+mod tables;
+mod vectors;

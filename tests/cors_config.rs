@@ -1,0 +1,332 @@
+//! Settings: all that is wrong is said at once, and what is right can be read back.
+#![cfg(all(feature = "serde", feature = "idna", feature = "public-suffix"))]
+
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use same_origin::cors::{
+    Any, CorsBuilder, CorsPolicy, PolicyErrorKind as Kind, PolicyErrors, PolicyWarningKind,
+};
+use same_origin::origin::OriginErrorKind as Origin;
+use serde_json::json;
+use std::time::Duration;
+
+fn refused(settings: serde_json::Value) -> PolicyErrors {
+    let settings: CorsBuilder = serde_json::from_value(settings).unwrap();
+    settings.build().unwrap_err()
+}
+
+#[test]
+fn every_mistake_is_named_with_what_to_write() {
+    let errors = refused(json!({
+        "allow_origins": ["https://example.com/", "https://ok.example", "http://a.example", "https://*.co.uk", "*"],
+        "allow_null_origin": true,
+        "allow_credentials": true,
+        "allow_methods": ["PUT", "TRACE", "delete", "P*"],
+        "allow_headers": ["x-a", "Cookie", "x a", "access-control-max-age"],
+        "expose_headers": "*",
+        "max_age": 3_000_000_000_u64,
+    }));
+    let said: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            (
+                error.key(),
+                error.index(),
+                error.value(),
+                error.kind(),
+                error.remedy(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "allow_null_origin",
+                None,
+                None,
+                Kind::NullWithCredentials,
+                "remove it, or set dangerously_allow_credentialed_null_origin for what is guarded by its own signature"
+            ),
+            (
+                "allow_origins",
+                Some(0),
+                Some("https://example.com/"),
+                Kind::Origin(Origin::Path),
+                "write \"https://example.com\""
+            ),
+            (
+                "allow_origins",
+                Some(2),
+                Some("http://a.example"),
+                Kind::InsecureWithCredentials,
+                "write \"https://a.example\", or set dangerously_allow_insecure_origins"
+            ),
+            (
+                "allow_origins",
+                Some(3),
+                Some("https://*.co.uk"),
+                Kind::PublicSuffixWithCredentials,
+                "name the origins that are yours, or set dangerously_allow_public_suffixes"
+            ),
+            (
+                "allow_origins",
+                Some(4),
+                Some("*"),
+                Kind::StarInList,
+                "write \"*\" in place of the list, or remove it"
+            ),
+            (
+                "allow_methods",
+                Some(1),
+                Some("TRACE"),
+                Kind::ForbiddenMethod,
+                "remove it"
+            ),
+            (
+                "allow_methods",
+                Some(2),
+                Some("delete"),
+                Kind::MethodCase,
+                "write \"DELETE\""
+            ),
+            (
+                "allow_methods",
+                Some(3),
+                Some("P*"),
+                Kind::StarInName,
+                "write each method in full"
+            ),
+            (
+                "allow_headers",
+                Some(1),
+                Some("Cookie"),
+                Kind::ForbiddenRequestHeader,
+                "remove it"
+            ),
+            (
+                "allow_headers",
+                Some(2),
+                Some("x a"),
+                Kind::Token,
+                "write one name for each entry, such as \"x-a\""
+            ),
+            (
+                "allow_headers",
+                Some(3),
+                Some("access-control-max-age"),
+                Kind::ResponseHeader,
+                "remove it"
+            ),
+            (
+                "expose_headers",
+                None,
+                None,
+                Kind::StarWithCredentials,
+                "name the headers, or remove allow_credentials"
+            ),
+            (
+                "max_age",
+                None,
+                Some("3000000000s"),
+                Kind::LongDuration,
+                "write 7200, beyond which Chromium does not go"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn errors_are_lines_for_people_and_data_for_programs() {
+    let errors = refused(json!({"allow_origins": ["https://Example.com", "https://a\r\nb"]}));
+    let lines = errors.to_string();
+    let (first, second) = lines.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        r#"allow_origins[0]: "https://Example.com" has upper-case letters, which browsers never send: write "https://example.com""#
+    );
+    assert!(
+        second.starts_with(
+            r#"allow_origins[1]: "https://a\r\nb" has a character that no host has: "#
+        )
+    );
+    assert_eq!(
+        serde_json::to_value(&errors).unwrap()[0],
+        json!({
+            "key": "allow_origins",
+            "index": 0,
+            "value": "https://Example.com",
+            "kind": {"origin": "upper_case"},
+            "remedy": "write \"https://example.com\"",
+        })
+    );
+}
+
+#[test]
+fn keys_and_types_of_the_table_are_strict() {
+    for settings in [
+        json!({"allow_origin": "*"}),
+        json!({"allow_origins": "https://example.com"}),
+        json!({"allow_origins": 1}),
+        json!({"allow_origins": [1]}),
+        json!({"allow_origins": "*", "max_age": "600"}),
+        json!({"allow_origins": "*", "max_age": 1.5}),
+        json!({"allow_origins": "*", "max_age": -1}),
+        json!({"allow_origins": "*", "allow_credentials": "yes"}),
+    ] {
+        let read = serde_json::from_value::<CorsBuilder>(settings.clone());
+        assert!(read.is_err(), "{settings}");
+    }
+    let error =
+        serde_json::from_value::<CorsBuilder>(json!({"allow_origins": "https://example.com"}))
+            .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"invalid value: string "https://example.com", expected "*" or a list of strings"#
+    );
+}
+
+#[test]
+fn setters_take_what_is_at_hand() {
+    let policy = CorsPolicy::builder()
+        .allow_origins(vec![
+            String::from("https://b.example"),
+            String::from("https://a.example"),
+        ])
+        .allow_methods([Method::PUT, Method::DELETE, Method::PUT])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers(["X-Request-Id", "etag"])
+        .max_age(Duration::from_secs(600))
+        .build()
+        .unwrap();
+    let canonical = "allow_origins = [\"https://a.example\", \"https://b.example\"]\n\
+                     allow_methods = [\"DELETE\", \"PUT\"]\n\
+                     allow_headers = [\"authorization\", \"content-type\"]\n\
+                     expose_headers = [\"etag\", \"x-request-id\"]\n\
+                     max_age = 600\n";
+    assert_eq!(policy.to_string(), canonical);
+    let read: CorsBuilder = toml::from_str(canonical).unwrap();
+    assert_eq!(read, policy.settings());
+}
+
+#[test]
+fn a_policy_builds_itself_again() {
+    for settings in [
+        json!({"allow_origins": "*", "allow_methods": "*", "allow_headers": "*", "expose_headers": "*"}),
+        json!({"allow_origins": "*", "allow_headers": ["*", "authorization"]}),
+        json!({"allow_origins": ["http://*.example.com", "https://*.com"], "allow_credentials": true,
+               "dangerously_allow_insecure_origins": true, "dangerously_allow_public_suffixes": true}),
+        json!({"allow_null_origin": true, "allow_credentials": true, "max_age": 0, "debug": true,
+               "dangerously_allow_credentialed_null_origin": true}),
+    ] {
+        let builder: CorsBuilder = serde_json::from_value(settings.clone()).unwrap();
+        let policy = builder.build().unwrap();
+        assert_eq!(serde_json::to_value(policy.settings()).unwrap(), settings);
+        assert_eq!(
+            policy.settings().build().unwrap().to_string(),
+            policy.to_string()
+        );
+        assert_eq!(
+            toml::from_str::<CorsBuilder>(&policy.to_string()).unwrap(),
+            policy.settings()
+        );
+    }
+}
+
+#[test]
+fn null_alone_is_a_policy() {
+    let redirect_target = CorsPolicy::builder().allow_null_origin(true).build();
+    assert!(redirect_target.is_ok());
+    let nobody = CorsPolicy::builder().build().unwrap_err();
+    assert_eq!(
+        nobody.iter().map(|error| error.kind()).collect::<Vec<_>>(),
+        [Kind::NoOrigins]
+    );
+}
+
+#[test]
+fn star_stands_alone_but_for_authorization() {
+    let build = |headers: &[&str]| {
+        CorsPolicy::builder()
+            .allow_origins(Any)
+            .allow_headers(headers)
+            .build()
+    };
+    assert!(build(&["*", "Authorization"]).is_ok());
+    for headers in [&["*"][..], &["*", "x-a"], &["*", "authorization", "x-a"]] {
+        let errors = build(headers).unwrap_err();
+        assert_eq!(
+            errors.iter().next().unwrap().kind(),
+            Kind::StarInList,
+            "{headers:?}"
+        );
+    }
+    let errors = CorsPolicy::builder()
+        .allow_origins(["https://example.com"])
+        .allow_credentials(true)
+        .allow_headers(["*", "authorization"])
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        errors.iter().next().unwrap().kind(),
+        Kind::StarWithCredentials
+    );
+}
+
+#[test]
+fn ages_are_whole_seconds() {
+    let build = |age| {
+        CorsPolicy::builder()
+            .allow_origins(Any)
+            .max_age(age)
+            .build()
+    };
+    for (age, remedy) in [
+        (Duration::from_millis(1500), "write 2"),
+        (Duration::from_nanos(1), "write 1"),
+    ] {
+        let errors = build(age).unwrap_err();
+        let error = errors.iter().next().unwrap();
+        assert_eq!(
+            (error.kind(), error.remedy()),
+            (Kind::FractionOfSecond, remedy)
+        );
+    }
+    assert!(build(Duration::MAX).is_err());
+    assert!(build(Duration::from_secs(1 << 31)).is_ok());
+}
+
+#[test]
+fn warnings_are_not_errors() {
+    let warned = |settings: serde_json::Value| -> Vec<_> {
+        let settings: CorsBuilder = serde_json::from_value(settings).unwrap();
+        let warnings = settings.build().unwrap().warnings();
+        warnings
+            .iter()
+            .map(|warning| (warning.key(), warning.kind()))
+            .collect()
+    };
+    assert_eq!(
+        warned(
+            json!({"allow_origins": ["https://*.github.io"], "allow_methods": ["patch"],
+                      "allow_headers": "*", "max_age": 7201})
+        ),
+        [
+            ("allow_origins", PolicyWarningKind::PublicSuffix),
+            ("allow_methods", PolicyWarningKind::MethodCase),
+            ("allow_headers", PolicyWarningKind::StarWithoutAuthorization),
+            ("max_age", PolicyWarningKind::AgeBeyondChromium),
+        ]
+    );
+    assert_eq!(
+        warned(json!({"allow_origins": "*", "max_age": 86401})),
+        [("max_age", PolicyWarningKind::AgeBeyondFirefox)]
+    );
+    assert_eq!(
+        warned(
+            json!({"allow_origins": ["https://*.example.com"], "allow_methods": ["PATCH"],
+                      "allow_headers": ["*", "authorization"], "max_age": 7200})
+        ),
+        []
+    );
+}

@@ -1,0 +1,13 @@
+//! What the tests of the simulated browser and of Chromium have in common.
+
+#![allow(
+    dead_code,
+    reason = "one half of it is for the simulated browser, the other for Chromium"
+)]
+
+pub mod expected;
+pub mod instructed;
+pub mod scenario;
+pub mod scenarios;
+pub mod tables;
+pub mod world;
