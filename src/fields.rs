@@ -9,6 +9,7 @@ use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 /// the empty ones (RFC 9110 5.6.1.2: a recipient must ignore a reasonable number of them).
 ///
 /// Splits at every comma, so it is for lists of tokens only: a quoted string may hold a comma.
+#[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -34,6 +35,7 @@ pub(crate) fn sole<'a>(
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
+#[cfg(any(test, feature = "proxy"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
@@ -74,6 +76,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.
+#[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let _full = headers.try_append(name, value);
 }
