@@ -132,7 +132,7 @@ where
 }
 
 impl Shares {
-    fn apply<B>(mut self, allowed: bool, response: &mut Response<B>) {
+    fn apply<B>(self, allowed: bool, response: &mut Response<B>) {
         if allowed {
             self.allowed.apply(response.headers_mut());
         } else {
