@@ -211,7 +211,7 @@ async fn too_many_questions_at_once_are_answered_no() {
             }
         }
     });
-    let layer = settings().build_dynamic(source.at_once(1)).unwrap();
+    let layer = settings().build_dynamic(source.max_in_flight(1)).unwrap();
     let first = tokio::spawn({
         let layer = layer.clone();
         async move { get(&layer, CUSTOMER).await }
@@ -228,7 +228,7 @@ async fn too_many_questions_at_once_are_answered_no() {
 #[tokio::test]
 async fn answers_are_remembered_for_as_long_as_is_said() {
     let asked = Arc::new(AtomicUsize::new(0));
-    let forgetful = counted(&asked).no_for(Duration::ZERO);
+    let forgetful = counted(&asked).negative_ttl(Duration::ZERO);
     let layer = settings().build_dynamic(forgetful).unwrap();
     for _ in 0..3 {
         assert!(get(&layer, CUSTOMER).await.is_some());

@@ -1,4 +1,4 @@
-//! Changing the policy under a running server, and trying another one beside it.
+//! Changing the policy under a running server, and judging by another one beside it.
 
 use super::event;
 use super::judge::{Grant, Verdict};
@@ -47,7 +47,7 @@ pub struct Differences {
 /// What a layer, its services and its handles have in common.
 pub(super) struct Shared {
     /// The policy until a handle is used. To look whether one was costs a plain load, where a swap
-    /// costs a read-modify-write: most policies are never replaced.
+    /// costs a read-modify-write: most policies are never replaced. It stays in memory.
     first: CorsPolicy,
     live: OnceLock<Live>,
 }
@@ -87,10 +87,10 @@ impl CorsHandle {
         self.shared.policy()
     }
 
-    /// Tries a policy in production: from now on each request is judged by the candidate, too, which
-    /// is not obeyed. Where it differs there is an event, and a count in
-    /// [`differences`](Self::differences). Replaces the candidate before it; `None` ends the trial.
-    pub fn try_out(&self, candidate: impl Into<Option<CorsPolicy>>) {
+    /// Judges each request by a candidate, too, which is not obeyed: so a stricter policy can be tried
+    /// in production. Where it differs there is an event of the level `INFO`, and a count in
+    /// [`differences`](Self::differences). Replaces the candidate before it; `None` ends it.
+    pub fn report_only(&self, candidate: impl Into<Option<CorsPolicy>>) {
         let candidate = candidate.into().map(|policy| {
             Arc::new(Candidate {
                 policy,
@@ -102,7 +102,7 @@ impl CorsHandle {
         self.shared.live().candidate.store(candidate);
     }
 
-    /// How often the candidate differed since [`try_out`](Self::try_out); nothing without one.
+    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
         let candidate = self.shared.live.get()?.candidate.load();

@@ -62,7 +62,7 @@ impl CorsBuilder {
 impl DynamicCorsLayer {
     /// A handle by which the policy can be replaced while requests are served; the source stays.
     ///
-    /// A candidate that is [tried out](CorsHandle::try_out) is compared where the source is not asked.
+    /// A [candidate](CorsHandle::report_only) is compared where the source is not asked.
     #[must_use]
     pub fn handle(&self) -> CorsHandle {
         self.layer.handle()
