@@ -1,7 +1,7 @@
 //! Changing the policy under a running server, and judging by another one beside it.
 
 use super::event;
-use super::judge::{Grant, Verdict};
+use super::judge::Verdict;
 use super::policy::{Compiled, CorsPolicy};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use http::Method;
@@ -182,7 +182,7 @@ impl Candidate {
         let (difference, counter) = match (verdict.grant(), tried.grant()) {
             (Some(_), None) if tried.refusal().is_some() => ("newly refused", &self.newly_refused),
             (None, Some(_)) => ("newly allowed", &self.newly_allowed),
-            (Some(old), Some(new)) if Grant::credentials(&old) != new.credentials() => {
+            (Some(old), Some(new)) if old.credentials() != new.credentials() => {
                 ("other credentials", &self.other_credentials)
             }
             _ => return,

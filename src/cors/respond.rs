@@ -13,7 +13,7 @@ use http::{Response, StatusCode};
 
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
-const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
+const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
 /// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
 const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
@@ -77,22 +77,14 @@ impl Compiled {
     /// step at which the preflight fails, and names it in its console.
     #[cold]
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
-        // A preflight that fails in its method or headers has an origin that was allowed before.
-        let origin = request.get(ORIGIN).filter(|_| self.debug)?;
+        // Then the origin was allowed, for it is judged before.
+        let failed_later = matches!(refusal, Refusal::Method | Refusal::Header);
+        let origin = request.get(ORIGIN).filter(|_| self.debug && failed_later)?;
+        // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
         let mut headers = self.permit(self.grant_to(origin));
-        match refusal {
-            // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
-            Refusal::Method => {}
-            Refusal::Header => {
-                // Chromium would take `*` for `authorization`, against step 7.6.
-                if matches!(self.headers, Headers::Any { .. }) {
-                    headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
-                }
-            }
-            Refusal::SeveralOrigins
-            | Refusal::Origin
-            | Refusal::NullOrigin
-            | Refusal::TooManyHeaders => return None,
+        if refusal == Refusal::Header && matches!(self.headers, Headers::Any { .. }) {
+            // Chromium would take `*` for `authorization`, against step 7.6.
+            headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
         }
         Some(headers)
     }
@@ -118,13 +110,10 @@ pub(super) fn permission(
     headers: &Headers,
     max_age: Option<u64>,
 ) -> HeaderMap {
-    let credentials = matches!(
-        access,
-        Access::Listed {
-            credentials: true,
-            ..
-        }
-    );
+    let credentials = match access {
+        Access::Any => false,
+        Access::Listed { credentials, .. } => *credentials,
+    };
     let fields = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, Some(FOR_ALL.origin().clone())),
         (
