@@ -238,6 +238,14 @@ mod tests {
     }
 
     #[test]
+    fn a_public_suffix_keeps_its_cookies_to_itself() {
+        let mut jar = Jar::default();
+        set(&mut jar, "a=1; Domain=localhost", "http://localhost:3000/").unwrap();
+        assert_eq!(sent(&jar, "http://localhost:8080/"), "a=1");
+        assert_eq!(sent(&jar, "http://app.localhost/"), "");
+    }
+
+    #[test]
     fn other_sites_get_unrestricted_cookies_only() {
         let mut jar = Jar::default();
         let https = "https://api.example.com/";

@@ -282,6 +282,20 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_not_the_whole() {
+        let mut cache = HttpCache::default();
+        let fresh = [("cache-control", "max-age=60")];
+        store(
+            &mut cache,
+            &Method::GET,
+            &[],
+            StatusCode::PARTIAL_CONTENT,
+            &fresh,
+        );
+        assert!(!hit(&cache, &[], 0));
+    }
+
+    #[test]
     fn writing_voids() {
         let mut cache = stored(&[], &[("cache-control", "max-age=60")]);
         store(&mut cache, &Method::PUT, &[], StatusCode::FORBIDDEN, &[]);

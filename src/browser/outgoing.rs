@@ -55,12 +55,15 @@ pub(super) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     }
     if super::http_cache::is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
-        headers
-            .entry(PRAGMA)
-            .or_insert(HeaderValue::from_static("no-cache"));
-        headers
-            .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-cache"));
+        let said = match state.engine {
+            Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
+            Engine::Chromium => &[(CACHE_CONTROL, "max-age=0")],
+        };
+        for (name, value) in said {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
     }
     headers
 }

@@ -122,7 +122,7 @@ impl State {
             Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
             Engine::Chromium => true,
         };
-        chain && same_site(&self.origin, &self.url().origin()) && self.origin.is_tuple()
+        chain && same_site(&self.origin, &self.url().origin())
     }
 
     /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.

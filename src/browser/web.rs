@@ -49,6 +49,7 @@ pub enum Engine {
     /// - `User-Agent` is not script's to set: it is ignored;
     /// - the referrer policy does not hide `Origin` from requests without CORS;
     /// - the same `Location` twice is taken for one;
+    /// - a request that script makes conditional says `Cache-Control: max-age=0`, not `no-cache`;
     /// - redirects through another site do not keep `SameSite` cookies from being sent.
     Chromium,
 }

@@ -278,6 +278,80 @@ impl http_body::Body for Cut {
 }
 
 #[tokio::test]
+async fn values_are_trimmed_and_streams_are_for_cors() {
+    let web = web();
+    let page = web.page("https://app.test");
+    let outcome = page
+        .fetch(Request::get(API).header("accept", " a b\t"))
+        .send()
+        .await;
+    assert_eq!(
+        outcome
+            .trace()
+            .requests()
+            .next()
+            .expect("a request")
+            .header("accept")
+            .as_deref(),
+        Some("a b")
+    );
+    let stream = page
+        .fetch(Request::post(API).body("x"))
+        .streaming()
+        .mode(Mode::NoCors);
+    assert!(matches!(
+        stream.send().await.error().map(|error| error.kind()),
+        Some(ErrorKind::Script(_))
+    ));
+}
+
+#[tokio::test]
+async fn images_of_addresses_are_not_upgraded() {
+    let web = Web::new().origin("https://10.0.0.1", open());
+    let outcome = web
+        .page("https://app.test")
+        .image("http://10.0.0.1/x")
+        .send()
+        .await;
+    assert_eq!(
+        outcome.error().map(|error| error.kind()),
+        Some(&ErrorKind::MixedContent)
+    );
+}
+
+#[tokio::test]
+async fn a_second_preflight_renews_what_it_repeats() {
+    let api = Router::new().fallback(async |headers: HeaderMap| {
+        let asked = headers.get("access-control-request-headers").cloned();
+        let names = asked.unwrap_or_else(|| "accept".parse().expect("a value"));
+        let always = [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "PUT"),
+            ("access-control-max-age", "10"),
+        ];
+        (always, [("access-control-allow-headers", names)])
+    });
+    let web = Web::new().origin(API, api);
+    let page = web.page("https://app.test");
+    let preflights = async |name: &'static str| {
+        page.fetch(Request::put(API).header(name, "1"))
+            .send()
+            .await
+            .trace()
+            .preflights()
+    };
+    assert_eq!(preflights("accept").await, 1);
+    web.advance(Duration::from_secs(8));
+    assert_eq!(preflights("x-a").await, 1);
+    web.advance(Duration::from_secs(8));
+    assert_eq!(
+        preflights("accept").await,
+        0,
+        "the second answer listed PUT again"
+    );
+}
+
+#[tokio::test]
 async fn fragments_go_along_redirects_that_have_none() {
     let web = Web::new().origin(
         API,

@@ -106,6 +106,8 @@ async fn what_no_cache_keeps_is_not_mixed_up() {
     for (status, headers, mixed) in [
         (200, [("x-a", "1")], true),
         (200, [("cache-control", "private, no-store")], false),
+        (200, [("vary", "*")], false),
+        (200, [("vary", "accept, origin")], false),
         (403, [("x-a", "1")], false),
         (403, [("cache-control", "max-age=60")], true),
     ] {

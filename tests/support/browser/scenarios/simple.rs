@@ -92,6 +92,12 @@ pub fn scenarios() -> Vec<Scenario> {
                 read(STAR).header("range", "bytes=1-"),
             ])
             .watch(&["content-type", "content-language", "range"]),
+        scenario("a range is asked for without compression", APP_PAGE)
+            .does([read(STAR).header("range", "bytes=0-1")])
+            .watch(&["accept-encoding"]),
+        scenario("script that validates on its own", APP_PAGE)
+            .does([fetch("GET", &at(APP, "x")).header("if-none-match", "x")])
+            .watch(&["if-none-match", "pragma", "cache-control"]),
         scenario("headers that are the browser's are ignored", APP_PAGE)
             .does([read(STAR)
                 .header("cookie", "a=b")
