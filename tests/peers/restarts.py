@@ -85,8 +85,9 @@ async def test_an_upstream_is_killed_and_restarted_ten_times():
     statuses = collections.Counter(status for *_, status in outcomes)
     measured("ten restarts, 1,000 requests", dict(statuses))
     assert len(outcomes) == 1000
-    # Without a failure nothing was shown; with more of them than requests under way, nothing held.
-    assert 0 < sum(statuses[status] for status in HONEST) < 500, statuses
+    # Without a failure nothing was shown, without a success nothing held. How many there are of each
+    # depends on how fast the machine starts an upstream again.
+    assert statuses[200] and any(statuses[status] for status in HONEST), statuses
     posts = [line for line in upstream.seen() if line.startswith("POST")]
     assert len(posts) == len(set(posts)), "a POST came twice"
     seen = set(upstream.seen())

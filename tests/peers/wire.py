@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 class Message:
