@@ -5,20 +5,22 @@
 
 use http::header::{Entry, HeaderMap, HeaderName, HeaderValue};
 
-/// The elements of a list field over all of its lines, without surrounding white space and without
-/// the empty ones (RFC 9110 5.6.1.2: a recipient must ignore a reasonable number of them).
+/// The elements of one line of a list field, without surrounding white space; some may be empty.
 ///
 /// Splits at every comma, so it is for lists of tokens only: a quoted string may hold a comma.
+pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes().split(|&byte| byte == b',').map(trim)
+}
+
+/// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
+/// recipient must ignore a reasonable number of them).
+#[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
 ) -> impl Iterator<Item = &'a [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
-        .map(trim)
-        .filter(|element| !element.is_empty())
+    let lines = headers.get_all(name).iter();
+    lines.flat_map(split).filter(|element| !element.is_empty())
 }
 
 /// The value of a field that has one line; `Some(Err(..))`, with the first, where it has several.
@@ -34,29 +36,22 @@ pub(crate) fn sole<'a>(
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
+#[cfg(any(test, feature = "proxy"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Adds a token, in lower case, to a list, unless the list holds it or `*`: in lists of this kind that
-/// is everything.
-pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: &'static str) {
-    let value = HeaderValue::from_static(token);
+/// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
+pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
     // Most often the field is absent; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
-            let _full = entry.try_insert(value);
+            let _full = entry.try_insert(token);
         }
         Ok(Entry::Occupied(mut entry)) => {
-            let mut held = entry
-                .iter()
-                .flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
-            if !held.any(|held| {
-                [b"*", token.as_bytes()]
-                    .iter()
-                    .any(|t| t.eq_ignore_ascii_case(trim(held)))
-            }) {
-                entry.append(value);
+            let is_said = |held: &[u8]| held == b"*" || held.eq_ignore_ascii_case(token.as_bytes());
+            if !entry.iter().flat_map(split).any(is_said) {
+                entry.append(token);
             }
         }
         Err(_full) => {}
@@ -79,6 +74,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.
+#[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let _full = headers.try_append(name, value);
 }
@@ -86,7 +82,7 @@ pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: Head
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::{CONNECTION, VARY};
+    use http::header::{AGE, VARY};
 
     fn lines(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -97,6 +93,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "proxy")]
     fn elements_are_read_over_lines_without_blanks() {
         let headers = lines(&VARY, &["a,, b\t ,", "", " , ", "c"]);
         let found: Vec<_> = elements(&headers, &VARY).collect();
@@ -104,11 +101,21 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "proxy")]
     fn tokens_are_found_in_any_case_and_only_whole() {
-        let headers = lines(&CONNECTION, &["keep-alive", "x, Upgrade"]);
-        assert!(has_token(&headers, &CONNECTION, "upgrade"));
-        assert!(!has_token(&headers, &CONNECTION, "keep"));
-        assert!(!has_token(&headers, &VARY, "upgrade"));
+        let headers = lines(&VARY, &["keep-alive", "x, Upgrade"]);
+        assert!(has_token(&headers, &VARY, "upgrade"));
+        assert!(!has_token(&headers, &VARY, "keep"));
+        assert!(!has_token(&headers, &AGE, "upgrade"));
+    }
+
+    #[test]
+    #[cfg(feature = "proxy")]
+    fn an_appended_line_comes_last() {
+        let mut headers = lines(&VARY, &["a", "b"]);
+        append_line(&mut headers, VARY, HeaderValue::from_static("c"));
+        let found: Vec<_> = elements(&headers, &VARY).collect();
+        assert_eq!(found, [b"a", b"b", b"c"]);
     }
 
     #[test]
@@ -119,10 +126,33 @@ mod tests {
     }
 
     #[test]
-    fn an_appended_line_comes_last() {
+    fn a_token_is_added_once() {
+        for (said, expected) in [
+            (&[][..], &["origin"][..]),
+            (&["accept"], &["accept", "origin"]),
+            (&["accept", "x-origin"], &["accept", "x-origin", "origin"]),
+            (&["accept , ORIGIN"], &["accept , ORIGIN"]),
+            (&["accept", "*"], &["accept", "*"]),
+            (&[""], &["", "origin"]),
+        ] {
+            let mut headers = lines(&VARY, said);
+            add_token(&mut headers, VARY, HeaderValue::from_static("origin"));
+            assert_eq!(
+                headers.get_all(VARY).iter().collect::<Vec<_>>(),
+                expected,
+                "{said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_of_one_line_is_told_from_others() {
         let mut headers = lines(&VARY, &["a", "b"]);
-        append_line(&mut headers, VARY, HeaderValue::from_static("c"));
-        let found: Vec<_> = elements(&headers, &VARY).collect();
-        assert_eq!(found, [b"a", b"b", b"c"]);
+        headers.insert(AGE, HeaderValue::from_static("1"));
+        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
+        assert_eq!(sole(&headers, &VARY), Some(Err(&headers[VARY])));
+        assert_eq!(sole(&headers, &http::header::HOST), None);
+        headers.remove(VARY);
+        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
     }
 }

@@ -43,7 +43,7 @@ async fn send(layer: &DynamicCorsLayer, request: http::request::Builder) -> Resp
 async fn get(layer: &DynamicCorsLayer, origin: &str) -> Option<String> {
     let response = send(layer, Request::get("/").header("origin", origin)).await;
     assert_eq!(*response.body(), "application");
-    assert_eq!(response.headers()[VARY], "origin");
+    assert_eq!(response.headers()[VARY], "Origin");
     let allowed = response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN)?;
     Some(allowed.to_str().unwrap().to_owned())
 }
@@ -103,7 +103,7 @@ async fn the_source_is_not_asked_about_what_no_browser_sends() {
         assert_eq!(get(&layer, origin).await, None, "{origin}");
     }
     let plain = send(&layer, Request::get("/")).await;
-    assert_eq!(plain.headers()[VARY], "origin");
+    assert_eq!(plain.headers()[VARY], "Origin");
     let twice = Request::get("/")
         .header("origin", CUSTOMER)
         .header("origin", CUSTOMER);
@@ -211,7 +211,7 @@ async fn too_many_questions_at_once_are_answered_no() {
             }
         }
     });
-    let layer = settings().build_dynamic(source.at_once(1)).unwrap();
+    let layer = settings().build_dynamic(source.max_in_flight(1)).unwrap();
     let first = tokio::spawn({
         let layer = layer.clone();
         async move { get(&layer, CUSTOMER).await }
@@ -228,7 +228,7 @@ async fn too_many_questions_at_once_are_answered_no() {
 #[tokio::test]
 async fn answers_are_remembered_for_as_long_as_is_said() {
     let asked = Arc::new(AtomicUsize::new(0));
-    let forgetful = counted(&asked).no_for(Duration::ZERO);
+    let forgetful = counted(&asked).negative_ttl(Duration::ZERO);
     let layer = settings().build_dynamic(forgetful).unwrap();
     for _ in 0..3 {
         assert!(get(&layer, CUSTOMER).await.is_some());

@@ -74,7 +74,7 @@ async fn an_event_for_each_refusal_and_difference() {
         "DEBUG same_origin::cors: not shared refusal=the origin is not allowed preflight=false \
          origin=\"https://evil.example\\\"\"\n"
     );
-    layer.handle().try_out(policy("https://new.example"));
+    layer.handle().report_only(policy("https://new.example"));
     assert_eq!(
         send("https://app.example.com").await,
         " INFO same_origin::cors: the candidate policy differs difference=\"newly refused\" preflight=false \

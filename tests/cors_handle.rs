@@ -88,7 +88,7 @@ fn a_candidate_is_judged_and_not_obeyed() {
     let layer = CorsLayer::new(policy(&[OLD, "https://both.example"]));
     let handle = layer.handle();
     assert_eq!(handle.differences(), None);
-    handle.try_out(policy(&[NEW, "https://both.example"]));
+    handle.report_only(policy(&[NEW, "https://both.example"]));
     assert_eq!(allowed(&layer, OLD).as_deref(), Some(OLD));
     assert_eq!(allowed(&layer, OLD).as_deref(), Some(OLD));
     assert_eq!(allowed(&layer, NEW), None);
@@ -105,11 +105,11 @@ fn a_candidate_is_judged_and_not_obeyed() {
         .allow_origins([OLD])
         .allow_credentials(true)
         .build();
-    handle.try_out(credentialed.unwrap());
+    handle.report_only(credentialed.unwrap());
     allowed(&layer, OLD);
     assert_eq!(handle.differences().unwrap().other_credentials, 1);
 
-    handle.try_out(None);
+    handle.report_only(None);
     assert_eq!(handle.differences(), None);
     assert_eq!(allowed(&layer, OLD).as_deref(), Some(OLD));
 }

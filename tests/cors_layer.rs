@@ -52,7 +52,7 @@ async fn a_router_is_covered_with_its_404_and_405() {
         let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), status, "{method} {path}");
         assert_eq!(allowed(response.headers()), Some(ORIGIN), "{method} {path}");
-        assert_eq!(response.headers()[VARY], "origin", "{method} {path}");
+        assert_eq!(response.headers()[VARY], "Origin", "{method} {path}");
     }
     for path in ["/items", "/nowhere"] {
         let response = app.clone().oneshot(preflight(path)).await.unwrap();

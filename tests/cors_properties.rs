@@ -11,6 +11,7 @@ use same_origin::cors::{Any, CorsBuilder, CorsLayer, CorsPolicy, PolicyErrorKind
 use same_origin::origin::{Origin, OriginPattern, OriginSet};
 use std::convert::Infallible;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tower::{Layer as _, Service as _, service_fn};
 
 /// Settings in a form that the model understands.
@@ -152,6 +153,7 @@ impl Model {
             .allow_null_origin(self.null)
             .allow_credentials(self.credentials)
             .expose_headers(["x-request-id"])
+            .max_age(Duration::from_secs(600))
             .dangerously_allow_insecure_origins(true)
             .dangerously_allow_public_suffixes(true)
             .dangerously_allow_credentialed_null_origin(true);
@@ -174,7 +176,7 @@ impl Model {
     fn is_sound(&self) -> bool {
         let star = self.origins.is_none() || self.methods.is_none() || self.headers.is_none();
         let nobody = self.origins.as_ref().is_some_and(Vec::is_empty) && !self.null;
-        !nobody && !(star && self.credentials)
+        !(nobody || star && self.credentials)
     }
 
     fn allows_origin(&self, origin: &HeaderValue) -> bool {
@@ -272,7 +274,14 @@ proptest! {
                 }
                 None => (response.passes_cors_check(origin, credentials), origin_allowed && mode_allowed),
             };
-            prop_assert_eq!(passes.0, passes.1, "credentials {}, {:?}", credentials, response);
+            let (passed, expected) = passes;
+            prop_assert_eq!(passed, expected, "credentials {}, {:?}", credentials, response);
+            if passed && is_preflight {
+                prop_assert_eq!(response.max_age(), 600);
+            } else if passed {
+                prop_assert!(response.exposes("x-request-id", credentials));
+                prop_assert!(!response.exposes("x-app", credentials));
+            }
         }
         if !origin_allowed {
             for name in ["origin", "credentials", "methods", "headers"] {

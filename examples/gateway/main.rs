@@ -17,6 +17,7 @@ mod tls;
 
 use args::{Args, Command};
 use config::Config;
+use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -54,7 +55,9 @@ fn check(args: &Args) -> Result<(), Error> {
     let Some(path) = &args.config else {
         return say("the demo needs no configuration");
     };
-    Config::load(path)?;
+    for warning in Config::load(path)?.warnings {
+        say(&format!("warning: {warning}"))?;
+    }
     say(&format!("{}: ok", path.display()))
 }
 
@@ -66,6 +69,9 @@ fn run(args: &Args) -> Result<(), Error> {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
+    for warning in config.iter().flat_map(|config| &config.warnings) {
+        tracing::warn!("{warning}");
+    }
     let workers = config.as_ref().and_then(|config| config.workers);
     let runtime = server::runtime(workers)?;
     let served = runtime.block_on(async {
@@ -86,10 +92,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let listener = server::Listener::bind(address, config.tls).await?;
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |peer, request| {
-        let table = table.clone();
-        async move { table.answer(&peer, request).await }
-    };
+    let handle = move |peer: &Peer, request| table.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
     let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;
     // Upgraded connections are the tunnels' and no longer the server's.

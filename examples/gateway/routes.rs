@@ -1,6 +1,7 @@
 //! Which route answers a request: the longest prefix wins.
 
 use crate::files::Files;
+use futures_util::future::{BoxFuture, Either, FutureExt};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use same_origin::cors::CorsLayer;
@@ -43,14 +44,19 @@ impl Table {
         }
     }
 
-    /// The answer to a request of `peer`.
-    pub async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    /// The answer to a request of `peer`. What it gives back borrows nothing, and is boxed only where
+    /// files are served.
+    pub fn answer(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let path = request.uri().path();
         let covering = self.routes.iter().find(|(prefix, _)| covers(prefix, path));
         match covering.map(|(_, route)| route) {
-            Some(Route::Proxy(proxy)) => proxy.forward(peer, request).await,
-            Some(Route::Files(files)) => files.answer(request).await,
-            None => self.none.answer(request).await,
+            Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
+            Some(Route::Files(files)) => Either::Right(files.answer(request)),
+            None => Either::Right(self.none.answer(request)),
         }
     }
 }
@@ -69,32 +75,40 @@ impl<S> Guarded<S> {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body>
+    fn answer(&self, request: Request<Incoming>) -> BoxFuture<'static, Response<Body>>
     where
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone,
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
     {
         let service = self.service.clone();
-        let Ok(response) = match &self.cors {
-            None => service.oneshot(request).await,
-            Some(cors) => cors.layer(service).oneshot(request).await,
-        };
-        response
+        let cors = self.cors.clone();
+        Box::pin(async move {
+            let Ok(response) = match cors {
+                None => service.oneshot(request).await,
+                Some(cors) => cors.layer(service).oneshot(request).await,
+            };
+            response
+        })
     }
 }
 
 impl Guarded<ReverseProxy> {
     /// The route that matters for speed: no clone of the proxy, no box around its future, no
     /// extension for the peer.
-    async fn forward(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    fn forward(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let Some(cors) = &self.cors else {
-            return self.service.respond(peer, request).await;
+            return Either::Left(self.service.respond(peer, request));
         };
-        let forward = service_fn(|request| {
-            let response = self.service.respond(peer, request);
-            async { Ok::<_, Infallible>(response.await) }
-        });
-        let Ok(response) = cors.layer(forward).call(request).await;
-        response
+        let forward = service_fn(|request| self.service.respond(peer, request).map(Ok));
+        Either::Right(cors.layer(forward).call(request).map(|answered| {
+            let Ok::<_, Infallible>(response) = answered;
+            response
+        }))
     }
 }
 

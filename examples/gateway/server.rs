@@ -2,6 +2,7 @@
 
 use crate::connections::{Connections, Entry, Last};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -80,7 +81,7 @@ pub async fn serve<H, F, B>(
     drain: Duration,
 ) -> Instant
 where
-    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -117,7 +118,7 @@ async fn connection<H, F, B>(
     entry: &Entry,
 ) -> Result<(), BoxError>
 where
-    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -172,7 +173,7 @@ async fn http<S, H, F, B>(
 ) -> Result<(), BoxError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -180,8 +181,10 @@ where
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        let response = handle(peer.clone(), request);
-        async { Ok::<_, Infallible>(response.await.map(|body| Last::new(body, in_request))) }
+        // Mapped rather than awaited, so that the future is not stored twice.
+        let response = handle(&peer, request);
+        response
+            .map(|response| Ok::<_, Infallible>(response.map(|body| Last::new(body, in_request))))
     });
     let io = TokioIo::new(stream);
     let ended = if http2 {

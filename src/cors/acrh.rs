@@ -3,8 +3,8 @@
 use crate::fields;
 use http::HeaderValue;
 
-/// More names than a request can carry. A server takes a hundred header lines or so, and browsers name
-/// each header once; what is longer is read by nobody's leave but an attacker's.
+/// More names than a request can carry: browsers name each header once, and servers take a hundred
+/// header lines or so. It bounds the work for a list that no browser sends.
 const MOST: usize = 1024;
 
 /// Why a list is refused.
@@ -26,12 +26,11 @@ pub(super) fn check<'a>(
 ) -> Result<(), Refused<'a>> {
     let mut seen = 0;
     for line in lines {
-        for element in line.as_bytes().split(|&byte| byte == b',') {
+        for name in fields::split(line) {
             seen += 1;
             if seen > MOST {
                 return Err(Refused::Length);
             }
-            let name = fields::trim(element);
             if !name.is_empty() && !allowed(name) {
                 return Err(Refused::Name(name));
             }

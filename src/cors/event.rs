@@ -6,6 +6,7 @@ use super::judge::Refusal;
 use http::HeaderValue;
 
 /// A request was refused.
+#[cold]
 pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(target: "same_origin::cors", %refusal, preflight, origin = %excerpt(origin), "not shared");
@@ -14,6 +15,7 @@ pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderV
 }
 
 /// A policy that is only tried says something else than the one in place.
+#[cold]
 pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
     tracing::info!(target: "same_origin::cors", difference, preflight, origin = %excerpt(origin), "the candidate policy differs");

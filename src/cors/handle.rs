@@ -1,7 +1,7 @@
-//! Changing the policy under a running server, and trying another one beside it.
+//! Changing the policy under a running server, and judging by another one beside it.
 
 use super::event;
-use super::judge::{Grant, Verdict};
+use super::judge::Verdict;
 use super::policy::{Compiled, CorsPolicy};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use http::Method;
@@ -47,18 +47,18 @@ pub struct Differences {
 /// What a layer, its services and its handles have in common.
 pub(super) struct Shared {
     /// The policy until a handle is used. To look whether one was costs a plain load, where a swap
-    /// costs a read-modify-write: most policies are never replaced.
+    /// costs a read-modify-write: most policies are never replaced. It stays in memory.
     first: CorsPolicy,
     live: OnceLock<Live>,
 }
 
-struct Live {
+pub(super) struct Live {
     policy: ArcSwap<Compiled>,
     candidate: ArcSwapOption<Candidate>,
 }
 
 /// A policy that is judged and not obeyed.
-pub(super) struct Candidate {
+struct Candidate {
     policy: CorsPolicy,
     newly_refused: AtomicU64,
     newly_allowed: AtomicU64,
@@ -67,8 +67,8 @@ pub(super) struct Candidate {
 
 /// What judges one request.
 pub(super) enum Current<'a> {
-    First(&'a CorsPolicy),
-    Live(Guard<Arc<Compiled>>, Guard<Option<Arc<Candidate>>>),
+    First(&'a Compiled),
+    Live(Guard<Arc<Compiled>>, &'a Live),
 }
 
 impl CorsHandle {
@@ -87,10 +87,10 @@ impl CorsHandle {
         self.shared.policy()
     }
 
-    /// Tries a policy in production: from now on each request is judged by the candidate, too, which
-    /// is not obeyed. Where it differs there is an event, and a count in
-    /// [`differences`](Self::differences). Replaces the candidate before it; `None` ends the trial.
-    pub fn try_out(&self, candidate: impl Into<Option<CorsPolicy>>) {
+    /// Judges each request by a candidate, too, which is not obeyed: so a stricter policy can be tried
+    /// in production. Where it differs there is an event of the level `INFO`, and a count in
+    /// [`differences`](Self::differences). Replaces the candidate before it; `None` ends it.
+    pub fn report_only(&self, candidate: impl Into<Option<CorsPolicy>>) {
         let candidate = candidate.into().map(|policy| {
             Arc::new(Candidate {
                 policy,
@@ -102,7 +102,7 @@ impl CorsHandle {
         self.shared.live().candidate.store(candidate);
     }
 
-    /// How often the candidate differed since [`try_out`](Self::try_out); nothing without one.
+    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
         let candidate = self.shared.live.get()?.candidate.load();
@@ -123,14 +123,15 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn current(&self) -> Current<'_> {
         match self.live.get() {
-            None => Current::First(&self.first),
-            Some(live) => Current::Live(live.policy.load(), live.candidate.load()),
+            None => Current::First(self.first.compiled()),
+            Some(live) => Current::Live(live.policy.load(), live),
         }
     }
 
-    fn policy(&self) -> CorsPolicy {
+    pub(super) fn policy(&self) -> CorsPolicy {
         match self.live.get() {
             None => self.first.clone(),
             Some(live) => CorsPolicy::from_shared(live.policy.load_full()),
@@ -146,49 +147,19 @@ impl Shared {
 }
 
 impl Current<'_> {
-    /// The verdict of the policy in place, and nothing else.
-    pub(super) fn verdict<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        Compiled::judge(self, method, headers)
-    }
-
-    /// The policy, for what outlives the judgement.
-    #[cfg(feature = "origin-source")]
-    pub(super) fn to_policy(&self) -> CorsPolicy {
-        match self {
-            Self::First(policy) => (*policy).clone(),
-            Self::Live(policy, _) => CorsPolicy::from_shared(Arc::clone(policy)),
-        }
-    }
-
-    /// The verdict of the policy in place, with events for what is refused and where a candidate
-    /// differs.
+    /// The verdict, with an event where a request is refused or a candidate differs.
+    #[inline]
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let verdict = self.verdict(method, headers);
+        let verdict = Compiled::judge(self, method, headers);
         if let Some(refusal) = verdict.refusal() {
             event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
         }
-        if let Self::Live(_, candidate) = self {
-            if let Some(candidate) = &**candidate {
+        if let Self::Live(_, live) = self {
+            if let Some(candidate) = live.candidate.load().as_deref() {
                 candidate.compare(verdict, method, headers);
             }
         }
         verdict
-    }
-}
-
-impl Candidate {
-    fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
-        let tried = self.policy.compiled().judge(method, headers);
-        let (difference, counter) = match (verdict.grant(), tried.grant()) {
-            (Some(_), None) if tried.refusal().is_some() => ("newly refused", &self.newly_refused),
-            (None, Some(_)) => ("newly allowed", &self.newly_allowed),
-            (Some(old), Some(new)) if Grant::credentials(&old) != new.credentials() => {
-                ("other credentials", &self.other_credentials)
-            }
-            _ => return,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
     }
 }
 
@@ -197,9 +168,27 @@ impl Deref for Current<'_> {
 
     fn deref(&self) -> &Compiled {
         match self {
-            Self::First(policy) => policy.compiled(),
+            Self::First(policy) => policy,
             Self::Live(policy, _) => policy,
         }
+    }
+}
+
+impl Candidate {
+    /// Notes it if the candidate says something else than the policy in place.
+    #[cold]
+    fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
+        let tried = self.policy.compiled().judge(method, headers);
+        let (difference, counter) = match (verdict.grant(), tried.grant()) {
+            (Some(_), None) if tried.refusal().is_some() => ("newly refused", &self.newly_refused),
+            (None, Some(_)) => ("newly allowed", &self.newly_allowed),
+            (Some(old), Some(new)) if old.credentials() != new.credentials() => {
+                ("other credentials", &self.other_credentials)
+            }
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
     }
 }
 

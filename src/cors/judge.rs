@@ -85,6 +85,7 @@ impl CorsPolicy {
 }
 
 impl Compiled {
+    #[inline]
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
         match self.admit(headers) {
             Some(admitted) => self.proceed(admitted, method, headers),
@@ -93,6 +94,7 @@ impl Compiled {
     }
 
     /// The verdict on a CORS request of which the origin has been judged.
+    #[inline]
     pub(super) fn proceed<'a>(
         &self,
         admitted: Result<Grant<'a>, Refusal>,
@@ -125,6 +127,7 @@ impl Compiled {
     }
 
     /// Whether the origin may read; `None` without one.
+    #[inline]
     pub(super) fn admit<'a>(
         &'a self,
         headers: &'a HeaderMap,

@@ -45,6 +45,14 @@ impl CorsLayer {
     }
 }
 
+impl<S> Cors<S> {
+    /// A service that obeys the policy around the inner one. A [`CorsLayer`] has a handle, too.
+    #[must_use]
+    pub fn new(inner: S, policy: CorsPolicy) -> Self {
+        CorsLayer::new(policy).layer(inner)
+    }
+}
+
 impl From<CorsPolicy> for CorsLayer {
     fn from(policy: CorsPolicy) -> Self {
         Self::new(policy)

@@ -128,7 +128,7 @@
 //! # In production
 //!
 //! - [`CorsLayer::handle`] replaces the policy under a running server, and
-//!   [tries out](CorsHandle::try_out) another one without obeying it.
+//!   [judges by another one](CorsHandle::report_only) without obeying it, to report where they differ.
 //! - [`CorsPolicy::explain`] says why a request is refused and what to change;
 //!   [`debug`](CorsBuilder::debug) lets the browser's console say it. With the feature `tracing`, each
 //!   refusal is an event of the target `same_origin::cors` at the level `DEBUG`.

@@ -105,11 +105,9 @@ impl CorsPolicy {
             allow_headers: match &compiled.headers {
                 Headers::Any {
                     authorization: false,
-                    ..
                 } => List::Any,
                 Headers::Any {
                     authorization: true,
-                    ..
                 } => List::from(["*", "authorization"]),
                 Headers::Listed(names) => List::from(&**names),
             },
@@ -146,13 +144,10 @@ impl CorsPolicy {
 #[cfg(feature = "origin-source")]
 impl Compiled {
     pub(super) fn credentials(&self) -> bool {
-        matches!(
-            self.access,
-            Access::Listed {
-                credentials: true,
-                ..
-            }
-        )
+        match self.access {
+            Access::Any => false,
+            Access::Listed { credentials, .. } => credentials,
+        }
     }
 }
 
@@ -198,19 +193,18 @@ impl Headers {
         match self {
             Self::Any {
                 authorization: true,
-                ..
             } => acrh::check(lines, |_| true),
             // Fetch #cors-preflight-fetch step 7.6: `*` does not cover it.
-            Self::Any { .. } => {
-                acrh::check(lines, |name| !name.eq_ignore_ascii_case(b"authorization"))
-            }
+            Self::Any {
+                authorization: false,
+            } => acrh::check(lines, |name| !name.eq_ignore_ascii_case(b"authorization")),
             Self::Listed(names) => acrh::check_sorted(lines, names),
         }
     }
 }
 
 /// A value that was made of text.
-pub(super) fn text(value: &HeaderValue) -> &str {
+fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 

@@ -11,6 +11,10 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+
 /// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
 const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
@@ -71,23 +75,16 @@ impl Compiled {
 
     /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
     /// step at which the preflight fails, and names it in its console.
+    #[cold]
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
-        // A preflight that fails in its method or headers has an origin that was allowed before.
-        let origin = request.get(ORIGIN).filter(|_| self.debug)?;
+        // Then the origin was allowed, for it is judged before.
+        let failed_later = matches!(refusal, Refusal::Method | Refusal::Header);
+        let origin = request.get(ORIGIN).filter(|_| self.debug && failed_later)?;
+        // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
         let mut headers = self.permit(self.grant_to(origin));
-        match refusal {
-            // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
-            Refusal::Method => {}
-            Refusal::Header => {
-                // Chromium would take `*` for `authorization`, against step 7.6.
-                if matches!(self.headers, Headers::Any { .. }) {
-                    headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
-                }
-            }
-            Refusal::SeveralOrigins
-            | Refusal::Origin
-            | Refusal::NullOrigin
-            | Refusal::TooManyHeaders => return None,
+        if refusal == Refusal::Header && matches!(self.headers, Headers::Any { .. }) {
+            // Chromium would take `*` for `authorization`, against step 7.6.
+            headers.remove(ACCESS_CONTROL_ALLOW_HEADERS);
         }
         Some(headers)
     }
@@ -113,18 +110,15 @@ pub(super) fn permission(
     headers: &Headers,
     max_age: Option<u64>,
 ) -> HeaderMap {
-    let credentials = matches!(
-        access,
-        Access::Listed {
-            credentials: true,
-            ..
-        }
-    );
+    let credentials = match access {
+        Access::Any => false,
+        Access::Listed { credentials, .. } => *credentials,
+    };
     let fields = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, Some(FOR_ALL.origin().clone())),
         (
             ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            credentials.then(|| HeaderValue::from_static("true")),
+            credentials.then_some(TRUE),
         ),
         (ACCESS_CONTROL_ALLOW_METHODS, methods.to_value()),
         (ACCESS_CONTROL_ALLOW_HEADERS, headers.to_value()),
@@ -159,23 +153,21 @@ impl Answer {
 
 impl Share {
     /// Makes the policy the only author of `Access-Control-*`, and says on what the response depends.
+    /// To be called once.
     pub(super) fn apply(self, headers: &mut HeaderMap) {
         remove_foreign(headers);
+        // First, as it must not be missing where there is room for the others.
+        if self.vary {
+            fields::add_token(headers, VARY, VARY_ORIGIN);
+        }
         if let Some(origin) = self.origin {
             put(headers, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
         if self.credentials {
-            put(
-                headers,
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
+            put(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
         }
         if let Some(names) = self.expose {
             put(headers, ACCESS_CONTROL_EXPOSE_HEADERS, names);
-        }
-        if self.vary {
-            fields::add_token(headers, VARY, "origin");
         }
     }
 }

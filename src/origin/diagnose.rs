@@ -5,6 +5,9 @@ use super::parse::{self, OPAQUE, WEBSOCKET};
 
 /// The first thing that is wrong with a text, read from the left; it was refused as a pattern.
 pub(super) fn diagnose(text: &str) -> Kind {
+    if text.matches("://").count() > 1 && text.contains([',', ';', ' ', '\t', '\n']) {
+        return Kind::Several;
+    }
     let split = text
         .split_once(':')
         .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
@@ -150,7 +153,8 @@ mod tests {
             ("https://bücher.example", Kind::Unicode),
             ("https://exa mple.com", Kind::HostCharacter),
             ("https://ex%61mple.com", Kind::HostCharacter),
-            ("https://a.example,https://b.example", Kind::Path),
+            ("https://a.example,https://b.example", Kind::Several),
+            ("https://a.example https://b.example", Kind::Several),
             ("https://example.com.", Kind::TrailingDot),
             ("https://.example.com", Kind::EmptyLabel),
             ("https://a..example.com", Kind::EmptyLabel),

@@ -24,6 +24,8 @@ pub enum OriginErrorKind {
     Null,
     /// `*` is not an origin, but all of them.
     Star,
+    /// Several origins stand in one text.
+    Several,
     /// The text does not begin with a scheme and `://`.
     NoScheme,
     /// The scheme is not a lower-case letter followed by lower-case letters, digits, `+`, `-`, `.`.
@@ -120,6 +122,7 @@ impl fmt::Display for OriginErrorKind {
             Self::Empty => "is empty",
             Self::Null => "stands for all opaque origins and names none",
             Self::Star => "stands for all origins and is none itself",
+            Self::Several => "holds several origins",
             Self::NoScheme => "does not begin with a scheme and \"://\"",
             Self::Scheme => {
                 "has no valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""

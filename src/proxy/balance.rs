@@ -35,17 +35,21 @@ pub(crate) struct Endpoint {
 
 /// A request under way at an endpoint, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Endpoint>);
+pub(crate) struct InFlight {
+    endpoint: Arc<Endpoint>,
+    /// The endpoint's failures when it was picked.
+    failures: u32,
+}
 
 impl InFlight {
     pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.0
+        &self.endpoint
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -86,9 +90,12 @@ impl Upstreams {
         let chosen = self
             .two_of_all(draw, now)
             .or_else(|| self.two_of_available(draw, now))?;
-        chosen.begin_trial(now);
+        let failures = chosen.begin_trial(now);
         chosen.in_flight.fetch_add(1, Ordering::Relaxed);
-        Some(InFlight(Arc::clone(chosen)))
+        Some(InFlight {
+            endpoint: Arc::clone(chosen),
+            failures,
+        })
     }
 
     /// The usual case, whatever the number of upstreams: both draws are available.
@@ -114,11 +121,21 @@ impl Upstreams {
         }
     }
 
-    /// The endpoint could not be connected to.
-    pub(crate) fn failed(&self, endpoint: &Endpoint) {
-        let failures = endpoint.failures.fetch_add(1, Ordering::Relaxed);
-        let until = self.now() + millis(pause(failures));
-        endpoint.set_aside_until.store(until, Ordering::Relaxed);
+    /// The endpoint of a request could not be connected to.
+    ///
+    /// Of the requests that were under way there together the first one tells all that there is to
+    /// tell. If each of them counted, one burst would make the pause the longest at once.
+    pub(crate) fn failed(&self, request: &InFlight) {
+        let endpoint = request.endpoint();
+        let first =
+            |failures: u32| (failures <= request.failures).then(|| failures.saturating_add(1));
+        let counted = endpoint
+            .failures
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
+        if let Ok(failures) = counted {
+            let until = self.now() + millis(pause(failures));
+            endpoint.set_aside_until.store(until, Ordering::Relaxed);
+        }
     }
 
     fn now(&self) -> u64 {
@@ -144,12 +161,14 @@ impl Endpoint {
     }
 
     /// One request tries an endpoint whose pause is over; the others wait for what becomes of it.
-    fn begin_trial(&self, now: u64) {
+    /// Gives how often it has failed.
+    fn begin_trial(&self, now: u64) -> u32 {
         let failures = self.failures.load(Ordering::Relaxed);
         if failures != 0 {
             let until = now + millis(pause(failures - 1));
             self.set_aside_until.store(until, Ordering::Relaxed);
         }
+        failures
     }
 }
 
@@ -237,32 +256,52 @@ mod tests {
     #[test]
     fn a_failed_upstream_is_left_alone_until_one_trial() {
         let upstreams = upstreams(2);
-        let failed = Arc::clone(&upstreams.endpoints[0]);
-        upstreams.failed(&failed);
+        let failing = upstreams.pick().unwrap();
+        let host = &failing.endpoint().upstream.host;
+        upstreams.failed(&failing);
         for _ in 0..20 {
-            assert_ne!(
-                upstreams.pick().unwrap().endpoint().upstream.host,
-                failed.upstream.host
-            );
+            assert_ne!(upstreams.pick().unwrap().endpoint().upstream.host, *host);
         }
         // Its pause is over: exactly one of many picks tries it.
-        failed.set_aside_until.store(0, Ordering::Relaxed);
+        failing
+            .endpoint()
+            .set_aside_until
+            .store(0, Ordering::Relaxed);
         let picks: Vec<_> = (0..50).map(|_| upstreams.pick().unwrap()).collect();
-        let trials = picks
-            .iter()
-            .filter(|p| p.endpoint().upstream.host == failed.upstream.host);
+        let trials = picks.iter().filter(|p| p.endpoint().upstream.host == *host);
         assert_eq!(trials.count(), 1);
-        failed.succeeded();
-        assert!(failed.is_available(0));
+        failing.endpoint().succeeded();
+        assert!(failing.endpoint().is_available(0));
+    }
+
+    #[test]
+    fn a_burst_of_failures_is_one_failure() {
+        let upstreams = upstreams(1);
+        let burst: Vec<_> = (0..20).map(|_| upstreams.pick().unwrap()).collect();
+        for request in &burst {
+            upstreams.failed(request);
+        }
+        let endpoint = &upstreams.endpoints[0];
+        let failures = || endpoint.failures.load(Ordering::Relaxed);
+        assert_eq!(failures(), 1);
+        // The trial after its pause is another one.
+        endpoint.set_aside_until.store(0, Ordering::Relaxed);
+        upstreams.failed(&upstreams.pick().unwrap());
+        assert_eq!(failures(), 2);
+        // After a success it starts anew, whenever the request was picked that fails.
+        endpoint.succeeded();
+        upstreams.failed(&burst[0]);
+        assert_eq!(failures(), 1);
+        assert!(!endpoint.is_available(1));
     }
 
     #[test]
     fn when_all_are_set_aside_there_is_none() {
         let upstreams = upstreams(2);
-        for endpoint in &upstreams.endpoints {
-            upstreams.failed(endpoint);
+        while let Some(picked) = upstreams.pick() {
+            upstreams.failed(&picked);
         }
-        assert!(upstreams.pick().is_none());
+        assert!(upstreams.endpoints.iter().all(|one| !one.is_available(1)));
     }
 
     #[test]

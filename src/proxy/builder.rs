@@ -28,7 +28,8 @@ use std::sync::Arc;
 ///
 /// ```
 /// use same_origin::proxy::{ReverseProxy, Timeouts};
-/// ///
+/// use std::time::Duration;
+///
 /// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
 /// let files = ReverseProxy::builder("/files", "https://bucket.s3.eu-west-1.amazonaws.com")
 ///     .remove_request_headers(["authorization", "cookie"]) // a signed URL takes no second authority

@@ -73,9 +73,15 @@ impl Forwarding {
         host: Option<&HeaderValue>,
     ) {
         // Nearly no request has any. Those that have pay for it.
-        if census.has_claims() {
+        let has_claims = census.has_claims();
+        if has_claims {
             remove_claims(headers, trusted);
         }
+        let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
+            if !(has_claims && headers.contains_key(&name)) {
+                let _full = headers.try_insert(name, value);
+            }
+        };
         for field in &self.fields {
             match field {
                 ForwardingField::XForwardedFor => {
@@ -86,22 +92,20 @@ impl Forwarding {
                 ForwardingField::XForwardedProto => {
                     let secure = peer.is_some_and(Peer::is_secure);
                     let scheme = if secure { "https" } else { "http" };
-                    set_if_absent(headers, X_FORWARDED_PROTO, || {
-                        HeaderValue::from_static(scheme)
-                    });
+                    set(headers, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
                 }
                 ForwardingField::XForwardedHost => {
                     if let Some(host) = host {
-                        set_if_absent(headers, X_FORWARDED_HOST, || host.clone());
+                        set(headers, X_FORWARDED_HOST, host.clone());
                     }
                 }
                 ForwardingField::XForwardedPort => {
-                    set_if_absent(headers, X_FORWARDED_PORT, || port(host, peer));
+                    set(headers, X_FORWARDED_PORT, port(host, peer));
                 }
                 ForwardingField::XForwardedPrefix => self.apply_prefix(headers),
                 ForwardingField::XRealIp => {
                     if let Some(peer) = peer {
-                        set_if_absent(headers, X_REAL_IP, || peer.ip_value());
+                        set(headers, X_REAL_IP, peer.ip_value());
                     }
                 }
                 ForwardingField::Forwarded => {
@@ -130,12 +134,6 @@ impl Forwarding {
         if let Ok(joined) = joined {
             let _full = headers.try_insert(X_FORWARDED_PREFIX, joined);
         }
-    }
-}
-
-fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: impl FnOnce() -> HeaderValue) {
-    if !headers.contains_key(&name) {
-        let _full = headers.try_insert(name, value());
     }
 }
 

@@ -279,7 +279,7 @@ where
                 }
                 // Each turn sets one aside, so there are no more turns than upstreams.
                 Err(failed) if failed.kind().is_connect() => {
-                    proxying.upstreams.failed(endpoint);
+                    proxying.upstreams.failed(&in_flight);
                     match failed.into_parts() {
                         (_, Some(unsent)) => request = unsent,
                         (error, None) => return Err(error),

@@ -337,3 +337,31 @@ fn a_file_that_cannot_be_read_and_arguments_that_do_not_exist_are_refused() {
         assert!(ended.stderr.contains(words), "{args:?}: {}", ended.stderr);
     }
 }
+
+#[test]
+fn what_is_hardly_meant_is_warned_of_and_accepted() {
+    let config = "[cors]\nallow_origins = \"*\"\nallow_headers = \"*\"\n\
+        [[routes]]\nprefix = \"/\"\nupstream = \"http://127.0.0.1:1\"\n";
+    let ended = check(folder().path(), config);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stdout.contains("warning: cors.allow_headers: "),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_recipes_are_good_files() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gateway/recipes");
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("dist")).unwrap();
+    std::fs::write(folder.path().join("dist/index.html"), "").unwrap();
+    let mut count = 0;
+    for recipe in std::fs::read_dir(recipes).unwrap() {
+        let text = std::fs::read_to_string(recipe.unwrap().path()).unwrap();
+        let ended = check(folder.path(), &text);
+        assert_eq!(ended.code, Some(0), "{text}\n{ended:?}");
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}

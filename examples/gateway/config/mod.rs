@@ -32,6 +32,8 @@ pub struct Config {
     pub tls: Option<TlsAcceptor>,
     pub table: Table,
     pub tunnels: Tunnels,
+    /// What is allowed and yet hardly meant, each with its key.
+    pub warnings: Vec<String>,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -63,6 +65,7 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
+    warnings: Vec<String>,
 }
 
 impl Config {
@@ -91,6 +94,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
+            warnings: Vec::new(),
         };
         let config = match text.parse() {
             Ok(table) => checker.config(table),
@@ -133,6 +137,7 @@ impl Checker<'_> {
                 None => None,
             },
             table: Table::new(routes, cors.as_ref()),
+            warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
         })
     }
@@ -183,7 +188,13 @@ impl Checker<'_> {
     fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
         let read = read::<CorsBuilder>(table, at, &mut self.problems)?;
         match read.value.build() {
-            Ok(policy) => Some(policy.into()),
+            Ok(policy) => {
+                for warning in policy.warnings() {
+                    self.warnings
+                        .push(format!("{}: {warning}", join(at, warning.key())));
+                }
+                Some(policy.into())
+            }
             Err(errors) => {
                 for error in &errors {
                     let index = error.index().map(|index| format!("[{index}]"));

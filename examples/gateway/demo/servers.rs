@@ -14,6 +14,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use same_origin::cors::PolicyErrors;
+use same_origin::proxy::Peer;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::ready;
@@ -97,8 +98,8 @@ impl Servers {
 
     pub async fn serve_gateway(self, listener: Listener, table: Arc<Table>) {
         let lab = self.lab;
-        let handle = move |peer, request| {
-            let table = table.clone();
+        let handle = move |peer: &Peer, request| {
+            let (table, peer) = (table.clone(), peer.clone());
             let answer = move |request| async move { table.answer(&peer, request).await };
             lab.clone().watch(Server::Gateway, request, answer)
         };
@@ -111,7 +112,7 @@ impl Servers {
         A: Future<Output = Response<Full<Bytes>>> + Send,
     {
         let lab = self.lab.clone();
-        let handle = move |_peer, request| {
+        let handle = move |_: &Peer, request| {
             let answer = answer.clone();
             let answer = move |request| async move {
                 match read(request).await {

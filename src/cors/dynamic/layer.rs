@@ -62,7 +62,7 @@ impl CorsBuilder {
 impl DynamicCorsLayer {
     /// A handle by which the policy can be replaced while requests are served; the source stays.
     ///
-    /// A candidate that is [tried out](CorsHandle::try_out) is compared where the source is not asked.
+    /// A [candidate](CorsHandle::report_only) is compared where the source is not asked.
     #[must_use]
     pub fn handle(&self) -> CorsHandle {
         self.layer.handle()
@@ -94,23 +94,22 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.cors.shared.current();
-        let verdict = policy.verdict(request.method(), request.headers());
-        let Some((value, origin)) = self.beside.question(&policy, verdict, request.headers())
+        let policy = self.cors.shared.policy();
+        let compiled = policy.compiled();
+        let verdict = compiled.judge(request.method(), request.headers());
+        let Some((value, origin)) = self.beside.question(compiled, verdict, request.headers())
         else {
-            drop(policy);
             return ResponseFuture::known(self.cors.call(request));
         };
         let answer = self.beside.memory.allows(origin);
         if verdict.is_preflight() {
-            return ResponseFuture::preflight(answer, policy.to_policy(), request.into_parts().0);
+            return ResponseFuture::preflight(answer, policy, request.into_parts().0);
         }
         let shares = Shares {
-            allowed: policy.share(Verdict::Actual(Ok(policy.grant_to(value)))),
-            refused: policy.share(verdict),
+            allowed: compiled.share(Verdict::Actual(Ok(compiled.grant_to(value)))),
+            refused: compiled.share(verdict),
             origin: value.clone(),
         };
-        drop(policy);
         ResponseFuture::actual(self.cors.inner.call(request), answer, shares)
     }
 }

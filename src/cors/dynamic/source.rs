@@ -26,10 +26,10 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     timeout: Duration,
-    at_once: usize,
-    remembered: u64,
-    yes_for: Duration,
-    no_for: Duration,
+    in_flight: usize,
+    capacity: u64,
+    ttl: Duration,
+    negative_ttl: Duration,
 }
 
 /// A source with its memory.
@@ -61,10 +61,10 @@ impl OriginSource {
             ask: Box::new(move |origin| Box::pin(ask(origin))),
             limits: Limits {
                 timeout: Duration::from_secs(2),
-                at_once: 64,
-                remembered: 10_000,
-                yes_for: Duration::from_secs(60),
-                no_for: Duration::from_secs(10),
+                in_flight: 64,
+                capacity: 10_000,
+                ttl: Duration::from_secs(60),
+                negative_ttl: Duration::from_secs(10),
             },
         }
     }
@@ -76,27 +76,27 @@ impl OriginSource {
     }
 
     /// How many origins may be asked about at once. Default: 64.
-    pub fn at_once(mut self, origins: usize) -> Self {
-        self.limits.at_once = origins;
+    pub fn max_in_flight(mut self, origins: usize) -> Self {
+        self.limits.in_flight = origins;
         self
     }
 
     /// How many answers are remembered. Default: 10000.
-    pub fn remembered(mut self, answers: u64) -> Self {
-        self.limits.remembered = answers;
+    pub fn capacity(mut self, answers: u64) -> Self {
+        self.limits.capacity = answers;
         self
     }
 
     /// How long a yes is remembered. Default: 60 seconds. An origin that is removed from what the
     /// source knows may be allowed for so long.
-    pub fn yes_for(mut self, age: Duration) -> Self {
-        self.limits.yes_for = age;
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.limits.ttl = ttl;
         self
     }
 
     /// How long a no is remembered. Default: 10 seconds.
-    pub fn no_for(mut self, age: Duration) -> Self {
-        self.limits.no_for = age;
+    pub fn negative_ttl(mut self, ttl: Duration) -> Self {
+        self.limits.negative_ttl = ttl;
         self
     }
 }
@@ -109,7 +109,7 @@ impl Memory {
             limits,
             asking: AtomicUsize::new(0),
             known: Cache::builder()
-                .max_capacity(limits.remembered)
+                .max_capacity(limits.capacity)
                 .expire_after(Age(limits))
                 .build(),
         })
@@ -132,7 +132,7 @@ impl Memory {
     }
 
     async fn look_up(&self, origin: &Origin) -> Result<bool, NoAnswer> {
-        let _turn = Turn::take(&self.asking, self.limits.at_once).ok_or(NoAnswer)?;
+        let _turn = Turn::take(&self.asking, self.limits.in_flight).ok_or(NoAnswer)?;
         let answer = tokio::time::timeout(self.limits.timeout, (self.ask)(origin));
         answer.await.map_err(|_elapsed| NoAnswer)
     }
@@ -154,9 +154,9 @@ impl Drop for Turn<'_> {
 impl Expiry<Origin, bool> for Age {
     fn expire_after_create(&self, _: &Origin, allowed: &bool, _: Instant) -> Option<Duration> {
         Some(if *allowed {
-            self.0.yes_for
+            self.0.ttl
         } else {
-            self.0.no_for
+            self.0.negative_ttl
         })
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn send(
             },
         };
         // A connection that lay idle may be dying. What may be repeated is kept until that is known.
-        let spare = (reused && is_repeatable(&request)).then(|| head_of(&request));
+        let spare = (reused && !http1_only && is_repeatable(&request)).then(|| head_of(&request));
         let failed = match exchange(connection, request, pool).await {
             Ok((response, connection)) => {
                 let hold = Hold {
@@ -172,11 +172,9 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
 }
 
 /// Whether a request may be sent twice: idempotent (RFC 9110 9.2.2), and without a body, which would
-/// be gone. An upgrade is not.
+/// be gone.
 fn is_repeatable(request: &Request<Body>) -> bool {
-    request.method().is_idempotent()
-        && request.body().is_end_stream()
-        && !request.headers().contains_key(header::UPGRADE)
+    request.method().is_idempotent() && request.body().is_end_stream()
 }
 
 /// A copy without the extensions, which are the server's and of no use upstream.

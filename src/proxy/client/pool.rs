@@ -107,7 +107,8 @@ impl Pool {
     /// is found for its `http` URIs.
     pub(super) fn is_for(&self, scheme: &Scheme, authority: &Authority) -> bool {
         (self.protocol == Protocol::Https) == (*scheme == Scheme::HTTPS)
-            && self.authority == *authority
+            // Byte by byte, as both are canonical: the type's own comparison folds case.
+            && self.authority.as_str() == authority.as_str()
     }
 
     pub(super) fn same_origin_as(&self, other: &Self) -> bool {
