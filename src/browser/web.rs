@@ -153,6 +153,32 @@ impl Web {
     }
 
     /// Lets time pass for what has an age: preflights, cached responses, cookies.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use std::time::Duration;
+    /// # use same_origin::browser::{Request, Web};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// # let api = tower::service_fn(|_| async {
+    /// #     let answer = http::Response::builder()
+    /// #         .header("access-control-allow-origin", "*")
+    /// #         .header("access-control-allow-methods", "PUT")
+    /// #         .header("access-control-max-age", "600");
+    /// #     Ok::<_, Infallible>(answer.body(String::new()).unwrap())
+    /// # });
+    /// let web = Web::new().origin("https://api.example.com", api); // sends Access-Control-Max-Age: 600
+    /// let page = web.page("https://app.example.com");
+    /// let save = || page.fetch(Request::put("https://api.example.com/x")).send();
+    ///
+    /// assert_eq!(save().await.trace().preflights(), 1);
+    /// web.advance(Duration::from_secs(599));
+    /// assert_eq!(save().await.trace().preflights(), 0);
+    /// web.advance(Duration::from_secs(1));
+    /// assert_eq!(save().await.trace().preflights(), 1);
+    /// # });
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn advance(&self, time: Duration) {
         let mut profile = self.profile();
         profile.now = profile.now.saturating_add(time);

@@ -7,5 +7,6 @@ mod api;
 mod conformance;
 mod mutants;
 mod scenarios;
+mod services;
 mod tables;
 mod vectors;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::chromium::Chromium;
 use crate::sockets::Served;
 use crate::support::instructed::at;
-use crate::support::scenario::{NO_SCENARIO, Scenario, Seen, result};
+use crate::support::scenario::Scenario;
+use crate::support::step::{NO_SCENARIO, Seen, result};
 use crate::support::tables::Table;
 use crate::support::world::World;
 

@@ -19,8 +19,9 @@
 use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -50,8 +51,17 @@ const ARGS: &[&str] = &[
 ];
 
 /// Kills its whole process group when its standard input closes, which the kernel does for us
-/// however the test process ends: by return, by panic, by a signal. `$1` is chromedriver.
-const GUARD: &str = r#""$1" --port=0 & cat >/dev/null; kill -KILL 0"#;
+/// however the test process ends: by return, by panic, by a signal. `$1` is chromedriver; only it and
+/// its children hold the output, whose end is thus the end of the last of them.
+const GUARD: &str =
+    r#"exec 3>&1 >/dev/null; "$1" --port=0 >&3 2>&1 3>&- & exec 3>&-; cat; kill -KILL 0"#;
+
+/// chromedriver takes a port that is free for IPv4 and gives up when IPv6 has it, or when another
+/// chromedriver was faster; then it is started again.
+const ATTEMPTS: usize = 5;
+
+/// The longest that chromedriver may take to tell its port.
+const STARTUP: Duration = Duration::from_secs(20);
 
 /// Chromium with one session. Dropping it kills browser and driver and waits until they are gone.
 #[derive(Debug)]
@@ -109,40 +119,81 @@ impl Chromium {
     }
 }
 
-/// chromedriver on a free port, in a process group of its own.
+/// chromedriver on a free port.
 #[derive(Debug)]
 struct Driver {
-    guard: Child,
-    /// Reads what the group prints until the last process of it is gone.
-    output: Option<JoinHandle<()>>,
+    _group: Group,
     port: u16,
     profile: tempfile::TempDir,
 }
 
-impl Driver {
-    fn start() -> Self {
-        let installed = Installed::find().expect("chromium and chromedriver are installed");
+/// The guard, and with it a process group.
+#[derive(Debug)]
+struct Group {
+    guard: Child,
+    /// Reads what the group prints until the last process of it is gone.
+    reader: Option<JoinHandle<()>>,
+    lines: Receiver<String>,
+}
+
+impl Group {
+    fn start(chromedriver: &Path) -> Self {
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])
-            .arg(installed.chromedriver)
+            .arg(chromedriver)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("sh starts");
-        let mut output = BufReader::new(guard.stdout.take().expect("stdout is piped"))
-            .lines()
-            .map_while(Result::ok);
-        let port = output
-            .find_map(|line| port_in(&line))
-            .expect("chromedriver tells its port");
+        let output = BufReader::new(guard.stdout.take().expect("stdout is piped"));
+        let (told, lines) = mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // Nobody listens any more once the port is known.
+                let _ = told.send(line);
+            }
+        });
         Self {
             guard,
-            output: Some(std::thread::spawn(|| output.for_each(drop))),
-            port,
-            profile: tempfile::tempdir().expect("a directory for the profile"),
+            reader: Some(reader),
+            lines,
         }
+    }
+
+    /// The port, or else all that was said.
+    fn port(&self) -> Result<u16, String> {
+        let mut said = String::new();
+        while let Ok(line) = self.lines.recv_timeout(STARTUP) {
+            match port_in(&line) {
+                Some(port) => return Ok(port),
+                None => said = format!("{said}{line}\n"),
+            }
+        }
+        Err(said)
+    }
+}
+
+impl Driver {
+    fn start() -> Self {
+        let installed = Installed::find().expect("chromium and chromedriver are installed");
+        let mut said = String::new();
+        for _ in 0..ATTEMPTS {
+            let group = Group::start(&installed.chromedriver);
+            match group.port() {
+                Ok(port) => {
+                    let profile = tempfile::tempdir().expect("a directory for the profile");
+                    return Self {
+                        _group: group,
+                        port,
+                        profile,
+                    };
+                }
+                Err(this) => said = this,
+            }
+        }
+        panic!("chromedriver does not start:\n{said}");
     }
 
     async fn session(&self, mut args: Vec<String>, prefs: Value) -> Client {
@@ -165,13 +216,12 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
+impl Drop for Group {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
-        // Everything in the group holds the pipe: its end is the end of the last of them.
-        if let Some(output) = self.output.take() {
-            let _ = output.join();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
         }
     }
 }

@@ -9,5 +9,6 @@ pub mod expected;
 pub mod instructed;
 pub mod scenario;
 pub mod scenarios;
+pub mod step;
 pub mod tables;
 pub mod world;

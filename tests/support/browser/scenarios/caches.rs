@@ -1,7 +1,8 @@
 //! What a browser remembers: preflights and responses.
 
 use super::super::instructed::{Target, at};
-use super::super::scenario::{Frame, Scenario, Step, fetch, image, scenario, upload, wait};
+use super::super::scenario::{Frame, Scenario, scenario};
+use super::super::step::{Step, fetch, image, upload, wait};
 use super::{API, APP_PAGE, BUCKET};
 
 /// Allows what is asked, for so long.

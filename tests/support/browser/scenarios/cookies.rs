@@ -1,7 +1,8 @@
 //! Cookies: which go along, which are kept.
 
 use super::super::instructed::at;
-use super::super::scenario::{Frame, Scenario, fetch, scenario};
+use super::super::scenario::{Frame, Scenario, scenario};
+use super::super::step::fetch;
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, PLAIN, PLAIN_PAGE, SIBLING};
 
 pub fn scenarios() -> Vec<Scenario> {

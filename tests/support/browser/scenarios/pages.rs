@@ -3,7 +3,8 @@
 use same_origin::browser::{Mode, ReferrerPolicy};
 
 use super::super::instructed::at;
-use super::super::scenario::{Frame, Scenario, fetch, image, scenario};
+use super::super::scenario::{Frame, Scenario, scenario};
+use super::super::step::{fetch, image};
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, PLAIN, PLAIN_PAGE, SIBLING, STAR};
 
 pub fn scenarios() -> Vec<Scenario> {

@@ -1,7 +1,8 @@
 //! Requests with preflight: what makes one, what it asks, which answers let the request through.
 
 use super::super::instructed::{Target, at};
-use super::super::scenario::{Scenario, Step, fetch, scenario, upload};
+use super::super::scenario::{Scenario, scenario};
+use super::super::step::{Step, fetch, upload};
 use super::{API, APP_PAGE, CREDENTIALED, ECHO, STAR};
 
 /// Answers the preflight like this, for as long as a slow machine takes, and allows the request itself.

@@ -3,7 +3,8 @@
 use same_origin::browser::{Mode, Redirect};
 
 use super::super::instructed::{Target, at};
-use super::super::scenario::{Scenario, Step, fetch, scenario};
+use super::super::scenario::{Scenario, scenario};
+use super::super::step::{Step, fetch};
 use super::{API, APP, APP_PAGE, BUCKET, CREDENTIALED, ECHO, SIBLING, STAR};
 
 fn there() -> Target {

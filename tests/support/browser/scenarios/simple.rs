@@ -1,7 +1,8 @@
 //! Requests without preflight: the CORS check, and what script sees.
 
 use super::super::instructed::at;
-use super::super::scenario::{Scenario, fetch, scenario};
+use super::super::scenario::{Scenario, scenario};
+use super::super::step::fetch;
 use super::{API, APP, APP_PAGE, CREDENTIALED, ECHO, STAR};
 
 pub fn scenarios() -> Vec<Scenario> {

@@ -13,7 +13,8 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde_json::{Value, json};
 
-use super::super::scenario::{Scenario, Step, fetch_url, scenario};
+use super::super::scenario::{Scenario, scenario};
+use super::super::step::{Step, fetch_url};
 use super::super::world::World;
 
 const PRIVATE: &str = "https://private.gofaas.test";

@@ -7,7 +7,7 @@ mod redirects;
 pub use preflights::Preflights;
 pub use redirects::{Redirects, SETUPS};
 
-use super::scenario::Step;
+use super::step::Step;
 use super::world::{Arrived, World};
 
 /// Sections of `### name`, a table and, below it, what the servers saw: the page of the documentation.

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use same_origin::browser::Credentials;
 use same_origin::cors::{CorsLayer, CorsPolicy};
 
-use super::super::scenario::{Step, fetch_url};
+use super::super::step::{Step, fetch_url};
 use super::super::world::Arrived;
 use super::Table;
 

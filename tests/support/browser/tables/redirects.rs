@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use same_origin::browser::Credentials;
 use same_origin::cors::{Any, CorsBuilder, CorsLayer, CorsPolicy};
 
-use super::super::scenario::{Step, fetch_url};
+use super::super::step::{Step, fetch_url};
 use super::super::world::Arrived;
 use super::Table;
 

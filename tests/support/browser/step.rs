@@ -1,0 +1,290 @@
+//! What script does in a scenario, and what it sees of it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use same_origin::browser::{
+    Credentials, Fetch, Mode, Page, Redirect, ReferrerPolicy, Request, ResponseType, Web,
+};
+use serde_json::{Value, json};
+
+use super::instructed::Target;
+
+/// One thing that script does.
+#[derive(Clone)]
+pub struct Step {
+    kind: Kind,
+    method: &'static str,
+    url: Address,
+    headers: Vec<(&'static str, String)>,
+    body: Option<&'static str>,
+    credentials: Credentials,
+    mode: Mode,
+    redirect: Redirect,
+    referrer_policy: Option<(ReferrerPolicy, &'static str)>,
+}
+
+/// What the steps of tables have for a number.
+pub const NO_SCENARIO: usize = 0;
+
+/// A URL with or without instructions to the server; each scenario makes its own of it.
+#[derive(Clone)]
+enum Address {
+    Instructed(Target),
+    Plain(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fetch,
+    Xhr,
+    Image,
+    Wait(u64),
+}
+
+/// `fetch(url, { method })`.
+pub fn fetch(method: &'static str, target: &Target) -> Step {
+    fetch_address(method, Address::Instructed(target.clone()))
+}
+
+/// `fetch(url, { method })` of a server that needs no instruction.
+pub fn fetch_url(method: &'static str, url: &str) -> Step {
+    fetch_address(method, Address::Plain(url.to_owned()))
+}
+
+fn fetch_address(method: &'static str, url: Address) -> Step {
+    Step {
+        kind: Kind::Fetch,
+        method,
+        url,
+        headers: Vec::new(),
+        body: None,
+        credentials: Credentials::default(),
+        mode: Mode::default(),
+        redirect: Redirect::default(),
+        referrer_policy: None,
+    }
+}
+
+/// `<img src>`.
+pub fn image(target: &Target) -> Step {
+    Step {
+        kind: Kind::Image,
+        ..fetch("GET", target).include().mode(Mode::NoCors)
+    }
+}
+
+/// An `XMLHttpRequest` with a listener on its upload.
+pub fn upload(method: &'static str, target: &Target) -> Step {
+    Step {
+        kind: Kind::Xhr,
+        ..fetch(method, target)
+    }
+}
+
+/// Nothing, for some seconds.
+pub fn wait(seconds: u64) -> Step {
+    let nowhere = super::instructed::at("https://app.test", "");
+    Step {
+        kind: Kind::Wait(seconds),
+        ..fetch("GET", &nowhere)
+    }
+}
+
+impl Address {
+    fn of(&self, id: usize) -> String {
+        match self {
+            Self::Instructed(target) => target.url(id).into(),
+            Self::Plain(url) if id == NO_SCENARIO => url.clone(),
+            Self::Plain(url) => format!("{url}?id={id}"),
+        }
+    }
+}
+
+/// What came of a step.
+pub enum Seen {
+    Nothing,
+    Result(String),
+    Failure(String),
+}
+
+impl Step {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn body(self, body: &'static str) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    pub fn json_body(self) -> Self {
+        self.header("content-type", "application/json").body("{}")
+    }
+
+    pub fn include(self) -> Self {
+        self.credentials(Credentials::Include)
+    }
+
+    pub fn omit(self) -> Self {
+        self.credentials(Credentials::Omit)
+    }
+
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            ..self
+        }
+    }
+
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    pub fn redirect(self, redirect: Redirect) -> Self {
+        Self { redirect, ..self }
+    }
+
+    pub fn referrer_policy(self, policy: ReferrerPolicy, name: &'static str) -> Self {
+        Self {
+            referrer_policy: Some((policy, name)),
+            ..self
+        }
+    }
+
+    /// The status that script sees, unless it sees nothing.
+    pub async fn status(&self, page: &Page) -> Option<u16> {
+        let outcome = self.fetch(page, NO_SCENARIO).send().await;
+        outcome.response().ok().map(|response| response.status())
+    }
+
+    pub async fn simulate(&self, web: &Web, page: &Page, id: usize) -> Seen {
+        if let Kind::Wait(seconds) = self.kind {
+            web.advance(Duration::from_secs(seconds));
+            return Seen::Nothing;
+        }
+        let outcome = self.fetch(page, id).send().await;
+        match outcome.response() {
+            Ok(response) => {
+                let kind = match response.kind() {
+                    ResponseType::Basic => "basic",
+                    ResponseType::Cors => "cors",
+                    ResponseType::Opaque => "opaque",
+                    ResponseType::OpaqueRedirect => "opaqueredirect",
+                    other => panic!("a new type of response: {other:?}"),
+                };
+                let headers = response.headers().iter().map(|(name, _)| name.as_str());
+                let headers = headers
+                    .map(|name| (name.to_owned(), response.header(name).unwrap_or_default()));
+                let url = response.url().map_or(String::new(), |url| url.to_string());
+                let url = if response.redirected() {
+                    url
+                } else {
+                    String::new()
+                };
+                Seen::Result(result(
+                    response.status().into(),
+                    kind,
+                    &url,
+                    headers,
+                    &response.text(),
+                ))
+            }
+            Err(error) => Seen::Failure(error.console()),
+        }
+    }
+
+    fn fetch(&self, page: &Page, id: usize) -> Fetch {
+        if self.kind == Kind::Image {
+            return page.image(self.url.of(id).as_str());
+        }
+        let mut request = Request::new(self.method, self.url.of(id));
+        for (name, value) in &self.headers {
+            request = request.header(*name, &**value);
+        }
+        if let Some(body) = self.body {
+            request = request.body(body);
+        }
+        let mut fetch = page
+            .fetch(request)
+            .credentials(self.credentials)
+            .mode(self.mode)
+            .redirect(self.redirect);
+        if let Some((policy, _)) = self.referrer_policy {
+            fetch = fetch.referrer_policy(policy);
+        }
+        if self.kind == Kind::Xhr {
+            fetch.upload_listener()
+        } else {
+            fetch
+        }
+    }
+
+    /// The step as `page.js` takes it.
+    pub fn json(&self, id: usize) -> Value {
+        let (kind, seconds) = match self.kind {
+            Kind::Fetch => ("fetch", 0),
+            Kind::Xhr => ("xhr", 0),
+            Kind::Image => ("image", 0),
+            Kind::Wait(seconds) => ("wait", seconds),
+        };
+        json!({
+            "kind": kind, "seconds": seconds, "method": self.method, "url": self.url.of(id).as_str(), "headers": self.headers,
+            "body": self.body, "credentials": self.credentials.as_str(),
+            "mode": self.mode.as_str(), "redirect": self.redirect.as_str(),
+            "referrerPolicy": self.referrer_policy.map(|(_, name)| name),
+        })
+    }
+}
+
+/// `200 cors x-a=1 body`: what script saw of a response, in one line.
+pub fn result(
+    status: u64,
+    kind: &str,
+    redirected_to: &str,
+    headers: impl IntoIterator<Item = (String, String)>,
+    text: &str,
+) -> String {
+    // Those that every HTTP server adds on its own are not the scenario's, and CORS is its means.
+    let shown = |name: &str| {
+        !matches!(name, "date" | "content-length" | "content-type")
+            && !name.starts_with("access-control-")
+    };
+    let mut headers: Vec<_> = headers
+        .into_iter()
+        .filter(|(name, _)| shown(name))
+        .collect();
+    headers.sort();
+    headers.dedup();
+    let mut line = format!("{status} {kind}");
+    for (name, value) in headers {
+        write!(line, " {name}={}", without_queries(&value)).expect("a string");
+    }
+    let text = if text.starts_with("GIF") {
+        "an image"
+    } else {
+        text
+    };
+    for (what, text) in [("url", redirected_to), ("body", text)] {
+        if !text.is_empty() {
+            write!(line, " {what}={}", without_queries(text)).expect("a string");
+        }
+    }
+    line
+}
+
+/// The queries are instructions to the server and would drown the rest.
+pub fn without_queries(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('?') {
+        kept.push_str(&rest[..start]);
+        let query = &rest[start..];
+        let end = query.find(['\'', ' ', '#', '"']).unwrap_or(query.len());
+        rest = &query[end..];
+    }
+    kept + rest
+}
