@@ -2,7 +2,7 @@
 //!
 //! Two halves serve that one purpose:
 //!
-//! - [`proxy`]: where page and API can share an origin, put them there. A prefix-rewriting reverse
+//! - `proxy` (feature of that name): where page and API can share an origin, put them there. A prefix-rewriting reverse
 //!   proxy makes `https://app/api/*` out of `https://api.elsewhere/base/*`; there are no preflights
 //!   then, and no CORS at all.
 //! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
@@ -10,6 +10,23 @@
 //!
 //! Both are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
+//!
+//! # Features
+//!
+//! All are additive.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `proxy` | yes | the module `proxy`: the reverse proxy and its client, over http and h2c |
+//! | `tls` | yes | https upstreams, by rustls with the system's roots |
+//! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
+//! | `axum` | yes | the public path and the client's address from axum's extensions |
+//! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
+//! | `idna` | yes | checks punycode in configured origins and suggests it |
+//! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
+//! | `serde` | no | the builders as configuration |
+//! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
+//! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
