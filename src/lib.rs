@@ -24,6 +24,7 @@
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
 //! | `idna` | yes | checks punycode in configured origins and suggests it |
 //! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
+//! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, the rest 1.85 |
 //! | `serde` | no | the builders as configuration |
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
 //! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |

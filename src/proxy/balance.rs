@@ -4,7 +4,12 @@
 //! view of all and follows the load at once. `tower::balance::p2c` is the same idea for services that
 //! have a readiness of their own; it is not `Clone`, so it would stand behind a buffer's task and
 //! channel, and it has no notion of an endpoint that is set aside for a while and tried again.
+//! `tower::load` measures one service for each endpoint, up to the head of a response; here one client
+//! serves all, and a request weighs until its response's last byte.
 
+use super::board::Discovery;
+use super::client::{ConnectTo, Way};
+use super::error::ErrorKind;
 use super::upstream::Upstream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -17,125 +22,166 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The upstreams of one proxy.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    endpoints: Vec<Arc<Endpoint>>,
+    list: List,
     /// Drives the choice. It need not be unpredictable, only well mixed.
     draws: AtomicUsize,
     epoch: Instant,
 }
 
-/// One upstream, its load and its health.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
+enum List {
+    /// No choice: it is never set aside and its load is not counted.
+    One(Box<Member>),
+    /// At least one.
+    Several(Vec<Arc<Member>>),
+    Changing(Discovery),
+}
+
+/// One upstream of several, its load and its health.
+#[derive(Debug)]
+pub(crate) struct Member {
     pub(crate) upstream: Upstream,
+    pub(crate) way: Way,
     in_flight: AtomicUsize,
     failures: AtomicU32,
     /// Milliseconds of the epoch before which it is not tried.
     set_aside_until: AtomicU64,
 }
 
-/// A request under way at an endpoint, until it is dropped.
+/// A request under way at a member, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    endpoint: Arc<Endpoint>,
-    /// The endpoint's failures when it was picked.
+    member: Arc<Member>,
+    /// The member's failures when it was picked.
     failures: u32,
+    /// Of how many it was picked.
+    choices: usize,
 }
 
 impl InFlight {
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(crate) fn member(&self) -> &Member {
+        &self.member
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.endpoint.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.member.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Upstreams {
-    pub(crate) fn new(upstreams: Vec<Upstream>) -> Self {
-        let endpoint = |upstream| {
-            Arc::new(Endpoint {
-                upstream,
-                in_flight: AtomicUsize::new(0),
-                failures: AtomicU32::new(0),
-                set_aside_until: AtomicU64::new(0),
-            })
-        };
+    /// A list that stays; the builder has checked that it is not empty.
+    pub(crate) fn fixed(mut upstreams: Vec<Upstream>) -> Self {
+        if upstreams.len() == 1 {
+            let only = Member::new(upstreams.remove(0), None);
+            return Self::new(List::One(Box::new(only)));
+        }
+        let member = |upstream| Arc::new(Member::new(upstream, None));
+        Self::new(List::Several(upstreams.into_iter().map(member).collect()))
+    }
+
+    pub(crate) fn changing(discovery: Discovery) -> Self {
+        Self::new(List::Changing(discovery))
+    }
+
+    fn new(list: List) -> Self {
         Self {
-            endpoints: upstreams.into_iter().map(endpoint).collect(),
+            list,
             draws: AtomicUsize::new(0),
             epoch: Instant::now(),
         }
     }
 
-    /// The only upstream, if there is no choice: it is never set aside and its load is not counted.
-    pub(crate) fn only(&self) -> Option<&Upstream> {
-        match &*self.endpoints {
-            [only] => Some(&only.upstream),
-            _ => None,
+    /// The only upstream, if there is and will be no other.
+    pub(crate) fn only(&self) -> Option<&Member> {
+        match &self.list {
+            List::One(only) => Some(only),
+            List::Several(_) | List::Changing(_) => None,
         }
     }
 
-    /// The one that stands for all of them in a log. The builder has checked that there is one.
+    /// The one that stands for all of them in a log.
     pub(crate) fn first(&self) -> &Upstream {
-        &self.endpoints[0].upstream
+        match &self.list {
+            List::One(only) => &only.upstream,
+            List::Several(members) => &members[0].upstream,
+            List::Changing(discovery) => discovery.service(),
+        }
     }
 
-    /// An upstream for the next request; `None` when all are set aside.
+    /// An upstream for the next request; `None` when there is none, or all are set aside.
     pub(crate) fn pick(&self) -> Option<InFlight> {
+        match &self.list {
+            List::One(_) => None,
+            List::Several(members) => self.pick_of(members),
+            List::Changing(discovery) => self.pick_of(&discovery.members()),
+        }
+    }
+
+    /// Why nothing could be picked.
+    pub(crate) fn why_none(&self) -> ErrorKind {
+        match &self.list {
+            List::Changing(discovery) => discovery.why_none(),
+            List::One(_) | List::Several(_) => ErrorKind::NoUpstream,
+        }
+    }
+
+    /// When nothing could be picked: something, if the list is only just being asked for.
+    pub(crate) async fn pick_late(&self) -> Option<InFlight> {
+        match &self.list {
+            List::Changing(discovery) if discovery.is_expected().await => self.pick(),
+            List::One(_) | List::Several(_) | List::Changing(_) => None,
+        }
+    }
+
+    fn pick_of(&self, members: &[Arc<Member>]) -> Option<InFlight> {
         let now = self.now();
         let draw = mix(self.draws.fetch_add(1, Ordering::Relaxed));
-        let chosen = self
-            .two_of_all(draw, now)
-            .or_else(|| self.two_of_available(draw, now))?;
+        let chosen = match members {
+            // To set aside the only one there is would turn a short failure into a long one.
+            [only] => only,
+            _ => two_of_all(members, draw, now).or_else(|| two_of_available(members, draw, now))?,
+        };
         let failures = chosen.begin_trial(now);
         chosen.in_flight.fetch_add(1, Ordering::Relaxed);
         Some(InFlight {
-            endpoint: Arc::clone(chosen),
+            member: Arc::clone(chosen),
             failures,
+            choices: members.len(),
         })
     }
 
-    /// The usual case, whatever the number of upstreams: both draws are available.
-    fn two_of_all(&self, draw: usize, now: u64) -> Option<&Arc<Endpoint>> {
-        let (first, second) = two_of(draw, self.endpoints.len())?;
-        let (first, second) = (&self.endpoints[first], &self.endpoints[second]);
-        let both = first.is_available(now) && second.is_available(now);
-        both.then(|| less_loaded(first, second))
-    }
-
-    fn two_of_available(&self, draw: usize, now: u64) -> Option<&Arc<Endpoint>> {
-        let available = || {
-            self.endpoints
-                .iter()
-                .filter(|endpoint| endpoint.is_available(now))
-        };
-        match two_of(draw, available().count()) {
-            Some((first, second)) => Some(less_loaded(
-                available().nth(first)?,
-                available().nth(second)?,
-            )),
-            None => available().next(),
-        }
-    }
-
-    /// The endpoint of a request could not be connected to.
+    /// The member of a request could not be connected to.
     ///
     /// Of the requests that were under way there together the first one tells all that there is to
     /// tell. If each of them counted, one burst would make the pause the longest at once.
     pub(crate) fn failed(&self, request: &InFlight) {
-        let endpoint = request.endpoint();
+        let member = request.member();
         let first =
             |failures: u32| (failures <= request.failures).then(|| failures.saturating_add(1));
-        let counted = endpoint
+        let counted = member
             .failures
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
         if let Ok(failures) = counted {
             let until = self.now() + millis(pause(failures));
-            endpoint.set_aside_until.store(until, Ordering::Relaxed);
+            member.set_aside_until.store(until, Ordering::Relaxed);
         }
+    }
+
+    /// Whether a request that could not be connected, for the `times`-th time, may go elsewhere. Each
+    /// time sets one aside; the bound is for a list that changes meanwhile.
+    pub(crate) fn may_go_on(&self, request: &InFlight, times: usize) -> bool {
+        let elsewhere = match &self.list {
+            List::One(_) => false,
+            List::Several(members) => members.len() > 1,
+            // Another one, or the only one of a list that has changed.
+            List::Changing(discovery) => {
+                let is_other = |member| !Arc::ptr_eq(member, &request.member);
+                discovery.members().iter().any(is_other)
+            }
+        };
+        elsewhere && times <= request.choices
     }
 
     fn now(&self) -> u64 {
@@ -143,7 +189,18 @@ impl Upstreams {
     }
 }
 
-impl Endpoint {
+impl Member {
+    pub(crate) fn new(upstream: Upstream, place: Option<ConnectTo>) -> Self {
+        let (protocol, authority) = (upstream.protocol, upstream.authority.clone());
+        Self {
+            way: Way::new(protocol, authority, place),
+            upstream,
+            in_flight: AtomicUsize::new(0),
+            failures: AtomicU32::new(0),
+            set_aside_until: AtomicU64::new(0),
+        }
+    }
+
     /// It answered.
     pub(crate) fn succeeded(&self) {
         if self.failures.load(Ordering::Relaxed) != 0 {
@@ -160,7 +217,7 @@ impl Endpoint {
         self.set_aside_until.load(Ordering::Relaxed) <= now
     }
 
-    /// One request tries an endpoint whose pause is over; the others wait for what becomes of it.
+    /// One request tries a member whose pause is over; the others wait for what becomes of it.
     /// Gives how often it has failed.
     fn begin_trial(&self, now: u64) -> u32 {
         let failures = self.failures.load(Ordering::Relaxed);
@@ -172,7 +229,26 @@ impl Endpoint {
     }
 }
 
-fn less_loaded<'a>(first: &'a Arc<Endpoint>, second: &'a Arc<Endpoint>) -> &'a Arc<Endpoint> {
+/// The usual case, whatever the number of members: both draws are available.
+fn two_of_all(members: &[Arc<Member>], draw: usize, now: u64) -> Option<&Arc<Member>> {
+    let (first, second) = two_of(draw, members.len())?;
+    let (first, second) = (&members[first], &members[second]);
+    let both = first.is_available(now) && second.is_available(now);
+    both.then(|| less_loaded(first, second))
+}
+
+fn two_of_available(members: &[Arc<Member>], draw: usize, now: u64) -> Option<&Arc<Member>> {
+    let available = || members.iter().filter(|member| member.is_available(now));
+    match two_of(draw, available().count()) {
+        Some((first, second)) => Some(less_loaded(
+            available().nth(first)?,
+            available().nth(second)?,
+        )),
+        None => available().next(),
+    }
+}
+
+fn less_loaded<'a>(first: &'a Arc<Member>, second: &'a Arc<Member>) -> &'a Arc<Member> {
     if second.load() < first.load() {
         second
     } else {
@@ -188,7 +264,8 @@ fn two_of(draw: usize, count: usize) -> Option<(usize, usize)> {
     Some((first, second))
 }
 
-fn pause(failures: u32) -> Duration {
+/// How long nobody tries again after so many failures before this one.
+pub(crate) fn pause(failures: u32) -> Duration {
     FIRST_PAUSE
         .saturating_mul(1 << failures.min(10))
         .min(LONGEST_PAUSE)
@@ -212,7 +289,15 @@ mod tests {
 
     fn upstreams(count: usize) -> Upstreams {
         let address = |n| Upstream::parse(&format!("http://up{n}.example")).unwrap();
-        Upstreams::new((0..count).map(address).collect())
+        let member = |n| Arc::new(Member::new(address(n), None));
+        Upstreams::new(List::Several((0..count).map(member).collect()))
+    }
+
+    fn members(upstreams: &Upstreams) -> &[Arc<Member>] {
+        match &upstreams.list {
+            List::Several(members) => members,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -222,22 +307,13 @@ mod tests {
         for _ in 0..100 {
             held.push(upstreams.pick().unwrap());
         }
-        let loads: Vec<_> = upstreams
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.load())
-            .collect();
+        let loads: Vec<_> = members(&upstreams).iter().map(|one| one.load()).collect();
         assert!(
             loads.iter().all(|load| (10..=30).contains(load)),
             "{loads:?}"
         );
         drop(held);
-        assert!(
-            upstreams
-                .endpoints
-                .iter()
-                .all(|endpoint| endpoint.load() == 0)
-        );
+        assert!(members(&upstreams).iter().all(|one| one.load() == 0));
     }
 
     #[test]
@@ -246,10 +322,7 @@ mod tests {
         let busy = upstreams.pick().unwrap();
         for _ in 0..20 {
             let other = upstreams.pick().unwrap();
-            assert_ne!(
-                other.endpoint().upstream.host,
-                busy.endpoint().upstream.host
-            );
+            assert_ne!(other.member().upstream.host, busy.member().upstream.host);
         }
     }
 
@@ -257,21 +330,18 @@ mod tests {
     fn a_failed_upstream_is_left_alone_until_one_trial() {
         let upstreams = upstreams(2);
         let failing = upstreams.pick().unwrap();
-        let host = &failing.endpoint().upstream.host;
+        let host = &failing.member().upstream.host;
         upstreams.failed(&failing);
         for _ in 0..20 {
-            assert_ne!(upstreams.pick().unwrap().endpoint().upstream.host, *host);
+            assert_ne!(upstreams.pick().unwrap().member().upstream.host, *host);
         }
         // Its pause is over: exactly one of many picks tries it.
-        failing
-            .endpoint()
-            .set_aside_until
-            .store(0, Ordering::Relaxed);
+        failing.member().set_aside_until.store(0, Ordering::Relaxed);
         let picks: Vec<_> = (0..50).map(|_| upstreams.pick().unwrap()).collect();
-        let trials = picks.iter().filter(|p| p.endpoint().upstream.host == *host);
+        let trials = picks.iter().filter(|p| p.member().upstream.host == *host);
         assert_eq!(trials.count(), 1);
-        failing.endpoint().succeeded();
-        assert!(failing.endpoint().is_available(0));
+        failing.member().succeeded();
+        assert!(failing.member().is_available(0));
     }
 
     #[test]
@@ -281,18 +351,29 @@ mod tests {
         for request in &burst {
             upstreams.failed(request);
         }
-        let endpoint = &upstreams.endpoints[0];
-        let failures = || endpoint.failures.load(Ordering::Relaxed);
+        let member = &members(&upstreams)[0];
+        let failures = || member.failures.load(Ordering::Relaxed);
         assert_eq!(failures(), 1);
         // The trial after its pause is another one.
-        endpoint.set_aside_until.store(0, Ordering::Relaxed);
+        member.set_aside_until.store(0, Ordering::Relaxed);
         upstreams.failed(&upstreams.pick().unwrap());
         assert_eq!(failures(), 2);
         // After a success it starts anew, whenever the request was picked that fails.
-        endpoint.succeeded();
+        member.succeeded();
         upstreams.failed(&burst[0]);
         assert_eq!(failures(), 1);
-        assert!(!endpoint.is_available(1));
+        assert!(!member.is_available(1));
+    }
+
+    #[test]
+    fn the_only_one_is_tried_each_time() {
+        let upstreams = upstreams(1);
+        for _ in 0..3 {
+            let picked = upstreams.pick().unwrap();
+            upstreams.failed(&picked);
+            assert!(!upstreams.may_go_on(&picked, 1));
+        }
+        assert!(!members(&upstreams)[0].is_available(1));
     }
 
     #[test]
@@ -301,7 +382,7 @@ mod tests {
         while let Some(picked) = upstreams.pick() {
             upstreams.failed(&picked);
         }
-        assert!(upstreams.endpoints.iter().all(|one| !one.is_available(1)));
+        assert!(members(&upstreams).iter().all(|one| !one.is_available(1)));
     }
 
     #[test]

@@ -27,8 +27,6 @@ use std::task::{Context, Poll};
 #[derive(Default)]
 pub struct Body {
     kind: Kind,
-    /// Held until the body is read to its end or dropped.
-    guard: Option<Box<dyn Any + Send>>,
 }
 
 #[derive(Default)]
@@ -40,16 +38,20 @@ enum Kind {
     Lent(Lent),
     Upload(Box<Upload>),
     Boxed(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
+    Guarded(Box<Guarded>),
+}
+
+struct Guarded {
+    body: Body,
+    /// Held until the body is read to its end or dropped.
+    guard: Option<Box<dyn Any + Send>>,
 }
 
 impl Body {
     /// No bytes and no trailers.
     #[must_use]
     pub const fn empty() -> Self {
-        Self {
-            kind: Kind::Empty,
-            guard: None,
-        }
+        Self { kind: Kind::Empty }
     }
 
     /// Any body of [`Bytes`]. A `Body` stays itself; hyper's `Incoming` is not boxed.
@@ -74,13 +76,18 @@ impl Body {
         }
     }
 
+    /// Whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
+    /// the end if the reason is `NO_ERROR`. Of bodies that are not hyper's own nobody can tell.
+    pub(crate) fn was_reset(&self) -> bool {
+        matches!(&self.kind, Kind::Incoming(body) if !http_body::Body::is_end_stream(body))
+    }
+
     /// Keeps `guard` until the body is done or dropped.
-    pub(crate) fn guarded(mut self, guard: impl Any + Send) -> Self {
-        self.guard = Some(match self.guard {
-            Some(first) => Box::new((first, guard)),
-            None => Box::new(guard),
-        });
-        self
+    pub(crate) fn guarded(self, guard: impl Any + Send) -> Self {
+        Self::from(Kind::Guarded(Box::new(Guarded {
+            body: self,
+            guard: Some(Box::new(guard)),
+        })))
     }
 }
 
@@ -98,7 +105,7 @@ impl From<Upload> for Body {
 
 impl From<Kind> for Body {
     fn from(kind: Kind) -> Self {
-        Self { kind, guard: None }
+        Self { kind }
     }
 }
 
@@ -137,7 +144,7 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = match &mut self.kind {
+        match &mut self.kind {
             Kind::Empty => Poll::Ready(None),
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
@@ -145,14 +152,17 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Into::into),
-            Kind::Lent(lent) => Pin::new(lent).poll_frame(cx).map_err(Into::into),
+            Kind::Lent(lent) => Pin::new(lent).poll_frame(cx),
             Kind::Upload(upload) => Pin::new(&mut **upload).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
-        };
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-            self.guard = None;
+            Kind::Guarded(guarded) => {
+                let polled = Pin::new(&mut guarded.body).poll_frame(cx);
+                if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+                    guarded.guard = None;
+                }
+                polled
+            }
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -163,6 +173,7 @@ impl http_body::Body for Body {
             Kind::Lent(lent) => lent.is_end_stream(),
             Kind::Upload(upload) => upload.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
+            Kind::Guarded(guarded) => guarded.body.is_end_stream(),
         }
     }
 
@@ -174,6 +185,7 @@ impl http_body::Body for Body {
             Kind::Lent(lent) => lent.size_hint(),
             Kind::Upload(upload) => upload.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
+            Kind::Guarded(guarded) => guarded.body.size_hint(),
         }
     }
 }

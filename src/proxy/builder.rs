@@ -1,8 +1,12 @@
 //! What can be set, and what is wrong with it.
 
+use super::board::Changes;
 use super::body::Body;
 use super::client::Client;
+use super::compile::Compiled;
 use super::config_error::{ProxyConfigError, ProxyErrors};
+#[cfg(feature = "dns")]
+use super::dns::Dns;
 use super::error::ProxyError;
 use super::forwarded::{Forwarding, ForwardingField};
 use super::head::{ErrorHook, RequestHook};
@@ -72,6 +76,9 @@ pub struct ProxyBuilder {
     #[cfg(feature = "tls")]
     #[cfg_attr(feature = "serde", serde(default))]
     upstream_tls: Option<UpstreamTls>,
+    #[cfg(feature = "dns")]
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(super) dns: Option<Dns>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) shared: Shared,
 }
@@ -127,6 +134,8 @@ impl ProxyBuilder {
             limits: Limits::default(),
             #[cfg(feature = "tls")]
             upstream_tls: None,
+            #[cfg(feature = "dns")]
+            dns: None,
             shared: Shared::default(),
         }
     }
@@ -135,7 +144,13 @@ impl ProxyBuilder {
     /// service: their base paths have to be equal.
     ///
     /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s, and the request
-    /// goes to another; when none is left the answer is 502 at once.
+    /// goes to another; when none is left the answer is 502 at once. For a list that changes see
+    /// [`discover`](Self::discover).
+    ///
+    /// Of two taken at random the one with fewer requests under way gets the next, as in
+    /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,
+    /// where here one client serves all, and they count to the head of a response, where here a request
+    /// weighs until its response's last byte.
     pub fn upstreams<I>(mut self, upstreams: I) -> Self
     where
         I: IntoIterator,
@@ -171,13 +186,15 @@ impl ProxyBuilder {
         self
     }
 
-    /// Request fields that the upstream never sees. Default: none.
+    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s.
+    /// Default: none.
     pub fn remove_request_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
-        I::Item: Into<String>,
+        I::Item: AsRef<str>,
     {
-        self.remove_request_headers = names.into_iter().map(Into::into).collect();
+        let names = names.into_iter().map(|name| name.as_ref().to_owned());
+        self.remove_request_headers = names.collect();
         self
     }
 
@@ -258,7 +275,14 @@ impl ProxyBuilder {
     ///
     /// Every problem of the settings, each with the key, the value, and what to write instead.
     pub fn build(self) -> Result<ReverseProxy, ProxyErrors> {
-        let (proxying, upstreams) = self.compile()?;
+        self.build_from(None)
+    }
+
+    pub(super) fn build_from(self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyErrors> {
+        let Compiled {
+            proxying,
+            upstreams,
+        } = self.compile(changes)?;
         let client = Client::builder()
             .connect_timeout(self.timeouts.connect)
             .idle_timeout(self.timeouts.idle)
@@ -282,7 +306,7 @@ impl ProxyBuilder {
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
     /// layers that sign, trace or try again, or any other tower service that takes a request with an
-    /// absolute URI.
+    /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
     ///
     /// The timeouts `connect` and `idle` are then that client's business, and `h2c` upstreams too.
     ///
@@ -290,8 +314,16 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build).
     pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyErrors> {
-        let (proxying, _) = self.compile()?;
-        Ok(ReverseProxy::from_parts(proxying, client))
+        self.build_with_client_from(client, None)
+    }
+
+    pub(super) fn build_with_client_from<C>(
+        self,
+        client: C,
+        changes: Option<Changes>,
+    ) -> Result<ReverseProxy<C>, ProxyErrors> {
+        let compiled = self.compile(changes)?;
+        Ok(ReverseProxy::from_parts(compiled.proxying, client))
     }
 }
 

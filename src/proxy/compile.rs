@@ -2,25 +2,36 @@
 
 use super::ProxyBuilder;
 use super::balance::Upstreams;
+use super::board::{Board, Changes, Discovery};
 use super::builder::OneOrMany;
 use super::config_error::{ProxyConfigError, ProxyErrors};
 use super::deadline::Deadline;
+use super::error::ErrorKind;
 use super::forwarded::Forwarding;
 use super::head::{Proxying, Via};
-use super::mount::{Mount, PathMap};
+use super::mount::{Mount, Origins, PathMap};
 use super::path::check_path;
 use super::settings::{Limits, Timeouts};
+use super::upgrade::TunnelSlots;
 use super::upstream::{Protocol, Upstream};
 use http::header::{self, HeaderName};
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What comes of settings without a problem.
+pub(super) struct Compiled {
+    pub(super) proxying: Arc<Proxying>,
+    pub(super) upstreams: Vec<Upstream>,
+}
 
 impl ProxyBuilder {
-    /// Checks everything.
-    pub(super) fn compile(&self) -> Result<(Arc<Proxying>, Vec<Upstream>), ProxyErrors> {
+    /// Checks everything. `changes` feed the list of upstreams, if it is one that changes.
+    pub(super) fn compile(&self, changes: Option<Changes>) -> Result<Compiled, ProxyErrors> {
         let mut errors = Vec::new();
         self.check_prefix(&mut errors);
         let upstreams = self.parse_upstreams(&mut errors);
+        let changes = self.changes(changes, &upstreams, &mut errors);
         let removed = self.parse_removed(&mut errors);
         self.check_bounds(&mut errors);
         if !is_token(&self.via) {
@@ -44,12 +55,20 @@ impl ProxyBuilder {
         };
         let mount = Arc::new(Mount {
             map: PathMap::new(&self.prefix, &base),
-            origins: upstreams.iter().map(Upstream::origin).collect(),
+            origins: Origins::from(upstreams.iter().map(Upstream::origin).collect::<Vec<_>>()),
         });
+        let list = match (changes, upstreams.first()) {
+            (Some(changes), Some(service)) => {
+                let board = Board::new(service.clone(), mount.origins.clone());
+                let patience = self.timeouts.connect;
+                Upstreams::changing(Discovery::new(board, changes, patience, self.empty()))
+            }
+            _ => Upstreams::fixed(upstreams.clone()),
+        };
         let proxying = Proxying {
             mount,
             mounts: self.shared.mounts.clone(),
-            upstreams: Upstreams::new(upstreams.clone()),
+            upstreams: list,
             preserve_host: self.preserve_host,
             rewrite_location: self.rewrite_location,
             rewrite_cookies: self.rewrite_cookies,
@@ -61,10 +80,48 @@ impl ProxyBuilder {
             response_deadline: Deadline::new(self.timeouts.response),
             tunnel_idle: self.timeouts.tunnel,
             tunnels: self.shared.tunnels.clone(),
+            tunnel_slots: TunnelSlots::new(self.limits.tunnels),
             map_request: self.shared.map_request.clone(),
             map_error: self.shared.map_error.clone(),
         };
-        Ok((Arc::new(proxying), upstreams))
+        Ok(Compiled {
+            proxying: Arc::new(proxying),
+            upstreams,
+        })
+    }
+
+    /// What it means that a list that changes is empty.
+    fn empty(&self) -> ErrorKind {
+        #[cfg(feature = "dns")]
+        if self.dns.is_some() {
+            return ErrorKind::Dns;
+        }
+        ErrorKind::NoUpstream
+    }
+
+    /// What feeds the list, if it is one that changes.
+    fn changes(
+        &self,
+        changes: Option<Changes>,
+        upstreams: &[Upstream],
+        errors: &mut Vec<ProxyConfigError>,
+    ) -> Option<Changes> {
+        #[cfg(feature = "dns")]
+        let changes = match (&self.dns, changes, upstreams.first()) {
+            (Some(_), Some(_), _) => {
+                let why = "the endpoints are discovered already; remove one of the two";
+                errors.push(ProxyConfigError::new("dns", "", why));
+                None
+            }
+            (Some(dns), None, Some(first)) => dns.changes(first, errors),
+            (_, changes, _) => changes,
+        };
+        if let (Some(_), [_, second, ..]) = (&changes, upstreams) {
+            let why = "endpoints are those of one upstream; name the service alone";
+            let second = second.authority.as_str();
+            errors.push(ProxyConfigError::new("upstream[1]", second, why));
+        }
+        changes
     }
 
     fn check_prefix(&self, errors: &mut Vec<ProxyConfigError>) {
@@ -167,6 +224,8 @@ impl ProxyBuilder {
         let Limits {
             in_flight,
             connection_age,
+            response_head,
+            tunnels,
             ..
         } = &self.limits;
         for (key, time) in [
@@ -180,15 +239,24 @@ impl ProxyBuilder {
                 errors.push(ProxyConfigError::new(key, "0s", "write a time above zero"));
             }
         }
-        if *in_flight == 0 {
-            errors.push(ProxyConfigError::new(
-                "limits.in_flight",
-                "0",
-                "write at least 1",
-            ));
+        for (key, count) in [("limits.in_flight", in_flight), ("limits.tunnels", tunnels)] {
+            let why = match *count {
+                0 => "write at least 1".to_owned(),
+                1..=Semaphore::MAX_PERMITS => continue,
+                _ => format!("write at most {}", Semaphore::MAX_PERMITS),
+            };
+            errors.push(ProxyConfigError::new(key, count.to_string(), why));
+        }
+        if *response_head < LEAST_HEAD {
+            let why = format!("write at least {LEAST_HEAD}");
+            let value = response_head.to_string();
+            errors.push(ProxyConfigError::new("limits.response_head", value, why));
         }
     }
 }
+
+/// With less room for a head every response would be too large.
+const LEAST_HEAD: u32 = 1024;
 
 fn same_base(one: &Upstream, other: &Upstream) -> bool {
     one.base.trim_end_matches('/') == other.base.trim_end_matches('/')

@@ -77,10 +77,8 @@ impl Deadline {
         };
         if !slots.counting {
             slots.counting = true;
-            tokio::spawn(count(
-                Arc::downgrade(&self.slots),
-                self.timeout / u32::from(STEPS),
-            ));
+            let counter = Counter(Some(Arc::downgrade(&self.slots)));
+            tokio::spawn(count(counter, self.timeout / u32::from(STEPS)));
         }
         match slots.free.pop() {
             Some(index) => {
@@ -100,12 +98,24 @@ fn lock(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
 }
 
 /// Counts down until there has been nothing to count for a whole step.
-async fn count(slots: Weak<Mutex<Slots>>, step: Duration) {
-    loop {
+async fn count(mut counter: Counter, step: Duration) {
+    while let Some(slots) = &counter.0 {
         tokio::time::sleep(step).await;
         let Some(slots) = slots.upgrade() else { return };
         if !lock(&slots).count_down() {
-            return;
+            // It has said so itself; by now another may count.
+            counter.0 = None;
+        }
+    }
+}
+
+/// Who counts. When it ends with its runtime, the next request starts another.
+struct Counter(Option<Weak<Mutex<Slots>>>);
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if let Some(slots) = self.0.take().and_then(|slots| slots.upgrade()) {
+            lock(&slots).counting = false;
         }
     }
 }
@@ -236,6 +246,20 @@ mod tests {
         assert!(late.is_err());
         let took = begun.elapsed();
         assert!(took >= TIMEOUT * 3, "{took:?}");
+    }
+
+    #[test]
+    fn a_count_that_ends_with_its_runtime_is_followed_by_another() {
+        let deadline = Deadline::new(TIMEOUT);
+        for _ in 0..2 {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            let late = async { bounded(&deadline, sleep(TIMEOUT * 3)).await.is_err() };
+            assert!(runtime.block_on(late));
+            assert!(deadline.lock().counting);
+            drop(runtime);
+            assert!(!deadline.lock().counting);
+        }
     }
 
     #[tokio::test(start_paused = true)]

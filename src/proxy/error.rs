@@ -123,7 +123,7 @@ pub enum ErrorKind {
     Tls,
     /// The upstream's certificate is not trusted, expired, or for another name: 502.
     Certificate,
-    /// Every upstream of the list is set aside because it failed: 502.
+    /// The list of upstreams is empty, or each of them is set aside because it failed: 502.
     NoUpstream,
     /// All connections to the upstream are taken and the queue for them is full: 503.
     Overloaded,

@@ -62,6 +62,11 @@ impl Forwarding {
         }
     }
 
+    /// How many fields there may be to add.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
     /// Writes the fields. `host` is what the client named, if anything; hop-by-hop fields are gone, so
     /// that `Connection` cannot take away what is set here (CVE-2022-31813, CVE-2024-45410).
     pub(crate) fn apply(

@@ -13,12 +13,12 @@ use super::forwarded::Forwarding;
 use super::mount::{Mount, Mounts};
 use super::path::check_path;
 use super::peer::Peer;
-use super::upgrade::{self, Tunnels};
+use super::upgrade::{self, TunnelSlots, Tunnels};
 use super::upstream::Upstream;
 use super::{cookie, hop_by_hop, redirect, target, websocket};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri, Version, request};
+use http::{Method, Response, StatusCode, Uri, Version, request};
 use http_body::Body as _;
 use ipnet::IpNet;
 use std::borrow::Cow;
@@ -46,6 +46,7 @@ pub(crate) struct Proxying {
     pub(crate) response_deadline: Deadline,
     pub(crate) tunnel_idle: Duration,
     pub(crate) tunnels: Tunnels,
+    pub(crate) tunnel_slots: TunnelSlots,
     pub(crate) map_request: Option<RequestHook>,
     pub(crate) map_error: Option<ErrorHook>,
 }
@@ -78,6 +79,16 @@ pub(crate) struct Outgoing {
     pub(crate) expects_continue: bool,
     /// The `Host` of the client, if that is to be kept.
     host: Option<HeaderValue>,
+}
+
+impl Outgoing {
+    /// Names the upstream as the host, or goes on naming the client's.
+    pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &Upstream) {
+        set_host(
+            headers,
+            self.host.as_ref().unwrap_or(&upstream.host).clone(),
+        );
+    }
 }
 
 impl Proxying {
@@ -122,6 +133,8 @@ impl Proxying {
         }
 
         let headers = &mut parts.headers;
+        // Grows at most once for what is added below.
+        headers.reserve(self.forwarding.len() + 1);
         let census = Census::of(headers);
         let offer = hop_by_hop::strip_request(headers, census);
         let peer = peer
@@ -174,24 +187,6 @@ impl Proxying {
         self.trusted_proxies
             .iter()
             .any(|net| net.contains(&peer.ip()))
-    }
-
-    /// Points a rewritten request at one upstream.
-    pub(crate) fn aim(
-        &self,
-        request: &mut Request<Body>,
-        upstream: &Upstream,
-        outgoing: &Outgoing,
-    ) {
-        let host = outgoing.host.as_ref().unwrap_or(&upstream.host).clone();
-        set_host(request.headers_mut(), host);
-        let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        parts.scheme = Some(upstream.scheme());
-        parts.authority = Some(upstream.authority.clone());
-        // A path and query with both of the others is a URI.
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
     }
 
     /// Rewrites a response's head, and returns the protocol that a `101` switches to.

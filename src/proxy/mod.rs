@@ -52,6 +52,13 @@
 //! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent, or once if it is
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2).
 //!
+//! # What is held
+//!
+//! Of a response's head up to 64 KiB; a longer one is a 502. Of a body that its client does not read, 128 KiB
+//! that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room for all
+//! of its streams. How long a client may take nothing is its server's business: until that closes the
+//! connection, the request is under way.
+//!
 //! # Upgrades
 //!
 //! A tunnel opens only on a `101` that switches to a protocol that was offered; bytes that a client sends early
@@ -96,6 +103,7 @@
 //! | `client_max_body_size 1m` | [`Limits::request_body`] |
 //! | `proxy_ssl_trusted_certificate`, `proxy_ssl_certificate` | `UpstreamTls`; certificates are always verified |
 //! | `upstream { server a; server b; least_conn; }` | [`ProxyBuilder::upstreams`] |
+//! | `upstream { server name resolve; }` | `ProxyBuilder::dns` |
 //!
 //! [`keep_prefix`]: ProxyBuilder::keep_prefix
 //! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
@@ -103,8 +111,8 @@
 //! [`preserve_host`]: ProxyBuilder::preserve_host
 //! [`map_request`]: ProxyBuilder::map_request
 
-mod answer;
 mod balance;
+mod board;
 mod body;
 mod builder;
 mod census;
@@ -113,9 +121,14 @@ mod compile;
 mod config_error;
 mod cookie;
 mod deadline;
+mod discover;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "serde")]
 mod duration;
+mod endpoint;
 mod error;
+mod exchange;
 mod forwarded;
 mod head;
 mod hop_by_hop;
@@ -137,9 +150,14 @@ mod websocket;
 pub use body::Body;
 pub use builder::ProxyBuilder;
 pub use client::{
-    Client, ClientBuildError, ClientBuilder, ClientError, ResponseFuture as ClientFuture,
+    Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
 pub use config_error::{ProxyConfigError, ProxyErrors};
+pub use discover::{Change, DiscoverBuilder};
+#[cfg(feature = "dns")]
+#[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
+pub use dns::Dns;
+pub use endpoint::Endpoint;
 pub use error::{ErrorKind, ProxyError};
 pub use forwarded::ForwardingField;
 pub use mount::Mounts;

@@ -4,6 +4,7 @@
 //! segment by segment and byte for byte: `/api/a%2Fb` is `/prod/a%2Fb`, and `/apix` is not below
 //! `/api`.
 
+use arc_swap::ArcSwap;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use std::sync::{Arc, RwLock};
 
@@ -116,11 +117,28 @@ impl UpstreamOrigin {
     }
 }
 
+/// What the upstreams of a mount are called. It is looked at only where a response holds an address,
+/// and changes with a list that does.
+#[derive(Clone, Debug)]
+pub(crate) struct Origins(Arc<ArcSwap<Vec<UpstreamOrigin>>>);
+
+impl Origins {
+    pub(crate) fn replace(&self, origins: Vec<UpstreamOrigin>) {
+        self.0.store(Arc::new(origins));
+    }
+}
+
+impl From<Vec<UpstreamOrigin>> for Origins {
+    fn from(origins: Vec<UpstreamOrigin>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(origins)))
+    }
+}
+
 /// A public prefix and the upstreams that it leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
     pub(crate) map: PathMap,
-    pub(crate) origins: Vec<UpstreamOrigin>,
+    pub(crate) origins: Origins,
 }
 
 impl Mount {
@@ -128,7 +146,7 @@ impl Mount {
     ///
     /// `scheme` is `None` for a reference without one (`//host/path`).
     fn backward(&self, scheme: Option<&str>, authority: &str, path: &str) -> Option<String> {
-        let ours = self.origins.iter().any(|origin| {
+        let ours = self.origins.0.load().iter().any(|origin| {
             scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme.as_str()))
                 && origin.has_authority(authority)
         });
@@ -284,10 +302,10 @@ mod tests {
         let (scheme, authority) = upstream.split_once("://").unwrap();
         Mount {
             map: PathMap::new(prefix, base),
-            origins: vec![UpstreamOrigin {
+            origins: Origins::from(vec![UpstreamOrigin {
                 scheme: scheme.parse().unwrap(),
                 authority: authority.parse().unwrap(),
-            }],
+            }]),
         }
     }
 

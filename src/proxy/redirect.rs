@@ -85,16 +85,16 @@ fn refresh(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::mount::{PathMap, UpstreamOrigin};
+    use crate::proxy::mount::{Origins, PathMap, UpstreamOrigin};
     use std::sync::Arc;
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
         Mount {
             map: PathMap::new(prefix, base),
-            origins: vec![UpstreamOrigin {
+            origins: Origins::from(vec![UpstreamOrigin {
                 scheme: "http".parse().unwrap(),
                 authority: authority.parse().unwrap(),
-            }],
+            }]),
         }
     }
 

@@ -45,7 +45,8 @@ impl Timeouts {
         self
     }
 
-    /// How long a pooled connection may lie idle. Default: 90 s. Choose less than the upstream does.
+    /// How long a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
+    /// upstream does.
     pub fn idle(mut self, timeout: Duration) -> Self {
         self.idle = timeout;
         self
@@ -70,6 +71,8 @@ pub struct Limits {
     #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
     pub(super) connection_age: Duration,
     pub(super) request_body: Option<u64>,
+    pub(super) response_head: u32,
+    pub(super) tunnels: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +83,8 @@ impl Default for Limits {
             idle_connections: 256,
             connection_age: Duration::from_secs(600),
             request_body: None,
+            response_head: 64 * 1024,
+            tunnels: 4096,
         }
     }
 }
@@ -116,6 +121,20 @@ impl Limits {
     /// Default: none, because a body is streamed and never held.
     pub fn request_body(mut self, bytes: u64) -> Self {
         self.request_body = Some(bytes);
+        self
+    }
+
+    /// The largest head of an upstream's response, in bytes; a larger one is answered with 502.
+    /// Default: 64 KiB, and over HTTP/1.1 100 fields.
+    pub fn response_head(mut self, bytes: u32) -> Self {
+        self.response_head = bytes;
+        self
+    }
+
+    /// Tunnels (WebSockets) that are open at once; they do not count as requests under way. Default:
+    /// 4096. One more is answered with 503.
+    pub fn tunnels(mut self, tunnels: usize) -> Self {
+        self.tunnels = tunnels;
         self
     }
 }

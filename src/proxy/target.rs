@@ -79,6 +79,18 @@ fn from_authority(authority: &Authority) -> Result<HeaderValue, ErrorKind> {
     HeaderValue::from_str(text).map_err(|_| ErrorKind::MalformedHost)
 }
 
+/// The bytes of a name or an IPv4 address: RFC 3986's `unreserved`.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
+
 /// `uri-host [ ":" port ]` (RFC 9110 7.2), of which only what a name of the DNS, an IPv4 address or a
 /// bracketed IPv6 address can be is let through: whatever else the grammar of a registered name
 /// allows (a comma, a semicolon, percent-encodings) is read differently by different servers.
@@ -96,15 +108,9 @@ fn is_host_and_port(value: &[u8]) -> bool {
             None => return false,
         },
         _ => {
-            let end = value.iter().position(|byte| *byte == b':');
-            let (host, port) = value.split_at(end.unwrap_or(value.len()));
-            let legal = |byte: &u8| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-            };
-            if !host.iter().all(legal) {
-                return false;
-            }
-            (host, port)
+            // Up to the first byte that a name cannot have, which has to be the port's colon.
+            let end = value.iter().position(|byte| !IN_NAME[usize::from(*byte)]);
+            value.split_at(end.unwrap_or(value.len()))
         }
     };
     !host.is_empty() && is_port(port)

@@ -2,15 +2,11 @@
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
-use super::answer::Answer;
-#[cfg(feature = "tracing")]
 use super::body::Body;
 use super::error::ProxyError;
+use super::service::Answer;
 use super::upstream::Upstream;
-#[cfg(feature = "tracing")]
-use http::Response;
-use http::{StatusCode, request};
-#[cfg(feature = "tracing")]
+use http::{Response, StatusCode, request};
 use std::future::Future;
 
 /// One exchange, from the outgoing head to the head of its answer.
@@ -64,14 +60,14 @@ impl Trace {
     }
 
     /// The exchange within its span, if anybody looks at it.
-    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F>
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         if self.span.is_disabled() {
-            return Answer::Exchange { exchange };
+            return Box::pin(exchange);
         }
-        Answer::boxed(tracing::Instrument::instrument(exchange, self.span))
+        Box::pin(tracing::Instrument::instrument(exchange, self.span))
     }
 }
 
@@ -87,7 +83,10 @@ impl Trace {
 
     pub(crate) fn failed(&self, _: &ProxyError, _: &Upstream) {}
 
-    pub(crate) fn follow<F>(self, exchange: F) -> Answer<F> {
-        Answer::Exchange { exchange }
+    pub(crate) fn follow<F>(self, exchange: F) -> Answer
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        Box::pin(exchange)
     }
 }

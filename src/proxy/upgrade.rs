@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Whether an offer may be passed on: HTTP/2 in plain text would be a second proxy connection past
 /// all that this one checks (h2c smuggling), and TLS (RFC 2817) is the hop's own business.
@@ -95,16 +95,42 @@ impl Tunnels {
     }
 
     /// Joins both ends until one side has closed both ways, neither has sent anything for `idle`, or
-    /// the tunnels are cut.
-    pub(crate) fn spawn(&self, client: OnUpgrade, upstream: OnUpgrade, idle: Duration) {
+    /// the tunnels are cut. Meanwhile `slot` is taken.
+    pub(crate) fn spawn(
+        &self,
+        client: OnUpgrade,
+        upstream: OnUpgrade,
+        idle: Duration,
+        slot: Option<TunnelSlot>,
+    ) {
         let mut cut = self.cut.subscribe();
         tokio::spawn(async move {
+            let _slot = slot;
             tokio::select! {
                 // Its errors have no one to be told to: both heads are out.
                 _ = join(client, upstream, idle) => {}
                 _ = cut.wait_for(|cut| *cut) => {}
             }
         });
+    }
+}
+
+/// How many tunnels one proxy may have open, or offered to an upstream.
+pub(crate) struct TunnelSlots(Arc<Semaphore>);
+
+/// One of them, until it is dropped.
+pub(crate) struct TunnelSlot {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl TunnelSlots {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+
+    pub(crate) fn take(&self) -> Option<TunnelSlot> {
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
+        Some(TunnelSlot { _permit: permit })
     }
 }
 

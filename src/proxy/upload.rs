@@ -87,6 +87,8 @@ impl Drop for AbandonOnDrop {
 /// A request's body.
 pub(crate) struct Upload {
     body: Body,
+    /// Whether it is a stream of HTTP/2, which may be reset.
+    pub(crate) is_stream: bool,
     /// How many bytes may still come.
     remaining: u64,
     progress: Arc<Progress>,
@@ -107,6 +109,7 @@ impl Upload {
         }
         let upload = Self {
             body,
+            is_stream: false,
             remaining: limit.unwrap_or(u64::MAX),
             progress: Arc::clone(&progress),
             patience: expects_continue.then(|| Box::pin(tokio::time::sleep(PATIENCE))),
@@ -138,6 +141,10 @@ impl http_body::Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
         let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            None if self.is_stream && self.body.was_reset() => {
+                let error = ProxyError::refused(ErrorKind::RequestBody);
+                return Poll::Ready(Some(Err(error.into())));
+            }
             None => return Poll::Ready(None),
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {

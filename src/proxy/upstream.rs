@@ -80,14 +80,22 @@ impl Upstream {
             );
         }
         let authority = canonical(protocol, authority)?;
-        let Ok(host) = HeaderValue::from_str(authority.as_str()) else {
-            return invalid("the host is no field value");
-        };
         Ok(Self {
             protocol,
+            host: host_field(&authority)?,
             authority,
-            host,
             base: base.into(),
+        })
+    }
+
+    /// The same service under another name.
+    pub(crate) fn named(&self, authority: &Authority) -> Result<Self, Invalid> {
+        let authority = canonical(self.protocol, authority)?;
+        Ok(Self {
+            protocol: self.protocol,
+            host: host_field(&authority)?,
+            authority,
+            base: self.base.clone(),
         })
     }
 
@@ -99,12 +107,27 @@ impl Upstream {
         }
     }
 
+    /// Makes the URI of a request absolute: this upstream's.
+    pub(crate) fn locate(&self, uri: &mut Uri) {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.scheme = Some(self.scheme());
+        parts.authority = Some(self.authority.clone());
+        // A path and query with both of the others is a URI.
+        if let Ok(located) = Uri::from_parts(parts) {
+            *uri = located;
+        }
+    }
+
     pub(crate) fn origin(&self) -> UpstreamOrigin {
         UpstreamOrigin {
             scheme: self.scheme(),
             authority: self.authority.clone(),
         }
     }
+}
+
+fn host_field(authority: &Authority) -> Result<HeaderValue, Invalid> {
+    HeaderValue::from_str(authority.as_str()).or_else(|_| invalid("the host is no field value"))
 }
 
 /// Lower case and without the scheme's default port, as a client would write it in `Host`.

@@ -2,10 +2,17 @@
 
 mod balancing;
 mod bodies;
+mod discovery;
+mod dns;
 mod failures;
 mod heads;
+mod hostile_clients;
+mod hostile_upstreams;
+mod limits;
 mod mounting;
+mod resets;
 mod settings;
 mod support;
 mod tls;
 mod upgrades;
+mod websockets;

@@ -2,6 +2,7 @@
 
 use same_origin::proxy::{Limits, ProxyBuilder, ReverseProxy, Timeouts};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// `key: what is wrong` of each problem.
 fn problems(builder: ProxyBuilder) -> Vec<String> {
@@ -17,7 +18,12 @@ fn every_problem_is_told_at_once() {
     let builder = ReverseProxy::builder("api", "ftp://a.example")
         .remove_request_headers(["x-ok", "not a name", "Host"])
         .timeouts(Timeouts::default().connect(Duration::ZERO))
-        .limits(Limits::default().in_flight(0))
+        .limits(
+            Limits::default()
+                .in_flight(0)
+                .tunnels(usize::MAX)
+                .response_head(100),
+        )
         .via("two words");
     assert_eq!(
         problems(builder),
@@ -28,6 +34,8 @@ fn every_problem_is_told_at_once() {
             "remove_request_headers[2]: the message needs this field",
             "timeouts.connect: write a time above zero",
             "limits.in_flight: write at least 1",
+            &format!("limits.tunnels: write at most {}", Semaphore::MAX_PERMITS),
+            "limits.response_head: write at least 1024",
             "via: not a token (RFC 9110 5.6.2)",
         ]
     );

@@ -1,12 +1,14 @@
 //! https upstreams: whom the proxy trusts, and who it is to them.
 
 use crate::support::{get, serve};
+use futures_util::stream;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use same_origin::proxy::{ReverseProxy, UpstreamTls};
+use same_origin::proxy::{Change, ReverseProxy, UpstreamTls};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -150,4 +152,50 @@ async fn files_that_are_no_certificates_are_told_all_at_once() {
         keys,
         ["upstream_tls.ca", "upstream_tls.cert", "upstream_tls.key"]
     );
+}
+
+#[tokio::test]
+async fn a_discovered_endpoint_has_to_prove_the_upstreams_name() {
+    let authority = Authority::new();
+    for (name, status) in [("api.invalid", 200), ("localhost", 502)] {
+        let url = authority
+            .upstream(authority.issue(name, false), false)
+            .await;
+        let port = url.rsplit(':').next().unwrap();
+        let address: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let proxy = ReverseProxy::builder("/api", "https://api.invalid")
+            .upstream_tls(UpstreamTls::default().ca(authority.file("ca.pem")))
+            .discover(stream::iter([Change::Insert((), address.into())]))
+            .build()
+            .unwrap();
+        let answer = get(serve(proxy).await, "/api/x", "").await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_follows_the_list_when_its_endpoint_has_moved_meanwhile() {
+    let authority = Authority::new();
+    let url = authority
+        .upstream(authority.issue("api.invalid", false), false)
+        .await;
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    let stuck = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (changes, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let insert = |address: SocketAddr| changes.send(Change::Insert((), address.into())).unwrap();
+    insert(stuck.local_addr().unwrap());
+    let proxy = ReverseProxy::builder("/api", "https://api.invalid")
+        .upstream_tls(UpstreamTls::default().ca(authority.file("ca.pem")))
+        .discover(stream::poll_fn(move |cx| received.poll_recv(cx)))
+        .build()
+        .unwrap();
+    let server = serve(proxy).await;
+    let answer = tokio::spawn(get(server, "/api/x", ""));
+    // It is connected, and waits for a handshake that will not come.
+    let (connection, _) = stuck.accept().await.unwrap();
+    insert(SocketAddr::from(([127, 0, 0, 1], port)));
+    drop(stuck);
+    while get(server, "/api/other", "").await.status != 200 {}
+    drop(connection);
+    assert_eq!(answer.await.unwrap().status, 200);
 }

@@ -1,7 +1,7 @@
 //! Tunnels.
 
 use crate::support::{exchange, serve};
-use same_origin::proxy::{ReverseProxy, Tunnels};
+use same_origin::proxy::{Limits, ReverseProxy, Tunnels};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -184,4 +184,41 @@ async fn a_websocket_by_http_2_goes_on_by_http_11() {
         tunnel.read_exact(&mut pong).await.unwrap();
         assert_eq!(&pong, b"pong");
     }
+}
+
+#[tokio::test]
+async fn one_tunnel_too_many_is_503() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = ReverseProxy::builder("/api", url).limits(Limits::default().tunnels(1));
+    let server = serve(proxy.build().unwrap()).await;
+    let mut client = TcpStream::connect(server).await.unwrap();
+    client.write_all(OFFER.as_bytes()).await.unwrap();
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    let another = OFFER.replace("keep-alive", "close");
+    // While the first is only offered, and when it is open.
+    let refused = exchange(server, &another).await;
+    assert_eq!(refused.status, 503);
+    upstream.write_all(SWITCHED).await.unwrap();
+    head(&mut client).await;
+    let refused = exchange(server, &another).await;
+    assert_eq!(refused.status, 503);
+    let why = "same-origin; error=connection_limit_reached";
+    assert_eq!(refused.all("proxy-status"), [why]);
+    // When it is over there is room.
+    drop((client, upstream));
+    let served = tokio::spawn(async move {
+        loop {
+            let answer = exchange(server, &another).await;
+            if answer.status != 503 {
+                return answer;
+            }
+        }
+    });
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    upstream
+        .write_all(&crate::support::reply(""))
+        .await
+        .unwrap();
+    assert_eq!(served.await.unwrap().status, 200);
 }

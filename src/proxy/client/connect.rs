@@ -1,6 +1,6 @@
 //! A new connection: name, address, TLS, HTTP handshake.
 
-use super::pool::Connection;
+use super::pool::{Connection, STREAMS};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::proxy::error::{BoxError, ErrorKind};
@@ -11,15 +11,27 @@ use hyper::client::conn::{http1, http2};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
+
+/// How much is read at once over HTTP/1.1, which is what is held while the client does not read. A body
+/// of 1 MiB takes 1.6 times the processor time that it takes with hyper's own 408 KiB, on loopback and
+/// still less than nginx's; with 256 KiB it takes 1.4 times, and a client that never reads costs 740 KiB
+/// instead of 450.
+const READ_SIZE: usize = 128 * 1024;
+/// How much of a response's body an upstream of HTTP/2 may send ahead of its reader: what comes in 50 ms
+/// at 40 Mbit/s.
+const STREAM_WINDOW: u32 = 256 * 1024;
 
 /// Makes connections. Names are resolved by the system, addresses tried as RFC 8305 says.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     tcp: HttpConnector,
     timeout: Duration,
+    /// The largest head of a response, in bytes.
+    max_head: u32,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -41,7 +53,11 @@ impl ConnectError {
 }
 
 impl Connector {
-    pub(super) fn new(timeout: Duration, #[cfg(feature = "tls")] tls: Option<Tls>) -> Self {
+    pub(super) fn new(
+        timeout: Duration,
+        max_head: u32,
+        #[cfg(feature = "tls")] tls: Option<Tls>,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         // Heads and small bodies are written whole; waiting for more would only delay them.
@@ -50,6 +66,7 @@ impl Connector {
         Self {
             tcp,
             timeout,
+            max_head,
             #[cfg(feature = "tls")]
             tls,
         }
@@ -57,14 +74,16 @@ impl Connector {
 
     /// A connection that is ready for a request.
     ///
+    /// `address` stands in for what the authority would be resolved to, and for nothing else of it.
     /// `http1_only` is for a request that only HTTP/1.1 can carry: an upgrade.
     pub(super) async fn connect(
         &self,
         protocol: Protocol,
         authority: &Authority,
+        address: Option<SocketAddr>,
         http1_only: bool,
     ) -> Result<Connection, ConnectError> {
-        let connecting = self.establish(protocol, authority, http1_only);
+        let connecting = self.establish(protocol, authority, address, http1_only);
         match tokio::time::timeout(self.timeout, connecting).await {
             Ok(connected) => connected,
             Err(elapsed) => Err(ConnectError::new(ErrorKind::ConnectTimeout, elapsed)),
@@ -75,12 +94,13 @@ impl Connector {
         &self,
         protocol: Protocol,
         authority: &Authority,
+        address: Option<SocketAddr>,
         http1_only: bool,
     ) -> Result<Connection, ConnectError> {
-        let tcp = self.dial(protocol, authority).await?;
+        let tcp = self.dial(protocol, authority, address).await?;
         match protocol {
-            Protocol::Http => http1(tcp).await,
-            Protocol::H2c => http2(tcp).await,
+            Protocol::Http => http1(tcp, self.max_head).await,
+            Protocol::H2c => http2(tcp, self.max_head).await,
             #[cfg(feature = "tls")]
             Protocol::Https => {
                 let Some(tls) = &self.tls else {
@@ -88,9 +108,9 @@ impl Connector {
                 };
                 let (stream, is_http2) = tls.handshake(tcp, authority, http1_only).await?;
                 if is_http2 {
-                    http2(stream).await
+                    http2(stream, self.max_head).await
                 } else {
-                    http1(stream).await
+                    http1(stream, self.max_head).await
                 }
             }
             // Never in plain text instead. The builder refuses such an upstream.
@@ -109,11 +129,15 @@ impl Connector {
         &self,
         protocol: Protocol,
         authority: &Authority,
+        address: Option<SocketAddr>,
     ) -> Result<TokioIo<TcpStream>, ConnectError> {
         let secure = protocol == Protocol::Https;
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
-        parts.authority = Some(authority.clone());
+        parts.authority = match address {
+            None => Some(authority.clone()),
+            Some(address) => address.to_string().parse().ok(),
+        };
         parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
         let uri = Uri::from_parts(parts).map_err(|e| ConnectError::new(ErrorKind::Connect, e))?;
         self.tcp.clone().call(uri).await.map_err(|error| {
@@ -129,11 +153,14 @@ impl Connector {
     }
 }
 
-async fn http1<I>(io: I) -> Result<Connection, ConnectError>
+async fn http1<I>(io: I, max_head: u32) -> Result<Connection, ConnectError>
 where
     I: Read + Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http1::Builder::new()
+        .max_header_size(max_head as usize)
+        // A head has to fit in.
+        .max_buf_size(READ_SIZE.max(max_head as usize))
         .handshake(io)
         .await
         .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;
@@ -142,15 +169,20 @@ where
     Ok(Connection::Http1(sender))
 }
 
-async fn http2<I>(io: I) -> Result<Connection, ConnectError>
+async fn http2<I>(io: I, max_head: u32) -> Result<Connection, ConnectError>
 where
     I: Read + Write + Unpin + Send + 'static,
 {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        .max_header_list_size(max_head)
         // A dead connection is noticed while streams wait on it.
         .keep_alive_interval(Duration::from_secs(20))
-        .adaptive_window(true)
+        // RFC 9113 5.2.2: streams share the connection's window. It is as large as those of all of them
+        // together, so that those whose readers do not read leave room for the others. An adaptive
+        // window would make both the same, and one stream could take it all.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW * STREAMS as u32)
         .handshake(io)
         .await
         .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;

@@ -2,21 +2,26 @@
 
 use super::connect::Connector;
 use super::error::ClientError;
-use super::pool::{Held, Hold, Lent, Pool, Taken};
+use super::lent::{Held, Hold, Lent};
+use super::pool::{Pool, Taken};
 use crate::proxy::body::Body;
 use crate::proxy::error::ErrorKind;
 use crate::proxy::upstream::Protocol;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri, Version};
+use http::{Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Sends a request on a connection of the pool, or on a new one.
+///
+/// `http1_only`: it asks for an upgrade, which takes a whole connection, so it needs one that carries
+/// nothing else.
 pub(super) async fn send(
     connector: &Connector,
     pool: &Arc<Pool>,
+    http1_only: bool,
     mut request: Box<Request<Body>>,
 ) -> Result<Response<Body>, ClientError> {
     let slot = match pool.try_slot() {
@@ -26,8 +31,6 @@ pub(super) async fn send(
             Err(error) => return Err(ClientError::refused(error, request)),
         },
     };
-    // An upgrade takes the whole connection, so it needs one that carries nothing else.
-    let http1_only = request.headers().contains_key(header::UPGRADE);
     let mut may_reuse = true;
     loop {
         let idle = if may_reuse {
@@ -46,13 +49,10 @@ pub(super) async fn send(
             },
         };
         // A connection that lay idle may be dying. What may be repeated is kept until that is known.
-        let spare = (reused && !http1_only && is_repeatable(&request)).then(|| head_of(&request));
+        let spare = (reused && !http1_only && is_repeatable(&request)).then(|| Spare::of(&request));
         let failed = match exchange(connection, request, pool).await {
             Ok((response, connection)) => {
-                let hold = Hold {
-                    connection: connection.held(pool),
-                    _slot: slot,
-                };
+                let hold = Hold { connection, slot };
                 return Ok(response.map(|body| Body::from(Lent::new(body, hold))));
             }
             Err(failed) => failed,
@@ -67,7 +67,7 @@ pub(super) async fn send(
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
             // its response. Once, and not on another connection that may be dying.
             (None, Some(spare)) if failed.error.is_incomplete_message() || is_io(&failed.error) => {
-                request = spare;
+                request = spare.into_request();
                 may_reuse = false;
             }
             (None, _) => return Err(ClientError::from_hyper(failed.error)),
@@ -91,7 +91,7 @@ async fn connect(
         None
     };
     let connection = connector
-        .connect(pool.protocol, &pool.authority, http1_only)
+        .connect(pool.protocol, &pool.authority, pool.address, http1_only)
         .await?;
     Ok(pool.enter(connection))
 }
@@ -112,34 +112,40 @@ impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
     }
 }
 
+/// A request that is put into a connection's queue just as the connection ends may be seen by neither
+/// side: the queue gives it back only when its last sender is gone. So a sender that is closed once the
+/// request is in is dropped, and never waited for.
 async fn exchange(
     connection: Taken,
     mut request: Box<Request<Body>>,
     pool: &Pool,
-) -> Result<(Response<Incoming>, Taken), Failed> {
+) -> Result<(Response<Incoming>, Held), Failed> {
     match connection {
         Taken::Http1(mut sender, born) => {
             to_http1(&mut request);
-            let response = sender.try_send_request(*request).await?;
-            Ok((response, Taken::Http1(sender, born)))
+            let response = sender.try_send_request(*request);
+            let sender = (!sender.is_closed()).then_some(sender);
+            let response = response.await?;
+            let held = sender.map(|sender| Held::Http1 { sender, born });
+            Ok((response, held.unwrap_or(Held::Nothing)))
         }
         Taken::Http2(mut sender, stream) => {
             to_http2(&mut request, pool);
-            let response = sender.try_send_request(*request).await?;
-            Ok((response, Taken::Http2(sender, stream)))
-        }
-    }
-}
-
-impl Taken {
-    fn held(self, pool: &Arc<Pool>) -> Held {
-        match self {
-            Self::Http1(sender, born) => Held::Http1 {
-                sender,
-                born,
-                pool: Arc::clone(pool),
-            },
-            Self::Http2(_, stream) => Held::Http2 { _stream: stream },
+            let sent = request.body().is_end_stream();
+            let response = sender.try_send_request(*request);
+            let closed = sender.is_closed();
+            drop(sender);
+            if closed {
+                pool.sweep();
+            }
+            let response = response.await?;
+            Ok((
+                response,
+                Held::Http2 {
+                    _stream: stream,
+                    sent,
+                },
+            ))
         }
     }
 }
@@ -147,9 +153,11 @@ impl Taken {
 /// RFC 9112 3.2.1: an origin is sent the path and query alone; the authority is in `Host`.
 fn to_http1(request: &mut Request<Body>) {
     *request.version_mut() = Version::HTTP_11;
-    let uri = std::mem::take(request.uri_mut());
-    let target = uri.into_parts().path_and_query;
-    *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+    if request.uri().authority().is_some() {
+        let uri = std::mem::take(request.uri_mut());
+        let target = uri.into_parts().path_and_query;
+        *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+    }
 }
 
 /// RFC 9113 8.3.1: `:authority` instead of `Host`; 8.2.2: no connection-specific fields.
@@ -157,6 +165,7 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     *request.version_mut() = Version::HTTP_2;
     let host = request.headers_mut().remove(header::HOST);
     request.headers_mut().remove(header::CONNECTION);
+    request.headers_mut().remove(header::UPGRADE);
     let host = host.as_ref().map(HeaderValue::as_bytes);
     let named = host.and_then(|host| Authority::try_from(host).ok());
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
@@ -177,13 +186,38 @@ fn is_repeatable(request: &Request<Body>) -> bool {
     request.method().is_idempotent() && request.body().is_end_stream()
 }
 
-/// A copy without the extensions, which are the server's and of no use upstream.
-fn head_of(request: &Request<Body>) -> Box<Request<Body>> {
-    let mut copy = Box::new(Request::new(Body::empty()));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+/// What is needed to send a request again. The fields are a list: most often they are not wanted, and
+/// a second header map would cost two allocations more.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Spare {
+    /// Without the extensions, which are the server's and of no use upstream.
+    fn of(request: &Request<Body>) -> Self {
+        let fields = request.headers().iter();
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            fields: fields
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    fn into_request(self) -> Box<Request<Body>> {
+        let mut request = Box::new(Request::new(Body::empty()));
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        let headers = request.headers_mut();
+        for (name, value) in self.fields {
+            // They were in a map before, so they are not too many.
+            let _full = headers.try_append(name, value);
+        }
+        request
+    }
 }
 
 /// Whether the connection broke, as opposed to having said something that is no HTTP.
@@ -191,4 +225,118 @@ fn is_io(error: &hyper::Error) -> bool {
     use std::error::Error;
     let cause = error.source();
     cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::client::ClientBuilder;
+    use crate::proxy::client::pool::Connection;
+    use hyper::client::conn::{http1, http2};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// A thread that ends connections, each at the very moment at which its other side says so.
+    struct Ender {
+        endings: mpsc::Sender<Ending>,
+        met: Arc<AtomicUsize>,
+        turns: usize,
+    }
+
+    impl Ender {
+        fn start() -> Self {
+            let (endings, to_end) = mpsc::channel::<Ending>();
+            let met = Arc::new(AtomicUsize::new(0));
+            let there = Arc::clone(&met);
+            std::thread::spawn(move || {
+                for (turn, ending) in to_end.into_iter().enumerate() {
+                    meet(&there, turn);
+                    spin(turn * 7 % 60);
+                    drop(ending);
+                }
+            });
+            Self {
+                endings,
+                met,
+                turns: 0,
+            }
+        }
+
+        fn end(&mut self, connection: impl Future + Send + 'static) {
+            let ending = Box::pin(async move { drop(connection.await) });
+            self.endings.send(ending).unwrap();
+            meet(&self.met, self.turns);
+            spin(self.turns * 11 % 60);
+            self.turns += 1;
+        }
+    }
+
+    /// Both threads leave at once.
+    fn meet(met: &AtomicUsize, turn: usize) {
+        met.fetch_add(1, Ordering::SeqCst);
+        while met.load(Ordering::SeqCst) < (turn + 1) * 2 {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn spin(turns: usize) {
+        for _ in 0..turns {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Polls a connection until it waits for a request.
+    async fn settle<C: Future + Unpin>(connection: &mut C) {
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut *connection).poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// How often each protocol's connections end while a request is put into their queue; one of a
+    /// thousand such requests used to be lost.
+    const TURNS: usize = 1000;
+
+    async fn lose_none(protocol: Protocol) {
+        let settings = ClientBuilder::default().settings;
+        let authority = Authority::from_static("upstream.example");
+        let pool = Arc::new(Pool::new(protocol, authority, None, settings));
+        let mut ender = Ender::start();
+        for turn in 0..TURNS {
+            let (io, _upstream) = tokio::io::duplex(4096);
+            let io = TokioIo::new(io);
+            let request = Box::new(Request::new(Body::empty()));
+            let taken = if protocol == Protocol::Http {
+                let (sender, mut connection) = http1::handshake(io).await.unwrap();
+                settle(&mut connection).await;
+                ender.end(connection);
+                Taken::Http1(sender, 0)
+            } else {
+                let handshake = http2::handshake(TokioExecutor::new(), io);
+                let (sender, mut connection) = handshake.await.unwrap();
+                settle(&mut connection).await;
+                let taken = pool.enter(Connection::Http2(sender));
+                ender.end(connection);
+                taken
+            };
+            let exchanged = exchange(taken, request, &pool);
+            let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
+            let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
+            assert!(failed.is_err_and(|failed| failed.unsent.is_some()));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_request_is_lost_with_its_connection() {
+        lose_none(Protocol::Http).await;
+        lose_none(Protocol::H2c).await;
+    }
 }

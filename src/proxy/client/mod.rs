@@ -6,15 +6,20 @@
 //! from there and its response's body puts it back: no task, no timer and no lock that is held over an
 //! await belongs to a request.
 
+mod clock;
 mod connect;
 mod error;
 mod exchange;
+mod lent;
+mod place;
 mod pool;
 #[cfg(feature = "tls")]
 mod tls;
 
 pub use error::ClientError;
-pub(crate) use pool::Lent;
+pub(crate) use lent::Lent;
+pub use place::ConnectTo;
+pub(crate) use place::Way;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{crypto_provider, system_roots};
 
@@ -25,7 +30,7 @@ use super::upstream::Protocol;
 use arc_swap::ArcSwap;
 use connect::Connector;
 use http::uri::{Authority, Scheme};
-use http::{Request, Response};
+use http::{Request, Response, header};
 use pool::Pool;
 use std::future::Future;
 use std::pin::Pin;
@@ -39,7 +44,8 @@ use std::time::Duration;
 /// It is a tower service of its own, so that layers can be put around it before it is given to
 /// [`ProxyBuilder::build_with_client`](super::ProxyBuilder::build_with_client): to sign requests, to trace them.
 /// It takes requests with an absolute `http` or `https` URI and sends them to that authority, as they
-/// are but for the target, which becomes the origin form.
+/// are but for the target, which becomes the origin form. Where the authority is found is the system's
+/// resolver to say, or [`ConnectTo`] in the request's extensions.
 ///
 /// - An idle connection is used again for [`idle`](ClientBuilder::idle_timeout) at most, the most
 ///   recent first.
@@ -79,11 +85,21 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Sends a request whose URI is absolute, and answers with the head of its response.
-    pub(crate) async fn send(
-        &self,
+    /// Sends a request to one upstream, whatever its URI says beside the path and query, and answers
+    /// with the head of its response. `asks_upgrade`: whether it has an `Upgrade` field.
+    pub(crate) fn forward<'a>(
+        &'a self,
         request: Box<Request<Body>>,
-    ) -> Result<Response<Body>, ClientError> {
+        way: &'a Way,
+        asks_upgrade: bool,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<'a> {
+        let pool = way.pool(&self.shared);
+        exchange::send(&self.shared.connector, pool, asks_upgrade, request)
+    }
+
+    /// Sends a request whose URI is absolute: to that authority, or to the place that it has been
+    /// found at.
+    async fn send(&self, request: Box<Request<Body>>) -> Result<Response<Body>, ClientError> {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(ClientError::refused(
@@ -91,8 +107,12 @@ impl Client {
                 request,
             ));
         };
-        let pool = self.shared.pool(scheme, authority);
-        exchange::send(&self.shared.connector, &pool, request).await
+        let pool = match request.extensions().get::<ConnectTo>() {
+            None => self.shared.pool(scheme, authority),
+            Some(place) => place.pool(&self.shared, scheme, authority),
+        };
+        let asks_upgrade = request.headers().contains_key(header::UPGRADE);
+        exchange::send(&self.shared.connector, &pool, asks_upgrade, request).await
     }
 
     /// Makes the pool of an upstream that is spoken to in plain HTTP/2, which no URI tells.
@@ -119,7 +139,7 @@ impl Shared {
     }
 
     fn enter(&self, protocol: Protocol, authority: &Authority) -> Arc<Pool> {
-        let new = Arc::new(Pool::new(protocol, authority.clone(), self.settings));
+        let new = Arc::new(Pool::new(protocol, authority.clone(), None, self.settings));
         let mut entered = Arc::clone(&new);
         self.pools.rcu(|pools| {
             let found = pools.iter().find(|pool| pool.same_origin_as(&new));
@@ -194,6 +214,7 @@ pub enum ClientBuildError {
 #[must_use]
 pub struct ClientBuilder {
     connect_timeout: Duration,
+    max_head: u32,
     settings: pool::Settings,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
@@ -207,6 +228,7 @@ impl Default for ClientBuilder {
         let (timeouts, limits) = (Timeouts::default(), Limits::default());
         Self {
             connect_timeout: timeouts.connect,
+            max_head: limits.response_head,
             settings: pool::Settings {
                 idle_timeout: timeouts.idle,
                 max_idle: limits.idle_connections,
@@ -237,12 +259,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How many connections and requests there may be at one upstream.
+    /// How many connections and requests there may be at one upstream, and how large its heads. What is
+    /// the proxy's own business (the request's body) has no meaning here.
     pub fn limits(mut self, limits: &Limits) -> Self {
         self.settings.max_in_flight = limits.in_flight;
         self.settings.max_waiting = limits.waiting;
         self.settings.max_idle = limits.idle_connections;
         self.settings.max_age = limits.connection_age;
+        self.max_head = limits.response_head;
         self
     }
 
@@ -276,10 +300,10 @@ impl ClientBuilder {
                 None if self.needs_tls => Some(tls::Tls::new(&tls::system_config()?)),
                 None => None,
             };
-            Connector::new(self.connect_timeout, tls)
+            Connector::new(self.connect_timeout, self.max_head, tls)
         };
         #[cfg(not(feature = "tls"))]
-        let connector = Connector::new(self.connect_timeout);
+        let connector = Connector::new(self.connect_timeout, self.max_head);
         Ok(Client {
             shared: Arc::new(Shared {
                 connector,

@@ -1,26 +1,25 @@
 //! The connections to one upstream.
 
+use super::clock::{Clock, millis};
 use crate::proxy::body::Body;
 use crate::proxy::error::{ErrorKind, ProxyError};
 use crate::proxy::upstream::Protocol;
-use bytes::Bytes;
 use http::uri::{Authority, Scheme};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// How many streams a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2); above what it does allow, h2 itself lets streams wait.
-const STREAMS: usize = 100;
+pub(super) const STREAMS: usize = 100;
+/// How often the reaper comes by within the idle timeout. A connection may lie one step too long.
+const STEPS: u32 = 8;
 
 /// The bounds of a pool.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +46,8 @@ pub(super) enum Connection {
 pub(super) struct Pool {
     pub(super) protocol: Protocol,
     pub(super) authority: Authority,
+    /// Where to connect, if not to what the authority is resolved to.
+    pub(super) address: Option<SocketAddr>,
     settings: Settings,
     idle: Mutex<VecDeque<Idle>>,
     http2: Mutex<Vec<Multiplexed>>,
@@ -54,23 +55,26 @@ pub(super) struct Pool {
     pub(super) connecting: tokio::sync::Mutex<()>,
     /// Whether ALPN has chosen HTTP/2 before.
     speaks_http2: AtomicBool,
-    slots: Arc<Semaphore>,
+    slots: Semaphore,
     waiting: AtomicUsize,
     reaper_runs: AtomicBool,
+    clock: Clock,
+    /// Whether nothing is kept any more.
+    retired: AtomicBool,
 }
 
 /// A connection of HTTP/1.1 that nobody uses.
 struct Idle {
     sender: http1::SendRequest<Body>,
-    born: Instant,
-    since: Instant,
+    born: u64,
+    since: u64,
 }
 
 /// A connection of HTTP/2.
 struct Multiplexed {
     sender: http2::SendRequest<Body>,
-    born: Instant,
-    used: Instant,
+    born: u64,
+    used: u64,
     /// Cloned into each stream, so its count tells how many there are.
     streams: Arc<()>,
 }
@@ -83,23 +87,31 @@ impl Multiplexed {
 
 /// A connection taken from the pool, and since when it exists.
 pub(super) enum Taken {
-    Http1(http1::SendRequest<Body>, Instant),
+    Http1(http1::SendRequest<Body>, u64),
     Http2(http2::SendRequest<Body>, Arc<()>),
 }
 
 impl Pool {
-    pub(super) fn new(protocol: Protocol, authority: Authority, settings: Settings) -> Self {
+    pub(super) fn new(
+        protocol: Protocol,
+        authority: Authority,
+        address: Option<SocketAddr>,
+        settings: Settings,
+    ) -> Self {
         Self {
             protocol,
             authority,
+            address,
             settings,
             idle: Mutex::default(),
             http2: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             speaks_http2: AtomicBool::new(protocol == Protocol::H2c),
-            slots: Arc::new(Semaphore::new(settings.max_in_flight)),
+            slots: Semaphore::new(settings.max_in_flight),
             waiting: AtomicUsize::new(0),
             reaper_runs: AtomicBool::new(false),
+            clock: Clock::new(),
+            retired: AtomicBool::new(false),
         }
     }
 
@@ -122,18 +134,21 @@ impl Pool {
     }
 
     /// A place among the requests under way, at once.
-    pub(super) fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.slots).try_acquire_owned().ok()
+    pub(super) fn try_slot(self: &Arc<Self>) -> Option<Slot> {
+        self.slots.try_acquire().ok()?.forget();
+        Some(Slot(Arc::clone(self)))
     }
 
     /// A place among the requests under way, when one becomes free in time.
-    pub(super) async fn wait_for_slot(&self) -> Result<OwnedSemaphorePermit, ProxyError> {
+    pub(super) async fn wait_for_slot(self: &Arc<Self>) -> Result<Slot, ProxyError> {
         let overloaded = || ProxyError::refused(ErrorKind::Overloaded);
         let _queued =
             Queued::enter(&self.waiting, self.settings.max_waiting).ok_or_else(overloaded)?;
-        let slot = Arc::clone(&self.slots).acquire_owned();
-        match tokio::time::timeout(self.settings.wait_timeout, slot).await {
-            Ok(Ok(slot)) => Ok(slot),
+        match tokio::time::timeout(self.settings.wait_timeout, self.slots.acquire()).await {
+            Ok(Ok(permit)) => {
+                permit.forget();
+                Ok(Slot(Arc::clone(self)))
+            }
             Ok(Err(_)) | Err(_) => Err(overloaded()),
         }
     }
@@ -144,8 +159,8 @@ impl Pool {
         if self.speaks_http2() && !http1_only {
             return self.take_http2();
         }
+        let now = self.clock.last_seen();
         let mut idle = lock(&self.idle);
-        let now = Instant::now();
         while let Some(last) = idle.pop_back() {
             if last.sender.is_ready() && !last.is_spent(now, &self.settings) {
                 return Some(Taken::Http1(last.sender, last.born));
@@ -155,8 +170,8 @@ impl Pool {
     }
 
     fn take_http2(&self) -> Option<Taken> {
+        let now = self.clock.last_seen();
         let mut connections = lock(&self.http2);
-        let now = Instant::now();
         connections.retain(|one| !one.sender.is_closed() && !one.is_spent(now, &self.settings));
         let best = connections
             .iter_mut()
@@ -168,7 +183,7 @@ impl Pool {
 
     /// A new connection enters the books.
     pub(super) fn enter(self: &Arc<Self>, connection: Connection) -> Taken {
-        let now = Instant::now();
+        let now = self.clock.look();
         match connection {
             Connection::Http1(sender) => Taken::Http1(sender, now),
             Connection::Http2(sender) => {
@@ -187,13 +202,18 @@ impl Pool {
     }
 
     /// Puts a connection of HTTP/1.1 back, for the next request.
-    fn put_back(self: &Arc<Self>, sender: http1::SendRequest<Body>, born: Instant) {
-        let since = Instant::now();
+    pub(super) fn put_back(self: &Arc<Self>, sender: http1::SendRequest<Body>, born: u64) {
+        let since = if self.reaper_runs.load(Ordering::Relaxed) {
+            self.clock.last_seen()
+        } else {
+            self.clock.look()
+        };
         let mut idle = lock(&self.idle);
         if idle.len() >= self.settings.max_idle {
             idle.pop_front();
         }
-        if self.settings.max_idle > 0 {
+        // Under the lock, so that nothing comes in after the last has been thrown out.
+        if self.settings.max_idle > 0 && !self.retired.load(Ordering::Relaxed) {
             idle.push_back(Idle {
                 sender,
                 born,
@@ -201,7 +221,18 @@ impl Pool {
             });
         }
         drop(idle);
+        // After the connection is in: a reaper that ends meanwhile looks once more, or is seen to have
+        // ended.
         self.start_reaper();
+    }
+
+    /// Closes what lies idle, and from now on each connection after its last response: no further
+    /// request is meant to come.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        lock(&self.idle).clear();
+        // Out of the books, one of HTTP/2 ends after its last stream.
+        lock(&self.http2).clear();
     }
 
     /// Closes what lies idle too long, as long as anything does. One task for a pool, not one for a
@@ -213,8 +244,9 @@ impl Pool {
         }
         match Handle::try_current() {
             Ok(runtime) => {
-                let pause = self.settings.idle_timeout.max(Duration::from_millis(100)) / 2;
-                runtime.spawn(reap(Arc::downgrade(self), pause));
+                self.clock.look();
+                let pause = self.settings.idle_timeout.max(Duration::from_millis(80)) / STEPS;
+                runtime.spawn(reap(Reaper(Arc::downgrade(self)), pause));
             }
             // No runtime, as in a destructor at the end of a program: nothing to reap for.
             Err(_) => self.reaper_runs.store(false, Ordering::Release),
@@ -222,8 +254,8 @@ impl Pool {
     }
 
     /// Drops what is spent, and tells whether anything is left.
-    fn sweep(&self) -> bool {
-        let now = Instant::now();
+    pub(super) fn sweep(&self) -> bool {
+        let now = self.clock.look();
         let mut idle = lock(&self.idle);
         idle.retain(|one| !one.sender.is_closed() && !one.is_spent(now, &self.settings));
         let mut http2 = lock(&self.http2);
@@ -241,13 +273,30 @@ impl fmt::Debug for Pool {
     }
 }
 
-async fn reap(pool: Weak<Pool>, pause: Duration) {
-    loop {
+async fn reap(reaper: Reaper, pause: Duration) {
+    let pool = loop {
         tokio::time::sleep(pause).await;
-        let Some(pool) = pool.upgrade() else { return };
-        if !pool.sweep() {
-            pool.reaper_runs.store(false, Ordering::Release);
+        let Some(pool) = reaper.0.upgrade() else {
             return;
+        };
+        if !pool.sweep() {
+            break pool;
+        }
+    };
+    drop(reaper);
+    // Something may have come in before that was to be seen.
+    if pool.sweep() {
+        pool.start_reaper();
+    }
+}
+
+/// The only one of its pool, until it is dropped: at its end, or with its runtime.
+struct Reaper(Weak<Pool>);
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.upgrade() {
+            pool.reaper_runs.store(false, Ordering::Release);
         }
     }
 }
@@ -260,17 +309,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Idle {
-    fn is_spent(&self, now: Instant, settings: &Settings) -> bool {
-        now.duration_since(self.since) > settings.idle_timeout
-            || now.duration_since(self.born) > settings.max_age
+    fn is_spent(&self, now: u64, settings: &Settings) -> bool {
+        is_over(settings.idle_timeout, self.since, now) || is_over(settings.max_age, self.born, now)
     }
 }
 
 impl Multiplexed {
     /// Dropped from the books, it ends by itself after its last stream.
-    fn is_spent(&self, now: Instant, settings: &Settings) -> bool {
-        (self.in_use() == 0 && now.duration_since(self.used) > settings.idle_timeout)
-            || now.duration_since(self.born) > settings.max_age
+    fn is_spent(&self, now: u64, settings: &Settings) -> bool {
+        (self.in_use() == 0 && is_over(settings.idle_timeout, self.used, now))
+            || is_over(settings.max_age, self.born, now)
+    }
+}
+
+/// Whether so much time has passed between two looks at the clock.
+fn is_over(time: Duration, since: u64, now: u64) -> bool {
+    now.saturating_sub(since) >= millis(time)
+}
+
+/// A place among the requests under way, left when dropped. It is a permit of the semaphore and a handle
+/// on the pool in one reference count.
+pub(super) struct Slot(Arc<Pool>);
+
+impl Slot {
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.0
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.slots.add_permits(1);
     }
 }
 
@@ -290,101 +359,36 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// A response's body that keeps its connection while it is read and puts it back at its end.
-///
-/// Dropped before its end, it takes the connection of HTTP/1.1 with it: what the upstream still sends
-/// must not be taken for the next response.
-pub(crate) struct Lent {
-    body: Incoming,
-    hold: Option<Hold>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::client::ClientBuilder;
+    use hyper_util::rt::TokioIo;
 
-/// What a response holds of its upstream. The fields are there to be dropped.
-pub(super) struct Hold {
-    pub(super) connection: Held,
-    pub(super) _slot: OwnedSemaphorePermit,
-}
-
-pub(super) enum Held {
-    Http1 {
-        sender: http1::SendRequest<Body>,
-        born: Instant,
-        pool: Arc<Pool>,
-    },
-    Http2 {
-        _stream: Arc<()>,
-    },
-}
-
-impl Lent {
-    pub(super) fn new(body: Incoming, hold: Hold) -> Self {
-        Self {
-            body,
-            hold: Some(hold),
-        }
-    }
-
-    fn release(&mut self) {
-        if let Some(Hold {
-            connection: Held::Http1 { sender, born, pool },
-            _slot: _,
-        }) = self.hold.take()
-        {
-            put_back_when_ready(sender, born, pool);
-        }
-    }
-}
-
-/// A connection is ready once its task has turned from the end of the response to waiting for a
-/// request; nearly always that has happened by now.
-fn put_back_when_ready(mut sender: http1::SendRequest<Body>, born: Instant, pool: Arc<Pool>) {
-    if sender.is_ready() {
-        pool.put_back(sender, born);
-    } else if !sender.is_closed() {
-        // Another thread is about to make that turn, or the request's body is still on its way.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                let ready = tokio::time::timeout(Duration::from_secs(5), sender.ready());
-                if let Ok(Ok(())) = ready.await {
-                    pool.put_back(sender, born);
-                }
-            });
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if self.body.is_end_stream() {
-            self.release();
-        }
-    }
-}
-
-impl http_body::Body for Lent {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match &polled {
-            Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Err(_))) => self.hold = None,
-            // A reader that knows the length asks no further.
-            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.release(),
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    #[test]
+    fn a_reaper_that_ends_with_its_runtime_is_followed_by_another() {
+        let mut settings = ClientBuilder::default().settings;
+        settings.idle_timeout = Duration::from_millis(80);
+        let authority = Authority::from_static("upstream.example");
+        let pool = Arc::new(Pool::new(Protocol::Http, authority, None, settings));
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all().build().unwrap()
+        };
+        let put_back = async || {
+            let (io, upstream) = tokio::io::duplex(64);
+            let (sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
+            tokio::spawn(connection);
+            pool.put_back(sender, 0);
+            upstream
+        };
+        runtime().block_on(put_back());
+        assert!(!pool.reaper_runs.load(Ordering::Relaxed));
+        runtime().block_on(async {
+            let _upstream = put_back().await;
+            while !lock(&pool.idle).is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
     }
 }

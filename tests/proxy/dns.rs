@@ -1,0 +1,361 @@
+//! Upstreams that follow DNS, asked of a name server over UDP.
+
+use crate::support::{Answer, Upstream, exchange, get, reply, serve};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{RData, Record, RecordType};
+use http::Request;
+use same_origin::proxy::{Body, Dns, ErrorKind, ProxyBuilder, ProxyError, ReverseProxy, Timeouts};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+const NAME: &str = "api.test";
+const SOON: Duration = Duration::from_millis(20);
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// What a name server says of the name.
+#[derive(Clone, Debug)]
+enum Says {
+    Addresses(Vec<IpAddr>, u32),
+    Code(ResponseCode),
+    /// Nothing at all.
+    Silence,
+}
+
+/// A name server. Each question is counted once it is answered as the zone says at that time.
+struct NameServer {
+    address: SocketAddr,
+    zone: Arc<Mutex<Box<Zone>>>,
+    asked: watch::Receiver<Vec<(RecordType, Instant)>>,
+}
+
+type Zone = dyn Fn(RecordType) -> Says + Send;
+
+impl NameServer {
+    async fn start(zone: impl Fn(RecordType) -> Says + Send + 'static) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let zone: Arc<Mutex<Box<Zone>>> = Arc::new(Mutex::new(Box::new(zone)));
+        let (log, asked) = watch::channel(Vec::new());
+        let says = Arc::clone(&zone);
+        tokio::spawn(async move {
+            let mut packet = [0; 4096];
+            while let Ok((length, peer)) = socket.recv_from(&mut packet).await {
+                let question = Message::from_vec(&packet[..length]).unwrap();
+                let family = question.queries[0].query_type();
+                let says = says.lock().unwrap()(family);
+                if let Some(answer) = answer(&question, says) {
+                    socket.send_to(&answer, peer).await.unwrap();
+                }
+                log.send_modify(|asked| asked.push((family, Instant::now())));
+            }
+        });
+        Self {
+            address,
+            zone,
+            asked,
+        }
+    }
+
+    /// One with these addresses, good for so many seconds.
+    async fn with(addresses: &[&str], ttl: u32) -> Self {
+        Self::start(addresses_of(addresses, ttl)).await
+    }
+
+    fn says(&self, zone: impl Fn(RecordType) -> Says + Send + 'static) {
+        *self.zone.lock().unwrap() = Box::new(zone);
+    }
+
+    /// When it was asked for A.
+    fn asked(&self) -> Vec<Instant> {
+        let asked = self.asked.borrow();
+        let of_a = asked.iter().filter(|(family, _)| *family == RecordType::A);
+        of_a.map(|(_, at)| *at).collect()
+    }
+
+    /// Waits until it has been asked for A so many times in all.
+    async fn asked_times(&self, times: usize) {
+        let mut asked = self.asked.clone();
+        let is_a = |(family, _): &&(RecordType, Instant)| *family == RecordType::A;
+        let enough = |asked: &Vec<_>| asked.iter().filter(is_a).count() >= times;
+        asked.wait_for(enough).await.unwrap();
+    }
+
+    /// A proxy of `http://api.test:port` that asks here.
+    fn proxy(&self, port: u16, dns: Dns) -> ProxyBuilder {
+        ReverseProxy::builder("/api", format!("http://{NAME}:{port}"))
+            .dns(dns.servers([self.address]))
+    }
+}
+
+fn answer(question: &Message, says: Says) -> Option<Vec<u8>> {
+    let query = question.queries[0].clone();
+    let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+    answer.metadata.recursion_available = true;
+    let name = query.name().clone();
+    assert_eq!(name.to_ascii(), format!("{NAME}."));
+    answer.add_query(query);
+    match says {
+        Says::Addresses(addresses, ttl) => {
+            let record = |ip| Record::from_rdata(name.clone(), ttl, RData::from(ip));
+            answer.add_answers(addresses.into_iter().map(record));
+        }
+        Says::Code(code) => answer.metadata.response_code = code,
+        Says::Silence => return None,
+    }
+    Some(answer.to_vec().unwrap())
+}
+
+/// A zone of these addresses, each under its family.
+fn addresses_of(addresses: &[&str], ttl: u32) -> impl Fn(RecordType) -> Says + Send + use<> {
+    let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+    move |family| {
+        let of_family = |ip: &&IpAddr| ip.is_ipv4() == (family == RecordType::A);
+        Says::Addresses(addresses.iter().filter(of_family).copied().collect(), ttl)
+    }
+}
+
+/// Upstreams at these addresses, all on the same port, each naming itself.
+async fn upstreams<const N: usize>(ips: [&'static str; N]) -> (u16, Vec<Upstream>) {
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    let mut port = 0;
+    for ip in ips {
+        let address = SocketAddr::new(ip.parse().unwrap(), port).to_string();
+        let answer = move |_: &_| reply(&format!("x-at: {ip}\r\n"));
+        let upstream = Upstream::start_at(&address, answer).await;
+        port = upstream.address.port();
+        upstreams.push(upstream);
+    }
+    (port, upstreams)
+}
+
+async fn until(server: SocketAddr, wanted: impl Fn(&Answer) -> bool) {
+    while !wanted(&get(server, "/api/x", "").await) {}
+}
+
+fn quick() -> Dns {
+    Dns::default().min_ttl(SOON)
+}
+
+async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
+    let request = Request::get("/api/x").header("host", "app.example");
+    let response = proxy.oneshot(request.body(Body::empty()).unwrap()).await;
+    let response = response.unwrap();
+    let error = response.extensions().get::<ProxyError>();
+    (response.status().as_u16(), error.map(ProxyError::kind))
+}
+
+const NO_ADDRESS: (u16, Option<ErrorKind>) = (502, Some(ErrorKind::Dns));
+
+#[tokio::test]
+async fn addresses_come_and_go() {
+    let (port, ups) = upstreams(["127.0.0.1", "127.0.0.2"]).await;
+    let dns = NameServer::with(&["127.0.0.1"], 0).await;
+    let server = serve(dns.proxy(port, quick()).build().unwrap()).await;
+    let answer = get(server, "/api/x", "").await;
+    assert_eq!(answer.all("x-at"), ["127.0.0.1"]);
+    assert_eq!(ups[0].one().field("host"), format!("{NAME}:{port}"));
+
+    dns.says(addresses_of(&["127.0.0.1", "127.0.0.2"], 0));
+    until(server, |answer| answer.all("x-at") == ["127.0.0.2"]).await;
+    until(server, |answer| answer.all("x-at") == ["127.0.0.1"]).await;
+
+    dns.says(addresses_of(&["127.0.0.2"], 0));
+    until(server, |answer| answer.all("x-at") == ["127.0.0.2"]).await;
+    // One more look at the new zone has surely been acted on when the next one begins.
+    dns.asked_times(dns.asked().len() + 2).await;
+    let before = ups[0].seen().len();
+    for _ in 0..20 {
+        assert_eq!(get(server, "/api/x", "").await.status, 200);
+    }
+    assert_eq!(ups[0].seen().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_lost_while_addresses_change() {
+    let (port, ups) = upstreams(["127.0.0.1", "127.0.0.2", "127.0.0.3"]).await;
+    let dns = NameServer::with(&["127.0.0.1"], 0).await;
+    let settings = Dns::default().min_ttl(Duration::from_millis(1));
+    let server = serve(dns.proxy(port, settings).build().unwrap()).await;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn(async move {
+                for n in 0..250 {
+                    let post = format!(
+                        "POST /api/{n} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx"
+                    );
+                    let answer = exchange(server, post).await;
+                    assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]), "{n}");
+                }
+            })
+        })
+        .collect();
+    let mut zones = [
+        &["127.0.0.2"][..],
+        &["127.0.0.3", "127.0.0.1"],
+        &["127.0.0.1"],
+        &["127.0.0.2", "127.0.0.3"],
+    ]
+    .into_iter()
+    .cycle();
+    while !clients.iter().all(|client| client.is_finished()) {
+        dns.says(addresses_of(zones.next().unwrap(), 0));
+        dns.asked_times(dns.asked().len() + 2).await;
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+    let seen: Vec<_> = ups.iter().map(|upstream| upstream.seen().len()).collect();
+    assert_eq!(seen.iter().sum::<usize>(), 1000, "{seen:?}");
+    assert!(seen.iter().all(|seen| *seen > 0), "{seen:?}");
+}
+
+#[tokio::test]
+async fn both_families_are_one_list() {
+    if let Err(error) = TcpListener::bind("[::1]:0").await {
+        eprintln!("skipped: no IPv6 here ({error})");
+        return;
+    }
+    let (port, _ups) = upstreams(["127.0.0.1", "::1"]).await;
+    let dns = NameServer::with(&["127.0.0.1", "::1"], 60).await;
+    let server = serve(dns.proxy(port, quick()).build().unwrap()).await;
+    until(server, |answer| answer.all("x-at") == ["::1"]).await;
+    until(server, |answer| answer.all("x-at") == ["127.0.0.1"]).await;
+
+    let server = serve(dns.proxy(port, quick().ipv6(false)).build().unwrap()).await;
+    for _ in 0..20 {
+        assert_eq!(get(server, "/api/x", "").await.all("x-at"), ["127.0.0.1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_keeps_the_list_and_an_empty_answer_empties_it() {
+    let (port, _ups) = upstreams(["127.0.0.1", "127.0.0.2"]).await;
+    let dns = NameServer::with(&["127.0.0.1"], 0).await;
+    let server = serve(dns.proxy(port, quick()).build().unwrap()).await;
+    assert_eq!(get(server, "/api/x", "").await.status, 200);
+
+    dns.says(|_| Says::Code(ResponseCode::ServFail));
+    // The zone was asked for the last time before; and then, after a pause, again.
+    dns.asked_times(dns.asked().len() + 4).await;
+    assert_eq!(get(server, "/api/x", "").await.status, 200);
+
+    dns.says(addresses_of(&["127.0.0.2"], 0));
+    until(server, |answer| answer.all("x-at") == ["127.0.0.2"]).await;
+
+    dns.says(|_| Says::Code(ResponseCode::NXDomain));
+    until(server, |answer| answer.status == 502).await;
+    dns.says(addresses_of(&["127.0.0.1"], 0));
+    until(server, |answer| answer.status == 200).await;
+    // The name is there and has no address.
+    dns.says(addresses_of(&[], 0));
+    until(server, |answer| answer.status == 502).await;
+}
+
+#[tokio::test]
+async fn an_answer_is_good_for_its_time_between_floor_and_ceiling() {
+    let (port, _ups) = upstreams(["127.0.0.1"]).await;
+    let build = |dns: &NameServer, settings| dns.proxy(port, settings).build().unwrap();
+
+    let dns = NameServer::with(&["127.0.0.1"], 1).await;
+    let _proxy = build(&dns, quick());
+    dns.asked_times(3).await;
+    for pair in dns.asked().windows(2) {
+        let between = pair[1].duration_since(pair[0]);
+        assert!(between >= Duration::from_millis(900), "{between:?}");
+    }
+
+    let dns = NameServer::with(&["127.0.0.1"], 3600).await;
+    let _proxy = build(&dns, quick().max_ttl(SOON));
+    dns.asked_times(3).await;
+
+    let dns = NameServer::with(&["127.0.0.1"], 0).await;
+    let server = serve(build(&dns, quick().min_ttl(NEVER).max_ttl(NEVER))).await;
+    for _ in 0..20 {
+        assert_eq!(get(server, "/api/x", "").await.status, 200);
+    }
+    assert_eq!(dns.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn requests_wait_for_the_first_answer() {
+    let (port, _ups) = upstreams(["127.0.0.1"]).await;
+    // The first family to answer is enough.
+    let dns = NameServer::start(|family| match family {
+        RecordType::A => addresses_of(&["127.0.0.1"], 60)(family),
+        _ => Says::Silence,
+    })
+    .await;
+    let proxy = dns.proxy(port, quick()).build().unwrap();
+    assert_eq!(status_and_kind(proxy).await, (200, None));
+
+    // Nobody answers: for the connect timeout, and no longer.
+    dns.says(|_| Says::Silence);
+    let timeouts = Timeouts::default().connect(Duration::from_millis(50));
+    let proxy = dns.proxy(port, quick()).timeouts(timeouts).build().unwrap();
+    assert_eq!(status_and_kind(proxy).await, NO_ADDRESS);
+
+    // An empty answer is one.
+    dns.says(|_| Says::Code(ResponseCode::NXDomain));
+    let timeouts = Timeouts::default().connect(NEVER);
+    let proxy = dns.proxy(port, quick()).timeouts(timeouts).build().unwrap();
+    assert_eq!(status_and_kind(proxy).await, NO_ADDRESS);
+}
+
+#[test]
+fn without_a_runtime_nothing_is_asked_until_the_first_request() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (port, _ups) = runtime.block_on(upstreams(["127.0.0.1"]));
+    let dns = runtime.block_on(NameServer::with(&["127.0.0.1"], 60));
+    let proxy = dns.proxy(port, quick()).build().unwrap();
+    assert_eq!(runtime.block_on(status_and_kind(proxy)), (200, None));
+}
+
+#[test]
+fn what_dns_cannot_follow_is_told_at_once() {
+    for (url, dns, key, why) in [
+        (
+            "http://127.0.0.1:80",
+            Dns::default(),
+            "upstream",
+            "needs no DNS",
+        ),
+        (
+            "http://[::1]:80",
+            Dns::default(),
+            "upstream",
+            "needs no DNS",
+        ),
+        (
+            "http://a.test",
+            quick().min_ttl(Duration::ZERO),
+            "dns.min_ttl",
+            "above zero",
+        ),
+        (
+            "http://a.test",
+            quick().max_ttl(SOON / 2),
+            "dns.max_ttl",
+            "no less",
+        ),
+    ] {
+        let builder = ReverseProxy::builder("/api", url).dns(dns);
+        let errors = builder.build().unwrap_err();
+        let all: Vec<_> = errors
+            .iter()
+            .map(|error| (error.key(), error.reason()))
+            .collect();
+        assert!(
+            all.len() == 1 && all[0].0 == key && all[0].1.contains(why),
+            "{all:?}"
+        );
+    }
+    let several = ReverseProxy::builder("/api", "")
+        .upstreams(["http://a.test", "http://b.test"])
+        .dns(Dns::default());
+    let errors = several.build().unwrap_err();
+    assert_eq!(errors.iter().next().unwrap().key(), "upstream[1]");
+}

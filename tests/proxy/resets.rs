@@ -1,0 +1,112 @@
+//! Streams of HTTP/2 that are reset "without an error" before their end: what came is a part, and is not
+//! handed on as if it were all.
+
+use crate::support::serve;
+use bytes::Bytes;
+use h2::Reason;
+use http::{Request, Response};
+use same_origin::proxy::ReverseProxy;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// RFC 9112 7.1: what ends a chunked body.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Until when everything has ended by itself.
+const AT_ALL: Duration = Duration::from_secs(30);
+
+/// An upstream of HTTP/1.1 that tells when the body has begun, and gives all bytes up to the end of the
+/// connection.
+async fn reader() -> (
+    SocketAddr,
+    oneshot::Receiver<()>,
+    oneshot::Receiver<Vec<u8>>,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ((begin, begun), (end, ended)) = (oneshot::channel(), oneshot::channel());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"part\r\n") {
+            stream.read_buf(&mut bytes).await.unwrap();
+        }
+        begin.send(()).unwrap();
+        // A connection that is reset has ended, too.
+        let _ = stream.read_to_end(&mut bytes).await;
+        end.send(bytes).unwrap();
+    });
+    (address, begun, ended)
+}
+
+/// Often, as the reset meets the body and the request that waits for its answer in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_reset_has_not_ended() {
+    for reason in [Reason::NO_ERROR, Reason::CANCEL].repeat(50) {
+        let (upstream, begun, ended) = reader().await;
+        let proxy = ReverseProxy::new("/api", format!("http://{upstream}")).unwrap();
+        let server = TcpStream::connect(serve(proxy).await).await.unwrap();
+        let (client, connection) = h2::client::handshake(server).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let request = Request::post("http://a/api/x").body(()).unwrap();
+        let (_response, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(Bytes::from_static(b"part"), false).unwrap();
+        begun.await.unwrap();
+        body.send_reset(reason);
+
+        let bytes = tokio::time::timeout(AT_ALL, ended).await;
+        let bytes = bytes.expect("the upstream hears of it").unwrap();
+        assert!(
+            !bytes.ends_with(LAST_CHUNK),
+            "{reason:?}: {}",
+            bytes.escape_ascii()
+        );
+        connection.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_reset_has_not_ended() {
+    for reason in [Reason::NO_ERROR, Reason::CANCEL] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap();
+        let (go, on) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+            let mut body = respond.send_response(Response::new(()), false).unwrap();
+            body.send_data(Bytes::from_static(b"part"), false).unwrap();
+            tokio::spawn(async move {
+                on.await.unwrap();
+                body.send_reset(reason);
+            });
+            while connection.accept().await.is_some() {}
+        });
+        let proxy = ReverseProxy::new("/api", format!("h2c://{upstream}")).unwrap();
+        let mut client = TcpStream::connect(serve(proxy).await).await.unwrap();
+        let request = b"GET /api/x HTTP/1.1\r\nhost: a\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"part\r\n") {
+            client.read_buf(&mut bytes).await.unwrap();
+        }
+        go.send(()).unwrap();
+
+        let read = tokio::time::timeout(AT_ALL, async {
+            while !bytes.ends_with(LAST_CHUNK)
+                && matches!(client.read_buf(&mut bytes).await, Ok(1..))
+            {}
+        });
+        read.await.expect("the client hears of it");
+        assert!(
+            !bytes.ends_with(LAST_CHUNK),
+            "{reason:?}: {}",
+            bytes.escape_ascii()
+        );
+    }
+}
