@@ -1,6 +1,7 @@
 //! The small examples do what the first lines of each say.
 
-use http_body_util::{BodyExt, Empty};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
@@ -10,6 +11,7 @@ mod example;
 use bytes::Bytes;
 use example::Example;
 use http::{Request, Response, StatusCode};
+use std::convert::Infallible;
 
 const APP: (&str, &str) = ("origin", "https://app.example.com");
 
@@ -22,8 +24,21 @@ async fn send(method: &str, url: String, fields: &[(&str, &str)]) -> Response<St
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
+    answer(request.body(Empty::new()).unwrap()).await
+}
+
+async fn put<B>(url: String, body: B) -> Response<String>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    answer(Request::put(url).body(body).unwrap()).await
+}
+
+async fn answer<B>(request: Request<B>) -> Response<String>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Response::from_parts(head, String::from_utf8(body.to_vec()).unwrap())
@@ -146,4 +161,31 @@ async fn signed_redirect() {
             StatusCode::FORBIDDEN
         );
     }
+}
+
+#[tokio::test]
+async fn signed_upstream() {
+    let mut example = start("signed_upstream");
+    let upstream = example.line().replace("UPSTREAM=", "");
+    let url = |target: &str| format!("{}{target}", example.origin);
+    let own = ("authorization", "Bearer of a browser");
+
+    let answer = send("GET", url("/files/a%2Fb/c?x=1&y=%20"), &[own]).await;
+    assert_eq!(
+        answer.body(),
+        "GET /a%2Fb/c?x=1&y=%20, signed, its body too\n"
+    );
+    // Of no known length, as a stream is.
+    let answer = put(url("/files/a"), StreamBody::new(frames())).await;
+    assert_eq!(answer.body(), "PUT /a, signed, its body not\n");
+    let answer = put(url("/files/a"), Full::from("whole")).await;
+    assert_eq!(answer.body(), "PUT /a, signed, its body too\n");
+
+    let answer = send("GET", format!("{upstream}/a"), &[own]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+}
+
+fn frames() -> impl futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> {
+    let frames = ["one ", "two"].map(|text| Ok(Frame::data(Bytes::from(text))));
+    futures_util::stream::iter(frames)
 }

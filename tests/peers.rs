@@ -53,11 +53,14 @@ fn main() -> ExitCode {
 fn tests() -> Vec<(&'static str, String)> {
     const SCRIPTS: &[(&str, &str)] = &[
         ("bucket", include_str!("peers/bucket.py")),
+        ("connections", include_str!("peers/connections.py")),
         ("curl", include_str!("peers/curl.py")),
         ("grpc_calls", include_str!("peers/grpc_calls.py")),
+        ("hostile_clients", include_str!("peers/hostile_clients.py")),
         ("restarts", include_str!("peers/restarts.py")),
         ("servers", include_str!("peers/servers.py")),
         ("signatures", include_str!("peers/signatures.py")),
+        ("soak", include_str!("peers/soak.py")),
         ("websocket", include_str!("peers/websocket.py")),
     ];
     let named = |(script, text): &(&'static str, &'static str)| {

@@ -4,34 +4,46 @@
 //! A timer for each request head would be entered in the runtime's wheel and taken out again for what
 //! hardly ever happens; here one task for all connections counts the steps in which one had no request.
 
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+mod request;
+
+pub use request::{InRequest, Last};
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// In how many steps a connection's silence is counted.
 const STEPS: u8 = 8;
+/// For how many of them a client may take nothing of its answers: twice as long.
+const UNREAD_STEPS: u8 = 2 * STEPS;
 
 /// All connections of a listener.
-#[derive(Default)]
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
+    /// How many requests one may reset, see [`Limits::resets`](crate::limits::Limits).
+    max_resets: u32,
+    /// Told when one has ended, and there is room.
+    one_ended: Notify,
     /// Told when the last one has ended.
-    ended: Notify,
+    all_ended: Notify,
 }
 
 /// One connection, as seen from outside its task.
 #[derive(Default)]
 pub struct Connection {
     requests: AtomicU32,
-    /// Steps in a row without a request.
+    /// Those of them that have given more of their response than the client has taken.
+    unread: AtomicU32,
+    /// Requests that ended before their response, less those that did not.
+    resets: AtomicU32,
+    max_resets: u32,
+    /// Steps in a row without a request, or in which the client took nothing.
     silent: AtomicU8,
     order: AtomicU8,
     waker: Mutex<Option<Waker>>,
@@ -42,10 +54,34 @@ const STOP: u8 = 1;
 const CLOSE: u8 = 2;
 
 impl Connections {
+    pub fn new(max_resets: u32) -> Self {
+        Self {
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+            max_resets,
+            one_ended: Notify::new(),
+            all_ended: Notify::new(),
+        }
+    }
+
+    /// Waits until fewer than so many are open.
+    pub async fn fewer_than(&self, most: usize) {
+        loop {
+            let ended = self.one_ended.notified();
+            if lock(&self.open).len() < most {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// A connection that has begun. It has ended when the entry is dropped.
     pub fn enter(self: &Arc<Self>) -> Entry {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(Connection::default());
+        let connection = Arc::new(Connection {
+            max_resets: self.max_resets,
+            ..Connection::default()
+        });
         lock(&self.open).insert(id, Arc::clone(&connection));
         Entry {
             connection,
@@ -55,15 +91,16 @@ impl Connections {
     }
 
     /// Ends each connection that has had no request for `timeout`, whether it sent part of one or
-    /// nothing: in peace if it can, a step later in any case. Never ends itself.
+    /// nothing, and each whose client takes nothing of what is there for it for twice as long: in peace
+    /// if it can, a step later in any case. Never ends itself.
     pub async fn close_silent(self: Arc<Self>, timeout: Duration) {
         loop {
             tokio::time::sleep(timeout / u32::from(STEPS)).await;
             for connection in lock(&self.open).values() {
-                if connection.requests.load(Ordering::Relaxed) == 0 {
+                if let Some(patience) = connection.patience() {
                     match connection.silent.fetch_add(1, Ordering::Relaxed) {
-                        ..STEPS => {}
-                        STEPS => connection.tell(STOP),
+                        steps if steps < patience => {}
+                        steps if steps == patience => connection.tell(STOP),
                         _ => connection.tell(CLOSE),
                     }
                 }
@@ -74,7 +111,7 @@ impl Connections {
     /// Tells all to stop after the requests in flight, and waits until they have ended.
     pub async fn drain(&self) {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.all_ended.notified();
             let open: Vec<_> = lock(&self.open).values().cloned().collect();
             if open.is_empty() {
                 return;
@@ -99,10 +136,34 @@ impl Connection {
         }
     }
 
+    /// For how many steps this may go on, if it is the client who has to act.
+    fn patience(&self) -> Option<u8> {
+        match self.requests.load(Ordering::Relaxed) {
+            0 => Some(STEPS),
+            requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
+            _ => None,
+        }
+    }
+
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        InRequest(Arc::clone(self))
+        InRequest::new(Arc::clone(self))
+    }
+
+    fn answered(&self) {
+        if self.resets.load(Ordering::Relaxed) > 0 {
+            let less = |resets: u32| resets.checked_sub(1);
+            let _none = self
+                .resets
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    fn reset(&self) {
+        if self.resets.fetch_add(1, Ordering::Relaxed) >= self.max_resets {
+            self.tell(CLOSE);
+        }
     }
 }
 
@@ -151,62 +212,20 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut open = lock(&self.all.open);
         open.remove(&self.id);
+        self.all.one_ended.notify_waiters();
         if open.is_empty() {
-            self.all.ended.notify_waiters();
+            self.all.all_ended.notify_waiters();
         }
-    }
-}
-
-/// A request in flight, to the end of its response's body.
-pub struct InRequest(Arc<Connection>);
-
-impl Drop for InRequest {
-    fn drop(&mut self) {
-        self.0.silent.store(0, Ordering::Relaxed);
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pin_project! {
-    /// A response's body, with which its request ends.
-    pub struct Last<B> {
-        #[pin]
-        body: B,
-        request: InRequest,
-    }
-}
-
-impl<B> Last<B> {
-    pub fn new(body: B, request: InRequest) -> Self {
-        Self { body, request }
-    }
-}
-
-impl<B: Body> Body for Last<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::{Body, Frame};
     use std::future::pending;
     use std::pin::pin;
+    use std::task::Context;
     use tokio::time::Instant;
 
     const TIMEOUT: Duration = Duration::from_secs(8);
@@ -229,7 +248,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_closed_and_one_with_a_request_is_not() {
-        let connections = Arc::new(Connections::default());
+        let connections = Arc::new(Connections::new(2));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));
         let idle = silence(&connections, false).await;
         assert!(idle >= TIMEOUT && idle <= TIMEOUT * 5 / 4, "{idle:?}");
@@ -237,9 +256,97 @@ mod tests {
         assert!(busy >= TIMEOUT * 4 && busy <= TIMEOUT * 17 / 4, "{busy:?}");
     }
 
+    /// A body that always has more, unless it waits.
+    struct Endless {
+        waits: bool,
+    }
+
+    impl Body for Endless {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            if self.waits {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(bytes::Bytes::from_static(b"more")))))
+        }
+    }
+
+    /// How long a connection is left open whose client asks for more of its answer each `pause`, or once.
+    async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
+        let connections = Arc::new(Connections::new(2));
+        tokio::spawn(connections.clone().close_silent(TIMEOUT));
+        let entry = connections.enter();
+        let begun = Instant::now();
+        let body = Last::new(Endless { waits }, entry.connection.request());
+        let serving = async {
+            let mut body = pin!(body);
+            loop {
+                poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx).is_ready())).await;
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => pending().await,
+                }
+            }
+        };
+        let mut serving = pin!(serving);
+        let served = entry.drive(serving.as_mut(), |_| true);
+        let ended: Result<Option<()>, _> = tokio::time::timeout(TIMEOUT * 10, served).await;
+        assert!(!matches!(ended, Ok(Some(()))));
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_closed_and_one_that_waits_is_not() {
+        let taking_nothing = reading(false, None).await;
+        assert!(taking_nothing >= TIMEOUT * 2 && taking_nothing <= TIMEOUT * 9 / 4);
+        assert_eq!(reading(false, Some(TIMEOUT * 3 / 2)).await, TIMEOUT * 10);
+        assert_eq!(reading(true, None).await, TIMEOUT * 10);
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
+        let connections = Arc::new(Connections::new(2));
+        let entry = connections.enter();
+        let reset = || drop(entry.connection.request());
+        let answer = || drop(Last::new(String::new(), entry.connection.request()));
+        for _ in 0..10 {
+            reset();
+            reset();
+            answer();
+            answer();
+        }
+        let is_open = async || {
+            let connection = pin!(std::future::ready(()));
+            entry.drive(connection, |_| true).await.is_some()
+        };
+        assert!(is_open().await);
+        reset();
+        reset();
+        assert!(is_open().await);
+        reset();
+        assert!(!is_open().await);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_when_one_has_ended() {
+        let connections = Arc::new(Connections::new(2));
+        let (one, _two) = (connections.enter(), connections.enter());
+        connections.fewer_than(3).await;
+        let waiting = tokio::spawn(async move { connections.fewer_than(2).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(one);
+        waiting.await.unwrap();
+    }
+
     #[tokio::test]
     async fn a_drain_waits_for_every_connection() {
-        let connections = Arc::new(Connections::default());
+        let connections = Arc::new(Connections::new(2));
         let entry = connections.enter();
         let (told, mut telling) = tokio::sync::mpsc::channel(1);
         let connection = tokio::spawn(async move {

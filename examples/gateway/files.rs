@@ -1,5 +1,6 @@
 //! A directory of static files under a prefix, compressed, with the single-page-application rule.
 
+use crate::encodings;
 use crate::routes::{not_found, refused};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -74,11 +75,16 @@ impl<B> Service<Request<B>> for Files {
             Target::Below(uri) => head.uri = uri,
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
+        let has_compressed = encodings::ask(&mut head.headers);
         let found = self
             .files
             .clone()
             .oneshot(Request::from_parts(head, Empty::new()));
-        Box::pin(async move { Ok(found.await?.map(Body::new)) })
+        Box::pin(async move {
+            let mut found = found.await?.map(Body::new);
+            encodings::answer(found.status(), found.headers_mut(), has_compressed);
+            Ok(found)
+        })
     }
 }
 
@@ -123,7 +129,11 @@ impl Service<Head> for Lookup {
         Box::pin(async move {
             let page = index.filter(|_| names_no_file(head.uri().path()));
             let page = page.map(|index| (index, head.clone()));
-            let found = dir.oneshot(head).await?;
+            let resumed = Resumed::of(&head);
+            let mut found = dir.clone().oneshot(head).await?;
+            if let Some(resumed) = resumed.filter(|resumed| resumed.is_of_another(&found)) {
+                found = dir.oneshot(resumed.whole).await?;
+            }
             match page {
                 Some((index, head)) if found.status() == StatusCode::NOT_FOUND => {
                     index.oneshot(head).await
@@ -131,6 +141,34 @@ impl Service<Head> for Lookup {
                 Some(_) | None => Ok(found),
             }
         })
+    }
+}
+
+/// A request for the rest of what the client has a part of (RFC 9110 13.1.5), which `ServeDir` takes for
+/// a plain request for a range.
+struct Resumed {
+    of: HeaderValue,
+    whole: Head,
+}
+
+impl Resumed {
+    fn of(head: &Head) -> Option<Self> {
+        let of = head.headers().get(header::IF_RANGE)?.clone();
+        let mut whole = head.clone();
+        whole.headers_mut().remove(header::RANGE)?;
+        Some(Self { of, whole })
+    }
+
+    /// Whether the file is not, or not for certain, the one that the client has a part of.
+    fn is_of_another<B>(&self, found: &Response<B>) -> bool {
+        let in_range = [
+            StatusCode::PARTIAL_CONTENT,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ];
+        let weak = self.of.as_bytes().starts_with(b"W/");
+        let same = |name| found.headers().get(name) == Some(&self.of);
+        in_range.contains(&found.status())
+            && (weak || !(same(header::ETAG) || same(header::LAST_MODIFIED)))
     }
 }
 

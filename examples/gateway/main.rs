@@ -9,7 +9,9 @@ mod args;
 mod config;
 mod connections;
 mod demo;
+mod encodings;
 mod files;
+mod limits;
 mod routes;
 mod server;
 mod shutdown;
@@ -90,6 +92,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let (table, tunnels) = (Arc::new(config.table), config.tunnels);
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;
+    let listener = listener.limited(config.limits);
     let stop = shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
     let handle = move |peer: &Peer, request| table.answer(peer, request);

@@ -13,8 +13,9 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// The routes, and what answers when none matches.
 pub struct Table {
-    /// Longest prefix first, so the first that matches is the one.
-    routes: Vec<(Box<str>, Route)>,
+    prefixes: Prefixes,
+    /// In the order of their prefixes.
+    routes: Vec<Route>,
     none: Guarded<NoRoute>,
 }
 
@@ -37,8 +38,10 @@ impl Table {
         for (prefix, _) in &mut routes {
             *prefix = prefix.trim_end_matches('/').into();
         }
-        routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        routes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let (prefixes, routes) = routes.into_iter().unzip();
         Self {
+            prefixes: Prefixes::new(prefixes),
             routes,
             none: Guarded::new(NoRoute, cors),
         }
@@ -51,13 +54,50 @@ impl Table {
         peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let path = request.uri().path();
-        let covering = self.routes.iter().find(|(prefix, _)| covers(prefix, path));
-        match covering.map(|(_, route)| route) {
+        let covering = self.prefixes.longest(request.uri().path());
+        match covering.map(|index| &self.routes[index]) {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
             Some(Route::Files(files)) => Either::Right(files.answer(request)),
             None => Either::Right(self.none.answer(request)),
         }
+    }
+}
+
+/// Prefixes in order, so that a path finds its own among a thousand by ten comparisons.
+struct Prefixes {
+    sorted: Vec<Prefix>,
+}
+
+struct Prefix {
+    /// Without a trailing slash.
+    text: Box<str>,
+    /// Where the longest of the others is that this one begins with.
+    outer: Option<usize>,
+}
+
+impl Prefixes {
+    fn new(sorted: Vec<Box<str>>) -> Self {
+        let mut prefixes: Vec<Prefix> = Vec::with_capacity(sorted.len());
+        for text in sorted {
+            let mut outer = prefixes.len().checked_sub(1);
+            while let Some(index) = outer.filter(|index| !text.starts_with(&*prefixes[*index].text))
+            {
+                outer = prefixes[index].outer;
+            }
+            prefixes.push(Prefix { text, outer });
+        }
+        Self { sorted: prefixes }
+    }
+
+    /// The longest that covers a path. It is what comes before the path in the order, or what that
+    /// begins with: nothing between a prefix and the path begins otherwise.
+    fn longest(&self, path: &str) -> Option<usize> {
+        let after = self.sorted.partition_point(|prefix| &*prefix.text <= path);
+        let mut candidate = after.checked_sub(1);
+        while let Some(index) = candidate.filter(|index| !covers(&self.sorted[*index].text, path)) {
+            candidate = self.sorted[index].outer;
+        }
+        candidate
     }
 }
 
@@ -154,7 +194,31 @@ fn text(status: StatusCode, body: &'static str) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{Prefixes, covers};
+
+    #[test]
+    fn the_longest_prefix_that_covers_a_path_is_found() {
+        let texts = [
+            "", "/a", "/a-b", "/a/b", "/a/b/c", "/ab", "/b", "/b/c/d", "/a.b", "/a/b-c",
+        ];
+        for kept in 0..1_u32 << texts.len() {
+            let mut sorted: Vec<Box<str>> = (0..texts.len())
+                .filter(|index| kept & (1 << index) != 0)
+                .map(|index| texts[index].into())
+                .collect();
+            sorted.sort();
+            let prefixes = Prefixes::new(sorted.clone());
+            for path in [
+                "/", "/a", "/a/", "/a/b", "/a/b/c/d", "/a-b", "/a-b/c", "/a-c/d", "/abc", "/ab/c",
+                "/b/c", "/b/c/d/e", "/a.b/c", "/a!", "/z", "*", "", "/a/b-c", "/a/b-d", "/a/b.c/d",
+            ] {
+                let wanted = sorted.iter().filter(|prefix| covers(prefix, path));
+                let wanted = wanted.max_by_key(|prefix| prefix.len());
+                let found = prefixes.longest(path).map(|index| &sorted[index]);
+                assert_eq!(found, wanted, "{path} among {sorted:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_prefix_covers_whole_segments() {

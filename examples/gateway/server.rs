@@ -1,9 +1,11 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains them when told to stop.
 
 use crate::connections::{Connections, Entry, Last};
+use crate::limits::Limits;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use futures_util::future::Either;
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -11,22 +13,23 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use same_origin::proxy::Peer;
 use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-/// How long a peer may take for a TLS handshake, and to send a request, the first or the next.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The largest request head; above it the answer is 431.
-const HEAD_SIZE: u32 = 64 * 1024;
+/// How much is held for a client of HTTP/1.1 that does not read.
+const WRITE_SIZE: usize = 128 * 1024;
+/// How much of an upload a client of HTTP/2 may send ahead of the upstream.
+const STREAM_WINDOW: u32 = 256 * 1024;
 /// How often a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
@@ -41,6 +44,7 @@ pub type Stop = watch::Receiver<()>;
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
+    limits: Limits,
 }
 
 impl Listener {
@@ -48,7 +52,14 @@ impl Listener {
     pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, String> {
         let tcp = TcpListener::bind(address).await;
         let tcp = tcp.map_err(|error| format!("listen: cannot listen on {address}: {error}"))?;
-        Ok(Self { tcp, tls })
+        let limits = Limits::default();
+        Ok(Self { tcp, tls, limits })
+    }
+
+    /// With other limits than the default ones.
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The origin that it serves, with the port that was really taken.
@@ -83,20 +94,25 @@ pub async fn serve<H, F, B>(
 where
     H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + From<&'static str> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let connections = Arc::new(Connections::default());
-    let watch = tokio::spawn(connections.clone().close_silent(HEAD_TIMEOUT));
+    let limits = listener.limits;
+    let connections = Arc::new(Connections::new(limits.resets));
+    let watch = tokio::spawn(connections.clone().close_silent(limits.head_timeout));
     loop {
+        let next = async {
+            connections.fewer_than(limits.connections).await;
+            listener.accept().await
+        };
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = next => accepted,
             _stopped = stop.changed() => break,
         };
         let (tls, handle) = (listener.tls.clone(), handle.clone());
         let entry = connections.enter();
         tokio::spawn(async move {
-            if let Err(error) = connection(stream, peer, tls, handle, &entry).await {
+            if let Err(error) = connection(stream, peer, tls, limits, handle, &entry).await {
                 debug!(%peer, error, "connection ended");
             }
         });
@@ -114,29 +130,48 @@ async fn connection<H, F, B>(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
+    limits: Limits,
     handle: H,
     entry: &Entry,
 ) -> Result<(), BoxError>
 where
     H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + From<&'static str> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     // Small answers must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let peer = Peer::new(peer).secure(tls.is_some());
+    // Each kind in a box of its own, so that an idle connection takes no more room than its kind needs.
     if let Some(tls) = tls {
-        let Some(stream) = begin(tls.accept(stream), entry).await? else {
-            return Ok(());
-        };
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        return http(stream, http2, peer, handle, entry).await;
+        return Box::pin(secure(stream, peer, tls, limits, handle, entry)).await;
     }
     let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(());
     };
-    http(stream, http2, peer, handle, entry).await
+    Box::pin(http(stream, http2, peer, limits, handle, entry)).await
+}
+
+async fn secure<H, F, B>(
+    stream: TcpStream,
+    peer: Peer,
+    tls: TlsAcceptor,
+    limits: Limits,
+    handle: H,
+    entry: &Entry,
+) -> Result<(), BoxError>
+where
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + From<&'static str> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let Some(stream) = begin(tls.accept(stream), entry).await? else {
+        return Ok(());
+    };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    Box::pin(http(stream, http2, peer, limits, handle, entry)).await
 }
 
 /// What a connection begins with; `None` if it has to end before any request.
@@ -151,6 +186,7 @@ async fn begin<T>(
 /// stream, so no later read has to look for bytes that were put back.
 async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0; PREFACE.len()];
+    let mut pause = Duration::from_millis(5);
     loop {
         let seen = stream.peek(&mut start).await?;
         if seen == 0 || !PREFACE.starts_with(&start[..seen]) {
@@ -159,8 +195,14 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
         if seen == PREFACE.len() {
             return Ok(true);
         }
-        // Part of the preface: the stream stays readable, so there is no event to wait for.
-        sleep(Duration::from_millis(5)).await;
+        // No more will come.
+        if stream.ready(Interest::READABLE).await?.is_read_closed() {
+            return Ok(false);
+        }
+        // Part of the preface: the stream stays readable, so there is no event to wait for. Who sends
+        // the rest late waits for it, and does not keep us busy.
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }
 
@@ -168,6 +210,7 @@ async fn http<S, H, F, B>(
     stream: S,
     http2: bool,
     peer: Peer,
+    limits: Limits,
     handle: H,
     entry: &Entry,
 ) -> Result<(), BoxError>
@@ -175,14 +218,19 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + From<&'static str> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
+        // Over HTTP/1.1 the parser counts.
+        let response = if http2 && request.headers().len() > limits.head_fields {
+            Either::Left(ready(too_large()))
+        } else {
+            Either::Right(handle(&peer, request))
+        };
         // Mapped rather than awaited, so that the future is not stored twice.
-        let response = handle(&peer, request);
         response
             .map(|response| Ok::<_, Infallible>(response.map(|body| Last::new(body, in_request))))
     });
@@ -190,7 +238,12 @@ where
     let ended = if http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .max_header_list_size(HEAD_SIZE)
+            .max_header_list_size(limits.head_size)
+            .max_concurrent_streams(limits.streams)
+            .max_pending_accept_reset_streams(limits.resets as usize)
+            // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(8 * STREAM_WINDOW)
             .keep_alive_interval(PING_INTERVAL)
             // WebSockets by HTTP/2 (RFC 8441).
             .enable_connect_protocol()
@@ -199,15 +252,19 @@ where
             connection.graceful_shutdown();
             true
         };
-        entry.drive(pin!(connection), stop).await
+        entry.drive(Box::pin(connection).as_mut(), stop).await
     } else {
-        let connection = http1::Builder::new()
-            // Heads that take too long are the connections' watch's business.
+        let mut http1 = http1::Builder::new();
+        // Heads that take too long are the connections' watch's business.
+        http1
             .header_read_timeout(None)
-            .max_header_size(HEAD_SIZE as usize)
-            // And 100 field lines, hyper's own limit: another one costs an allocation per request.
-            .serve_connection(io, service)
-            .with_upgrades();
+            .max_header_size(limits.head_size as usize)
+            .max_buf_size(WRITE_SIZE.max(limits.head_size as usize));
+        // To say it costs an allocation for each request.
+        if limits.head_fields != Limits::HEAD_FIELDS {
+            http1.max_headers(limits.head_fields);
+        }
+        let connection = http1.serve_connection(io, service).with_upgrades();
         let stop = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
             connection.graceful_shutdown();
             true
@@ -216,8 +273,15 @@ where
     };
     match ended {
         Some(ended) => Ok(ended?),
-        None => Err("closed, having sent no request for too long".into()),
+        None => Err("closed: no request for too long, or too many that were reset".into()),
     }
+}
+
+/// RFC 6585 5: the answer to a head with too many fields.
+fn too_large<B: From<&'static str>>() -> Response<B> {
+    let mut response = Response::new(B::from("too many header fields\n"));
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
 }
 
 /// The runtime for so many workers; by default `TOKIO_WORKER_THREADS`, or as many as there are cores

@@ -64,6 +64,13 @@ fn a_good_file_is_accepted_by_check() {
             drain = "30s"
             tls = { cert = "one.pem", key = "one.key" }
             trusted_proxies = ["127.0.0.1/32", "fd00::/8"]
+            [server]
+            head_timeout = "30s"
+            head_size = 65536
+            head_fields = 100
+            connections = 16384
+            streams = 200
+            resets = 100
             [cors]
             allow_origins = ["https://app.example.com", "https://*.example.com", "http://localhost:*"]
             allow_null_origin = false
@@ -89,6 +96,11 @@ fn a_good_file_is_accepted_by_check() {
             upstream = ["http://127.0.0.1:9", "h2c://127.0.0.1:10"]
             cors = false
             [[routes]]
+            prefix = "/named"
+            upstream = "https://api.example"
+            upstream_tls = { ca = "one.pem", cert = "two.pem", key = "two.key" }
+            dns = { min_ttl = "1s", max_ttl = "1m", ipv6 = false, servers = ["127.0.0.1:53"] }
+            [[routes]]
             prefix = "/"
             dir = "empty"
         "#,
@@ -106,23 +118,28 @@ fn keys_that_do_not_exist_are_refused_wherever_they_are() {
     refused(
         r#"
             colour = "red"
+            [server]
+            head_sise = 65536
             [cors]
             allow_origin = "https://a.example"
             allow_origins = ["https://a.example"]
             [[routes]]
             prefix = "/"
-            upstream = "http://127.0.0.1:1"
+            upstream = "http://a.example"
             keep_prefx = true
             timeouts = { connekt = "5s" }
+            dns = { ttl = "5s" }
             [routes.cors]
             allow_origins = "*"
             max-age = 5
         "#,
         &[
             ("colour", "unknown field"),
+            ("server.head_sise", "unknown field"),
             ("cors.allow_origin", "unknown field"),
             ("routes[0].keep_prefx", "unknown field"),
             ("routes[0].timeouts.connekt", "unknown field"),
+            ("routes[0].dns.ttl", "unknown field"),
             ("routes[0].cors.max-age", "unknown field"),
         ],
     );
@@ -136,6 +153,10 @@ fn values_of_a_wrong_type_are_refused_wherever_they_are() {
             drain = 30
             workers = 0
             trusted_proxies = [1, "127.0.0.1/32", 2]
+            [server]
+            head_timeout = 30
+            head_size = "64k"
+            streams = 0
             [cors]
             allow_origins = ["https://a.example", 1, "https://b.example", 2]
             allow_methods = "PUT"
@@ -157,6 +178,9 @@ fn values_of_a_wrong_type_are_refused_wherever_they_are() {
             ("listen", "expected a string"),
             ("drain", "expected a string"),
             ("workers", "nonzero"),
+            ("server.head_timeout", "expected a string"),
+            ("server.head_size", "expected u32"),
+            ("server.streams", "nonzero"),
             ("trusted_proxies[0]", "expected a string"),
             ("trusted_proxies[2]", "expected a string"),
             ("cors.allow_origins[1]", "expected a string"),
@@ -201,11 +225,15 @@ fn what_is_missing_is_named() {
 fn values_that_mean_nothing_are_refused() {
     refused(
         &format!(
-            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.1', '::/0', 'x']\n{ROUTE}"
+            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.1', '::/0', 'x']\n\
+             server = {{ head_timeout = '0s', head_size = 10, head_fields = 5000 }}\n{ROUTE}"
         ),
         &[
             ("listen", "127.0.0.1:8080"),
             ("drain", "\"30s\""),
+            ("server.head_timeout", "above zero"),
+            ("server.head_size", "1024 and 262144"),
+            ("server.head_fields", "10 and 1000"),
             ("trusted_proxies[0]", "127.0.0.1/32"),
             ("trusted_proxies[2]", "127.0.0.1/32"),
         ],
@@ -274,6 +302,32 @@ fn routes_are_refused_for_their_prefix_and_for_where_they_lead() {
             ("routes[5].dir", "either"),
             ("routes[6].spa", "either"),
             ("routes[7].spa", "index.html"),
+        ],
+    );
+}
+
+#[test]
+fn dns_is_for_one_name_and_times_that_fit() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "/address"
+            upstream = "http://127.0.0.1"
+            dns = {}
+            [[routes]]
+            prefix = "/list"
+            upstream = ["http://a.example", "http://b.example"]
+            dns = {}
+            [[routes]]
+            prefix = "/times"
+            upstream = "http://a.example"
+            dns = { min_ttl = "1m", max_ttl = "1s", servers = ["here"] }
+        "#,
+        &[
+            ("routes[0].upstream", "remove `dns`"),
+            ("routes[1].upstream[1]", "one upstream"),
+            ("routes[2].dns.max_ttl", "no less than `min_ttl`"),
+            ("routes[2].dns.servers[0]", "address"),
         ],
     );
 }

@@ -123,3 +123,101 @@ async fn files_are_read_and_nothing_else() {
     let answer = send_from("GET", from, url("/assets/app.js"), &again).await;
     assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
 }
+
+/// RFC 9110 8.8.3.3. A browser that has the compressed file and is told by a 304 that it may take a range
+/// out of it fails to decode what it takes.
+#[tokio::test]
+async fn the_compressed_file_has_a_tag_of_its_own() {
+    let site = site();
+    let gateway = &serve("/", &site, true);
+    let ask = |fields: Vec<(&'static str, String)>| async move {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        let url = format!("{}/assets/app.js", gateway.origin);
+        send_from("GET", "https://a.example", url, &fields).await
+    };
+    let (gzip, part) = (
+        ("accept-encoding", "gzip".to_owned()),
+        ("range", "bytes=4-8".to_owned()),
+    );
+    let identity = ("accept-encoding", "identity".to_owned());
+    let small = ask(vec![gzip.clone()]).await;
+    let plain = ask(vec![]).await;
+    let tag = |answer: &crate::client::Answer| answer.field("etag").to_owned();
+    assert_ne!(tag(&small), tag(&plain));
+    assert!(!tag(&plain).starts_with("W/"), "{}", tag(&plain));
+
+    for (fields, status, own) in [
+        // What the client has is what it would get: there is nothing to send.
+        (
+            vec![gzip.clone(), ("if-none-match", tag(&small))],
+            304,
+            tag(&small),
+        ),
+        (
+            vec![identity.clone(), ("if-none-match", tag(&plain))],
+            304,
+            tag(&plain),
+        ),
+        (
+            vec![gzip.clone(), ("if-none-match", tag(&plain))],
+            304,
+            tag(&plain),
+        ),
+        // It has the compressed file, and wants the plain one or a part of it.
+        (
+            vec![identity.clone(), ("if-none-match", tag(&small))],
+            200,
+            tag(&plain),
+        ),
+        (
+            vec![identity, part.clone(), ("if-none-match", tag(&small))],
+            206,
+            tag(&plain),
+        ),
+        (
+            vec![gzip.clone(), part.clone(), ("if-none-match", tag(&small))],
+            206,
+            tag(&plain),
+        ),
+        (
+            vec![gzip, part, ("if-range", tag(&small))],
+            200,
+            tag(&small),
+        ),
+    ] {
+        let answer = ask(fields.clone()).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        assert_eq!(tag(&answer), own, "{fields:?}");
+        assert_eq!(answer.field("vary"), "accept-encoding", "{fields:?}");
+    }
+}
+
+/// RFC 9110 13.1.5: the rest of one file is not put behind the beginning of another.
+#[tokio::test]
+async fn a_download_is_resumed_only_from_the_same_file() {
+    let site = site();
+    let gateway = serve("/", &site, true);
+    let url = || format!("{}/assets/app.js", gateway.origin);
+    let first = get(url()).await;
+    let (tag, modified) = (first.field("etag"), first.field("last-modified"));
+    let of_another = r#""0-0""#;
+    for (range, validator, status) in [
+        ("bytes=4-8", tag, 206),
+        ("bytes=4-8", modified, 206),
+        ("bytes=4-8", of_another, 200),
+        ("bytes=4-8", &format!("W/{tag}"), 200),
+        ("bytes=4-8", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
+        ("bytes=9999-", tag, 416),
+        ("bytes=9999-", of_another, 200),
+    ] {
+        let fields = [("range", range), ("if-range", validator)];
+        let answer = send_from("GET", "https://a.example", url(), &fields).await;
+        assert_eq!(answer.status, status, "{range} {validator}");
+        if status == 200 {
+            assert_eq!(answer.body, first.body);
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod config;
 mod demo;
 mod files;
 mod gateway;
+mod http2;
 mod lifecycle;
+mod limits;
 mod routes;
 mod tls;

@@ -50,6 +50,21 @@ async fn what_matches_no_route_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_name_is_followed_by_dns() {
+    let upstream = upstream("up").await;
+    let port = upstream.port();
+    let gateway = gateway::with(&format!(
+        "[[routes]]\nprefix = '/api'\nupstream = 'http://localhost:{port}'\ndns = {{ ipv6 = false }}\n"
+    ));
+    let answer = get(format!("{}/api/x", gateway.origin)).await;
+    assert!(
+        answer.body.contains(&format!("host: localhost:{port}\n")),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test]
 async fn an_ambiguous_path_is_refused_on_every_kind_of_route() {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();

@@ -3,14 +3,16 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
-/// An example that said that it listens. Dropping it kills it.
+/// An example that said that it listens. Dropping it kills it, and so does the end of this process.
 pub struct Example {
     child: Child,
+    watch: Watch,
     stdout: BufReader<ChildStdout>,
     /// What the ready line says: `http://127.0.0.1:40123`.
     pub origin: String,
@@ -27,6 +29,7 @@ impl Example {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let watch = Watch::over(&child, args);
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
             let mut log = String::new();
@@ -44,6 +47,7 @@ impl Example {
         Self {
             origin: origin.to_owned(),
             child,
+            watch,
             stdout,
             log: Some(log),
         }
@@ -59,6 +63,11 @@ impl Example {
     pub fn address(&self) -> SocketAddr {
         let (_, address) = self.origin.split_once("://").unwrap();
         address.parse().unwrap()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by its name.
@@ -79,10 +88,52 @@ impl Example {
 impl Drop for Example {
     fn drop(&mut self) {
         let _ = self.child.kill();
+        // First, as the number of a process that was waited for may become another's.
+        self.watch.end();
         let _ = self.child.wait();
         if let Some(log) = self.log.take() {
             let _ = log.join();
         }
+    }
+}
+
+/// A process that kills another when its standard input closes, which the kernel does for us however
+/// this process ends.
+struct Watch(Child);
+
+impl Watch {
+    /// The arguments are for those who look at a list of processes.
+    fn over(child: &Child, args: &[&str]) -> Self {
+        let watch = Command::new("sh")
+            .args(["-c", "read _; kill -KILL $1", "watch"])
+            .arg(child.id().to_string())
+            .args(args)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(watch.expect("sh starts"))
+    }
+
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A test that needs an example, which is built before its time begins: a trial's limit is for the
+/// trial.
+pub fn after_build<F>(name: &'static str, test: impl FnOnce() -> F) -> impl FnOnce() -> F {
+    move || {
+        binary(name);
+        test()
     }
 }
 
@@ -135,11 +186,14 @@ fn features() -> Vec<&'static str> {
     let all = [
         ("proxy", cfg!(feature = "proxy")),
         ("tls", cfg!(feature = "tls")),
+        ("dns", cfg!(feature = "dns")),
         ("ring", cfg!(feature = "ring")),
+        ("dns", cfg!(feature = "dns")),
         ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
         ("axum", cfg!(feature = "axum")),
         ("serde", cfg!(feature = "serde")),
         ("public-suffix", cfg!(feature = "public-suffix")),
+        ("origin-source", cfg!(feature = "origin-source")),
         ("idna", cfg!(feature = "idna")),
         ("tracing", cfg!(feature = "tracing")),
         ("browser", cfg!(feature = "browser")),

@@ -5,9 +5,11 @@
 mod problems;
 mod read;
 mod route;
+mod server;
 
 pub use problems::Problems;
 
+use crate::limits::Limits;
 use crate::routes::Table;
 use crate::tls;
 use humantime::parse_duration;
@@ -17,6 +19,7 @@ use read::read;
 use same_origin::cors::{CorsBuilder, CorsLayer};
 use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
+use server::Server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,7 @@ pub struct Config {
     /// How long requests in flight may take when the gateway is stopped.
     pub drain: Duration,
     pub workers: Option<NonZeroUsize>,
+    pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
     pub table: Table,
     pub tunnels: Tunnels,
@@ -44,6 +48,7 @@ struct File {
     listen: Option<String>,
     drain: Option<String>,
     workers: Option<NonZeroUsize>,
+    server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
     cors: Option<toml::Table>,
@@ -123,6 +128,7 @@ impl Checker<'_> {
             }),
         };
         let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
+        let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
         self.trust(&file.trusted_proxies.unwrap_or_default());
         let cors = file.cors.map(|table| self.cors("cors", table));
@@ -132,6 +138,7 @@ impl Checker<'_> {
             listen: listen?,
             drain: drain?,
             workers: file.workers,
+            limits,
             tls: match tls {
                 Some(tls) => Some(tls?),
                 None => None,

@@ -98,7 +98,7 @@ impl Checker<'_> {
     }
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
-        if let Some(Value::Table(tls)) = table.get_mut("tls") {
+        if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
             for (_, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
                     *path = self.folder.join(&*path).display().to_string();

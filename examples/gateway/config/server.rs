@@ -1,0 +1,58 @@
+//! The table `[server]`.
+
+use super::Checker;
+use crate::limits::Limits;
+use serde::Deserialize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    head_timeout: Option<String>,
+    head_size: Option<u32>,
+    head_fields: Option<u32>,
+    connections: Option<NonZeroUsize>,
+    streams: Option<NonZeroU32>,
+    resets: Option<NonZeroU32>,
+}
+
+/// Below it no browser's request has room, above it hyper's buffer ends.
+const HEAD_SIZES: RangeInclusive<u32> = 1024..=256 * 1024;
+/// Each one takes room on every request.
+const HEAD_FIELDS: RangeInclusive<u32> = 10..=1000;
+
+impl Checker<'_> {
+    pub(super) fn limits(&mut self, server: &Server) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(text) = &server.head_timeout {
+            let timeout = self.duration("server.head_timeout", text);
+            if timeout.is_some_and(|timeout| timeout.is_zero()) {
+                self.problems
+                    .push("server.head_timeout", "write a time above zero");
+            }
+            limits.head_timeout = timeout.unwrap_or(limits.head_timeout);
+        }
+        if let Some(size) = server.head_size {
+            limits.head_size = self.within("server.head_size", size, HEAD_SIZES);
+        }
+        if let Some(fields) = server.head_fields {
+            limits.head_fields = self.within("server.head_fields", fields, HEAD_FIELDS) as usize;
+        }
+        limits.connections = server
+            .connections
+            .map_or(limits.connections, NonZeroUsize::get);
+        limits.streams = server.streams.map_or(limits.streams, NonZeroU32::get);
+        limits.resets = server.resets.map_or(limits.resets, NonZeroU32::get);
+        limits
+    }
+
+    fn within(&mut self, key: &str, value: u32, range: RangeInclusive<u32>) -> u32 {
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
+            let message = format!("{value} is not within {least} and {most}");
+            self.problems.push(key, message);
+        }
+        value
+    }
+}
