@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "the tests of the same file use the rest")]
 #[path = "../tests/support/chromium.rs"]
 mod chromium;
+#[path = "../tests/chromium/identity.rs"]
+mod identity;
 #[path = "../tests/chromium/real.rs"]
 mod real;
 #[path = "../tests/chromium/sockets.rs"]

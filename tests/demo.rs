@@ -12,12 +12,18 @@ mod chromium;
 mod example;
 
 use chromium::{Chromium, trial};
-use example::Example;
+use example::{Example, after_build};
 
 fn main() -> ExitCode {
     chromium::run(vec![
-        trial("every_card_is_done_and_true", every_card_is_done_and_true),
-        trial("a_phone_shows_all_of_it", a_phone_shows_all_of_it),
+        trial(
+            "every_card_is_done_and_true",
+            after_build("gateway", every_card_is_done_and_true),
+        ),
+        trial(
+            "a_phone_shows_all_of_it",
+            after_build("gateway", a_phone_shows_all_of_it),
+        ),
     ])
 }
 
@@ -104,8 +110,9 @@ async fn every_card_is_done_and_true() {
 
     // The numbers are those of the run, and the page can be asked why.
     let verdict = text(&browser, "#verdict").await;
-    let ms = results["setups"]["one-omit"]["ms"].as_f64().unwrap();
-    assert!(verdict.contains(&format!("{ms:.0} ms")), "{verdict}");
+    // As `Math.round` does it; `{:.0}` would round 564.5 down.
+    let ms = (results["setups"]["one-omit"]["ms"].as_f64().unwrap() + 0.5).floor();
+    assert!(verdict.contains(&format!("{ms} ms")), "{verdict}");
     let cell = "#setup-three-omit .cell[data-api=any][data-bucket=page]";
     browser
         .page

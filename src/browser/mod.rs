@@ -29,6 +29,9 @@
 //!
 //! [`cors_conformance`] takes what pages must and must not be able to do and gives back a table.
 //!
+//! An application whose `ReverseProxy` makes CORS unnecessary is tested in the same way, without a
+//! network: its `build_with_client` takes the upstream's own service.
+//!
 //! # What it does
 //!
 //! 1. It takes a request as script gives it: methods in any case, headers that are the browser's to set

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use same_origin::browser::{Credentials, ErrorKind, Event, Mode, Request, ResponseType, Web};
 
-const API: &str = "https://api.test";
+pub const API: &str = "https://api.test";
 
 /// Sends `*` and what it was sent.
 fn open() -> Router {
@@ -29,7 +29,7 @@ fn open() -> Router {
     })
 }
 
-fn web() -> Web {
+pub fn web() -> Web {
     Web::new().origin(API, open())
 }
 

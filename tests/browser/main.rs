@@ -6,6 +6,7 @@ mod support;
 mod api;
 mod conformance;
 mod mutants;
+mod one_origin;
 mod scenarios;
 mod services;
 mod tables;

@@ -8,37 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use axum::Router;
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::Response;
 use http_body_util::BodyExt;
 use same_origin::browser::{Body, ErrorKind, Request, Web};
 use tower::service_fn;
 use tower_service::Service;
 
-const API: &str = "https://api.test";
-
-/// Sends `*` and what it was sent.
-fn open() -> Router {
-    Router::new().fallback(async |headers: HeaderMap, body: Bytes| {
-        let length = headers
-            .get("content-length")
-            .cloned()
-            .unwrap_or("none".parse().expect("a value"));
-        (
-            [
-                ("access-control-allow-origin", "*"),
-                ("access-control-allow-headers", "x-a"),
-            ],
-            [("x-length", length)],
-            body,
-        )
-    })
-}
-
-fn web() -> Web {
-    Web::new().origin(API, open())
-}
+use super::api::{API, web};
 
 #[tokio::test]
 async fn failing_services_are_network_errors_with_their_cause() {

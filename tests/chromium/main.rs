@@ -1,62 +1,48 @@
 //! The simulated browser beside a real one.
 
-use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::process::ExitCode;
 
 use same_origin::browser::Engine;
 
 #[path = "../support/chromium.rs"]
 mod chromium;
+mod endings;
+#[path = "../support/example.rs"]
+mod example;
+mod gateway;
+mod identity;
+mod network;
+mod one_origin;
 mod real;
+mod server;
 mod sockets;
 #[path = "../support/browser/mod.rs"]
 mod support;
+mod upstreams;
+mod waterfall;
 
-use chromium::{Chromium, trial};
+use chromium::trial;
 use sockets::Served;
 use support::expected::{abbreviated, expected};
 use support::scenarios::Group;
 use support::{scenarios, tables};
+use waterfall::{Cost, Setup, Waterfall};
 
 fn main() -> ExitCode {
+    if let Some(ended) = endings::victim() {
+        return ended;
+    }
     let scenarios = scenarios::groups().into_iter().map(|group| {
         trial(&format!("scenarios::{}", group.name), move || {
             scenarios_come_out_equal(group)
         })
     });
     let others = [
-        trial("leaves_no_process_behind", leaves_no_process_behind),
         trial("tables", tables_come_out_equal),
+        one_origin::trial("waterfall", one_origin_saves_round_trips),
     ];
-    chromium::run(others.into_iter().chain(scenarios).collect())
-}
-
-async fn leaves_no_process_behind() {
-    let browser = Chromium::start([]).await;
-    let profile = browser.profile();
-    assert!(
-        processes_of(&profile) > 1,
-        "the profile's path marks the browser's processes"
-    );
-
-    let panicking = std::panic::catch_unwind(AssertUnwindSafe(move || {
-        let _browser = browser;
-        std::panic::resume_unwind(Box::new("a test that fails in the middle"));
-    }));
-
-    assert!(panicking.is_err());
-    assert_eq!(processes_of(&profile), 0);
-}
-
-/// How many running processes name this path in their command line.
-fn processes_of(profile: &Path) -> usize {
-    let profile = profile.to_string_lossy();
-    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
-    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines
-        .filter(|line| String::from_utf8_lossy(line).contains(&*profile))
-        .count()
+    let trials = endings::trials().chain(others).chain(scenarios);
+    chromium::run(trials.chain(one_origin::trials()).collect())
 }
 
 async fn scenarios_come_out_equal(group: Group) {
@@ -100,4 +86,37 @@ async fn tables_come_out_equal() {
             table.name()
         );
     }
+}
+
+/// What is counted is asserted, what is timed is not.
+async fn one_origin_saves_round_trips() {
+    let mut all = Vec::new();
+    for setup in Setup::ALL {
+        all.push(Waterfall::measure(setup, waterfall::ONE_WAY).await);
+    }
+    let mut counts = Vec::new();
+    for waterfall in &all {
+        let [first, again] = waterfall.rounds.each_ref().map(|round| Cost::sum(round));
+        counts.push((
+            first.requests,
+            first.preflights,
+            first.connections,
+            first.round_trips(),
+        ));
+        // Preflights are remembered and connections kept.
+        assert_eq!(
+            (again.requests, again.preflights, again.connections),
+            (9, 0, 0)
+        );
+        assert_eq!(waterfall.options, first.preflights, "{:?}", waterfall.setup);
+    }
+    assert_eq!(counts, [(9, 0, 0, 9), (17, 8, 2, 21), (17, 8, 4, 25)]);
+    let counted = waterfall::counted(&all);
+    assert_eq!(Some(counted), tables::measured(waterfall::COUNTED));
+    let calls = |table: &str| -> Vec<_> {
+        let lines = table.lines().map(|line| line.split('|').nth(1));
+        lines.map(|call| call.map(str::to_owned)).collect()
+    };
+    let timed = tables::measured(waterfall::TIMED).expect("a table");
+    assert_eq!(calls(&timed), calls(&waterfall::timed(&all)));
 }

@@ -1,23 +1,18 @@
 //! A world on real sockets: one port of the loopback for all names, with and without TLS.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::identity::Identity;
 use crate::support::world::World;
 
 /// Serves until dropped.
@@ -33,9 +28,8 @@ impl Served {
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("the port");
-        let key = KeyPair::generate().expect("a key");
-        let pin = BASE64_STANDARD.encode(Sha256::digest(key.subject_public_key_info()));
-        let tls = acceptor(&key);
+        let identity = Identity::new(&["*.test", "*.app.test"]);
+        let (pin, tls) = (identity.pin(), identity.acceptor(&[]));
         let (https, http) = (by_host(world, "https"), by_host(world, "http"));
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -62,21 +56,6 @@ impl Drop for Served {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-fn acceptor(key: &KeyPair) -> TlsAcceptor {
-    let params =
-        CertificateParams::new(["*.test".to_owned(), "*.app.test".to_owned()]).expect("names");
-    let certificate = params.self_signed(key).expect("a certificate");
-    let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key in DER");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("TLS 1.2 and 1.3")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)
-        .expect("a certificate for the key");
-    TlsAcceptor::from(Arc::new(config))
 }
 
 /// One service for all origins of a scheme, told apart by `Host`.
@@ -115,10 +94,11 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, https: Router, http: Router)
     }
 }
 
-async fn serve_http(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, app: Router) {
+/// HTTP/1.1 or HTTP/2, whichever the client begins with.
+pub async fn serve_http(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, app: Router) {
     let connection = Builder::new(TokioExecutor::new());
     // A connection that the browser cuts is none of the test's business.
     let _ = connection
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(app))
         .await;
 }

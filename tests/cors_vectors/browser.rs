@@ -1,4 +1,9 @@
 //! What a browser decides, as Fetch has it.
+//!
+//! It is not `same_origin::browser`, on purpose. The vectors have origins, methods and headers that no page
+//! can send, and a layer has to answer these, too; and of two readings of the standard that know nothing
+//! of each other, each finds the other's mistakes: `tests/browser/vectors.rs` asks the simulated browser
+//! whatever of the vectors a page can ask.
 
 use http::{HeaderMap, StatusCode};
 

@@ -73,22 +73,47 @@ pub struct Chromium {
 
 impl Chromium {
     /// A fresh profile with default preferences and these further command-line arguments.
+    #[allow(dead_code, reason = "not every test target is content with it")]
     pub async fn start(args: impl IntoIterator<Item = String>) -> Self {
         Self::start_with(args, json!({})).await
     }
 
     /// As [`start`](Self::start), with preferences, such as `{"profile.cookie_controls_mode": 0}`.
     pub async fn start_with(args: impl IntoIterator<Item = String>, prefs: Value) -> Self {
+        Self::launch(args, prefs, json!({ "browser": "ALL" })).await
+    }
+
+    /// As [`start`](Self::start), and keeps what [`network`](Self::network) gives.
+    #[allow(dead_code, reason = "not every test target watches the network")]
+    pub async fn start_watched(args: impl IntoIterator<Item = String>) -> Self {
+        let logs = json!({ "browser": "ALL", "performance": "ALL" });
+        Self::launch(args, json!({}), logs).await
+    }
+
+    async fn launch(args: impl IntoIterator<Item = String>, prefs: Value, logs: Value) -> Self {
         let driver = Driver::start();
         let args: Vec<String> = ARGS.iter().map(ToString::to_string).chain(args).collect();
-        let page = driver.session(args, prefs).await;
+        let page = driver.session(args, prefs, logs).await;
         Self { page, driver }
     }
 
     /// What the console has said since the last call, oldest first.
     #[allow(dead_code, reason = "not every test target reads the console")]
     pub async fn console(&self) -> Vec<String> {
-        let entries = self.command("se/log", json!({ "type": "browser" })).await;
+        self.log("browser").await
+    }
+
+    /// The events of the DevTools protocol's `Network` since the last call, oldest first.
+    #[allow(dead_code, reason = "not every test target watches the network")]
+    pub async fn network(&self) -> Vec<Value> {
+        let event =
+            |line: String| Some(serde_json::from_str::<Value>(&line).ok()?["message"].take());
+        let events = self.log("performance").await.into_iter();
+        events.filter_map(event).collect()
+    }
+
+    async fn log(&self, name: &str) -> Vec<String> {
+        let entries = self.command("se/log", json!({ "type": name })).await;
         let entries = entries.as_array().cloned().unwrap_or_default();
         let text = |entry: &Value| entry["message"].as_str().unwrap_or_default().to_owned();
         entries.iter().map(text).collect()
@@ -113,7 +138,7 @@ impl Chromium {
     }
 
     /// The directory that all of this browser's processes name in their command line.
-    #[allow(dead_code, reason = "only the test of this file looks for survivors")]
+    #[allow(dead_code, reason = "only one test looks for survivors")]
     pub fn profile(&self) -> PathBuf {
         self.driver.profile.path().to_owned()
     }
@@ -196,14 +221,14 @@ impl Driver {
         panic!("chromedriver does not start:\n{said}");
     }
 
-    async fn session(&self, mut args: Vec<String>, prefs: Value) -> Client {
+    async fn session(&self, mut args: Vec<String>, prefs: Value, logs: Value) -> Client {
         let binary = Installed::find()
             .expect("chromium was found before")
             .chromium;
         args.push(format!("--user-data-dir={}", self.profile.path().display()));
         let capabilities = json!({
             "goog:chromeOptions": { "binary": binary, "args": args, "prefs": prefs },
-            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:loggingPrefs": logs,
         });
         let Value::Object(capabilities) = capabilities else {
             unreachable!("a literal object")
@@ -303,7 +328,9 @@ where
             return Err(Failed::from(missing));
         }
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async { tokio::time::timeout(TRIAL_LIMIT, test()).await })?;
+        // What it does before it gives its future, such as building what it starts, is not counted.
+        let test = test();
+        runtime.block_on(async { tokio::time::timeout(TRIAL_LIMIT, test).await })?;
         Ok(())
     };
     match missing {
