@@ -8,10 +8,11 @@ use futures_util::future::Either;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Coalesced, Peer};
 use std::convert::Infallible;
 use std::future::ready;
 use std::io;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, Interest};
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -150,7 +151,8 @@ where
     let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(());
     };
-    Box::pin(http(stream, http2, peer, limits, handle, entry)).await
+    let io = Coalesced::new(TokioIo::new(stream));
+    Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
 
 async fn secure<H, F, B>(
@@ -171,7 +173,8 @@ where
         return Ok(());
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Box::pin(http(stream, http2, peer, limits, handle, entry)).await
+    let io = TokioIo::new(stream);
+    Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
 
 /// What a connection begins with; `None` if it has to end before any request.
@@ -206,8 +209,8 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-async fn http<S, H, F, B>(
-    stream: S,
+async fn http<I, H, F, B>(
+    io: I,
     http2: bool,
     peer: Peer,
     limits: Limits,
@@ -215,7 +218,7 @@ async fn http<S, H, F, B>(
     entry: &Entry,
 ) -> Result<(), BoxError>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    I: Read + Write + Send + Unpin + 'static,
     H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + From<&'static str> + Send + 'static,
@@ -234,7 +237,6 @@ where
         response
             .map(|response| Ok::<_, Infallible>(response.map(|body| Last::new(body, in_request))))
     });
-    let io = TokioIo::new(stream);
     let ended = if http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

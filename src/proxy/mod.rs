@@ -117,6 +117,7 @@ mod body;
 mod builder;
 mod census;
 mod client;
+mod coalesced;
 mod compile;
 mod config_error;
 mod cookie;
@@ -152,6 +153,7 @@ pub use builder::ProxyBuilder;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
+pub use coalesced::Coalesced;
 pub use config_error::{ProxyConfigError, ProxyErrors};
 pub use discover::{Change, DiscoverBuilder};
 #[cfg(feature = "dns")]

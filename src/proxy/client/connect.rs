@@ -3,6 +3,7 @@
 use super::pool::{Connection, STREAMS};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use crate::proxy::coalesced::Coalesced;
 use crate::proxy::error::{BoxError, ErrorKind};
 use crate::proxy::upstream::Protocol;
 use http::Uri;
@@ -99,7 +100,7 @@ impl Connector {
     ) -> Result<Connection, ConnectError> {
         let tcp = self.dial(protocol, authority, address).await?;
         match protocol {
-            Protocol::Http => http1(tcp, self.max_head).await,
+            Protocol::Http => http1(Coalesced::new(tcp), self.max_head).await,
             Protocol::H2c => http2(tcp, self.max_head).await,
             #[cfg(feature = "tls")]
             Protocol::Https => {
