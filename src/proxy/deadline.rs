@@ -50,9 +50,10 @@ impl Deadline {
 
     /// The future's output, or [`Late`] if that takes longer than the timeout, which begins anew
     /// whenever it is over and `goes_on` says so.
-    pub(crate) fn bound<F, P>(&self, future: F, goes_on: P) -> Bound<'_, F, P>
+    pub(crate) fn bound<F, P, T, E>(&self, future: F, goes_on: P) -> Bound<'_, F, P>
     where
-        F: Future + Unpin,
+        F: Future<Output = Result<T, E>> + Unpin,
+        E: From<Late>,
         P: FnMut() -> bool + Unpin,
     {
         Bound {
@@ -148,17 +149,20 @@ pub(crate) struct Bound<'a, F, P> {
     slot: Option<usize>,
 }
 
-impl<F, P> Future for Bound<'_, F, P>
+impl<F, P, T, E> Future for Bound<'_, F, P>
 where
-    F: Future + Unpin,
+    F: Future<Output = Result<T, E>> + Unpin,
+    E: From<Late>,
     P: FnMut() -> bool + Unpin,
 {
-    type Output = Result<F::Output, Late>;
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Poll::Ready(output) = Pin::new(&mut this.future).poll(cx) {
-            return Poll::Ready(Ok(output));
+        // Not taken apart, so that it is not copied.
+        let polled = Pin::new(&mut this.future).poll(cx);
+        if polled.is_ready() {
+            return polled;
         }
         let Some(index) = this.slot else {
             this.slot = Some(this.deadline.enter(cx.waker()));
@@ -168,7 +172,7 @@ where
         let slot = &mut slots.slots[index];
         if slot.left == 0 {
             if !(this.goes_on)() {
-                return Poll::Ready(Err(Late));
+                return Poll::Ready(Err(Late.into()));
             }
             slot.left = STEPS + 1;
         }
@@ -193,13 +197,15 @@ impl<F, P> Drop for Bound<'_, F, P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
     use std::future::{pending, ready};
+    use std::pin::pin;
     use tokio::time::{Instant, advance, sleep};
 
     const TIMEOUT: Duration = Duration::from_secs(8);
 
     async fn bounded<F: Future>(deadline: &Deadline, future: F) -> Result<F::Output, Late> {
-        deadline.bound(std::pin::pin!(future), || false).await
+        deadline.bound(pin!(future.map(Ok)), || false).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -241,7 +247,7 @@ mod tests {
             more >= 0
         };
         let late = deadline
-            .bound(std::pin::pin!(pending::<()>()), goes_on)
+            .bound(pin!(pending::<Result<(), Late>>()), goes_on)
             .await;
         assert!(late.is_err());
         let took = begun.elapsed();

@@ -4,7 +4,7 @@ use super::balance::{InFlight, Member};
 use super::body::Body;
 use super::client::{Client, ClientError};
 use super::error::{BoxError, ErrorKind, ProxyError};
-use super::head::{Outgoing, Proxying};
+use super::head::{Outgoing, Proxying, Upgrade};
 use super::trace::Trace;
 use super::upgrade::TunnelSlot;
 use super::upload::{AbandonOnDrop, Progress, Upload};
@@ -16,86 +16,105 @@ use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use tower_service::Service;
 
 /// One request, from its rewritten head to the head of its response.
-pub(crate) struct Exchange<C> {
-    pub(crate) proxying: Arc<Proxying>,
-    pub(crate) client: C,
-    pub(crate) trace: Trace,
+pub(crate) struct Exchange {
+    proxying: Arc<Proxying>,
+    outgoing: Outgoing,
+    trace: Trace,
+    upload: Option<Arc<Progress>>,
 }
 
-impl<C, CB> Exchange<C>
-where
-    C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-    C::Future: Send,
-    C::Error: Into<BoxError>,
-    CB: http_body::Body<Data = Bytes> + Send + 'static,
-    CB::Error: Into<BoxError>,
-{
-    /// The request is boxed once, because each future on the way would hold it by value, twice.
-    pub(crate) async fn run(
-        mut self,
-        mut request: Box<Request<Body>>,
-        outgoing: Outgoing,
-    ) -> Response<Body> {
-        let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        let tunnel_slot = match &outgoing.upgrade {
-            None => None,
-            Some(_) => match self.proxying.tunnel_slots.take() {
-                None => return self.failed(ErrorKind::Overloaded.into()),
-                slot => slot,
-            },
-        };
-        let expects_continue = outgoing.expects_continue;
-        let mut upload = None;
-        if !request.body().is_end_stream() {
-            let limit = self.proxying.max_request_body;
-            let progress = watch(&mut request, limit, expects_continue);
-            upload = Some(progress);
+impl Exchange {
+    pub(crate) fn new(proxying: Arc<Proxying>, outgoing: Outgoing, trace: Trace) -> Self {
+        Self {
+            proxying,
+            outgoing,
+            trace,
+            upload: None,
         }
-        let (mut response, in_flight) = match self.send(request, &outgoing, upload.as_deref()).await
-        {
-            Ok(answered) => answered,
-            Err(error) => return self.failed(error),
-        };
-        self.trace.answered(response.status());
-        let version = response.version();
-        let switched = self.proxying.response(version, response.headers_mut());
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(response, outgoing, switched, client_upgrade, tunnel_slot);
-        }
-        // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
-        if outgoing.bridged.is_some() && response.status().is_success() {
-            return self.unexpected("no 101 for a WebSocket");
-        }
-        response.map(|mut body| {
-            if let Some(in_flight) = in_flight {
-                body = body.guarded(in_flight);
-            }
-            match upload {
-                Some(progress) if expects_continue => body.guarded(AbandonOnDrop(progress)),
-                _ => body,
-            }
-        })
     }
 
-    /// Sends a request to an upstream; to another one if the first cannot be connected to.
-    async fn send(
-        &mut self,
+    /// The request is boxed once, because each future on the way would hold it by value, twice. A block
+    /// that captures, unlike a function that is `async`, holds the rest only once.
+    #[expect(clippy::manual_async_fn, reason = "half the size")]
+    pub(crate) fn run<C, CB>(
+        mut self,
+        mut client: C,
         mut request: Box<Request<Body>>,
-        outgoing: &Outgoing,
-        upload: Option<&Progress>,
-    ) -> Result<(Response<Body>, Option<InFlight>), ProxyError> {
-        let upstreams = &self.proxying.upstreams;
-        if let Some(only) = upstreams.only() {
-            self.address(&mut request, only, outgoing);
-            let answer = pin!(carry(&mut self.client, request, only, outgoing));
-            let response = self.proxying.in_time(answer, upload).await?;
-            return Ok((response, None));
+    ) -> impl Future<Output = Response<Body>> + Send
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+    {
+        async move {
+            let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+            let tunnel_slot = match &self.outgoing.upgrade {
+                None => None,
+                Some(_) => match self.proxying.tunnel_slots.take() {
+                    None => return self.failed(ErrorKind::Overloaded.into()),
+                    slot => slot,
+                },
+            };
+            let expects_continue = self.outgoing.expects_continue;
+            if !request.body().is_end_stream() {
+                let limit = self.proxying.max_request_body;
+                self.upload = Some(watch(&mut request, limit, expects_continue));
+            }
+            let mut in_flight = None;
+            let answered = match self.proxying.upstreams.only() {
+                Some(only) => self.carry(&mut client, request, only).await,
+                None => self.balance(&mut client, request, &mut in_flight).await,
+            };
+            let mut response = match answered {
+                Ok(response) => response,
+                Err(failed) => return self.failed(failed.into()),
+            };
+            self.trace.answered(response.status());
+            let version = response.version();
+            let switched = self.proxying.response(version, response.headers_mut());
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return self.switch(response, switched, client_upgrade, tunnel_slot);
+            }
+            // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
+            let is_bridged = |upgrade: &Upgrade| upgrade.bridged.is_some();
+            if self.outgoing.upgrade.as_deref().is_some_and(is_bridged)
+                && response.status().is_success()
+            {
+                return self.unexpected("no 101 for a WebSocket");
+            }
+            response.map(|mut body| {
+                if let Some(in_flight) = in_flight {
+                    body = body.guarded(in_flight);
+                }
+                match self.upload {
+                    Some(progress) if expects_continue => body.guarded(AbandonOnDrop(progress)),
+                    _ => body,
+                }
+            })
         }
+    }
+
+    /// Sends a request to the upstream that is chosen; to another one if that cannot be connected to.
+    async fn balance<C, CB>(
+        &self,
+        client: &mut C,
+        mut request: Box<Request<Body>>,
+        chosen: &mut Option<InFlight>,
+    ) -> Result<Response<Body>, ClientError>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + 'static,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+    {
+        let upstreams = &self.proxying.upstreams;
         let mut times = 0;
         loop {
             times += 1;
@@ -104,18 +123,14 @@ where
                 picked => picked,
             };
             let Some(in_flight) = picked else {
-                return Err(ProxyError::refused(upstreams.why_none()));
+                return Err(ProxyError::refused(upstreams.why_none()).into());
             };
             let member = in_flight.member();
-            self.address(&mut request, member, outgoing);
-            let answered = {
-                let answer = pin!(carry(&mut self.client, request, member, outgoing));
-                self.proxying.in_time(answer, upload).await
-            };
-            match answered {
+            match self.carry(client, request, member).await {
                 Ok(response) => {
                     member.succeeded();
-                    return Ok((response, Some(in_flight)));
+                    *chosen = Some(in_flight);
+                    return Ok(response);
                 }
                 Err(failed) if failed.kind().is_connect() => {
                     upstreams.failed(&in_flight);
@@ -123,40 +138,67 @@ where
                         (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
                             request = unsent
                         }
-                        (error, _) => return Err(error),
+                        (error, _) => return Err(error.into()),
                     }
                 }
-                Err(failed) => return Err(failed.into()),
+                failed => return failed,
             }
         }
     }
 
-    fn address(&self, request: &mut Request<Body>, to: &Member, outgoing: &Outgoing) {
-        self.trace.upstream(&to.upstream);
-        outgoing.name_host(request.headers_mut(), &to.upstream);
+    /// Gives a request to the client, and waits for the response's head or until the response timeout
+    /// is over, which does not run while a body is being uploaded.
+    #[expect(clippy::manual_async_fn, reason = "half the size, as above")]
+    fn carry<C, CB>(
+        &self,
+        client: &mut C,
+        mut request: Box<Request<Body>>,
+        to: &Member,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>>
+    where
+        C: Service<Request<Body>, Response = Response<CB>> + 'static,
+        C::Error: Into<BoxError>,
+        CB: http_body::Body<Data = Bytes> + Send + 'static,
+        CB::Error: Into<BoxError>,
+    {
+        async move {
+            self.trace.upstream(&to.upstream);
+            self.outgoing.name_host(request.headers_mut(), &to.upstream);
+            let deadline = &self.proxying.response_deadline;
+            let upload = self.upload.as_deref();
+            let goes_on = || upload.is_some_and(Progress::has_moved);
+            // Our own client needs no URI to know the upstream's connections by, and its future is part
+            // of this one; as a service's it would be a box of its own.
+            if let Some(own) = (client as &mut dyn Any).downcast_mut::<Client>() {
+                let asks_upgrade = self.outgoing.upgrade.is_some();
+                let answer = pin!(own.forward(request, &to.way, asks_upgrade));
+                return deadline.bound(answer, goes_on).await;
+            }
+            let answer = pin!(call(client, request, to));
+            deadline.bound(answer, goes_on).await
+        }
     }
 
     /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
     fn switch(
         self,
         response: Response<Body>,
-        outgoing: Outgoing,
         switched: Option<HeaderValue>,
         client_upgrade: Option<OnUpgrade>,
         slot: Option<TunnelSlot>,
     ) -> Response<Body> {
         let mut response = response.map(|_| Body::empty());
         let upstream_upgrade = response.extensions_mut().remove::<OnUpgrade>();
-        let (Some(offered), Some(chosen)) = (outgoing.upgrade, switched) else {
+        let (Some(offered), Some(chosen)) = (self.outgoing.upgrade.as_deref(), switched) else {
             return self.unexpected("101 without being asked");
         };
         let (Some(client), Some(upstream)) = (client_upgrade, upstream_upgrade) else {
             return self.unexpected("101 on a connection that cannot be taken over");
         };
-        if !upgrade::is_offered(&offered, &chosen) {
+        if !upgrade::is_offered(&offered.protocols, &chosen) {
             return self.unexpected("101 to another protocol");
         }
-        match outgoing.bridged {
+        match &offered.bridged {
             Some(handshake) if !handshake.is_proved_by(response.headers()) => {
                 return self.unexpected("101 without the proof of a WebSocket");
             }
@@ -182,41 +224,18 @@ where
     }
 }
 
-impl Proxying {
-    /// Until the response's head, or the response timeout, which does not run while a body is being
-    /// uploaded.
-    async fn in_time(
-        &self,
-        answer: Pin<&mut impl Future<Output = Result<Response<Body>, ClientError>>>,
-        upload: Option<&Progress>,
-    ) -> Result<Response<Body>, ClientError> {
-        let goes_on = || upload.is_some_and(Progress::has_moved);
-        match self.response_deadline.bound(answer, goes_on).await {
-            Ok(answered) => answered,
-            Err(late) => Err(ProxyError::new(ErrorKind::ResponseTimeout, true, late).into()),
-        }
-    }
-}
-
-/// Gives a request to the client service, which is told where to connect if that is known.
-async fn carry<C, CB>(
+/// Gives a request to a client that is not our own, and tells it where to connect if that is known.
+async fn call<C, CB>(
     client: &mut C,
     mut request: Box<Request<Body>>,
     to: &Member,
-    outgoing: &Outgoing,
 ) -> Result<Response<Body>, ClientError>
 where
-    C: Service<Request<Body>, Response = Response<CB>> + 'static,
+    C: Service<Request<Body>, Response = Response<CB>>,
     C::Error: Into<BoxError>,
     CB: http_body::Body<Data = Bytes> + Send + 'static,
     CB::Error: Into<BoxError>,
 {
-    // Our own client needs no URI to know the upstream's connections by, and its future is part of this
-    // one; as a service's it would be a box of its own.
-    if let Some(client) = (client as &mut dyn Any).downcast_mut::<Client>() {
-        let asks_upgrade = outgoing.upgrade.is_some();
-        return client.forward(request, &to.way, asks_upgrade).await;
-    }
     to.upstream.locate(request.uri_mut());
     if let Some(place) = to.way.place() {
         request.extensions_mut().insert(place.clone());
@@ -245,4 +264,21 @@ fn watch(request: &mut Request<Body>, limit: Option<u64>, expects_continue: bool
         });
     }
     progress
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Above 1,032 bytes glibc's allocator leaves its fast path, which costs more than all locks of a
+    /// request together.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn an_exchange_fits_in_what_is_allocated_fast() {
+        fn size<F>(_: impl FnOnce(Exchange, Client, Box<Request<Body>>) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(|exchange, client, request| exchange.run(client, request));
+        assert!(bytes <= 1032, "{bytes}");
+    }
 }

@@ -71,14 +71,21 @@ pub(crate) enum Verdict {
 /// What has to be known of a request once its head has been rewritten.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// The protocols offered to the upstream, if any.
-    pub(crate) upgrade: Option<HeaderValue>,
-    /// For a WebSocket that came by HTTP/2 and goes on by HTTP/1.1: what the upstream has to prove.
-    pub(crate) bridged: Option<websocket::Handshake>,
+    /// What the upstream may switch to, if anything. Rare, so in a box that takes no room if it is not
+    /// there.
+    pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
     /// The `Host` of the client, if that is to be kept.
     host: Option<HeaderValue>,
+}
+
+/// An upgrade, as it is offered to the upstream.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    pub(crate) protocols: HeaderValue,
+    /// For a WebSocket that came by HTTP/2 and goes on by HTTP/1.1: what the upstream has to prove.
+    pub(crate) bridged: Option<websocket::Handshake>,
 }
 
 impl Outgoing {
@@ -162,8 +169,7 @@ impl Proxying {
             hook(parts);
         }
         Ok(Verdict::Forward(Outgoing {
-            upgrade,
-            bridged,
+            upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
             expects_continue: census.has(Field::Expect)
                 && parts.headers.contains_key(header::EXPECT),
             host: host.filter(|_| self.preserve_host),

@@ -123,13 +123,10 @@ impl<C> ReverseProxy<C> {
         match self.proxying.request(peer, &mut parts, &body) {
             Verdict::Forward(outgoing) => {
                 let trace = Trace::begin(&parts);
-                let exchange = Exchange {
-                    proxying: Arc::clone(&self.proxying),
-                    client: self.client.clone(),
-                    trace: trace.clone(),
-                };
+                let proxying = Arc::clone(&self.proxying);
+                let exchange = Exchange::new(proxying, outgoing, trace.clone());
                 let request = Box::new(Request::from_parts(parts, body));
-                trace.follow(exchange.run(request, outgoing))
+                trace.follow(exchange.run(self.client.clone(), request))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());

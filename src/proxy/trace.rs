@@ -8,14 +8,23 @@ use super::service::Answer;
 use super::upstream::Upstream;
 use http::{Response, StatusCode, request};
 use std::future::Future;
+#[cfg(feature = "tracing")]
+use std::{sync::Arc, time::Instant};
+#[cfg(feature = "tracing")]
+use tracing::{Instrument, Span};
 
 /// One exchange, from the outgoing head to the head of its answer.
 #[derive(Clone)]
 pub(crate) struct Trace {
+    /// Only if anybody looks at it: an exchange without is smaller by what this holds.
     #[cfg(feature = "tracing")]
-    span: tracing::Span,
-    #[cfg(feature = "tracing")]
-    started: Option<std::time::Instant>,
+    seen: Option<Arc<Seen>>,
+}
+
+#[cfg(feature = "tracing")]
+struct Seen {
+    span: Span,
+    started: Instant,
 }
 
 #[cfg(feature = "tracing")]
@@ -29,28 +38,33 @@ impl Trace {
             status = tracing::field::Empty,
             head_ms = tracing::field::Empty,
         );
-        let started = (!span.is_disabled()).then(std::time::Instant::now);
-        Self { span, started }
+        let started = (!span.is_disabled()).then(Instant::now);
+        Self {
+            seen: started.map(|started| Arc::new(Seen { span, started })),
+        }
     }
 
     pub(crate) fn upstream(&self, upstream: &Upstream) {
-        self.span.record("upstream", upstream.authority.as_str());
+        if let Some(Seen { span, .. }) = self.seen.as_deref() {
+            span.record("upstream", upstream.authority.as_str());
+        }
     }
 
     pub(crate) fn answered(&self, status: StatusCode) {
-        if let Some(started) = self.started {
-            self.span.record("status", status.as_u16());
+        if let Some(Seen { span, started }) = self.seen.as_deref() {
+            span.record("status", status.as_u16());
             let millis = started.elapsed().as_secs_f64() * 1e3;
-            self.span.record("head_ms", millis);
-            tracing::debug!(parent: &self.span, "answered");
+            span.record("head_ms", millis);
+            tracing::debug!(parent: span, "answered");
         }
     }
 
     /// `first` names the upstream, or the first of several.
     pub(crate) fn failed(&self, error: &ProxyError, first: &Upstream) {
         let cause = std::error::Error::source(error).map(tracing::field::display);
+        let span = self.seen.as_ref().map(|seen| &seen.span);
         tracing::warn!(
-            parent: &self.span,
+            parent: span.unwrap_or(&Span::none()),
             upstream = first.authority.as_str(),
             kind = ?error.kind(),
             was_sent = error.was_sent(),
@@ -64,10 +78,10 @@ impl Trace {
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        if self.span.is_disabled() {
-            return Box::pin(exchange);
+        match self.seen {
+            None => Box::pin(exchange),
+            Some(seen) => Box::pin(exchange.instrument(seen.span.clone())),
         }
-        Box::pin(tracing::Instrument::instrument(exchange, self.span))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a request was not answered, and the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
+use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
 use http::Request;
 use std::error::Error;
@@ -73,6 +74,13 @@ impl From<ProxyError> for ClientError {
             error,
             request: Mutex::new(None),
         }
+    }
+}
+
+/// The response timeout was over.
+impl From<Late> for ClientError {
+    fn from(late: Late) -> Self {
+        ProxyError::new(ErrorKind::ResponseTimeout, true, late).into()
     }
 }
 

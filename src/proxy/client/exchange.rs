@@ -4,12 +4,13 @@ use super::connect::Connector;
 use super::error::ClientError;
 use super::lent::{Held, Hold, Lent};
 use super::pool::{Pool, Taken};
+use super::spare::Spare;
 use crate::proxy::body::Body;
 use crate::proxy::error::ErrorKind;
 use crate::proxy::upstream::Protocol;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Response, Uri, Version};
+use http::{Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -49,29 +50,36 @@ pub(super) async fn send(
             },
         };
         // A connection that lay idle may be dying. What may be repeated is kept until that is known.
-        let spare = (reused && !http1_only && is_repeatable(&request)).then(|| Spare::of(&request));
-        let failed = match exchange(connection, request, pool).await {
-            Ok((response, connection)) => {
-                let hold = Hold { connection, slot };
+        let spare = (reused && !http1_only).then(|| Spare::of(&request));
+        let mut held = Held::Nothing;
+        let failed = match exchange(connection, request, pool, &mut held).await {
+            Ok(response) => {
+                let hold = Hold {
+                    connection: held,
+                    slot,
+                };
                 return Ok(response.map(|body| Body::from(Lent::new(body, hold))));
             }
             Err(failed) => failed,
         };
-        match (failed.unsent, spare) {
+        request = match failed.unsent {
             // The connection was closed while idle and took nothing: on to the next.
-            (Some(unsent), _) if reused => request = unsent,
-            (Some(unsent), _) => {
+            Some(unsent) if reused => unsent,
+            Some(unsent) => {
                 let source = failed.error.into();
                 return Err(ClientError::unsent(ErrorKind::Closed, source, unsent));
             }
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
             // its response. Once, and not on another connection that may be dying.
-            (None, Some(spare)) if failed.error.is_incomplete_message() || is_io(&failed.error) => {
-                request = spare.into_request();
+            None => {
                 may_reuse = false;
+                let spare = spare.flatten().filter(|_| is_closed(&failed.error));
+                match spare.and_then(Spare::into_request) {
+                    Some(again) => again,
+                    None => return Err(ClientError::from_hyper(failed.error)),
+                }
             }
-            (None, _) => return Err(ClientError::from_hyper(failed.error)),
-        }
+        };
     }
 }
 
@@ -115,37 +123,39 @@ impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
 /// A request that is put into a connection's queue just as the connection ends may be seen by neither
 /// side: the queue gives it back only when its last sender is gone. So a sender that is closed once the
 /// request is in is dropped, and never waited for.
-async fn exchange(
+#[expect(clippy::manual_async_fn, reason = "holds its arguments once")]
+fn exchange(
     connection: Taken,
     mut request: Box<Request<Body>>,
     pool: &Pool,
-) -> Result<(Response<Incoming>, Held), Failed> {
-    match connection {
-        Taken::Http1(mut sender, born) => {
-            to_http1(&mut request);
-            let response = sender.try_send_request(*request);
-            let sender = (!sender.is_closed()).then_some(sender);
-            let response = response.await?;
-            let held = sender.map(|sender| Held::Http1 { sender, born });
-            Ok((response, held.unwrap_or(Held::Nothing)))
-        }
-        Taken::Http2(mut sender, stream) => {
-            to_http2(&mut request, pool);
-            let sent = request.body().is_end_stream();
-            let response = sender.try_send_request(*request);
-            let closed = sender.is_closed();
-            drop(sender);
-            if closed {
-                pool.sweep();
+    held: &mut Held,
+) -> impl Future<Output = Result<Response<Incoming>, Failed>> {
+    async move {
+        match connection {
+            Taken::Http1(mut sender, born) => {
+                to_http1(&mut request);
+                let response = sender.try_send_request(*request);
+                if sender.is_closed() {
+                    drop(sender);
+                } else {
+                    *held = Held::Http1 { sender, born };
+                }
+                Ok(response.await?)
             }
-            let response = response.await?;
-            Ok((
-                response,
-                Held::Http2 {
+            Taken::Http2(mut sender, stream) => {
+                to_http2(&mut request, pool);
+                let sent = request.body().is_end_stream();
+                let response = sender.try_send_request(*request);
+                if sender.is_closed() {
+                    pool.sweep();
+                }
+                drop(sender);
+                *held = Held::Http2 {
                     _stream: stream,
                     sent,
-                },
-            ))
+                };
+                Ok(response.await?)
+            }
         }
     }
 }
@@ -180,51 +190,14 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     }
 }
 
-/// Whether a request may be sent twice: idempotent (RFC 9110 9.2.2), and without a body, which would
-/// be gone.
-fn is_repeatable(request: &Request<Body>) -> bool {
-    request.method().is_idempotent() && request.body().is_end_stream()
-}
-
-/// What is needed to send a request again. The fields are a list: most often they are not wanted, and
-/// a second header map would cost two allocations more.
-struct Spare {
-    method: Method,
-    uri: Uri,
-    fields: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Spare {
-    /// Without the extensions, which are the server's and of no use upstream.
-    fn of(request: &Request<Body>) -> Self {
-        let fields = request.headers().iter();
-        Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            fields: fields
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-        }
-    }
-
-    fn into_request(self) -> Box<Request<Body>> {
-        let mut request = Box::new(Request::new(Body::empty()));
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        let headers = request.headers_mut();
-        for (name, value) in self.fields {
-            // They were in a map before, so they are not too many.
-            let _full = headers.try_append(name, value);
-        }
-        request
-    }
-}
-
 /// Whether the connection broke, as opposed to having said something that is no HTTP.
-fn is_io(error: &hyper::Error) -> bool {
+fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
-    let cause = error.source();
-    cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
+    let is_io = || {
+        let cause = error.source();
+        cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
+    };
+    error.is_incomplete_message() || is_io()
 }
 
 #[cfg(test)]
@@ -327,7 +300,8 @@ mod tests {
                 ender.end(connection);
                 taken
             };
-            let exchanged = exchange(taken, request, &pool);
+            let mut held = Held::Nothing;
+            let exchanged = exchange(taken, request, &pool, &mut held);
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));

@@ -13,6 +13,7 @@ mod exchange;
 mod lent;
 mod place;
 mod pool;
+mod spare;
 #[cfg(feature = "tls")]
 mod tls;
 
