@@ -310,7 +310,7 @@ fn set_connection(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>, traile
 }
 
 /// `Host` where it was, or first (RFC 9110 7.2: it should be) if there was none.
-fn set_host(headers: &mut HeaderMap, host: HeaderValue) {
+pub(crate) fn set_host(headers: &mut HeaderMap, host: HeaderValue) {
     match headers.entry(header::HOST) {
         header::Entry::Occupied(mut entry) => {
             entry.insert(host);

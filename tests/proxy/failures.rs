@@ -3,9 +3,12 @@
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, StatusCode};
 use same_origin::proxy::{Body, ErrorKind, ProxyError, ReverseProxy, Timeouts};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use tower::ServiceExt;
 
 /// An address that refuses connections.
@@ -123,6 +126,64 @@ async fn an_idempotent_request_is_repeated_once_on_a_new_connection() {
         .map(|seen| seen.target().to_owned())
         .collect();
     assert_eq!(targets, ["/1", "/2", "/2"]);
+}
+
+#[tokio::test]
+async fn what_is_repeated_is_the_same() {
+    let upstream = dying().await;
+    let server = proxy_of(&upstream, "").await;
+    let fields = "x-own: 1\r\nauthorization: a: b\r\nx-own: \r\ncookie: c=\"d\"; e\r\n";
+    assert_eq!(get(server, "/api/1", fields).await.status, 200);
+    assert_eq!(get(server, "/api/2%20?q=%0a:", fields).await.status, 200);
+    let seen = upstream.seen();
+    assert_eq!(seen[1].target(), "/2%20?q=%0a:");
+    assert_eq!(seen[1].head, seen[2].head);
+}
+
+/// An upstream that answers once on each of its first two connections, when both have been asked.
+async fn two_that_die(asked: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let both = Arc::new(Barrier::new(2));
+        for number in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (asked, both) = (Arc::clone(&asked), Arc::clone(&both));
+            tokio::spawn(async move {
+                let mut stream = BufStream::new(stream);
+                for turn in 0.. {
+                    let mut line = String::new();
+                    while line != "\r\n" {
+                        line.clear();
+                        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    match (number, turn) {
+                        (0..2, 0) => _ = both.wait().await,
+                        (0..2, _) => return,
+                        _ => {}
+                    }
+                    stream.write_all(&crate::support::reply("")).await.unwrap();
+                    stream.flush().await.unwrap();
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_request_is_not_repeated_on_another_connection_that_lay_idle() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = two_that_die(Arc::clone(&asked)).await;
+    let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+    let (one, other) = tokio::join!(get(server, "/api/1", ""), get(server, "/api/2", ""));
+    assert_eq!((one.status, other.status), (200, 200));
+    assert_eq!(get(server, "/api/3", "").await.status, 200);
+    // Two on each's first turn, one that dies, and its repeat on a new connection.
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::pool::{Pool, Taken};
 use super::spare::Spare;
 use crate::proxy::body::Body;
 use crate::proxy::error::ErrorKind;
+use crate::proxy::head::set_host;
 use crate::proxy::upstream::Protocol;
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -160,17 +161,25 @@ fn exchange(
     }
 }
 
-/// RFC 9112 3.2.1: an origin is sent the path and query alone; the authority is in `Host`.
+/// RFC 9112 3.2.1: an origin is sent the path and query alone; the authority is in `Host`, where it is
+/// put if the request was on its way by HTTP/2 before.
 fn to_http1(request: &mut Request<Body>) {
     *request.version_mut() = Version::HTTP_11;
     if request.uri().authority().is_some() {
-        let uri = std::mem::take(request.uri_mut());
-        let target = uri.into_parts().path_and_query;
-        *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+        let uri = std::mem::take(request.uri_mut()).into_parts();
+        *request.uri_mut() = uri.path_and_query.map_or_else(Uri::default, Uri::from);
+        let named = uri
+            .authority
+            .filter(|_| !request.headers().contains_key(header::HOST));
+        // An authority is a field value always.
+        if let Some(Ok(host)) = named.map(|named| HeaderValue::from_str(named.as_str())) {
+            set_host(request.headers_mut(), host);
+        }
     }
 }
 
-/// RFC 9113 8.3.1: `:authority` instead of `Host`; 8.2.2: no connection-specific fields.
+/// RFC 9113 8.3.1: `:authority` instead of `Host`, if that is there still; 8.2.2: no connection-specific
+/// fields.
 fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     *request.version_mut() = Version::HTTP_2;
     let host = request.headers_mut().remove(header::HOST);
@@ -181,6 +190,7 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let secure = pool.protocol == Protocol::Https;
     parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+    let named = named.or(parts.authority);
     parts.authority = Some(named.unwrap_or_else(|| pool.authority.clone()));
     parts
         .path_and_query
@@ -305,6 +315,28 @@ mod tests {
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));
+        }
+    }
+
+    #[test]
+    fn a_request_that_comes_back_unsent_keeps_its_name() {
+        let settings = ClientBuilder::default().settings;
+        let authority = Authority::from_static("10.0.0.1:8080");
+        let pool = Pool::new(Protocol::H2c, authority, None, settings);
+        let request = Request::get("/a?b").header("host", "named.example:81");
+        let mut request = request.header("x-own", "1").body(Body::empty()).unwrap();
+        for _ in 0..2 {
+            to_http2(&mut request, &pool);
+            assert_eq!(*request.uri(), "http://named.example:81/a?b");
+            assert!(!request.headers().contains_key("host"));
+        }
+        for _ in 0..2 {
+            to_http1(&mut request);
+            assert_eq!(*request.uri(), "/a?b");
+            let fields: Vec<_> = request.headers().iter().collect();
+            let named = HeaderValue::from_static("named.example:81");
+            assert_eq!(fields[0], (&header::HOST, &named));
+            assert_eq!(fields.len(), 2);
         }
     }
 
