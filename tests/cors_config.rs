@@ -74,7 +74,7 @@ fn every_mistake_is_named_with_what_to_write() {
                 Some(4),
                 Some("*"),
                 Kind::StarInList,
-                "write \"*\" in place of the list, or remove it"
+                "write \"*\" in place of the list (in Rust: `Any`), or remove it"
             ),
             (
                 "allow_methods",

@@ -275,7 +275,7 @@ impl<'a> Check<'a> {
             index,
             "*",
             Kind::StarInList,
-            "write \"*\" in place of the list, or remove it",
+            "write \"*\" in place of the list (in Rust: `Any`), or remove it",
         );
     }
 
@@ -317,7 +317,7 @@ fn remedy_for_origin(kind: OriginErrorKind) -> &'static str {
         }
         OriginErrorKind::Wildcard => {
             "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \
-             or \"*\" in place of the list for all origins"
+             or \"*\" in place of the list (in Rust: `Any`) for all origins"
         }
         _ => "write an origin such as \"https://example.com\" for each entry",
     }
