@@ -61,10 +61,10 @@ impl Trace {
 
     /// `first` names the upstream, or the first of several.
     pub(crate) fn failed(&self, error: &ProxyError, first: &Upstream) {
+        // Within the caller's span if there is none of ours, as where only warnings are looked at.
+        let _within = self.seen.as_ref().map(|seen| seen.span.enter());
         let cause = std::error::Error::source(error).map(tracing::field::display);
-        let span = self.seen.as_ref().map(|seen| &seen.span);
         tracing::warn!(
-            parent: span.unwrap_or(&Span::none()),
             upstream = first.authority.as_str(),
             kind = ?error.kind(),
             was_sent = error.was_sent(),
