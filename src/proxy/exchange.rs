@@ -265,20 +265,3 @@ fn watch(request: &mut Request<Body>, limit: Option<u64>, expects_continue: bool
     }
     progress
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Above 1,032 bytes glibc's allocator leaves its fast path, which costs more than all locks of a
-    /// request together.
-    #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn an_exchange_fits_in_what_is_allocated_fast() {
-        fn size<F>(_: impl FnOnce(Exchange, Client, Box<Request<Body>>) -> F) -> usize {
-            size_of::<F>()
-        }
-        let bytes = size(|exchange, client, request| exchange.run(client, request));
-        assert!(bytes <= 1032, "{bytes}");
-    }
-}

@@ -166,7 +166,8 @@ where
 }
 
 /// What answers a request: an exchange with an upstream, or what is known already. Boxed once, because
-/// an exchange is some 1,300 bytes, and every server and layer around it moves it about.
+/// an exchange is some 980 bytes, and every server and layer around it moves it about. Above 1,032 glibc
+/// leaves its fast path, which costs more than all locks of a request together.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// The future of [`ReverseProxy`].
