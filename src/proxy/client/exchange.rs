@@ -171,8 +171,10 @@ fn to_http1(request: &mut Request<Body>) {
         let named = uri
             .authority
             .filter(|_| !request.headers().contains_key(header::HOST));
-        // An authority is a field value always.
-        if let Some(Ok(host)) = named.map(|named| HeaderValue::from_str(named.as_str())) {
+        // RFC 9110 4.2.4: without userinfo. What is left of an authority is a field value always.
+        let named = named.as_ref().map(Authority::as_str);
+        let host = named.and_then(|named| named.rsplit('@').next());
+        if let Some(Ok(host)) = host.map(HeaderValue::from_str) {
             set_host(request.headers_mut(), host);
         }
     }
@@ -338,6 +340,10 @@ mod tests {
             assert_eq!(fields[0], (&header::HOST, &named));
             assert_eq!(fields.len(), 2);
         }
+        *request.uri_mut() = Uri::from_static("http://user:secret@other.example/a");
+        request.headers_mut().remove("host");
+        to_http1(&mut request);
+        assert_eq!(request.headers()["host"], "other.example");
     }
 
     #[tokio::test]

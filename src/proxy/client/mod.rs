@@ -45,8 +45,9 @@ use std::time::Duration;
 /// It is a tower service of its own, so that layers can be put around it before it is given to
 /// [`ProxyBuilder::build_with_client`](super::ProxyBuilder::build_with_client): to sign requests, to trace them.
 /// It takes requests with an absolute `http` or `https` URI and sends them to that authority, as they
-/// are but for the target, which becomes the origin form. Where the authority is found is the system's
-/// resolver to say, or [`ConnectTo`] in the request's extensions.
+/// are but for the target, which becomes the origin form, and `Host`, which is added where it is missing.
+/// Where the authority is found is the system's resolver to say, or [`ConnectTo`] in the request's
+/// extensions.
 ///
 /// - An idle connection is used again for [`idle`](ClientBuilder::idle_timeout) at most, the most
 ///   recent first.
