@@ -3,7 +3,8 @@
 use crate::proxy::body::Body;
 use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
-use http::Request;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Uri};
 use std::error::Error;
 use std::fmt;
 use std::sync::Mutex;
@@ -46,6 +47,19 @@ impl ClientError {
             Ok(own) => *own,
             Err(other) => ProxyError::new(ErrorKind::Client, true, other).into(),
         }
+    }
+
+    /// With an absolute URI again in the request that was not sent, so that the client takes it again.
+    pub(super) fn addressed(mut self, scheme: Scheme, authority: Authority) -> Self {
+        let slot = self.request.get_mut().unwrap_or_else(|e| e.into_inner());
+        if let Some(request) = slot {
+            let mut parts = std::mem::take(request.uri_mut()).into_parts();
+            (parts.scheme, parts.authority) = (Some(scheme), Some(authority));
+            let root = PathAndQuery::from_static("/");
+            parts.path_and_query.get_or_insert(root);
+            *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        }
+        self
     }
 
     /// What went wrong.
@@ -118,5 +132,36 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
         ErrorKind::MalformedResponse
     } else {
         ErrorKind::Closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::client::Client;
+    use tower_service::Service;
+
+    #[tokio::test]
+    async fn a_request_that_was_not_sent_can_be_given_to_the_client_again() {
+        let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = dead.local_addr().unwrap();
+        drop(dead);
+        let authority: Authority = address.to_string().parse().unwrap();
+        // As it comes back from a connection of HTTP/1.1.
+        let request = Request::get("/a?b").header("host", "named.example");
+        let request = Box::new(request.body(Body::empty()).unwrap());
+        let client = Client::builder();
+        #[cfg(feature = "tls")]
+        let client = client.needs_tls(false);
+        let mut client = client.build().unwrap();
+        let mut failed = ClientError::unsent(ErrorKind::Closed, "closed".into(), request);
+        failed = failed.addressed(Scheme::HTTP, authority);
+        for _ in 0..2 {
+            let request = failed.into_parts().1.unwrap();
+            assert_eq!(request.uri().to_string(), format!("http://{address}/a?b"));
+            assert_eq!(request.headers()["host"], "named.example");
+            failed = client.call(*request).await.unwrap_err();
+            assert_eq!(failed.kind(), ErrorKind::Connect);
+        }
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn send(
         // A connection that lay idle may be dying. What may be repeated is kept until that is known.
         let spare = (reused && !http1_only).then(|| Spare::of(&request));
         let mut held = Held::Nothing;
-        let failed = match exchange(connection, request, pool, &mut held).await {
+        let mut failed = match exchange(connection, request, pool, &mut held).await {
             Ok(response) => {
                 let hold = Hold {
                     connection: held,
@@ -63,6 +63,10 @@ pub(super) async fn send(
             }
             Err(failed) => failed,
         };
+        // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
+        if let Some(unsent) = &mut failed.unsent {
+            to_http1(unsent);
+        }
         request = match failed.unsent {
             // The connection was closed while idle and took nothing: on to the next.
             Some(unsent) if reused => unsent,

@@ -113,8 +113,10 @@ impl Client {
             None => self.shared.pool(scheme, authority),
             Some(place) => place.pool(&self.shared, scheme, authority),
         };
+        let (scheme, authority) = (scheme.clone(), authority.clone());
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
-        exchange::send(&self.shared.connector, &pool, asks_upgrade, request).await
+        let answered = exchange::send(&self.shared.connector, &pool, asks_upgrade, request).await;
+        answered.map_err(|failed| failed.addressed(scheme, authority))
     }
 
     /// Makes the pool of an upstream that is spoken to in plain HTTP/2, which no URI tells.
