@@ -76,6 +76,18 @@ impl PathMap {
         };
         Some([&self.prefix, rest, tail].concat())
     }
+
+    /// As [`backward`](Self::backward), for a reference in an address field. Where nothing is left before
+    /// an empty segment, what follows it would be read as a host (RFC 3986 4.2): `//evil.example/x`. A
+    /// dot segment before it keeps it a path, the same one (URL standard, URL serializing).
+    pub(crate) fn backward_reference(&self, upstream: &str) -> Option<String> {
+        let public = self.backward(upstream)?;
+        Some(if public.starts_with("//") {
+            ["/.", &public].concat()
+        } else {
+            public
+        })
+    }
 }
 
 /// What follows `prefix` in `path` if the prefix ends at a segment's end.
@@ -165,9 +177,9 @@ impl Mount {
         }
         // `http://host` and `http://host?x` name the root (RFC 9110 4.2.3).
         if path.is_empty() || path.starts_with(['?', '#']) {
-            self.map.backward(&format!("/{path}"))
+            self.map.backward_reference(&format!("/{path}"))
         } else {
-            self.map.backward(path)
+            self.map.backward_reference(path)
         }
     }
 }
@@ -298,6 +310,21 @@ mod tests {
         ] {
             let public = PathMap::new(prefix, base).backward(upstream);
             assert_eq!(public.as_deref(), want, "{prefix} {base} {upstream}");
+        }
+    }
+
+    #[test]
+    fn a_path_never_comes_back_as_a_host() {
+        for (prefix, base, upstream, want) in [
+            ("/", "", "//evil.example/x", "/.//evil.example/x"),
+            ("/", "/base", "/base//evil.example", "/.//evil.example"),
+            ("/", "/base", "/base///x?a#b", "/.///x?a#b"),
+            ("/", "/base", "/base//", "/.//"),
+            ("/api", "/base", "/base//x", "/api//x"),
+            ("/", "/base", "/base/x//y", "/x//y"),
+        ] {
+            let public = PathMap::new(prefix, base).backward_reference(upstream);
+            assert_eq!(public.as_deref(), Some(want), "{prefix} {base} {upstream}");
         }
     }
 

@@ -46,7 +46,7 @@ fn reference(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
         return others.backward(own, None, authority, path);
     }
     if value.starts_with('/') {
-        return own.map.backward(value);
+        return own.map.backward_reference(value);
     }
     let (scheme, rest) = value.split_once("://")?;
     let (authority, path) = split_authority(rest);
@@ -142,6 +142,17 @@ mod tests {
         ] {
             assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
         }
+    }
+
+    #[test]
+    fn an_upstreams_own_path_never_becomes_a_foreign_host() {
+        let (own, others) = (mount("/", "up:80", "/base"), Mounts::new());
+        let want = Some("/.//evil.example/x");
+        for value in ["http://up/base//evil.example/x", "/base//evil.example/x"] {
+            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+        }
+        let refreshed = refresh("0; url=/base//evil.example/x", &own, &others);
+        assert_eq!(refreshed.as_deref(), Some("0; url=/.//evil.example/x"));
     }
 
     #[test]
