@@ -14,5 +14,6 @@ mod resets;
 mod settings;
 mod support;
 mod tls;
+mod unprocessed;
 mod upgrades;
 mod websockets;

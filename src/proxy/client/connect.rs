@@ -177,6 +177,9 @@ where
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(max_head)
+        // RFC 9113 6.5.2: how many streams the upstream takes is known once its settings are there. What
+        // does not fit would be refused.
+        .initial_max_send_streams(1)
         // A dead connection is noticed while streams wait on it.
         .keep_alive_interval(Duration::from_secs(20))
         // RFC 9113 5.2.2: streams share the connection's window. It is as large as those of all of them

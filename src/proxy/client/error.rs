@@ -37,7 +37,8 @@ impl ClientError {
 
     /// The request was given to a connection and `error` came back.
     pub(crate) fn from_hyper(error: hyper::Error) -> Self {
-        ProxyError::new(kind_of(&error), true, error).into()
+        let was_sent = !was_not_processed(&error);
+        ProxyError::new(kind_of(&error), was_sent, error).into()
     }
 
     /// Whatever a client service failed with: one of these, or a stranger, which may have sent
@@ -114,6 +115,16 @@ impl Error for ClientError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
+}
+
+/// RFC 9113 8.7: a stream above the last one of a `GOAWAY`, or refused, was not processed; its request
+/// is as good as unsent. h2 gives no other stream that error.
+pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &h2::Error| {
+        let is_refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (cause.is_go_away() || is_refused)
+    })
 }
 
 /// What hyper's error means to the client of the proxy.

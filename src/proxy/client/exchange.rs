@@ -1,7 +1,7 @@
 //! One request and its response's head: on which connection, and how often.
 
-use super::connect::Connector;
-use super::error::ClientError;
+use super::connect::{ConnectError, Connector};
+use super::error::{ClientError, was_not_processed};
 use super::lent::{Held, Hold, Lent};
 use super::pool::{Pool, Taken};
 use super::spare::Spare;
@@ -33,25 +33,26 @@ pub(super) async fn send(
             Err(error) => return Err(ClientError::refused(error, request)),
         },
     };
-    let mut may_reuse = true;
+    let mut repeated = false;
     loop {
-        let idle = if may_reuse {
-            pool.take(http1_only)
-        } else {
+        let idle = if repeated {
             None
+        } else {
+            pool.take(http1_only)
         };
-        let reused = idle.is_some();
-        let connection = match idle {
-            Some(idle) => idle,
+        let (connection, reused) = match idle {
+            Some(idle) => (idle, true),
             // Boxed, because it is rare and large: the handshakes' states would be moved about with
             // every request.
             None => match Box::pin(connect(connector, pool, http1_only)).await {
-                Ok(new) => new,
+                Ok(connected) => connected,
                 Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
             },
         };
-        // A connection that lay idle may be dying. What may be repeated is kept until that is known.
-        let spare = (reused && !http1_only).then(|| Spare::of(&request));
+        // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
+        // What may be repeated is kept until that is known.
+        let may_repeat = !repeated && (reused || matches!(connection, Taken::Http2(..)));
+        let spare = may_repeat.then(|| Spare::of(&request)).flatten();
         let mut held = Held::Nothing;
         let mut failed = match exchange(connection, request, pool, &mut held).await {
             Ok(response) => {
@@ -75,11 +76,13 @@ pub(super) async fn send(
                 return Err(ClientError::unsent(ErrorKind::Closed, source, unsent));
             }
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
-            // its response. Once, and not on another connection that may be dying.
+            // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
+            // Once, and not on another connection that may be dying.
             None => {
-                may_reuse = false;
-                let spare = spare.flatten().filter(|_| is_closed(&failed.error));
-                match spare.and_then(Spare::into_request) {
+                repeated = true;
+                let error = &failed.error;
+                let may = was_not_processed(error) || (reused && is_closed(error));
+                match spare.filter(|_| may).and_then(Spare::into_request) {
                     Some(again) => again,
                     None => return Err(ClientError::from_hyper(failed.error)),
                 }
@@ -88,25 +91,28 @@ pub(super) async fn send(
     }
 }
 
-/// A new connection; one at a time where connections are shared.
+/// A new connection; where connections are shared, one attempt at a time, whose outcome is that of all
+/// who waited for it. And whether it carries other requests already.
 async fn connect(
     connector: &Connector,
     pool: &Arc<Pool>,
     http1_only: bool,
-) -> Result<Taken, super::connect::ConnectError> {
-    let _one_at_a_time = if pool.speaks_http2() && !http1_only {
-        let guard = pool.connecting.lock().await;
-        if let Some(taken) = pool.take(false) {
-            return Ok(taken);
+) -> Result<(Taken, bool), ConnectError> {
+    let new = connector.connect(pool.protocol, &pool.authority, pool.address, http1_only);
+    if http1_only || !pool.speaks_http2() {
+        return Ok((pool.enter(new.await?, http1_only), false));
+    }
+    let mut attempt = pool.attempts.begin().await?;
+    if let Some(shared) = pool.take(false) {
+        return Ok((shared, true));
+    }
+    match new.await {
+        Ok(connection) => Ok((pool.enter(connection, false), false)),
+        Err(error) => {
+            attempt.failed(error.kind);
+            Err(error)
         }
-        Some(guard)
-    } else {
-        None
-    };
-    let connection = connector
-        .connect(pool.protocol, &pool.authority, pool.address, http1_only)
-        .await?;
-    Ok(pool.enter(connection))
+    }
 }
 
 /// What came of giving a request to a connection, when it was not a response.
@@ -206,14 +212,14 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     }
 }
 
-/// Whether the connection broke, as opposed to having said something that is no HTTP.
+/// Whether the connection broke, or died of silence, as opposed to having said something that is no HTTP.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
     let is_io = || {
         let cause = error.source();
         cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
     };
-    error.is_incomplete_message() || is_io()
+    error.is_incomplete_message() || error.is_timeout() || is_io()
 }
 
 #[cfg(test)]
@@ -312,7 +318,7 @@ mod tests {
                 let handshake = http2::handshake(TokioExecutor::new(), io);
                 let (sender, mut connection) = handshake.await.unwrap();
                 settle(&mut connection).await;
-                let taken = pool.enter(Connection::Http2(sender));
+                let taken = pool.enter(Connection::Http2(sender), false);
                 ender.end(connection);
                 taken
             };

@@ -1,5 +1,6 @@
 //! The connections to one upstream.
 
+use super::attempts::Attempts;
 use super::clock::{Clock, millis};
 use crate::proxy::body::Body;
 use crate::proxy::error::{ErrorKind, ProxyError};
@@ -51,8 +52,8 @@ pub(super) struct Pool {
     settings: Settings,
     idle: Mutex<VecDeque<Idle>>,
     http2: Mutex<Vec<Multiplexed>>,
-    /// Held while a connection of HTTP/2 is made, so that a burst of requests makes one and not many.
-    pub(super) connecting: tokio::sync::Mutex<()>,
+    /// To make a connection of HTTP/2, so that a burst of requests makes one and not many.
+    pub(super) attempts: Attempts,
     /// Whether ALPN has chosen HTTP/2 before.
     speaks_http2: AtomicBool,
     slots: Semaphore,
@@ -105,7 +106,7 @@ impl Pool {
             settings,
             idle: Mutex::default(),
             http2: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
+            attempts: Attempts::default(),
             speaks_http2: AtomicBool::new(protocol == Protocol::H2c),
             slots: Semaphore::new(settings.max_in_flight),
             waiting: AtomicUsize::new(0),
@@ -181,11 +182,16 @@ impl Pool {
         Some(Taken::Http2(best.sender.clone(), Arc::clone(&best.streams)))
     }
 
-    /// A new connection enters the books.
-    pub(super) fn enter(self: &Arc<Self>, connection: Connection) -> Taken {
+    /// A new connection enters the books. `http1_only`: it was not the upstream that chose HTTP/1.1.
+    pub(super) fn enter(self: &Arc<Self>, connection: Connection, http1_only: bool) -> Taken {
         let now = self.clock.look();
         match connection {
-            Connection::Http1(sender) => Taken::Http1(sender, now),
+            Connection::Http1(sender) => {
+                if !http1_only && self.speaks_http2() {
+                    self.speaks_http2.store(false, Ordering::Relaxed);
+                }
+                Taken::Http1(sender, now)
+            }
             Connection::Http2(sender) => {
                 let streams = Arc::new(());
                 lock(&self.http2).push(Multiplexed {
