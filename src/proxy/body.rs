@@ -2,6 +2,7 @@
 
 use super::client::Lent;
 use super::error::BoxError;
+use super::trailers;
 use super::upload::Upload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -11,7 +12,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A body that streams frames, trailers included, at the pace of its reader.
+/// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
+/// may be one (RFC 9110 6.5.1): no field that only a head decides.
 ///
 /// It is what [`ReverseProxy`](super::ReverseProxy) answers with and what it hands to a client
 /// service. Any other body goes into it with [`Body::new`]; hyper's own costs no box.
@@ -144,7 +146,7 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.kind {
+        let mut polled = match &mut self.kind {
             Kind::Empty => Poll::Ready(None),
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
@@ -162,7 +164,16 @@ impl http_body::Body for Body {
                 }
                 polled
             }
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled {
+            if let Some(trailers) = frame.trailers_mut() {
+                trailers::clean(trailers);
+                if trailers.is_empty() {
+                    return Poll::Ready(None);
+                }
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -10,7 +10,7 @@ use super::dns::Dns;
 use super::error::ProxyError;
 use super::forwarded::{Forwarding, ForwardingField};
 use super::head::{ErrorHook, RequestHook};
-use super::mount::Mounts;
+use super::mounts::Mounts;
 use super::service::ReverseProxy;
 use super::settings::{Limits, Timeouts};
 use super::upgrade::Tunnels;
@@ -251,7 +251,10 @@ impl ProxyBuilder {
         self
     }
 
-    /// A last look at the head of each outgoing request, after all that the proxy does to it.
+    /// A last look at the head of each outgoing request, after all that the proxy does to it: what it sets
+    /// is what the upstream sees, `Host` included. One of several upstreams is chosen later, so that
+    /// there is no `Host` yet, unless it is [preserved](Self::preserve_host); the upstream's own is set
+    /// then if the hook sets none.
     pub fn map_request(
         mut self,
         map: impl Fn(&mut request::Parts) + Send + Sync + 'static,
@@ -279,17 +282,25 @@ impl ProxyBuilder {
     }
 
     pub(super) fn build_from(self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyErrors> {
+        let compiled = self.compile(changes);
+        #[cfg(feature = "tls")]
+        let (tls, compiled) = {
+            let tls = self.upstream_tls.as_ref().map(UpstreamTls::config);
+            both(tls.transpose(), compiled)?
+        };
+        #[cfg(not(feature = "tls"))]
+        let compiled = compiled?;
         let Compiled {
             proxying,
             upstreams,
-        } = self.compile(changes)?;
+        } = compiled;
         let client = Client::builder()
             .connect_timeout(self.timeouts.connect)
             .idle_timeout(self.timeouts.idle)
             .limits(&self.limits);
         #[cfg(feature = "tls")]
-        let client = match &self.upstream_tls {
-            Some(tls) => client.tls_config(tls.config()?),
+        let client = match tls {
+            Some(tls) => client.tls_config(tls),
             None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
         };
         let client = client.build().map_err(|error| {
@@ -308,11 +319,13 @@ impl ProxyBuilder {
     /// layers that sign, trace or try again, or any other tower service that takes a request with an
     /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
     ///
-    /// The timeouts `connect` and `idle` are then that client's business, and `h2c` upstreams too.
+    /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
+    /// `request_body` and `tunnels`, TLS and `h2c`.
     ///
     /// # Errors
     ///
-    /// As of [`build`](Self::build).
+    /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
+    /// effect.
     pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyErrors> {
         self.build_with_client_from(client, None)
     }
@@ -322,8 +335,40 @@ impl ProxyBuilder {
         client: C,
         changes: Option<Changes>,
     ) -> Result<ReverseProxy<C>, ProxyErrors> {
-        let compiled = self.compile(changes)?;
+        let compiled = self.compile(changes);
+        #[cfg(feature = "tls")]
+        let ((), compiled) = both(self.no_upstream_tls(), compiled)?;
+        #[cfg(not(feature = "tls"))]
+        let compiled = compiled?;
         Ok(ReverseProxy::from_parts(compiled.proxying, client))
+    }
+}
+
+#[cfg(feature = "tls")]
+impl ProxyBuilder {
+    /// A client of one's own knows nothing of it, and whoever set it would think that it does.
+    fn no_upstream_tls(&self) -> Result<(), Vec<ProxyConfigError>> {
+        if self.upstream_tls.is_none() {
+            return Ok(());
+        }
+        let why = "the client is given; set TLS there, as `ClientBuilder::tls_config` does";
+        Err(vec![ProxyConfigError::new("upstream_tls", "", why)])
+    }
+}
+
+/// Two outcomes, or the problems of both.
+#[cfg(feature = "tls")]
+fn both<A, B>(
+    tls: Result<A, Vec<ProxyConfigError>>,
+    compiled: Result<B, ProxyErrors>,
+) -> Result<(A, B), ProxyErrors> {
+    match (tls, compiled) {
+        (Ok(tls), Ok(compiled)) => Ok((tls, compiled)),
+        (tls, compiled) => {
+            let problems = compiled.err().into_iter().flatten();
+            let all = problems.chain(tls.err().into_iter().flatten());
+            Err(all.collect::<Vec<_>>().into())
+        }
     }
 }
 

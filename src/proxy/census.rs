@@ -29,6 +29,7 @@ pub(crate) enum Field {
     /// `Location`, `Content-Location`, `Refresh`.
     Address = 1 << 10,
     SetCookie = 1 << 11,
+    ContentLength = 1 << 12,
 }
 
 impl Census {
@@ -55,13 +56,15 @@ impl Census {
 }
 
 /// The names that are looked for, but for the claims.
-const NAMES: [(&str, Field); 14] = [
+const NAMES: [(&str, Field); 16] = [
+    ("content-length", Field::ContentLength),
     ("connection", Field::Connection),
     ("te", Field::Te),
     ("transfer-encoding", Field::TransferEncoding),
     ("upgrade", Field::Upgrade),
     ("proxy-authenticate", Field::ProxyAuthenticate),
     ("proxy-authorization", Field::ProxyAuthorization),
+    ("proxy-authentication-info", Field::ProxyAuthenticate),
     ("keep-alive", Field::OtherHop),
     ("proxy-connection", Field::OtherHop),
     ("http2-settings", Field::OtherHop),
@@ -97,7 +100,7 @@ const LENGTHS: [u32; 256] = {
 
 const X_FORWARDED: &str = "x-forwarded-";
 
-fn field(name: &HeaderName) -> Option<Field> {
+pub(crate) fn field(name: &HeaderName) -> Option<Field> {
     let name = name.as_str();
     let first = *name.as_bytes().first()?;
     if LENGTHS[usize::from(first)] >> name.len().min(LONG) & 1 == 0 {
@@ -151,7 +154,9 @@ mod tests {
         for (name, want) in [
             ("connection", Some(Field::Connection)),
             ("content-location", Some(Field::Address)),
-            ("content-length", None),
+            ("content-length", Some(Field::ContentLength)),
+            ("content-type", None),
+            ("content-encoding", None),
             ("expect", Some(Field::Expect)),
             ("expect-ct", None),
             ("forwarded", Some(Field::Claim)),

@@ -3,21 +3,21 @@
 use super::ProxyBuilder;
 use super::balance::Upstreams;
 use super::board::{Board, Changes, Discovery};
+use super::bounds;
 use super::builder::OneOrMany;
 use super::config_error::{ProxyConfigError, ProxyErrors};
 use super::deadline::Deadline;
 use super::error::ErrorKind;
 use super::forwarded::Forwarding;
-use super::head::{Proxying, Via};
+use super::head::Proxying;
 use super::mount::{Mount, Origins, PathMap};
 use super::path::check_path;
-use super::settings::{Limits, Timeouts};
 use super::upgrade::TunnelSlots;
 use super::upstream::{Protocol, Upstream};
+use super::via::Via;
 use http::header::{self, HeaderName};
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What comes of settings without a problem.
 pub(super) struct Compiled {
@@ -33,13 +33,11 @@ impl ProxyBuilder {
         let upstreams = self.parse_upstreams(&mut errors);
         let changes = self.changes(changes, &upstreams, &mut errors);
         let removed = self.parse_removed(&mut errors);
-        self.check_bounds(&mut errors);
-        if !is_token(&self.via) {
-            errors.push(ProxyConfigError::new(
-                "via",
-                &self.via,
-                "not a token (RFC 9110 5.6.2)",
-            ));
+        errors.extend(bounds::problems(&self.timeouts, &self.limits));
+        if !is_name(&self.via) {
+            let why = "not a name for Via and Proxy-Status; write a token that begins with a letter \
+                       (RFC 9651 3.3.4), or host:port";
+            errors.push(ProxyConfigError::new("via", &self.via, why));
         }
         if !errors.is_empty() {
             return Err(errors.into());
@@ -72,7 +70,7 @@ impl ProxyBuilder {
             preserve_host: self.preserve_host,
             rewrite_location: self.rewrite_location,
             rewrite_cookies: self.rewrite_cookies,
-            remove_request_headers: removed,
+            remove_request_headers: removed.into(),
             forwarding: Forwarding::new(self.forwarding.clone(), stripped),
             trusted_proxies: self.trusted_proxies.clone(),
             via: Via::new(&self.via),
@@ -213,59 +211,18 @@ impl ProxyBuilder {
         }
         removed
     }
-
-    fn check_bounds(&self, errors: &mut Vec<ProxyConfigError>) {
-        let Timeouts {
-            connect,
-            response,
-            idle,
-            tunnel,
-        } = &self.timeouts;
-        let Limits {
-            in_flight,
-            connection_age,
-            response_head,
-            tunnels,
-            ..
-        } = &self.limits;
-        for (key, time) in [
-            ("timeouts.connect", connect),
-            ("timeouts.response", response),
-            ("timeouts.idle", idle),
-            ("timeouts.tunnel", tunnel),
-            ("limits.connection_age", connection_age),
-        ] {
-            if time.is_zero() {
-                errors.push(ProxyConfigError::new(key, "0s", "write a time above zero"));
-            }
-        }
-        for (key, count) in [("limits.in_flight", in_flight), ("limits.tunnels", tunnels)] {
-            let why = match *count {
-                0 => "write at least 1".to_owned(),
-                1..=Semaphore::MAX_PERMITS => continue,
-                _ => format!("write at most {}", Semaphore::MAX_PERMITS),
-            };
-            errors.push(ProxyConfigError::new(key, count.to_string(), why));
-        }
-        if *response_head < LEAST_HEAD {
-            let why = format!("write at least {LEAST_HEAD}");
-            let value = response_head.to_string();
-            errors.push(ProxyConfigError::new("limits.response_head", value, why));
-        }
-    }
 }
-
-/// With less room for a head every response would be too large.
-const LEAST_HEAD: u32 = 1024;
 
 fn same_base(one: &Upstream, other: &Upstream) -> bool {
     one.base.trim_end_matches('/') == other.base.trim_end_matches('/')
 }
 
-/// A token that a structured field takes too (RFC 9110 5.6.2, RFC 9651 3.3.4).
-fn is_token(name: &str) -> bool {
+/// A pseudonym or a host and port for `Via` (RFC 9110 7.6.3) that is a token of a structured field too
+/// (RFC 9651 3.3.4), for `Proxy-Status`.
+fn is_name(name: &str) -> bool {
+    let (name, port) = name.split_once(':').unwrap_or((name, "0"));
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte))
+        && name.bytes().all(legal)
+        && port.parse::<u16>().is_ok()
 }

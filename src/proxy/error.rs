@@ -105,10 +105,14 @@ pub enum ErrorKind {
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
+    /// The head has more than 16,384 field lines: 431.
+    HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
     /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
     MethodNotForwarded,
+    /// The request's body has another transfer coding than `chunked`: 501.
+    UnknownTransferCoding,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
@@ -150,8 +154,9 @@ impl ErrorKind {
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
             // Not 405, which says that another method would do and must list which.
-            Self::MethodNotForwarded => StatusCode::NOT_IMPLEMENTED,
+            Self::MethodNotForwarded | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::Dns
             | Self::Connect
@@ -175,8 +180,10 @@ impl ErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::HeadTooLarge
             | Self::TargetTooLong
             | Self::MethodNotForwarded
+            | Self::UnknownTransferCoding
             | Self::BodyTooLarge
             | Self::RequestBody => "http_request_error",
             Self::Dns => "dns_error",
@@ -214,8 +221,10 @@ impl ErrorKind {
             Self::AmbiguousPath => "the path can be read as leading elsewhere",
             Self::MalformedTarget => "the request target is not a path",
             Self::MalformedHost => "the request names no host, or no single valid one",
+            Self::HeadTooLarge => "the request has too many fields",
             Self::TargetTooLong => "the request target is too long",
             Self::MethodNotForwarded => "the method is not forwarded",
+            Self::UnknownTransferCoding => "the request body's transfer coding is not known",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::Dns => "the upstream's name could not be resolved",

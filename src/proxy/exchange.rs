@@ -64,8 +64,7 @@ impl Exchange {
             };
             let expects_continue = self.outgoing.expects_continue;
             if !request.body().is_end_stream() {
-                let limit = self.proxying.max_request_body;
-                self.upload = Some(watch(&mut request, limit, expects_continue));
+                self.upload = Some(watch(&mut request, &self.proxying, expects_continue));
             }
             let mut in_flight = None;
             let answered = match self.proxying.upstreams.only() {
@@ -77,8 +76,10 @@ impl Exchange {
                 Err(failed) => return self.failed(failed.into()),
             };
             self.trace.answered(response.status());
-            let version = response.version();
-            let switched = self.proxying.response(version, response.headers_mut());
+            let switched = match self.proxying.response(&mut response) {
+                Ok(switched) => switched,
+                Err(kind) => return self.failed(ProxyError::new(kind, true, "unsound framing")),
+            };
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return self.switch(response, switched, client_upgrade, tunnel_slot);
             }
@@ -250,9 +251,14 @@ where
 
 /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
 /// (RFC 9110 10.1.1).
-fn watch(request: &mut Request<Body>, limit: Option<u64>, expects_continue: bool) -> Arc<Progress> {
+fn watch(
+    request: &mut Request<Body>,
+    proxying: &Proxying,
+    expects_continue: bool,
+) -> Arc<Progress> {
     let body = std::mem::take(request.body_mut());
-    let (mut upload, progress) = Upload::new(body, limit, expects_continue);
+    let (mut upload, progress) = Upload::new(body, proxying.max_request_body, expects_continue);
+    upload.withheld = Some(Arc::clone(&proxying.remove_request_headers));
     upload.is_stream = request.version() == Version::HTTP_2;
     *request.body_mut() = Body::from(upload);
     if expects_continue {

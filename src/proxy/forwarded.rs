@@ -82,6 +82,9 @@ impl Forwarding {
         if has_claims {
             remove_claims(headers, trusted);
         }
+        // Who is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        let is_told = |name| has_claims && headers.contains_key(name);
+        let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
             if !(has_claims && headers.contains_key(&name)) {
                 let _full = headers.try_insert(name, value);
@@ -104,6 +107,7 @@ impl Forwarding {
                         set(headers, X_FORWARDED_HOST, host.clone());
                     }
                 }
+                ForwardingField::XForwardedPort if port_is_told => {}
                 ForwardingField::XForwardedPort => {
                     set(headers, X_FORWARDED_PORT, port(host, peer));
                 }
@@ -267,6 +271,27 @@ mod tests {
                 "x-real-ip: 2001:db8::1",
             ]
         );
+    }
+
+    #[test]
+    fn the_port_is_left_to_whoever_is_believed_of_the_rest() {
+        let port = |sent: &[_], trusted| {
+            let fields = [XForwardedProto, XForwardedHost, XForwardedPort];
+            let lines = apply(&fields, sent, trusted, "app.example.com:8080");
+            let port = lines
+                .iter()
+                .find(|line| line.starts_with("x-forwarded-port"));
+            port.cloned().unwrap_or_default()
+        };
+        let proto = ("x-forwarded-proto", "http");
+        assert_eq!(port(&[proto], true), "");
+        assert_eq!(port(&[("x-forwarded-host", "other.example")], true), "");
+        assert_eq!(
+            port(&[proto, ("x-forwarded-port", "81")], true),
+            "x-forwarded-port: 81"
+        );
+        assert_eq!(port(&[proto], false), "x-forwarded-port: 8080");
+        assert_eq!(port(&[], true), "x-forwarded-port: 8080");
     }
 
     #[test]

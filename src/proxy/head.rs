@@ -2,7 +2,8 @@
 //!
 //! The order of the steps is the design. Outgoing: the target, then hop-by-hop fields out, then what
 //! the proxy says of the client, then `Host`, then the user's hook, so that nothing that a client
-//! sends can undo what a later step sets. All of it is decided from the head alone.
+//! sends can undo what a later step sets. All of it is decided from the head alone. Only the `Host` of
+//! one of several upstreams has to wait until that one is chosen.
 
 use super::balance::Upstreams;
 use super::body::Body;
@@ -10,11 +11,14 @@ use super::census::{Census, Field};
 use super::deadline::Deadline;
 use super::error::{ErrorKind, ProxyError};
 use super::forwarded::Forwarding;
-use super::mount::{Mount, Mounts};
+use super::framing::{self, Unsound};
+use super::mount::Mount;
+use super::mounts::Mounts;
 use super::path::check_path;
 use super::peer::Peer;
 use super::upgrade::{self, TunnelSlots, Tunnels};
 use super::upstream::Upstream;
+use super::via::Via;
 use super::{cookie, hop_by_hop, redirect, target, websocket};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -25,6 +29,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How many lines a head may have. Above 24,576 a header map has no room for what is added, and panics;
+/// no server or client lets so many in unless it was told to.
+const MOST_LINES: usize = 16 * 1024;
 
 pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 pub(crate) type ErrorHook =
@@ -38,7 +46,7 @@ pub(crate) struct Proxying {
     pub(crate) preserve_host: bool,
     pub(crate) rewrite_location: bool,
     pub(crate) rewrite_cookies: bool,
-    pub(crate) remove_request_headers: Vec<HeaderName>,
+    pub(crate) remove_request_headers: Arc<[HeaderName]>,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Via,
@@ -76,7 +84,7 @@ pub(crate) struct Outgoing {
     pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
-    /// The `Host` of the client, if that is to be kept.
+    /// The `Host` of the client, if that is to be kept, or of the hook.
     host: Option<HeaderValue>,
 }
 
@@ -89,7 +97,7 @@ pub(crate) struct Upgrade {
 }
 
 impl Outgoing {
-    /// Names the upstream as the host, or goes on naming the client's.
+    /// Names the upstream as the host, unless another has been named for good.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &Upstream) {
         set_host(
             headers,
@@ -120,12 +128,16 @@ impl Proxying {
         parts: &mut request::Parts,
         body: &Body,
     ) -> Result<Verdict, ErrorKind> {
+        if parts.headers.len() > MOST_LINES {
+            return Err(ErrorKind::HeadTooLarge);
+        }
         // RFC 9110 9.3.7: `OPTIONS *` is about the server as a whole, which is this one.
         if parts.method == Method::OPTIONS && parts.uri.path() == "*" {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
         let bridged = websocket::from_http2(parts);
-        let public = target::public_path(&parts.method, original_uri(parts))?;
+        let asked_for = public_uri(parts);
+        let public = target::public_path(&parts.method, &asked_for)?;
         check_path(public.path()).map_err(|_| ErrorKind::AmbiguousPath)?;
         let target = self
             .mount
@@ -134,7 +146,6 @@ impl Proxying {
             .ok_or(ErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ErrorKind::TargetTooLong)?;
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
-        self.check_length(&parts.headers)?;
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
@@ -143,6 +154,10 @@ impl Proxying {
         // Grows at most once for what is added below.
         headers.reserve(self.forwarding.len() + 1);
         let census = Census::of(headers);
+        framing::settle(headers, census).map_err(Unsound::of_request)?;
+        if census.has(Field::ContentLength) {
+            self.check_length(headers)?;
+        }
         let offer = hop_by_hop::strip_request(headers, census);
         let peer = peer
             .map(Cow::Borrowed)
@@ -150,11 +165,11 @@ impl Proxying {
         let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
         self.forwarding
             .apply(headers, census, peer.as_deref(), trusted, host.as_ref());
-        if parts.version == Version::HTTP_2 {
+        if parts.version >= Version::HTTP_2 {
             join_cookies(headers);
         }
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
-        for name in &self.remove_request_headers {
+        for name in self.remove_request_headers.iter() {
             headers.remove(name);
         }
         // RFC 9110 7.8: an upgrade is of HTTP/1.1; with a body on its way there is nothing to switch.
@@ -165,15 +180,30 @@ impl Proxying {
             .or(bridged.as_ref().map(|_| websocket::PROTOCOL));
         set_connection(headers, upgrade.as_ref(), offer.trailers);
         parts.uri = Uri::from(target);
+        let mut host = host.filter(|_| self.preserve_host);
         if let Some(hook) = &self.map_request {
+            self.name_host_early(&mut parts.headers, host.as_ref());
             hook(parts);
+            host = parts.headers.get(header::HOST).cloned();
         }
         Ok(Verdict::Forward(Outgoing {
             upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
             expects_continue: census.has(Field::Expect)
                 && parts.headers.contains_key(header::EXPECT),
-            host: host.filter(|_| self.preserve_host),
+            host,
         }))
+    }
+
+    /// For the hook, which has the last word: `Host` as the upstream will see it, or none where it depends
+    /// on which of several is chosen.
+    fn name_host_early(&self, headers: &mut HeaderMap, kept: Option<&HeaderValue>) {
+        let only = self.upstreams.only().map(|only| &only.upstream.host);
+        match kept.or(only) {
+            Some(host) => set_host(headers, host.clone()),
+            None => {
+                headers.remove(header::HOST);
+            }
+        }
     }
 
     /// A body that says itself that it is too long is refused before it is sent.
@@ -196,12 +226,24 @@ impl Proxying {
     }
 
     /// Rewrites a response's head, and returns the protocol that a `101` switches to.
-    pub(crate) fn response(
+    pub(crate) fn response<B>(
         &self,
-        version: Version,
-        headers: &mut HeaderMap,
-    ) -> Option<HeaderValue> {
+        response: &mut Response<B>,
+    ) -> Result<Option<HeaderValue>, ErrorKind> {
+        // RFC 9112 2.3: an intermediary says its own version. Of an upstream of HTTP/1.0 the client would
+        // take the end of a connection for the end of a body.
+        let version = std::mem::replace(response.version_mut(), Version::HTTP_11);
+        let is_empty = response.status() == StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        if headers.len() > MOST_LINES {
+            return Err(ErrorKind::MalformedResponse);
+        }
         let census = Census::of(headers);
+        framing::settle(headers, census).map_err(|_| ErrorKind::MalformedResponse)?;
+        // RFC 9110 8.6: not in a 204.
+        if is_empty && census.has(Field::ContentLength) {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         let upgrade = hop_by_hop::strip_response(headers, census);
         if self.rewrite_location && census.has(Field::Address) {
             redirect::map_back(headers, &self.mount, &self.mounts);
@@ -210,7 +252,7 @@ impl Proxying {
             cookie::map_back(headers, &self.mount.map);
         }
         fields::append_line(headers, header::VIA, self.via.received(version));
-        upgrade
+        Ok(upgrade)
     }
 
     /// The response that stands for an error: its status and a word, and the error in its extensions.
@@ -237,13 +279,24 @@ impl Proxying {
     }
 }
 
-/// The URI that the browser asked for: under axum, before a nest took its prefix away.
-fn original_uri(parts: &request::Parts) -> &Uri {
+/// The URI that the browser asked for: under axum, before a nest took its prefix away, but with what a
+/// layer between the two has made of it since.
+fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
     #[cfg(feature = "axum")]
     if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
-        return original;
+        let (original, inner) = (&original.0, &parts.uri);
+        // A nest leaves the end of the path, and a slash of nothing.
+        let is_end = inner.path() == "/" || original.path().ends_with(inner.path());
+        if is_end && original.query() == inner.query() {
+            return Cow::Borrowed(original);
+        }
+        if is_end {
+            let query = inner.query().map(|query| ["?", query].concat());
+            let target = [original.path(), query.as_deref().unwrap_or_default()].concat();
+            return target.parse().map_or(Cow::Borrowed(inner), Cow::Owned);
+        }
     }
-    &parts.uri
+    Cow::Borrowed(&parts.uri)
 }
 
 /// The client's end: what the server says, or axum knows.
@@ -265,18 +318,22 @@ fn max_forwards(method: &Method, headers: &mut HeaderMap) -> Option<StatusCode> 
         return None;
     }
     let value = headers.get_mut(header::MAX_FORWARDS)?;
-    match value.to_str().ok()?.parse::<u32>() {
-        Ok(0) => Some(StatusCode::NO_CONTENT),
-        Ok(hops) => {
-            *value = HeaderValue::from(hops - 1);
+    let digits = value.to_str().ok()?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // More than can be counted is still less by one.
+    match digits.parse().unwrap_or(u64::MAX).checked_sub(1) {
+        None => Some(StatusCode::NO_CONTENT),
+        Some(left) => {
+            *value = HeaderValue::from(left);
             None
         }
-        Err(_) => None,
     }
 }
 
-/// RFC 9113 8.2.3: HTTP/2 may split a cookie header into crumbs, which any other protocol has to see
-/// as one field line.
+/// RFC 9113 8.2.3, RFC 9114 4.2.1: HTTP/2 and HTTP/3 may split a cookie header into crumbs, which HTTP/1.1
+/// has to see as one field line.
 fn join_cookies(headers: &mut HeaderMap) {
     let crumbs = headers.get_all(header::COOKIE);
     if crumbs.iter().nth(1).is_none() {
@@ -321,39 +378,5 @@ pub(crate) fn set_host(headers: &mut HeaderMap, host: HeaderValue) {
             headers.insert(header::HOST, host);
             headers.extend(others);
         }
-    }
-}
-
-/// How the proxy names itself (RFC 9110 7.6.3), made once for each version that it can have received.
-#[derive(Debug)]
-pub(crate) struct Via {
-    name: String,
-    http10: HeaderValue,
-    http11: HeaderValue,
-    http2: HeaderValue,
-}
-
-impl Via {
-    /// `name` is a token.
-    pub(crate) fn new(name: &str) -> Self {
-        let member = |version: &str| {
-            HeaderValue::try_from(format!("{version} {name}"))
-                .unwrap_or_else(|_| HeaderValue::from_static("1.1 proxy"))
-        };
-        Self {
-            name: name.to_owned(),
-            http10: member("1.0"),
-            http11: member("1.1"),
-            http2: member("2"),
-        }
-    }
-
-    fn received(&self, version: Version) -> HeaderValue {
-        match version {
-            Version::HTTP_2 => &self.http2,
-            Version::HTTP_09 | Version::HTTP_10 => &self.http10,
-            _ => &self.http11,
-        }
-        .clone()
     }
 }

@@ -9,6 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
 
 /// What a client's `Connection` field asks the proxy itself for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -127,7 +128,10 @@ fn strip(headers: &mut HeaderMap, census: Census, direction: Direction) {
     // RFC 9110 11.7: credentials for, and challenges by, a proxy.
     match direction {
         Direction::Request => remove(Field::ProxyAuthorization, header::PROXY_AUTHORIZATION),
-        Direction::Response => remove(Field::ProxyAuthenticate, header::PROXY_AUTHENTICATE),
+        Direction::Response => {
+            remove(Field::ProxyAuthenticate, header::PROXY_AUTHENTICATE);
+            remove(Field::ProxyAuthenticate, PROXY_AUTHENTICATION_INFO);
+        }
     }
 }
 

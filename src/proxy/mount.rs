@@ -6,7 +6,7 @@
 
 use arc_swap::ArcSwap;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// A prefix of the public path and the path of the upstream that it stands for.
 ///
@@ -15,7 +15,7 @@ use std::sync::{Arc, RwLock};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathMap {
     prefix: Box<str>,
-    base: Box<str>,
+    pub(crate) base: Box<str>,
     /// Whether forwarding leaves every path as it is.
     is_identity: bool,
 }
@@ -145,6 +145,12 @@ impl UpstreamOrigin {
 pub(crate) struct Origins(Arc<ArcSwap<Vec<UpstreamOrigin>>>);
 
 impl Origins {
+    /// Whether an upstream is in both.
+    pub(crate) fn meet(&self, others: &Self) -> bool {
+        let (ours, theirs) = (self.0.load(), others.0.load());
+        ours.iter().any(|origin| theirs.contains(origin))
+    }
+
     pub(crate) fn replace(&self, origins: Vec<UpstreamOrigin>) {
         self.0.store(Arc::new(origins));
     }
@@ -167,7 +173,12 @@ impl Mount {
     /// The public path for what an upstream calls `scheme://authority/path`, if that is this mount's.
     ///
     /// `scheme` is `None` for a reference without one (`//host/path`).
-    fn backward(&self, scheme: Option<&str>, authority: &str, path: &str) -> Option<String> {
+    pub(crate) fn backward(
+        &self,
+        scheme: Option<&str>,
+        authority: &str,
+        path: &str,
+    ) -> Option<String> {
         let ours = self.origins.0.load().iter().any(|origin| {
             scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme.as_str()))
                 && origin.has_authority(authority)
@@ -184,71 +195,8 @@ impl Mount {
     }
 }
 
-/// The mounts of several proxies that stand side by side, so that a redirect of one proxy's upstream
-/// to another's comes back under the prefix that serves it.
-///
-/// That is the one-domain setup: an API under `/api` answers `303` with the address of a signed object
-/// in a bucket, and the client is sent to `/files/…`, where the bucket is mounted, query and signature
-/// byte for byte as they were.
-///
-/// Cheap to clone; all clones are the same table. Each proxy enters itself when it is built with
-/// [`ProxyBuilder::mounts`](crate::proxy::ProxyBuilder::mounts).
-///
-/// # Examples
-///
-/// ```
-/// use same_origin::proxy::{Mounts, ReverseProxy};
-///
-/// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
-/// let mounts = Mounts::new();
-/// let api = ReverseProxy::builder("/api", "https://api.example.com/prod").mounts(&mounts).build()?;
-/// let files = ReverseProxy::builder("/files", "https://bucket.example").mounts(&mounts).build()?;
-/// // `Location: https://bucket.example/a?X-Amz-Signature=…` from the API reaches the client
-/// // as `Location: /files/a?X-Amz-Signature=…`.
-/// # Ok(()) }
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Mounts {
-    table: Arc<RwLock<Vec<Arc<Mount>>>>,
-}
-
-impl Mounts {
-    /// An empty table.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    pub(crate) fn enter(&self, mount: Arc<Mount>) {
-        let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
-        table.push(mount);
-    }
-
-    /// The public path for an absolute URI, through `own` or, failing that, any other mount; of
-    /// several, the one with the longest base, which is the most specific.
-    pub(crate) fn backward(
-        &self,
-        own: &Mount,
-        scheme: Option<&str>,
-        authority: &str,
-        path: &str,
-    ) -> Option<String> {
-        own.backward(scheme, authority, path).or_else(|| {
-            let table = self.table.read().unwrap_or_else(|e| e.into_inner());
-            table
-                .iter()
-                .filter_map(|mount| {
-                    let public = mount.backward(scheme, authority, path)?;
-                    Some((mount.map.base.len(), public))
-                })
-                .max_by_key(|(base_len, _)| *base_len)
-                .map(|(_, public)| public)
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -335,7 +283,7 @@ mod tests {
         assert!(map.forward(&public).unwrap().is_err());
     }
 
-    fn mount(prefix: &str, upstream: &str, base: &str) -> Mount {
+    pub(crate) fn mount(prefix: &str, upstream: &str, base: &str) -> Mount {
         let (scheme, authority) = upstream.split_once("://").unwrap();
         Mount {
             map: PathMap::new(prefix, base),
@@ -364,24 +312,6 @@ mod tests {
             let public = api.backward(scheme, authority, path);
             assert_eq!(public.as_deref(), want, "{scheme:?} {authority} {path}");
         }
-    }
-
-    #[test]
-    fn another_mounts_address_comes_back_under_that_mount() {
-        let (mounts, api) = (Mounts::new(), mount("/api", "https://api.example", "/prod"));
-        mounts.enter(Arc::new(mount("/files", "https://bucket.example", "")));
-        mounts.enter(Arc::new(mount("/deep", "https://bucket.example", "/deep")));
-        let back = |authority, path| mounts.backward(&api, Some("https"), authority, path);
-        assert_eq!(
-            back("bucket.example", "/a?sig=%2F").as_deref(),
-            Some("/files/a?sig=%2F")
-        );
-        assert_eq!(
-            back("bucket.example", "/deep/a").as_deref(),
-            Some("/deep/a")
-        );
-        assert_eq!(back("api.example", "/prod/a").as_deref(), Some("/api/a"));
-        assert_eq!(back("api.example", "/other"), None);
     }
 
     proptest! {

@@ -3,8 +3,10 @@
 //! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
 //! byte for byte, because it may be signed.
 
-use super::mount::{Mount, Mounts};
+use super::mount::Mount;
+use super::mounts::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
 /// Maps the address fields of a response back.
 pub(crate) fn map_back(headers: &mut HeaderMap, own: &Mount, others: &Mounts) {
@@ -22,10 +24,25 @@ pub(crate) fn map_back(headers: &mut HeaderMap, own: &Mount, others: &Mounts) {
 fn map_field(headers: &mut HeaderMap, name: &HeaderName, map: impl Fn(&str) -> Option<String>) {
     if let header::Entry::Occupied(mut entry) = headers.entry(name) {
         for value in entry.iter_mut() {
-            let mapped = value.to_str().ok().and_then(&map);
+            let mapped = map(&ascii(value.as_bytes()));
             if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
                 *value = mapped;
             }
+        }
+    }
+}
+
+/// The value as a browser reads it: what is not ASCII stands for its percent-encoding (URL standard, path
+/// state).
+fn ascii(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => {
+            let encode = |byte: &u8| match byte.is_ascii() {
+                true => char::from(*byte).to_string(),
+                false => format!("%{byte:02X}"),
+            };
+            Cow::Owned(value.iter().map(encode).collect())
         }
     }
 }
@@ -46,7 +63,8 @@ fn reference(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
         return others.backward(own, None, authority, path);
     }
     if value.starts_with('/') {
-        return own.map.backward_reference(value);
+        let public = own.map.backward_reference(value);
+        return public.or_else(|| others.beside(own, value));
     }
     let (scheme, rest) = value.split_once("://")?;
     let (authority, path) = split_authority(rest);
@@ -58,10 +76,16 @@ fn split_authority(rest: &str) -> (&str, &str) {
 }
 
 /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
-/// steps" are its grammar: `;` or `,`, then `url =`, then perhaps a quote.
+/// steps" are its grammar: a time, `;` or `,` or white space, then `url =`, then perhaps a quote.
 fn refresh(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
-    let separator = value.find([';', ','])?;
-    let after = value[separator + 1..].trim_start();
+    let time = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let after = time.trim_start();
+    let after = match after.strip_prefix([';', ',']) {
+        Some(after) => after.trim_start(),
+        // White space alone separates too, but something has to.
+        None if after.len() < time.len() => after,
+        None => return None,
+    };
     let mut address = after;
     if after
         .get(..3)
@@ -86,7 +110,7 @@ fn refresh(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
 mod tests {
     use super::*;
     use crate::proxy::mount::{Origins, PathMap, UpstreamOrigin};
-    use std::sync::Arc;
+    use std::sync::{Arc, OnceLock};
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
         Mount {
@@ -100,9 +124,12 @@ mod tests {
 
     fn table() -> (Mount, Mounts) {
         let mounts = Mounts::new();
-        mounts.enter(Arc::new(mount("/files", "bucket:81", "")));
+        mounts.enter(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
         (mount("/api", "up:80", "/base"), mounts)
     }
+
+    /// A table does not keep what is in it.
+    static BUCKET: OnceLock<Arc<Mount>> = OnceLock::new();
 
     #[test]
     fn addresses_of_ours_come_back_and_foreign_ones_stay() {
@@ -156,6 +183,32 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_utf_8_is_mapped_too() {
+        let (own, others) = table();
+        let mut headers = HeaderMap::new();
+        let raw = HeaderValue::from_bytes("http://up/base/café".as_bytes()).unwrap();
+        headers.insert(header::LOCATION, raw);
+        map_back(&mut headers, &own, &others);
+        assert_eq!(headers[header::LOCATION], "/api/caf%C3%A9");
+    }
+
+    #[test]
+    fn a_path_of_another_mount_of_the_same_host_comes_back_there() {
+        let (own, others) = table();
+        let login = Arc::new(mount("/auth", "up:80", "/login"));
+        let elsewhere = Arc::new(mount("/other", "other:80", "/other"));
+        others.enter(&login);
+        others.enter(&elsewhere);
+        for (value, want) in [
+            ("/login/x", Some("/auth/x")),
+            ("/base/login", Some("/api/login")),
+            ("/other/x", None),
+        ] {
+            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+        }
+    }
+
+    #[test]
     fn a_refresh_is_mapped_inside_its_words() {
         let (own, others) = table();
         for (value, want) in [
@@ -163,6 +216,10 @@ mod tests {
             ("5;URL = '/base/x' ", Some("5;URL = '/api/x' ")),
             ("0,url=\"http://up/base/x?a\"", Some("0,url=\"/api/x?a\"")),
             ("0; /base/x", Some("0; /api/x")),
+            ("5 url=/base/x", Some("5 url=/api/x")),
+            ("5.5  ,/base/x", Some("5.5  ,/api/x")),
+            ("5/base/x", None),
+            ("x; url=/base/x", None),
             ("0; url=https://other.example/base/x", None),
             ("5", None),
             ("5; url", None),

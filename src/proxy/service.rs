@@ -74,7 +74,7 @@ impl ReverseProxy {
 impl<C> ReverseProxy<C> {
     /// Puts the parts together, and enters the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(proxying: Arc<Proxying>, client: C) -> Self {
-        proxying.mounts.enter(Arc::clone(&proxying.mount));
+        proxying.mounts.enter(&proxying.mount);
         Self { proxying, client }
     }
 

@@ -53,9 +53,9 @@ pub(crate) fn host(
     match (uri.authority(), line) {
         // RFC 9112 3.2.2: the absolute form's host wins over the field.
         (Some(authority), line) => {
-            // RFC 9113 8.3.1: of two that differ the request is malformed.
+            // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
             let differs = line.is_some_and(|line| !same(line, authority));
-            if version == Version::HTTP_2 && differs {
+            if version >= Version::HTTP_2 && differs {
                 return Err(ErrorKind::MalformedHost);
             }
             from_authority(authority).map(Some)

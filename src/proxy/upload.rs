@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::error::{BoxError, ErrorKind, ProxyError};
 use bytes::Bytes;
+use http::HeaderName;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,8 @@ pub(crate) struct Upload {
     body: Body,
     /// Whether it is a stream of HTTP/2, which may be reset.
     pub(crate) is_stream: bool,
+    /// The fields that the upstream does not see, as trailers neither.
+    pub(crate) withheld: Option<Arc<[HeaderName]>>,
     /// How many bytes may still come.
     remaining: u64,
     progress: Arc<Progress>,
@@ -110,11 +113,20 @@ impl Upload {
         let upload = Self {
             body,
             is_stream: false,
+            withheld: None,
             remaining: limit.unwrap_or(u64::MAX),
             progress: Arc::clone(&progress),
             patience: expects_continue.then(|| Box::pin(tokio::time::sleep(PATIENCE))),
         };
         (upload, progress)
+    }
+
+    fn withhold(&self, frame: &mut Frame<Bytes>) {
+        if let (Some(names), Some(trailers)) = (&self.withheld, frame.trailers_mut()) {
+            for name in names.iter() {
+                trailers.remove(name);
+            }
+        }
     }
 
     /// Until the gate is open, or patience is at its end.
@@ -146,7 +158,10 @@ impl http_body::Body for Upload {
                 return Poll::Ready(Some(Err(error.into())));
             }
             None => return Poll::Ready(None),
-            Some(Ok(frame)) => frame,
+            Some(Ok(mut frame)) => {
+                self.withhold(&mut frame);
+                frame
+            }
             Some(Err(error)) => {
                 let error = ProxyError::new(ErrorKind::RequestBody, true, error);
                 return Poll::Ready(Some(Err(error.into())));

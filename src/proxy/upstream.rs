@@ -131,7 +131,7 @@ fn host_field(authority: &Authority) -> Result<HeaderValue, Invalid> {
 }
 
 /// Lower case and without the scheme's default port, as a client would write it in `Host`.
-fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Invalid> {
+pub(super) fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Invalid> {
     if authority.as_str().contains('@') {
         return invalid("an upstream has no user information; remove what stands before `@`");
     }

@@ -1,7 +1,9 @@
 //! What the upstream is sent and what comes back, besides bodies.
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
+use http::HeaderValue;
 use same_origin::proxy::{Mounts, ReverseProxy};
+use std::sync::{Arc, Mutex};
 
 #[tokio::test]
 async fn the_path_and_query_arrive_byte_for_byte_under_the_base() {
@@ -87,7 +89,7 @@ async fn settings_change_what_is_sent() {
         .map_request(|parts| {
             parts
                 .headers
-                .insert("x-hook", http::HeaderValue::from_static("1"));
+                .insert("x-hook", HeaderValue::from_static("1"));
         })
         .build()
         .unwrap();
@@ -160,4 +162,66 @@ async fn the_way_back_is_the_inverse() {
     assert_eq!(answer.all("link"), ["</prod/x>"]);
     assert_eq!(answer.all("via"), ["1.1 same-origin"]);
     assert!(answer.all("x-gone").is_empty());
+}
+
+#[tokio::test]
+async fn the_hook_has_the_last_word() {
+    let upstream = Upstream::ok().await;
+    let address = upstream.address.to_string();
+    let nowhere = "http://does-not-exist.invalid";
+    let seen_by_hook = Arc::new(Mutex::new(None));
+    let hook = {
+        let seen = Arc::clone(&seen_by_hook);
+        move |head: &mut http::request::Parts| {
+            *seen.lock().unwrap() = head.headers.get("host").cloned();
+            if head.uri.path() == "/named" {
+                let name = HeaderValue::from_static("named.example");
+                head.headers.insert("host", name);
+            }
+        }
+    };
+    let one = ReverseProxy::builder("/api", upstream.url("")).map_request(hook.clone());
+    let several = ReverseProxy::builder("/api", "").upstreams([upstream.url("")]);
+    for (builder, host) in [
+        (one.clone(), Some(address.as_str())),
+        (several.clone().map_request(hook.clone()), Some(&*address)),
+        (one.preserve_host(true), Some("app.example")),
+        (
+            several
+                .upstreams([upstream.url(""), nowhere.into()])
+                .map_request(hook),
+            None,
+        ),
+    ] {
+        let server = serve(builder.build().unwrap()).await;
+        for (target, want) in [
+            ("/api/x", host.unwrap_or(&address)),
+            ("/api/named", "named.example"),
+        ] {
+            let answer = get(server, target, "").await;
+            assert_eq!(answer.status, 200, "{target} {host:?} {}", answer.head);
+            let seen = upstream.seen().pop();
+            assert_eq!(seen.unwrap().field("host"), want);
+            let by_hook = seen_by_hook.lock().unwrap().take();
+            assert_eq!(by_hook, host.map(|host| host.parse().unwrap()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn hops_are_counted_however_many_are_left() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "").await;
+    for (sent, want) in [
+        ("1", "0"),
+        ("99999999999", "99999999998"),
+        ("99999999999999999999999", "18446744073709551614"),
+        ("many", "many"),
+    ] {
+        let request = format!(
+            "OPTIONS /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\nmax-forwards: {sent}\r\n\r\n"
+        );
+        assert_eq!(exchange(server, request).await.status, 200);
+        assert_eq!(upstream.seen().pop().unwrap().field("max-forwards"), want);
+    }
 }

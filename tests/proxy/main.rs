@@ -5,6 +5,7 @@ mod bodies;
 mod discovery;
 mod dns;
 mod failures;
+mod framing;
 mod heads;
 mod hostile_clients;
 mod hostile_upstreams;

@@ -2,8 +2,10 @@
 
 use crate::support::{Upstream, get};
 use axum::Router;
+use http::Uri;
 use same_origin::proxy::ReverseProxy;
 use std::net::SocketAddr;
+use tower::Layer;
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -33,6 +35,31 @@ async fn a_nest_strips_nothing_twice() {
         assert_eq!(seen.field("x-forwarded-for"), "127.0.0.1");
     }
     assert_eq!(get(server, "/apix", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_a_layer_inside_a_nest_changes_is_changed() {
+    let upstream = Upstream::ok().await;
+    let api = ReverseProxy::new("/api", upstream.url("/base")).unwrap();
+    // Takes a secret out of the query, and renames a path.
+    let layer = tower::util::MapRequestLayer::new(|mut request: axum::extract::Request| {
+        *request.uri_mut() = match request.uri().path() {
+            "/old" => Uri::from_static("/api/new?kept"),
+            path => path.parse().unwrap(),
+        };
+        request
+    });
+    let router = Router::new().nest_service("/api", layer.layer(api));
+    let server = serve(router).await;
+    for (target, want) in [
+        ("/api/x?token=secret", "/base/x"),
+        ("/api/x", "/base/x"),
+        ("/api?token=secret", "/base"),
+        ("/api/old", "/base/new?kept"),
+    ] {
+        assert_eq!(get(server, target, "").await.status, 200, "{target}");
+        assert_eq!(upstream.seen().last().unwrap().target(), want);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Wrong settings are values: all of them, each with its key and a remedy.
 
-use same_origin::proxy::{Limits, ProxyBuilder, ReverseProxy, Timeouts};
+use same_origin::proxy::{
+    Client, ClientBuildError, Limits, ProxyBuilder, ProxyErrors, ReverseProxy, Timeouts,
+    UpstreamTls,
+};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -36,8 +40,78 @@ fn every_problem_is_told_at_once() {
             "limits.in_flight: write at least 1",
             &format!("limits.tunnels: write at most {}", Semaphore::MAX_PERMITS),
             "limits.response_head: write at least 1024",
-            "via: not a token (RFC 9110 5.6.2)",
+            "via: not a name for Via and Proxy-Status; write a token that begins with a letter (RFC 9651 \
+             3.3.4), or host:port",
         ]
+    );
+}
+
+#[test]
+fn a_name_is_one_for_both_fields() {
+    for (via, is_one) in [
+        ("gateway-1.example", true),
+        ("gateway.example:8080", true),
+        ("1st", false),
+        ("a/b", false),
+        ("a:b", false),
+        ("a:80:80", false),
+        ("a:99999", false),
+        ("", false),
+    ] {
+        let proxy = ReverseProxy::builder("/api", "http://a.example").via(via);
+        assert_eq!(proxy.build().is_ok(), is_one, "{via}");
+    }
+}
+
+#[test]
+fn a_client_that_could_not_work_is_not_built() {
+    let client = || Client::builder().tls_config(no_roots());
+    assert!(client().build().is_ok());
+    let (few, many) = (
+        Limits::default().in_flight(0),
+        Limits::default().in_flight(usize::MAX),
+    );
+    let small = Limits::default().response_head(1);
+    let aged = Limits::default().connection_age(Duration::ZERO);
+    for limits in [few, many, small, aged] {
+        let refused = client().limits(&limits).build();
+        assert!(
+            matches!(refused, Err(ClientBuildError::Bounds(_))),
+            "{limits:?}"
+        );
+    }
+    assert!(client().connect_timeout(Duration::ZERO).build().is_err());
+    assert!(client().idle_timeout(Duration::ZERO).build().is_err());
+}
+
+fn no_roots() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let roots = rustls::RootCertStore::empty();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[test]
+fn files_are_looked_at_beside_everything_else() {
+    let builder = || {
+        let tls = UpstreamTls::default().ca("/nonexistent/ca.pem");
+        ReverseProxy::builder("api", "https://a.example").upstream_tls(tls)
+    };
+    let keys = |errors: ProxyErrors| {
+        errors
+            .iter()
+            .map(|e| e.key().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        keys(builder().build().unwrap_err()),
+        ["prefix", "upstream_tls.ca"]
+    );
+    // It would have no effect on a client that is given.
+    assert_eq!(
+        keys(builder().build_with_client(()).unwrap_err()),
+        ["prefix", "upstream_tls"]
     );
 }
 

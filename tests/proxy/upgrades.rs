@@ -1,6 +1,6 @@
 //! Tunnels.
 
-use crate::support::{exchange, serve};
+use crate::support::{exchange, get, serve};
 use same_origin::proxy::{Limits, ReverseProxy, Tunnels};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -221,4 +221,27 @@ async fn one_tunnel_too_many_is_503() {
         .await
         .unwrap();
     assert_eq!(served.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_offer_that_meets_a_dying_connection_is_made_again() {
+    let (server, listener) = start(&Tunnels::new()).await;
+    let first = tokio::spawn(get(server, "/api/x", ""));
+    let (mut dying, _) = listener.accept().await.unwrap();
+    head(&mut dying).await;
+    dying
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(first.await.unwrap().status, 200);
+
+    let mut client = TcpStream::connect(server).await.unwrap();
+    client.write_all(OFFER.as_bytes()).await.unwrap();
+    // It was taken, and the connection ends before the answer.
+    head(&mut dying).await;
+    drop(dying);
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    assert!(head(&mut upstream).await.contains("upgrade: WebSocket\r\n"));
+    upstream.write_all(SWITCHED).await.unwrap();
+    assert!(head(&mut client).await.starts_with("HTTP/1.1 101 "));
 }

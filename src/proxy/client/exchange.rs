@@ -301,7 +301,7 @@ mod tests {
     const TURNS: usize = 1000;
 
     async fn lose_none(protocol: Protocol) {
-        let settings = ClientBuilder::default().settings;
+        let settings = ClientBuilder::default().settings();
         let authority = Authority::from_static("upstream.example");
         let pool = Arc::new(Pool::new(protocol, authority, None, settings));
         let mut ender = Ender::start();
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_request_that_comes_back_unsent_keeps_its_name() {
-        let settings = ClientBuilder::default().settings;
+        let settings = ClientBuilder::default().settings();
         let authority = Authority::from_static("10.0.0.1:8080");
         let pool = Pool::new(Protocol::H2c, authority, None, settings);
         let request = Request::get("/a?b").header("host", "named.example:81");

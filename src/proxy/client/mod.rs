@@ -26,9 +26,11 @@ pub(crate) use place::Way;
 pub(crate) use tls::{crypto_provider, system_roots};
 
 use super::body::Body;
+use super::bounds;
+use super::config_error::ProxyErrors;
 use super::error::ErrorKind;
 use super::settings::{Limits, Timeouts};
-use super::upstream::Protocol;
+use super::upstream::{Protocol, canonical};
 use arc_swap::ArcSwap;
 use connect::Connector;
 use http::uri::{Authority, Scheme};
@@ -68,8 +70,8 @@ pub struct Client {
 struct Shared {
     connector: Connector,
     settings: pool::Settings,
-    /// One pool for each origin ever asked for. They are few, known after the first requests, and read
-    /// on every one.
+    /// One pool for each origin in use. They are few, known after the first requests, and read on every
+    /// one.
     pools: ArcSwap<Vec<Arc<Pool>>>,
 }
 
@@ -134,14 +136,16 @@ impl Shared {
             return Arc::clone(pool);
         }
         let secure = *scheme == Scheme::HTTPS;
-        self.enter(
-            if secure {
-                Protocol::Https
-            } else {
-                Protocol::Http
-            },
-            authority,
-        )
+        let protocol = if secure {
+            Protocol::Https
+        } else {
+            Protocol::Http
+        };
+        // In another spelling than the pool's.
+        match canonical(protocol, authority) {
+            Ok(canonical) => self.enter(protocol, &canonical),
+            Err(_) => self.enter(protocol, authority),
+        }
     }
 
     fn enter(&self, protocol: Protocol, authority: &Authority) -> Arc<Pool> {
@@ -150,11 +154,14 @@ impl Shared {
         self.pools.rcu(|pools| {
             let found = pools.iter().find(|pool| pool.same_origin_as(&new));
             entered = Arc::clone(found.unwrap_or(&new));
-            let mut pools = Vec::clone(pools);
-            if found.is_none() {
-                pools.push(Arc::clone(&new));
+            match found {
+                Some(_) => Vec::clone(pools),
+                None => {
+                    // Out with what nobody uses, so that a client of many origins does not grow.
+                    let used = pools.iter().filter(|pool| !pool.is_unused());
+                    used.chain([&new]).cloned().collect()
+                }
             }
-            pools
         });
         entered
     }
@@ -213,15 +220,17 @@ pub enum ClientBuildError {
          SSL_CERT_FILE, or give a TLS configuration"
     )]
     NoRootCertificates,
+    /// Timeouts or limits that no client can work with.
+    #[error(transparent)]
+    Bounds(#[from] ProxyErrors),
 }
 
 /// Settings of a [`Client`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
-    connect_timeout: Duration,
-    max_head: u32,
-    settings: pool::Settings,
+    timeouts: Timeouts,
+    limits: Limits,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ClientConfig>>,
     /// Whether an https upstream is expected, for which roots are worth reading.
@@ -231,18 +240,9 @@ pub struct ClientBuilder {
 
 impl Default for ClientBuilder {
     fn default() -> Self {
-        let (timeouts, limits) = (Timeouts::default(), Limits::default());
         Self {
-            connect_timeout: timeouts.connect,
-            max_head: limits.response_head,
-            settings: pool::Settings {
-                idle_timeout: timeouts.idle,
-                max_idle: limits.idle_connections,
-                max_age: limits.connection_age,
-                max_in_flight: limits.in_flight,
-                max_waiting: limits.waiting,
-                wait_timeout: timeouts.connect,
-            },
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -254,25 +254,20 @@ impl Default for ClientBuilder {
 impl ClientBuilder {
     /// How long a connection may take to be ready, name resolution and TLS included. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self.settings.wait_timeout = timeout;
+        self.timeouts.connect = timeout;
         self
     }
 
     /// How long a connection may lie idle before it is closed. Default: 90 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.idle_timeout = timeout;
+        self.timeouts.idle = timeout;
         self
     }
 
     /// How many connections and requests there may be at one upstream, and how large its heads. What is
     /// the proxy's own business (the request's body) has no meaning here.
     pub fn limits(mut self, limits: &Limits) -> Self {
-        self.settings.max_in_flight = limits.in_flight;
-        self.settings.max_waiting = limits.waiting;
-        self.settings.max_idle = limits.idle_connections;
-        self.settings.max_age = limits.connection_age;
-        self.max_head = limits.response_head;
+        self.limits = limits.clone();
         self
     }
 
@@ -292,13 +287,32 @@ impl ClientBuilder {
         self
     }
 
+    fn settings(&self) -> pool::Settings {
+        let (timeouts, limits) = (&self.timeouts, &self.limits);
+        pool::Settings {
+            idle_timeout: timeouts.idle,
+            max_idle: limits.idle_connections,
+            max_age: limits.connection_age,
+            max_in_flight: limits.in_flight,
+            max_waiting: limits.waiting,
+            wait_timeout: timeouts.connect,
+        }
+    }
+
     /// The client.
     ///
     /// # Errors
     ///
-    /// With the feature `tls` and no [`tls_config`](Self::tls_config): no root certificate of the
-    /// system can be read, or there is no crypto provider.
+    /// A timeout of zero, or a limit out of bounds. With the feature `tls` and no
+    /// [`tls_config`](Self::tls_config): no root certificate of the system can be read, or there is no
+    /// crypto provider.
     pub fn build(self) -> Result<Client, ClientBuildError> {
+        let problems = bounds::problems(&self.timeouts, &self.limits);
+        if !problems.is_empty() {
+            return Err(ProxyErrors::from(problems).into());
+        }
+        let (connect_timeout, max_head) = (self.timeouts.connect, self.limits.response_head);
+        let settings = self.settings();
         #[cfg(feature = "tls")]
         let connector = {
             let tls = match self.tls {
@@ -306,14 +320,14 @@ impl ClientBuilder {
                 None if self.needs_tls => Some(tls::Tls::new(&tls::system_config()?)),
                 None => None,
             };
-            Connector::new(self.connect_timeout, self.max_head, tls)
+            Connector::new(connect_timeout, max_head, tls)
         };
         #[cfg(not(feature = "tls"))]
-        let connector = Connector::new(self.connect_timeout, self.max_head);
+        let connector = Connector::new(connect_timeout, max_head);
         Ok(Client {
             shared: Arc::new(Shared {
                 connector,
-                settings: self.settings,
+                settings,
                 pools: ArcSwap::default(),
             }),
         })

@@ -129,6 +129,16 @@ impl Pool {
         secure(self) == secure(other) && self.authority == other.authority
     }
 
+    /// Whether nobody has a request, a connection or a way here. What was entered before its first
+    /// request is not found again by a URI, so it stays.
+    pub(super) fn is_unused(self: &Arc<Self>) -> bool {
+        // The list that it is in holds it too.
+        Arc::strong_count(self) == 1
+            && self.protocol != Protocol::H2c
+            && lock(&self.idle).is_empty()
+            && lock(&self.http2).is_empty()
+    }
+
     /// Whether a connection that is not idle can take another request.
     pub(super) fn speaks_http2(&self) -> bool {
         self.speaks_http2.load(Ordering::Relaxed)
@@ -373,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_reaper_that_ends_with_its_runtime_is_followed_by_another() {
-        let mut settings = ClientBuilder::default().settings;
+        let mut settings = ClientBuilder::default().settings();
         settings.idle_timeout = Duration::from_millis(80);
         let authority = Authority::from_static("upstream.example");
         let pool = Arc::new(Pool::new(Protocol::Http, authority, None, settings));
