@@ -3,12 +3,17 @@
 //! A timer of the runtime for each request is entered in its wheel and taken out again, and reads the
 //! clock twice, for something that happens once in a blue moon. Here a request leaves its waker in a
 //! slot, and one task for all of them counts down what is still there, eight times in the timeout.
+//!
+//! One task for each runtime: only while a runtime is driven does its timer go, and a proxy may be shared
+//! by runtimes of which one is driven no more, or is dropped, while a request of another waits. Whose
+//! request it is costs a look at the runtime's handle, which is less than a look at the clock.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::runtime::{Handle, Id};
 
 /// In how many steps a timeout is counted down. It may take one step longer than it should.
 const STEPS: u8 = 8;
@@ -23,16 +28,21 @@ pub(crate) struct Deadline {
 #[derive(Debug, Default)]
 struct Slots {
     slots: Vec<Slot>,
-    free: Vec<usize>,
-    /// Whether the task runs that counts down.
-    counting: bool,
+    /// The first free slot, which names the next one; the one behind the last if none is free.
+    free: usize,
+    /// The runtimes on which a task counts down.
+    counting: Vec<Id>,
 }
 
 #[derive(Debug)]
 struct Slot {
+    /// None if the slot is free.
     waker: Option<Waker>,
+    /// Where it is counted down.
+    runtime: Id,
     /// How many steps are left; none is late.
     left: u8,
+    next_free: usize,
 }
 
 /// It took too long.
@@ -68,29 +78,27 @@ impl Deadline {
         lock(&self.slots)
     }
 
-    /// Takes a slot, and starts the count if nobody counts.
-    fn enter(&self, waker: &Waker) -> usize {
+    /// The slots, for a request of this runtime, on which the count is started if nobody counts.
+    fn attend(&self, here: Id) -> MutexGuard<'_, Slots> {
         let mut slots = self.lock();
-        let slot = Slot {
-            waker: Some(waker.clone()),
-            // The step that is under way is not a whole one.
-            left: STEPS + 1,
+        if slots.counting.contains(&here) {
+            return slots;
+        }
+        slots.counting.push(here);
+        // A runtime that shuts down drops the task at once, which takes the lock.
+        drop(slots);
+        self.start(here);
+        self.lock()
+    }
+
+    #[cold]
+    fn start(&self, here: Id) {
+        let counter = Counter {
+            slots: Arc::downgrade(&self.slots),
+            here,
+            counts: true,
         };
-        if !slots.counting {
-            slots.counting = true;
-            let counter = Counter(Some(Arc::downgrade(&self.slots)));
-            tokio::spawn(count(counter, self.timeout / u32::from(STEPS)));
-        }
-        match slots.free.pop() {
-            Some(index) => {
-                slots.slots[index] = slot;
-                index
-            }
-            None => {
-                slots.slots.push(slot);
-                slots.slots.len() - 1
-            }
-        }
+        tokio::spawn(count(counter, self.timeout / u32::from(STEPS)));
     }
 }
 
@@ -100,43 +108,80 @@ fn lock(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
 
 /// Counts down until there has been nothing to count for a whole step.
 async fn count(mut counter: Counter, step: Duration) {
-    while let Some(slots) = &counter.0 {
+    while counter.counts {
         tokio::time::sleep(step).await;
-        let Some(slots) = slots.upgrade() else { return };
-        if !lock(&slots).count_down() {
-            // It has said so itself; by now another may count.
-            counter.0 = None;
-        }
+        let Some(slots) = counter.slots.upgrade() else {
+            return;
+        };
+        counter.counts = lock(&slots).count_down(counter.here);
     }
 }
 
-/// Who counts. When it ends with its runtime, the next request starts another.
-struct Counter(Option<Weak<Mutex<Slots>>>);
+/// Who counts on a runtime. When it ends with the runtime, the next request there starts another.
+struct Counter {
+    slots: Weak<Mutex<Slots>>,
+    here: Id,
+    /// Whether it is the one that counts here: once it has found nothing to count, another may be.
+    counts: bool,
+}
 
 impl Drop for Counter {
     fn drop(&mut self) {
-        if let Some(slots) = self.0.take().and_then(|slots| slots.upgrade()) {
-            lock(&slots).counting = false;
+        if !self.counts {
+            return;
+        }
+        if let Some(slots) = self.slots.upgrade() {
+            lock(&slots).counts_no_more(self.here);
         }
     }
 }
 
 impl Slots {
-    fn count_down(&mut self) -> bool {
-        self.counting = self.free.len() < self.slots.len();
-        if !self.counting {
-            self.slots.clear();
-            self.free.clear();
-        }
-        for slot in &mut self.slots {
-            slot.left = slot.left.saturating_sub(1);
-            if slot.left == 0 {
-                if let Some(waker) = &slot.waker {
-                    waker.wake_by_ref();
-                }
+    fn enter(&mut self, slot: Slot) -> usize {
+        let index = self.free;
+        match self.slots.get_mut(index) {
+            Some(free) => {
+                self.free = free.next_free;
+                *free = slot;
+            }
+            None => {
+                self.slots.push(slot);
+                self.free = self.slots.len();
             }
         }
-        self.counting
+        index
+    }
+
+    /// Gives the waker back, which is dropped when the lock is no longer held.
+    fn leave(&mut self, index: usize) -> Option<Waker> {
+        let slot = &mut self.slots[index];
+        slot.next_free = std::mem::replace(&mut self.free, index);
+        slot.waker.take()
+    }
+
+    /// One step on a runtime. If there was nothing to count, it was the last.
+    fn count_down(&mut self, here: Id) -> bool {
+        let mut counts = false;
+        for slot in self.slots.iter_mut().filter(|slot| slot.runtime == here) {
+            let Some(waker) = &slot.waker else { continue };
+            counts = true;
+            slot.left = slot.left.saturating_sub(1);
+            if slot.left == 0 {
+                waker.wake_by_ref();
+            }
+        }
+        if !counts {
+            self.counts_no_more(here);
+        }
+        counts
+    }
+
+    fn counts_no_more(&mut self, here: Id) {
+        self.counting.retain(|id| *id != here);
+        if self.slots.iter().all(|slot| slot.waker.is_none()) {
+            self.slots.clear();
+            self.free = 0;
+        }
     }
 }
 
@@ -164,12 +209,21 @@ where
         if polled.is_ready() {
             return polled;
         }
+        let here = Handle::current().id();
+        let mut slots = this.deadline.attend(here);
         let Some(index) = this.slot else {
-            this.slot = Some(this.deadline.enter(cx.waker()));
+            this.slot = Some(slots.enter(Slot {
+                waker: Some(cx.waker().clone()),
+                runtime: here,
+                // The step that is under way is not a whole one.
+                left: STEPS + 1,
+                next_free: 0,
+            }));
             return Poll::Pending;
         };
-        let mut slots = this.deadline.lock();
         let slot = &mut slots.slots[index];
+        // It may have been carried to another one.
+        slot.runtime = here;
         if slot.left == 0 {
             if !(this.goes_on)() {
                 return Poll::Ready(Err(Late.into()));
@@ -187,9 +241,8 @@ where
 impl<F, P> Drop for Bound<'_, F, P> {
     fn drop(&mut self) {
         if let Some(index) = self.slot {
-            let mut slots = lock(&self.deadline.slots);
-            slots.slots[index].waker = None;
-            slots.free.push(index);
+            let waker = self.deadline.lock().leave(index);
+            drop(waker);
         }
     }
 }
@@ -200,12 +253,29 @@ mod tests {
     use futures_util::FutureExt;
     use std::future::{pending, ready};
     use std::pin::pin;
-    use tokio::time::{Instant, advance, sleep};
+    use tokio::runtime::Runtime;
+    use tokio::time::{Instant, advance, sleep, timeout};
 
     const TIMEOUT: Duration = Duration::from_secs(8);
 
+    fn runtime() -> Runtime {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap()
+    }
+
+    /// Whether a request that is never answered has come to its end.
+    async fn ends(late: impl Future<Output = Result<(), Late>>) -> bool {
+        timeout(TIMEOUT * 3, late).await.is_ok_and(|r| r.is_err())
+    }
+
     async fn bounded<F: Future>(deadline: &Deadline, future: F) -> Result<F::Output, Late> {
         deadline.bound(pin!(future.map(Ok)), || false).await
+    }
+
+    fn waiting_slots(deadline: &Deadline) -> usize {
+        let slots = deadline.lock();
+        let waiting = slots.slots.iter().filter(|slot| slot.waker.is_some());
+        waiting.count()
     }
 
     #[tokio::test(start_paused = true)]
@@ -220,7 +290,7 @@ mod tests {
         // Slots are used again, and the count ends when there is nothing to count.
         assert_eq!(deadline.lock().slots.len(), 1);
         sleep(TIMEOUT).await;
-        assert!(!deadline.lock().counting);
+        assert!(deadline.lock().counting.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,13 +328,61 @@ mod tests {
     fn a_count_that_ends_with_its_runtime_is_followed_by_another() {
         let deadline = Deadline::new(TIMEOUT);
         for _ in 0..2 {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+            let runtime = runtime();
             let late = async { bounded(&deadline, sleep(TIMEOUT * 3)).await.is_err() };
             assert!(runtime.block_on(late));
-            assert!(deadline.lock().counting);
+            assert_eq!(deadline.lock().counting.len(), 1);
             drop(runtime);
-            assert!(!deadline.lock().counting);
+            assert!(deadline.lock().counting.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_runtime_that_is_driven_no_more_is_not_relied_upon() {
+        let deadline = Deadline::new(TIMEOUT);
+        let kept = runtime();
+        kept.block_on(async { bounded(&deadline, sleep(TIMEOUT / 2)).await.unwrap() });
+        assert_eq!(deadline.lock().counting.len(), 1);
+        for _ in 0..2 {
+            assert!(runtime().block_on(ends(bounded(&deadline, pending()))));
+        }
+        assert_eq!(deadline.lock().counting.len(), 1);
+        assert!(kept.block_on(ends(bounded(&deadline, pending()))));
+    }
+
+    #[test]
+    fn what_waits_on_one_runtime_outlives_another() {
+        let deadline = Deadline::new(TIMEOUT);
+        let (first, second) = (runtime(), runtime());
+        first.block_on(async { bounded(&deadline, sleep(TIMEOUT / 2)).await.unwrap() });
+        let waiting = deadline.clone();
+        let waiting = second.spawn(async move { ends(bounded(&waiting, pending())).await });
+        second.block_on(tokio::task::yield_now());
+        assert_eq!(waiting_slots(&deadline), 1);
+        drop(first);
+        assert!(second.block_on(waiting).unwrap());
+        assert_eq!(waiting_slots(&deadline), 0);
+    }
+
+    #[test]
+    fn what_is_carried_to_another_runtime_is_counted_there() {
+        let deadline = Deadline::new(TIMEOUT);
+        let kept = runtime();
+        let mut late = Box::pin(bounded(&deadline, pending()));
+        kept.block_on(async { assert!(futures_util::poll!(&mut late).is_pending()) });
+        assert_eq!(waiting_slots(&deadline), 1);
+        assert!(runtime().block_on(ends(late)));
+    }
+
+    #[test]
+    fn on_a_runtime_that_is_over_nobody_counts() {
+        let deadline = Deadline::new(TIMEOUT);
+        let over = runtime().handle().clone();
+        let _in_it = over.enter();
+        for _ in 0..2 {
+            let late = bounded(&deadline, pending::<()>());
+            assert!(late.now_or_never().is_none());
+            assert!(deadline.lock().counting.is_empty());
         }
     }
 
@@ -285,7 +403,6 @@ mod tests {
         }
         // Sleeps below 8 s are in time, those above 9 s are not.
         assert!((54..=61).contains(&in_time), "{in_time}");
-        let slots = deadline.lock();
-        assert_eq!(slots.free.len(), slots.slots.len());
+        assert_eq!(waiting_slots(&deadline), 0);
     }
 }
