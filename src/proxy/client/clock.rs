@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Milliseconds since it was made. One task looks now and then; requests read what it saw, which costs
+/// Milliseconds since it was made. The reapers look now and then; requests read what it saw, which costs
 /// them nothing.
 pub(super) struct Clock {
     epoch: Instant,

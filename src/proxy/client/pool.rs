@@ -1,5 +1,7 @@
 //! The connections to one upstream.
 
+mod reaper;
+
 use super::attempts::Attempts;
 use super::clock::{Clock, millis};
 use crate::proxy::body::Body;
@@ -11,16 +13,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::Id;
 use tokio::sync::Semaphore;
 
 /// How many streams a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2); above what it does allow, h2 itself lets streams wait.
 pub(super) const STREAMS: usize = 100;
-/// How often the reaper comes by within the idle timeout. A connection may lie one step too long.
-const STEPS: u32 = 8;
 
 /// The bounds of a pool.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,9 @@ pub(super) struct Pool {
     speaks_http2: AtomicBool,
     slots: Semaphore,
     waiting: AtomicUsize,
+    /// The runtimes with a reaper.
+    reapers: Mutex<Vec<Id>>,
+    /// Whether there is any.
     reaper_runs: AtomicBool,
     clock: Clock,
     /// Whether nothing is kept any more.
@@ -110,6 +113,7 @@ impl Pool {
             speaks_http2: AtomicBool::new(protocol == Protocol::H2c),
             slots: Semaphore::new(settings.max_in_flight),
             waiting: AtomicUsize::new(0),
+            reapers: Mutex::default(),
             reaper_runs: AtomicBool::new(false),
             clock: Clock::new(),
             retired: AtomicBool::new(false),
@@ -195,6 +199,7 @@ impl Pool {
     /// A new connection enters the books. `http1_only`: it was not the upstream that chose HTTP/1.1.
     pub(super) fn enter(self: &Arc<Self>, connection: Connection, http1_only: bool) -> Taken {
         let now = self.clock.look();
+        self.start_reaper();
         match connection {
             Connection::Http1(sender) => {
                 if !http1_only && self.speaks_http2() {
@@ -211,7 +216,6 @@ impl Pool {
                     streams: Arc::clone(&streams),
                 });
                 self.speaks_http2.store(true, Ordering::Relaxed);
-                self.start_reaper();
                 Taken::Http2(sender, streams)
             }
         }
@@ -237,9 +241,12 @@ impl Pool {
             });
         }
         drop(idle);
-        // After the connection is in: a reaper that ends meanwhile looks once more, or is seen to have
+        // It may have lain with neither a request nor the pool until it was ready, and the reapers have
+        // ended. After the connection is in: one that ends meanwhile looks once more, or is seen to have
         // ended.
-        self.start_reaper();
+        if !self.reaper_runs.load(Ordering::Relaxed) {
+            self.start_reaper();
+        }
     }
 
     /// Closes what lies idle, and from now on each connection after its last response: no further
@@ -251,32 +258,16 @@ impl Pool {
         lock(&self.http2).clear();
     }
 
-    /// Closes what lies idle too long, as long as anything does. One task for a pool, not one for a
-    /// connection or a request.
-    fn start_reaper(self: &Arc<Self>) {
-        if self.reaper_runs.load(Ordering::Relaxed) || self.reaper_runs.swap(true, Ordering::AcqRel)
-        {
-            return;
-        }
-        match Handle::try_current() {
-            Ok(runtime) => {
-                self.clock.look();
-                let pause = self.settings.idle_timeout.max(Duration::from_millis(80)) / STEPS;
-                runtime.spawn(reap(Reaper(Arc::downgrade(self)), pause));
-            }
-            // No runtime, as in a destructor at the end of a program: nothing to reap for.
-            Err(_) => self.reaper_runs.store(false, Ordering::Release),
-        }
-    }
-
-    /// Drops what is spent, and tells whether anything is left.
+    /// Drops what is spent, and tells whether a connection is left, idle or in use.
     pub(super) fn sweep(&self) -> bool {
         let now = self.clock.look();
         let mut idle = lock(&self.idle);
         idle.retain(|one| !one.sender.is_closed() && !one.is_spent(now, &self.settings));
         let mut http2 = lock(&self.http2);
         http2.retain(|one| !one.sender.is_closed() && !one.is_spent(now, &self.settings));
-        !idle.is_empty() || !http2.is_empty()
+        // Under the lock, so that a connection is seen either here or with its request.
+        let in_use = self.slots.available_permits() < self.settings.max_in_flight;
+        in_use || !idle.is_empty() || !http2.is_empty()
     }
 }
 
@@ -289,35 +280,7 @@ impl fmt::Debug for Pool {
     }
 }
 
-async fn reap(reaper: Reaper, pause: Duration) {
-    let pool = loop {
-        tokio::time::sleep(pause).await;
-        let Some(pool) = reaper.0.upgrade() else {
-            return;
-        };
-        if !pool.sweep() {
-            break pool;
-        }
-    };
-    drop(reaper);
-    // Something may have come in before that was to be seen.
-    if pool.sweep() {
-        pool.start_reaper();
-    }
-}
-
-/// The only one of its pool, until it is dropped: at its end, or with its runtime.
-struct Reaper(Weak<Pool>);
-
-impl Drop for Reaper {
-    fn drop(&mut self) {
-        if let Some(pool) = self.0.upgrade() {
-            pool.reaper_runs.store(false, Ordering::Release);
-        }
-    }
-}
-
-/// A poisoned lock guards a list of connections, which a panic elsewhere cannot have torn.
+/// A poisoned lock guards a mere list, which a panic elsewhere cannot have torn.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
@@ -372,39 +335,5 @@ impl<'a> Queued<'a> {
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proxy::client::ClientBuilder;
-    use hyper_util::rt::TokioIo;
-
-    #[test]
-    fn a_reaper_that_ends_with_its_runtime_is_followed_by_another() {
-        let mut settings = ClientBuilder::default().settings();
-        settings.idle_timeout = Duration::from_millis(80);
-        let authority = Authority::from_static("upstream.example");
-        let pool = Arc::new(Pool::new(Protocol::Http, authority, None, settings));
-        let runtime = || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            builder.enable_all().build().unwrap()
-        };
-        let put_back = async || {
-            let (io, upstream) = tokio::io::duplex(64);
-            let (sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
-            tokio::spawn(connection);
-            pool.put_back(sender, 0);
-            upstream
-        };
-        runtime().block_on(put_back());
-        assert!(!pool.reaper_runs.load(Ordering::Relaxed));
-        runtime().block_on(async {
-            let _upstream = put_back().await;
-            while !lock(&pool.idle).is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        });
     }
 }
