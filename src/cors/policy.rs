@@ -15,7 +15,7 @@ use std::time::Duration;
 ///
 /// A policy is built of settings that were all checked ([`CorsPolicy::builder`]) and never changes. Its
 /// clones share one memory. [`Display`](fmt::Display) prints it in canonical form, as the table of a
-/// configuration file that would build it again.
+/// configuration file that would build it again (see [`settings`](Self::settings)).
 ///
 /// ```
 /// use same_origin::cors::CorsPolicy;
@@ -42,6 +42,8 @@ pub(super) struct Compiled {
     pub(super) expose: Option<HeaderValue>,
     pub(super) max_age: Option<u64>,
     pub(super) debug: bool,
+    /// With credentials: the source beside the policy is asked about insecure origins, too.
+    pub(super) asks_insecure: bool,
     /// The answer to an allowed preflight, but for the origin.
     pub(super) permission: HeaderMap,
 }
@@ -80,6 +82,9 @@ impl CorsPolicy {
 
     /// The settings that build this policy, in canonical form: lists sorted and without repetitions,
     /// header names in lower case.
+    ///
+    /// A policy that stands beside a source of origins is built again as such, by `build_beside_source`
+    /// (feature `origin-source`): [`build`](CorsBuilder::build) refuses an empty list.
     pub fn settings(&self) -> CorsBuilder {
         let compiled = &*self.0;
         let (origins, null, credentials) = match &compiled.access {
@@ -118,7 +123,8 @@ impl CorsPolicy {
             },
             max_age: compiled.max_age.map(Duration::from_secs),
             debug: compiled.debug,
-            dangerously_allow_insecure_origins: any_origin(|pattern| !pattern.is_secure()),
+            dangerously_allow_insecure_origins: compiled.asks_insecure
+                || any_origin(|pattern| !pattern.is_secure()),
             dangerously_allow_public_suffixes: any_origin(OriginPattern::is_open_to_registration),
             dangerously_allow_credentialed_null_origin: credentials && null,
         }

@@ -16,6 +16,8 @@ const REMOVE: &str = "remove it";
 /// Reads the settings one by one and notes what is wrong.
 struct Check<'a> {
     settings: &'a CorsBuilder,
+    /// Whether a source of origins stands beside the policy.
+    source: bool,
     /// The setting that is read.
     key: &'static str,
     errors: Vec<PolicyError>,
@@ -23,7 +25,7 @@ struct Check<'a> {
 
 /// A policy of all that is allowed.
 pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check::new(settings);
+    let mut check = Check::new(settings, false);
     if check.is_for_nobody() {
         let remedy = "name the origins that may read, or write \"*\" for all";
         check.refuse(Kind::NoOrigins, remedy);
@@ -34,7 +36,7 @@ pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> 
 /// A policy of all that is allowed besides what a source knows.
 #[cfg(feature = "origin-source")]
 pub(super) fn build_with_source(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check::new(settings);
+    let mut check = Check::new(settings, true);
     if matches!(settings.allow_origins, List::Any) {
         let remedy = "name the origins that are known already, or build a policy without a source";
         check.refuse(Kind::StarWithSource, remedy);
@@ -43,9 +45,10 @@ pub(super) fn build_with_source(settings: &CorsBuilder) -> Result<CorsPolicy, Po
 }
 
 impl<'a> Check<'a> {
-    fn new(settings: &'a CorsBuilder) -> Self {
+    fn new(settings: &'a CorsBuilder, source: bool) -> Self {
         Self {
             settings,
+            source,
             key: "allow_origins",
             errors: Vec::new(),
         }
@@ -63,6 +66,9 @@ impl<'a> Check<'a> {
             expose,
             max_age,
             debug: self.settings.debug,
+            asks_insecure: self.source
+                && self.settings.allow_credentials
+                && self.settings.dangerously_allow_insecure_origins,
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::cors::error::PolicyErrors;
 use crate::cors::handle::CorsHandle;
 use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::layer::{Cors, CorsLayer};
-use crate::cors::policy::Compiled;
+use crate::cors::policy::{Compiled, CorsPolicy};
 use crate::cors::validate;
 use crate::origin::Origin;
 use http::header::{HeaderMap, HeaderValue, ORIGIN};
@@ -23,21 +23,14 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct DynamicCorsLayer {
     layer: CorsLayer,
-    beside: Beside,
+    memory: Arc<Memory>,
 }
 
 /// A service with a policy and a source of origins around it; made by [`DynamicCorsLayer`].
 #[derive(Clone, Debug)]
 pub struct DynamicCors<S> {
     cors: Cors<S>,
-    beside: Beside,
-}
-
-#[derive(Clone, Debug)]
-struct Beside {
     memory: Arc<Memory>,
-    /// Of the settings: with credentials, the source is asked about insecure origins, too.
-    insecure: bool,
 }
 
 impl CorsBuilder {
@@ -50,17 +43,40 @@ impl CorsBuilder {
     /// asked.
     pub fn build_dynamic(&self, source: OriginSource) -> Result<DynamicCorsLayer, PolicyErrors> {
         Ok(DynamicCorsLayer {
-            layer: CorsLayer::new(validate::build_with_source(self)?),
-            beside: Beside {
-                memory: Memory::new(source),
-                insecure: self.dangerously_allow_insecure_origins,
-            },
+            layer: CorsLayer::new(self.build_beside_source()?),
+            memory: Memory::new(source),
         })
+    }
+
+    /// The policy alone of [`build_dynamic`](Self::build_dynamic), to
+    /// [replace](CorsHandle::replace) that of a [`DynamicCorsLayer`], whose source stays. The list may
+    /// be empty; in a [`CorsLayer`] such a policy would allow nobody.
+    ///
+    /// ```
+    /// use same_origin::cors::{CorsPolicy, dynamic::OriginSource};
+    /// use std::time::Duration;
+    ///
+    /// let source = OriginSource::new(|_| async { true });
+    /// let handle = CorsPolicy::builder().allow_credentials(true).build_dynamic(source)?.handle();
+    /// let settings = handle.policy().settings().max_age(Duration::from_secs(600));
+    /// handle.replace(settings.build_beside_source()?);
+    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`build_dynamic`](Self::build_dynamic).
+    pub fn build_beside_source(&self) -> Result<CorsPolicy, PolicyErrors> {
+        validate::build_with_source(self)
     }
 }
 
 impl DynamicCorsLayer {
     /// A handle by which the policy can be replaced while requests are served; the source stays.
+    ///
+    /// The other policy is one of [`build_beside_source`](CorsBuilder::build_beside_source). One of
+    /// [`build`](CorsBuilder::build) does too, and never has the source asked about insecure origins
+    /// with credentials.
     ///
     /// A [candidate](CorsHandle::report_only) is compared where the source is not asked.
     #[must_use]
@@ -75,7 +91,7 @@ impl<S> Layer<S> for DynamicCorsLayer {
     fn layer(&self, inner: S) -> DynamicCors<S> {
         DynamicCors {
             cors: self.layer.layer(inner),
-            beside: self.beside.clone(),
+            memory: Arc::clone(&self.memory),
         }
     }
 }
@@ -97,11 +113,10 @@ where
         let policy = self.cors.shared.policy();
         let compiled = policy.compiled();
         let verdict = compiled.judge(request.method(), request.headers());
-        let Some((value, origin)) = self.beside.question(compiled, verdict, request.headers())
-        else {
+        let Some((value, origin)) = question(compiled, verdict, request.headers()) else {
             return ResponseFuture::known(self.cors.call(request));
         };
-        let answer = self.beside.memory.allows(origin);
+        let answer = self.memory.allows(origin);
         if verdict.is_preflight() {
             return ResponseFuture::preflight(answer, policy, request.into_parts().0);
         }
@@ -114,18 +129,15 @@ where
     }
 }
 
-impl Beside {
-    /// The origin that the source has to be asked about, as a value and as an origin.
-    fn question<'a>(
-        &self,
-        policy: &Compiled,
-        verdict: Verdict<'_>,
-        headers: &'a HeaderMap,
-    ) -> Option<(&'a HeaderValue, Origin)> {
-        let unlisted = verdict.refusal() == Some(Refusal::Origin);
-        let value = headers.get(ORIGIN).filter(|_| unlisted)?;
-        let origin = Origin::try_from(value).ok()?;
-        let askable = !policy.credentials() || self.insecure || origin.is_secure();
-        askable.then_some((value, origin))
-    }
+/// The origin that the source has to be asked about, as a value and as an origin.
+fn question<'a>(
+    policy: &Compiled,
+    verdict: Verdict<'_>,
+    headers: &'a HeaderMap,
+) -> Option<(&'a HeaderValue, Origin)> {
+    let unlisted = verdict.refusal() == Some(Refusal::Origin);
+    let value = headers.get(ORIGIN).filter(|_| unlisted)?;
+    let origin = Origin::try_from(value).ok()?;
+    let askable = !policy.credentials() || policy.asks_insecure || origin.is_secure();
+    askable.then_some((value, origin))
 }
