@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, put};
-use http::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, VARY};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use same_origin::cors::{Any, Cors, CorsLayer, CorsPolicy};
 use std::convert::Infallible;
 use std::task::{Context, Poll, Waker};
@@ -61,6 +61,27 @@ async fn a_router_is_covered_with_its_404_and_405() {
             response.headers()[ACCESS_CONTROL_ALLOW_METHODS],
             "PUT",
             "{path}"
+        );
+    }
+}
+
+/// What axum does, as the documentation has it.
+#[tokio::test]
+async fn axum_adds_allow_to_preflights_under_a_router() {
+    let router = || Router::new().route("/items", get(|| async { "items" }));
+    for (origin, status) in [(ORIGIN, 204), ("https://evil.example", 403)] {
+        let cors = || CorsLayer::from(policy(origin));
+        let under = router().layer(cors()).oneshot(preflight("/items"));
+        let under = under.await.unwrap();
+        assert_eq!(
+            (under.status().as_u16(), &under.headers()[ALLOW]),
+            (status, &HeaderValue::from_static("GET,HEAD"))
+        );
+        let around = cors().layer(router()).oneshot(preflight("/items"));
+        let around: Response<Body> = around.await.unwrap();
+        assert_eq!(
+            (around.status().as_u16(), around.headers().get(ALLOW)),
+            (status, None)
         );
     }
 }

@@ -125,6 +125,10 @@
 //! # Ok::<(), same_origin::cors::PolicyErrors>(())
 //! ```
 //!
+//! axum itself adds `Allow`, with the methods of the path, to what a layer on a router answers to a
+//! preflight, `204` and `403` alike. It means nothing to CORS, and no page sees it. A layer around the
+//! whole router, `cors.layer(router)`, sends none.
+//!
 //! # In production
 //!
 //! - [`CorsLayer::handle`] replaces the policy under a running server, and
