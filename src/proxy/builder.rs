@@ -307,7 +307,7 @@ impl ProxyBuilder {
             let first = upstreams
                 .first()
                 .map_or("", |first| first.authority.as_str());
-            ProxyErrors::from(vec![ProxyConfigError::new("upstream", first, error)])
+            ProxyErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
         })?;
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);

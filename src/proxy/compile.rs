@@ -40,7 +40,7 @@ impl ProxyBuilder {
             errors.push(ProxyConfigError::new("via", &self.via, why));
         }
         if !errors.is_empty() {
-            return Err(errors.into());
+            return Err(ProxyErrors::new(errors));
         }
         let base = upstreams.first().map_or("/", |first| &first.base);
         let (base, stripped) = if self.keep_prefix {

@@ -58,13 +58,13 @@ pub struct ProxyErrors {
     errors: Vec<ProxyConfigError>,
 }
 
-impl From<Vec<ProxyConfigError>> for ProxyErrors {
-    fn from(errors: Vec<ProxyConfigError>) -> Self {
+impl ProxyErrors {
+    /// No `From`, which would be public and take an empty list.
+    pub(super) fn new(errors: Vec<ProxyConfigError>) -> Self {
+        debug_assert!(!errors.is_empty(), "there is something wrong");
         Self { errors }
     }
-}
 
-impl ProxyErrors {
     /// The problems, in the order of the settings.
     pub fn iter(&self) -> std::slice::Iter<'_, ProxyConfigError> {
         self.errors.iter()
