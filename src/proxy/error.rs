@@ -129,7 +129,8 @@ pub enum ErrorKind {
     Certificate,
     /// The list of upstreams is empty, or each of them is set aside because it failed: 502.
     NoUpstream,
-    /// All connections to the upstream are taken and the queue for them is full: 503.
+    /// All connections to the upstream are taken, and the queue for them is full or was waited in for
+    /// the connect timeout; or all tunnels are: 503.
     Overloaded,
     /// The response's head took longer than its timeout: 504.
     ResponseTimeout,
@@ -139,7 +140,7 @@ pub enum ErrorKind {
     MalformedResponse,
     /// The upstream switched protocols unasked, or to one that was not offered: 502.
     UpgradeFailed,
-    /// The client service given by `with_client` failed: 502.
+    /// The client service given to `build_with_client` failed: 502.
     Client,
 }
 

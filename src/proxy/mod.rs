@@ -44,7 +44,8 @@
 //! 4. `Via`.
 //!
 //! Bodies are frames, streamed at the pace of their reader, trailers included. A body that is cut is an error
-//! to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer.
+//! to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second; then the
+//! body is asked for without it (RFC 9110 10.1.1).
 //!
 //! # When it fails
 //!

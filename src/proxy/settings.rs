@@ -38,8 +38,8 @@ impl Timeouts {
         self
     }
 
-    /// Until the response's head, counted anew while a request's body is on its way. Default: 60 s.
-    /// Then: 504. A body may take as long as it takes.
+    /// Until the response's head, to an eighth more; counted anew while a request's body is on its way.
+    /// Default: 60 s. Then: 504. A body may take as long as it takes.
     pub fn response(mut self, timeout: Duration) -> Self {
         self.response = timeout;
         self
@@ -52,7 +52,8 @@ impl Timeouts {
         self
     }
 
-    /// How long a tunnel (a WebSocket) may be silent both ways. Default: 10 min.
+    /// How long a tunnel (a WebSocket) may be silent both ways before it ends, at the latest after twice
+    /// as long. Default: 10 min.
     pub fn tunnel(mut self, timeout: Duration) -> Self {
         self.tunnel = timeout;
         self

@@ -179,6 +179,15 @@ async fn a_client_that_waits_for_100_is_told_so_by_the_upstream() {
     assert!(rest.starts_with("HTTP/1.1 204 "), "{rest}");
 }
 
+/// RFC 9110 10.1.1: nobody waits indefinitely.
+#[tokio::test]
+async fn a_client_that_waits_for_100_is_told_so_if_the_upstream_says_nothing() {
+    let (mut client, mut upstream) = expecting().await;
+    expect(&mut client, b"HTTP/1.1 100 Continue\r\n\r\n").await;
+    client.write_all(b"hello").await.unwrap();
+    expect(&mut upstream, b"hello").await;
+}
+
 #[tokio::test]
 async fn a_client_that_waits_for_100_is_not_told_to_send_what_is_refused() {
     let (mut client, mut upstream) = expecting().await;
