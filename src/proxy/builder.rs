@@ -206,6 +206,10 @@ impl ProxyBuilder {
 
     /// The fields that tell the upstream about the client. Default: `X-Forwarded-For`,
     /// `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    ///
+    /// Address and scheme are those of the [`Peer`](super::Peer) that the server inserts, or of axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, which knows of no TLS. Without either there
+    /// is no `X-Forwarded-For`, and `X-Forwarded-Proto` is `http`.
     pub fn forwarding(mut self, fields: impl IntoIterator<Item = ForwardingField>) -> Self {
         self.forwarding = fields.into_iter().collect();
         self
@@ -213,6 +217,10 @@ impl ProxyBuilder {
 
     /// The peers whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` are believed. Default: none, so
     /// what a client says of itself is replaced.
+    ///
+    /// The server has to say who the peer is, by a [`Peer`](super::Peer) or axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`: one that is unknown is not trusted, and its
+    /// `X-Forwarded-Proto: https` is replaced by `http` even if it is the balancer's.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.trusted_proxies = networks.into_iter().collect();
         self

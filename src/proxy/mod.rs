@@ -3,14 +3,18 @@
 //! `https://app.example/api/items` is answered by `https://api.elsewhere/prod/items`. The browser sees
 //! one origin: it asks no preflight and checks no CORS header.
 //!
-//! ```
+//! ```no_run
 //! use axum::Router;
 //! use same_origin::proxy::ReverseProxy;
+//! use std::net::SocketAddr;
 //!
-//! # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let api = ReverseProxy::new("/api", "https://api.elsewhere.example/prod")?;
-//! let app: Router = Router::new().nest_service("/api", api);
-//! # let _ = app;
+//! let app = Router::new().nest_service("/api", api);
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! // With the client's address: without it there is no X-Forwarded-For, and no peer to trust.
+//! let app = app.into_make_service_with_connect_info::<SocketAddr>();
+//! axum::serve(listener, app).await?;
 //! # Ok(()) }
 //! ```
 //!
@@ -29,7 +33,8 @@
 //! 4. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
 //!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays.
 //! 5. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
-//!    replaced, spellings with underscores included; a trusted peer's are added to.
+//!    replaced, spellings with underscores included; a trusted peer's are added to. The server has to say
+//!    who the peer is ([`Peer`]); one that is unknown is not trusted.
 //! 6. **`Via`** (RFC 9110 7.6.3), then the removal of [`remove_request_headers`].
 //! 7. **`Host`** is the upstream's, unless [`preserve_host`].
 //! 8. Last, the hook of [`map_request`].

@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The client's end of a connection, which a server puts into the extensions of its requests.
 ///
-/// Under axum this is not needed: its `ConnectInfo<SocketAddr>` is understood as well (feature
-/// `axum`). Without either the proxy does not know the client's address and sends no
-/// `X-Forwarded-For`.
+/// Under axum (feature `axum`) it is not needed, as long as the server speaks no TLS and serves
+/// `app.into_make_service_with_connect_info::<SocketAddr>()`: the `ConnectInfo` that this inserts is
+/// understood as well. It knows of no TLS, so that a server that speaks it has to insert a
+/// [`secure`](Self::secure) `Peer`. Without either the proxy does not know the client's address: it
+/// sends no `X-Forwarded-For`, and trusts nobody.
 ///
 /// It is made once per connection and cloned into each request; the clone formats nothing.
 ///

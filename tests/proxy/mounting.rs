@@ -72,6 +72,29 @@ async fn a_nest_in_a_nest_has_the_whole_public_prefix() {
     assert_eq!(upstream.one().target(), "/x");
 }
 
+/// As the documentation of `trusted_proxies` has it.
+#[tokio::test]
+async fn a_peer_is_trusted_if_the_server_says_who_it_is() {
+    let upstream = Upstream::ok().await;
+    let api = ReverseProxy::builder("/", upstream.url(""))
+        .trusted_proxies(["127.0.0.0/8".parse().unwrap()])
+        .build()
+        .unwrap();
+    let app = Router::new().fallback_service(api);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let unknown = listener.local_addr().unwrap();
+    let known = serve(app.clone()).await;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let claim = "x-forwarded-proto: https\r\n";
+    for (server, proto, address) in [(unknown, "http", &[][..]), (known, "https", &["127.0.0.1"])] {
+        get(server, "/", claim).await;
+        let seen = upstream.seen();
+        let seen = seen.last().unwrap();
+        assert_eq!(seen.field("x-forwarded-proto"), proto);
+        assert_eq!(seen.all("x-forwarded-for"), address);
+    }
+}
+
 #[tokio::test]
 async fn a_route_and_the_fallback_keep_the_path() {
     let (api, rest) = (Upstream::ok().await, Upstream::ok().await);
