@@ -355,19 +355,20 @@ impl ProxyBuilder {
 #[cfg(feature = "tls")]
 impl ProxyBuilder {
     /// A client of one's own knows nothing of it, and whoever set it would think that it does.
-    fn no_upstream_tls(&self) -> Result<(), Vec<ProxyConfigError>> {
+    fn no_upstream_tls(&self) -> Result<(), ProxyErrors> {
         if self.upstream_tls.is_none() {
             return Ok(());
         }
         let why = "the client is given; set TLS there, as `ClientBuilder::tls_config` does";
-        Err(vec![ProxyConfigError::new("upstream_tls", "", why)])
+        let error = ProxyConfigError::new("upstream_tls", "", why);
+        Err(ProxyErrors::new(vec![error]))
     }
 }
 
 /// Two outcomes, or the problems of both.
 #[cfg(feature = "tls")]
 fn both<A, B>(
-    tls: Result<A, Vec<ProxyConfigError>>,
+    tls: Result<A, ProxyErrors>,
     compiled: Result<B, ProxyErrors>,
 ) -> Result<(A, B), ProxyErrors> {
     match (tls, compiled) {
@@ -375,7 +376,7 @@ fn both<A, B>(
         (tls, compiled) => {
             let problems = compiled.err().into_iter().flatten();
             let all = problems.chain(tls.err().into_iter().flatten());
-            Err(all.collect::<Vec<_>>().into())
+            Err(ProxyErrors::new(all.collect()))
         }
     }
 }

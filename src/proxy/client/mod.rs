@@ -309,7 +309,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ClientBuildError> {
         let problems = bounds::problems(&self.timeouts, &self.limits);
         if !problems.is_empty() {
-            return Err(ProxyErrors::from(problems).into());
+            return Err(ProxyErrors::new(problems).into());
         }
         let (connect_timeout, max_head) = (self.timeouts.connect, self.limits.response_head);
         let settings = self.settings();
