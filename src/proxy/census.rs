@@ -30,14 +30,23 @@ pub(crate) enum Field {
     Address = 1 << 10,
     SetCookie = 1 << 11,
     ContentLength = 1 << 12,
+    /// More than one `Content-Length`, on as many lines or on one.
+    LengthList = 1 << 13,
 }
 
 impl Census {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let bits = headers
-            .keys()
-            .map(|name| field(name).map_or(0, |field| field as u32));
-        Self(bits.fold(0, |all, bit| all | bit))
+        let mut found = Self(0);
+        for (name, value) in headers {
+            let Some(field) = field(name) else { continue };
+            // Nearly every response has one length, which is not looked up again for that.
+            let is_length = field == Field::ContentLength;
+            if is_length && (found.has(field) || value.as_bytes().contains(&b',')) {
+                found.0 |= Field::LengthList as u32;
+            }
+            found.0 |= field as u32;
+        }
+        found
     }
 
     pub(crate) fn has(self, field: Field) -> bool {

@@ -30,13 +30,7 @@ pub(crate) fn settle(headers: &mut HeaderMap, census: Census) -> Result<(), Unso
     if census.has(Field::TransferEncoding) && !is_chunked(headers) {
         return Err(Unsound::Coding);
     }
-    if !census.has(Field::ContentLength) {
-        return Ok(());
-    }
-    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
-    let (first, more) = (lines.next(), lines.next());
-    let is_list = |line: &HeaderValue| line.as_bytes().contains(&b',');
-    if more.is_none() && !first.is_some_and(is_list) {
+    if !census.has(Field::LengthList) {
         return Ok(());
     }
     let length = same_length(headers).ok_or(Unsound::Length)?;
