@@ -1,11 +1,14 @@
 //! A directory of static files under a prefix, compressed, with the single-page-application rule.
 
+mod paths;
+
 use crate::encodings;
 use crate::routes::{not_found, refused};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::Empty;
+use paths::{is_hidden, names_no_file};
 use same_origin::proxy::Body;
 use std::convert::Infallible;
 use std::future::ready;
@@ -172,25 +175,6 @@ impl Resumed {
     }
 }
 
-/// Whether a segment begins with a dot: what lies in a directory without being meant for it, like
-/// `.git` and `.env`. What stands in `.well-known` is meant (RFC 8615).
-fn is_hidden(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let dot = segment
-            .get(..3)
-            .is_some_and(|start| start.eq_ignore_ascii_case("%2e"));
-        (dot || segment.starts_with('.')) && segment != ".well-known"
-    })
-}
-
-/// Whether the last segment has no dot: a page of the application rather than one of its files, whose
-/// absence must stay visible.
-fn names_no_file(path: &str) -> bool {
-    path.rsplit('/')
-        .next()
-        .is_none_or(|segment| !segment.contains('.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,33 +190,5 @@ mod tests {
         assert_eq!(below("/docs", "/docs/"), "/");
         assert_eq!(below("/docs", "/docs"), "-> /docs/");
         assert_eq!(below("/docs", "/docs?a=b"), "-> /docs/?a=b");
-    }
-
-    #[test]
-    fn files_that_begin_with_a_dot_are_hidden() {
-        for (path, hidden) in [
-            ("/.git/config", true),
-            ("/a/.env", true),
-            ("/%2Eenv", true),
-            ("/.well-known/acme", false),
-            ("/.well-known/.x", true),
-            ("/a.b/c.d", false),
-            ("/%2", false),
-        ] {
-            assert_eq!(is_hidden(path), hidden, "{path}");
-        }
-    }
-
-    #[test]
-    fn pages_are_told_from_files_by_the_dot() {
-        for (path, page) in [
-            ("/", true),
-            ("/a/b", true),
-            ("/v1.2/about", true),
-            ("/a/b.js", false),
-            ("/.env", false),
-        ] {
-            assert_eq!(names_no_file(path), page, "{path}");
-        }
     }
 }

@@ -11,5 +11,6 @@ mod gateway;
 mod http2;
 mod lifecycle;
 mod limits;
+mod paths;
 mod routes;
 mod tls;

@@ -1,0 +1,97 @@
+//! What the path of a file tells before the file is looked for.
+//!
+//! Paths are read as the file system will: decoded once, and what is a slash then parts segments.
+
+use std::borrow::Cow;
+
+/// Whether a segment begins with a dot: what lies in a directory without being meant for it, like
+/// `.git` and `.env`. What stands in `.well-known` is meant (RFC 8615).
+pub fn is_hidden(path: &str) -> bool {
+    segments(&decoded(path)).any(|segment| segment.starts_with(b".") && segment != b".well-known")
+}
+
+/// Whether the last segment has no dot: a page of the application rather than one of its files, whose
+/// absence must stay visible.
+pub fn names_no_file(path: &str) -> bool {
+    segments(&decoded(path))
+        .last()
+        .is_none_or(|segment| !segment.contains(&b'.'))
+}
+
+/// Some file systems take a backslash for a slash.
+fn segments(decoded: &[u8]) -> impl Iterator<Item = &[u8]> {
+    decoded.split(|byte| matches!(byte, b'/' | b'\\'))
+}
+
+/// RFC 3986 2.1. A `%` that begins no encoding stands for itself.
+fn decoded(path: &str) -> Cow<'_, [u8]> {
+    let mut rest = path.as_bytes();
+    if !rest.contains(&b'%') {
+        return Cow::Borrowed(rest);
+    }
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let (byte, after) = encoding(rest).unwrap_or((*first, after));
+        decoded.push(byte);
+        rest = after;
+    }
+    Cow::Owned(decoded)
+}
+
+/// The byte that is encoded at the beginning of a text, and what follows.
+fn encoding(text: &[u8]) -> Option<(u8, &[u8])> {
+    let [b'%', high, low, after @ ..] = text else {
+        return None;
+    };
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let byte = digit(high)? << 4 | digit(low)?;
+    Some((u8::try_from(byte).ok()?, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_begin_with_a_dot_are_hidden() {
+        for (path, hidden) in [
+            ("/.git/config", true),
+            ("/a/.env", true),
+            ("/%2Eenv", true),
+            ("/%2eenv", true),
+            ("/a%2f.env", true),
+            ("/a%2F%2Egit%2Fconfig", true),
+            ("/a%5c.env", true),
+            (r"/a\.env", true),
+            ("/.well-known/acme", false),
+            ("/%2Ewell-known%2facme", false),
+            ("/.well-known/.x", true),
+            ("/.well-known%2f.x", true),
+            ("/a.b/c.d", false),
+            ("/a.b%2fc.d", false),
+            // A name with a percent sign, decoded once.
+            ("/%252eenv", false),
+            ("/%2", false),
+            ("/%%2e", false),
+            ("/%+2e", false),
+        ] {
+            assert_eq!(is_hidden(path), hidden, "{path}");
+        }
+    }
+
+    #[test]
+    fn pages_are_told_from_files_by_the_dot() {
+        for (path, page) in [
+            ("/", true),
+            ("/a/b", true),
+            ("/v1.2/about", true),
+            ("/v1.2%2fabout", true),
+            ("/a/b.js", false),
+            ("/a/b%2ejs", false),
+            ("/a%2fb.js", false),
+            ("/.env", false),
+        ] {
+            assert_eq!(names_no_file(path), page, "{path}");
+        }
+    }
+}
