@@ -1,10 +1,12 @@
 //! A directory of static files under a prefix, compressed, with the single-page-application rule.
 
+mod disk;
 mod paths;
 
 use crate::encodings;
 use crate::routes::{not_found, refused};
 use bytes::Bytes;
+use disk::Disk;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::Empty;
@@ -18,11 +20,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower::{Service, ServiceExt};
 use tower_http::compression::Compression;
-use tower_http::services::fs::ServeFileSystemResponseBody;
-use tower_http::services::{ServeDir, ServeFile};
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{DefaultServeDirFallback, ServeFileSystemResponseBody};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
 type Head = Request<Empty<Bytes>>;
+type Found = Response<ServeFileSystemResponseBody>;
+type Directory = ServeDir<DefaultServeDirFallback, Disk>;
 
 /// Serves the files of a directory: GET and HEAD, ranges, validators, no listings.
 #[derive(Clone)]
@@ -35,8 +39,8 @@ pub struct Files {
 /// A file, or the page that stands for what the application routes by itself.
 #[derive(Clone)]
 struct Lookup {
-    dir: ServeDir,
-    index: Option<ServeFile>,
+    dir: Directory,
+    spa: bool,
 }
 
 impl Files {
@@ -44,8 +48,8 @@ impl Files {
     pub fn new(prefix: &str, dir: &Path, spa: bool) -> Self {
         let prefix = prefix.trim_end_matches('/');
         let files = Compression::new(Lookup {
-            dir: ServeDir::new(dir).redirect_path_prefix(prefix),
-            index: spa.then(|| ServeFile::new(dir.join("index.html"))),
+            dir: ServeDir::with_backend(dir, Disk).redirect_path_prefix(prefix),
+            spa,
         });
         Self {
             prefix: prefix.into(),
@@ -119,31 +123,41 @@ fn redirect(location: HeaderValue) -> Response<Body> {
 }
 
 impl Service<Head> for Lookup {
-    type Response = Response<ServeFileSystemResponseBody>;
+    type Response = Found;
     type Error = Infallible;
-    type Future = BoxFuture<Self::Response>;
+    type Future = BoxFuture<Found>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, head: Head) -> Self::Future {
-        let Self { dir, index } = self.clone();
+        let Self { dir, spa } = self.clone();
         Box::pin(async move {
-            let page = index.filter(|_| names_no_file(head.uri().path()));
-            let page = page.map(|index| (index, head.clone()));
-            let resumed = Resumed::of(&head);
-            let mut found = dir.clone().oneshot(head).await?;
-            if let Some(resumed) = resumed.filter(|resumed| resumed.is_of_another(&found)) {
-                found = dir.oneshot(resumed.whole).await?;
-            }
+            let page = (spa && names_no_file(head.uri().path())).then(|| index(&head));
+            let found = read(&dir, head).await?;
             match page {
-                Some((index, head)) if found.status() == StatusCode::NOT_FOUND => {
-                    index.oneshot(head).await
-                }
+                Some(page) if found.status() == StatusCode::NOT_FOUND => read(&dir, page).await,
                 Some(_) | None => Ok(found),
             }
         })
+    }
+}
+
+/// The same request for the directory's page.
+fn index(head: &Head) -> Head {
+    let mut page = head.clone();
+    *page.uri_mut() = Uri::default();
+    page
+}
+
+/// A file, or the part of it that is asked for.
+async fn read(dir: &Directory, head: Head) -> Result<Found, Infallible> {
+    let resumed = Resumed::of(&head);
+    let found = dir.clone().oneshot(head).await?;
+    match resumed {
+        Some(resumed) if resumed.is_of_another(&found) => dir.clone().oneshot(resumed.whole).await,
+        Some(_) | None => Ok(found),
     }
 }
 
