@@ -2,6 +2,7 @@
 
 mod disk;
 mod paths;
+mod ranges;
 
 use crate::encodings;
 use crate::routes::{not_found, refused};
@@ -11,6 +12,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::Empty;
 use paths::{is_hidden, names_no_file};
+use ranges::Part;
 use same_origin::proxy::Body;
 use std::convert::Infallible;
 use std::future::ready;
@@ -82,6 +84,7 @@ impl<B> Service<Request<B>> for Files {
             Target::Below(uri) => head.uri = uri,
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
+        ranges::ask(&head.method, &mut head.headers);
         let has_compressed = encodings::ask(&mut head.headers);
         let found = self
             .files
@@ -153,39 +156,11 @@ fn index(head: &Head) -> Head {
 
 /// A file, or the part of it that is asked for.
 async fn read(dir: &Directory, head: Head) -> Result<Found, Infallible> {
-    let resumed = Resumed::of(&head);
+    let part = Part::of(&head);
     let found = dir.clone().oneshot(head).await?;
-    match resumed {
-        Some(resumed) if resumed.is_of_another(&found) => dir.clone().oneshot(resumed.whole).await,
+    match part {
+        Some(part) if part.must_be_whole(&found) => dir.clone().oneshot(part.whole).await,
         Some(_) | None => Ok(found),
-    }
-}
-
-/// A request for the rest of what the client has a part of (RFC 9110 13.1.5), which `ServeDir` takes for
-/// a plain request for a range.
-struct Resumed {
-    of: HeaderValue,
-    whole: Head,
-}
-
-impl Resumed {
-    fn of(head: &Head) -> Option<Self> {
-        let of = head.headers().get(header::IF_RANGE)?.clone();
-        let mut whole = head.clone();
-        whole.headers_mut().remove(header::RANGE)?;
-        Some(Self { of, whole })
-    }
-
-    /// Whether the file is not, or not for certain, the one that the client has a part of.
-    fn is_of_another<B>(&self, found: &Response<B>) -> bool {
-        let in_range = [
-            StatusCode::PARTIAL_CONTENT,
-            StatusCode::RANGE_NOT_SATISFIABLE,
-        ];
-        let weak = self.of.as_bytes().starts_with(b"W/");
-        let same = |name| found.headers().get(name) == Some(&self.of);
-        in_range.contains(&found.status())
-            && (weak || !(same(header::ETAG) || same(header::LAST_MODIFIED)))
     }
 }
 

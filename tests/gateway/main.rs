@@ -12,5 +12,6 @@ mod http2;
 mod lifecycle;
 mod limits;
 mod paths;
+mod ranges;
 mod routes;
 mod tls;
