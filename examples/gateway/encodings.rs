@@ -1,20 +1,32 @@
-//! Entity tags of compressed files.
+//! Which form of a file a client gets, and the entity tags of compressed ones.
 //!
 //! A file and its compressed form are two representations, and two need two tags (RFC 9110 8.8.3.3). With
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told
 //! that it has it already, and reads a piece of gzip as if it were a whole.
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, RANGE, VARY};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, RANGE, VARY,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// What the tag of the compressed form ends with.
 const SUFFIX: &str = "-gzip\"";
 
-/// Makes the tags of a request those of the plain file, where compressed forms may be the answer. Gives
-/// whether the client has one of these.
+/// Leaves an encoding in a request only where it is the one to answer in, and makes its tags those of the
+/// plain file, where compressed forms may be the answer. Gives whether the client has one of these.
 pub fn ask(headers: &mut HeaderMap) -> bool {
+    let gzip = prefers_gzip(headers);
+    // RFC 9110 12.5.3: who likes no form that there is may be sent the file as it is. Asked for nothing,
+    // the compression makes no 406 of whatever was found.
+    if gzip {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    } else {
+        headers.remove(ACCEPT_ENCODING);
+    }
+    join(headers, &IF_MATCH);
+    join(headers, &IF_NONE_MATCH);
     // RFC 9110 14.2: a range is one of what would be sent without it, and that is the plain file.
-    if headers.contains_key(RANGE) || !accepts_gzip(headers) {
+    if headers.contains_key(RANGE) || !gzip {
         return false;
     }
     let Some(known) = headers.get(IF_NONE_MATCH).map(HeaderValue::to_str) else {
@@ -27,6 +39,17 @@ pub fn ask(headers: &mut HeaderMap) -> bool {
         headers.insert(IF_NONE_MATCH, plain);
     }
     true
+}
+
+/// RFC 9110 5.3: a list on several lines is one list, of which `ServeDir` reads the first line.
+fn join(headers: &mut HeaderMap, name: &HeaderName) {
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let lines: Vec<_> = lines.collect();
+    if lines.len() > 1 {
+        if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+            headers.insert(name, joined);
+        }
+    }
 }
 
 /// Gives the compressed form a tag of its own, also where it is only said that the client has it.
@@ -56,20 +79,34 @@ fn compressed(tag: &str) -> Option<String> {
     Some(format!("W/{}{SUFFIX}", opaque.strip_suffix('"')?))
 }
 
-fn accepts_gzip(headers: &HeaderMap) -> bool {
+/// RFC 9110 12.5.3: what is not listed weighs what `*` does, and without that nothing.
+fn prefers_gzip(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT_ENCODING).iter();
     let codings = lines
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','));
-    codings
-        .map(|coding| coding.split_once(';').unwrap_or((coding, "")))
-        .any(|(name, weight)| {
-            let refused = weight.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
-            !refused
-                && ["gzip", "x-gzip", "*"]
-                    .iter()
-                    .any(|gzip| name.trim().eq_ignore_ascii_case(gzip))
-        })
+    let (mut gzip, mut identity, mut others) = (None, None, None);
+    for coding in codings {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let is = |other| name.trim().eq_ignore_ascii_case(other);
+        let weight = weight_of(weight);
+        if is("gzip") || is("x-gzip") {
+            gzip = gzip.or(weight);
+        } else if is("identity") {
+            identity = identity.or(weight);
+        } else if is("*") {
+            others = others.or(weight);
+        }
+    }
+    let gzip = gzip.or(others).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= identity.or(others).unwrap_or(0.0)
+}
+
+/// RFC 9110 12.4.2.
+fn weight_of(parameter: &str) -> Option<f32> {
+    let (name, weight) = parameter.trim().split_once('=')?;
+    let weight = weight.parse().ok()?;
+    (name.eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight)).then_some(weight)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::routes::{not_found, refused};
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Empty;
 use paths::{is_hidden, names_no_file};
 use ranges::Part;
@@ -85,6 +85,11 @@ impl<B> Service<Request<B>> for Files {
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
         ranges::ask(&head.method, &mut head.headers);
+        // RFC 9110 9.3.2: a HEAD is told what a GET would be, whose content the routes take away. What is
+        // not asked for is not read.
+        if head.method == Method::HEAD {
+            head.method = Method::GET;
+        }
         let has_compressed = encodings::ask(&mut head.headers);
         let found = self
             .files

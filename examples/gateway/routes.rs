@@ -2,7 +2,7 @@
 
 use crate::files::Files;
 use futures_util::future::{BoxFuture, Either, FutureExt};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use same_origin::cors::CorsLayer;
 use same_origin::proxy::{Body, Peer, ReverseProxy, check_path};
@@ -130,11 +130,16 @@ impl<S> Guarded<S> {
     {
         let service = self.service.clone();
         let cors = self.cors.clone();
+        let is_head = *request.method() == Method::HEAD;
         Box::pin(async move {
             let Ok(response) = match cors {
                 None => service.oneshot(request).await,
                 Some(cors) => cors.layer(service).oneshot(request).await,
             };
+            // RFC 9110 9.3.2: no content, which over HTTP/2 nobody else takes away.
+            if is_head {
+                return response.map(|_content| Body::empty());
+            }
             response
         })
     }

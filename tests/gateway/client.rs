@@ -1,5 +1,6 @@
 //! A client and an upstream for the tests of the gateway.
 
+use crate::example::Example;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -9,7 +10,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// A response that arrived as a whole.
 #[derive(Debug)]
@@ -58,6 +60,15 @@ pub async fn send_from(method: &str, origin: &str, url: String, fields: &[(&str,
         request = request.header(*name, *value);
     }
     send(request.body(Full::default()).unwrap()).await
+}
+
+/// What comes back for these bytes, up to the end of the connection.
+pub async fn exchange(gateway: &Example, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(bytes.as_ref()).await.unwrap();
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await;
+    answer
 }
 
 /// Answers with its name, the target, and the fields of the request: `name GET /path` and lines.

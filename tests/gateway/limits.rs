@@ -1,6 +1,6 @@
 //! What is above a limit, of a client or of a route: its answer, and that nobody else notices.
 
-use crate::client::{get, send, upstream};
+use crate::client::{exchange, get, send, upstream};
 use crate::example::Example;
 use crate::gateway;
 use crate::http2::{GOAWAY, Http2, RST_STREAM, frame, headers};
@@ -63,15 +63,6 @@ impl Waiting {
     async fn ended(mut self) {
         assert_eq!(self.0.read(&mut [0]).await.unwrap_or(0), 0);
     }
-}
-
-/// What comes back for these bytes, up to the end of the connection.
-async fn exchange(gateway: &Example, bytes: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
-    stream.write_all(bytes.as_ref()).await.unwrap();
-    let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer).await;
-    answer
 }
 
 async fn status_line(gateway: &Example, bytes: impl AsRef<[u8]>) -> String {

@@ -6,6 +6,7 @@ mod example;
 mod client;
 mod config;
 mod demo;
+mod encodings;
 mod files;
 mod gateway;
 mod http2;
