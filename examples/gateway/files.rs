@@ -5,7 +5,8 @@ mod paths;
 mod ranges;
 
 use crate::encodings;
-use crate::routes::{not_found, refused};
+use crate::refused::refused;
+use crate::routes::not_found;
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;

@@ -12,6 +12,7 @@ mod demo;
 mod encodings;
 mod files;
 mod limits;
+mod refused;
 mod routes;
 mod server;
 mod shutdown;

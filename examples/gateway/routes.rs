@@ -1,11 +1,12 @@
 //! Which route answers a request: the longest prefix wins.
 
 use crate::files::Files;
+use crate::refused::refused;
 use futures_util::future::{BoxFuture, Either, FutureExt};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use same_origin::cors::CorsLayer;
-use same_origin::proxy::{Body, Peer, ReverseProxy, check_path};
+use same_origin::proxy::{Body, Peer, ReverseProxy};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -55,6 +56,12 @@ impl Table {
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let covering = self.prefixes.longest(request.uri().path());
+        // A policy answers preflights by itself, so what it does not decide comes before it.
+        if *request.method() == Method::OPTIONS {
+            if let Some(response) = options(&request, covering.is_some()) {
+                return Either::Right(ready(response).boxed());
+            }
+        }
         match covering.map(|index| &self.routes[index]) {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
             Some(Route::Files(files)) => Either::Right(files.answer(request)),
@@ -182,19 +189,25 @@ impl<B> Service<Request<B>> for NoRoute {
     }
 }
 
-/// The answer to a path that not everybody reads in the same way: 400 on every kind of route. A
-/// proxy asks by itself.
-pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
-    check_path(request.uri().path())
-        .is_err()
-        .then(|| text(StatusCode::BAD_REQUEST, "ambiguous path\n"))
+/// The answer to an OPTIONS in which no route has a say, and no policy for one.
+fn options<B>(request: &Request<B>, has_route: bool) -> Option<Response<Body>> {
+    if let Some(refused) = refused(request) {
+        return Some(refused);
+    }
+    // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
+    if request.uri().path() == "*" {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Some(response);
+    }
+    (!has_route).then(not_found)
 }
 
 pub fn not_found() -> Response<Body> {
     text(StatusCode::NOT_FOUND, "not found\n")
 }
 
-fn text(status: StatusCode, body: &'static str) -> Response<Body> {
+pub fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");

@@ -14,5 +14,6 @@ mod lifecycle;
 mod limits;
 mod paths;
 mod ranges;
+mod refusals;
 mod routes;
 mod tls;
