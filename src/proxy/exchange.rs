@@ -221,7 +221,7 @@ impl Exchange {
 
     fn failed(&self, error: ProxyError) -> Response<Body> {
         self.trace.failed(&error, self.proxying.upstreams.first());
-        self.proxying.error_response(error)
+        self.proxying.error_response(error, self.outgoing.is_head)
     }
 }
 

@@ -82,6 +82,8 @@ pub(crate) struct Outgoing {
     /// What the upstream may switch to, if anything. Rare, so in a box that takes no room if it is not
     /// there.
     pub(crate) upgrade: Option<Box<Upgrade>>,
+    /// Whether no answer has content.
+    pub(crate) is_head: bool,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
     /// The `Host` of the client, if that is to be kept, or of the hook.
@@ -187,6 +189,7 @@ impl Proxying {
             host = parts.headers.get(header::HOST).cloned();
         }
         Ok(Verdict::Forward(Outgoing {
+            is_head: parts.method == Method::HEAD,
             upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
             expects_continue: census.has(Field::Expect)
                 && parts.headers.contains_key(header::EXPECT),
@@ -256,7 +259,9 @@ impl Proxying {
     }
 
     /// The response that stands for an error: its status and a word, and the error in its extensions.
-    pub(crate) fn error_response(&self, error: ProxyError) -> Response<Body> {
+    ///
+    /// RFC 9110 9.3.2: that to a HEAD has no content, and says what the one to a GET would say.
+    pub(crate) fn error_response(&self, error: ProxyError, is_head: bool) -> Response<Body> {
         let status = error.kind().status();
         let reason = status.canonical_reason().unwrap_or("Error");
         let mut response = Response::new(Body::from(format!("{reason}\n")));
@@ -273,6 +278,15 @@ impl Proxying {
         }
         if let Some(hook) = &self.map_error {
             response = hook(&error, response);
+        }
+        if is_head {
+            let body = std::mem::take(response.body_mut());
+            if let Some(length) = body.size_hint().exact() {
+                let length = HeaderValue::from(length);
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_LENGTH, length);
+            }
         }
         response.extensions_mut().insert(error);
         response

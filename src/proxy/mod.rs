@@ -178,6 +178,7 @@ pub use path::{AmbiguousPath, check_path};
 pub use peer::Peer;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use settings::{Limits, Timeouts};
+pub use target::{MalformedHost, check_host};
 pub use upgrade::Tunnels;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]

@@ -9,7 +9,7 @@ use super::head::{Proxying, Verdict};
 use super::peer::Peer;
 use super::trace::Trace;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, ready};
@@ -120,6 +120,7 @@ impl<C> ReverseProxy<C> {
     {
         let (mut parts, body) = request.into_parts();
         let body = Body::new(body);
+        let is_head = parts.method == Method::HEAD;
         match self.proxying.request(peer, &mut parts, &body) {
             Verdict::Forward(outgoing) => {
                 let trace = Trace::begin(&parts);
@@ -133,7 +134,10 @@ impl<C> ReverseProxy<C> {
                 *response.status_mut() = status;
                 Box::pin(ready(response))
             }
-            Verdict::Refuse(kind) => Box::pin(ready(self.proxying.error_response(kind.into()))),
+            Verdict::Refuse(kind) => {
+                let refusal = self.proxying.error_response(kind.into(), is_head);
+                Box::pin(ready(refusal))
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::error::ErrorKind;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Uri, Version};
+use http::{Method, Request, Uri, Version};
+use std::fmt;
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).
 ///
@@ -64,6 +65,45 @@ pub(crate) fn host(
         (None, None) if version < Version::HTTP_11 => Ok(None),
         (None, None) => Err(ErrorKind::MalformedHost),
     }
+}
+
+/// A request was refused by [`check_host`]: it names no host, or no single valid one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedHost(());
+
+impl fmt::Display for MalformedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request names no host, or no single valid one")
+    }
+}
+
+impl std::error::Error for MalformedHost {}
+
+/// Refuses a request without a host, with more than one `Host`, with one that is no name or address with
+/// a port perhaps, or over HTTP/2 with one that contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1).
+/// A target in absolute form names the host where there is no `Host`.
+///
+/// [`ReverseProxy`](crate::proxy::ReverseProxy) asks this of every request. A server asks it itself
+/// for what it does not proxy, so that a refused host is refused on every kind of route.
+///
+/// # Errors
+///
+/// [`MalformedHost`], which a server answers with 400.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use same_origin::proxy::check_host;
+///
+/// let named = |host| Request::get("/x").header("host", host).body(()).unwrap();
+/// assert!(check_host(&named("app.example:8443")).is_ok());
+/// assert!(check_host(&named("user@app.example")).is_err());
+/// assert!(check_host(&Request::new(())).is_err());
+/// ```
+pub fn check_host<B>(request: &Request<B>) -> Result<(), MalformedHost> {
+    let found = host(request.version(), request.uri(), request.headers());
+    found.map(drop).map_err(|_| MalformedHost(()))
 }
 
 fn same(line: &HeaderValue, authority: &Authority) -> bool {

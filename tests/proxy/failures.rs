@@ -203,3 +203,22 @@ async fn a_new_connection_that_dies_is_not_tried_again() {
     assert_eq!(get(server, "/api/x", "").await.status, 502);
     assert_eq!(upstream.seen().len(), 1);
 }
+
+/// RFC 9110 9.3.2; over HTTP/2 content would be an error of the stream.
+#[tokio::test]
+async fn a_failed_head_has_no_content() {
+    let server = serve(ReverseProxy::new("/api", dead().await).unwrap()).await;
+    for (target, status, length) in [("/api/x", 502, "12"), ("/api/%2e%2e/x", 400, "12")] {
+        let stream = tokio::net::TcpStream::connect(server).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::head(format!("http://{server}{target}"));
+        let (response, _) = client
+            .send_request(request.body(()).unwrap(), true)
+            .unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), status, "{target}");
+        assert_eq!(response.headers()["content-length"], length);
+        assert!(response.into_body().data().await.is_none());
+    }
+}
