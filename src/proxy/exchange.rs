@@ -76,7 +76,7 @@ impl Exchange {
                 Err(failed) => return self.failed(failed.into()),
             };
             self.trace.answered(response.status());
-            let switched = match self.proxying.response(&mut response) {
+            let switched = match self.proxying.response(&mut response, &self.outgoing) {
                 Ok(switched) => switched,
                 Err(kind) => return self.failed(ProxyError::new(kind, true, "unsound framing")),
             };

@@ -15,11 +15,12 @@ use super::framing::{self, Unsound};
 use super::mount::Mount;
 use super::mounts::Mounts;
 use super::path::check_path;
-use super::peer::Peer;
+use super::peer::{Peer, peer_of};
+use super::redirect::Standpoint;
 use super::upgrade::{self, TunnelSlots, Tunnels};
 use super::upstream::Upstream;
 use super::via::Via;
-use super::{cookie, hop_by_hop, redirect, target, websocket};
+use super::{cookie, hop_by_hop, target, websocket};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Uri, Version, request};
@@ -84,6 +85,8 @@ pub(crate) struct Outgoing {
     pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether no answer has content.
     pub(crate) is_head: bool,
+    /// Whether a reference relative to the request means another thing to the upstream.
+    at_bare_root: bool,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
     /// The `Host` of the client, if that is to be kept, or of the hook.
@@ -138,9 +141,10 @@ impl Proxying {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
         let bridged = websocket::from_http2(parts);
-        let asked_for = public_uri(parts);
+        let asked_for = target::public_uri(parts);
         let public = target::public_path(&parts.method, &asked_for)?;
         check_path(public.path()).map_err(|_| ErrorKind::AmbiguousPath)?;
+        let at_bare_root = self.mount.map.is_bare_root(public.path());
         let target = self
             .mount
             .map
@@ -190,6 +194,7 @@ impl Proxying {
         }
         Ok(Verdict::Forward(Outgoing {
             is_head: parts.method == Method::HEAD,
+            at_bare_root,
             upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
             expects_continue: census.has(Field::Expect)
                 && parts.headers.contains_key(header::EXPECT),
@@ -232,6 +237,7 @@ impl Proxying {
     pub(crate) fn response<B>(
         &self,
         response: &mut Response<B>,
+        to: &Outgoing,
     ) -> Result<Option<HeaderValue>, ErrorKind> {
         // RFC 9112 2.3: an intermediary says its own version. Of an upstream of HTTP/1.0 the client would
         // take the end of a connection for the end of a body.
@@ -249,7 +255,12 @@ impl Proxying {
         }
         let upgrade = hop_by_hop::strip_response(headers, census);
         if self.rewrite_location && census.has(Field::Address) {
-            redirect::map_back(headers, &self.mount, &self.mounts);
+            let standpoint = Standpoint {
+                own: &self.mount,
+                others: &self.mounts,
+                at_bare_root: to.at_bare_root,
+            };
+            standpoint.map_back(headers);
         }
         if self.rewrite_cookies && census.has(Field::SetCookie) {
             cookie::map_back(headers, &self.mount.map);
@@ -291,38 +302,6 @@ impl Proxying {
         response.extensions_mut().insert(error);
         response
     }
-}
-
-/// The URI that the browser asked for: under axum, before a nest took its prefix away, but with what a
-/// layer between the two has made of it since.
-fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
-    #[cfg(feature = "axum")]
-    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
-        let (original, inner) = (&original.0, &parts.uri);
-        // A nest leaves the end of the path, and a slash of nothing.
-        let is_end = inner.path() == "/" || original.path().ends_with(inner.path());
-        if is_end && original.query() == inner.query() {
-            return Cow::Borrowed(original);
-        }
-        if is_end {
-            let query = inner.query().map(|query| ["?", query].concat());
-            let target = [original.path(), query.as_deref().unwrap_or_default()].concat();
-            return target.parse().map_or(Cow::Borrowed(inner), Cow::Owned);
-        }
-    }
-    Cow::Borrowed(&parts.uri)
-}
-
-/// The client's end: what the server says, or axum knows.
-fn peer_of(extensions: &http::Extensions) -> Option<Cow<'_, Peer>> {
-    if let Some(peer) = extensions.get::<Peer>() {
-        return Some(Cow::Borrowed(peer));
-    }
-    #[cfg(feature = "axum")]
-    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
-        return Some(Cow::Owned(Peer::new(info.0)));
-    }
-    None
 }
 
 /// `Max-Forwards` counts the hops of `OPTIONS` (RFC 9110 7.6.2; `TRACE` is not forwarded): at zero the

@@ -63,6 +63,12 @@ impl PathMap {
         Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)))
     }
 
+    /// Whether a public path is the bare prefix, which the upstream sees as its root: `/api` of `/`. What
+    /// it says relative to that is not relative to this.
+    pub(crate) fn is_bare_root(&self, public: &str) -> bool {
+        self.base.is_empty() && !self.prefix.is_empty() && public.len() == self.prefix.len()
+    }
+
     /// The public path for one of the upstream; `None` outside the base. What follows the path (a
     /// query, a fragment) may stand behind it and stays.
     pub(crate) fn backward(&self, upstream: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Who is at the other end of the client's connection.
 
 use http::header::HeaderValue;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 /// The client's end of a connection, which a server puts into the extensions of its requests.
@@ -66,4 +67,16 @@ impl Peer {
     pub(crate) fn ip_value(&self) -> HeaderValue {
         self.ip_value.clone()
     }
+}
+
+/// The client's end: what the server says, or axum knows.
+pub(crate) fn peer_of(extensions: &http::Extensions) -> Option<Cow<'_, Peer>> {
+    if let Some(peer) = extensions.get::<Peer>() {
+        return Some(Cow::Borrowed(peer));
+    }
+    #[cfg(feature = "axum")]
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
+        return Some(Cow::Owned(Peer::new(info.0)));
+    }
+    None
 }

@@ -8,17 +8,115 @@ use super::mounts::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
-/// Maps the address fields of a response back.
-pub(crate) fn map_back(headers: &mut HeaderMap, own: &Mount, others: &Mounts) {
-    map_field(headers, &header::LOCATION, |value| {
-        reference(value, own, others)
-    });
-    map_field(headers, &header::CONTENT_LOCATION, |value| {
-        reference(value, own, others)
-    });
-    map_field(headers, &header::REFRESH, |value| {
-        refresh(value, own, others)
-    });
+/// Where an upstream says an address from.
+#[derive(Clone, Copy)]
+pub(crate) struct Standpoint<'a> {
+    /// The mount of the request.
+    pub(crate) own: &'a Mount,
+    pub(crate) others: &'a Mounts,
+    /// Whether the client asked for the bare prefix and the upstream for its root: a reference relative to
+    /// the one leads beside the prefix, and one relative to the other below it.
+    pub(crate) at_bare_root: bool,
+}
+
+impl Standpoint<'_> {
+    /// Maps the address fields of a response back.
+    pub(crate) fn map_back(self, headers: &mut HeaderMap) {
+        map_field(headers, &header::LOCATION, |value| self.reference(value));
+        map_field(headers, &header::CONTENT_LOCATION, |value| {
+            self.reference(value)
+        });
+        map_field(headers, &header::REFRESH, |value| self.refresh(value));
+    }
+
+    /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
+    /// address, or a reference relative to the document, which is right on both sides nearly always.
+    fn reference(self, value: &str) -> Option<String> {
+        let Self { own, others, .. } = self;
+        // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
+        // read in another way than this is left alone rather than half understood.
+        if value
+            .bytes()
+            .any(|byte| byte == b'\\' || byte.is_ascii_control())
+        {
+            return None;
+        }
+        if let Some(rest) = value.strip_prefix("//") {
+            let (authority, path) = split_authority(rest);
+            return others.backward(own, None, authority, path);
+        }
+        if value.starts_with('/') {
+            let public = own.map.backward_reference(value);
+            return public.or_else(|| others.beside(own, value));
+        }
+        let is_scheme = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        };
+        let Some((scheme, rest)) = value.split_once("://").filter(|(it, _)| is_scheme(it)) else {
+            return self.relative(value);
+        };
+        let (authority, path) = split_authority(rest);
+        others.backward(own, Some(scheme), authority, path)
+    }
+
+    /// What is relative to the upstream's root, for a client that asked for the prefix without a slash.
+    fn relative(self, value: &str) -> Option<String> {
+        let segment = value.split(['/', '?', '#']).next().unwrap_or_default();
+        // RFC 3986 4.2: a first segment with a colon is a scheme.
+        if !self.at_bare_root
+            || value.is_empty()
+            || value.starts_with(['?', '#'])
+            || segment.contains(':')
+        {
+            return None;
+        }
+        // Above the root there is nothing (RFC 3986 5.2.4).
+        let mut below = value;
+        while let Some(rest) = below
+            .strip_prefix("./")
+            .or_else(|| below.strip_prefix("../"))
+        {
+            below = rest;
+        }
+        let below = if matches!(below, "." | "..") {
+            ""
+        } else {
+            below
+        };
+        self.own.map.backward_reference(&["/", below].concat())
+    }
+
+    /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
+    /// steps" are its grammar: a time, `;` or `,` or white space, then `url =`, then perhaps a quote.
+    fn refresh(self, value: &str) -> Option<String> {
+        let time = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let after = time.trim_start();
+        let after = match after.strip_prefix([';', ',']) {
+            Some(after) => after.trim_start(),
+            // White space alone separates too, but something has to.
+            None if after.len() < time.len() => after,
+            None => return None,
+        };
+        let mut address = after;
+        if after
+            .get(..3)
+            .is_some_and(|word| word.eq_ignore_ascii_case("url"))
+        {
+            address = after[3..].trim_start().strip_prefix('=')?.trim_start();
+        }
+        let quote = address
+            .chars()
+            .next()
+            .filter(|first| matches!(first, '"' | '\''));
+        if let Some(quote) = quote {
+            address = &address[1..];
+            address = &address[..address.find(quote).unwrap_or(address.len())];
+        }
+        let start = address.as_ptr() as usize - value.as_ptr() as usize;
+        let mapped = self.reference(address)?;
+        Some([&value[..start], &mapped, &value[start + address.len()..]].concat())
+    }
 }
 
 fn map_field(headers: &mut HeaderMap, name: &HeaderName, map: impl Fn(&str) -> Option<String>) {
@@ -47,63 +145,8 @@ fn ascii(value: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
-/// address, or a reference relative to the document, which is right on both sides.
-fn reference(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
-    // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
-    // read in another way than this is left alone rather than half understood.
-    if value
-        .bytes()
-        .any(|byte| byte == b'\\' || byte.is_ascii_control())
-    {
-        return None;
-    }
-    if let Some(rest) = value.strip_prefix("//") {
-        let (authority, path) = split_authority(rest);
-        return others.backward(own, None, authority, path);
-    }
-    if value.starts_with('/') {
-        let public = own.map.backward_reference(value);
-        return public.or_else(|| others.beside(own, value));
-    }
-    let (scheme, rest) = value.split_once("://")?;
-    let (authority, path) = split_authority(rest);
-    others.backward(own, Some(scheme), authority, path)
-}
-
 fn split_authority(rest: &str) -> (&str, &str) {
     rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
-}
-
-/// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
-/// steps" are its grammar: a time, `;` or `,` or white space, then `url =`, then perhaps a quote.
-fn refresh(value: &str, own: &Mount, others: &Mounts) -> Option<String> {
-    let time = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let after = time.trim_start();
-    let after = match after.strip_prefix([';', ',']) {
-        Some(after) => after.trim_start(),
-        // White space alone separates too, but something has to.
-        None if after.len() < time.len() => after,
-        None => return None,
-    };
-    let mut address = after;
-    if after
-        .get(..3)
-        .is_some_and(|word| word.eq_ignore_ascii_case("url"))
-    {
-        address = after[3..].trim_start().strip_prefix('=')?.trim_start();
-    }
-    let quote = address
-        .chars()
-        .next()
-        .filter(|first| matches!(first, '"' | '\''));
-    if let Some(quote) = quote {
-        address = &address[1..];
-        address = &address[..address.find(quote).unwrap_or(address.len())];
-    }
-    let start = address.as_ptr() as usize - value.as_ptr() as usize;
-    let mapped = reference(address, own, others)?;
-    Some([&value[..start], &mapped, &value[start + address.len()..]].concat())
 }
 
 #[cfg(test)]
@@ -119,6 +162,14 @@ mod tests {
                 scheme: "http".parse().unwrap(),
                 authority: authority.parse().unwrap(),
             }]),
+        }
+    }
+
+    fn from<'a>(own: &'a Mount, others: &'a Mounts) -> Standpoint<'a> {
+        Standpoint {
+            own,
+            others,
+            at_bare_root: false,
         }
     }
 
@@ -167,7 +218,11 @@ mod tests {
             (r"http://up\@evil.example/base", None),
             (SIGNED, None),
         ] {
-            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+            assert_eq!(
+                from(&own, &others).reference(value).as_deref(),
+                want,
+                "{value}"
+            );
         }
     }
 
@@ -176,10 +231,41 @@ mod tests {
         let (own, others) = (mount("/", "up:80", "/base"), Mounts::new());
         let want = Some("/.//evil.example/x");
         for value in ["http://up/base//evil.example/x", "/base//evil.example/x"] {
-            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+            assert_eq!(
+                from(&own, &others).reference(value).as_deref(),
+                want,
+                "{value}"
+            );
         }
-        let refreshed = refresh("0; url=/base//evil.example/x", &own, &others);
+        let refreshed = from(&own, &others).refresh("0; url=/base//evil.example/x");
         assert_eq!(refreshed.as_deref(), Some("0; url=/.//evil.example/x"));
+    }
+
+    #[test]
+    fn what_is_relative_to_the_root_is_below_the_prefix() {
+        let (own, others) = (mount("/app", "up:80", ""), Mounts::new());
+        let at_root = Standpoint {
+            at_bare_root: true,
+            ..from(&own, &others)
+        };
+        for (value, want) in [
+            ("login", Some("/app/login")),
+            ("login?next=a:b#c", Some("/app/login?next=a:b#c")),
+            ("x?u=http://up/y", Some("/app/x?u=http://up/y")),
+            ("./a/../b", Some("/app/a/../b")),
+            ("../../x", Some("/app/x")),
+            ("..", Some("/app/")),
+            ("?page=2", None),
+            ("#top", None),
+            ("", None),
+            ("mailto:a", None),
+            ("http://other.example/x", None),
+            ("/x", Some("/app/x")),
+        ] {
+            assert_eq!(at_root.reference(value).as_deref(), want, "{value}");
+            let below = from(&own, &others).reference(value);
+            assert_eq!(below.as_deref(), want.filter(|_| value == "/x"), "{value}");
+        }
     }
 
     #[test]
@@ -188,7 +274,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let raw = HeaderValue::from_bytes("http://up/base/café".as_bytes()).unwrap();
         headers.insert(header::LOCATION, raw);
-        map_back(&mut headers, &own, &others);
+        from(&own, &others).map_back(&mut headers);
         assert_eq!(headers[header::LOCATION], "/api/caf%C3%A9");
     }
 
@@ -204,7 +290,11 @@ mod tests {
             ("/base/login", Some("/api/login")),
             ("/other/x", None),
         ] {
-            assert_eq!(reference(value, &own, &others).as_deref(), want, "{value}");
+            assert_eq!(
+                from(&own, &others).reference(value).as_deref(),
+                want,
+                "{value}"
+            );
         }
     }
 
@@ -225,7 +315,11 @@ mod tests {
             ("5; url", None),
             ("5;", None),
         ] {
-            assert_eq!(refresh(value, &own, &others).as_deref(), want, "{value}");
+            assert_eq!(
+                from(&own, &others).refresh(value).as_deref(),
+                want,
+                "{value}"
+            );
         }
     }
 
@@ -236,7 +330,7 @@ mod tests {
         for name in [header::LOCATION, header::CONTENT_LOCATION, header::LINK] {
             headers.insert(name, HeaderValue::from_static("/base/x"));
         }
-        map_back(&mut headers, &own, &others);
+        from(&own, &others).map_back(&mut headers);
         assert_eq!(headers[header::LOCATION], "/api/x");
         assert_eq!(headers[header::CONTENT_LOCATION], "/api/x");
         assert_eq!(headers[header::LINK], "/base/x");

@@ -3,8 +3,29 @@
 use super::error::ErrorKind;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, Uri, Version, request};
+use std::borrow::Cow;
 use std::fmt;
+
+/// The URI that the browser asked for: under axum, before a nest took its prefix away, but with what a
+/// layer between the two has made of it since.
+pub(crate) fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
+    #[cfg(feature = "axum")]
+    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+        let (original, inner) = (&original.0, &parts.uri);
+        // A nest leaves the end of the path, and a slash of nothing.
+        let is_end = inner.path() == "/" || original.path().ends_with(inner.path());
+        if is_end && original.query() == inner.query() {
+            return Cow::Borrowed(original);
+        }
+        if is_end {
+            let query = inner.query().map(|query| ["?", query].concat());
+            let target = [original.path(), query.as_deref().unwrap_or_default()].concat();
+            return target.parse().map_or(Cow::Borrowed(inner), Cow::Owned);
+        }
+    }
+    Cow::Borrowed(&parts.uri)
+}
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).
 ///

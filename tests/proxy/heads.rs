@@ -225,3 +225,18 @@ async fn hops_are_counted_however_many_are_left() {
         assert_eq!(upstream.seen().pop().unwrap().field("max-forwards"), want);
     }
 }
+
+#[tokio::test]
+async fn a_relative_redirect_leads_where_the_upstream_means() {
+    let upstream = Upstream::start(|_| reply("location: login\r\n")).await;
+    let server = proxy_of(&upstream, "").await;
+    for (target, want) in [
+        ("/api", "/api/login"),
+        ("/api?x", "/api/login"),
+        ("/api/", "login"),
+        ("/api/x", "login"),
+    ] {
+        let answer = get(server, target, "").await;
+        assert_eq!(answer.all("location"), [want], "{target}");
+    }
+}
