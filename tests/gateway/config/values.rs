@@ -1,0 +1,136 @@
+//! What can be read and makes no sense.
+
+use super::{ROUTE, refused};
+
+#[test]
+fn values_that_mean_nothing_are_refused() {
+    refused(
+        &format!(
+            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.1', '::/0', 'x']\n\
+             server = {{ head_timeout = '0s', head_size = 10, head_fields = 5000 }}\n{ROUTE}"
+        ),
+        &[
+            ("listen", "127.0.0.1:8080"),
+            ("drain", "\"30s\""),
+            ("server.head_timeout", "above zero"),
+            ("server.head_size", "1024 and 262144"),
+            ("server.head_fields", "10 and 1000"),
+            ("trusted_proxies[0]", "127.0.0.1/32"),
+            ("trusted_proxies[2]", "127.0.0.1/32"),
+        ],
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be_meant_is_refused_entry_by_entry() {
+    refused(
+        &format!(
+            "[cors]\nallow_origins = ['https://a.example/', 1, 'http://B.example', 'https://ok.example']\n\
+             allow_credentials = true\nallow_headers = '*'\n{ROUTE}"
+        ),
+        &[
+            ("cors.allow_origins[0]", "https://a.example"),
+            ("cors.allow_origins[1]", "expected a string"),
+            ("cors.allow_origins[2]", "http://b.example"),
+            ("cors.allow_headers", "credentials"),
+        ],
+    );
+}
+
+#[test]
+fn routes_are_refused_for_their_prefix_and_for_where_they_lead() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "api"
+            upstream = "ftp://127.0.0.1/"
+            [[routes]]
+            prefix = "/a/../b"
+            upstream = "http://127.0.0.1/?x=1"
+            [[routes]]
+            prefix = "/same"
+            upstream = "http://127.0.0.1/#x"
+            [[routes]]
+            prefix = "/same"
+            dir = "nowhere"
+            [[routes]]
+            prefix = "files"
+            dir = "empty"
+            spa = true
+            [[routes]]
+            prefix = "/both"
+            upstream = "http://127.0.0.1"
+            dir = "empty"
+            [[routes]]
+            prefix = "/spa"
+            upstream = "http://127.0.0.1"
+            spa = true
+            [[routes]]
+            prefix = "/index"
+            dir = "empty"
+            spa = true
+        "#,
+        &[
+            ("routes[0].prefix", "\"/api\""),
+            ("routes[0].upstream", "scheme"),
+            ("routes[1].prefix", ""),
+            ("routes[1].upstream", "query"),
+            ("routes[2].upstream", "fragment"),
+            ("routes[3].prefix", "routes[2] has this prefix"),
+            ("routes[3].dir", "cannot read the directory"),
+            ("routes[4].prefix", "\"/files\""),
+            ("routes[4].spa", "index.html"),
+            ("routes[5].dir", "either"),
+            ("routes[6].spa", "either"),
+            ("routes[7].spa", "index.html"),
+        ],
+    );
+}
+
+#[test]
+fn dns_is_for_one_name_and_times_that_fit() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "/address"
+            upstream = "http://127.0.0.1"
+            dns = {}
+            [[routes]]
+            prefix = "/list"
+            upstream = ["http://a.example", "http://b.example"]
+            dns = {}
+            [[routes]]
+            prefix = "/times"
+            upstream = "http://a.example"
+            dns = { min_ttl = "1m", max_ttl = "1s", servers = ["here"] }
+        "#,
+        &[
+            ("routes[0].upstream", "remove `dns`"),
+            ("routes[1].upstream[1]", "one upstream"),
+            ("routes[2].dns.max_ttl", "no less than `min_ttl`"),
+            ("routes[2].dns.servers[0]", "address"),
+        ],
+    );
+}
+
+#[test]
+fn certificates_and_keys_are_read_before_anything_listens() {
+    for (cert, key, problems) in [
+        (
+            "none.pem",
+            "none.key",
+            &[("tls.cert", "none.pem"), ("tls.key", "none.key")][..],
+        ),
+        (
+            "not.pem",
+            "not.pem",
+            &[("tls.cert", "no certificate"), ("tls.key", "private key")],
+        ),
+        ("one.pem", "two.key", &[("tls", "do not serve together")]),
+    ] {
+        refused(
+            &format!("tls = {{ cert = '{cert}', key = '{key}' }}\n{ROUTE}"),
+            problems,
+        );
+    }
+}
