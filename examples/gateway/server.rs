@@ -17,11 +17,14 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -286,18 +289,41 @@ fn too_large<B: From<&'static str>>() -> Response<B> {
     response
 }
 
+/// How many workers there may be: more than any machine has cores for.
+pub const WORKERS: RangeInclusive<u32> = 1..=1024;
+
 /// The runtime for so many workers; by default `TOKIO_WORKER_THREADS`, or as many as there are cores
 /// for this process.
 ///
 /// One worker has nobody to share work with, so it is spared the machinery for sharing.
-pub fn runtime(workers: Option<std::num::NonZeroUsize>) -> io::Result<tokio::runtime::Runtime> {
+pub fn runtime(workers: Option<u32>) -> Result<Runtime, String> {
     let wanted = std::env::var("TOKIO_WORKER_THREADS")
         .ok()
         .and_then(|count| count.parse().ok());
     let workers = match workers.or(wanted) {
-        Some(workers) => workers.get(),
-        None => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        Some(workers) => workers.clamp(*WORKERS.start(), *WORKERS.end()) as usize,
+        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     };
+    try_threads(workers)
+        .and_then(|()| build(workers))
+        .map_err(|error| format!("workers: cannot start {workers}, write fewer: {error}"))
+}
+
+/// Fails if the system does not give so many threads: tokio panics without one, and then waits for the
+/// workers that it has, without end.
+fn try_threads(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    std::thread::scope(|scope| {
+        // Locked until all are there, so that they are there together.
+        let _locked = gate.lock();
+        for _ in 0..count {
+            std::thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;
+        }
+        Ok(())
+    })
+}
+
+fn build(workers: usize) -> io::Result<Runtime> {
     let mut builder = if workers == 1 {
         tokio::runtime::Builder::new_current_thread()
     } else {

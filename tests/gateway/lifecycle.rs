@@ -1,9 +1,10 @@
 //! Start and end of the process.
 
 use crate::client::{get, upstream};
-use crate::example::Example;
+use crate::example::{Example, binary};
 use crate::gateway::{self, file, run};
 use std::net::SocketAddr;
+use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -141,4 +142,23 @@ async fn one_worker_serves_as_well() {
         gateway.signal("TERM");
         assert_eq!(gateway.ended().0.code(), Some(0));
     }
+}
+
+/// Each worker's stack takes 2 MiB of the address space.
+#[cfg(target_os = "linux")]
+#[test]
+fn workers_that_the_system_does_not_give_are_a_problem_of_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let path = file(folder.path(), &config(nowhere, "workers = 1024"));
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 1000000; exec \"$@\"", "sh"])
+        .arg(binary("gateway"))
+        .args(["--listen", "127.0.0.1:0", "--config", &path])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.starts_with("workers: cannot start 1024"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

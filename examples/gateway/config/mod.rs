@@ -11,6 +11,7 @@ pub use problems::Problems;
 
 use crate::limits::Limits;
 use crate::routes::Table;
+use crate::server::WORKERS;
 use crate::tls;
 use humantime::parse_duration;
 use ipnet::IpNet;
@@ -21,7 +22,6 @@ use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
@@ -31,7 +31,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How long requests in flight may take when the gateway is stopped.
     pub drain: Duration,
-    pub workers: Option<NonZeroUsize>,
+    pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
     pub table: Table,
@@ -47,7 +47,7 @@ pub struct Config {
 struct File {
     listen: Option<String>,
     drain: Option<String>,
-    workers: Option<NonZeroUsize>,
+    workers: Option<i64>,
     server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
@@ -61,6 +61,9 @@ struct TlsFiles {
     cert: PathBuf,
     key: PathBuf,
 }
+
+/// A longer time is hardly meant, and could lie beyond what the clock can tell.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// What the checks of all parts share.
 struct Checker<'a> {
@@ -128,6 +131,9 @@ impl Checker<'_> {
             }),
         };
         let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
+        let workers = file
+            .workers
+            .map(|count| self.within("workers", count, WORKERS));
         let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
         self.trust(&file.trusted_proxies.unwrap_or_default());
@@ -137,7 +143,7 @@ impl Checker<'_> {
         Some(Config {
             listen: listen?,
             drain: drain?,
-            workers: file.workers,
+            workers,
             limits,
             tls: match tls {
                 Some(tls) => Some(tls?),
@@ -166,9 +172,15 @@ impl Checker<'_> {
     }
 
     fn duration(&mut self, key: &str, text: &str) -> Option<Duration> {
-        self.value(key, parse_duration(text), |error| {
+        let duration = self.value(key, parse_duration(text), |error| {
             format!("{text:?} is no duration ({error}); write \"30s\" or \"500ms\"")
-        })
+        })?;
+        if duration > LONGEST {
+            let message = format!("{text:?} is longer than a year; write \"30s\" or \"500ms\"");
+            self.problems.push(key, message);
+            return None;
+        }
+        Some(duration)
     }
 
     fn trust(&mut self, networks: &[String]) {

@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     head_timeout: Option<String>,
-    head_size: Option<u32>,
-    head_fields: Option<u32>,
+    head_size: Option<i64>,
+    head_fields: Option<i64>,
     connections: Option<NonZeroUsize>,
     streams: Option<NonZeroU32>,
     resets: Option<NonZeroU32>,
@@ -47,12 +47,15 @@ impl Checker<'_> {
         limits
     }
 
-    fn within(&mut self, key: &str, value: u32, range: RangeInclusive<u32>) -> u32 {
-        if !range.contains(&value) {
-            let (least, most) = range.into_inner();
-            let message = format!("{value} is not within {least} and {most}");
+    /// A number that is in a range, or the problem that it is not and the least one that is.
+    pub(super) fn within(&mut self, key: &str, value: i64, range: RangeInclusive<u32>) -> u32 {
+        let fits = u32::try_from(value).ok().filter(|n| range.contains(n));
+        let (least, most) = range.into_inner();
+        fits.unwrap_or_else(|| {
+            let message =
+                format!("{value} does not fit; write a whole number from {least} to {most}");
             self.problems.push(key, message);
-        }
-        value
+            least
+        })
     }
 }

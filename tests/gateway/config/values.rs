@@ -13,10 +13,32 @@ fn values_that_mean_nothing_are_refused() {
             ("listen", "127.0.0.1:8080"),
             ("drain", "\"30s\""),
             ("server.head_timeout", "above zero"),
-            ("server.head_size", "1024 and 262144"),
-            ("server.head_fields", "10 and 1000"),
+            ("server.head_size", "from 1024 to 262144"),
+            ("server.head_fields", "from 10 to 1000"),
             ("trusted_proxies[0]", "127.0.0.1/32"),
             ("trusted_proxies[2]", "127.0.0.1/32"),
+        ],
+    );
+}
+
+#[test]
+fn there_are_only_so_many_workers() {
+    for workers in ["0", "1025", "100000"] {
+        refused(
+            &format!("workers = {workers}\n{ROUTE}"),
+            &[("workers", "from 1 to 1024")],
+        );
+    }
+}
+
+/// The clock ends somewhere: a time beyond it would be a panic when it begins.
+#[test]
+fn times_have_an_end() {
+    refused(
+        &format!("drain = '300000000000y'\nserver.head_timeout = '367d'\n{ROUTE}"),
+        &[
+            ("drain", "\"300000000000y\" is longer than a year"),
+            ("server.head_timeout", "longer than a year"),
         ],
     );
 }
