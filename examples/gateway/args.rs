@@ -22,7 +22,7 @@ pub struct Args {
 
 pub enum Command {
     Serve(Args),
-    Check(Args),
+    Check(PathBuf),
     Help,
     Version,
 }
@@ -37,21 +37,30 @@ impl Args {
             config: None,
             listen: None,
         };
-        let mut check = false;
+        let mut check = None;
         while let Some(arg) = parser.next()? {
             match arg {
-                Arg::Long("config") => args.config = Some(parser.value()?.into()),
-                Arg::Long("listen") => args.listen = Some(parser.value()?.parse()?),
-                Arg::Long("check") => check = true,
+                Arg::Long("config") => once(&mut args.config, "config", parser.value()?.into())?,
+                Arg::Long("listen") => once(&mut args.listen, "listen", parser.value()?.parse()?)?,
+                Arg::Long("check") => once(&mut check, "check", ())?,
                 Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
                 Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
                 Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => return Err(arg.unexpected()),
             }
         }
-        Ok(if check {
-            Command::Check(args)
-        } else {
-            Command::Serve(args)
+        Ok(match (check, args.config) {
+            // A check without a file would say of none that it is good.
+            (Some(()), None) => return Err("--check needs --config FILE".into()),
+            (Some(()), Some(config)) => Command::Check(config),
+            (None, config) => Command::Serve(Self { config, ..args }),
         })
+    }
+}
+
+/// Sets an option; of two values one would be for nothing.
+fn once<T>(option: &mut Option<T>, name: &str, value: T) -> Result<(), lexopt::Error> {
+    match option.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("--{name} is there twice").into()),
     }
 }

@@ -22,6 +22,7 @@ use args::{Args, Command};
 use config::Config;
 use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Help => say(args::USAGE),
         Command::Version => say(env!("CARGO_PKG_VERSION")),
-        Command::Check(args) => check(&args),
+        Command::Check(config) => check(&config),
         Command::Serve(args) => run(&args),
     };
     match outcome {
@@ -54,10 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(args: &Args) -> Result<(), Error> {
-    let Some(path) = &args.config else {
-        return say("the demo needs no configuration");
-    };
+fn check(path: &Path) -> Result<(), Error> {
     for warning in Config::load(path)?.warnings {
         say(&format!("warning: {warning}"))?;
     }

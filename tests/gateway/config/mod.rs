@@ -142,6 +142,15 @@ fn a_file_that_cannot_be_read_and_arguments_that_do_not_exist_are_refused() {
         (&["--confg", "x"], "--confg"),
         (&["--listen", "nowhere"], "nowhere"),
         (&["gateway.toml"], "gateway.toml"),
+        (&["--check"], "--check needs --config"),
+        (
+            &["--config", "a", "--config", "b", "--check"],
+            "--config is there twice",
+        ),
+        (
+            &["--listen", "127.0.0.1:0", "--listen=127.0.0.1:0"],
+            "--listen is there twice",
+        ),
     ] {
         let ended = run(args);
         assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{args:?}");
