@@ -103,20 +103,14 @@ impl UpstreamTls {
                     }
                 }
             }
-            (Some(file), None) => {
-                errors.push(wrong(
-                    ".key",
-                    file,
-                    "missing; `cert` and `key` belong together",
-                ));
+            (Some(_), None) => {
+                let why = "missing; write the file of the private key, or remove `cert`";
+                errors.push(wrong(".key", Path::new(""), why));
                 None
             }
-            (None, Some(file)) => {
-                errors.push(wrong(
-                    ".cert",
-                    file,
-                    "missing; `cert` and `key` belong together",
-                ));
+            (None, Some(_)) => {
+                let why = "missing; write the file of the certificate, or remove `key`";
+                errors.push(wrong(".cert", Path::new(""), why));
                 None
             }
         }
@@ -153,4 +147,29 @@ fn wrong(key: &str, file: &Path, reason: impl std::fmt::Display) -> ProxyConfigE
         file.display().to_string(),
         reason,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is missing has no value, least of all that of the other half.
+    #[test]
+    fn half_a_pair_is_told_of_at_the_other_half() {
+        let file = || Some(PathBuf::from("there.pem"));
+        for (cert, key, missing) in [
+            (file(), None, "upstream_tls.key"),
+            (None, file(), "upstream_tls.cert"),
+        ] {
+            let mut errors = Vec::new();
+            let tls = UpstreamTls {
+                cert,
+                key,
+                ca: None,
+            };
+            assert!(tls.identity(&mut errors).is_none());
+            let told: Vec<_> = errors.iter().map(|e| (e.key(), e.value())).collect();
+            assert_eq!(told, [(missing, "")]);
+        }
+    }
 }

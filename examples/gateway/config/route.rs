@@ -146,7 +146,12 @@ impl Checker<'_> {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    self.problems.add(join(at, &original(error.key())), error);
+                    let at = join(at, &original(error.key()));
+                    // What is missing has no value to show.
+                    match error.value() {
+                        "" => self.problems.add(at, error.reason()),
+                        _ => self.problems.add(at, error),
+                    }
                 }
                 None
             }
