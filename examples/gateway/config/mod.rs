@@ -6,6 +6,7 @@ mod problems;
 mod read;
 mod route;
 mod server;
+mod wording;
 
 pub use problems::Problems;
 
@@ -25,6 +26,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
+use wording::no_network;
 
 /// What the gateway serves, checked.
 pub struct Config {
@@ -117,13 +119,18 @@ impl Config {
 
 impl Checker<'_> {
     fn syntax(&mut self, text: &str, error: &toml::de::Error) {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| before.lines().count().max(1));
-        self.problems.push(format!("line {line}"), error.message());
+        let span = error.span().unwrap_or_default();
+        let before = text.get(..span.start).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        let message = match (error.message(), text.get(span)) {
+            ("duplicate key", Some(key)) => &format!("duplicate key {key}"),
+            (message, _) => message,
+        };
+        self.problems.push(format!("line {line}"), message);
     }
 
     fn config(&mut self, table: toml::Table) -> Option<Config> {
-        let file: File = read(table, "", &mut self.problems)?.value;
+        let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", text.parse(), |_| {
@@ -186,9 +193,7 @@ impl Checker<'_> {
     fn trust(&mut self, networks: &[String]) {
         for (index, text) in networks.iter().enumerate() {
             let key = format!("trusted_proxies[{index}]");
-            let network = self.value(&key, text.parse::<IpNet>(), |_| {
-                format!("{text:?} is no network; write \"127.0.0.1/32\" or \"fd00::/8\"")
-            });
+            let network = self.value(&key, text.parse::<IpNet>(), |_| no_network(text));
             self.trusted_proxies.extend(network);
         }
     }
@@ -205,7 +210,7 @@ impl Checker<'_> {
     }
 
     fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
-        let read = read::<CorsBuilder>(table, at, &mut self.problems)?;
+        let read = read::<CorsBuilder>(table, at, &[], &mut self.problems)?;
         match read.value.build() {
             Ok(policy) => {
                 for warning in policy.warnings() {

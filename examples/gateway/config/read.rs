@@ -1,6 +1,7 @@
 //! Reads a table into a type and finds every key that does not fit, not only the first.
 
 use super::problems::{Problems, join};
+use super::wording::reword;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use toml::{Table, Value};
@@ -13,9 +14,12 @@ pub struct Read<T> {
 
 /// Reads a table that stands at a key. Each key that does not fit is a problem and is left out, and
 /// the rest is read again. `None` if what is left is no `T`.
+///
+/// `beside` are the keys that may stand there too, and are read elsewhere.
 pub fn read<T: DeserializeOwned>(
     mut table: Table,
     at: &str,
+    beside: &[&str],
     problems: &mut Problems,
 ) -> Option<Read<T>> {
     let mut left_out = Vec::new();
@@ -31,10 +35,17 @@ pub fn read<T: DeserializeOwned>(
             let name = out.rsplit('.').next().unwrap_or(out);
             join(&key, name) == *out && error.inner().message() == format!("missing field `{name}`")
         };
-        if !left_out.iter().any(stale) {
-            problems.push(join(at, &key), error.inner().message());
+        let is_stale = left_out.iter().any(stale);
+        let removed = remove(&mut table, path);
+        if !is_stale {
+            let at = join(at, &key);
+            let mut message = reword(&at, removed.as_ref(), error.inner().message());
+            if path.iter().len() == 1 && message.starts_with("unknown field") {
+                message.extend(beside.iter().map(|key| format!(", `{key}`")));
+            }
+            problems.push(at, message);
         }
-        remove(&mut table, path)?;
+        removed?;
         left_out.push(key);
     }
 }
@@ -88,7 +99,7 @@ fn text(path: &Path) -> String {
 }
 
 /// Takes the value at a path out. `None` for the table itself, or if there is none.
-fn remove(table: &mut Table, path: &Path) -> Option<()> {
+fn remove(table: &mut Table, path: &Path) -> Option<Value> {
     let mut steps = path.iter();
     let last = steps.next_back()?;
     let mut place: Option<&mut Value> = None;
@@ -101,11 +112,10 @@ fn remove(table: &mut Table, path: &Path) -> Option<()> {
         };
     }
     match (place, last) {
-        (None, Segment::Map { key }) => table.remove(key).map(drop),
-        (Some(Value::Table(table)), Segment::Map { key }) => table.remove(key).map(drop),
+        (None, Segment::Map { key }) => table.remove(key),
+        (Some(Value::Table(table)), Segment::Map { key }) => table.remove(key),
         (Some(Value::Array(list)), Segment::Seq { index }) if *index < list.len() => {
-            list.remove(*index);
-            Some(())
+            Some(list.remove(*index))
         }
         _ => None,
     }
@@ -134,7 +144,7 @@ mod tests {
 
     fn problems_of(text: &str) -> (String, Option<Read<Outer>>) {
         let mut problems = Problems::default();
-        let read = read(toml::from_str(text).unwrap(), "at", &mut problems);
+        let read = read(toml::from_str(text).unwrap(), "at", &[], &mut problems);
         (problems.to_string(), read)
     }
 

@@ -106,7 +106,7 @@ impl Checker<'_> {
             }
         }
         let trusts = table.contains_key("trusted_proxies");
-        let read = read::<ProxyBuilder>(table, at, &mut self.problems)?;
+        let read = read::<ProxyBuilder>(table, at, &["cors", "dir", "spa"], &mut self.problems)?;
         let mut builder = read
             .value
             .clone()
@@ -119,7 +119,7 @@ impl Checker<'_> {
     }
 
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
-        let Directory { prefix, dir, spa } = read(table, at, &mut self.problems)?.value;
+        let Directory { prefix, dir, spa } = read(table, at, &["cors"], &mut self.problems)?.value;
         // What is a prefix is the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());

@@ -52,7 +52,7 @@ fn a_policy_that_cannot_be_meant_is_refused_entry_by_entry() {
         ),
         &[
             ("cors.allow_origins[0]", "https://a.example"),
-            ("cors.allow_origins[1]", "expected a string"),
+            ("cors.allow_origins[1]", "1 does not fit"),
             ("cors.allow_origins[2]", "http://b.example"),
             ("cors.allow_headers", "credentials"),
         ],
@@ -131,6 +131,29 @@ fn dns_is_for_one_name_and_times_that_fit() {
             ("routes[1].upstream[1]", "one upstream"),
             ("routes[2].dns.max_ttl", "no less than `min_ttl`"),
             ("routes[2].dns.servers[0]", "address"),
+        ],
+    );
+}
+
+#[test]
+fn addresses_that_lack_a_part_are_told_which() {
+    refused(
+        &format!(
+            "{ROUTE}trusted_proxies = ['10.0.0.1', '10.0.0.0/8']\n\
+             dns = {{ servers = ['1.1.1.1', '1.1.1.1:53', '2606:4700::1111', 'dns.example'] }}\n"
+        ),
+        &[
+            (
+                "routes[0].trusted_proxies[0]",
+                "\"10.0.0.1\" is no network; write \"127.0.0.1/32\"",
+            ),
+            (
+                "routes[0].dns.servers[0]",
+                "\"1.1.1.1\" has no port; write \"1.1.1.1:53\"",
+            ),
+            ("routes[0].dns.servers[2]", "write \"[2606:4700::1111]:53\""),
+            ("routes[0].dns.servers[3]", "\"dns.example\" is no address"),
+            ("routes[0].upstream", "remove `dns`"),
         ],
     );
 }
