@@ -8,7 +8,7 @@ use crate::routes::{Guarded, Route};
 use same_origin::cors::CorsLayer;
 use same_origin::proxy::{ProxyBuilder, ProxyErrors, ReverseProxy};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// An upstream that is never asked.
@@ -106,6 +106,11 @@ impl Checker<'_> {
             }
         }
         let trusts = table.contains_key("trusted_proxies");
+        if table.contains_key("upstream_tls") && !has_https(table.get("upstream")) {
+            let message =
+                "no upstream of this route is https; write https:// there, or remove this";
+            self.problems.push(join(at, "upstream_tls"), message);
+        }
         let read = read::<ProxyBuilder>(table, at, &["cors", "dir", "spa"], &mut self.problems)?;
         let mut builder = read
             .value
@@ -125,7 +130,14 @@ impl Checker<'_> {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
             self.built(at, asked, str::to_owned).is_some()
         });
-        let dir = self.folder.join(dir?);
+        let dir = dir?;
+        if dir.as_os_str().is_empty() {
+            let message =
+                "\"\" is the folder of this file, with all that is in it; name what to serve";
+            self.problems.push(join(at, "dir"), message);
+            return None;
+        }
+        let dir = self.folder.join(dir);
         if let Err(error) = std::fs::read_dir(&dir) {
             let message = format!("cannot read the directory {}: {error}", dir.display());
             self.problems.push(join(at, "dir"), message);
@@ -133,7 +145,20 @@ impl Checker<'_> {
             let message = format!("{} has no index.html that can be read", dir.display());
             self.problems.push(join(at, "spa"), message);
         }
+        self.beware_of_own_files(at, &dir);
         Some(Files::new(&prefix?, &dir, spa))
+    }
+
+    /// What is beside the configuration may be a key.
+    fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
+        let own = Path::new(".").join(self.folder).canonicalize();
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize()) {
+            if own.starts_with(dir) {
+                let key = join(at, "dir");
+                let warning = format!("{key}: this file and what is beside it would be served");
+                self.warnings.push(warning);
+            }
+        }
     }
 
     fn built<T>(
@@ -156,5 +181,20 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+}
+
+/// Whether a route's upstream may be spoken to by TLS. What is no URL is another problem.
+fn has_https(upstream: Option<&Value>) -> bool {
+    let is_plain = |url: &Value| {
+        let scheme = url.as_str().and_then(|url| url.split_once("://"));
+        scheme.is_some_and(|(scheme, _)| {
+            scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("h2c")
+        })
+    };
+    match upstream {
+        Some(Value::Array(urls)) => !urls.iter().all(is_plain),
+        Some(url) => !is_plain(url),
+        None => true,
     }
 }

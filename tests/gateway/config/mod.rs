@@ -160,14 +160,20 @@ fn a_file_that_cannot_be_read_and_arguments_that_do_not_exist_are_refused() {
 
 #[test]
 fn what_is_hardly_meant_is_warned_of_and_accepted() {
-    let config = "[cors]\nallow_origins = \"*\"\nallow_headers = \"*\"\n\
-        [[routes]]\nprefix = \"/\"\nupstream = \"http://127.0.0.1:1\"\n";
-    let ended = check(folder().path(), config);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(
-        ended.stdout.contains("warning: cors.allow_headers: "),
-        "{ended:?}"
-    );
+    for (config, warning) in [
+        (
+            format!("[cors]\nallow_origins = '*'\nallow_headers = '*'\n{ROUTE}"),
+            "warning: cors.allow_headers: ",
+        ),
+        (
+            "[[routes]]\nprefix = '/'\ndir = '.'\n".to_owned(),
+            "warning: routes[0].dir: this file",
+        ),
+    ] {
+        let ended = check(folder().path(), &config);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains(warning), "{ended:?}");
+    }
 }
 
 #[test]

@@ -159,6 +159,52 @@ fn addresses_that_lack_a_part_are_told_which() {
 }
 
 #[test]
+fn a_directory_without_a_name_is_not_the_folder_of_the_file() {
+    refused(
+        "[[routes]]\nprefix = '/'\ndir = ''\n",
+        &[("routes[0].dir", "name what to serve")],
+    );
+}
+
+#[test]
+fn tls_to_an_upstream_is_for_https_and_by_whole_pairs() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "/plain"
+            upstream = ["http://127.0.0.1:1", "h2c://127.0.0.1:2"]
+            upstream_tls = { ca = "one.pem" }
+            [[routes]]
+            prefix = "/one-of-two"
+            upstream = ["http://127.0.0.1:1", "https://a.example"]
+            upstream_tls = { ca = "one.pem" }
+            [[routes]]
+            prefix = "/half"
+            upstream = "https://a.example"
+            upstream_tls = { cert = "one.pem" }
+            [[routes]]
+            prefix = "/other-half"
+            upstream = "https://a.example"
+            upstream_tls = { key = "one.key" }
+        "#,
+        &[
+            (
+                "routes[0].upstream_tls",
+                "no upstream of this route is https",
+            ),
+            (
+                "routes[2].upstream_tls.key",
+                ": missing; write the file of the private key",
+            ),
+            (
+                "routes[3].upstream_tls.cert",
+                ": missing; write the file of the certificate",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn certificates_and_keys_are_read_before_anything_listens() {
     for (cert, key, problems) in [
         (
