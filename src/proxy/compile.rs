@@ -35,8 +35,8 @@ impl ProxyBuilder {
         let removed = self.parse_removed(&mut errors);
         errors.extend(bounds::problems(&self.timeouts, &self.limits));
         if !is_name(&self.via) {
-            let why = "not a name for Via and Proxy-Status; write a token that begins with a letter \
-                       (RFC 9651 3.3.4), or host:port";
+            let why = "not a name for Via and Proxy-Status; write a token that begins with a letter or `*` \
+                       (RFC 9110 5.6.2, RFC 9651 3.3.4), or host:port";
             errors.push(ProxyConfigError::new("via", &self.via, why));
         }
         if !errors.is_empty() {
@@ -222,7 +222,7 @@ fn same_base(one: &Upstream, other: &Upstream) -> bool {
 fn is_name(name: &str) -> bool {
     let (name, port) = name.split_once(':').unwrap_or((name, "0"));
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '*')
         && name.bytes().all(legal)
         && port.parse::<u16>().is_ok()
 }

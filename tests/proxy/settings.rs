@@ -40,8 +40,8 @@ fn every_problem_is_told_at_once() {
             "limits.in_flight: write at least 1",
             &format!("limits.tunnels: write at most {}", Semaphore::MAX_PERMITS),
             "limits.response_head: write at least 1024",
-            "via: not a name for Via and Proxy-Status; write a token that begins with a letter (RFC 9651 \
-             3.3.4), or host:port",
+            "via: not a name for Via and Proxy-Status; write a token that begins with a letter or `*` \
+             (RFC 9110 5.6.2, RFC 9651 3.3.4), or host:port",
         ]
     );
 }
@@ -51,6 +51,7 @@ fn a_name_is_one_for_both_fields() {
     for (via, is_one) in [
         ("gateway-1.example", true),
         ("gateway.example:8080", true),
+        ("*", true),
         ("1st", false),
         ("a/b", false),
         ("a:b", false),
