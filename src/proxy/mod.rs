@@ -24,31 +24,36 @@
 //!
 //! 1. **Target** (RFC 9112 3.2). The path is matched against the prefix on segment boundaries, `/api` and
 //!    `/api/…` but never `/apix`; what is outside gets 404. Under axum the public path is matched,
-//!    `OriginalUri`, so a nest strips nothing twice. A path in which any segment can be read as `.` or `..`
+//!    `OriginalUri`, so a nest strips nothing twice; what a layer inside the nest makes of the query or the
+//!    path counts. A path in which any segment can be read as `.` or `..`
 //!    is refused with 400 ([`check_path`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
 //!    wins over the field.
 //! 4. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
-//!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays.
+//!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays. Lengths that
+//!    say the same become one, those that do not are 400; a body in another transfer coding than `chunked`
+//!    is 501 (RFC 9110 8.6, RFC 9112 6.1).
 //! 5. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
 //!    replaced, spellings with underscores included; a trusted peer's are added to. The server has to say
 //!    who the peer is ([`Peer`]); one that is unknown is not trusted.
 //! 6. **`Via`** (RFC 9110 7.6.3), then the removal of [`remove_request_headers`].
 //! 7. **`Host`** is the upstream's, unless [`preserve_host`].
-//! 8. Last, the hook of [`map_request`].
+//! 8. Last, the hook of [`map_request`]. Of several upstreams one is chosen, and named, after it.
 //!
 //! # What happens to a response
 //!
-//! 1. Hop-by-hop fields out, as above.
+//! 1. Hop-by-hop fields out and one length, as above; what is unsound is 502. An upstream of HTTP/1.0 is
+//!    answered for in HTTP/1.1 (RFC 9112 2.3).
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
 //!    byte for byte. `Link` is left alone.
 //! 3. `Set-Cookie` loses its `Domain` and has its `Path` mapped back; `__Host-` cookies keep `Path=/`.
 //! 4. `Via`.
 //!
-//! Bodies are frames, streamed at the pace of their reader, trailers included. A body that is cut is an error
+//! Bodies are frames, streamed at the pace of their reader, trailers included, but for fields that only a head
+//! decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is an error
 //! to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second; then the
 //! body is asked for without it (RFC 9110 10.1.1).
 //!
@@ -56,7 +61,8 @@
 //!
 //! A failure is a response with a status, a `Proxy-Status` field (RFC 9209), no word about the inside, and a
 //! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent, or once if it is
-//! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2).
+//! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2) or the upstream says that it has
+//! not processed it (RFC 9113 8.7).
 //!
 //! # What is held
 //!
