@@ -62,7 +62,7 @@ pub fn answer(status: StatusCode, headers: &mut HeaderMap, has_compressed: bool)
             headers.insert(ETAG, own);
         }
     }
-    // RFC 9110 15.3.7, 15.4.5: a part and a 304 say what the whole would have said.
+    // RFC 9110 15.3.7, 15.4.5: a part and a 304 say what the whole would have said of who gets what.
     if matches!(
         status,
         StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED

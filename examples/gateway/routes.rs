@@ -3,6 +3,7 @@
 use crate::files::Files;
 use crate::refused::refused;
 use futures_util::future::{BoxFuture, Either, FutureExt};
+use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use same_origin::cors::CorsLayer;
@@ -48,20 +49,19 @@ impl Table {
         }
     }
 
-    /// The answer to a request of `peer`. What it gives back borrows nothing, and is boxed only where
-    /// files are served.
+    /// The answer to a request of `peer`. What it gives back borrows nothing, and is not boxed once more
+    /// for a proxy.
     pub fn answer(
         &self,
         peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let covering = self.prefixes.longest(request.uri().path());
-        // A policy answers preflights by itself, so what it does not decide comes before it.
         if *request.method() == Method::OPTIONS {
-            if let Some(response) = options(&request, covering.is_some()) {
+            if let Some(response) = options(&request) {
                 return Either::Right(ready(response).boxed());
             }
         }
+        let covering = self.prefixes.longest(request.uri().path());
         match covering.map(|index| &self.routes[index]) {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
             Some(Route::Files(files)) => Either::Right(files.answer(request)),
@@ -189,18 +189,21 @@ impl<B> Service<Request<B>> for NoRoute {
     }
 }
 
-/// The answer to an OPTIONS in which no route has a say, and no policy for one.
-fn options<B>(request: &Request<B>, has_route: bool) -> Option<Response<Body>> {
-    if let Some(refused) = refused(request) {
-        return Some(refused);
-    }
+/// The answer to an OPTIONS in which no policy has a say. Preflights are answered by a policy alone, so
+/// that what is refused has to be refused before it.
+fn options<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let is_of_all = request.uri().path() == "*";
+    let is_preflight = request
+        .headers()
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let refused = (is_of_all || is_preflight).then(|| refused(request))?;
     // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
-    if request.uri().path() == "*" {
+    let can_do = || {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        return Some(response);
-    }
-    (!has_route).then(not_found)
+        response
+    };
+    refused.or_else(|| is_of_all.then(can_do))
 }
 
 pub fn not_found() -> Response<Body> {

@@ -78,17 +78,15 @@ impl Deadline {
         lock(&self.slots)
     }
 
-    /// The slots, for a request of this runtime, on which the count is started if nobody counts.
-    fn attend(&self, here: Id) -> MutexGuard<'_, Slots> {
-        let mut slots = self.lock();
-        if slots.counting.contains(&here) {
-            return slots;
+    /// Starts the count on this runtime if nobody counts, for a slot that is entered: before that a count
+    /// could find nothing and end.
+    fn attend(&self, mut slots: MutexGuard<'_, Slots>, here: Id) {
+        if !slots.counting.contains(&here) {
+            slots.counting.push(here);
+            // A runtime that shuts down drops the task at once, which takes the lock.
+            drop(slots);
+            self.start(here);
         }
-        slots.counting.push(here);
-        // A runtime that shuts down drops the task at once, which takes the lock.
-        drop(slots);
-        self.start(here);
-        self.lock()
     }
 
     #[cold]
@@ -210,7 +208,7 @@ where
             return polled;
         }
         let here = Handle::current().id();
-        let mut slots = this.deadline.attend(here);
+        let mut slots = this.deadline.lock();
         let Some(index) = this.slot else {
             this.slot = Some(slots.enter(Slot {
                 waker: Some(cx.waker().clone()),
@@ -219,6 +217,7 @@ where
                 left: STEPS + 1,
                 next_free: 0,
             }));
+            this.deadline.attend(slots, here);
             return Poll::Pending;
         };
         let slot = &mut slots.slots[index];
@@ -234,6 +233,7 @@ where
             Some(waker) => waker.clone_from(cx.waker()),
             vacant => *vacant = Some(cx.waker().clone()),
         }
+        this.deadline.attend(slots, here);
         Poll::Pending
     }
 }

@@ -28,7 +28,8 @@ pub enum ForwardingField {
     XForwardedProto,
     /// `X-Forwarded-Host`: the host and port that the client asked for.
     XForwardedHost,
-    /// `X-Forwarded-Port`: the port that the client asked for.
+    /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
+    /// scheme or the host and not the port, which is then not known.
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was.
     XForwardedPrefix,

@@ -242,14 +242,17 @@ impl Proxying {
         // RFC 9112 2.3: an intermediary says its own version. Of an upstream of HTTP/1.0 the client would
         // take the end of a connection for the end of a body.
         let version = std::mem::replace(response.version_mut(), Version::HTTP_11);
-        let is_empty = response.status() == StatusCode::NO_CONTENT;
+        let is_empty = matches!(
+            response.status(),
+            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT
+        );
         let headers = response.headers_mut();
         if headers.len() > MOST_LINES {
             return Err(ErrorKind::MalformedResponse);
         }
         let census = Census::of(headers);
         framing::settle(headers, census).map_err(|_| ErrorKind::MalformedResponse)?;
-        // RFC 9110 8.6: not in a 204.
+        // RFC 9110 8.6: not in a 1xx or 204.
         if is_empty && census.has(Field::ContentLength) {
             headers.remove(header::CONTENT_LENGTH);
         }
@@ -292,11 +295,12 @@ impl Proxying {
         }
         if is_head {
             let body = std::mem::take(response.body_mut());
-            if let Some(length) = body.size_hint().exact() {
-                let length = HeaderValue::from(length);
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_LENGTH, length);
+            let has_content = response.status() != StatusCode::NO_CONTENT;
+            if let Some(length) = body.size_hint().exact().filter(|_| has_content) {
+                let fields = response.headers_mut();
+                fields
+                    .entry(header::CONTENT_LENGTH)
+                    .or_insert(HeaderValue::from(length));
             }
         }
         response.extensions_mut().insert(error);

@@ -6,6 +6,7 @@
 
 use arc_swap::ArcSwap;
 use http::uri::{Authority, PathAndQuery, Scheme};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A prefix of the public path and the path of the upstream that it stands for.
@@ -86,8 +87,10 @@ impl PathMap {
     /// As [`backward`](Self::backward), for a reference in an address field. Where nothing is left before
     /// an empty segment, what follows it would be read as a host (RFC 3986 4.2): `//evil.example/x`. A
     /// dot segment before it keeps it a path, the same one (URL standard, URL serializing).
+    ///
+    /// Dot segments go first: they are about the upstream's path, and would lead out of the prefix here.
     pub(crate) fn backward_reference(&self, upstream: &str) -> Option<String> {
-        let public = self.backward(upstream)?;
+        let public = self.backward(&without_dot_segments(upstream))?;
         Some(if public.starts_with("//") {
             ["/.", &public].concat()
         } else {
@@ -106,6 +109,40 @@ fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
         path.strip_prefix(prefix)?
     };
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// RFC 3986 5.2.4, with the spellings that the URL standard takes for a dot segment too.
+fn without_dot_segments(reference: &str) -> Cow<'_, str> {
+    let dots = |segment: &str| match segment.len() {
+        1..=6 => match &*segment.to_ascii_lowercase().replace("%2e", ".") {
+            "." => 1,
+            ".." => 2,
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let path_len = reference.find(['?', '#']).unwrap_or(reference.len());
+    let (path, tail) = reference.split_at(path_len);
+    if path.split('/').all(|segment| dots(segment) == 0) {
+        return Cow::Borrowed(reference);
+    }
+    let mut left = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match dots(segment) {
+            0 => left.push(segment),
+            up => {
+                if up == 2 {
+                    left.pop();
+                }
+                // What it named is a folder.
+                if segments.peek().is_none() {
+                    left.push("");
+                }
+            }
+        }
+    }
+    Cow::Owned(["/", &left.join("/"), tail].concat())
 }
 
 fn without_trailing_slash(path: &str) -> &str {
@@ -276,6 +313,14 @@ pub(crate) mod tests {
             ("/", "/base", "/base//", "/.//"),
             ("/api", "/base", "/base//x", "/api//x"),
             ("/", "/base", "/base/x//y", "/x//y"),
+            ("/api", "", "/../x", "/api/x"),
+            ("/api", "", "/a/../../x?..#..", "/api/x?..#.."),
+            ("/api", "", "/%2E%2e/a/./%2e/b", "/api/a/b"),
+            ("/api", "", "/a/b/..", "/api/a/"),
+            ("/api", "", "/a/.", "/api/a/"),
+            ("/api", "", "/a//../b", "/api/a/b"),
+            ("/api", "/base", "/x/../base/.../..x/y", "/api/.../..x/y"),
+            ("/", "/base", "/base/./../base//evil", "/.//evil"),
         ] {
             let public = PathMap::new(prefix, base).backward_reference(upstream);
             assert_eq!(public.as_deref(), Some(want), "{prefix} {base} {upstream}");

@@ -71,20 +71,7 @@ impl Standpoint<'_> {
         {
             return None;
         }
-        // Above the root there is nothing (RFC 3986 5.2.4).
-        let mut below = value;
-        while let Some(rest) = below
-            .strip_prefix("./")
-            .or_else(|| below.strip_prefix("../"))
-        {
-            below = rest;
-        }
-        let below = if matches!(below, "." | "..") {
-            ""
-        } else {
-            below
-        };
-        self.own.map.backward_reference(&["/", below].concat())
+        self.own.map.backward_reference(&["/", value].concat())
     }
 
     /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
@@ -252,7 +239,9 @@ mod tests {
             ("login", Some("/app/login")),
             ("login?next=a:b#c", Some("/app/login?next=a:b#c")),
             ("x?u=http://up/y", Some("/app/x?u=http://up/y")),
-            ("./a/../b", Some("/app/a/../b")),
+            ("./a/../b", Some("/app/b")),
+            ("a/../../x", Some("/app/x")),
+            ("%2e%2e/x", Some("/app/x")),
             ("../../x", Some("/app/x")),
             ("..", Some("/app/")),
             ("?page=2", None),

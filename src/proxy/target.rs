@@ -7,24 +7,45 @@ use http::{Method, Request, Uri, Version, request};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The URI that the browser asked for: under axum, before a nest took its prefix away, but with what a
-/// layer between the two has made of it since.
+/// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
+/// what layers have made of the rest.
 pub(crate) fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
     #[cfg(feature = "axum")]
-    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
-        let (original, inner) = (&original.0, &parts.uri);
-        // A nest leaves the end of the path, and a slash of nothing.
-        let is_end = inner.path() == "/" || original.path().ends_with(inner.path());
-        if is_end && original.query() == inner.query() {
-            return Cow::Borrowed(original);
-        }
-        if is_end {
-            let query = inner.query().map(|query| ["?", query].concat());
-            let target = [original.path(), query.as_deref().unwrap_or_default()].concat();
-            return target.parse().map_or(Cow::Borrowed(inner), Cow::Owned);
+    if let Some(nest) = parts.extensions.get::<axum::extract::NestedPath>() {
+        if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+            return below_nest(nest.as_str(), &original.0, &parts.uri);
         }
     }
     Cow::Borrowed(&parts.uri)
+}
+
+/// `nest` may hold parameters, so that it tells only how many segments the nests took.
+#[cfg(feature = "axum")]
+fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri> {
+    let taken = nest
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .count();
+    let path = original.path();
+    let mut slashes = path.match_indices('/').map(|(index, _)| index);
+    let (prefix, left) = path.split_at(slashes.nth(taken).unwrap_or(path.len()));
+    // A nest makes a slash of nothing, and one of two.
+    let untouched = match left.as_bytes() {
+        [] => "/",
+        [b'/', b'/', ..] => &left[1..],
+        _ => left,
+    };
+    let below = if inner.path() == untouched {
+        left
+    } else {
+        inner.path()
+    };
+    if below == left && original.query() == inner.query() {
+        return Cow::Borrowed(original);
+    }
+    let query = inner.query().map(|query| ["?", query].concat());
+    let public = [prefix, below, query.as_deref().unwrap_or_default()].concat();
+    public.parse().map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).

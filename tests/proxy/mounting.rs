@@ -44,7 +44,9 @@ async fn what_a_layer_inside_a_nest_changes_is_changed() {
     // Takes a secret out of the query, and renames a path.
     let layer = tower::util::MapRequestLayer::new(|mut request: axum::extract::Request| {
         *request.uri_mut() = match request.uri().path() {
-            "/old" => Uri::from_static("/api/new?kept"),
+            "/old" => Uri::from_static("/new?kept"),
+            "/v1/y" => Uri::from_static("/y"),
+            "/admin" => Uri::from_static("/"),
             path => path.parse().unwrap(),
         };
         request
@@ -56,9 +58,44 @@ async fn what_a_layer_inside_a_nest_changes_is_changed() {
         ("/api/x", "/base/x"),
         ("/api?token=secret", "/base"),
         ("/api/old", "/base/new?kept"),
+        ("/api/v1/y", "/base/y"),
+        ("/api/admin", "/base/"),
+        ("/api/", "/base/"),
+        ("/api", "/base"),
     ] {
         assert_eq!(get(server, target, "").await.status, 200, "{target}");
-        assert_eq!(upstream.seen().last().unwrap().target(), want);
+        assert_eq!(upstream.seen().last().unwrap().target(), want, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_layer_around_or_between_nests_changes_is_changed() {
+    let upstream = Upstream::ok().await;
+    let renamed = |from: &'static str, to: &'static str| {
+        tower::util::MapRequestLayer::new(move |mut request: axum::extract::Request| {
+            let uri = request.uri().to_string().replace(from, to);
+            *request.uri_mut() = uri.parse().unwrap();
+            request
+        })
+    };
+    let proxy = |prefix| ReverseProxy::new(prefix, upstream.url("/base")).unwrap();
+    let around = Router::new().nest_service("/api", proxy("/api"));
+    let inner = Router::new().nest_service("/api", proxy("/v1/api"));
+    let between = Router::new().nest("/v1", inner.layer(renamed("old", "new")));
+    let tenant = Router::new().nest_service("/t/{tenant}", proxy("/t"));
+    let router = around
+        .layer(renamed("x/", "x"))
+        .merge(between)
+        .merge(tenant.layer(renamed("secret", "open")));
+    let server = serve(router).await;
+    for (target, want) in [
+        ("/api/x/", "/base/x"),
+        ("/v1/api/old/x", "/base/new/x"),
+        ("/t/one/x?secret", "/base/one/x?open"),
+        ("/t/one", "/base/one"),
+    ] {
+        assert_eq!(get(server, target, "").await.status, 200, "{target}");
+        assert_eq!(upstream.seen().last().unwrap().target(), want, "{target}");
     }
 }
 

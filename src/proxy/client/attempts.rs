@@ -12,14 +12,16 @@ use tokio::sync::{Mutex, MutexGuard};
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     failures: AtomicUsize,
-    /// Held during an attempt. How the last one failed.
-    last: Mutex<Option<ErrorKind>>,
+    /// Held during an attempt. How the last one failed, and what it said.
+    last: Mutex<Option<Failure>>,
 }
+
+type Failure = (ErrorKind, String);
 
 /// The right to try. Dropped, as with a client that has gone, it leaves the attempt to the next.
 pub(super) struct Attempt<'a> {
     failures: &'a AtomicUsize,
-    last: MutexGuard<'a, Option<ErrorKind>>,
+    last: MutexGuard<'a, Option<Failure>>,
 }
 
 impl Attempts {
@@ -27,9 +29,9 @@ impl Attempts {
     pub(super) async fn begin(&self) -> Result<Attempt<'_>, ConnectError> {
         let before = self.failures.load(Ordering::Acquire);
         let last = self.last.lock().await;
-        match *last {
-            Some(kind) if self.failures.load(Ordering::Acquire) != before => {
-                Err(ConnectError::new(kind, "the attempt that it waited for"))
+        match &*last {
+            Some((kind, cause)) if self.failures.load(Ordering::Acquire) != before => {
+                Err(ConnectError::new(*kind, cause.as_str()))
             }
             _ => Ok(Attempt {
                 failures: &self.failures,
@@ -40,8 +42,8 @@ impl Attempts {
 }
 
 impl Attempt<'_> {
-    pub(super) fn failed(&mut self, kind: ErrorKind) {
-        *self.last = Some(kind);
+    pub(super) fn failed(&mut self, error: &ConnectError) {
+        *self.last = Some((error.kind, error.source.to_string()));
         self.failures.fetch_add(1, Ordering::Release);
     }
 }
@@ -58,13 +60,14 @@ mod tests {
         let waiting = join_all((0..9).map(|_| attempts.begin()));
         let failing = async {
             tokio::task::yield_now().await;
-            attempt.failed(ErrorKind::ConnectTimeout);
+            attempt.failed(&ConnectError::new(ErrorKind::ConnectTimeout, "silence"));
             drop(attempt);
         };
         let (outcomes, ()) = join(waiting, failing).await;
         for outcome in outcomes {
             let error = outcome.err().expect("nobody tries again");
             assert_eq!(error.kind, ErrorKind::ConnectTimeout);
+            assert_eq!(error.source.to_string(), "silence");
         }
         // Who comes later tries anew.
         assert!(attempts.begin().await.is_ok());

@@ -77,7 +77,7 @@ pub(super) async fn send(
             }
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
             // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
-            // Once, and not on another connection that may be dying.
+            // Once, and of HTTP/1.1 not on another connection that may be dying.
             None => {
                 repeated = true;
                 let error = &failed.error;
@@ -102,14 +102,21 @@ async fn connect(
     if http1_only || !pool.speaks_http2() {
         return Ok((pool.enter(new.await?, http1_only), false));
     }
-    let mut attempt = pool.attempts.begin().await?;
+    let attempt = pool.attempts.begin().await;
     if let Some(shared) = pool.take(false) {
         return Ok((shared, true));
     }
-    match new.await {
-        Ok(connection) => Ok((pool.enter(connection, false), false)),
-        Err(error) => {
-            attempt.failed(error.kind);
+    let mut attempt = attempt?;
+    if !pool.speaks_http2() {
+        // It has gone back to HTTP/1.1 meanwhile, of which each request needs a connection.
+        drop(attempt);
+        return Ok((pool.enter(new.await?, false), false));
+    }
+    match (new.await, pool.take(false)) {
+        (Ok(connection), _) => Ok((pool.enter(connection, false), false)),
+        (Err(_), Some(shared)) => Ok((shared, true)),
+        (Err(error), None) => {
+            attempt.failed(&error);
             Err(error)
         }
     }
@@ -360,5 +367,35 @@ mod tests {
     async fn no_request_is_lost_with_its_connection() {
         lose_none(Protocol::Http).await;
         lose_none(Protocol::H2c).await;
+    }
+
+    #[tokio::test]
+    async fn a_failed_attempt_concerns_nobody_for_whom_there_is_a_stream() {
+        let settings = ClientBuilder::default().settings();
+        let authority = Authority::from_static("upstream.example");
+        let pool = Arc::new(Pool::new(Protocol::H2c, authority, None, settings));
+        let (io, _upstream) = tokio::io::duplex(4096);
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(io));
+        let (sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        let mut streams = vec![pool.enter(Connection::Http2(sender), false)];
+        streams.extend(std::iter::from_fn(|| pool.take(false)));
+
+        let mut attempt = pool.attempts.begin().await.unwrap();
+        let connector = Connector::new(
+            Duration::from_secs(5),
+            65536,
+            #[cfg(feature = "tls")]
+            None,
+        );
+        let failing = async {
+            tokio::task::yield_now().await;
+            streams.clear();
+            attempt.failed(&ConnectError::new(ErrorKind::Connect, "refused"));
+            drop(attempt);
+        };
+        let waiting = connect(&connector, &pool, false);
+        let (taken, ()) = futures_util::future::join(waiting, failing).await;
+        assert!(taken.is_ok_and(|(_, is_shared)| is_shared));
     }
 }

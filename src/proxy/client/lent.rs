@@ -122,7 +122,10 @@ impl http_body::Body for Lent {
             Poll::Ready(None) => self.release(),
             Poll::Ready(Some(Err(_))) => self.hold = None,
             // A reader that knows the length asks no further.
-            Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.release(),
+            // And behind trailers nothing comes.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || self.body.is_end_stream() => {
+                self.release();
+            }
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled.map_err(Into::into)
