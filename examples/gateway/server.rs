@@ -304,7 +304,9 @@ pub fn runtime(workers: Option<u32>) -> Result<Runtime, String> {
         Some(workers) => workers.clamp(*WORKERS.start(), *WORKERS.end()) as usize,
         None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     };
-    try_threads(workers)
+    // One worker is this thread. A process that never had another one is spared locks by the C library.
+    let others = if workers > 1 { workers } else { 0 };
+    try_threads(others)
         .and_then(|()| build(workers))
         .map_err(|error| format!("workers: cannot start {workers}, write fewer: {error}"))
 }
