@@ -1,9 +1,12 @@
 //! What a head says of its body's length, brought into the one form that every next hop reads alike.
 
+use super::body::Body;
 use super::census::{Census, Field};
 use super::error::ErrorKind;
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Version, request};
+use http_body::Body as _;
 
 /// What cannot be handed on.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,26 +27,60 @@ impl Unsound {
     }
 }
 
-/// Checks the fields, and makes one `Content-Length` of several that say the same (RFC 9110 8.6: a list is
-/// not forwarded). To be asked before `Transfer-Encoding` is removed.
-pub(crate) fn settle(headers: &mut HeaderMap, census: Census) -> Result<(), Unsound> {
-    if census.has(Field::TransferEncoding) && !is_chunked(headers) {
-        return Err(Unsound::Coding);
-    }
-    if !census.has(Field::LengthList) {
+/// Checks the transfer codings of a message that has a body, before they are removed.
+///
+/// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
+/// would still be on it. `identity` is none (RFC 2616 3.6).
+pub(crate) fn check_coding(headers: &HeaderMap, census: Census) -> Result<(), Unsound> {
+    if !census.has(Field::TransferEncoding) {
         return Ok(());
     }
-    let length = same_length(headers).ok_or(Unsound::Length)?;
-    headers.insert(header::CONTENT_LENGTH, length);
+    let mut codings = fields::elements(headers, &header::TRANSFER_ENCODING);
+    let is_sound = match codings.next() {
+        None => true,
+        Some(first) if first.eq_ignore_ascii_case(b"identity") => {
+            codings.all(|coding| coding.eq_ignore_ascii_case(b"identity"))
+        }
+        Some(first) => {
+            first.eq_ignore_ascii_case(b"chunked")
+                && codings.next().is_none()
+                && ends_in_it(headers)
+        }
+    };
+    is_sound.then_some(()).ok_or(Unsound::Coding)
+}
+
+/// Whether the coding that is there ends its list. hyper reads on to the end of the connection if an empty
+/// element does, and the chunks would be content.
+fn ends_in_it(headers: &HeaderMap) -> bool {
+    let last = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .next_back();
+    let end = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    end.is_some_and(|end| !fields::trim(end).is_empty())
+}
+
+/// Makes one `Content-Length` of several that say the same (RFC 9110 8.6: a list is not forwarded).
+pub(crate) fn settle_length(headers: &mut HeaderMap, census: Census) -> Result<(), Unsound> {
+    if census.has(Field::LengthList) {
+        let length = same_length(headers).ok_or(Unsound::Length)?;
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
     Ok(())
 }
 
-/// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
-/// would still be on it.
-fn is_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = fields::elements(headers, &header::TRANSFER_ENCODING);
-    let first = codings.next();
-    first.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
+/// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
+///
+/// Only if it came so: a body that a layer has wrapped may not know that it is empty.
+pub(crate) fn announce_body(parts: &mut request::Parts, census: Census, body: &Body) {
+    const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+    let came_so = census.has(Field::TransferEncoding)
+        || (parts.version >= Version::HTTP_2 && !census.has(Field::ContentLength));
+    let is_unusual = parts.method == Method::GET || parts.method == Method::HEAD;
+    if is_unusual && !body.is_end_stream() && came_so {
+        parts.headers.insert(header::TRANSFER_ENCODING, CHUNKED);
+    }
 }
 
 fn same_length(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -64,7 +101,8 @@ mod tests {
             headers.append(name, HeaderValue::from_static(value));
         }
         let census = Census::of(&headers);
-        settle(&mut headers, census)?;
+        check_coding(&headers, census)?;
+        settle_length(&mut headers, census)?;
         Ok(headers
             .get_all(header::CONTENT_LENGTH)
             .iter()
@@ -100,12 +138,18 @@ mod tests {
         const CODING: HeaderName = header::TRANSFER_ENCODING;
         assert!(settled(&[(CODING, "chunked")]).is_ok());
         assert!(settled(&[(CODING, "Chunked ")]).is_ok());
+        assert!(settled(&[(CODING, ""), (CODING, " ,chunked")]).is_ok());
+        assert!(settled(&[(CODING, "identity"), (CODING, "Identity")]).is_ok());
+        assert!(settled(&[(CODING, "")]).is_ok());
         for unsound in [
-            &[(CODING, "gzip, chunked")][..],
+            &[(CODING, "chunked,")][..],
+            &[(CODING, "chunked"), (CODING, "")],
+            &[(CODING, "identity, chunked")],
+            &[(CODING, "chunked;q=1")],
+            &[(CODING, "gzip, chunked")],
             &[(CODING, "gzip")],
             &[(CODING, "chunked, chunked")],
             &[(CODING, "chunked"), (CODING, "identity")],
-            &[(CODING, "")],
         ] {
             assert_eq!(settled(unsound), Err(Unsound::Coding), "{unsound:?}");
         }

@@ -160,7 +160,8 @@ impl Proxying {
         // Grows at most once for what is added below.
         headers.reserve(self.forwarding.len() + 1);
         let census = Census::of(headers);
-        framing::settle(headers, census).map_err(Unsound::of_request)?;
+        framing::check_coding(headers, census).map_err(Unsound::of_request)?;
+        framing::settle_length(headers, census).map_err(Unsound::of_request)?;
         if census.has(Field::ContentLength) {
             self.check_length(headers)?;
         }
@@ -185,6 +186,7 @@ impl Proxying {
             .filter(|_| body.is_end_stream())
             .or(bridged.as_ref().map(|_| websocket::PROTOCOL));
         set_connection(headers, upgrade.as_ref(), offer.trailers);
+        framing::announce_body(parts, census, body);
         parts.uri = Uri::from(target);
         let mut host = host.filter(|_| self.preserve_host);
         if let Some(hook) = &self.map_request {
@@ -242,18 +244,23 @@ impl Proxying {
         // RFC 9112 2.3: an intermediary says its own version. Of an upstream of HTTP/1.0 the client would
         // take the end of a connection for the end of a body.
         let version = std::mem::replace(response.version_mut(), Version::HTTP_11);
-        let is_empty = matches!(
-            response.status(),
-            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT
-        );
+        let status = response.status();
         let headers = response.headers_mut();
         if headers.len() > MOST_LINES {
             return Err(ErrorKind::MalformedResponse);
         }
         let census = Census::of(headers);
-        framing::settle(headers, census).map_err(|_| ErrorKind::MalformedResponse)?;
+        // RFC 9112 6.1: to HEAD and in a 304 it tells what a GET would have got.
+        if !to.is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+            framing::check_coding(headers, census).map_err(|_| ErrorKind::MalformedResponse)?;
+        }
+        framing::settle_length(headers, census).map_err(|_| ErrorKind::MalformedResponse)?;
         // RFC 9110 8.6: not in a 1xx or 204.
-        if is_empty && census.has(Field::ContentLength) {
+        let has_no_length = matches!(
+            status,
+            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT
+        );
+        if has_no_length && census.has(Field::ContentLength) {
             headers.remove(header::CONTENT_LENGTH);
         }
         let upgrade = hop_by_hop::strip_response(headers, census);

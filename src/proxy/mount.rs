@@ -37,6 +37,12 @@ impl PathMap {
         self.is_identity
     }
 
+    /// Whether a public path, perhaps with a query or a fragment, is below the prefix.
+    pub(crate) fn forwards(&self, public: &str) -> bool {
+        let path_len = public.find(['?', '#']).unwrap_or(public.len());
+        below(&public[..path_len], &self.prefix).is_some()
+    }
+
     /// The upstream's path and query for a public one; `None` outside the prefix.
     ///
     /// The error is of a target that became longer than [`PathAndQuery`] can hold.

@@ -1,6 +1,7 @@
 //! The table in which proxies that stand side by side find each other's addresses.
 
 use super::mount::Mount;
+use std::cmp::Reverse;
 use std::sync::{Arc, RwLock, Weak};
 
 /// The mounts of several proxies that stand side by side, so that a redirect of one proxy's upstream
@@ -61,8 +62,9 @@ impl Mounts {
             let mount = mount.upgrade()?;
             Some((mount.map.base.len(), public(&mount)?))
         });
+        // Of several alike the first.
         found
-            .max_by_key(|(base_len, _)| *base_len)
+            .min_by_key(|(base_len, _)| Reverse(*base_len))
             .map(|(_, public)| public)
     }
 

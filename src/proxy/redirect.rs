@@ -47,7 +47,9 @@ impl Standpoint<'_> {
         }
         if value.starts_with('/') {
             let public = own.map.backward_reference(value);
-            return public.or_else(|| others.beside(own, value));
+            // An upstream that knows its public prefix may say it.
+            let is_public = own.map.forwards(value);
+            return public.or_else(|| others.beside(own, value).filter(|_| !is_public));
         }
         let is_scheme = |text: &str| {
             text.bytes()
@@ -272,12 +274,16 @@ mod tests {
         let (own, others) = table();
         let login = Arc::new(mount("/auth", "up:80", "/login"));
         let elsewhere = Arc::new(mount("/other", "other:80", "/other"));
+        let all = Arc::new(mount("/all", "up:80", ""));
         others.enter(&login);
+        others.enter(&all);
         others.enter(&elsewhere);
         for (value, want) in [
             ("/login/x", Some("/auth/x")),
             ("/base/login", Some("/api/login")),
-            ("/other/x", None),
+            ("/x", Some("/all/x")),
+            ("/other/x", Some("/all/other/x")),
+            ("/api/x", None),
         ] {
             assert_eq!(
                 from(&own, &others).reference(value).as_deref(),

@@ -65,7 +65,7 @@ async fn one_length_arrives_whatever_the_protocol() {
 
 #[tokio::test]
 async fn a_body_in_an_unnamed_coding_is_not_handed_on() {
-    for coding in ["gzip, chunked", "chunked, chunked", "identity"] {
+    for coding in ["gzip, chunked", "chunked, chunked", "chunked,"] {
         let upstream = Upstream::start(move |_| {
             format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n")
                 .into_bytes()
@@ -79,6 +79,55 @@ async fn a_body_in_an_unnamed_coding_is_not_handed_on() {
     let answer = exchange(proxy_of(&upstream, "").await, request).await;
     assert_eq!(answer.status, 501);
     assert!(upstream.seen().is_empty());
+}
+
+/// RFC 9112 6.1: a HEAD and a 304 tell of a coding that was not applied.
+#[tokio::test]
+async fn a_coding_without_a_body_harms_nobody() {
+    let upstream = Upstream::start(|seen| {
+        let status = if seen.target() == "/304" {
+            "304"
+        } else {
+            "200"
+        };
+        format!("HTTP/1.1 {status} \r\ntransfer-encoding: gzip, chunked\r\n\r\n").into_bytes()
+    })
+    .await;
+    let server = proxy_of(&upstream, "").await;
+    let head = "HEAD /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert_eq!(exchange(server, head).await.status, 200);
+    assert_eq!(get(server, "/api/304", "").await.status, 304);
+}
+
+/// Which hyper's client does not send unless it is told to.
+#[tokio::test]
+async fn the_body_of_a_get_arrives() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "").await;
+    let head = "GET /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    assert_eq!(exchange(server, chunked).await.status, 200);
+    let seen = upstream.seen().pop().unwrap();
+    assert_eq!(seen.field("transfer-encoding"), "chunked");
+    assert_eq!(seen.body, b"5\r\nhello\r\n0\r\n\r\n");
+
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let frames = futures_util::stream::iter(["hel", "lo"].map(|data| {
+        Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(data.as_bytes())))
+    }));
+    let request = Request::get(format!("http://{server}/api/x"));
+    let request = request
+        .body(http_body_util::StreamBody::new(frames))
+        .unwrap();
+    assert_eq!(client.request(request).await.unwrap().status(), 200);
+    let seen = upstream.seen().pop().unwrap();
+    assert_eq!(seen.field("transfer-encoding"), "chunked");
+    // And one without stays without.
+    assert_eq!(exchange(server, format!("{head}\r\n")).await.status, 200);
+    let seen = upstream.seen().pop().unwrap();
+    assert!(seen.all("transfer-encoding").is_empty() && seen.all("content-length").is_empty());
 }
 
 #[tokio::test]

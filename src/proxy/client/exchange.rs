@@ -204,6 +204,7 @@ fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     let host = request.headers_mut().remove(header::HOST);
     request.headers_mut().remove(header::CONNECTION);
     request.headers_mut().remove(header::UPGRADE);
+    request.headers_mut().remove(header::TRANSFER_ENCODING);
     let host = host.as_ref().map(HeaderValue::as_bytes);
     let named = host.and_then(|host| Authority::try_from(host).ok());
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
