@@ -24,6 +24,7 @@ use http_body_util::BodyExt;
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use sha2::{Digest, Sha256};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
@@ -94,6 +95,8 @@ async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     println!("UPSTREAM={upstream}");
+    // With the client's address, so that the bucket's log is told it in X-Forwarded-For.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, app).await?)
 }
 
