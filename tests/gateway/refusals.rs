@@ -39,6 +39,14 @@ async fn status(gateway: &Example, head: &str) -> u16 {
     status.unwrap_or_default().parse().expect("a status")
 }
 
+async fn by_http2(gateway: &Example) -> http2::SendRequest<Empty<Bytes>> {
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (client, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// RFC 9112 3.2.
 #[tokio::test]
 async fn a_request_names_its_host_once() {
@@ -74,11 +82,7 @@ async fn a_request_names_its_host_once() {
 #[tokio::test]
 async fn two_hosts_that_differ_are_none() {
     let (_site, gateway) = serve(false).await;
-    let stream = TcpStream::connect(gateway.address()).await.unwrap();
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .unwrap();
-    tokio::spawn(connection);
+    let mut client = by_http2(&gateway).await;
     for kind in KINDS {
         let found = if kind == "/nowhere" { 404 } else { 200 };
         for (host, expected) in [("", found), ("A.example", found), ("b.example", 400)] {
@@ -145,11 +149,7 @@ async fn options_of_everything_are_the_gateways() {
 async fn a_head_has_no_content_over_http2() {
     use http_body_util::BodyExt;
     let (_site, gateway) = serve(false).await;
-    let stream = TcpStream::connect(gateway.address()).await.unwrap();
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .unwrap();
-    tokio::spawn(connection);
+    let mut client = by_http2(&gateway).await;
     for path in ["/files/a", "/files/missing", "/nowhere", "/files/../x"] {
         let request = Request::head(format!("http://a.example{path}"))
             .body(Empty::<Bytes>::new())

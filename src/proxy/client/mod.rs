@@ -57,8 +57,9 @@ use std::time::Duration;
 /// - A request that could not be written because the connection was closed while idle goes out on
 ///   another one, whatever its method: the upstream has not seen it.
 /// - A request that may have been seen is repeated once, on a new connection or one of HTTP/2 that is
-///   there, only if its method is idempotent, it has no body, and the connection was not a new one (RFC 9110 9.2.2) or the upstream
-///   said over HTTP/2 that it has not processed the request (RFC 9113 8.7).
+///   there, only if its method is idempotent and it has no body, and if either the connection was not a
+///   new one (RFC 9110 9.2.2) or the upstream said over HTTP/2 that it has not processed the request
+///   (RFC 9113 8.7).
 ///
 /// Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
