@@ -1,14 +1,15 @@
 //! One request, on its way to an upstream and back.
 
-use super::balance::{InFlight, Member};
-use super::body::Body;
-use super::client::{Client, ClientError};
-use super::error::{BoxError, ErrorKind, ProxyError};
-use super::head::{Outgoing, Proxying, Upgrade};
-use super::trace::Trace;
-use super::upgrade::TunnelSlot;
-use super::upload::{AbandonOnDrop, Progress, Upload};
-use super::{upgrade, websocket};
+use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::body::Body;
+use crate::proxy::client::{Client, ClientError};
+use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
+use crate::proxy::request::{Outgoing, Proxying, Upgrade};
+use crate::proxy::trace::Trace;
+use crate::proxy::tunnel::TunnelSlot;
+use crate::proxy::body::upload::{AbandonOnDrop, Progress, Upload};
+use crate::proxy::tunnel;
+use crate::proxy::tunnel::websocket;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
@@ -196,7 +197,7 @@ impl Exchange {
         let (Some(client), Some(upstream)) = (client_upgrade, upstream_upgrade) else {
             return self.unexpected("101 on a connection that cannot be taken over");
         };
-        if !upgrade::is_offered(&offered.protocols, &chosen) {
+        if !tunnel::is_offered(&offered.protocols, &chosen) {
             return self.unexpected("101 to another protocol");
         }
         match &offered.bridged {

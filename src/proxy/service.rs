@@ -1,13 +1,13 @@
 //! The tower service: asks the pure parts in their order, and does what they say.
 
-use super::body::Body;
-use super::builder::ProxyBuilder;
-use super::client::Client;
-use super::error::BoxError;
-use super::exchange::Exchange;
-use super::head::{Proxying, Verdict};
-use super::peer::Peer;
-use super::trace::Trace;
+use crate::proxy::body::Body;
+use crate::proxy::config::builder::ProxyBuilder;
+use crate::proxy::client::Client;
+use crate::proxy::error::BoxError;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::request::{Proxying, Verdict};
+use crate::proxy::request::peer::Peer;
+use crate::proxy::trace::Trace;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use std::convert::Infallible;
@@ -20,11 +20,11 @@ use tower_service::Service;
 
 /// A reverse proxy for what is below a prefix of the public path.
 ///
-/// See the [module documentation](super) for what it does to a request and a response, and
+/// See the [module documentation](crate::proxy) for what it does to a request and a response, and
 /// [`ProxyBuilder`] for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
-/// [`ProxyError`](super::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
+/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
 /// carries the rewritten requests, [`Client`] unless another is given.
 #[derive(Clone)]
 pub struct ReverseProxy<C = Client> {
@@ -45,7 +45,7 @@ impl ReverseProxy {
     ///
     /// # Errors
     ///
-    /// [`ProxyErrors`](super::ProxyErrors) with every problem of the two, and what to write instead.
+    /// [`ProxyErrors`](crate::proxy::ProxyErrors) with every problem of the two, and what to write instead.
     ///
     /// # Examples
     ///
@@ -61,7 +61,7 @@ impl ReverseProxy {
     pub fn new(
         prefix: impl Into<String>,
         upstream: impl Into<String>,
-    ) -> Result<Self, super::ProxyErrors> {
+    ) -> Result<Self, crate::proxy::ProxyErrors> {
         Self::builder(prefix, upstream).build()
     }
 

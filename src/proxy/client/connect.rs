@@ -3,7 +3,7 @@
 use super::pool::{Connection, STREAMS};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use crate::proxy::coalesced::Coalesced;
+use crate::proxy::client::coalesced::Coalesced;
 use crate::proxy::error::{BoxError, ErrorKind};
 use crate::proxy::upstream::Protocol;
 use http::Uri;

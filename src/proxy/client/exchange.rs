@@ -7,7 +7,7 @@ use super::pool::{Pool, Taken};
 use super::spare::Spare;
 use crate::proxy::body::Body;
 use crate::proxy::error::ErrorKind;
-use crate::proxy::head::set_host;
+use crate::proxy::request::set_host;
 use crate::proxy::upstream::Protocol;
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod clock;
+pub(crate) mod coalesced;
 mod connect;
 mod error;
 mod exchange;
@@ -25,12 +26,12 @@ pub(crate) use place::Way;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{crypto_provider, system_roots};
 
-use super::body::Body;
-use super::bounds;
-use super::config_error::ProxyErrors;
-use super::error::ErrorKind;
-use super::settings::{Limits, Timeouts};
-use super::upstream::{Protocol, canonical};
+use crate::proxy::body::Body;
+use crate::proxy::config;
+use crate::proxy::config::error::ProxyErrors;
+use crate::proxy::error::ErrorKind;
+use crate::proxy::config::settings::{Limits, Timeouts};
+use crate::proxy::upstream::{Protocol, canonical};
 use arc_swap::ArcSwap;
 use connect::Connector;
 use http::uri::{Authority, Scheme};
@@ -308,7 +309,7 @@ impl ClientBuilder {
     /// [`tls_config`](Self::tls_config): no root certificate of the system can be read, or there is no
     /// crypto provider.
     pub fn build(self) -> Result<Client, ClientBuildError> {
-        let problems = bounds::problems(&self.timeouts, &self.limits);
+        let problems = config::problems(&self.timeouts, &self.limits);
         if !problems.is_empty() {
             return Err(ProxyErrors::new(problems).into());
         }

@@ -1,6 +1,6 @@
 //! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
 
-use super::mount::PathMap;
+use crate::proxy::mount::map::PathMap;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// Maps every `Set-Cookie` of a response back.

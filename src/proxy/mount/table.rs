@@ -1,6 +1,6 @@
 //! The table in which proxies that stand side by side find each other's addresses.
 
-use super::mount::Mount;
+use crate::proxy::mount::map::Mount;
 use std::cmp::Reverse;
 use std::sync::{Arc, RwLock, Weak};
 
@@ -85,7 +85,7 @@ impl Mounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::mount::tests::mount;
+    use crate::proxy::mount::map::tests::mount;
 
     #[test]
     fn another_mounts_address_comes_back_under_that_mount() {

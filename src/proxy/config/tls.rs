@@ -1,7 +1,7 @@
 //! TLS to the upstream by files: an authority of one's own, a client certificate.
 
-use super::client::{ClientBuildError, crypto_provider};
-use super::config_error::{ProxyConfigError, ProxyErrors};
+use crate::proxy::client::{ClientBuildError, crypto_provider};
+use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// built.
 ///
 /// For anything else (revocation, a hardware key), give a `rustls::ClientConfig` to
-/// [`ClientBuilder::tls_config`](super::ClientBuilder::tls_config).
+/// [`ClientBuilder::tls_config`](crate::proxy::ClientBuilder::tls_config).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -38,7 +38,7 @@ impl UpstreamTls {
     }
 
     /// The configuration, or what is wrong with the files.
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, ProxyErrors> {
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, ProxyErrors> {
         let mut errors = Vec::new();
         let roots = self.roots(&mut errors);
         let identity = self.identity(&mut errors);
@@ -64,7 +64,7 @@ impl UpstreamTls {
 
     fn roots(&self, errors: &mut Vec<ProxyConfigError>) -> Option<RootCertStore> {
         let Some(file) = &self.ca else {
-            return match super::client::system_roots() {
+            return match crate::proxy::client::system_roots() {
                 Ok(roots) => Some(roots),
                 Err(error) => {
                     errors.push(wrong(".ca", Path::new(""), error));

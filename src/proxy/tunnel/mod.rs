@@ -1,6 +1,8 @@
 //! Other protocols through the proxy (RFC 9110 7.8): the tunnel after a `101`.
 
-use super::error::BoxError;
+pub(crate) mod websocket;
+
+use crate::proxy::error::BoxError;
 use crate::fields;
 use http::header::HeaderValue;
 use hyper::upgrade::OnUpgrade;

@@ -1,7 +1,7 @@
 //! The request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
-use super::body::Body;
-use super::error::{BoxError, ErrorKind, ProxyError};
+use crate::proxy::body::Body;
+use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};

@@ -1,7 +1,7 @@
 //! One endpoint of an upstream, as somebody found it.
 
-use super::config_error::ProxyConfigError;
-use super::upstream::Upstream;
+use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::upstream::Upstream;
 use http::uri::Authority;
 use std::net::SocketAddr;
 
@@ -27,8 +27,8 @@ use std::net::SocketAddr;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    pub(super) name: Option<Authority>,
-    pub(super) address: Option<SocketAddr>,
+    pub(crate) name: Option<Authority>,
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl Endpoint {

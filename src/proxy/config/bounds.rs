@@ -1,14 +1,14 @@
 //! Which timeouts and limits a proxy or a client can work with.
 
-use super::config_error::ProxyConfigError;
-use super::settings::{Limits, Timeouts};
+use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::config::settings::{Limits, Timeouts};
 use tokio::sync::Semaphore;
 
 /// With less room for a head every response would be too large.
 const LEAST_HEAD: u32 = 1024;
 
 /// Everything that is out of bounds.
-pub(super) fn problems(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigError> {
+pub(crate) fn problems(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigError> {
     let mut problems = Vec::new();
     for (key, time) in [
         ("timeouts.connect", timeouts.connect),

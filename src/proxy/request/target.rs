@@ -1,6 +1,6 @@
 //! What a request is for: the public path, and the host that the client named.
 
-use super::error::ErrorKind;
+use crate::proxy::error::ErrorKind;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};

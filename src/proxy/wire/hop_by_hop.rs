@@ -2,7 +2,7 @@
 //!
 //! Only what the census found is touched, and no set of names is built.
 
-use super::census::{Census, Field};
+use crate::proxy::wire::scan::{Census, Field};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 

@@ -3,8 +3,8 @@
 //! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
 //! byte for byte, because it may be signed.
 
-use super::mount::Mount;
-use super::mounts::Mounts;
+use crate::proxy::mount::map::Mount;
+use crate::proxy::mount::table::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
@@ -141,7 +141,7 @@ fn split_authority(rest: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::mount::{Origins, PathMap, UpstreamOrigin};
+    use crate::proxy::mount::map::{Origins, PathMap, UpstreamOrigin};
     use std::sync::{Arc, OnceLock};
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {

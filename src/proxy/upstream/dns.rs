@@ -1,12 +1,12 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use super::balance::pause;
-use super::board::{Board, Changes};
-use super::builder::ProxyBuilder;
-use super::config_error::ProxyConfigError;
-use super::discover::{Change, Roll};
-use super::endpoint::Endpoint;
-use super::upstream::{Protocol, Upstream};
+use crate::proxy::upstream::balance::pause;
+use crate::proxy::upstream::board::{Board, Changes};
+use crate::proxy::config::builder::ProxyBuilder;
+use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::upstream::discovery::{Change, Roll};
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::{Protocol, Upstream};
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How an upstream's name is resolved, and again: [`ProxyBuilder::dns`](super::ProxyBuilder::dns).
+/// How an upstream's name is resolved, and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
 ///
 /// # Examples
 ///
@@ -38,9 +38,9 @@ use std::time::{Duration, Instant};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Dns {
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
     min_ttl: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
     max_ttl: Duration,
     ipv6: bool,
     servers: Vec<SocketAddr>,
@@ -54,7 +54,7 @@ impl ProxyBuilder {
     /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
     ///   a search list.
     /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
-    ///   ([`ErrorKind::Dns`](super::ErrorKind::Dns)). When it fails to answer, the list stays, and the next
+    ///   ([`ErrorKind::Dns`](crate::proxy::ErrorKind::Dns)). When it fails to answer, the list stays, and the next
     ///   question comes after 1 s, then 2 s, up to 60 s.
     /// - Requests that come before the first answer wait for it, for the connect timeout at most.
     ///
@@ -105,7 +105,7 @@ impl Dns {
     }
 
     /// Checks the settings for an upstream, and gives what will follow its name.
-    pub(super) fn changes(
+    pub(crate) fn changes(
         &self,
         upstream: &Upstream,
         errors: &mut Vec<ProxyConfigError>,

@@ -1,9 +1,11 @@
 //! The body that the proxy sends on and gives back.
 
-use super::client::Lent;
-use super::error::BoxError;
-use super::trailers;
-use super::upload::Upload;
+pub(crate) mod upload;
+
+use crate::proxy::client::Lent;
+use crate::proxy::error::BoxError;
+use crate::proxy::wire::trailers;
+use crate::proxy::body::upload::Upload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -15,7 +17,7 @@ use std::task::{Context, Poll};
 /// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
 /// may be one (RFC 9110 6.5.1): no field that only a head decides.
 ///
-/// It is what [`ReverseProxy`](super::ReverseProxy) answers with and what it hands to a client
+/// It is what [`ReverseProxy`](crate::proxy::ReverseProxy) answers with and what it hands to a client
 /// service. Any other body goes into it with [`Body::new`]; hyper's own costs no box.
 ///
 /// # Examples

@@ -10,14 +10,14 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Timeouts {
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    pub(super) connect: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    pub(super) response: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    pub(super) idle: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    pub(super) tunnel: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    pub(crate) connect: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    pub(crate) response: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    pub(crate) idle: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    pub(crate) tunnel: Duration,
 }
 
 impl Default for Timeouts {
@@ -66,14 +66,14 @@ impl Timeouts {
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Limits {
-    pub(super) in_flight: usize,
-    pub(super) waiting: usize,
-    pub(super) idle_connections: usize,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
-    pub(super) connection_age: Duration,
-    pub(super) request_body: Option<u64>,
-    pub(super) response_head: u32,
-    pub(super) tunnels: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) waiting: usize,
+    pub(crate) idle_connections: usize,
+    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    pub(crate) connection_age: Duration,
+    pub(crate) request_body: Option<u64>,
+    pub(crate) response_head: u32,
+    pub(crate) tunnels: usize,
 }
 
 impl Default for Limits {

@@ -1,22 +1,22 @@
 //! What can be set, and what is wrong with it.
 
-use super::board::Changes;
-use super::body::Body;
-use super::client::Client;
-use super::compile::Compiled;
-use super::config_error::{ProxyConfigError, ProxyErrors};
+use crate::proxy::upstream::board::Changes;
+use crate::proxy::body::Body;
+use crate::proxy::client::Client;
+use crate::proxy::config::compile::Compiled;
+use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
 #[cfg(feature = "dns")]
-use super::dns::Dns;
-use super::error::ProxyError;
-use super::forwarded::{Forwarding, ForwardingField};
-use super::head::{ErrorHook, RequestHook};
-use super::mounts::Mounts;
-use super::service::ReverseProxy;
-use super::settings::{Limits, Timeouts};
-use super::upgrade::Tunnels;
-use super::upstream::Protocol;
+use crate::proxy::upstream::dns::Dns;
+use crate::proxy::error::ProxyError;
+use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
+use crate::proxy::request::{ErrorHook, RequestHook};
+use crate::proxy::mount::table::Mounts;
+use crate::proxy::service::ReverseProxy;
+use crate::proxy::config::settings::{Limits, Timeouts};
+use crate::proxy::tunnel::Tunnels;
+use crate::proxy::upstream::Protocol;
 #[cfg(feature = "tls")]
-use super::upstream_tls::UpstreamTls;
+use crate::proxy::config::tls::UpstreamTls;
 use http::{Response, request};
 use ipnet::IpNet;
 use std::fmt;
@@ -51,45 +51,45 @@ use std::sync::Arc;
     reason = "each is a key of its own in a configuration file"
 )]
 pub struct ProxyBuilder {
-    pub(super) prefix: String,
-    pub(super) upstream: OneOrMany,
+    pub(crate) prefix: String,
+    pub(crate) upstream: OneOrMany,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) keep_prefix: bool,
+    pub(crate) keep_prefix: bool,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) preserve_host: bool,
+    pub(crate) preserve_host: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    pub(super) rewrite_location: bool,
+    pub(crate) rewrite_location: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    pub(super) rewrite_cookies: bool,
+    pub(crate) rewrite_cookies: bool,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) remove_request_headers: Vec<String>,
+    pub(crate) remove_request_headers: Vec<String>,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
-    pub(super) forwarding: Vec<ForwardingField>,
+    pub(crate) forwarding: Vec<ForwardingField>,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     #[cfg_attr(feature = "serde", serde(default = "default_via"))]
-    pub(super) via: String,
+    pub(crate) via: String,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
     #[cfg_attr(feature = "serde", serde(default))]
     upstream_tls: Option<UpstreamTls>,
     #[cfg(feature = "dns")]
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(super) dns: Option<Dns>,
+    pub(crate) dns: Option<Dns>,
     #[cfg_attr(feature = "serde", serde(skip))]
-    pub(super) shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// What is not data.
 #[derive(Clone, Default)]
-pub(super) struct Shared {
-    pub(super) mounts: Mounts,
-    pub(super) tunnels: Tunnels,
-    pub(super) map_request: Option<RequestHook>,
-    pub(super) map_error: Option<ErrorHook>,
+pub(crate) struct Shared {
+    pub(crate) mounts: Mounts,
+    pub(crate) tunnels: Tunnels,
+    pub(crate) map_request: Option<RequestHook>,
+    pub(crate) map_error: Option<ErrorHook>,
 }
 
 /// One upstream, or a list that is balanced.
@@ -99,7 +99,7 @@ pub(super) struct Shared {
     feature = "serde",
     serde(untagged, expecting = "a URL or a list of URLs")
 )]
-pub(super) enum OneOrMany {
+pub(crate) enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
@@ -207,7 +207,7 @@ impl ProxyBuilder {
     /// The fields that tell the upstream about the client. Default: `X-Forwarded-For`,
     /// `X-Forwarded-Proto` and `X-Forwarded-Host`.
     ///
-    /// Address and scheme are those of the [`Peer`](super::Peer) that the server inserts, or of axum's
+    /// Address and scheme are those of the [`Peer`](crate::proxy::Peer) that the server inserts, or of axum's
     /// `into_make_service_with_connect_info::<SocketAddr>()`, which knows of no TLS. Without either there
     /// is no `X-Forwarded-For`, and `X-Forwarded-Proto` is `http`.
     pub fn forwarding(mut self, fields: impl IntoIterator<Item = ForwardingField>) -> Self {
@@ -218,7 +218,7 @@ impl ProxyBuilder {
     /// The peers whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` are believed. Default: none, so
     /// what a client says of itself is replaced.
     ///
-    /// The server has to say who the peer is, by a [`Peer`](super::Peer) or axum's
+    /// The server has to say who the peer is, by a [`Peer`](crate::proxy::Peer) or axum's
     /// `into_make_service_with_connect_info::<SocketAddr>()`: one that is unknown is not trusted, and its
     /// `X-Forwarded-Proto: https` is replaced by `http` even if it is the balancer's.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
@@ -289,7 +289,7 @@ impl ProxyBuilder {
         self.build_from(None)
     }
 
-    pub(super) fn build_from(self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyErrors> {
+    pub(crate) fn build_from(self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyErrors> {
         let compiled = self.compile(changes);
         #[cfg(feature = "tls")]
         let (tls, compiled) = {
@@ -338,7 +338,7 @@ impl ProxyBuilder {
         self.build_with_client_from(client, None)
     }
 
-    pub(super) fn build_with_client_from<C>(
+    pub(crate) fn build_with_client_from<C>(
         self,
         client: C,
         changes: Option<Changes>,

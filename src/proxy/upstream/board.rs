@@ -1,11 +1,11 @@
 //! Where requests read a list of upstreams that changes, and who writes on it.
 
-use super::balance::Member;
-use super::client::ConnectTo;
-use super::endpoint::Endpoint;
-use super::error::ErrorKind;
-use super::mount::Origins;
-use super::upstream::Upstream;
+use crate::proxy::upstream::balance::Member;
+use crate::proxy::client::ConnectTo;
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::error::ErrorKind;
+use crate::proxy::mount::map::Origins;
+use crate::proxy::upstream::Upstream;
 use arc_swap::{ArcSwap, Guard};
 use std::fmt;
 use std::future::Future;
@@ -36,7 +36,7 @@ pub(crate) struct Board {
 
 /// Somebody is being asked for the first time, until this is dropped.
 #[cfg(feature = "dns")]
-pub(super) struct Expected(Arc<Board>);
+pub(crate) struct Expected(Arc<Board>);
 
 #[cfg(feature = "dns")]
 impl Drop for Expected {
@@ -58,7 +58,7 @@ impl Board {
     }
 
     #[cfg(feature = "dns")]
-    pub(super) fn expect(self: &Arc<Self>) -> Expected {
+    pub(crate) fn expect(self: &Arc<Self>) -> Expected {
         self.expected.fetch_add(1, Ordering::AcqRel);
         Expected(Arc::clone(self))
     }
@@ -78,7 +78,7 @@ impl Board {
         }
     }
 
-    pub(super) fn member(&self, endpoint: &Endpoint) -> Arc<Member> {
+    pub(crate) fn member(&self, endpoint: &Endpoint) -> Arc<Member> {
         let named = endpoint.name.as_ref();
         // An endpoint's name was checked as an upstream's is.
         let named = named.and_then(|name| self.service.named(name).ok());
@@ -88,7 +88,7 @@ impl Board {
         Arc::new(Member::new(upstream, Some(place)))
     }
 
-    pub(super) fn publish(&self, members: Vec<Arc<Member>>) {
+    pub(crate) fn publish(&self, members: Vec<Arc<Member>>) {
         let mut origins = vec![self.service.origin()];
         for member in &members {
             let origin = member.upstream.origin();

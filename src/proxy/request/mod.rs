@@ -5,22 +5,29 @@
 //! sends can undo what a later step sets. All of it is decided from the head alone. Only the `Host` of
 //! one of several upstreams has to wait until that one is chosen.
 
-use super::balance::Upstreams;
-use super::body::Body;
-use super::census::{Census, Field};
-use super::deadline::Deadline;
-use super::error::{ErrorKind, ProxyError};
-use super::forwarded::Forwarding;
-use super::framing::{self, Unsound};
-use super::mount::Mount;
-use super::mounts::Mounts;
-use super::path::check_path;
-use super::peer::{Peer, peer_of};
-use super::redirect::Standpoint;
-use super::upgrade::{self, TunnelSlots, Tunnels};
-use super::upstream::Upstream;
-use super::via::Via;
-use super::{cookie, hop_by_hop, target, websocket};
+pub(crate) mod forwarded;
+pub(crate) mod path;
+pub(crate) mod peer;
+pub(crate) mod target;
+
+use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::body::Body;
+use crate::proxy::wire::scan::{Census, Field};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::error::{ErrorKind, ProxyError};
+use crate::proxy::request::forwarded::Forwarding;
+use crate::proxy::wire::framing::{self, Unsound};
+use crate::proxy::mount::map::Mount;
+use crate::proxy::mount::table::Mounts;
+use crate::proxy::request::path::check_path;
+use crate::proxy::request::peer::{Peer, peer_of};
+use crate::proxy::response::location::Standpoint;
+use crate::proxy::tunnel::{self, TunnelSlots, Tunnels};
+use crate::proxy::upstream::Upstream;
+use crate::proxy::wire::via::Via;
+use crate::proxy::response::cookie;
+use crate::proxy::wire::hop_by_hop;
+use crate::proxy::tunnel::websocket;
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Uri, Version, request};
@@ -182,7 +189,7 @@ impl Proxying {
         // RFC 9110 7.8: an upgrade is of HTTP/1.1; with a body on its way there is nothing to switch.
         let upgrade = offer
             .upgrade
-            .filter(|offered| parts.version == Version::HTTP_11 && upgrade::may_offer(offered))
+            .filter(|offered| parts.version == Version::HTTP_11 && tunnel::may_offer(offered))
             .filter(|_| body.is_end_stream())
             .or(bridged.as_ref().map(|_| websocket::PROTOCOL));
         set_connection(headers, upgrade.as_ref(), offer.trailers);

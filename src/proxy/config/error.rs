@@ -60,7 +60,7 @@ pub struct ProxyErrors {
 
 impl ProxyErrors {
     /// No `From`, which would be public and take an empty list.
-    pub(super) fn new(errors: Vec<ProxyConfigError>) -> Self {
+    pub(crate) fn new(errors: Vec<ProxyConfigError>) -> Self {
         debug_assert!(!errors.is_empty(), "there is something wrong");
         Self { errors }
     }

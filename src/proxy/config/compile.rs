@@ -1,33 +1,33 @@
 //! From settings to a proxy: every check, then everything that can be made once.
 
-use super::ProxyBuilder;
-use super::balance::Upstreams;
-use super::board::{Board, Changes, Discovery};
-use super::bounds;
-use super::builder::OneOrMany;
-use super::config_error::{ProxyConfigError, ProxyErrors};
-use super::deadline::Deadline;
-use super::error::ErrorKind;
-use super::forwarded::Forwarding;
-use super::head::Proxying;
-use super::mount::{Mount, Origins, PathMap};
-use super::path::check_path;
-use super::upgrade::TunnelSlots;
-use super::upstream::{Protocol, Upstream};
-use super::via::Via;
+use crate::proxy::ProxyBuilder;
+use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::upstream::board::{Board, Changes, Discovery};
+use crate::proxy::config::bounds;
+use crate::proxy::config::builder::OneOrMany;
+use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::error::ErrorKind;
+use crate::proxy::request::forwarded::Forwarding;
+use crate::proxy::request::Proxying;
+use crate::proxy::mount::map::{Mount, Origins, PathMap};
+use crate::proxy::request::path::check_path;
+use crate::proxy::tunnel::TunnelSlots;
+use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::wire::via::Via;
 use http::header::{self, HeaderName};
 use std::fmt;
 use std::sync::Arc;
 
 /// What comes of settings without a problem.
-pub(super) struct Compiled {
-    pub(super) proxying: Arc<Proxying>,
-    pub(super) upstreams: Vec<Upstream>,
+pub(crate) struct Compiled {
+    pub(crate) proxying: Arc<Proxying>,
+    pub(crate) upstreams: Vec<Upstream>,
 }
 
 impl ProxyBuilder {
     /// Checks everything. `changes` feed the list of upstreams, if it is one that changes.
-    pub(super) fn compile(&self, changes: Option<Changes>) -> Result<Compiled, ProxyErrors> {
+    pub(crate) fn compile(&self, changes: Option<Changes>) -> Result<Compiled, ProxyErrors> {
         let mut errors = Vec::new();
         self.check_prefix(&mut errors);
         let upstreams = self.parse_upstreams(&mut errors);

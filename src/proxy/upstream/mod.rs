@@ -1,7 +1,14 @@
 //! An upstream's address: `scheme://host[:port][/base]`.
 
-use super::mount::UpstreamOrigin;
-use super::path::check_path;
+pub(crate) mod balance;
+pub(crate) mod board;
+pub(crate) mod discovery;
+#[cfg(feature = "dns")]
+pub(crate) mod dns;
+pub(crate) mod endpoint;
+
+use crate::proxy::mount::map::UpstreamOrigin;
+use crate::proxy::request::path::check_path;
 use http::Uri;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
@@ -131,7 +138,7 @@ fn host_field(authority: &Authority) -> Result<HeaderValue, Invalid> {
 }
 
 /// Lower case and without the scheme's default port, as a client would write it in `Host`.
-pub(super) fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Invalid> {
+pub(crate) fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Invalid> {
     if authority.as_str().contains('@') {
         return invalid("an upstream has no user information; remove what stands before `@`");
     }

@@ -1,8 +1,8 @@
 //! What a head says of its body's length, brought into the one form that every next hop reads alike.
 
-use super::body::Body;
-use super::census::{Census, Field};
-use super::error::ErrorKind;
+use crate::proxy::body::Body;
+use crate::proxy::wire::scan::{Census, Field};
+use crate::proxy::error::ErrorKind;
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Version, request};

@@ -7,10 +7,10 @@
 //! `tower::load` measures one service for each endpoint, up to the head of a response; here one client
 //! serves all, and a request weighs until its response's last byte.
 
-use super::board::Discovery;
-use super::client::{ConnectTo, Way};
-use super::error::ErrorKind;
-use super::upstream::Upstream;
+use crate::proxy::upstream::board::Discovery;
+use crate::proxy::client::{ConnectTo, Way};
+use crate::proxy::error::ErrorKind;
+use crate::proxy::upstream::Upstream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

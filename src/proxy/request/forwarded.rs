@@ -3,8 +3,8 @@
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them:
 //! those of a trusted proxy are kept and added to, anybody else's are replaced.
 
-use super::census::{Census, is_claim};
-use super::peer::Peer;
+use crate::proxy::wire::scan::{Census, is_claim};
+use crate::proxy::request::peer::Peer;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use std::fmt::{self, Write};

@@ -1,6 +1,6 @@
 //! Which fields may stand behind a body.
 
-use super::census;
+use crate::proxy::wire::scan;
 use http::header::{HeaderMap, HeaderName};
 
 /// Takes out what is none of a trailer's business (RFC 9110 6.5.1): what frames the message, names its
@@ -16,7 +16,7 @@ pub(crate) fn clean(trailers: &mut HeaderMap) {
 
 fn may_trail(name: &HeaderName) -> bool {
     // What the census looks for is for this hop, a claim, or mapped in the head.
-    if census::field(name).is_some() {
+    if scan::field(name).is_some() {
         return false;
     }
     let name = name.as_str();

@@ -1,11 +1,11 @@
 //! Changes of a list of upstreams, as somebody else finds them.
 
-use super::balance::Member;
-use super::board::{Board, Changes};
-use super::builder::ProxyBuilder;
-use super::config_error::ProxyErrors;
-use super::endpoint::Endpoint;
-use super::service::ReverseProxy;
+use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::board::{Board, Changes};
+use crate::proxy::config::builder::ProxyBuilder;
+use crate::proxy::config::error::ProxyErrors;
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::service::ReverseProxy;
 use futures_core::Stream;
 use std::collections::HashMap;
 use std::fmt;
@@ -37,7 +37,7 @@ impl ProxyBuilder {
     /// are.
     ///
     /// The builder's upstream says *who* they are: scheme, `Host`, certificate and base path. The
-    /// changes say *where* they are: [`Endpoint`](super::Endpoint). So this comes last, and what it
+    /// changes say *where* they are: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and what it
     /// gives back can only be built.
     ///
     /// The stream is one of `tower::discover`'s kind. It has a [`Change`] of our own because that
@@ -48,7 +48,7 @@ impl ProxyBuilder {
     /// - A key that comes again moves its endpoint; the same endpoint again changes nothing.
     /// - Of an endpoint that is removed the requests in flight finish; its idle connections close.
     /// - With no endpoint, as before the first change, the answer is 502 at once
-    ///   ([`ErrorKind::NoUpstream`](super::ErrorKind::NoUpstream)).
+    ///   ([`ErrorKind::NoUpstream`](crate::proxy::ErrorKind::NoUpstream)).
     /// - An endpoint that is the only one is tried for each request, however often that failed.
     /// - When the stream ends, the last list stays.
     ///
@@ -98,7 +98,7 @@ impl<S> DiscoverBuilder<S> {
         self.builder.build_from(Some(follow(self.changes)))
     }
 
-    /// As [`ProxyBuilder::build_with_client`]. The client service finds [`ConnectTo`](super::ConnectTo)
+    /// As [`ProxyBuilder::build_with_client`]. The client service finds [`ConnectTo`](crate::proxy::ConnectTo)
     /// in the extensions of each request.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ where
 }
 
 /// The endpoints by their keys, and what of them has not been published.
-pub(super) struct Roll<K> {
+pub(crate) struct Roll<K> {
     board: Arc<Board>,
     entries: HashMap<K, (Endpoint, Arc<Member>)>,
     removed: Vec<Arc<Member>>,
@@ -165,7 +165,7 @@ pub(super) struct Roll<K> {
 }
 
 impl<K: Eq + Hash> Roll<K> {
-    pub(super) fn new(board: Arc<Board>) -> Self {
+    pub(crate) fn new(board: Arc<Board>) -> Self {
         Self {
             board,
             entries: HashMap::new(),
@@ -174,7 +174,7 @@ impl<K: Eq + Hash> Roll<K> {
         }
     }
 
-    pub(super) fn apply(&mut self, change: Change<K>) {
+    pub(crate) fn apply(&mut self, change: Change<K>) {
         let gone = match change {
             Change::Insert(key, endpoint) => {
                 let known = self.entries.get(&key);
@@ -195,7 +195,7 @@ impl<K: Eq + Hash> Roll<K> {
 
     /// Shows the list to the requests, if it has changed. What is idle at an endpoint that is gone
     /// closes when no further request can find it.
-    pub(super) fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         if !std::mem::take(&mut self.changed) {
             return;
         }
