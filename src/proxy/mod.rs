@@ -130,6 +130,7 @@ mod deadline;
 mod error;
 mod exchange;
 mod mount;
+mod plan;
 mod request;
 mod response;
 mod service;
@@ -144,12 +145,12 @@ pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
 pub use config::builder::ProxyBuilder;
-pub use config::error::{ProxyConfigError, ProxyErrors};
+pub use config::error::{ProxyConfigError, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use config::tls::UpstreamTls;
-pub use error::{ErrorKind, ProxyError};
+pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
 pub use request::forwarded::ForwardingField;
 pub use request::path::{AmbiguousPath, check_path};

@@ -2,10 +2,10 @@
 
 pub(crate) mod upload;
 
+use crate::proxy::body::upload::Upload;
 use crate::proxy::client::Lent;
 use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
-use crate::proxy::body::upload::Upload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;

@@ -1,7 +1,7 @@
 //! The request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
 use crate::proxy::body::Body;
-use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
@@ -64,7 +64,7 @@ impl Progress {
         let mut gate = self.gate.lock().unwrap_or_else(|e| e.into_inner());
         match &mut *gate {
             Gate::Open => Poll::Ready(Ok(())),
-            Gate::Abandoned => Poll::Ready(Err(ProxyError::refused(ErrorKind::RequestBody))),
+            Gate::Abandoned => Poll::Ready(Err(ProxyError::refused(ProxyErrorKind::RequestBody))),
             Gate::Shut(waker) => {
                 *waker = Some(cx.waker().clone());
                 Poll::Pending
@@ -154,7 +154,7 @@ impl http_body::Body for Upload {
         ready!(self.poll_wanted(cx))?;
         let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             None if self.is_stream && self.body.was_reset() => {
-                let error = ProxyError::refused(ErrorKind::RequestBody);
+                let error = ProxyError::refused(ProxyErrorKind::RequestBody);
                 return Poll::Ready(Some(Err(error.into())));
             }
             None => return Poll::Ready(None),
@@ -163,7 +163,7 @@ impl http_body::Body for Upload {
                 frame
             }
             Some(Err(error)) => {
-                let error = ProxyError::new(ErrorKind::RequestBody, true, error);
+                let error = ProxyError::new(ProxyErrorKind::RequestBody, true, error);
                 return Poll::Ready(Some(Err(error.into())));
             }
         };
@@ -172,7 +172,7 @@ impl http_body::Body for Upload {
         match self.remaining.checked_sub(len) {
             Some(remaining) => self.remaining = remaining,
             None => {
-                let error = ProxyError::refused(ErrorKind::BodyTooLarge);
+                let error = ProxyError::refused(ProxyErrorKind::BodyTooLarge);
                 return Poll::Ready(Some(Err(error.into())));
             }
         }
@@ -203,7 +203,7 @@ mod tests {
         let (upload, _) = Upload::new(Body::from("123456"), Some(5), false);
         let error = upload.collect().await.unwrap_err();
         let error = error.downcast_ref::<ProxyError>().unwrap();
-        assert_eq!(error.kind(), ErrorKind::BodyTooLarge);
+        assert_eq!(error.kind(), ProxyErrorKind::BodyTooLarge);
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,9 +28,9 @@ pub(crate) use tls::{crypto_provider, system_roots};
 
 use crate::proxy::body::Body;
 use crate::proxy::config;
-use crate::proxy::config::error::ProxyErrors;
-use crate::proxy::error::ErrorKind;
+use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::settings::{Limits, Timeouts};
+use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::{Protocol, canonical};
 use arc_swap::ArcSwap;
 use connect::Connector;
@@ -111,7 +111,7 @@ impl Client {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(ClientError::refused(
-                ErrorKind::MalformedTarget.into(),
+                ProxyErrorKind::MalformedTarget.into(),
                 request,
             ));
         };
@@ -224,7 +224,7 @@ pub enum ClientBuildError {
     NoRootCertificates,
     /// Timeouts or limits that no client can work with.
     #[error(transparent)]
-    Bounds(#[from] ProxyErrors),
+    Bounds(#[from] ProxyConfigErrors),
 }
 
 /// Settings of a [`Client`].
@@ -311,7 +311,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, ClientBuildError> {
         let problems = config::problems(&self.timeouts, &self.limits);
         if !problems.is_empty() {
-            return Err(ProxyErrors::new(problems).into());
+            return Err(ProxyConfigErrors::new(problems).into());
         }
         let (connect_timeout, max_head) = (self.timeouts.connect, self.limits.response_head);
         let settings = self.settings();

@@ -1,22 +1,23 @@
 //! What can be set, and what is wrong with it.
 
-use crate::proxy::upstream::board::Changes;
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::proxy::config::compile::Compiled;
-use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
-#[cfg(feature = "dns")]
-use crate::proxy::upstream::dns::Dns;
-use crate::proxy::error::ProxyError;
-use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
-use crate::proxy::request::{ErrorHook, RequestHook};
-use crate::proxy::mount::table::Mounts;
-use crate::proxy::service::ReverseProxy;
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
 use crate::proxy::config::settings::{Limits, Timeouts};
-use crate::proxy::tunnel::Tunnels;
-use crate::proxy::upstream::Protocol;
 #[cfg(feature = "tls")]
 use crate::proxy::config::tls::UpstreamTls;
+use crate::proxy::error::ProxyError;
+use crate::proxy::mount::table::Mounts;
+use crate::proxy::request::RequestHook;
+use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
+use crate::proxy::response::error_page::ErrorHook;
+use crate::proxy::service::ReverseProxy;
+use crate::proxy::tunnel::Tunnels;
+use crate::proxy::upstream::Protocol;
+use crate::proxy::upstream::board::Changes;
+#[cfg(feature = "dns")]
+use crate::proxy::upstream::dns::Dns;
 use http::{Response, request};
 use ipnet::IpNet;
 use std::fmt;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 /// use same_origin::proxy::{ReverseProxy, Timeouts};
 /// use std::time::Duration;
 ///
-/// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+/// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
 /// let files = ReverseProxy::builder("/files", "https://bucket.s3.eu-west-1.amazonaws.com")
 ///     .remove_request_headers(["authorization", "cookie"]) // a signed URL takes no second authority
 ///     .timeouts(Timeouts::default().response(Duration::from_secs(20)))
@@ -285,11 +286,14 @@ impl ProxyBuilder {
     /// # Errors
     ///
     /// Every problem of the settings, each with the key, the value, and what to write instead.
-    pub fn build(self) -> Result<ReverseProxy, ProxyErrors> {
+    pub fn build(self) -> Result<ReverseProxy, ProxyConfigErrors> {
         self.build_from(None)
     }
 
-    pub(crate) fn build_from(self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyErrors> {
+    pub(crate) fn build_from(
+        self,
+        changes: Option<Changes>,
+    ) -> Result<ReverseProxy, ProxyConfigErrors> {
         let compiled = self.compile(changes);
         #[cfg(feature = "tls")]
         let (tls, compiled) = {
@@ -298,10 +302,7 @@ impl ProxyBuilder {
         };
         #[cfg(not(feature = "tls"))]
         let compiled = compiled?;
-        let Compiled {
-            proxying,
-            upstreams,
-        } = compiled;
+        let Compiled { plan, upstreams } = compiled;
         let client = Client::builder()
             .connect_timeout(self.timeouts.connect)
             .idle_timeout(self.timeouts.idle)
@@ -315,12 +316,12 @@ impl ProxyBuilder {
             let first = upstreams
                 .first()
                 .map_or("", |first| first.authority.as_str());
-            ProxyErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
+            ProxyConfigErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
         })?;
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);
         }
-        Ok(ReverseProxy::from_parts(proxying, client))
+        Ok(ReverseProxy::from_parts(plan, client))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
@@ -334,7 +335,7 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
     /// effect.
-    pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyErrors> {
+    pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
         self.build_with_client_from(client, None)
     }
 
@@ -342,41 +343,41 @@ impl ProxyBuilder {
         self,
         client: C,
         changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyErrors> {
+    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
         let compiled = self.compile(changes);
         #[cfg(feature = "tls")]
         let ((), compiled) = both(self.no_upstream_tls(), compiled)?;
         #[cfg(not(feature = "tls"))]
         let compiled = compiled?;
-        Ok(ReverseProxy::from_parts(compiled.proxying, client))
+        Ok(ReverseProxy::from_parts(compiled.plan, client))
     }
 }
 
 #[cfg(feature = "tls")]
 impl ProxyBuilder {
     /// A client of one's own knows nothing of it, and whoever set it would think that it does.
-    fn no_upstream_tls(&self) -> Result<(), ProxyErrors> {
+    fn no_upstream_tls(&self) -> Result<(), ProxyConfigErrors> {
         if self.upstream_tls.is_none() {
             return Ok(());
         }
         let why = "the client is given; set TLS there, as `ClientBuilder::tls_config` does";
         let error = ProxyConfigError::new("upstream_tls", "", why);
-        Err(ProxyErrors::new(vec![error]))
+        Err(ProxyConfigErrors::new(vec![error]))
     }
 }
 
 /// Two outcomes, or the problems of both.
 #[cfg(feature = "tls")]
 fn both<A, B>(
-    tls: Result<A, ProxyErrors>,
-    compiled: Result<B, ProxyErrors>,
-) -> Result<(A, B), ProxyErrors> {
+    tls: Result<A, ProxyConfigErrors>,
+    compiled: Result<B, ProxyConfigErrors>,
+) -> Result<(A, B), ProxyConfigErrors> {
     match (tls, compiled) {
         (Ok(tls), Ok(compiled)) => Ok((tls, compiled)),
         (tls, compiled) => {
             let problems = compiled.err().into_iter().flatten();
             let all = problems.chain(tls.err().into_iter().flatten());
-            Err(ProxyErrors::new(all.collect()))
+            Err(ProxyConfigErrors::new(all.collect()))
         }
     }
 }

@@ -1,18 +1,21 @@
 //! From settings to a proxy: every check, then everything that can be made once.
 
 use crate::proxy::ProxyBuilder;
-use crate::proxy::upstream::balance::Upstreams;
-use crate::proxy::upstream::board::{Board, Changes, Discovery};
 use crate::proxy::config::bounds;
 use crate::proxy::config::builder::OneOrMany;
-use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
 use crate::proxy::deadline::Deadline;
-use crate::proxy::error::ErrorKind;
-use crate::proxy::request::forwarded::Forwarding;
-use crate::proxy::request::Proxying;
+use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
+use crate::proxy::plan::{Plan, TunnelPlan};
+use crate::proxy::request::RequestRules;
+use crate::proxy::request::forwarded::Forwarding;
 use crate::proxy::request::path::check_path;
+use crate::proxy::response::ResponseRules;
+use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::tunnel::TunnelSlots;
+use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::upstream::board::{Board, Changes, Discovery};
 use crate::proxy::upstream::{Protocol, Upstream};
 use crate::proxy::wire::via::Via;
 use http::header::{self, HeaderName};
@@ -21,13 +24,13 @@ use std::sync::Arc;
 
 /// What comes of settings without a problem.
 pub(crate) struct Compiled {
-    pub(crate) proxying: Arc<Proxying>,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) upstreams: Vec<Upstream>,
 }
 
 impl ProxyBuilder {
     /// Checks everything. `changes` feed the list of upstreams, if it is one that changes.
-    pub(crate) fn compile(&self, changes: Option<Changes>) -> Result<Compiled, ProxyErrors> {
+    pub(crate) fn compile(&self, changes: Option<Changes>) -> Result<Compiled, ProxyConfigErrors> {
         let mut errors = Vec::new();
         self.check_prefix(&mut errors);
         let upstreams = self.parse_upstreams(&mut errors);
@@ -40,7 +43,7 @@ impl ProxyBuilder {
             errors.push(ProxyConfigError::new("via", &self.via, why));
         }
         if !errors.is_empty() {
-            return Err(ProxyErrors::new(errors));
+            return Err(ProxyConfigErrors::new(errors));
         }
         let base = upstreams.first().map_or("/", |first| &first.base);
         let (base, stripped) = if self.keep_prefix {
@@ -63,38 +66,50 @@ impl ProxyBuilder {
             }
             _ => Upstreams::fixed(upstreams.clone()),
         };
-        let proxying = Proxying {
-            mount,
-            mounts: self.shared.mounts.clone(),
+        let via = Arc::new(Via::new(&self.via));
+        let plan = Plan {
+            request: RequestRules {
+                mount: Arc::clone(&mount),
+                preserve_host: self.preserve_host,
+                remove_request_headers: removed.into(),
+                forwarding: Forwarding::new(self.forwarding.clone(), stripped),
+                trusted_proxies: self.trusted_proxies.clone(),
+                via: Arc::clone(&via),
+                max_body: self.limits.request_body,
+                map_request: self.shared.map_request.clone(),
+            },
+            response: ResponseRules {
+                mount,
+                mounts: self.shared.mounts.clone(),
+                rewrite_location: self.rewrite_location,
+                rewrite_cookies: self.rewrite_cookies,
+                via: Arc::clone(&via),
+            },
+            error_page: ErrorPage {
+                via,
+                map_error: self.shared.map_error.clone(),
+            },
             upstreams: list,
-            preserve_host: self.preserve_host,
-            rewrite_location: self.rewrite_location,
-            rewrite_cookies: self.rewrite_cookies,
-            remove_request_headers: removed.into(),
-            forwarding: Forwarding::new(self.forwarding.clone(), stripped),
-            trusted_proxies: self.trusted_proxies.clone(),
-            via: Via::new(&self.via),
-            max_request_body: self.limits.request_body,
             response_deadline: Deadline::new(self.timeouts.response),
-            tunnel_idle: self.timeouts.tunnel,
-            tunnels: self.shared.tunnels.clone(),
-            tunnel_slots: TunnelSlots::new(self.limits.tunnels),
-            map_request: self.shared.map_request.clone(),
-            map_error: self.shared.map_error.clone(),
+            tunnels: TunnelPlan {
+                open: self.shared.tunnels.clone(),
+                slots: TunnelSlots::new(self.limits.tunnels),
+                idle: self.timeouts.tunnel,
+            },
         };
         Ok(Compiled {
-            proxying: Arc::new(proxying),
+            plan: Arc::new(plan),
             upstreams,
         })
     }
 
     /// What it means that a list that changes is empty.
-    fn empty(&self) -> ErrorKind {
+    fn empty(&self) -> ProxyErrorKind {
         #[cfg(feature = "dns")]
         if self.dns.is_some() {
-            return ErrorKind::Dns;
+            return ProxyErrorKind::Dns;
         }
-        ErrorKind::NoUpstream
+        ProxyErrorKind::NoUpstream
     }
 
     /// What feeds the list, if it is one that changes.

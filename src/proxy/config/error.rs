@@ -54,11 +54,11 @@ impl Error for ProxyConfigError {}
 
 /// All problems of a proxy's settings; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyErrors {
+pub struct ProxyConfigErrors {
     errors: Vec<ProxyConfigError>,
 }
 
-impl ProxyErrors {
+impl ProxyConfigErrors {
     /// No `From`, which would be public and take an empty list.
     pub(crate) fn new(errors: Vec<ProxyConfigError>) -> Self {
         debug_assert!(!errors.is_empty(), "there is something wrong");
@@ -71,7 +71,7 @@ impl ProxyErrors {
     }
 }
 
-impl<'a> IntoIterator for &'a ProxyErrors {
+impl<'a> IntoIterator for &'a ProxyConfigErrors {
     type Item = &'a ProxyConfigError;
     type IntoIter = std::slice::Iter<'a, ProxyConfigError>;
 
@@ -80,7 +80,7 @@ impl<'a> IntoIterator for &'a ProxyErrors {
     }
 }
 
-impl IntoIterator for ProxyErrors {
+impl IntoIterator for ProxyConfigErrors {
     type Item = ProxyConfigError;
     type IntoIter = std::vec::IntoIter<ProxyConfigError>;
 
@@ -89,7 +89,7 @@ impl IntoIterator for ProxyErrors {
     }
 }
 
-impl fmt::Display for ProxyErrors {
+impl fmt::Display for ProxyConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("invalid proxy settings")?;
         for (index, error) in self.errors.iter().enumerate() {
@@ -104,4 +104,4 @@ impl fmt::Display for ProxyErrors {
     }
 }
 
-impl Error for ProxyErrors {}
+impl Error for ProxyConfigErrors {}

@@ -1,7 +1,7 @@
 //! TLS to the upstream by files: an authority of one's own, a client certificate.
 
 use crate::proxy::client::{ClientBuildError, crypto_provider};
-use crate::proxy::config::error::{ProxyConfigError, ProxyErrors};
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -38,7 +38,7 @@ impl UpstreamTls {
     }
 
     /// The configuration, or what is wrong with the files.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, ProxyErrors> {
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, ProxyConfigErrors> {
         let mut errors = Vec::new();
         let roots = self.roots(&mut errors);
         let identity = self.identity(&mut errors);
@@ -47,7 +47,7 @@ impl UpstreamTls {
             if errors.is_empty() {
                 errors.push(wrong("", Path::new(""), ClientBuildError::NoCryptoProvider));
             }
-            return Err(ProxyErrors::new(errors));
+            return Err(ProxyConfigErrors::new(errors));
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -58,7 +58,7 @@ impl UpstreamTls {
         });
         config.map(Arc::new).map_err(|error| {
             let file = self.cert.as_deref().unwrap_or(Path::new(""));
-            ProxyErrors::new(vec![wrong(".cert", file, error)])
+            ProxyConfigErrors::new(vec![wrong(".cert", file, error)])
         })
     }
 

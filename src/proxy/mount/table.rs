@@ -20,7 +20,7 @@ use std::sync::{Arc, RwLock, Weak};
 /// ```
 /// use same_origin::proxy::{Mounts, ReverseProxy};
 ///
-/// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+/// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
 /// let mounts = Mounts::new();
 /// let api = ReverseProxy::builder("/api", "https://api.example.com/prod").mounts(&mounts).build()?;
 /// let files = ReverseProxy::builder("/files", "https://bucket.example").mounts(&mounts).build()?;

@@ -3,8 +3,8 @@
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them:
 //! those of a trusted proxy are kept and added to, anybody else's are replaced.
 
-use crate::proxy::wire::scan::{Census, is_claim};
 use crate::proxy::request::peer::Peer;
+use crate::proxy::wire::scan::{HeaderScan, is_claim};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use std::fmt::{self, Write};
@@ -73,13 +73,13 @@ impl Forwarding {
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,
-        census: Census,
+        scan: HeaderScan,
         peer: Option<&Peer>,
         trusted: bool,
         host: Option<&HeaderValue>,
     ) {
         // Nearly no request has any. Those that have pay for it.
-        let has_claims = census.has_claims();
+        let has_claims = scan.has_claims();
         if has_claims {
             remove_claims(headers, trusted);
         }
@@ -242,10 +242,10 @@ mod tests {
             .collect();
         let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
         let host = HeaderValue::from_static(host);
-        let census = Census::of(&headers);
+        let scan = HeaderScan::of(&headers);
         Forwarding::new(fields.to_vec(), "/api").apply(
             &mut headers,
-            census,
+            scan,
             Some(&peer),
             trusted,
             Some(&host),
@@ -377,7 +377,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         Forwarding::new(ALL.to_vec(), "").apply(
             &mut headers,
-            Census::of(&HeaderMap::new()),
+            HeaderScan::of(&HeaderMap::new()),
             None,
             false,
             None,

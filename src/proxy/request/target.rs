@@ -1,6 +1,7 @@
 //! What a request is for: the public path, and the host that the client named.
 
-use crate::proxy::error::ErrorKind;
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::host::is_host_and_port;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
@@ -56,17 +57,17 @@ fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri>
 pub(crate) fn public_path<'a>(
     method: &Method,
     uri: &'a Uri,
-) -> Result<&'a PathAndQuery, ErrorKind> {
+) -> Result<&'a PathAndQuery, ProxyErrorKind> {
     // RFC 9110 9.3.6: a tunnel to an address of the client's choice is a forward proxy's business.
     // 9.3.8: TRACE sends the request back to whoever can read the response, credentials included.
     if *method == Method::CONNECT || *method == Method::TRACE {
-        return Err(ErrorKind::MethodNotForwarded);
+        return Err(ProxyErrorKind::MethodNotForwarded);
     }
     match uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => Ok(target),
         // `OPTIONS *` asks about the server as a whole (RFC 9112 3.2.4), which is the proxy here and
         // not what is behind one of its prefixes; an authority alone is CONNECT's.
-        _ => Err(ErrorKind::MalformedTarget),
+        _ => Err(ProxyErrorKind::MalformedTarget),
     }
 }
 
@@ -76,21 +77,21 @@ pub(crate) fn public_path<'a>(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request of HTTP/1.1 without `Host`, with
+/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request of HTTP/1.1 without `Host`, with
 /// more than one, or with one that is no host and port.
 pub(crate) fn host(
     version: Version,
     uri: &Uri,
     headers: &HeaderMap,
-) -> Result<Option<HeaderValue>, ErrorKind> {
+) -> Result<Option<HeaderValue>, ProxyErrorKind> {
     let mut lines = headers.get_all(HOST).iter();
     let (line, more) = (lines.next(), lines.next());
     if more.is_some() {
-        return Err(ErrorKind::MalformedHost);
+        return Err(ProxyErrorKind::MalformedHost);
     }
     if let Some(value) = line {
         if !is_host_and_port(value.as_bytes()) {
-            return Err(ErrorKind::MalformedHost);
+            return Err(ProxyErrorKind::MalformedHost);
         }
     }
     match (uri.authority(), line) {
@@ -99,13 +100,13 @@ pub(crate) fn host(
             // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
             let differs = line.is_some_and(|line| !same(line, authority));
             if version >= Version::HTTP_2 && differs {
-                return Err(ErrorKind::MalformedHost);
+                return Err(ProxyErrorKind::MalformedHost);
             }
             from_authority(authority).map(Some)
         }
         (None, Some(value)) => Ok(Some(value.clone())),
         (None, None) if version < Version::HTTP_11 => Ok(None),
-        (None, None) => Err(ErrorKind::MalformedHost),
+        (None, None) => Err(ProxyErrorKind::MalformedHost),
     }
 }
 
@@ -153,58 +154,12 @@ fn same(line: &HeaderValue, authority: &Authority) -> bool {
         .eq_ignore_ascii_case(authority.as_str().as_bytes())
 }
 
-fn from_authority(authority: &Authority) -> Result<HeaderValue, ErrorKind> {
+fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
     let text = authority.as_str();
     if !is_host_and_port(text.as_bytes()) {
-        return Err(ErrorKind::MalformedHost);
+        return Err(ProxyErrorKind::MalformedHost);
     }
-    HeaderValue::from_str(text).map_err(|_| ErrorKind::MalformedHost)
-}
-
-/// The bytes of a name or an IPv4 address: RFC 3986's `unreserved`.
-const IN_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        byte += 1;
-    }
-    table
-};
-
-/// `uri-host [ ":" port ]` (RFC 9110 7.2), of which only what a name of the DNS, an IPv4 address or a
-/// bracketed IPv6 address can be is let through: whatever else the grammar of a registered name
-/// allows (a comma, a semicolon, percent-encodings) is read differently by different servers.
-fn is_host_and_port(value: &[u8]) -> bool {
-    let (host, port) = match value {
-        [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
-            Some(end) => {
-                let literal = &rest[..end];
-                let legal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-                if literal.is_empty() || !literal.iter().all(legal) {
-                    return false;
-                }
-                (literal, &rest[end + 1..])
-            }
-            None => return false,
-        },
-        _ => {
-            // Up to the first byte that a name cannot have, which has to be the port's colon.
-            let end = value.iter().position(|byte| !IN_NAME[usize::from(*byte)]);
-            value.split_at(end.unwrap_or(value.len()))
-        }
-    };
-    !host.is_empty() && is_port(port)
-}
-
-/// Nothing, or a colon and at most five digits, none of them being allowed (RFC 3986 3.2.3).
-fn is_port(port: &[u8]) -> bool {
-    match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    }
+    HeaderValue::from_str(text).map_err(|_| ProxyErrorKind::MalformedHost)
 }
 
 #[cfg(test)]
@@ -212,44 +167,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_names_and_addresses_with_a_port_perhaps() {
-        for good in [
-            "a",
-            "app.example.com:8443",
-            "127.0.0.1:80",
-            "[::1]",
-            "[::1]:80",
-            "a_b-c.x",
-            "a:",
-        ] {
-            assert!(is_host_and_port(good.as_bytes()), "{good}");
-        }
-        for bad in [
-            "",
-            ":80",
-            "a b",
-            "a,b",
-            "u@a",
-            "a/b",
-            "a:b",
-            "a:123456",
-            "[::1",
-            "[]",
-            "[g]",
-            "[::1]x",
-            "a:1:2",
-            "ä",
-            "a;b",
-            "a%20b",
-            "[::1%eth0]",
-        ] {
-            assert!(!is_host_and_port(bad.as_bytes()), "{bad}");
-        }
-    }
-
-    #[test]
     fn the_host_is_taken_from_where_it_counts() {
-        use ErrorKind::MalformedHost;
+        use ProxyErrorKind::MalformedHost;
         let (v10, v11, v2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
         for (version, uri, hosts, want) in [
             (v11, "/x", &["a.example:81"][..], Ok(Some("a.example:81"))),
@@ -294,7 +213,7 @@ mod tests {
 
     #[test]
     fn only_paths_are_forwarded() {
-        use ErrorKind::{MalformedTarget, MethodNotForwarded};
+        use ProxyErrorKind::{MalformedTarget, MethodNotForwarded};
         for (method, uri, want) in [
             (Method::GET, "/a?b", Ok("/a?b")),
             (Method::GET, "http://a.example/b?c", Ok("/b?c")),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// Where an upstream says an address from.
 #[derive(Clone, Copy)]
-pub(crate) struct Standpoint<'a> {
+pub(crate) struct LocationMapper<'a> {
     /// The mount of the request.
     pub(crate) own: &'a Mount,
     pub(crate) others: &'a Mounts,
@@ -19,7 +19,7 @@ pub(crate) struct Standpoint<'a> {
     pub(crate) at_bare_root: bool,
 }
 
-impl Standpoint<'_> {
+impl LocationMapper<'_> {
     /// Maps the address fields of a response back.
     pub(crate) fn map_back(self, headers: &mut HeaderMap) {
         map_field(headers, &header::LOCATION, |value| self.reference(value));
@@ -154,8 +154,8 @@ mod tests {
         }
     }
 
-    fn from<'a>(own: &'a Mount, others: &'a Mounts) -> Standpoint<'a> {
-        Standpoint {
+    fn from<'a>(own: &'a Mount, others: &'a Mounts) -> LocationMapper<'a> {
+        LocationMapper {
             own,
             others,
             at_bare_root: false,
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn what_is_relative_to_the_root_is_below_the_prefix() {
         let (own, others) = (mount("/app", "up:80", ""), Mounts::new());
-        let at_root = Standpoint {
+        let at_root = LocationMapper {
             at_bare_root: true,
             ..from(&own, &others)
         };

@@ -1,10 +1,6 @@
 //! Other protocols through the proxy (RFC 9110 7.8): the tunnel after a `101`.
 
-pub(crate) mod websocket;
-
 use crate::proxy::error::BoxError;
-use crate::fields;
-use http::header::HeaderValue;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -15,29 +11,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-
-/// Whether an offer may be passed on: HTTP/2 in plain text would be a second proxy connection past
-/// all that this one checks (h2c smuggling), and TLS (RFC 2817) is the hop's own business.
-pub(crate) fn may_offer(protocols: &HeaderValue) -> bool {
-    let mut tokens = protocols
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(fields::trim);
-    tokens.all(|token| {
-        let lower = token.to_ascii_lowercase();
-        !lower.is_empty() && !lower.starts_with(b"h2") && !lower.starts_with(b"tls/")
-    })
-}
-
-/// Whether a `101` switches to what was offered (RFC 9110 15.2.2), and to that alone.
-pub(crate) fn is_offered(offered: &HeaderValue, chosen: &HeaderValue) -> bool {
-    let chosen = fields::trim(chosen.as_bytes());
-    let mut tokens = offered
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(fields::trim);
-    tokens.any(|token| token.eq_ignore_ascii_case(chosen))
-}
 
 /// The tunnels that are open, so that a server can wait for them, or end them, when it stops.
 ///
@@ -206,42 +179,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn offers_past_the_proxys_checks_are_not_passed_on() {
-        for (offer, passed) in [
-            ("websocket", true),
-            ("WebSocket, custom/1", true),
-            ("h2c", false),
-            ("websocket, H2C", false),
-            ("TLS/1.0", false),
-            ("", false),
-            ("a,,b", false),
-        ] {
-            assert_eq!(
-                may_offer(&HeaderValue::from_static(offer)),
-                passed,
-                "{offer}"
-            );
-        }
-    }
-
-    #[test]
-    fn only_what_was_offered_is_switched_to() {
-        let offered = HeaderValue::from_static("WebSocket, custom/1");
-        for (chosen, accepted) in [
-            ("websocket", true),
-            ("CUSTOM/1", true),
-            ("h2c", false),
-            ("websocket, custom/1", false),
-        ] {
-            assert_eq!(
-                is_offered(&offered, &HeaderValue::from_static(chosen)),
-                accepted,
-                "{chosen}"
-            );
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed() {

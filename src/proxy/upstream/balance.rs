@@ -7,10 +7,10 @@
 //! `tower::load` measures one service for each endpoint, up to the head of a response; here one client
 //! serves all, and a request weighs until its response's last byte.
 
-use crate::proxy::upstream::board::Discovery;
 use crate::proxy::client::{ConnectTo, Way};
-use crate::proxy::error::ErrorKind;
+use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::board::Discovery;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -120,10 +120,10 @@ impl Upstreams {
     }
 
     /// Why nothing could be picked.
-    pub(crate) fn why_none(&self) -> ErrorKind {
+    pub(crate) fn why_none(&self) -> ProxyErrorKind {
         match &self.list {
             List::Changing(discovery) => discovery.why_none(),
-            List::One(_) | List::Several(_) => ErrorKind::NoUpstream,
+            List::One(_) | List::Several(_) => ProxyErrorKind::NoUpstream,
         }
     }
 

@@ -1,11 +1,11 @@
 //! Where requests read a list of upstreams that changes, and who writes on it.
 
-use crate::proxy::upstream::balance::Member;
 use crate::proxy::client::ConnectTo;
-use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::error::ErrorKind;
+use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Origins;
 use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::endpoint::Endpoint;
 use arc_swap::{ArcSwap, Guard};
 use std::fmt;
 use std::future::Future;
@@ -115,7 +115,7 @@ pub(crate) struct Discovery {
     /// How long a request waits for the first answer.
     patience: Duration,
     /// What it means that the list is empty.
-    empty: ErrorKind,
+    empty: ProxyErrorKind,
 }
 
 enum State {
@@ -131,7 +131,7 @@ impl Discovery {
         board: Arc<Board>,
         changes: Changes,
         patience: Duration,
-        empty: ErrorKind,
+        empty: ProxyErrorKind,
     ) -> Self {
         let following = changes(Arc::clone(&board));
         let discovery = Self {
@@ -146,11 +146,11 @@ impl Discovery {
     }
 
     /// Why there is nobody to go to.
-    pub(crate) fn why_none(&self) -> ErrorKind {
+    pub(crate) fn why_none(&self) -> ProxyErrorKind {
         if self.board.members.load().is_empty() {
             self.empty
         } else {
-            ErrorKind::NoUpstream
+            ProxyErrorKind::NoUpstream
         }
     }
 

@@ -1,11 +1,11 @@
 //! Changes of a list of upstreams, as somebody else finds them.
 
+use crate::proxy::config::builder::ProxyBuilder;
+use crate::proxy::config::error::ProxyConfigErrors;
+use crate::proxy::service::ReverseProxy;
 use crate::proxy::upstream::balance::Member;
 use crate::proxy::upstream::board::{Board, Changes};
-use crate::proxy::config::builder::ProxyBuilder;
-use crate::proxy::config::error::ProxyErrors;
 use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::service::ReverseProxy;
 use futures_core::Stream;
 use std::collections::HashMap;
 use std::fmt;
@@ -48,7 +48,7 @@ impl ProxyBuilder {
     /// - A key that comes again moves its endpoint; the same endpoint again changes nothing.
     /// - Of an endpoint that is removed the requests in flight finish; its idle connections close.
     /// - With no endpoint, as before the first change, the answer is 502 at once
-    ///   ([`ErrorKind::NoUpstream`](crate::proxy::ErrorKind::NoUpstream)).
+    ///   ([`ProxyErrorKind::NoUpstream`](crate::proxy::ProxyErrorKind::NoUpstream)).
     /// - An endpoint that is the only one is tried for each request, however often that failed.
     /// - When the stream ends, the last list stays.
     ///
@@ -62,7 +62,7 @@ impl ProxyBuilder {
     /// use same_origin::proxy::{Change, Endpoint, ReverseProxy};
     /// use std::net::SocketAddr;
     ///
-    /// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
     /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
     /// // What watches a directory, an orchestrator, a registry:
     /// let changes = stream::iter([Change::Insert("a", at(1)), Change::Insert("b", at(2))]);
@@ -90,7 +90,7 @@ impl<S> DiscoverBuilder<S> {
     /// # Errors
     ///
     /// Every problem of the settings; a list of several upstreams is one.
-    pub fn build<K>(self) -> Result<ReverseProxy, ProxyErrors>
+    pub fn build<K>(self) -> Result<ReverseProxy, ProxyConfigErrors>
     where
         K: Eq + Hash + Send + 'static,
         S: Stream<Item = Change<K>> + Send + 'static,
@@ -104,7 +104,7 @@ impl<S> DiscoverBuilder<S> {
     /// # Errors
     ///
     /// As of [`build`](Self::build).
-    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyErrors>
+    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors>
     where
         K: Eq + Hash + Send + 'static,
         S: Stream<Item = Change<K>> + Send + 'static,

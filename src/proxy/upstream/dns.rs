@@ -1,9 +1,9 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use crate::proxy::upstream::balance::pause;
-use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::upstream::balance::pause;
+use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::upstream::discovery::{Change, Roll};
 use crate::proxy::upstream::endpoint::Endpoint;
 use crate::proxy::upstream::{Protocol, Upstream};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// use same_origin::proxy::{Dns, ReverseProxy};
 /// use std::time::Duration;
 ///
-/// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
+/// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
 /// let api = ReverseProxy::builder("/api", "http://api.prod.svc.cluster.local:8080")
 ///     .dns(Dns::default().max_ttl(Duration::from_secs(30)))
 ///     .build()?;
@@ -54,7 +54,7 @@ impl ProxyBuilder {
     /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
     ///   a search list.
     /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
-    ///   ([`ErrorKind::Dns`](crate::proxy::ErrorKind::Dns)). When it fails to answer, the list stays, and the next
+    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
     ///   question comes after 1 s, then 2 s, up to 60 s.
     /// - Requests that come before the first answer wait for it, for the connect timeout at most.
     ///

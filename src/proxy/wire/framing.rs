@@ -1,12 +1,11 @@
 //! What a head says of its body's length, brought into the one form that every next hop reads alike.
 
-use crate::proxy::body::Body;
-use crate::proxy::wire::scan::{Census, Field};
-use crate::proxy::error::ErrorKind;
 use crate::fields;
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::scan::{Field, HeaderScan};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Version, request};
-use http_body::Body as _;
+use http_body::Body;
 
 /// What cannot be handed on.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,11 +17,11 @@ pub(crate) enum Unsound {
 }
 
 impl Unsound {
-    pub(crate) fn of_request(self) -> ErrorKind {
+    pub(crate) fn of_request(self) -> ProxyErrorKind {
         match self {
             // RFC 9112 6.1: a server should say that it does not know the coding.
-            Self::Coding => ErrorKind::UnknownTransferCoding,
-            Self::Length => ErrorKind::RequestBody,
+            Self::Coding => ProxyErrorKind::UnknownTransferCoding,
+            Self::Length => ProxyErrorKind::RequestBody,
         }
     }
 }
@@ -31,8 +30,8 @@ impl Unsound {
 ///
 /// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
 /// would still be on it. `identity` is none (RFC 2616 3.6).
-pub(crate) fn check_coding(headers: &HeaderMap, census: Census) -> Result<(), Unsound> {
-    if !census.has(Field::TransferEncoding) {
+pub(crate) fn check_coding(headers: &HeaderMap, scan: HeaderScan) -> Result<(), Unsound> {
+    if !scan.has(Field::TransferEncoding) {
         return Ok(());
     }
     let mut codings = fields::elements(headers, &header::TRANSFER_ENCODING);
@@ -62,8 +61,8 @@ fn ends_in_it(headers: &HeaderMap) -> bool {
 }
 
 /// Makes one `Content-Length` of several that say the same (RFC 9110 8.6: a list is not forwarded).
-pub(crate) fn settle_length(headers: &mut HeaderMap, census: Census) -> Result<(), Unsound> {
-    if census.has(Field::LengthList) {
+pub(crate) fn settle_length(headers: &mut HeaderMap, scan: HeaderScan) -> Result<(), Unsound> {
+    if scan.has(Field::LengthList) {
         let length = same_length(headers).ok_or(Unsound::Length)?;
         headers.insert(header::CONTENT_LENGTH, length);
     }
@@ -73,10 +72,10 @@ pub(crate) fn settle_length(headers: &mut HeaderMap, census: Census) -> Result<(
 /// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
 ///
 /// Only if it came so: a body that a layer has wrapped may not know that it is empty.
-pub(crate) fn announce_body(parts: &mut request::Parts, census: Census, body: &Body) {
+pub(crate) fn announce_body(parts: &mut request::Parts, scan: HeaderScan, body: &impl Body) {
     const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
-    let came_so = census.has(Field::TransferEncoding)
-        || (parts.version >= Version::HTTP_2 && !census.has(Field::ContentLength));
+    let came_so = scan.has(Field::TransferEncoding)
+        || (parts.version >= Version::HTTP_2 && !scan.has(Field::ContentLength));
     let is_unusual = parts.method == Method::GET || parts.method == Method::HEAD;
     if is_unusual && !body.is_end_stream() && came_so {
         parts.headers.insert(header::TRANSFER_ENCODING, CHUNKED);
@@ -100,9 +99,9 @@ mod tests {
         for (name, value) in lines {
             headers.append(name, HeaderValue::from_static(value));
         }
-        let census = Census::of(&headers);
-        check_coding(&headers, census)?;
-        settle_length(&mut headers, census)?;
+        let scan = HeaderScan::of(&headers);
+        check_coding(&headers, scan)?;
+        settle_length(&mut headers, scan)?;
         Ok(headers
             .get_all(header::CONTENT_LENGTH)
             .iter()

@@ -1,9 +1,9 @@
 //! Fields that are meant for the next hop only (RFC 9110 7.6.1), taken out in both directions.
 //!
-//! Only what the census found is touched, and no set of names is built.
+//! Only what the scan found is touched, and no set of names is built.
 
-use crate::proxy::wire::scan::{Census, Field};
 use crate::fields;
+use crate::proxy::wire::scan::{Field, HeaderScan};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -21,30 +21,30 @@ pub(crate) struct Offer {
 }
 
 /// Takes the hop-by-hop fields out of a request and returns what they asked for.
-pub(crate) fn strip_request(headers: &mut HeaderMap, census: Census) -> Offer {
+pub(crate) fn strip_request(headers: &mut HeaderMap, scan: HeaderScan) -> Offer {
     let mut offer = Offer::default();
-    if !census.has_hop_by_hop() {
+    if !scan.has_hop_by_hop() {
         return offer;
     }
-    if census.has(Field::Connection) {
+    if scan.has(Field::Connection) {
         // RFC 9110 7.8: Upgrade counts only when Connection nominates it.
         if fields::has_token(headers, &header::CONNECTION, "upgrade") {
             offer.upgrade = single(headers, &header::UPGRADE);
         }
     }
     // HTTP/2 has no Connection field and allows TE with this one value (RFC 9113 8.2.2).
-    offer.trailers = census.has(Field::Te) && fields::has_token(headers, &header::TE, "trailers");
-    strip(headers, census, Direction::Request);
+    offer.trailers = scan.has(Field::Te) && fields::has_token(headers, &header::TE, "trailers");
+    strip(headers, scan, Direction::Request);
     offer
 }
 
 /// Takes the hop-by-hop fields out of a response and returns the protocol that a 101 switches to.
-pub(crate) fn strip_response(headers: &mut HeaderMap, census: Census) -> Option<HeaderValue> {
-    if !census.has_hop_by_hop() {
+pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Option<HeaderValue> {
+    if !scan.has_hop_by_hop() {
         return None;
     }
     let upgrade = single(headers, &header::UPGRADE);
-    strip(headers, census, Direction::Response);
+    strip(headers, scan, Direction::Response);
     upgrade
 }
 
@@ -108,12 +108,12 @@ enum Direction {
 /// Removes what `Connection` nominates, and the fields that are hop-by-hop in any case (RFC 9110 7.6.1
 /// names some; RFC 9113 3.1 `HTTP2-Settings`; the `Proxy-*` ones concern the nearest proxy, which is
 /// here).
-fn strip(headers: &mut HeaderMap, census: Census, direction: Direction) {
-    if census.has(Field::Connection) {
+fn strip(headers: &mut HeaderMap, scan: HeaderScan, direction: Direction) {
+    if scan.has(Field::Connection) {
         remove_nominated(headers);
     }
     let mut remove = |field: Field, name: HeaderName| {
-        if census.has(field) {
+        if scan.has(field) {
             headers.remove(name);
         }
     };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn strip_request(headers: &mut HeaderMap) -> Offer {
-        super::strip_request(headers, Census::of(headers))
+        super::strip_request(headers, HeaderScan::of(headers))
     }
 
     fn names(headers: &HeaderMap) -> Vec<&str> {
@@ -277,8 +277,8 @@ mod tests {
             ("www-authenticate", "Basic"),
             ("upgrade", "websocket"),
         ]);
-        let census = Census::of(&headers);
-        assert_eq!(strip_response(&mut headers, census).unwrap(), "websocket");
+        let scan = HeaderScan::of(&headers);
+        assert_eq!(strip_response(&mut headers, scan).unwrap(), "websocket");
         assert_eq!(names(&headers), ["www-authenticate"]);
     }
 

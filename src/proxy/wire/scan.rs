@@ -7,7 +7,7 @@ use http::header::{HeaderMap, HeaderName};
 
 /// The names that were found, of those that mean something to the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Census(u32);
+pub(crate) struct HeaderScan(u32);
 
 /// A name, or several that are treated alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Field {
     /// `Forwarded`, `X-Real-IP`, `X-Forwarded-*`.
     Claim = 1 << 7,
     /// The same, spelled with an underscore.
-    MisspelledClaim = 1 << 8,
+    ForwardedUnderscore = 1 << 8,
     Expect = 1 << 9,
     /// `Location`, `Content-Location`, `Refresh`.
     Address = 1 << 10,
@@ -34,7 +34,7 @@ pub(crate) enum Field {
     LengthList = 1 << 13,
 }
 
-impl Census {
+impl HeaderScan {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut found = Self(0);
         for (name, value) in headers {
@@ -60,7 +60,7 @@ impl Census {
 
     /// Whether anything is said of who is before the peer.
     pub(crate) fn has_claims(self) -> bool {
-        self.has(Field::Claim) || self.has(Field::MisspelledClaim)
+        self.has(Field::Claim) || self.has(Field::ForwardedUnderscore)
     }
 }
 
@@ -138,7 +138,7 @@ fn claim(name: &str) -> Option<Field> {
         return None;
     }
     Some(if name.contains('_') {
-        Field::MisspelledClaim
+        Field::ForwardedUnderscore
     } else {
         Field::Claim
     })
@@ -147,7 +147,7 @@ fn claim(name: &str) -> Option<Field> {
 /// Whether a name is a claim, and one that a trusted proxy's word does not cover.
 pub(crate) fn is_claim(name: &HeaderName, trusted: bool) -> bool {
     match claim(name.as_str()) {
-        Some(Field::MisspelledClaim) => true,
+        Some(Field::ForwardedUnderscore) => true,
         Some(_) => !trusted,
         None => false,
     }
@@ -199,9 +199,9 @@ mod tests {
             ("x-forward", None),
             ("x-real-ip", Some(Field::Claim)),
             ("x-real-ipx", None),
-            ("x_forwarded_for", Some(Field::MisspelledClaim)),
-            ("x-forwarded_for", Some(Field::MisspelledClaim)),
-            ("x_real_ip", Some(Field::MisspelledClaim)),
+            ("x_forwarded_for", Some(Field::ForwardedUnderscore)),
+            ("x-forwarded_for", Some(Field::ForwardedUnderscore)),
+            ("x_real_ip", Some(Field::ForwardedUnderscore)),
         ] {
             assert_eq!(field(&HeaderName::from_static(name)), want, "{name}");
         }
@@ -210,13 +210,13 @@ mod tests {
     #[test]
     fn a_census_counts_each_name_in() {
         let mut headers = HeaderMap::new();
-        assert!(!Census::of(&headers).has_hop_by_hop());
+        assert!(!HeaderScan::of(&headers).has_hop_by_hop());
         for name in ["host", "te", "x_real_ip"] {
             headers.insert(name, HeaderValue::from_static("1"));
         }
-        let census = Census::of(&headers);
-        assert!(census.has(Field::Te) && census.has_hop_by_hop());
-        assert!(census.has_claims() && !census.has(Field::Claim));
-        assert!(!census.has(Field::Expect) && !census.has(Field::SetCookie));
+        let scan = HeaderScan::of(&headers);
+        assert!(scan.has(Field::Te) && scan.has_hop_by_hop());
+        assert!(scan.has_claims() && !scan.has(Field::Claim));
+        assert!(!scan.has(Field::Expect) && !scan.has(Field::SetCookie));
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn clean(trailers: &mut HeaderMap) {
 }
 
 fn may_trail(name: &HeaderName) -> bool {
-    // What the census looks for is for this hop, a claim, or mapped in the head.
+    // What the scan looks for is for this hop, a claim, or mapped in the head.
     if scan::field(name).is_some() {
         return false;
     }
