@@ -152,12 +152,12 @@ impl Checker<'_> {
     /// What is beside the configuration may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
-        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize()) {
-            if own.starts_with(dir) {
-                let key = join(at, "dir");
-                let warning = format!("{key}: this file and what is beside it would be served");
-                self.warnings.push(warning);
-            }
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
+            && own.starts_with(dir)
+        {
+            let key = join(at, "dir");
+            let warning = format!("{key}: this file and what is beside it would be served");
+            self.warnings.push(warning);
         }
     }
 
