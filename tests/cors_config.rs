@@ -1,5 +1,4 @@
 //! Settings: all that is wrong is said at once, and what is right can be read back.
-#![cfg(all(feature = "serde", feature = "idna", feature = "public-suffix"))]
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};

@@ -1,5 +1,4 @@
 //! Refusals and failures leave events, and nothing else does.
-#![cfg(all(feature = "tracing", feature = "proxy"))]
 
 use http::{Request, Response};
 use same_origin::cors::{CorsLayer, CorsPolicy};

@@ -23,6 +23,9 @@ pub struct PolicyWarning {
 pub enum PolicyWarningKind {
     /// Anybody can have an origin that the pattern stands for. With credentials it is refused.
     PublicSuffix,
+    /// The feature `idna` is off, so that a host in `xn--` was not looked into. If it is not the punycode
+    /// of anything, no browser has that origin.
+    PunycodeUnchecked,
     /// Methods are case-sensitive, and browsers send this one as the script wrote it.
     MethodCase,
     /// `*` does not cover `authorization` (Fetch #cors-non-wildcard-request-header-name).
@@ -56,6 +59,14 @@ impl CorsPolicy {
                 pattern,
                 PolicyWarningKind::PublicSuffix,
                 remedy,
+            )
+        });
+        let unchecked = compiled.unchecked_hosts().map(|pattern| {
+            PolicyWarning::new(
+                "allow_origins",
+                pattern,
+                PolicyWarningKind::PunycodeUnchecked,
+                "compare it with the browser's address bar, or switch the feature idna on",
             )
         });
         let methods = compiled.odd_methods().map(|method| {
@@ -95,6 +106,7 @@ impl CorsPolicy {
                 "write 7200",
             ))
         });
+        let origins = origins.chain(unchecked);
         origins.chain(methods).chain(star).chain(age).collect()
     }
 }
@@ -116,6 +128,17 @@ impl Compiled {
         let patterns = origins.into_iter().flat_map(|origins| origins.iter());
         patterns
             .filter(|pattern| pattern.is_open_to_registration())
+            .map(|pattern| pattern.as_str())
+    }
+
+    fn unchecked_hosts(&self) -> impl Iterator<Item = &str> {
+        let origins = match &self.access {
+            Access::Listed { origins, .. } => Some(origins),
+            Access::Any => None,
+        };
+        let patterns = origins.into_iter().flat_map(|origins| origins.iter());
+        patterns
+            .filter(|pattern| pattern.has_unchecked_punycode())
             .map(|pattern| pattern.as_str())
     }
 
@@ -176,6 +199,7 @@ impl fmt::Display for PolicyWarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PublicSuffix => "stands for names that anybody can have",
+            Self::PunycodeUnchecked => "has a label in \"xn--\" that was not checked, because the feature idna is off",
             Self::MethodCase => "is not PATCH, for methods are case-sensitive and browsers leave the case of this one",
             Self::StarWithoutAuthorization => "does not cover the header authorization",
             Self::AgeBeyondChromium => "is more than 7200 seconds, beyond which Chromium does not go",
@@ -183,5 +207,21 @@ impl fmt::Display for PolicyWarningKind {
                 "is more than 86400 seconds, beyond which Firefox does not go, nor Chromium beyond 7200"
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punycode_is_checked_or_said_not_to_be() {
+        let policy = CorsPolicy::builder().allow_origins(["https://xn--bcher-kva.example"]);
+        let warnings = policy.build().unwrap().warnings();
+        let kinds: Vec<_> = warnings.iter().map(PolicyWarning::kind).collect();
+        match cfg!(feature = "idna") {
+            true => assert_eq!(kinds, []),
+            false => assert_eq!(kinds, [PolicyWarningKind::PunycodeUnchecked]),
+        }
     }
 }

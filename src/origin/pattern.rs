@@ -113,6 +113,15 @@ impl OriginPattern {
         self.covers_subdomains() && host::is_public_suffix(self.host())
     }
 
+    /// Whether a label in `xn--` was believed, as without the feature `idna` nothing here reads punycode.
+    pub(crate) fn has_unchecked_punycode(&self) -> bool {
+        cfg!(not(feature = "idna"))
+            && self
+                .host()
+                .split('.')
+                .any(|label| label.starts_with("xn--"))
+    }
+
     pub(super) fn port(&self) -> Port {
         self.shape.port
     }
