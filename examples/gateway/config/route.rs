@@ -6,7 +6,7 @@ use super::read::read;
 use crate::files::Files;
 use crate::routes::{Guarded, Route};
 use same_origin::cors::CorsLayer;
-use same_origin::proxy::{ProxyBuilder, ProxyErrors, ReverseProxy};
+use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -164,7 +164,7 @@ impl Checker<'_> {
     fn built<T>(
         &mut self,
         at: &str,
-        built: Result<T, ProxyErrors>,
+        built: Result<T, ProxyConfigErrors>,
         original: impl Fn(&str) -> String,
     ) -> Option<T> {
         match built {
