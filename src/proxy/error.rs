@@ -243,3 +243,11 @@ impl ProxyErrorKind {
         }
     }
 }
+
+impl fmt::Display for ProxyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for ProxyErrorKind {}

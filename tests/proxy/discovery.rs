@@ -7,7 +7,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{
-    Body, Change, Client, ConnectTo, Endpoint, ProxyErrorKind, ProxyBuilder, ProxyError, ReverseProxy,
+    Body, Change, Client, ConnectTo, Endpoint, ProxyBuilder, ProxyError, ProxyErrorKind,
+    ReverseProxy,
 };
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -308,6 +309,9 @@ async fn endpoints_are_those_of_one_service() {
     let builder = builder().upstreams(["http://a.example", "http://b.example"]);
     let errors = builder.discover(stream::empty::<Change<u8>>()).build();
     let errors = errors.unwrap_err();
-    let keys: Vec<_> = errors.iter().map(|error| error.key()).collect();
-    assert_eq!(keys, ["upstream[1]"]);
+    let keys: Vec<_> = errors
+        .iter()
+        .map(|error| (error.key(), error.index()))
+        .collect();
+    assert_eq!(keys, [("upstream", Some(1))]);
 }

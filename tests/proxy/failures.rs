@@ -2,7 +2,7 @@
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, StatusCode};
-use same_origin::proxy::{Body, ProxyErrorKind, ProxyError, ReverseProxy, Timeouts};
+use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -46,7 +46,12 @@ async fn every_failure_is_a_response_and_a_typed_error() {
             false,
         ),
         (closing.url(""), ProxyErrorKind::Closed, 502, true),
-        (garbage.url(""), ProxyErrorKind::MalformedResponse, 502, true),
+        (
+            garbage.url(""),
+            ProxyErrorKind::MalformedResponse,
+            502,
+            true,
+        ),
         (switching.url(""), ProxyErrorKind::UpgradeFailed, 502, true),
     ] {
         let (found, error) = error_of(ReverseProxy::new("/api", &url).unwrap(), "GET").await;

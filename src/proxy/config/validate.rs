@@ -101,7 +101,12 @@ fn plan(
         (Some(changes), Some(service)) => {
             let board = Board::new(service.clone(), mount.origins.clone());
             let patience = settings.timeouts.connect;
-            Upstreams::changing(Discovery::new(board, changes, patience, why_empty(settings)))
+            Upstreams::changing(Discovery::new(
+                board,
+                changes,
+                patience,
+                why_empty(settings),
+            ))
         }
         _ => Upstreams::fixed(upstreams.to_vec()),
     };
@@ -293,7 +298,11 @@ impl Check<'_> {
         if client == ClientChoice::Given {
             // It would have no effect, and whoever set it would think that it has.
             let remedy = "set TLS on the client that is given, as `ClientBuilder::tls_config` does";
-            self.refuse(ProxyConfigError::new("upstream_tls", Kind::Conflict, remedy));
+            self.refuse(ProxyConfigError::new(
+                "upstream_tls",
+                Kind::Conflict,
+                remedy,
+            ));
             return None;
         }
         tls.config(&mut self.errors)
@@ -335,8 +344,13 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
         return Err((Kind::DisabledFeature, "enable the feature `tls`".into()));
     }
     let bare = |upstream: &Upstream| upstream.base.trim_end_matches('/').to_owned();
-    if let Some(first) = others.first().map(bare).filter(|first| *first != bare(&one)) {
-        let remedy = format!("write the path {:?}", format!("{first}/"));
+    if let Some(first) = others
+        .first()
+        .map(bare)
+        .filter(|first| *first != bare(&one))
+    {
+        let path = if first.is_empty() { "/" } else { &first };
+        let remedy = format!("write the path {path:?}");
         return Err((Kind::OtherBasePath, remedy.into()));
     }
     if others.iter().any(|other| other.origin() == one.origin()) {

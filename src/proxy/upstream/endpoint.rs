@@ -57,8 +57,8 @@ impl Endpoint {
                 "write host:port alone; scheme and path are the upstream's".to_owned(),
             ));
         }
-        let upstream =
-            Upstream::parse(&format!("http://{authority}")).map_err(|why| wrong(why.to_string()))?;
+        let upstream = Upstream::parse(&format!("http://{authority}"))
+            .map_err(|why| wrong(why.to_string()))?;
         // The port may be the default one of another scheme, so it is kept as it is written.
         let name = authority.parse().unwrap_or(upstream.authority);
         Ok(Self {
