@@ -58,6 +58,12 @@ pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: Header
     }
 }
 
+/// Whether a text is a token, of which methods and field names are made (RFC 9110 5.6.2).
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    let is_tchar = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(is_tchar)
+}
+
 /// Without the optional white space (RFC 9110 5.6.3: SP and HTAB, nothing else) at both ends.
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = value {

@@ -1,9 +1,7 @@
 //! The lists of names that Fetch treats differently from others.
 
-/// RFC 9110 5.6.2: what methods and field names are made of.
 pub(super) fn is_token(text: &str) -> bool {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_tchar)
+    crate::fields::is_token(text.as_bytes())
 }
 
 /// Fetch #forbidden-method

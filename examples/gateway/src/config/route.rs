@@ -171,12 +171,9 @@ impl Checker<'_> {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    let at = join(at, &original(error.key()));
-                    // What is missing has no value to show.
-                    match error.value() {
-                        "" => self.problems.add(at, error.reason()),
-                        _ => self.problems.add(at, error),
-                    }
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
                 }
                 None
             }
