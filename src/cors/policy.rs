@@ -124,9 +124,10 @@ impl CorsPolicy {
             max_age: compiled.max_age.map(Duration::from_secs),
             debug: compiled.debug,
             dangerously_allow_insecure_origins: compiled.asks_insecure
-                || any_origin(|pattern| !pattern.is_secure()),
-            dangerously_allow_public_suffixes: any_origin(OriginPattern::is_open_to_registration),
+                || any_origin(|pattern| !pattern.is_secure() && !pattern.covers_hosts()),
+            dangerously_allow_public_suffixes: any_origin(OriginPattern::covers_public_suffix),
             dangerously_allow_credentialed_null_origin: credentials && null,
+            dangerously_allow_any_extension: any_origin(OriginPattern::covers_hosts),
         }
     }
 
@@ -147,7 +148,6 @@ impl CorsPolicy {
     }
 }
 
-#[cfg(feature = "origin-source")]
 impl Compiled {
     pub(super) fn credentials(&self) -> bool {
         match self.access {
@@ -166,6 +166,14 @@ impl Methods {
                 Self::Any => std::str::from_utf8(method).is_ok_and(names::is_token),
                 Self::Listed(names) => names.iter().any(|name| name.as_bytes() == method),
             }
+    }
+
+    /// The methods by name.
+    pub(super) fn listed(&self) -> &[String] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(names) => names,
+        }
     }
 
     /// `Access-Control-Allow-Methods`
@@ -247,6 +255,10 @@ impl fmt::Display for CorsPolicy {
             (
                 "dangerously_allow_credentialed_null_origin",
                 settings.dangerously_allow_credentialed_null_origin,
+            ),
+            (
+                "dangerously_allow_any_extension",
+                settings.dangerously_allow_any_extension,
             ),
         ] {
             if switch {
