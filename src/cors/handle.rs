@@ -152,7 +152,8 @@ impl Current<'_> {
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
         let verdict = Compiled::judge(self, method, headers);
         if let Some(refusal) = verdict.refusal() {
-            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
+            let name = self.refused_name(refusal, headers);
+            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN), name);
         }
         if let Self::Live(_, live) = self {
             if let Some(candidate) = live.candidate.load().as_deref() {

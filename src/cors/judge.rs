@@ -145,6 +145,31 @@ impl Compiled {
         Some(admitted.map(|origin| self.grant_to(origin)))
     }
 
+    /// The method or header that a preflight was refused for. For people: it looks again.
+    #[cold]
+    pub(super) fn refused_name<'a>(
+        &self,
+        refusal: Refusal,
+        headers: &'a HeaderMap,
+    ) -> Option<&'a [u8]> {
+        match refusal {
+            Refusal::Method => headers
+                .get(ACCESS_CONTROL_REQUEST_METHOD)
+                .map(HeaderValue::as_bytes),
+            Refusal::Header => {
+                let names = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
+                match self.headers.allow(names) {
+                    Err(acrh::Refused::Name(name)) => Some(name),
+                    Err(acrh::Refused::Length) | Ok(()) => None,
+                }
+            }
+            Refusal::SeveralOrigins
+            | Refusal::Origin
+            | Refusal::NullOrigin
+            | Refusal::TooManyHeaders => None,
+        }
+    }
+
     /// Whether a preflight asks only for what is allowed.
     fn check(&self, method: &HeaderValue, headers: &HeaderMap) -> Result<(), Refusal> {
         if !self.methods.allow(method.as_bytes()) {
