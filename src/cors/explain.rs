@@ -3,9 +3,8 @@
 use super::acrh;
 use super::excerpt::Excerpt;
 use super::judge::{Refusal, Verdict};
-use super::names;
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
-use crate::fields;
+use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
@@ -205,8 +204,8 @@ impl Compiled {
     fn explain_method(&self, request: &Parts) -> Step {
         const CLAUSE: &str = "Fetch #cors-preflight-fetch step 7.5";
         let method = match fields::sole(&request.headers, &ACCESS_CONTROL_REQUEST_METHOD) {
-            Some(Ok(method)) => method.as_bytes(),
-            Some(Err(_)) | None => {
+            Sole::One(method) => method.as_bytes(),
+            Sole::Several | Sole::Absent => {
                 let reason = "there are several Access-Control-Request-Method lines";
                 return Step::broken(CLAUSE, String::from(reason), NOT_SENT);
             }
@@ -217,7 +216,7 @@ impl Compiled {
         }
         let text = std::str::from_utf8(method).unwrap_or_default();
         let upper = text.to_ascii_uppercase();
-        if !names::is_token(text) {
+        if !fields::is_token(method) {
             Step::broken(CLAUSE, format!("{shown} is not a method"), NOT_SENT)
         } else if upper != text && self.methods.allow(upper.as_bytes()) {
             let remedy = format!("write the method as {upper:?} in the script");

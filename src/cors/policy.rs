@@ -5,6 +5,7 @@ use super::builder::CorsBuilder;
 use super::list::List;
 use super::names;
 use super::value::ready;
+use crate::fields;
 use crate::origin::{OriginPattern, OriginSet};
 use http::header::{HeaderMap, HeaderValue};
 use std::fmt;
@@ -138,14 +139,6 @@ impl CorsPolicy {
     pub(super) fn compiled(&self) -> &Compiled {
         &self.0
     }
-
-    pub(super) fn shared(self) -> Arc<Compiled> {
-        self.0
-    }
-
-    pub(super) fn from_shared(compiled: Arc<Compiled>) -> Self {
-        Self(compiled)
-    }
 }
 
 impl Compiled {
@@ -163,7 +156,7 @@ impl Methods {
         // Fetch #cors-preflight-fetch step 7.5: safelisted methods need no permission.
         names::is_safelisted_method(method)
             || match self {
-                Self::Any => std::str::from_utf8(method).is_ok_and(names::is_token),
+                Self::Any => fields::is_token(method),
                 Self::Listed(names) => names.iter().any(|name| name.as_bytes() == method),
             }
     }

@@ -7,6 +7,7 @@ use super::names;
 use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
 use super::respond;
 use super::value::ready;
+use crate::fields;
 use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
@@ -155,7 +156,7 @@ impl<'a> Check<'a> {
             let normalized = names::normalized_method(entry);
             if entry == "*" {
                 self.star_in_list(index, "name the methods");
-            } else if !names::is_token(entry) {
+            } else if !fields::is_token(entry.as_bytes()) {
                 self.refuse_entry(
                     index,
                     entry,
@@ -229,7 +230,7 @@ impl<'a> Check<'a> {
             let name = entry.to_ascii_lowercase();
             if name == "*" {
                 self.star_in_list(index, "name the headers");
-            } else if !names::is_token(&name) {
+            } else if !fields::is_token(name.as_bytes()) {
                 self.refuse_entry(
                     index,
                     entry,
