@@ -142,6 +142,10 @@ impl CorsPolicy {
         }
     }
 
+    pub(crate) fn allows_null(&self) -> bool {
+        matches!(self.0.access, Access::Listed { null: true, .. })
+    }
+
     pub(super) fn new(compiled: Compiled) -> Self {
         Self(Arc::new(compiled))
     }

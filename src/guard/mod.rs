@@ -21,6 +21,7 @@ mod refused;
 mod signals;
 mod validate;
 mod verdict;
+mod warning;
 
 pub use admitted::Admitted;
 pub use builder::{Exemption, GuardBuilder, Mode};
@@ -34,3 +35,4 @@ pub use page::{DebugPage, EmptyPage, RefusalPage};
 pub use policy::Guard;
 pub use refused::GuardError;
 pub use verdict::{Admission, Refusal, Verdict};
+pub use warning::{GuardWarning, GuardWarningKind};

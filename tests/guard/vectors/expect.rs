@@ -8,7 +8,9 @@ use serde_json::Value;
 
 pub(super) fn allows_status(expect: &Value, status: u16) -> bool {
     let is_it = |value: &Value| value.as_u64() == Some(u64::from(status));
-    expect["status"].as_array().is_some_and(|list| list.iter().any(is_it))
+    expect["status"]
+        .as_array()
+        .is_some_and(|list| list.iter().any(is_it))
 }
 
 /// The first complaint.
@@ -24,7 +26,11 @@ pub(super) fn check(
             .filter_map(|expect| check(expect, asked, response, seen).err())
             .collect();
         let all_fail = complaints.len() == tries.len();
-        return if all_fail { Err(complaints.join(" | ")) } else { Ok(()) };
+        return if all_fail {
+            Err(complaints.join(" | "))
+        } else {
+            Ok(())
+        };
     }
     let verdict = expect["verdict"].as_str().expect("a verdict");
     let status = response.status().as_u16();
@@ -40,7 +46,9 @@ pub(super) fn check(
         _ => usual.is_empty() || usual.contains(&status),
     };
     let forbidden = expect["status_not"].as_array().into_iter().flatten();
-    let is_forbidden = forbidden.into_iter().any(|code| code.as_u64() == Some(status.into()));
+    let is_forbidden = forbidden
+        .into_iter()
+        .any(|code| code.as_u64() == Some(status.into()));
     if !is_right || is_forbidden {
         return Err(format!("status {status}"));
     }
@@ -62,8 +70,16 @@ fn upstream(
     request: &Request<String>,
     verdict: &str,
 ) -> Result<(), String> {
-    let body = asked.body.as_ref().map(super::Text::get).unwrap_or_default();
-    let method = if asked.websocket { "GET" } else { &asked.method };
+    let body = asked
+        .body
+        .as_ref()
+        .map(super::Text::get)
+        .unwrap_or_default();
+    let method = if asked.websocket {
+        "GET"
+    } else {
+        &asked.method
+    };
     if request.method() != method || *request.body() != body {
         return Err(String::from("the upstream saw another method or body"));
     }
@@ -72,12 +88,19 @@ fn upstream(
         return Err(String::from("an upgrade, or none"));
     }
     for name in ["origin", "sec-fetch-site"] {
-        let sent = asked.headers.iter().filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
+        let sent = asked
+            .headers
+            .iter()
+            .filter(|(sent, _)| sent.eq_ignore_ascii_case(name));
         let sent: Vec<_> = sent.map(|(_, value)| put(value.get().trim())).collect();
         let got = request.headers().get_all(name).iter();
-        let got: Vec<_> = got.map(|value| value.to_str().unwrap_or_default().trim()).collect();
+        let got: Vec<_> = got
+            .map(|value| value.to_str().unwrap_or_default().trim())
+            .collect();
         if expect["upstream"].get(name).is_none() && sent != got {
-            return Err(format!("the upstream saw {name} {got:?}, sent was {sent:?}"));
+            return Err(format!(
+                "the upstream saw {name} {got:?}, sent was {sent:?}"
+            ));
         }
     }
     fields(&expect["upstream"], request.headers())
@@ -97,9 +120,9 @@ fn fields(rules: &Value, headers: &HeaderMap) -> Result<(), String> {
                 ("equals", Value::String(want)) => value == Some(text(want)),
                 ("not_equals", Value::String(want)) => value != Some(text(want)),
                 ("absent", _) => value.is_none(),
-                ("starts_with", Value::String(want)) => {
-                    value.as_deref().is_some_and(|value| value.starts_with(want))
-                }
+                ("starts_with", Value::String(want)) => value
+                    .as_deref()
+                    .is_some_and(|value| value.starts_with(want)),
                 ("in", Value::Array(list)) => {
                     list.iter().any(|want| value.as_deref() == want.as_str())
                 }
@@ -111,7 +134,9 @@ fn fields(rules: &Value, headers: &HeaderMap) -> Result<(), String> {
                 _ => panic!("{kind} is not known"),
             };
             if !holds {
-                return Err(format!("{name} is {value:?}, and {kind} {want} does not hold"));
+                return Err(format!(
+                    "{name} is {value:?}, and {kind} {want} does not hold"
+                ));
             }
         }
     }

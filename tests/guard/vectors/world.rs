@@ -43,7 +43,8 @@ impl World {
         let strict = config["as_written"] != true;
         let cors: Option<CorsPolicy> = cors(&config["cors"])?;
         let guard = table(&config["guard"], "guard", strict)?;
-        let default = json!([{ "prefix": "/api", "upstream": "@up" }, { "prefix": "/", "dir": "@dir" }]);
+        let default =
+            json!([{ "prefix": "/api", "upstream": "@up" }, { "prefix": "/", "dir": "@dir" }]);
         let routes = config.get("routes").unwrap_or(&default);
         let seen = Arc::default();
         let mut built = Vec::new();
@@ -80,7 +81,9 @@ impl World {
         let Some(request) = self.request(&case.request, via) else {
             // A server answers that itself.
             let is_right = case.malformed || expect::allows_status(&case.expect, 400);
-            return is_right.then_some(()).ok_or_else(|| String::from("it cannot be sent"));
+            return is_right
+                .then_some(())
+                .ok_or_else(|| String::from("it cannot be sent"));
         };
         self.seen.lock().unwrap().clear();
         let path = request.uri().path().to_owned();
@@ -99,7 +102,13 @@ impl World {
     /// The request as hyper hands it to a service.
     fn request(&self, asked: &Asked, via: &str) -> Option<Request<String>> {
         let host = asked.host.as_deref().map(put);
-        let mut request = Request::new(asked.body.as_ref().map(super::Text::get).unwrap_or_default());
+        let mut request = Request::new(
+            asked
+                .body
+                .as_ref()
+                .map(super::Text::get)
+                .unwrap_or_default(),
+        );
         let method = Method::from_bytes(asked.method.as_bytes()).ok()?;
         *request.method_mut() = method;
         let is_h2 = via == "h2";
@@ -134,8 +143,12 @@ impl World {
             request.extensions_mut().insert(protocol);
         } else if asked.websocket {
             let headers = request.headers_mut();
-            headers.entry("upgrade").or_insert(HeaderValue::from_static("websocket"));
-            headers.entry("connection").or_insert(HeaderValue::from_static("Upgrade"));
+            headers
+                .entry("upgrade")
+                .or_insert(HeaderValue::from_static("websocket"));
+            headers
+                .entry("connection")
+                .or_insert(HeaderValue::from_static("Upgrade"));
         }
         if self.trusted {
             let own = OwnOrigin::forwarded(request.headers(), self.tls);
@@ -151,7 +164,10 @@ fn cors(value: &Value) -> Result<Option<CorsPolicy>, String> {
         Value::Null => Ok(None),
         table => {
             let builder: CorsBuilder = read(table, "cors")?;
-            builder.build().map(Some).map_err(|errors| errors.to_string())
+            builder
+                .build()
+                .map(Some)
+                .map_err(|errors| errors.to_string())
         }
     }
 }
@@ -172,7 +188,8 @@ fn table(value: &Value, key: &str, strict: bool) -> Result<Option<GuardBuilder>,
 }
 
 fn read<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| format!("{key}.{}: {error}", error.path()))
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| format!("{key}.{}: {error}", error.path()))
 }
 
 type Boxed = BoxCloneSyncService<Request<String>, Response<String>, Infallible>;
@@ -222,14 +239,20 @@ fn service(seen: &Arc<Mutex<Vec<Request<String>>>>, is_forwarding: bool, rewrite
 }
 
 /// Does with a request what a proxy does, as far as the guard is concerned.
-fn forward(seen: &Mutex<Vec<Request<String>>>, mut request: Request<String>, rewrite: bool) -> Response<String> {
+fn forward(
+    seen: &Mutex<Vec<Request<String>>>,
+    mut request: Request<String>,
+    rewrite: bool,
+) -> Response<String> {
     if *request.method() == Method::TRACE {
         return status(501);
     }
-    let is_tunnel = *request.method() == Method::CONNECT || request.headers().contains_key("upgrade");
+    let is_tunnel =
+        *request.method() == Method::CONNECT || request.headers().contains_key("upgrade");
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     let opens = is_tunnel
-        && (*request.method() == Method::CONNECT || request.headers().get("upgrade").is_some_and(is_websocket));
+        && (*request.method() == Method::CONNECT
+            || request.headers().get("upgrade").is_some_and(is_websocket));
     if *request.method() == Method::CONNECT {
         *request.method_mut() = Method::GET;
     }
@@ -238,14 +261,20 @@ fn forward(seen: &Mutex<Vec<Request<String>>>, mut request: Request<String>, rew
     }
     let admitted = Admitted::of(request.extensions());
     if rewrite && admitted.is_some_and(Admitted::is_own_or_trusted_origin) {
-        request.headers_mut().insert(ORIGIN, HeaderValue::from_static(UP));
+        request
+            .headers_mut()
+            .insert(ORIGIN, HeaderValue::from_static(UP));
     }
     let authority = UP.trim_start_matches("http://");
-    request.headers_mut().insert(HOST, HeaderValue::from_static(authority));
+    request
+        .headers_mut()
+        .insert(HOST, HeaderValue::from_static(authority));
     let is_h2 = request.version() == Version::HTTP_2;
     seen.lock().unwrap().push(request);
     let mut response = status(if opens && !is_h2 { 101 } else { 200 });
-    response.headers_mut().insert("x-app", HeaderValue::from_static("1"));
+    response
+        .headers_mut()
+        .insert("x-app", HeaderValue::from_static("1"));
     response
 }
 
