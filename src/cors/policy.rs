@@ -132,6 +132,22 @@ impl CorsPolicy {
         }
     }
 
+    /// The origins whose pages may read with the visitor's credentials; `None` where nobody's may.
+    pub(crate) fn credentialed_origins(&self) -> Option<&OriginSet> {
+        match &self.0.access {
+            Access::Listed {
+                origins,
+                credentials: true,
+                ..
+            } => Some(origins),
+            Access::Listed { .. } | Access::Any => None,
+        }
+    }
+
+    pub(crate) fn allows_null(&self) -> bool {
+        matches!(self.0.access, Access::Listed { null: true, .. })
+    }
+
     pub(super) fn new(compiled: Compiled) -> Self {
         Self(Arc::new(compiled))
     }
