@@ -40,6 +40,8 @@ pub mod origin;
 pub mod proxy;
 
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
