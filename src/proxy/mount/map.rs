@@ -170,7 +170,7 @@ impl UpstreamOrigin {
     /// Whether an authority as found in a response is this upstream's. Userinfo makes it a stranger.
     fn has_authority(&self, authority: &str) -> bool {
         let default = default_port(self.scheme == Scheme::HTTPS);
-        is_same_authority(authority, self.authority.as_str(), default)
+        is_same_authority(authority, &self.authority, default)
     }
 }
 

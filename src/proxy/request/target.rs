@@ -164,7 +164,7 @@ fn same(line: &HeaderValue, authority: &Authority) -> bool {
         .eq_ignore_ascii_case(authority.as_str().as_bytes())
         || line
             .to_str()
-            .is_ok_and(|line| is_same_authority(line, authority.as_str(), 0))
+            .is_ok_and(|line| is_same_authority(line, authority, 0))
 }
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {

@@ -89,8 +89,8 @@ impl AddressMapper<'_> {
             return None;
         }
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let host = self.public_host?.to_str().ok()?;
-        let is_here = is_same_authority(authority, host, default_port(is_secure));
+        let host = self.public_host?.to_str().ok()?.parse().ok()?;
+        let is_here = is_same_authority(authority, &host, default_port(is_secure));
         is_here.then_some(if path.is_empty() { "/" } else { path })
     }
 

@@ -68,7 +68,7 @@ impl ResponseRules {
             headers.remove(header::ALT_SVC);
         }
         if scan.has(Field::Address) || scan.has(Field::SetCookie) {
-            self.map_back(headers, to);
+            self.map_back(headers, scan, to);
         }
         self.edits.apply(headers);
         fields::append_line(headers, header::VIA, self.via.received(version));
@@ -76,9 +76,9 @@ impl ResponseRules {
     }
 
     /// Makes public addresses and cookies of those of the upstream.
-    fn map_back(&self, headers: &mut HeaderMap, to: &RequestContext) {
+    fn map_back(&self, headers: &mut HeaderMap, scan: HeaderScan, to: &RequestContext) {
         let prefix = &PublicPrefix::new(to.outer_prefix(), self.told_prefix.as_deref());
-        if self.rewrite_location {
+        if self.rewrite_location && scan.has(Field::Address) {
             let mapper = LocationMapper {
                 own: &self.mount,
                 others: &self.mounts,
@@ -87,7 +87,7 @@ impl ResponseRules {
             };
             mapper.map_fields(headers);
         }
-        if self.rewrite_cookies != CookieRewrite::Off {
+        if self.rewrite_cookies != CookieRewrite::Off && scan.has(Field::SetCookie) {
             let mapper = CookieMapper {
                 map: &self.mount.map,
                 prefix,
