@@ -92,6 +92,29 @@ pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: Head
     let _full = headers.try_append(name, value);
 }
 
+/// Continues a list field on one line: all of its lines and then `value`, for readers that look at the
+/// first line or the last one only. RFC 9110 5.3 makes it the same as a line of its own.
+#[cfg(any(test, feature = "proxy"))]
+pub(crate) fn append_element(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let mut line = Vec::new();
+    for said in headers.get_all(&name) {
+        let said = trim(said.as_bytes());
+        if !said.is_empty() {
+            line.extend_from_slice(said);
+            line.extend_from_slice(b", ");
+        }
+    }
+    if line.is_empty() {
+        let _full = headers.try_insert(name, value);
+        return;
+    }
+    line.extend_from_slice(value.as_bytes());
+    // Field values and a comma make a field value always.
+    if let Ok(line) = HeaderValue::from_bytes(&line) {
+        let _full = headers.try_insert(name, line);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +152,20 @@ mod tests {
         append_line(&mut headers, VARY, HeaderValue::from_static("c"));
         let found: Vec<_> = elements(&headers, &VARY).collect();
         assert_eq!(found, [b"a", b"b", b"c"]);
+    }
+
+    #[test]
+    fn a_list_is_continued_on_one_line() {
+        for (said, want) in [
+            (&[][..], "c"),
+            (&["a"], "a, c"),
+            (&["a, b", "", " x "], "a, b, x, c"),
+            (&[""], "c"),
+        ] {
+            let mut headers = lines(&VARY, said);
+            append_element(&mut headers, VARY, HeaderValue::from_static("c"));
+            assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), [want]);
+        }
     }
 
     #[test]

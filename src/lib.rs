@@ -41,6 +41,8 @@ pub mod origin;
 pub mod proxy;
 
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
 // Its examples want the browser beside the defaults.
 #[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
