@@ -168,11 +168,7 @@
 //! when a policy is wrong, since it cannot be built.
 
 mod acrh;
-mod builder;
-#[cfg(feature = "origin-source")]
-#[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
-pub mod dynamic;
-mod error;
+mod config;
 mod event;
 mod excerpt;
 mod explain;
@@ -180,21 +176,20 @@ mod future;
 mod handle;
 mod judge;
 mod layer;
-mod list;
 mod names;
 mod policy;
 mod respond;
-mod validate;
-mod value;
-mod warning;
+#[cfg(feature = "origin-source")]
+#[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
+pub mod source;
 
-pub use builder::CorsBuilder;
-pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
+pub use config::{
+    AllowList, Any, CorsBuilder, IntoAllowList, PolicyError, PolicyErrorKind, PolicyErrors,
+    PolicyWarning, PolicyWarningKind,
+};
 pub use explain::{Explanation, Outcome, Step};
 pub use future::ResponseFuture;
 pub use handle::{CorsHandle, Differences};
 pub use judge::{Grant, Refusal, Verdict};
 pub use layer::{Cors, CorsLayer};
-pub use list::{Any, List};
 pub use policy::CorsPolicy;
-pub use warning::{PolicyWarning, PolicyWarningKind};

@@ -1,5 +1,4 @@
 //! Settings: all that is wrong is said at once, and what is right can be read back.
-#![cfg(all(feature = "serde", feature = "idna", feature = "public-suffix"))]
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -46,7 +45,7 @@ fn every_mistake_is_named_with_what_to_write() {
                 None,
                 None,
                 Kind::NullWithCredentials,
-                "remove it, or set dangerously_allow_credentialed_null_origin for what is guarded by its own signature"
+                "remove it, or set dangerously_allow_credentialed_null_origin if each response is guarded by its own signature"
             ),
             (
                 "allow_origins",
@@ -102,7 +101,7 @@ fn every_mistake_is_named_with_what_to_write() {
                 Some(2),
                 Some("x a"),
                 Kind::Token,
-                "write one name for each entry, such as \"x-a\""
+                "write letters, digits and -_.! only, and one name for each entry, such as \"x-a\""
             ),
             (
                 "allow_headers",
@@ -311,7 +310,7 @@ fn ages_are_numbers_or_texts_with_a_unit() {
     let wanted =
         "expected seconds, such as 600, or a text with a unit, such as \"600s\" or \"10m\"";
     assert!(error.contains(wanted), "{error}");
-    // What is not a whole number is for the policy to refuse, with all else that is wrong.
+    // The policy refuses what is not a whole number, with all else that is wrong.
     let settings = read("\"1500ms\"").unwrap().allow_origins(Any);
     let errors = settings.build().unwrap_err();
     assert_eq!(
@@ -392,7 +391,7 @@ fn every_extension_with_credentials_has_a_switch_of_its_own() {
     let settings = json!({"allow_origins": ["moz-extension://*"], "allow_credentials": true});
     assert_eq!(
         refused(settings.clone()).to_string(),
-        "allow_origins[0]: \"moz-extension://*\" stands for every extension, which then reads with the visitor's \
+        "allow_origins[0]: \"moz-extension://*\" covers every extension, which then reads with the visitor's \
          credentials: name the extensions that are yours, or set dangerously_allow_any_extension"
     );
     let settings: CorsBuilder = serde_json::from_value(settings).unwrap();
