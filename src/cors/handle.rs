@@ -67,6 +67,10 @@ impl CorsHandle {
     }
 
     /// Puts another policy in place, for all services of the layer at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "handed over, as a reader expects; its clone is a reference"
+    )]
     pub fn replace(&self, policy: CorsPolicy) {
         self.shared.0.rcu(|live| Live {
             policy: policy.clone(),

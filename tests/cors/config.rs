@@ -235,6 +235,68 @@ fn a_policy_builds_itself_again() {
     }
 }
 
+/// In the form "value kind: remedy", of which the kind is held here.
+#[test]
+fn each_kind_of_error_says_what_is_wrong() {
+    for (kind, text) in [
+        (Kind::NoOrigins, "no origin is allowed"),
+        (
+            Kind::StarWithSource,
+            "\"*\" allows all origins, so that the source would never be asked",
+        ),
+        (Kind::Origin(Origin::Empty), "is empty"),
+        (Kind::StarInList, "is not an entry of a list"),
+        (
+            Kind::StarWithCredentials,
+            "has no meaning where credentials are allowed",
+        ),
+        (
+            Kind::InsecureWithCredentials,
+            "is neither https nor this machine, so that anybody on the network can pretend to be it \
+             and read with the visitor's credentials",
+        ),
+        (
+            Kind::PublicSuffixWithCredentials,
+            "covers names that anybody can register, to read with the visitor's credentials",
+        ),
+        (
+            Kind::AnyExtensionWithCredentials,
+            "covers every extension, which then reads with the visitor's credentials",
+        ),
+        (
+            Kind::NullWithCredentials,
+            "\"null\" can be sent by a page of any site, which then reads with the visitor's credentials",
+        ),
+        (Kind::Token, "is not a valid token (RFC 9110 5.6.2)"),
+        (
+            Kind::StarInName,
+            "has a \"*\", but there are no patterns of names",
+        ),
+        (
+            Kind::ForbiddenMethod,
+            "is a method that browsers do not let scripts use",
+        ),
+        (
+            Kind::MethodCase,
+            "is a method that browsers send in upper case",
+        ),
+        (
+            Kind::ForbiddenRequestHeader,
+            "is a header that browsers do not let scripts set",
+        ),
+        (Kind::ResponseHeader, "is a response header"),
+        (
+            Kind::ForbiddenResponseHeader,
+            "is a header that browsers do not show to scripts",
+        ),
+        (Kind::RequestHeader, "is a request header"),
+        (Kind::FractionOfSecond, "is not a whole number of seconds"),
+        (Kind::LongDuration, "is longer than 2147483648 seconds"),
+    ] {
+        assert_eq!(kind.to_string(), text);
+    }
+}
+
 #[test]
 fn null_alone_is_a_policy() {
     let redirect_target = CorsPolicy::builder().allow_null_origin(true).build();

@@ -65,8 +65,8 @@ impl CorsBuilder {
     /// Whether pages of opaque origins, which send `Origin: null`, may read responses. Default: no.
     ///
     /// Everybody can send it: a sandboxed frame of any site does. Its one good use is the target of a
-    /// cross-origin redirect, where browsers send `null` in place of the page's origin; what is
-    /// unlocked by it has to be guarded by a signature in the URL, or the like.
+    /// cross-origin redirect, where browsers send `null` in place of the page's origin; such a response has
+    /// to be guarded by a signature in the URL, or the like.
     pub fn allow_null_origin(mut self, allow: bool) -> Self {
         self.allow_null_origin = allow;
         self
@@ -82,7 +82,7 @@ impl CorsBuilder {
     }
 
     /// The methods besides `GET`, `HEAD` and `POST`, which are always allowed. They are
-    /// case-sensitive.
+    /// case-sensitive. [`Any`](super::Any) is all methods; a `*` within a method is a character like another.
     pub fn allow_methods<F: ?Sized>(mut self, methods: impl IntoAllowList<F>) -> Self {
         self.allow_methods = methods.into_allow_list();
         self
