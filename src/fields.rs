@@ -56,7 +56,7 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
-    // Most often the field is absent; then this is the only search for it.
+    // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
             let _full = entry.try_insert(token);
@@ -83,7 +83,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// Puts `value` behind the last line of a list field as a line of its own, which RFC 9110 5.3 makes
-/// the same as an element of the same line, and which copies no byte of what is there.
+/// the same as an element of the same line, and which copies none of the bytes that are there.
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.

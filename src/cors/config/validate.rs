@@ -1,12 +1,10 @@
-//! From settings to a policy: everything that is wrong, or a policy that cannot be.
+//! From settings to a policy, or to everything that is wrong with them.
 
+use super::allow_list::AllowList;
 use super::builder::CorsBuilder;
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
-use super::list::List;
-use super::names;
-use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
-use super::respond;
-use super::value::ready;
+use crate::cors::names;
+use crate::cors::policy::{self, Access, Compiled, CorsPolicy, Headers, Methods};
 use crate::fields;
 use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
@@ -24,25 +22,55 @@ struct Check<'a> {
     errors: Vec<PolicyError>,
 }
 
-/// A policy of all that is allowed.
-pub(super) fn build(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check::new(settings, false);
-    if check.is_for_nobody() {
-        let remedy = "name the origins that may read, or write \"*\" for all";
-        check.refuse(Kind::NoOrigins, remedy);
+impl CorsBuilder {
+    /// Checks the settings and compiles them.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once: settings that no browser can match or honour, that the standard
+    /// forbids, or that are dangerous with credentials.
+    pub fn build(&self) -> Result<CorsPolicy, PolicyErrors> {
+        let mut check = Check::new(self, false);
+        if check.is_for_nobody() {
+            let remedy = "name the origins that may read, or write \"*\" for all";
+            check.refuse(Kind::NoOrigins, remedy);
+        }
+        check.compile()
     }
-    check.compile()
-}
 
-/// A policy of all that is allowed besides what a source knows.
-#[cfg(feature = "origin-source")]
-pub(super) fn build_with_source(settings: &CorsBuilder) -> Result<CorsPolicy, PolicyErrors> {
-    let mut check = Check::new(settings, true);
-    if matches!(settings.allow_origins, List::Any) {
-        let remedy = "name the origins that are known already, or build a policy without a source";
-        check.refuse(Kind::StarWithSource, remedy);
+    /// As [`build`](Self::build), for a policy beside a source of origins, where the list may be empty. In
+    /// a [`CorsLayer`](crate::cors::CorsLayer) such a policy would allow nobody.
+    ///
+    /// It is the policy alone of [`layer_with_source`](Self::layer_with_source), to
+    /// [replace](crate::cors::CorsHandle::replace) that of a
+    /// [`SourcedCorsLayer`](crate::cors::source::SourcedCorsLayer), whose source stays.
+    ///
+    /// ```
+    /// use same_origin::cors::{CorsPolicy, source::OriginSource};
+    /// use std::time::Duration;
+    ///
+    /// let source = OriginSource::new(|_| async { true });
+    /// let handle = CorsPolicy::builder().allow_credentials(true).layer_with_source(source)?.handle();
+    /// let settings = handle.policy().settings().max_age(Duration::from_secs(600));
+    /// handle.replace(settings.build_with_source()?);
+    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build); and where all origins are allowed, so that the source would never be
+    /// asked.
+    #[cfg(feature = "origin-source")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
+    pub fn build_with_source(&self) -> Result<CorsPolicy, PolicyErrors> {
+        let mut check = Check::new(self, true);
+        if matches!(self.allow_origins, AllowList::Any) {
+            let remedy =
+                "name the origins that are known already, or build a policy without a source";
+            check.refuse(Kind::StarWithSource, remedy);
+        }
+        check.compile()
     }
-    check.compile()
 }
 
 impl<'a> Check<'a> {
@@ -58,9 +86,9 @@ impl<'a> Check<'a> {
     fn compile(mut self) -> Result<CorsPolicy, PolicyErrors> {
         let (access, methods, headers) = (self.access(), self.methods(), self.headers());
         let (expose, max_age) = (self.exposed(), self.max_age());
-        PolicyErrors::none_in(self.errors)?;
+        PolicyErrors::into_result(self.errors)?;
         Ok(CorsPolicy::new(Compiled {
-            permission: respond::permission(&access, &methods, &headers, max_age),
+            permission: policy::permission(&access, &methods, &headers, max_age),
             access,
             methods,
             headers,
@@ -85,11 +113,11 @@ impl<'a> Check<'a> {
             && !settings.dangerously_allow_credentialed_null_origin
         {
             let remedy = "remove it, or set dangerously_allow_credentialed_null_origin \
-                          for what is guarded by its own signature";
+                          if each response is guarded by its own signature";
             self.refuse(Kind::NullWithCredentials, remedy);
         }
         self.key = "allow_origins";
-        let List::Only(entries) = &settings.allow_origins else {
+        let AllowList::Only(entries) = &settings.allow_origins else {
             self.star("name the origins");
             return Access::Any;
         };
@@ -147,7 +175,7 @@ impl<'a> Check<'a> {
 
     fn methods(&mut self) -> Methods {
         self.key = "allow_methods";
-        let List::Only(entries) = &self.settings.allow_methods else {
+        let AllowList::Only(entries) = &self.settings.allow_methods else {
             self.star("name the methods");
             return Methods::Any;
         };
@@ -161,7 +189,7 @@ impl<'a> Check<'a> {
                     index,
                     entry,
                     Kind::Token,
-                    "write one method for each entry, such as \"PUT\"",
+                    "write letters, digits and -_.! only, and one method for each entry, such as \"PUT\"",
                 );
             } else if names::is_forbidden_method(entry) {
                 self.refuse_entry(index, entry, Kind::ForbiddenMethod, REMOVE);
@@ -177,7 +205,7 @@ impl<'a> Check<'a> {
     fn headers(&mut self) -> Headers {
         self.key = "allow_headers";
         match &self.settings.allow_headers {
-            List::Any => {
+            AllowList::Any => {
                 self.star("name the headers");
                 Headers::Any {
                     authorization: false,
@@ -185,13 +213,13 @@ impl<'a> Check<'a> {
             }
             // `*, authorization`: Fetch #cors-non-wildcard-request-header-name makes that one an
             // exception that has to be named beside the star.
-            List::Only(entries) if is_star_and_authorization(entries) => {
+            AllowList::Only(entries) if is_star_and_authorization(entries) => {
                 self.star("name the headers");
                 Headers::Any {
                     authorization: true,
                 }
             }
-            List::Only(entries) => Headers::Listed(
+            AllowList::Only(entries) => Headers::Listed(
                 self.header_names(entries, |name| {
                     if names::is_forbidden_request_header(name) {
                         Some(Kind::ForbiddenRequestHeader)
@@ -206,7 +234,7 @@ impl<'a> Check<'a> {
 
     fn exposed(&mut self) -> Option<HeaderValue> {
         self.key = "expose_headers";
-        let List::Only(entries) = &self.settings.expose_headers else {
+        let AllowList::Only(entries) = &self.settings.expose_headers else {
             self.star("name the headers");
             return Some(HeaderValue::from_static("*"));
         };
@@ -217,7 +245,7 @@ impl<'a> Check<'a> {
                 names::is_cors_request_header(name).then_some(Kind::RequestHeader)
             }
         });
-        (!listed.is_empty()).then(|| ready(listed.join(",")))
+        (!listed.is_empty()).then(|| policy::ready(listed.join(",")))
     }
 
     fn header_names(
@@ -235,7 +263,7 @@ impl<'a> Check<'a> {
                     index,
                     entry,
                     Kind::Token,
-                    "write one name for each entry, such as \"x-a\"",
+                    "write letters, digits and -_.! only, and one name for each entry, such as \"x-a\"",
                 );
             } else if name.contains('*') {
                 self.refuse_entry(index, entry, Kind::StarInName, "write each name in full");
@@ -281,7 +309,7 @@ impl<'a> Check<'a> {
     fn star_in_list(&mut self, index: usize, instead: &str) {
         const IN_PLACE: &str = "write \"*\" in place of the list (in Rust: `Any`)";
         if self.settings.allow_credentials {
-            // Both faults in one error, for to mend either leads to the other.
+            // Both faults in one error, as mending either leads to the other.
             let remedy = format!("{instead}, or remove allow_credentials and {IN_PLACE}");
             self.refuse_entry(index, "*", Kind::StarWithCredentials, remedy);
         } else {
@@ -330,7 +358,7 @@ fn remedy_for_origin(error: &OriginError) -> Cow<'static, str> {
         }
         (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
         (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) => {
-            "set allow_null_origin, if it is meant".into()
+            "set allow_null_origin if opaque origins are meant".into()
         }
         (OriginErrorKind::Wildcard, None) => {
             "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \

@@ -2,12 +2,10 @@
 //! must be accepted or refused.
 //!
 //! `behaviour/*.json` are lists of groups `{policy, cases}`; with `may_reject` the policy may be refused
-//! instead. `config/*.json` are lists of `{policy, expect}`. What a browser decides is in `browser.rs`.
+//! instead. `config/*.json` are lists of `{policy, expect}`. The decisions of a browser are in `browser.rs`.
 
-mod browser;
-mod expect;
-
-use browser::Response;
+use crate::browser::Response;
+use crate::expect;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use serde::Deserialize;
@@ -49,7 +47,7 @@ struct Asked {
     inner: Inner,
 }
 
-/// What the application answers besides `x-app: 1`.
+/// The application's answer besides `x-app: 1`.
 #[derive(Clone, Default, Deserialize)]
 struct Inner {
     #[serde(rename = "inner_headers", default)]

@@ -15,7 +15,7 @@ fn policy(origins: &[&str]) -> CorsPolicy {
         .unwrap()
 }
 
-/// What a page of the origin is allowed.
+/// The origin that the response to a page allows.
 fn allowed(layer: &CorsLayer, origin: &str) -> Option<String> {
     let mut service = layer.layer(service_fn(|_: Request<()>| {
         std::future::ready(Ok::<_, Infallible>(http::Response::new(())))

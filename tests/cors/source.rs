@@ -2,7 +2,7 @@
 
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 use http::{Request, Response, StatusCode};
-use same_origin::cors::dynamic::{DynamicCors, DynamicCorsLayer, OriginSource};
+use same_origin::cors::source::{OriginSource, SourcedCors, SourcedCorsLayer};
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind};
 use std::convert::Infallible;
 use std::future::pending;
@@ -32,14 +32,14 @@ fn counted(asked: &Arc<AtomicUsize>) -> OriginSource {
     })
 }
 
-async fn send(layer: &DynamicCorsLayer, request: http::request::Builder) -> Response<&'static str> {
+async fn send(layer: &SourcedCorsLayer, request: http::request::Builder) -> Response<&'static str> {
     let application =
         service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new("application")) });
-    let service: DynamicCors<_> = layer.layer(application);
+    let service: SourcedCors<_> = layer.layer(application);
     service.oneshot(request.body(()).unwrap()).await.unwrap()
 }
 
-async fn get(layer: &DynamicCorsLayer, origin: &str) -> Option<String> {
+async fn get(layer: &SourcedCorsLayer, origin: &str) -> Option<String> {
     let response = send(layer, Request::get("/").header("origin", origin)).await;
     assert_eq!(*response.body(), "application");
     assert_eq!(response.headers()[VARY], "Origin");
@@ -47,7 +47,7 @@ async fn get(layer: &DynamicCorsLayer, origin: &str) -> Option<String> {
     Some(allowed.to_str().unwrap().to_owned())
 }
 
-async fn preflight(layer: &DynamicCorsLayer, origin: &str, method: &str) -> StatusCode {
+async fn preflight(layer: &SourcedCorsLayer, origin: &str, method: &str) -> StatusCode {
     let request = Request::options("/").header("origin", origin);
     let response = send(
         layer,
@@ -66,7 +66,7 @@ async fn preflight(layer: &DynamicCorsLayer, origin: &str, method: &str) -> Stat
 #[tokio::test]
 async fn the_source_is_asked_about_what_is_not_listed() {
     let asked = Arc::new(AtomicUsize::new(0));
-    let layer = settings().build_dynamic(counted(&asked)).unwrap();
+    let layer = settings().layer_with_source(counted(&asked)).unwrap();
     assert_eq!(get(&layer, LISTED).await.as_deref(), Some(LISTED));
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
@@ -90,7 +90,7 @@ async fn the_source_is_asked_about_what_is_not_listed() {
 #[tokio::test]
 async fn the_source_is_not_asked_about_what_no_browser_sends() {
     let asked = Arc::new(AtomicUsize::new(0));
-    let layer = settings().build_dynamic(counted(&asked)).unwrap();
+    let layer = settings().layer_with_source(counted(&asked)).unwrap();
     for origin in [
         "null",
         "",
@@ -122,7 +122,9 @@ async fn with_credentials_only_secure_origins_are_asked_about() {
         let settings = settings()
             .allow_credentials(true)
             .dangerously_allow_insecure_origins(dangerously);
-        let layer = settings.build_dynamic(counted(&Arc::default())).unwrap();
+        let layer = settings
+            .layer_with_source(counted(&Arc::default()))
+            .unwrap();
         assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
         assert_eq!(get(&layer, insecure).await.as_deref(), expected);
     }
@@ -139,7 +141,7 @@ async fn one_look_up_at_a_time_for_each_origin() {
             async move { gate.acquire().await.is_ok() }
         }
     });
-    let layer = settings().build_dynamic(source).unwrap();
+    let layer = settings().layer_with_source(source).unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let layer = layer.clone();
@@ -164,7 +166,7 @@ async fn a_request_that_is_given_up_leaves_the_question_to_others() {
             async move { if first { pending().await } else { true } }
         }
     });
-    let layer = settings().build_dynamic(source).unwrap();
+    let layer = settings().layer_with_source(source).unwrap();
     let given_up = tokio::spawn({
         let layer = layer.clone();
         async move { get(&layer, CUSTOMER).await }
@@ -189,7 +191,7 @@ async fn no_answer_in_time_is_a_no_that_is_not_remembered() {
         }
     });
     let layer = settings()
-        .build_dynamic(source.timeout(Duration::from_secs(1)))
+        .layer_with_source(source.timeout(Duration::from_secs(1)))
         .unwrap();
     assert_eq!(get(&layer, CUSTOMER).await, None);
     assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
@@ -210,7 +212,9 @@ async fn too_many_questions_at_once_are_answered_no() {
             }
         }
     });
-    let layer = settings().build_dynamic(source.max_in_flight(1)).unwrap();
+    let layer = settings()
+        .layer_with_source(source.max_in_flight(1))
+        .unwrap();
     let first = tokio::spawn({
         let layer = layer.clone();
         async move { get(&layer, CUSTOMER).await }
@@ -228,7 +232,7 @@ async fn too_many_questions_at_once_are_answered_no() {
 async fn answers_are_remembered_for_as_long_as_is_said() {
     let asked = Arc::new(AtomicUsize::new(0));
     let forgetful = counted(&asked).negative_ttl(Duration::ZERO);
-    let layer = settings().build_dynamic(forgetful).unwrap();
+    let layer = settings().layer_with_source(forgetful).unwrap();
     for _ in 0..3 {
         assert!(get(&layer, CUSTOMER).await.is_some());
     }
@@ -253,7 +257,7 @@ async fn the_application_does_not_wait_for_the_source() {
             }
         }
     });
-    let layer = settings().build_dynamic(source).unwrap();
+    let layer = settings().layer_with_source(source).unwrap();
     let application = service_fn(move |_: Request<()>| {
         reached.notify_one();
         async { Ok::<_, Infallible>(Response::new(())) }
@@ -269,10 +273,10 @@ async fn the_application_does_not_wait_for_the_source() {
 #[test]
 fn a_source_needs_no_list_and_bears_no_star() {
     let source = || OriginSource::new(|_| async { true });
-    assert!(CorsPolicy::builder().build_dynamic(source()).is_ok());
+    assert!(CorsPolicy::builder().layer_with_source(source()).is_ok());
     let errors = CorsPolicy::builder()
         .allow_origins(Any)
-        .build_dynamic(source())
+        .layer_with_source(source())
         .unwrap_err();
     assert_eq!(
         errors.iter().next().unwrap().kind(),
@@ -282,7 +286,9 @@ fn a_source_needs_no_list_and_bears_no_star() {
 
 #[tokio::test]
 async fn the_policy_can_be_replaced_under_the_source() {
-    let layer = settings().build_dynamic(counted(&Arc::default())).unwrap();
+    let layer = settings()
+        .layer_with_source(counted(&Arc::default()))
+        .unwrap();
     layer.handle().replace(
         CorsPolicy::builder()
             .allow_origins(["https://new.example"])
@@ -298,10 +304,10 @@ async fn the_policy_can_be_replaced_under_the_source() {
 async fn a_policy_without_a_list_is_built_again_beside_its_source() {
     let asked = Arc::new(AtomicUsize::new(0));
     let settings = CorsPolicy::builder().allow_credentials(true);
-    let layer = settings.build_dynamic(counted(&asked)).unwrap();
+    let layer = settings.layer_with_source(counted(&asked)).unwrap();
     let handle = layer.handle();
     let settings = handle.policy().settings().max_age(Duration::from_secs(7));
-    handle.replace(settings.build_beside_source().unwrap());
+    handle.replace(settings.build_with_source().unwrap());
     assert_eq!(
         handle.policy().to_string(),
         "max_age = 7\nallow_credentials = true\n"
@@ -320,7 +326,7 @@ async fn a_policy_without_a_list_is_built_again_beside_its_source() {
 #[test]
 fn a_star_is_refused_beside_a_source_in_a_replacement_too() {
     let settings = CorsPolicy::builder().allow_origins(Any);
-    let errors = settings.build_beside_source().unwrap_err();
+    let errors = settings.build_with_source().unwrap_err();
     assert_eq!(
         errors.iter().next().unwrap().kind(),
         PolicyErrorKind::StarWithSource
@@ -333,14 +339,16 @@ async fn the_policy_in_place_says_whether_insecure_origins_are_asked_about() {
     let settings = settings()
         .allow_credentials(true)
         .dangerously_allow_insecure_origins(true);
-    let layer = settings.build_dynamic(counted(&Arc::default())).unwrap();
+    let layer = settings
+        .layer_with_source(counted(&Arc::default()))
+        .unwrap();
     let handle = layer.handle();
     // The switch is among the settings that are read back, although nothing in the list needs it.
     let again = handle.policy().settings();
-    handle.replace(again.build_beside_source().unwrap());
+    handle.replace(again.build_with_source().unwrap());
     assert_eq!(get(&layer, insecure).await.as_deref(), Some(insecure));
     let without = again.dangerously_allow_insecure_origins(false);
-    handle.replace(without.build_beside_source().unwrap());
+    handle.replace(without.build_with_source().unwrap());
     assert_eq!(get(&layer, insecure).await, None);
     assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
 }

@@ -1,4 +1,4 @@
-//! The decision takes nothing from the heap, and a response no more than its own map of headers.
+//! The decision allocates nothing, and a response no more than its own map of headers.
 
 use allocation_counter::{AllocationInfo, measure};
 use http::header::{HeaderMap, HeaderName};
@@ -121,7 +121,7 @@ impl Service<Request<()>> for Application {
     }
 }
 
-/// What it takes from the heap to answer, the response included.
+/// The allocations of an answer, the response included.
 fn taken<S>(service: &mut S, request: Request<()>) -> u64
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,

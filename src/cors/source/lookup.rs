@@ -1,4 +1,4 @@
-//! The source, and what is remembered of its answers.
+//! The source, and the memory of its answers.
 
 use crate::origin::Origin;
 use moka::Expiry;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Asks whether an origin is allowed.
+/// A function that tells whether an origin is allowed, with limits on asking it.
 ///
-/// It is asked within the requests that need the answer, so that it needs a tokio runtime with its
-/// timer, and no task of its own.
+/// It is asked within the requests that need the answer: this takes a tokio runtime with its timer, and no
+/// task.
 #[must_use = "a source is asked by a layer"]
 pub struct OriginSource {
     ask: Box<Ask>,
@@ -40,14 +40,14 @@ pub(super) struct Memory {
     known: Cache<Origin, bool>,
 }
 
-/// There is no answer.
+/// The source did not answer.
 #[derive(Clone, Copy, Debug)]
 struct NoAnswer;
 
-/// Counts one that is asked about, for as long as it lives.
+/// Counts one lookup as long as it lives.
 struct Turn<'a>(&'a AtomicUsize);
 
-/// How long an answer is remembered.
+/// The time for which an answer is remembered.
 struct Age(Limits);
 
 impl OriginSource {
@@ -69,7 +69,7 @@ impl OriginSource {
         }
     }
 
-    /// How long an answer may take. Default: 2 seconds.
+    /// The time that an answer may take. Default: 2 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self
@@ -87,14 +87,14 @@ impl OriginSource {
         self
     }
 
-    /// How long a yes is remembered. Default: 60 seconds. An origin that is removed from what the
+    /// The time for which a yes is remembered. Default: 60 seconds. An origin that is removed from what the
     /// source knows may be allowed for so long.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.limits.ttl = ttl;
         self
     }
 
-    /// How long a no is remembered. Default: 10 seconds.
+    /// The time for which a no is remembered. Default: 10 seconds.
     pub fn negative_ttl(mut self, ttl: Duration) -> Self {
         self.limits.negative_ttl = ttl;
         self

@@ -1,9 +1,6 @@
-//! What holds for any policy that builds and any request.
+//! Properties of any policy that builds and any request.
 
-#[path = "cors_vectors/browser.rs"]
-mod browser;
-
-use browser::Response;
+use crate::browser::Response;
 use http::{HeaderValue, Method, Request};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -84,7 +81,7 @@ fn pattern() -> impl Strategy<Value = String> {
     prop_oneof![6 => origin(), 6 => wild, 1 => Just(String::from("moz-extension://*"))]
 }
 
-/// What stands in `Origin`: mostly what browsers send.
+/// Values of `Origin`, most of them as browsers send them.
 fn sent_origin() -> impl Strategy<Value = HeaderValue> {
     let text = |text: String| HeaderValue::from_str(&text).unwrap();
     prop_oneof![

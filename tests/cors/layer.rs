@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use same_origin::cors::{Any, Cors, CorsLayer, CorsPolicy};
 use std::convert::Infallible;
 use std::task::{Context, Poll, Waker};
-use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
+use tower_http::trace::TraceLayer;
 use tower_test::{assert_request_eq, mock};
 
 const ORIGIN: &str = "https://app.example.com";
@@ -65,7 +66,7 @@ async fn a_router_is_covered_with_its_404_and_405() {
     }
 }
 
-/// What axum does, as the documentation has it.
+/// The `Allow` that axum adds, as the documentation has it.
 #[tokio::test]
 async fn axum_adds_allow_to_preflights_under_a_router() {
     let router = || Router::new().route("/items", get(|| async { "items" }));
@@ -83,6 +84,48 @@ async fn axum_adds_allow_to_preflights_under_a_router() {
             (around.status().as_u16(), around.headers().get(ALLOW)),
             (status, None)
         );
+    }
+}
+
+/// The ways to a layer that a user of `tower_http` tries first.
+#[tokio::test]
+async fn a_layer_is_made_in_one_line() {
+    let app = || Router::new().route("/", get(|| async { "items" }));
+    let origin = HeaderValue::from_static(ORIGIN);
+    let built = CorsPolicy::builder().allow_origins(origin).layer().unwrap();
+    for (name, app) in [
+        ("CorsBuilder::layer", app().layer(built)),
+        ("CorsPolicy: Layer", app().layer(policy(ORIGIN))),
+        (
+            "CorsLayer::from",
+            app().layer(CorsLayer::from(policy(ORIGIN))),
+        ),
+    ] {
+        let request = request(Method::GET, "/").body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(allowed(response.headers()), Some(ORIGIN), "{name}");
+    }
+    let wrong = CorsPolicy::builder().allow_origins("https://app.example.com/");
+    assert_eq!(wrong.layer().unwrap_err().iter().count(), 1);
+}
+
+/// Other layers beside it, in the orders that the documentation shows.
+#[tokio::test]
+async fn layers_beside_it() {
+    let app = || Router::new().route("/", get(|| async { "items" }));
+    let trace = TraceLayer::new_for_http;
+    let one_builder = ServiceBuilder::new().layer(trace()).layer(policy(ORIGIN));
+    let in_between = ServiceBuilder::new()
+        .layer(policy(ORIGIN))
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(trace());
+    for app in [
+        app().layer(one_builder),
+        app().layer(in_between),
+        app().layer(trace()).layer(policy(ORIGIN)),
+    ] {
+        let response = app.oneshot(preflight("/")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
     }
 }
 

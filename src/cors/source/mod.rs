@@ -1,6 +1,6 @@
 //! Origins that are known only at run time, such as customers' own domains in a database.
 //!
-//! A [`DynamicCorsLayer`] is a [`CorsLayer`](super::CorsLayer) with an [`OriginSource`] beside the list
+//! A [`SourcedCorsLayer`] is a [`CorsLayer`](super::CorsLayer) with an [`OriginSource`] beside the list
 //! of its policy. The source is asked about origins that the list does not hold:
 //!
 //! 1. Only about well-formed ones, never about `null`; with credentials only about those that are
@@ -14,7 +14,7 @@
 //! A layer without a source pays nothing for all that: it is another type.
 //!
 //! ```
-//! use same_origin::cors::{CorsPolicy, dynamic::OriginSource};
+//! use same_origin::cors::{CorsPolicy, source::OriginSource};
 //!
 //! # async fn is_customer(host: String) -> bool { host == "shop.example" }
 //! let source = OriginSource::new(|origin| {
@@ -24,14 +24,14 @@
 //! let cors = CorsPolicy::builder()
 //!     .allow_origins(["https://app.example.com"])
 //!     .allow_credentials(true)
-//!     .build_dynamic(source)?;
+//!     .layer_with_source(source)?;
 //! # Ok::<(), same_origin::cors::PolicyErrors>(())
 //! ```
 
 mod future;
 mod layer;
-mod source;
+mod lookup;
 
 pub use future::ResponseFuture;
-pub use layer::{DynamicCors, DynamicCorsLayer};
-pub use source::OriginSource;
+pub use layer::{SourcedCors, SourcedCorsLayer};
+pub use lookup::OriginSource;

@@ -1,14 +1,12 @@
 //! The layer with a source, and its service.
 
-use super::future::{ResponseFuture, Shares};
-use super::source::{Memory, OriginSource};
-use crate::cors::builder::CorsBuilder;
-use crate::cors::error::PolicyErrors;
+use super::future::{EitherHeaders, ResponseFuture};
+use super::lookup::{Memory, OriginSource};
+use crate::cors::config::{CorsBuilder, PolicyErrors};
 use crate::cors::handle::CorsHandle;
 use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::layer::{Cors, CorsLayer};
-use crate::cors::policy::{Compiled, CorsPolicy};
-use crate::cors::validate;
+use crate::cors::policy::Compiled;
 use crate::origin::Origin;
 use http::header::{HeaderMap, HeaderValue, ORIGIN};
 use http::{Request, Response};
@@ -19,62 +17,42 @@ use tower_service::Service;
 
 /// A [`CorsLayer`] with an [`OriginSource`] beside the list of its policy.
 ///
-/// Made by [`CorsBuilder::build_dynamic`].
+/// Made by [`CorsBuilder::layer_with_source`].
 #[derive(Clone, Debug)]
-pub struct DynamicCorsLayer {
+pub struct SourcedCorsLayer {
     layer: CorsLayer,
     memory: Arc<Memory>,
 }
 
-/// A service with a policy and a source of origins around it; made by [`DynamicCorsLayer`].
+/// A service with a policy and a source of origins around it; made by [`SourcedCorsLayer`].
 #[derive(Clone, Debug)]
-pub struct DynamicCors<S> {
+pub struct SourcedCors<S> {
     cors: Cors<S>,
     memory: Arc<Memory>,
 }
 
 impl CorsBuilder {
-    /// As [`build`](Self::build), with a source that is asked about origins that are not in the list;
-    /// the list may be empty.
+    /// As [`layer`](Self::layer), with a source that is asked about origins that are not in the list; the
+    /// list may be empty.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); and where all origins are allowed, so that the source would never be
-    /// asked.
-    pub fn build_dynamic(&self, source: OriginSource) -> Result<DynamicCorsLayer, PolicyErrors> {
-        Ok(DynamicCorsLayer {
-            layer: CorsLayer::new(self.build_beside_source()?),
+    /// As of [`build_with_source`](Self::build_with_source).
+    pub fn layer_with_source(
+        &self,
+        source: OriginSource,
+    ) -> Result<SourcedCorsLayer, PolicyErrors> {
+        Ok(SourcedCorsLayer {
+            layer: CorsLayer::new(self.build_with_source()?),
             memory: Memory::new(source),
         })
     }
-
-    /// The policy alone of [`build_dynamic`](Self::build_dynamic), to
-    /// [replace](CorsHandle::replace) that of a [`DynamicCorsLayer`], whose source stays. The list may
-    /// be empty; in a [`CorsLayer`] such a policy would allow nobody.
-    ///
-    /// ```
-    /// use same_origin::cors::{CorsPolicy, dynamic::OriginSource};
-    /// use std::time::Duration;
-    ///
-    /// let source = OriginSource::new(|_| async { true });
-    /// let handle = CorsPolicy::builder().allow_credentials(true).build_dynamic(source)?.handle();
-    /// let settings = handle.policy().settings().max_age(Duration::from_secs(600));
-    /// handle.replace(settings.build_beside_source()?);
-    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As of [`build_dynamic`](Self::build_dynamic).
-    pub fn build_beside_source(&self) -> Result<CorsPolicy, PolicyErrors> {
-        validate::build_with_source(self)
-    }
 }
 
-impl DynamicCorsLayer {
+impl SourcedCorsLayer {
     /// A handle by which the policy can be replaced while requests are served; the source stays.
     ///
-    /// The other policy is one of [`build_beside_source`](CorsBuilder::build_beside_source). One of
+    /// The other policy is one of [`build_with_source`](CorsBuilder::build_with_source). One of
     /// [`build`](CorsBuilder::build) does too, and never has the source asked about insecure origins
     /// with credentials.
     ///
@@ -85,18 +63,18 @@ impl DynamicCorsLayer {
     }
 }
 
-impl<S> Layer<S> for DynamicCorsLayer {
-    type Service = DynamicCors<S>;
+impl<S> Layer<S> for SourcedCorsLayer {
+    type Service = SourcedCors<S>;
 
-    fn layer(&self, inner: S) -> DynamicCors<S> {
-        DynamicCors {
+    fn layer(&self, inner: S) -> SourcedCors<S> {
+        SourcedCors {
             cors: self.layer.layer(inner),
             memory: Arc::clone(&self.memory),
         }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for DynamicCors<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SourcedCors<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Default,
@@ -120,12 +98,12 @@ where
         if verdict.is_preflight() {
             return ResponseFuture::preflight(answer, policy, request.into_parts().0);
         }
-        let shares = Shares {
-            allowed: compiled.share(Verdict::Actual(Ok(compiled.grant_to(value)))),
-            refused: compiled.share(verdict),
+        let headers = EitherHeaders {
+            allowed: compiled.response_headers(Verdict::Actual(Ok(compiled.grant_to(value)))),
+            refused: compiled.response_headers(verdict),
             origin: value.clone(),
         };
-        ResponseFuture::actual(self.cors.inner.call(request), answer, shares)
+        ResponseFuture::actual(self.cors.inner.call(request), answer, headers)
     }
 }
 

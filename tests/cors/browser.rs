@@ -1,4 +1,4 @@
-//! What a browser decides, as Fetch has it.
+//! The decisions of a browser, as Fetch has them.
 //!
 //! It is not `same_origin::browser`, on purpose. The vectors have origins, methods and headers that no page
 //! can send, and a layer has to answer these, too; and of two readings of the standard that know nothing

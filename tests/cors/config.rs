@@ -45,7 +45,7 @@ fn every_mistake_is_named_with_what_to_write() {
                 None,
                 None,
                 Kind::NullWithCredentials,
-                "remove it, or set dangerously_allow_credentialed_null_origin for what is guarded by its own signature"
+                "remove it, or set dangerously_allow_credentialed_null_origin if each response is guarded by its own signature"
             ),
             (
                 "allow_origins",
@@ -101,7 +101,7 @@ fn every_mistake_is_named_with_what_to_write() {
                 Some(2),
                 Some("x a"),
                 Kind::Token,
-                "write one name for each entry, such as \"x-a\""
+                "write letters, digits and -_.! only, and one name for each entry, such as \"x-a\""
             ),
             (
                 "allow_headers",
@@ -235,6 +235,68 @@ fn a_policy_builds_itself_again() {
     }
 }
 
+/// In the form "value kind: remedy", of which the kind is held here.
+#[test]
+fn each_kind_of_error_says_what_is_wrong() {
+    for (kind, text) in [
+        (Kind::NoOrigins, "no origin is allowed"),
+        (
+            Kind::StarWithSource,
+            "\"*\" allows all origins, so that the source would never be asked",
+        ),
+        (Kind::Origin(Origin::Empty), "is empty"),
+        (Kind::StarInList, "is not an entry of a list"),
+        (
+            Kind::StarWithCredentials,
+            "has no meaning where credentials are allowed",
+        ),
+        (
+            Kind::InsecureWithCredentials,
+            "is neither https nor this machine, so that anybody on the network can pretend to be it \
+             and read with the visitor's credentials",
+        ),
+        (
+            Kind::PublicSuffixWithCredentials,
+            "covers names that anybody can register, to read with the visitor's credentials",
+        ),
+        (
+            Kind::AnyExtensionWithCredentials,
+            "covers every extension, which then reads with the visitor's credentials",
+        ),
+        (
+            Kind::NullWithCredentials,
+            "\"null\" can be sent by a page of any site, which then reads with the visitor's credentials",
+        ),
+        (Kind::Token, "is not a valid token (RFC 9110 5.6.2)"),
+        (
+            Kind::StarInName,
+            "has a \"*\", but there are no patterns of names",
+        ),
+        (
+            Kind::ForbiddenMethod,
+            "is a method that browsers do not let scripts use",
+        ),
+        (
+            Kind::MethodCase,
+            "is a method that browsers send in upper case",
+        ),
+        (
+            Kind::ForbiddenRequestHeader,
+            "is a header that browsers do not let scripts set",
+        ),
+        (Kind::ResponseHeader, "is a response header"),
+        (
+            Kind::ForbiddenResponseHeader,
+            "is a header that browsers do not show to scripts",
+        ),
+        (Kind::RequestHeader, "is a request header"),
+        (Kind::FractionOfSecond, "is not a whole number of seconds"),
+        (Kind::LongDuration, "is longer than 2147483648 seconds"),
+    ] {
+        assert_eq!(kind.to_string(), text);
+    }
+}
+
 #[test]
 fn null_alone_is_a_policy() {
     let redirect_target = CorsPolicy::builder().allow_null_origin(true).build();
@@ -310,7 +372,7 @@ fn ages_are_numbers_or_texts_with_a_unit() {
     let wanted =
         "expected seconds, such as 600, or a text with a unit, such as \"600s\" or \"10m\"";
     assert!(error.contains(wanted), "{error}");
-    // What is not a whole number is for the policy to refuse, with all else that is wrong.
+    // The policy refuses what is not a whole number, with all else that is wrong.
     let settings = read("\"1500ms\"").unwrap().allow_origins(Any);
     let errors = settings.build().unwrap_err();
     assert_eq!(
@@ -391,7 +453,7 @@ fn every_extension_with_credentials_has_a_switch_of_its_own() {
     let settings = json!({"allow_origins": ["moz-extension://*"], "allow_credentials": true});
     assert_eq!(
         refused(settings.clone()).to_string(),
-        "allow_origins[0]: \"moz-extension://*\" stands for every extension, which then reads with the visitor's \
+        "allow_origins[0]: \"moz-extension://*\" covers every extension, which then reads with the visitor's \
          credentials: name the extensions that are yours, or set dangerously_allow_any_extension"
     );
     let settings: CorsBuilder = serde_json::from_value(settings).unwrap();

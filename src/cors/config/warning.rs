@@ -1,10 +1,9 @@
-//! What a policy allows and may yet not do what it was written for.
+//! Settings that are legal but probably unintended.
 
-use super::policy::{Access, Compiled, CorsPolicy, Headers};
-use crate::origin::{OriginPattern, OriginSet};
+use crate::cors::policy::{CorsPolicy, Headers};
 use std::fmt;
 
-/// Something in a policy that is allowed, yet may not do what it was written for.
+/// A setting that is legal but probably unintended.
 ///
 /// Displays value, reason and remedy in one line, without the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +15,13 @@ pub struct PolicyWarning {
     remedy: &'static str,
 }
 
-/// What may not do what it was written for.
+/// The kind of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum PolicyWarningKind {
-    /// Anybody can have an origin that the pattern stands for. With credentials it is refused.
+    /// Anybody can have an origin that the pattern covers. With credentials it is refused.
     PublicSuffix,
     /// The feature `idna` is off, so that a host in `xn--` was not looked into. If it is not the punycode
     /// of anything, no browser has that origin.
@@ -42,7 +41,7 @@ pub enum PolicyWarningKind {
 }
 
 impl CorsPolicy {
-    /// What is allowed and may yet not do what it was written for; worth a line in the log at start.
+    /// The settings that are legal but probably unintended; worth a line in the log at start.
     ///
     /// ```
     /// use same_origin::cors::{Any, CorsPolicy};
@@ -110,7 +109,7 @@ impl CorsPolicy {
             }
         )
         .then(|| {
-            let remedy = "write [\"*\", \"authorization\"] if that is needed";
+            let remedy = "write [\"*\", \"authorization\"] if it is needed";
             PolicyWarning::new(
                 "allow_headers",
                 "*",
@@ -136,16 +135,6 @@ impl CorsPolicy {
     }
 }
 
-impl Compiled {
-    fn origins(&self) -> impl Iterator<Item = &OriginPattern> {
-        let origins = match &self.access {
-            Access::Listed { origins, .. } => Some(origins),
-            Access::Any => None,
-        };
-        origins.into_iter().flat_map(OriginSet::iter)
-    }
-}
-
 impl PolicyWarning {
     fn new(key: &'static str, value: &str, kind: PolicyWarningKind, remedy: &'static str) -> Self {
         let value = value.to_owned();
@@ -163,19 +152,19 @@ impl PolicyWarning {
         self.key
     }
 
-    /// What was written.
+    /// The value as it was written.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// What may not do what it was written for.
+    /// The kind of the warning.
     #[must_use]
     pub fn kind(&self) -> PolicyWarningKind {
         self.kind
     }
 
-    /// What to do about it.
+    /// The change that mends it, if it is not intended.
     #[must_use]
     pub fn remedy(&self) -> &str {
         self.remedy
@@ -191,7 +180,7 @@ impl fmt::Display for PolicyWarning {
 impl fmt::Display for PolicyWarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PublicSuffix => "stands for names that anybody can have",
+            Self::PublicSuffix => "covers names that anybody can register",
             Self::PunycodeUnchecked => "has a label in \"xn--\" that was not checked, because the feature idna is off",
             Self::FileOrigin => {
                 "is sent for files by Chromium alone, with --allow-file-access-from-files or in a WebView"

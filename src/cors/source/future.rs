@@ -1,11 +1,11 @@
 //! The future of the service with a source.
 
-use super::source::Answer;
+use super::lookup::Answer;
 use crate::cors::event;
 use crate::cors::future::ResponseFuture as Known;
 use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::policy::CorsPolicy;
-use crate::cors::respond::Share;
+use crate::cors::respond::ResponseHeaders;
 use http::Response;
 use http::header::{HeaderValue, ORIGIN};
 use http::request::Parts;
@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// The response of [`DynamicCors`](super::DynamicCors).
+    /// The response of [`SourcedCors`](super::SourcedCors).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F>
     where
@@ -42,17 +42,17 @@ pin_project! {
             output: Option<F::Output>,
             answer: Answer,
             allowed: Option<bool>,
-            shares: Option<Shares>,
+            headers: Option<EitherHeaders>,
         },
         Preflight { answer: Answer, policy: CorsPolicy, parts: Parts },
     }
 }
 
-/// What the response gets, by the answer.
-pub(super) struct Shares {
+/// The headers of the response by the source's answer.
+pub(super) struct EitherHeaders {
     pub(super) origin: HeaderValue,
-    pub(super) allowed: Share,
-    pub(super) refused: Share,
+    pub(super) allowed: ResponseHeaders,
+    pub(super) refused: ResponseHeaders,
 }
 
 impl<F: Future> ResponseFuture<F> {
@@ -62,15 +62,15 @@ impl<F: Future> ResponseFuture<F> {
         }
     }
 
-    pub(super) fn actual(inner: F, answer: Answer, shares: Shares) -> Self {
-        let shares = Some(shares);
+    pub(super) fn actual(inner: F, answer: Answer, headers: EitherHeaders) -> Self {
+        let headers = Some(headers);
         Self {
             kind: Kind::Actual {
                 inner,
                 output: None,
                 answer,
                 allowed: None,
-                shares,
+                headers,
             },
         }
     }
@@ -101,7 +101,7 @@ where
                 output,
                 answer,
                 allowed,
-                shares,
+                headers,
             } => {
                 if allowed.is_none() {
                     if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
@@ -111,12 +111,13 @@ where
                 if output.is_none() {
                     *output = Some(ready!(inner.poll(cx)));
                 }
-                let (Some(allowed), Some(shares)) = (*allowed, allowed.and_then(|_| shares.take()))
+                let (Some(allowed), Some(headers)) =
+                    (*allowed, allowed.and_then(|_| headers.take()))
                 else {
                     return Poll::Pending;
                 };
                 let mut response = output.take().expect("it was put there above")?;
-                shares.apply(allowed, &mut response);
+                headers.apply(allowed, &mut response);
                 Poll::Ready(Ok(response))
             }
             KindProj::Preflight {
@@ -131,7 +132,7 @@ where
     }
 }
 
-impl Shares {
+impl EitherHeaders {
     fn apply<B>(self, allowed: bool, response: &mut Response<B>) {
         if allowed {
             self.allowed.apply(response.headers_mut());

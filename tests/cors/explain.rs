@@ -31,7 +31,7 @@ fn preflight(method: &str, headers: &str) -> Builder {
         .header("access-control-request-headers", headers)
 }
 
-/// What fails: setting, reason, remedy.
+/// The steps that fail: setting, reason, remedy.
 fn failures(
     settings: &CorsBuilder,
     request: Builder,
@@ -176,7 +176,7 @@ fn all_that_a_preflight_fails_in_is_named() {
     let failing = failures(&settings(), preflight("patch", ""));
     assert_eq!(
         failing[0].1,
-        "\"patch\" is not \"PATCH\", for methods are case-sensitive"
+        "\"patch\" is not \"PATCH\", as methods are case-sensitive"
     );
     let any = CorsPolicy::builder().allow_origins(Any).allow_headers(Any);
     let failing = failures(&any, preflight("GET", "authorization"));
@@ -206,7 +206,7 @@ fn credentials_depend_on_the_browser() {
         (last.outcome(), last.key()),
         (Outcome::Depends, Some("allow_credentials"))
     );
-    assert!(last.reason().starts_with("there is a cookie"));
+    assert!(last.reason().starts_with("the request has a cookie"));
 
     let with = settings().allow_credentials(true);
     let explanation = explain(
@@ -230,7 +230,7 @@ fn requests_that_are_not_cors_are_told_so() {
     assert_eq!(
         explanation.to_string(),
         "GET without Origin: not refused\n\
-         - passes: it is no CORS request: the page is of the same origin, it is a navigation, or no browser sent it \
+         - passes: it is not a CORS request: the page is of the same origin, it is a navigation, or the client is not a browser \
          (Fetch #http-requests)\n"
     );
 }

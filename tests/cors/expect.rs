@@ -1,4 +1,4 @@
-//! What a case expects of a response.
+//! The expectations of a case about a response.
 
 use crate::browser::Response;
 use serde_json::Value;

@@ -1,10 +1,10 @@
-//! What is wrong with the settings of a policy.
+//! The errors of settings: where, which value, and what to write instead.
 
 use crate::origin::OriginErrorKind;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Everything that is wrong with the settings of a policy; one error at least.
+/// All errors of the settings of a policy; at least one.
 ///
 /// Displays one line for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ use std::fmt;
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct PolicyErrors(Vec<PolicyError>);
 
-/// One thing that is wrong with the settings of a policy: where, what, and what to write instead.
+/// One error of the settings of a policy: the key, the value, the kind, and what to write instead.
 ///
 /// Displays value, reason and remedy in one line, without the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct PolicyError {
     remedy: Cow<'static, str>,
 }
 
-/// What is wrong with a setting.
+/// The kind of an error of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -35,45 +35,45 @@ pub enum PolicyErrorKind {
     NoOrigins,
     /// All origins are allowed, so that the source of origins would never be asked.
     StarWithSource,
-    /// The text is no origin and no pattern of origins.
+    /// The text is neither an origin nor a pattern of origins.
     Origin(OriginErrorKind),
     /// `*` stands among the entries of a list.
     StarInList,
     /// `*` with credentials, where the standard gives it no meaning.
     StarWithCredentials,
-    /// With credentials: whoever is on the network can pretend to be the origin.
+    /// With credentials: anybody on the network can pretend to be the origin.
     InsecureWithCredentials,
-    /// With credentials: anybody can have an origin that the pattern stands for.
+    /// With credentials: anybody can have an origin that the pattern covers.
     PublicSuffixWithCredentials,
     /// With credentials: every extension that the visitor has installed is allowed.
     AnyExtensionWithCredentials,
     /// With credentials: the pages of every site can send `null`.
     NullWithCredentials,
-    /// The text is no token (RFC 9110 5.6.2), and so no method or header name.
+    /// The text is not a token (RFC 9110 5.6.2), and so neither a method nor a header name.
     Token,
     /// `*` within a header name. There are no patterns of names.
     StarInName,
-    /// Browsers let no script use the method (Fetch #forbidden-method).
+    /// Browsers do not let scripts use the method (Fetch #forbidden-method).
     ForbiddenMethod,
     /// Browsers send the method in upper case, and methods are case-sensitive.
     MethodCase,
-    /// Browsers let no script set the header (Fetch #forbidden-request-header).
+    /// Browsers do not let scripts set the header (Fetch #forbidden-request-header).
     ForbiddenRequestHeader,
-    /// The header belongs into responses.
+    /// The header belongs in responses.
     ResponseHeader,
-    /// Browsers show the header to no script (Fetch #forbidden-response-header-name).
+    /// Browsers do not show the header to scripts (Fetch #forbidden-response-header-name).
     ForbiddenResponseHeader,
-    /// The header belongs into requests.
+    /// The header belongs in requests.
     RequestHeader,
-    /// The duration is no whole number of seconds.
+    /// The duration is not a whole number of seconds.
     FractionOfSecond,
     /// The duration is longer than recipients can be expected to read (RFC 9111 1.2.2).
     LongDuration,
 }
 
 impl PolicyErrors {
-    /// `Err` if there is anything in the list.
-    pub(super) fn none_in(errors: Vec<PolicyError>) -> Result<(), Self> {
+    /// An error if there is anything in the list.
+    pub(super) fn into_result(errors: Vec<PolicyError>) -> Result<(), Self> {
         if errors.is_empty() {
             Ok(())
         } else {
@@ -124,19 +124,19 @@ impl PolicyError {
         self.index
     }
 
-    /// What is wrong, as it was written; nothing where something is missing or a switch is on.
+    /// The value as it was written; `None` where something is missing or a switch is on.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
     }
 
-    /// What is wrong with it.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> PolicyErrorKind {
         self.kind
     }
 
-    /// What to do about it.
+    /// The change that mends it.
     #[must_use]
     pub fn remedy(&self) -> &str {
         &self.remedy
@@ -195,28 +195,28 @@ impl fmt::Display for PolicyErrorKind {
             Self::NoOrigins => "no origin is allowed",
             Self::StarWithSource => "\"*\" allows all origins, so that the source would never be asked",
             Self::Origin(kind) => return kind.fmt(f),
-            Self::StarInList => "is no entry of a list",
+            Self::StarInList => "is not an entry of a list",
             Self::StarWithCredentials => "has no meaning where credentials are allowed",
             Self::InsecureWithCredentials => {
-                "can be taken by anybody on the network, who then reads with the visitor's credentials"
+                "is neither https nor this machine, so that anybody on the network can pretend to be it and read with the visitor's credentials"
             }
             Self::PublicSuffixWithCredentials => {
-                "stands for names that anybody can have, who then reads with the visitor's credentials"
+                "covers names that anybody can register, to read with the visitor's credentials"
             }
             Self::AnyExtensionWithCredentials => {
-                "stands for every extension, which then reads with the visitor's credentials"
+                "covers every extension, which then reads with the visitor's credentials"
             }
             Self::NullWithCredentials => {
-                "a page of any site can send \"null\", and then reads with the visitor's credentials"
+                "\"null\" can be sent by a page of any site, which then reads with the visitor's credentials"
             }
-            Self::Token => "is no token, of which methods and header names are made",
-            Self::StarInName => "is no pattern of names, for there are none",
-            Self::ForbiddenMethod => "is a method that browsers let no script use",
+            Self::Token => "is not a valid token (RFC 9110 5.6.2)",
+            Self::StarInName => "has a \"*\", but there are no patterns of names",
+            Self::ForbiddenMethod => "is a method that browsers do not let scripts use",
             Self::MethodCase => "is a method that browsers send in upper case",
-            Self::ForbiddenRequestHeader => "is a header that browsers let no script set",
-            Self::ResponseHeader => "is a header of responses",
-            Self::ForbiddenResponseHeader => "is a header that browsers show to no script",
-            Self::RequestHeader => "is a header of requests",
+            Self::ForbiddenRequestHeader => "is a header that browsers do not let scripts set",
+            Self::ResponseHeader => "is a response header",
+            Self::ForbiddenResponseHeader => "is a header that browsers do not show to scripts",
+            Self::RequestHeader => "is a request header",
             Self::FractionOfSecond => "is not a whole number of seconds",
             Self::LongDuration => "is longer than 2147483648 seconds",
         })
