@@ -5,7 +5,7 @@ use super::own_origin::Own;
 use super::policy::Compiled;
 use super::verdict::Refusal;
 use crate::cors::excerpt::Excerpt;
-use crate::fields;
+use crate::fields::{self, Sole};
 use crate::origin::Origin;
 use http::header::{HeaderValue, ORIGIN};
 
@@ -67,7 +67,7 @@ impl Compiled {
         } else {
             "cross-site"
         };
-        let Some(Ok(origin)) = fields::sole(head.headers, &ORIGIN) else {
+        let Sole::One(origin) = fields::sole(head.headers, &ORIGIN) else {
             let reason =
                 format!("Sec-Fetch-Site is \"{word}\", and there is no Origin to be trusted");
             return (reason, EXEMPT.to_owned());

@@ -8,7 +8,7 @@ use super::own_origin::Own;
 use super::policy::{Compiled, Guard};
 use super::signals::{self, FetchSite};
 use super::verdict::{Admission, Refusal, Verdict};
-use crate::fields;
+use crate::fields::{self, Sole};
 use crate::origin::OriginPattern;
 use http::header::{HeaderValue, ORIGIN};
 use http::request::Parts;
@@ -110,7 +110,7 @@ impl Compiled {
         }
         // 6.
         let origin = fields::sole(head.headers, &ORIGIN);
-        if let Some(Ok(origin)) = origin {
+        if let Sole::One(origin) = origin {
             if self.trusted.contains(origin) {
                 return Verdict::Admitted(Admission::TrustedOrigin);
             }
@@ -124,17 +124,17 @@ impl Compiled {
         }
         match origin {
             // 8.
-            Some(origin) => self.judge_origin(head, origin),
+            Sole::One(origin) => self.judge_origin(head, origin),
+            Sole::Several => Verdict::Refused(Refusal::SeveralOrigins),
             // 9.
-            None if self.require_browser_fields => Verdict::Refused(Refusal::NoBrowserFields),
-            None => Verdict::Admitted(Admission::NoBrowser),
+            Sole::Absent if self.require_browser_fields => {
+                Verdict::Refused(Refusal::NoBrowserFields)
+            }
+            Sole::Absent => Verdict::Admitted(Admission::NoBrowser),
         }
     }
 
-    fn judge_origin(&self, head: Head<'_>, origin: Result<&HeaderValue, &HeaderValue>) -> Verdict {
-        let Ok(origin) = origin else {
-            return Verdict::Refused(Refusal::SeveralOrigins);
-        };
+    fn judge_origin(&self, head: Head<'_>, origin: &HeaderValue) -> Verdict {
         if self.is_own(head, origin) {
             Verdict::Admitted(Admission::OwnOrigin)
         } else if origin == "null" {
@@ -172,9 +172,10 @@ impl Compiled {
         head: Head<'_>,
         admission: Option<Admission>,
     ) -> Option<Standing> {
-        let origin = match fields::sole(head.headers, &ORIGIN)? {
-            Ok(origin) => origin,
-            Err(_several) => return Some(Standing::Foreign),
+        let origin = match fields::sole(head.headers, &ORIGIN) {
+            Sole::Absent => return None,
+            Sole::One(origin) => origin,
+            Sole::Several => return Some(Standing::Foreign),
         };
         Some(match admission {
             Some(Admission::OwnOrigin) => Standing::Own,

@@ -3,7 +3,7 @@
 use super::forwarded::Told;
 use super::head::Head;
 use super::host::Authority;
-use crate::fields;
+use crate::fields::{self, Sole};
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Extensions, Version};
 use std::fmt;
@@ -160,10 +160,10 @@ impl fmt::Display for Own<'_> {
 fn named(head: Head<'_>) -> Option<Authority<'_>> {
     let line = fields::sole(head.headers, &HOST);
     match (head.uri.authority(), line) {
-        (_, Some(Err(_several))) => None,
+        (_, Sole::Several) => None,
         // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
-        (Some(authority), None) => Authority::parse(authority.as_str().as_bytes()),
-        (Some(authority), Some(Ok(line))) => {
+        (Some(authority), Sole::Absent) => Authority::parse(authority.as_str().as_bytes()),
+        (Some(authority), Sole::One(line)) => {
             let text = authority.as_str().as_bytes();
             // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
             let differs = !line.as_bytes().eq_ignore_ascii_case(text);
@@ -171,8 +171,8 @@ fn named(head: Head<'_>) -> Option<Authority<'_>> {
                 .then(|| Authority::parse(text))
                 .flatten()
         }
-        (None, Some(Ok(line))) => Authority::parse(line.as_bytes()),
-        (None, None) => None,
+        (None, Sole::One(line)) => Authority::parse(line.as_bytes()),
+        (None, Sole::Absent) => None,
     }
 }
 

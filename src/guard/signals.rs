@@ -1,7 +1,7 @@
 //! What the head of a request shows of who made it and of what it asks for.
 
 use super::head::Head;
-use crate::fields;
+use crate::fields::{self, Sole};
 use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, UPGRADE};
 
@@ -67,8 +67,10 @@ pub(super) fn has_ambient_credentials(headers: &HeaderMap) -> bool {
 /// Fetch Metadata 2.4 has servers ignore what they do not know. To do so would open the rules behind this
 /// one to whoever can add a line; no browser sends such a value, so that it costs nobody anything.
 pub(super) fn fetch_site(headers: &HeaderMap) -> Option<FetchSite> {
-    let Ok(value) = fields::sole(headers, &SEC_FETCH_SITE)? else {
-        return Some(FetchSite::Invalid);
+    let value = match fields::sole(headers, &SEC_FETCH_SITE) {
+        Sole::Absent => return None,
+        Sole::One(value) => value,
+        Sole::Several => return Some(FetchSite::Invalid),
     };
     Some(match fields::trim(value.as_bytes()) {
         b"same-origin" => FetchSite::SameOrigin,

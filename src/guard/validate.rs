@@ -210,7 +210,7 @@ fn port_number(digits: &str) -> Option<u16> {
 
 fn trusted_origin(entry: &str) -> Result<OriginPattern, Wrong> {
     let pattern = pattern(entry)?;
-    if pattern.is_open_to_registration() {
+    if pattern.covers_public_suffix() {
         return Err((Kind::PublicSuffix, "name the origins that are yours".into()));
     }
     Ok(pattern)

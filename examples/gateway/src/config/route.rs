@@ -4,9 +4,9 @@ use super::Checker;
 use super::problems::join;
 use super::read::read;
 use crate::files::Files;
-use crate::routes::{Guarded, Route};
+use crate::routes::{Route, WithCors};
 use same_origin::cors::CorsLayer;
-use same_origin::proxy::{ProxyBuilder, ProxyErrors, ReverseProxy};
+use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -80,7 +80,7 @@ impl Checker<'_> {
         let upstream = table.contains_key("upstream");
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table)?;
-            return Some(Route::Files(Box::new(Guarded::new(files, cors.as_ref()))));
+            return Some(Route::Files(Box::new(WithCors::new(files, cors.as_ref()))));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -94,7 +94,7 @@ impl Checker<'_> {
             }
         }
         let proxy = self.proxy(at, table)?;
-        Some(Route::Proxy(Guarded::new(proxy, cors.as_ref())))
+        Some(Route::Proxy(WithCors::new(proxy, cors.as_ref())))
     }
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
@@ -152,31 +152,28 @@ impl Checker<'_> {
     /// What is beside the configuration may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
-        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize()) {
-            if own.starts_with(dir) {
-                let key = join(at, "dir");
-                let warning = format!("{key}: this file and what is beside it would be served");
-                self.warnings.push(warning);
-            }
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
+            && own.starts_with(dir)
+        {
+            let key = join(at, "dir");
+            let warning = format!("{key}: this file and what is beside it would be served");
+            self.warnings.push(warning);
         }
     }
 
     fn built<T>(
         &mut self,
         at: &str,
-        built: Result<T, ProxyErrors>,
+        built: Result<T, ProxyConfigErrors>,
         original: impl Fn(&str) -> String,
     ) -> Option<T> {
         match built {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    let at = join(at, &original(error.key()));
-                    // What is missing has no value to show.
-                    match error.value() {
-                        "" => self.problems.add(at, error.reason()),
-                        _ => self.problems.add(at, error),
-                    }
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
                 }
                 None
             }

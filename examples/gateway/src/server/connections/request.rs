@@ -61,23 +61,29 @@ impl Drop for InRequest {
 
 pin_project! {
     /// A response's body, with which its request ends.
-    pub struct Last<B> {
+    pub struct CountedBody<B> {
         #[pin]
         body: B,
         request: InRequest,
     }
 }
 
-impl<B> Last<B> {
+impl<B> CountedBody<B> {
+    /// The body of a response that earns its connection credit for one reset.
     pub fn new(body: B, request: InRequest) -> Self {
         Self {
             body,
             request: request.answered(),
         }
     }
+
+    /// The body of a refusal that cost as much as a reset, and counts as one when it ends.
+    pub fn of_refusal(body: B, request: InRequest) -> Self {
+        Self { body, request }
+    }
 }
 
-impl<B: Body> Body for Last<B> {
+impl<B: Body> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
