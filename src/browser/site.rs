@@ -3,7 +3,7 @@
 use url::{Host, Origin, Url};
 
 /// HTML #same-site: the scheme counts.
-pub(super) fn same_site(a: &Origin, b: &Origin) -> bool {
+pub(crate) fn same_site(a: &Origin, b: &Origin) -> bool {
     match (a, b) {
         (Origin::Tuple(a_scheme, ..), Origin::Tuple(b_scheme, ..)) => {
             a_scheme == b_scheme && schemelessly_same_site(a, b)
@@ -13,7 +13,7 @@ pub(super) fn same_site(a: &Origin, b: &Origin) -> bool {
 }
 
 /// HTML #schemelessly-same-site.
-pub(super) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
+pub(crate) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
     match (a, b) {
         (Origin::Tuple(_, a, _), Origin::Tuple(_, b, _)) => {
             a == b
@@ -24,7 +24,7 @@ pub(super) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
 }
 
 /// What caches and cookies are partitioned by: the site of the page, or an opaque origin of its own.
-pub(super) fn partition(origin: &Origin) -> String {
+pub(crate) fn partition(origin: &Origin) -> String {
     match origin {
         Origin::Tuple(scheme, host, _) => match registrable_domain(host) {
             Some(domain) => format!("{scheme}://{domain}"),
@@ -35,7 +35,7 @@ pub(super) fn partition(origin: &Origin) -> String {
 }
 
 /// Secure Contexts #is-url-trustworthy, for http and https.
-pub(super) fn potentially_trustworthy(url: &Url) -> bool {
+pub(crate) fn potentially_trustworthy(url: &Url) -> bool {
     url.scheme() == "https"
         || match url.host() {
             Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
@@ -46,7 +46,7 @@ pub(super) fn potentially_trustworthy(url: &Url) -> bool {
 }
 
 /// Whether cookies may not be set for this whole domain (RFC 6265bis 5.7).
-pub(super) fn is_public_suffix(domain: &str) -> bool {
+pub(crate) fn is_public_suffix(domain: &str) -> bool {
     registrable(domain).is_none()
 }
 

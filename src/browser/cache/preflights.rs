@@ -5,18 +5,19 @@ use std::time::Duration;
 use http::HeaderName;
 use url::Url;
 
-use super::options::Credentials;
-use super::preflight::Grant;
-use super::site;
-use super::state::State;
-use super::{Engine, classify};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::fetch::preflight::Grant;
+use crate::browser::fetch::state::State;
+use crate::browser::site;
 
 /// The length from which on Chromium remembers no preflight.
 const CHROMIUM_URL_LIMIT: usize = 1024;
 
 /// What earlier preflights allowed. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PreflightCache {
+pub(crate) struct PreflightCache {
     entries: Vec<Entry>,
 }
 
@@ -82,7 +83,7 @@ impl Entry {
 
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
-    pub(super) fn covers(&mut self, state: &State, now: Duration) -> bool {
+    pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
         let Some(key) = Key::of(state) else {
             return false;
         };
@@ -105,7 +106,7 @@ impl PreflightCache {
     }
 
     /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
-    pub(super) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
+    pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
         if state.engine == Engine::Chromium {
             self.clear(state);
         }
@@ -168,7 +169,7 @@ impl PreflightCache {
     }
 
     /// Fetch #concept-cache-clear: a preflighted request failed, so what was remembered is void.
-    pub(super) fn clear(&mut self, state: &State) {
+    pub(crate) fn clear(&mut self, state: &State) {
         if let Some(key) = Key::of(state) {
             self.entries.retain(|entry| entry.key != key);
         }

@@ -1,22 +1,29 @@
 //! The algorithm's thin shell: it sends what the pure parts say and asks them what comes next.
 
+pub(crate) mod check;
+pub(crate) mod classify;
+pub(crate) mod options;
+mod outgoing;
+pub(crate) mod preflight;
+pub(crate) mod state;
+
 use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use url::Position;
 
-use super::error::{ErrorKind, FetchError};
-use super::http_cache::Asked;
-use super::options::{Credentials, Redirect};
-use super::response::{Response, ResponseType};
-use super::service::{self, Body, ResponseBody};
-use super::state::{self, Route, State, Tainting, is_redirect};
-use super::trace::{Exchange, Trace};
-use super::web::Web;
-use super::{check, classify, outgoing, preflight, site};
+use crate::browser::cache::responses::Asked;
+use crate::browser::fetch::options::{Credentials, Redirect};
+use crate::browser::fetch::state::{Route, State, Tainting, is_redirect};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind};
+use crate::browser::outcome::response::{Response, ResponseType};
+use crate::browser::outcome::trace::{Exchange, Trace};
+use crate::browser::site;
+use crate::browser::web::Web;
+use crate::browser::web::server::{self, Body, ResponseBody};
 
 /// One fetch under way.
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     web: &'a Web,
     state: State,
     body: Option<Bytes>,
@@ -40,7 +47,7 @@ enum Arriving {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         web: &'a Web,
         state: State,
         body: Option<Bytes>,
@@ -56,9 +63,12 @@ impl<'a> Run<'a> {
     }
 
     /// Fetch #main-fetch.
-    pub(super) async fn fetch(mut self) -> Result<Response, FetchError> {
+    pub(crate) async fn fetch(mut self) -> Result<Response, FetchError> {
         let result = self.follow_to_the_end().await;
-        if result.is_err() && self.preflighted && self.state.engine == super::Engine::Standard {
+        if result.is_err()
+            && self.preflighted
+            && self.state.engine == crate::browser::engine::Engine::Standard
+        {
             // Step 12, after a failed fetch with preflight.
             self.web.profile().preflights.clear(&self.state);
         }
@@ -77,7 +87,7 @@ impl<'a> Run<'a> {
             }
             match self.state.redirect {
                 Redirect::Error => {
-                    return Err(self.fail(ErrorKind::RedirectNotAllowed(received.status)));
+                    return Err(self.fail(FetchErrorKind::RedirectNotAllowed(received.status)));
                 }
                 Redirect::Manual => {
                     let url = Some(self.state.url().clone());
@@ -98,7 +108,7 @@ impl<'a> Run<'a> {
 
     fn route(&mut self) -> Result<Route, FetchError> {
         if !matches!(self.state.url().scheme(), "http" | "https") {
-            return Err(self.fail(ErrorKind::UnsupportedScheme(
+            return Err(self.fail(FetchErrorKind::UnsupportedScheme(
                 self.state.url().scheme().to_owned(),
             )));
         }
@@ -193,7 +203,7 @@ impl<'a> Run<'a> {
         Ok(received)
     }
 
-    fn cors_check(&self, headers: &HeaderMap) -> Result<(), ErrorKind> {
+    fn cors_check(&self, headers: &HeaderMap) -> Result<(), FetchErrorKind> {
         let include = self.state.credentials == Credentials::Include;
         check::cors_check(&self.state.serialized_origin(), include, headers)
     }
@@ -289,7 +299,8 @@ impl<'a> Run<'a> {
         headers: HeaderMap,
     ) -> Result<http::Response<ResponseBody>, FetchError> {
         let origin = state.url().origin();
-        let unknown = || FetchError::new(ErrorKind::UnknownOrigin(origin.ascii_serialization()));
+        let unknown =
+            || FetchError::new(FetchErrorKind::UnknownOrigin(origin.ascii_serialization()));
         let server = self.web.server(&origin).ok_or_else(unknown)?;
         let target = &state.url()[Position::BeforePath..Position::AfterQuery];
         let mut request = http::Request::new(Body::new(body));
@@ -311,7 +322,7 @@ impl<'a> Run<'a> {
                 .cookies
                 .store(line, state.url(), same_site);
             if let Err(reason) = kept {
-                let name = super::values::isomorphic(line.as_bytes());
+                let name = crate::browser::values::isomorphic(line.as_bytes());
                 let name = name.split('=').next().unwrap_or_default();
                 self.trace.check(
                     format!("cookie `{name}` ignored: {reason}"),
@@ -333,7 +344,7 @@ impl<'a> Run<'a> {
         let body = match body {
             Arriving::Cached(body) => body,
             Arriving::Stream(body) => {
-                let read = service::read(body, self.web.body_limit).await;
+                let read = server::read(body, self.web.body_limit).await;
                 let body = read.map_err(|error| error.at(self.state.scene(false)))?;
                 let body = if has_body(&self.state.method, status) {
                     body
@@ -366,7 +377,7 @@ impl<'a> Run<'a> {
         &mut self,
         what: &str,
         clause: &'static str,
-        verdict: Result<T, ErrorKind>,
+        verdict: Result<T, FetchErrorKind>,
         preflight: bool,
     ) -> Result<T, FetchError> {
         match &verdict {
@@ -382,7 +393,7 @@ impl<'a> Run<'a> {
         verdict.map_err(|kind| FetchError::new(kind).at(self.state.scene(preflight)))
     }
 
-    fn fail(&self, kind: ErrorKind) -> FetchError {
+    fn fail(&self, kind: FetchErrorKind) -> FetchError {
         FetchError::new(kind).at(self.state.scene(false))
     }
 }

@@ -7,16 +7,16 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
 
-use super::Engine;
-use super::error::Initiator;
-use super::options::{Mode, ReferrerPolicy};
-use super::site::{potentially_trustworthy, same_site};
-use super::state::{State, Tainting};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::options::{Mode, ReferrerPolicy};
+use crate::browser::fetch::state::{State, Tainting};
+use crate::browser::outcome::error::Initiator;
+use crate::browser::site::{potentially_trustworthy, same_site};
 
 const BROWSER: HeaderValue = HeaderValue::from_static("Mozilla/5.0 (same-origin; simulated)");
 
 /// Fetch #http-network-or-cache-fetch step 8, up to the cookies, which the caller adds.
-pub(super) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
+pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     let mut headers = state.headers.clone();
     let mut add = |name: HeaderName, value: String| {
         // All of them are made of URLs, numbers and fixed words.
@@ -53,7 +53,7 @@ pub(super) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         // A part of a compressed response could not be decoded.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    if super::http_cache::is_conditional(&headers) {
+    if crate::browser::cache::responses::is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
         let said = match state.engine {
             Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],

@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use super::Engine;
-use super::values;
+use crate::browser::engine::Engine;
+use crate::browser::values;
 
 /// Fetch #concept-method-normalize: six methods in any case are meant in upper case, no others.
-pub(super) fn normalized(method: &str) -> &str {
+pub(crate) fn normalized(method: &str) -> &str {
     const NORMALIZED: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
     NORMALIZED
         .into_iter()
@@ -15,19 +15,19 @@ pub(super) fn normalized(method: &str) -> &str {
 }
 
 /// Fetch #forbidden-method.
-pub(super) fn is_forbidden_method(method: &str) -> bool {
+pub(crate) fn is_forbidden_method(method: &str) -> bool {
     ["CONNECT", "TRACE", "TRACK"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(method))
 }
 
 /// Fetch #cors-safelisted-method.
-pub(super) fn is_safelisted_method(method: &Method) -> bool {
+pub(crate) fn is_safelisted_method(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::POST)
 }
 
 /// Fetch #forbidden-request-header: script cannot set it, and setting it is silently ignored.
-pub(super) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> bool {
+pub(crate) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> bool {
     const NAMES: [&str; 21] = [
         "accept-charset",
         "accept-encoding",
@@ -67,12 +67,12 @@ pub(super) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> boo
 }
 
 /// Fetch #no-cors-safelisted-request-header-name, with the value rule.
-pub(super) fn is_no_cors_safelisted(name: &HeaderName, value: &[u8]) -> bool {
+pub(crate) fn is_no_cors_safelisted(name: &HeaderName, value: &[u8]) -> bool {
     *name != header::RANGE && is_safelisted_header(name, value, Engine::Standard)
 }
 
 /// Fetch #cors-non-wildcard-request-header-name.
-pub(super) fn is_non_wildcard(name: &str) -> bool {
+pub(crate) fn is_non_wildcard(name: &str) -> bool {
     name.eq_ignore_ascii_case("authorization")
 }
 
@@ -130,7 +130,7 @@ fn is_client_hint(name: &str, value: &[u8]) -> bool {
 }
 
 /// Fetch #cors-unsafe-request-header-names: lower case, sorted, without repeats.
-pub(super) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
+pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
     let values = |name: &HeaderName| match engine {
         // Fetch keeps the values of `append()` apart and judges each.
         Engine::Standard => headers

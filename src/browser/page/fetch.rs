@@ -1,95 +1,37 @@
+//! A fetch about to happen, and how what script said becomes a request.
+
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
-use url::{Origin, Url};
+use url::Url;
 
-use super::error::{ErrorKind, FetchError, Initiator};
-use super::fetch::Run;
-use super::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use super::Page;
 use super::request::Request;
-use super::response::Outcome;
-use super::state::{Body, State, Tainting};
-use super::trace::Trace;
-use super::web::{Engine, Web};
-use super::{classify, values};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::Run;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use crate::browser::fetch::state::{Body, State, Tainting};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind, Initiator};
+use crate::browser::outcome::response::Outcome;
+use crate::browser::outcome::trace::Trace;
+use crate::browser::values;
 use crate::fields::{append_line, trim};
 
-/// A page that script runs in.
+/// A fetch about to happen. Nothing is sent before [`send`](Self::send).
 #[derive(Clone, Debug)]
-#[must_use]
-pub struct Page {
-    web: Web,
-    /// Where relative URLs start; a `data:` page has nowhere.
-    base: Option<Url>,
-    origin: Origin,
-    secure: bool,
+#[must_use = "a fetch does nothing unless sent"]
+pub struct Fetch {
+    page: Page,
+    request: Request,
+    initiator: Initiator,
+    mode: Mode,
+    credentials: Credentials,
+    redirect: Redirect,
     referrer_policy: ReferrerPolicy,
-    mistakes: Vec<String>,
+    streaming: bool,
 }
 
 impl Page {
-    pub(super) fn open(web: Web, url: &str) -> Self {
-        let parsed = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let mistake =
-            format!("`{url}` is not the URL of a page; write one like `https://app.example.com`");
-        Self {
-            origin: parsed.as_ref().map_or_else(Origin::new_opaque, Url::origin),
-            secure: parsed.as_ref().is_some_and(|url| url.scheme() == "https"),
-            mistakes: if parsed.is_some() {
-                Vec::new()
-            } else {
-                vec![mistake]
-            },
-            base: parsed,
-            web,
-            referrer_policy: ReferrerPolicy::default(),
-        }
-    }
-
-    /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
-    pub fn sandboxed(&self) -> Self {
-        Self {
-            origin: Origin::new_opaque(),
-            ..self.clone()
-        }
-    }
-
-    /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
-    pub fn data(&self) -> Self {
-        Self {
-            base: None,
-            ..self.sandboxed()
-        }
-    }
-
-    /// The policy of the whole page, as by its own `Referrer-Policy` header.
-    pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
-        Self {
-            referrer_policy,
-            ..self
-        }
-    }
-
-    /// What the page's requests say in `Origin`: its origin, or `null`.
-    #[must_use]
-    pub fn origin(&self) -> String {
-        self.origin.ascii_serialization()
-    }
-
-    /// For tables: the address, and what became of it.
-    pub(super) fn name(&self) -> String {
-        let address = self
-            .base
-            .as_ref()
-            .map(|base| base.origin().ascii_serialization());
-        match address {
-            Some(address) if self.origin.is_tuple() => address,
-            Some(address) => format!("{address} (sandboxed)"),
-            None => "data:".into(),
-        }
-    }
-
     /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
     pub fn fetch(&self, request: impl Into<Request>) -> Fetch {
         Fetch {
@@ -115,20 +57,6 @@ impl Page {
             ..fetch
         }
     }
-}
-
-/// A fetch about to happen. Nothing is sent before [`send`](Self::send).
-#[derive(Clone, Debug)]
-#[must_use = "a fetch does nothing unless sent"]
-pub struct Fetch {
-    page: Page,
-    request: Request,
-    initiator: Initiator,
-    mode: Mode,
-    credentials: Credentials,
-    redirect: Redirect,
-    referrer_policy: ReferrerPolicy,
-    streaming: bool,
 }
 
 impl Fetch {
@@ -175,21 +103,21 @@ impl Fetch {
     }
 
     /// The same fetch, by a browser that has the cookies and nothing else.
-    pub(super) fn apart(mut self) -> Self {
+    pub(crate) fn apart(mut self) -> Self {
         self.page.web = self.page.web.apart();
         self
     }
 
-    pub(super) fn page(&self) -> &Page {
+    pub(crate) fn page(&self) -> &Page {
         &self.page
     }
 
-    pub(super) fn credentials_mode(&self) -> Credentials {
+    pub(crate) fn credentials_mode(&self) -> Credentials {
         self.credentials
     }
 
     /// For tables: what is asked for, and with which credentials unless they are the default.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let credentials = match self.credentials {
             Credentials::SameOrigin => String::new(),
             other => format!(", credentials {}", other.as_str()),
@@ -228,7 +156,7 @@ impl Fetch {
     }
 
     /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
-    fn state(&self, trace: &mut Trace) -> Result<State, ErrorKind> {
+    fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
         let mistakes = [
             &self.page.web.mistakes,
             &self.page.mistakes,
@@ -236,9 +164,9 @@ impl Fetch {
         ];
         let mistakes: Vec<_> = mistakes.into_iter().flatten().cloned().collect();
         if !mistakes.is_empty() {
-            return Err(ErrorKind::Setup(mistakes));
+            return Err(FetchErrorKind::Setup(mistakes));
         }
-        let script = |text: String| ErrorKind::Script(text);
+        let script = |text: String| FetchErrorKind::Script(text);
         let url = self.url()?;
         let method = classify::normalized(&self.request.method);
         let Ok(method) = Method::from_bytes(method.as_bytes()) else {
@@ -291,19 +219,19 @@ impl Fetch {
         })
     }
 
-    fn url(&self) -> Result<Url, ErrorKind> {
+    fn url(&self) -> Result<Url, FetchErrorKind> {
         let given = &self.request.url;
         let parsed = match &self.page.base {
             Some(base) => base.join(given),
             None => Url::parse(given),
         };
-        let url =
-            parsed.map_err(|_| ErrorKind::Script(format!("Failed to parse URL from {given}")))?;
+        let url = parsed
+            .map_err(|_| FetchErrorKind::Script(format!("Failed to parse URL from {given}")))?;
         if !url.username().is_empty() || url.password().is_some() {
             let text = format!(
                 "Request cannot be constructed from a URL that includes credentials: {given}"
             );
-            return Err(ErrorKind::Script(text));
+            return Err(FetchErrorKind::Script(text));
         }
         Ok(url)
     }

@@ -4,49 +4,51 @@ use http::HeaderMap;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
 use url::{Origin, Url};
 
-use super::error::ErrorKind;
-use super::site::{same_site, schemelessly_same_site};
-use super::values;
+use crate::browser::outcome::error::FetchErrorKind;
+use crate::browser::site::{same_site, schemelessly_same_site};
+use crate::browser::values;
 
 /// Fetch #cors-check. `origin` is the request's, byte-serialized; `include` its credentials mode.
-pub(super) fn cors_check(
+pub(crate) fn cors_check(
     origin: &str,
     include: bool,
     response: &HeaderMap,
-) -> Result<(), ErrorKind> {
+) -> Result<(), FetchErrorKind> {
     let Some(allowed) = values::text(response, ACCESS_CONTROL_ALLOW_ORIGIN) else {
-        return Err(ErrorKind::MissingAllowOrigin);
+        return Err(FetchErrorKind::MissingAllowOrigin);
     };
     match (&*allowed, include) {
         ("*", false) => return Ok(()),
-        ("*", true) => return Err(ErrorKind::WildcardWithCredentials),
+        ("*", true) => return Err(FetchErrorKind::WildcardWithCredentials),
         _ if allowed != origin => return Err(mismatch(allowed)),
         (_, false) => return Ok(()),
         (_, true) => {}
     }
     match values::text(response, ACCESS_CONTROL_ALLOW_CREDENTIALS) {
         Some(credentials) if credentials == "true" => Ok(()),
-        other => Err(ErrorKind::CredentialsNotAllowed(other.unwrap_or_default())),
+        other => Err(FetchErrorKind::CredentialsNotAllowed(
+            other.unwrap_or_default(),
+        )),
     }
 }
 
 /// One failure for Fetch; three for whoever has to mend it, told apart as Chromium does.
-fn mismatch(allowed: String) -> ErrorKind {
+fn mismatch(allowed: String) -> FetchErrorKind {
     if allowed.contains([' ', ',']) {
-        ErrorKind::MultipleAllowOrigins(allowed)
+        FetchErrorKind::MultipleAllowOrigins(allowed)
     } else if allowed == "null" || Url::parse(&allowed).is_ok() {
-        ErrorKind::AllowOriginMismatch(allowed)
+        FetchErrorKind::AllowOriginMismatch(allowed)
     } else {
-        ErrorKind::InvalidAllowOrigin(allowed)
+        FetchErrorKind::InvalidAllowOrigin(allowed)
     }
 }
 
 /// Fetch #cross-origin-resource-policy-internal-check under the embedder policy `unsafe-none`.
-pub(super) fn resource_policy_check(
+pub(crate) fn resource_policy_check(
     origin: &Origin,
     url: &Url,
     response: &HeaderMap,
-) -> Result<(), ErrorKind> {
+) -> Result<(), FetchErrorKind> {
     let Some(policy) = values::text(response, "cross-origin-resource-policy") else {
         return Ok(());
     };
@@ -63,7 +65,7 @@ pub(super) fn resource_policy_check(
     if allowed {
         Ok(())
     } else {
-        Err(ErrorKind::ResourcePolicy(policy))
+        Err(FetchErrorKind::ResourcePolicy(policy))
     }
 }
 
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn cors_checks() {
-        use ErrorKind as E;
+        use FetchErrorKind as E;
         const ALLOW: &str = "access-control-allow-origin";
         const CREDENTIALS: &str = "access-control-allow-credentials";
         const PAGE: &str = "https://app.test";

@@ -1,3 +1,5 @@
+//! The error that a fetch ends with: what Fetch calls a *network error*, with its cause.
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +13,15 @@ use http::{HeaderName, StatusCode, header};
 /// `TypeError: Failed to fetch`.
 #[derive(Clone, Debug)]
 pub struct FetchError {
-    pub(super) kind: ErrorKind,
-    pub(super) scene: Option<Box<Scene>>,
+    pub(crate) kind: FetchErrorKind,
+    pub(crate) scene: Option<Box<Scene>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// What went wrong. The text of a header is given as it was, its lines joined by `, `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum FetchErrorKind {
     /// The response, or the one to the preflight, has no `Access-Control-Allow-Origin`.
     MissingAllowOrigin,
     /// `Access-Control-Allow-Origin: *` answers a request with credentials.
@@ -68,11 +70,11 @@ pub enum ErrorKind {
     RedirectWithCredentials(String),
     /// A redirect asks for a body again that was a stream.
     BodyNotReplayable,
-    /// No service of the [`Web`](super::Web) has this origin.
+    /// No service of the [`Web`](crate::browser::Web) has this origin.
     UnknownOrigin(String),
     /// The service failed, or its body did; the cause is the [`source`](Error::source).
     Service,
-    /// The body is longer than [`Web::body_limit`](super::Web::body_limit).
+    /// The body is longer than [`Web::body_limit`](crate::browser::Web::body_limit).
     BodyTooLong(usize),
     /// `fetch()` threw before anything was sent: a `TypeError` with this text.
     Script(String),
@@ -82,25 +84,25 @@ pub enum ErrorKind {
 
 /// Where it happened.
 #[derive(Clone, Debug)]
-pub(super) struct Scene {
-    pub(super) initiator: Initiator,
-    pub(super) first_url: String,
-    pub(super) url: String,
-    pub(super) origin: String,
-    pub(super) page: String,
-    pub(super) preflight: bool,
+pub(crate) struct Scene {
+    pub(crate) initiator: Initiator,
+    pub(crate) first_url: String,
+    pub(crate) url: String,
+    pub(crate) origin: String,
+    pub(crate) page: String,
+    pub(crate) preflight: bool,
 }
 
 /// What started the request; the console names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Initiator {
+pub(crate) enum Initiator {
     Fetch,
     Xhr,
     Image,
 }
 
 impl FetchError {
-    pub(super) fn new(kind: ErrorKind) -> Self {
+    pub(crate) fn new(kind: FetchErrorKind) -> Self {
         Self {
             kind,
             scene: None,
@@ -108,15 +110,15 @@ impl FetchError {
         }
     }
 
-    pub(super) fn service(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn service(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            kind: ErrorKind::Service,
+            kind: FetchErrorKind::Service,
             scene: None,
             source: Some(Arc::from(source.into())),
         }
     }
 
-    pub(super) fn at(self, scene: Scene) -> Self {
+    pub(crate) fn at(self, scene: Scene) -> Self {
         Self {
             scene: Some(Box::new(scene)),
             ..self
@@ -125,7 +127,7 @@ impl FetchError {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> &ErrorKind {
+    pub fn kind(&self) -> &FetchErrorKind {
         &self.kind
     }
 
@@ -148,8 +150,8 @@ impl FetchError {
     }
 }
 
-impl ErrorKind {
-    pub(super) fn header(&self) -> Option<HeaderName> {
+impl FetchErrorKind {
+    pub(crate) fn header(&self) -> Option<HeaderName> {
         Some(match self {
             Self::MissingAllowOrigin
             | Self::WildcardWithCredentials
@@ -172,7 +174,7 @@ impl ErrorKind {
         })
     }
 
-    pub(super) fn clause(&self) -> &'static str {
+    pub(crate) fn clause(&self) -> &'static str {
         match self {
             Self::MissingAllowOrigin => "Fetch #cors-check step 2",
             Self::WildcardWithCredentials => "Fetch #cors-check step 3",

@@ -4,8 +4,8 @@ use http::HeaderMap;
 use http::header::REFERRER_POLICY;
 use url::Url;
 
-use super::site::potentially_trustworthy;
-use super::values;
+use crate::browser::site::potentially_trustworthy;
+use crate::browser::values;
 
 /// Whether cookies go with a request, and `Set-Cookie` is obeyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -107,7 +107,7 @@ impl Redirect {
 
 impl ReferrerPolicy {
     /// Referrer Policy #parse-referrer-policy-from-header: the last word that is known.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let words = values::tokens(headers, &REFERRER_POLICY).ok()??;
         words.iter().rev().find_map(|word| Self::from_name(word))
     }
@@ -127,7 +127,7 @@ impl ReferrerPolicy {
     }
 
     /// Referrer Policy #determine-requests-referrer: the `Referer` that `page` sends to `url`.
-    pub(super) fn referer(self, page: &Url, url: &Url) -> Option<String> {
+    pub(crate) fn referer(self, page: &Url, url: &Url) -> Option<String> {
         let same_origin = page.origin() == url.origin();
         let downgrade = potentially_trustworthy(page) && !potentially_trustworthy(url);
         let full = || Some(stripped(page));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::{ErrorKind, FetchError, Initiator, Scene};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind, Initiator, Scene};
 
 impl FetchError {
     /// What the console of Chromium says in the same case, word for word where it says something.
@@ -30,7 +30,7 @@ impl FetchError {
     }
 }
 
-impl ErrorKind {
+impl FetchErrorKind {
     /// The failures that a preflight shares with the actual request, or that only it has.
     fn is_about_access(&self) -> bool {
         matches!(
@@ -47,7 +47,7 @@ impl ErrorKind {
     }
 
     /// The part behind "has been blocked by CORS policy: ".
-    pub(super) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
+    pub(crate) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
         const SEND_VALID: &str = " Have the server send the header with a valid value.";
         let xhr = match initiator {
             Some(Initiator::Xhr) => {

@@ -13,41 +13,41 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
-use super::values;
+use crate::browser::values;
 use crate::fields::elements;
 
 /// Stored responses. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HttpCache {
+pub(crate) struct HttpCache {
     entries: Vec<Stored>,
 }
 
 /// A request as the cache sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) partition: &'a str,
-    pub(super) url: &'a Url,
-    pub(super) method: &'a Method,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) now: Duration,
+pub(crate) struct Asked<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) url: &'a Url,
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) now: Duration,
 }
 
 /// A response that may be used again.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     partition: String,
     url: Url,
     /// The request's fields that `Vary` names, as they were.
     selecting: Vec<(HeaderName, Option<Vec<u8>>)>,
     expires: Duration,
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl HttpCache {
     /// RFC 9111 4: a fresh response whose `Vary` agrees with this request, of several the latest.
-    pub(super) fn select(&self, asked: &Asked<'_>) -> Option<&Stored> {
+    pub(crate) fn select(&self, asked: &Asked<'_>) -> Option<&Stored> {
         if asked.method != Method::GET || bypasses(asked.headers) {
             return None;
         }
@@ -61,7 +61,7 @@ impl HttpCache {
     }
 
     /// RFC 9111 3.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         asked: &Asked<'_>,
         status: StatusCode,
@@ -116,7 +116,7 @@ fn without_fragment(url: &Url) -> Url {
 }
 
 /// Fetch #http-network-or-cache-fetch step 8.17: script validates on its own.
-pub(super) fn is_conditional(request: &HeaderMap) -> bool {
+pub(crate) fn is_conditional(request: &HeaderMap) -> bool {
     [
         IF_MODIFIED_SINCE,
         IF_NONE_MATCH,

@@ -6,8 +6,8 @@ use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
 use http::HeaderValue;
 use url::Url;
 
-use super::site::{is_public_suffix, potentially_trustworthy};
-use super::values;
+use crate::browser::site::{is_public_suffix, potentially_trustworthy};
+use crate::browser::values;
 
 /// RFC 6265bis 5.6: a longer pair of name and value is ignored.
 const MAX_PAIR: usize = 4096;
@@ -17,14 +17,14 @@ const MAX_PAIR: usize = 4096;
 /// RFC 6265bis 5.7 tells a cookie with `Domain` from one of the same name without, by the
 /// host-only-flag; the library does not, so that each kind has a store.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Jar {
+pub(crate) struct Jar {
     of_hosts: CookieStore,
     of_domains: CookieStore,
 }
 
 impl Jar {
     /// The `Cookie` of a request to `url`; `same_site` tells whether the page may see the strict ones.
-    pub(super) fn header(&self, url: &Url, same_site: bool) -> Option<HeaderValue> {
+    pub(crate) fn header(&self, url: &Url, same_site: bool) -> Option<HeaderValue> {
         let allowed = |cookie: &RawCookie<'_>| {
             same_site || cookie.same_site().is_some_and(|mode| mode.is_none())
         };
@@ -45,7 +45,7 @@ impl Jar {
     ///
     /// # Errors
     /// Says why the cookie is ignored.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         line: &HeaderValue,
         url: &Url,
@@ -132,7 +132,7 @@ impl Jar {
     }
 
     /// Lets time pass: the library measures it by a clock of its own.
-    pub(super) fn advance(&mut self, time: Duration) {
+    pub(crate) fn advance(&mut self, time: Duration) {
         for store in [&mut self.of_hosts, &mut self.of_domains] {
             let aged = store.iter_unexpired().cloned().map(|mut cookie| {
                 if let CookieExpiration::AtUtc(end) = cookie.expires {

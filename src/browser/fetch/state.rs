@@ -6,40 +6,42 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::{Origin, Url};
 
-use super::error::{ErrorKind, Initiator, Scene};
-use super::options::{Credentials, Mode, Redirect, ReferrerPolicy};
-use super::site::{potentially_trustworthy, same_site};
-use super::{Engine, classify, values};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use crate::browser::outcome::error::{FetchErrorKind, Initiator, Scene};
+use crate::browser::site::{potentially_trustworthy, same_site};
+use crate::browser::values;
 
 /// Fetch #http-redirect-fetch step 7.
 const MAX_REDIRECTS: usize = 20;
 
 /// Fetch #concept-request.
 #[derive(Clone, Debug)]
-pub(super) struct State {
-    pub(super) method: Method,
+pub(crate) struct State {
+    pub(crate) method: Method,
     /// The URLs of the request so far; never empty, the last is the current one.
-    pub(super) urls: Vec<Url>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Body,
-    pub(super) origin: Origin,
-    pub(super) mode: Mode,
-    pub(super) credentials: Credentials,
-    pub(super) redirect: Redirect,
-    pub(super) referrer: Option<Url>,
-    pub(super) referrer_policy: ReferrerPolicy,
-    pub(super) initiator: Initiator,
-    pub(super) engine: Engine,
-    pub(super) tainting: Tainting,
+    pub(crate) urls: Vec<Url>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    pub(crate) origin: Origin,
+    pub(crate) mode: Mode,
+    pub(crate) credentials: Credentials,
+    pub(crate) redirect: Redirect,
+    pub(crate) referrer: Option<Url>,
+    pub(crate) referrer_policy: ReferrerPolicy,
+    pub(crate) initiator: Initiator,
+    pub(crate) engine: Engine,
+    pub(crate) tainting: Tainting,
     /// An upload listener or a stream as body: preflighted whatever else it is.
-    pub(super) use_preflight: bool,
+    pub(crate) use_preflight: bool,
     /// The page came by https, so that plain http is mixed content.
-    pub(super) secure_page: bool,
+    pub(crate) secure_page: bool,
 }
 
 /// What a redirect has to know of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(crate) enum Body {
     None,
     Bytes,
     Stream,
@@ -47,7 +49,7 @@ pub(super) enum Body {
 
 /// Fetch #concept-request-response-tainting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tainting {
+pub(crate) enum Tainting {
     Basic,
     Cors,
     Opaque,
@@ -55,7 +57,7 @@ pub(super) enum Tainting {
 
 /// Fetch #concept-request-tainted-origin: how foreign the redirects made the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RedirectTaint {
+pub(crate) enum RedirectTaint {
     SameOrigin,
     SameSite,
     CrossSite,
@@ -63,28 +65,28 @@ pub(super) enum RedirectTaint {
 
 /// What main fetch decides for the current URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) tainting: Tainting,
-    pub(super) preflight: bool,
+pub(crate) struct Route {
+    pub(crate) tainting: Tainting,
+    pub(crate) preflight: bool,
 }
 
 impl State {
-    pub(super) fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         // The list starts with one URL and only grows.
         &self.urls[self.urls.len() - 1]
     }
 
-    pub(super) fn is_same_origin(&self) -> bool {
+    pub(crate) fn is_same_origin(&self) -> bool {
         self.url().origin() == self.origin
     }
 
     /// Fetch #cors-unsafe-request-header-names of this request.
-    pub(super) fn unsafe_header_names(&self) -> Vec<HeaderName> {
+    pub(crate) fn unsafe_header_names(&self) -> Vec<HeaderName> {
         classify::unsafe_header_names(&self.headers, self.engine)
     }
 
     /// Fetch #concept-request-tainted-origin.
-    pub(super) fn redirect_taint(&self) -> RedirectTaint {
+    pub(crate) fn redirect_taint(&self) -> RedirectTaint {
         let mut taint = RedirectTaint::SameOrigin;
         for pair in self.urls.windows(2) {
             let (last, url) = (pair[0].origin(), pair[1].origin());
@@ -99,7 +101,7 @@ impl State {
     }
 
     /// Fetch #byte-serializing-a-request-origin.
-    pub(super) fn serialized_origin(&self) -> String {
+    pub(crate) fn serialized_origin(&self) -> String {
         match self.redirect_taint() {
             RedirectTaint::SameOrigin => self.origin.ascii_serialization(),
             RedirectTaint::SameSite | RedirectTaint::CrossSite => "null".into(),
@@ -107,7 +109,7 @@ impl State {
     }
 
     /// Fetch #http-network-or-cache-fetch step 8.3.
-    pub(super) fn includes_credentials(&self) -> bool {
+    pub(crate) fn includes_credentials(&self) -> bool {
         match self.credentials {
             Credentials::Omit => false,
             Credentials::SameOrigin => self.tainting == Tainting::Basic,
@@ -116,7 +118,7 @@ impl State {
     }
 
     /// RFC 6265bis 5.2: whether cookies with `SameSite` may be stored and sent.
-    pub(super) fn is_same_site(&self) -> bool {
+    pub(crate) fn is_same_site(&self) -> bool {
         let chain = match self.engine {
             // Fetch #determine-the-same-site-mode step 5.
             Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
@@ -126,7 +128,7 @@ impl State {
     }
 
     /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.
-    pub(super) fn upgrade_or_block_mixed_content(&mut self) -> Result<(), ErrorKind> {
+    pub(crate) fn upgrade_or_block_mixed_content(&mut self) -> Result<(), FetchErrorKind> {
         if !self.secure_page || potentially_trustworthy(self.url()) {
             return Ok(());
         }
@@ -140,12 +142,12 @@ impl State {
         if upgraded {
             Ok(())
         } else {
-            Err(ErrorKind::MixedContent)
+            Err(FetchErrorKind::MixedContent)
         }
     }
 
     /// Fetch #main-fetch step 12.
-    pub(super) fn route(&self) -> Result<Route, ErrorKind> {
+    pub(crate) fn route(&self) -> Result<Route, FetchErrorKind> {
         if self.is_same_origin() && self.tainting == Tainting::Basic {
             return Ok(Route {
                 tainting: Tainting::Basic,
@@ -153,8 +155,10 @@ impl State {
             });
         }
         match self.mode {
-            Mode::SameOrigin => Err(ErrorKind::NotSameOrigin),
-            Mode::NoCors if self.redirect != Redirect::Follow => Err(ErrorKind::NoCorsRedirectMode),
+            Mode::SameOrigin => Err(FetchErrorKind::NotSameOrigin),
+            Mode::NoCors if self.redirect != Redirect::Follow => {
+                Err(FetchErrorKind::NoCorsRedirectMode)
+            }
             Mode::NoCors => Ok(Route {
                 tainting: Tainting::Opaque,
                 preflight: false,
@@ -169,28 +173,28 @@ impl State {
     }
 
     /// Fetch #http-redirect-fetch: the request goes on to `Location`; `false` when there is none.
-    pub(super) fn follow(
+    pub(crate) fn follow(
         &mut self,
         status: StatusCode,
         response: &HeaderMap,
-    ) -> Result<bool, ErrorKind> {
+    ) -> Result<bool, FetchErrorKind> {
         // Steps 3 to 5.
         let Some(location) = self.location(response)? else {
             return Ok(false);
         };
         if !matches!(location.scheme(), "http" | "https") {
-            return Err(ErrorKind::RedirectScheme(location.into())); // step 6
+            return Err(FetchErrorKind::RedirectScheme(location.into())); // step 6
         }
         if self.urls.len() > MAX_REDIRECTS {
-            return Err(ErrorKind::TooManyRedirects); // step 7
+            return Err(FetchErrorKind::TooManyRedirects); // step 7
         }
         let with_credentials = !location.username().is_empty() || location.password().is_some();
         let foreign = self.mode == Mode::Cors && location.origin() != self.origin;
         if with_credentials && (foreign || self.tainting == Tainting::Cors) {
-            return Err(ErrorKind::RedirectWithCredentials(location.into())); // steps 9 and 10
+            return Err(FetchErrorKind::RedirectWithCredentials(location.into())); // steps 9 and 10
         }
         if status != StatusCode::SEE_OTHER && self.body == Body::Stream {
-            return Err(ErrorKind::BodyNotReplayable); // step 11
+            return Err(FetchErrorKind::BodyNotReplayable); // step 11
         }
         if becomes_get(status, &self.method) {
             // Step 12.
@@ -216,16 +220,18 @@ impl State {
     }
 
     /// Fetch #concept-response-location-url.
-    fn location(&self, response: &HeaderMap) -> Result<Option<Url>, ErrorKind> {
+    fn location(&self, response: &HeaderMap) -> Result<Option<Url>, FetchErrorKind> {
         let Some(location) = values::joined(response, LOCATION) else {
             return Ok(None);
         };
-        let invalid = || ErrorKind::InvalidLocation(values::isomorphic(&location));
+        let invalid = || FetchErrorKind::InvalidLocation(values::isomorphic(&location));
         let mut lines = response.get_all(LOCATION).iter();
         let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
         let harmless = |line: &HeaderValue| self.engine == Engine::Chromium && line == first;
         if !lines.all(harmless) {
-            return Err(ErrorKind::MultipleLocations(values::isomorphic(&location)));
+            return Err(FetchErrorKind::MultipleLocations(values::isomorphic(
+                &location,
+            )));
         }
         // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
         let text =
@@ -237,7 +243,7 @@ impl State {
         Ok(Some(url))
     }
 
-    pub(super) fn scene(&self, preflight: bool) -> Scene {
+    pub(crate) fn scene(&self, preflight: bool) -> Scene {
         Scene {
             initiator: self.initiator,
             first_url: self.urls[0].to_string(),
@@ -263,6 +269,6 @@ fn becomes_get(status: StatusCode, method: &Method) -> bool {
 }
 
 /// Fetch #redirect-status.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

@@ -1,3 +1,5 @@
+//! The response as script sees it.
+
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE,
@@ -6,17 +8,17 @@ use http::header::{
 use http::{HeaderMap, HeaderName, StatusCode};
 use url::Url;
 
-use super::error::FetchError;
-use super::options::Credentials;
-use super::state::{State, Tainting};
-use super::trace::Trace;
-use super::values;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::fetch::state::{State, Tainting};
+use crate::browser::outcome::error::FetchError;
+use crate::browser::outcome::trace::Trace;
+use crate::browser::values;
 
 /// How a fetch ended, and how it came to that.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    pub(super) result: Result<Response, FetchError>,
-    pub(super) trace: Trace,
+    pub(crate) result: Result<Response, FetchError>,
+    pub(crate) trace: Trace,
 }
 
 /// A response as script sees it: filtered.
@@ -68,7 +70,7 @@ impl Outcome {
 
 impl Response {
     /// Fetch #main-fetch step 14: what of a response the page may see.
-    pub(super) fn filtered(
+    pub(crate) fn filtered(
         state: &State,
         status: StatusCode,
         headers: &HeaderMap,
@@ -96,7 +98,7 @@ impl Response {
         }
     }
 
-    pub(super) fn opaque(kind: ResponseType, url: Option<Url>) -> Self {
+    pub(crate) fn opaque(kind: ResponseType, url: Option<Url>) -> Self {
         Self {
             kind,
             status: 0,
