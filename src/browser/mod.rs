@@ -61,6 +61,7 @@ mod conformance;
 mod cookies;
 mod engine;
 mod fetch;
+mod origin;
 mod outcome;
 mod page;
 mod site;
@@ -71,14 +72,18 @@ pub mod _what_browsers_do {}
 
 pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use self::engine::Engine;
-pub use self::fetch::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+pub use self::fetch::client::{EmbedderPolicy, StorageAccess};
+pub use self::fetch::options::{Credentials, Mode, Redirect};
+pub use self::fetch::referrer::ReferrerPolicy;
 pub use self::outcome::error::{FetchError, FetchErrorKind};
 pub use self::outcome::response::{Outcome, Response, ResponseType};
 pub use self::outcome::trace::{Check, Event, Exchange, Trace};
 pub use self::page::Page;
 pub use self::page::fetch::Fetch;
+pub use self::page::form::{Encoding, Form};
 pub use self::page::request::{BodyInit, Request};
 pub use self::web::Web;
+pub use self::web::address::AddressSpace;
 pub use self::web::server::Body;
 /// `Url` stands in signatures of this module.
 pub use url;

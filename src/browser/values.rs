@@ -22,6 +22,19 @@ pub(crate) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -
     joined(headers, name).map(|value| isomorphic(&value))
 }
 
+/// RFC 9110 5.5: white space around a value is not part of it.
+pub(crate) fn trimmed(headers: HeaderMap) -> HeaderMap {
+    let mut headers = headers;
+    for value in headers.values_mut() {
+        let bytes = trim(value.as_bytes());
+        if bytes.len() < value.len() {
+            // A part of a value is a value.
+            *value = HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static(""));
+        }
+    }
+    headers
+}
+
 /// Infra #isomorphic-decode.
 pub(crate) fn isomorphic(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()

@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::HeaderName;
 use url::Url;
 
+use super::responses::is_conditional;
 use crate::browser::engine::Engine;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::Credentials;
 use crate::browser::fetch::preflight::Grant;
 use crate::browser::fetch::state::State;
-use crate::browser::site;
 
 /// The length from which on Chromium remembers no preflight.
 const CHROMIUM_URL_LIMIT: usize = 1024;
@@ -50,7 +50,7 @@ impl Key {
         let (origin, url) = (state.serialized_origin(), state.url().clone());
         let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
         (state.engine == Engine::Standard || kept).then(|| Self {
-            partition: site::partition(&state.origin),
+            partition: state.network_partition(),
             origin,
             url,
         })
@@ -84,7 +84,9 @@ impl Entry {
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
     pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
-        let Some(key) = Key::of(state) else {
+        // Chromium asks again for whatever script makes conditional, as it passes all caches by.
+        let passes_by = state.engine == Engine::Chromium && is_conditional(&state.headers);
+        let Some(key) = Key::of(state).filter(|_| !passes_by) else {
             return false;
         };
         let matching = || {

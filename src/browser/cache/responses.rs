@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    RANGE, VARY,
+    AGE, CACHE_CONTROL, EXPIRES, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, PRAGMA, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
+use crate::browser::engine::Engine;
 use crate::browser::values;
 use crate::fields::elements;
 
@@ -23,9 +24,10 @@ pub(crate) struct HttpCache {
 }
 
 /// A request as the cache sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Asked<'a> {
-    pub(crate) partition: &'a str,
+    pub(crate) engine: Engine,
+    pub(crate) partition: String,
     pub(crate) url: &'a Url,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
@@ -76,7 +78,9 @@ impl HttpCache {
         let varied: Option<Vec<_>> = elements(response, &VARY)
             .map(|name| HeaderName::from_bytes(name).ok())
             .collect();
-        let (Some(varied), Some(lifetime)) = (varied, lifetime(response)) else {
+        let lifetime =
+            lifetime(response).or_else(|| implied_lifetime(asked.engine, status, response));
+        let (Some(varied), Some(lifetime)) = (varied, lifetime) else {
             return; // nothing that says for how long, or a `Vary` that is no list of names
         };
         let any = varied.iter().any(|name| name == "*");
@@ -92,7 +96,7 @@ impl HttpCache {
         self.entries
             .retain(|entry| !(entry.is_for(asked) && entry.selecting == selecting));
         self.entries.push(Stored {
-            partition: asked.partition.to_owned(),
+            partition: asked.partition.clone(),
             url: without_fragment(asked.url),
             selecting,
             expires: asked.now.saturating_add(lifetime),
@@ -138,6 +142,16 @@ fn bypasses(request: &HeaderMap) -> bool {
                 b"no-cache" | b"no-store" | b"max-age=0"
             )
         })
+}
+
+/// Chromium takes the lasting statuses for fresh for ever, unless the answer says otherwise. (RFC 9111
+/// 4.2.2 allows heuristics; the standard's engine has none.)
+fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) -> Option<Duration> {
+    let lasting = matches!(status.as_u16(), 300 | 301 | 308 | 410);
+    let said = [CACHE_CONTROL, EXPIRES, PRAGMA]
+        .iter()
+        .any(|name| response.contains_key(name));
+    (engine == Engine::Chromium && lasting && !said).then_some(Duration::MAX)
 }
 
 /// RFC 9111 4.2.1, of `Cache-Control` alone.
@@ -186,7 +200,8 @@ mod tests {
         let url = Url::parse("https://api.test/x#a").unwrap();
         let (headers_, now) = (&headers(request), Duration::ZERO);
         let asked = Asked {
-            partition: SITE,
+            engine: Engine::Standard,
+            partition: SITE.into(),
             url: &url,
             method,
             headers: headers_,
@@ -210,7 +225,8 @@ mod tests {
         let (headers, now) = (&headers(request), Duration::from_secs(seconds));
         cache
             .select(&Asked {
-                partition,
+                engine: Engine::Standard,
+                partition: partition.into(),
                 url: &url,
                 method,
                 headers,

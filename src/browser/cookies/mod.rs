@@ -1,42 +1,83 @@
-//! The cookie jar: `cookie_store` for RFC 6265, and the rules that RFC 6265bis put on top of it.
+//! The cookie jar of RFC 6265bis, with CHIPS (partitioned cookies) and the later name prefixes.
 
-use std::time::Duration;
+pub(crate) mod access;
+mod date;
+mod parse;
+mod rules;
 
-use cookie_store::{Cookie, CookieExpiration, CookieStore, RawCookie};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use http::HeaderValue;
-use url::Url;
+use url::{Host, Url};
 
+use self::access::{Access, Partition, SiteMode};
+use self::parse::{Expiry, SameSite, SetCookie};
+use self::rules::Source;
 use crate::browser::site::{is_public_suffix, potentially_trustworthy};
-use crate::browser::values;
 
-/// RFC 6265bis 5.6: a longer pair of name and value is ignored.
-const MAX_PAIR: usize = 4096;
+/// Chromium sends a cookie without `SameSite` with a POST of another site's form as long as it is young,
+/// for the sake of logins that come back by a form.
+pub(crate) const LAX_UNSAFE_AGE: Duration = Duration::from_secs(120);
 
-/// The cookies of one profile.
-///
-/// RFC 6265bis 5.7 tells a cookie with `Domain` from one of the same name without, by the
-/// host-only-flag; the library does not, so that each kind has a store.
-#[derive(Clone, Debug, Default)]
+/// RFC 6265bis 6.1 asks for 50 at least; Chromium keeps so many of one domain.
+const MAX_PER_DOMAIN: usize = 180;
+
+/// The cookies of one profile. Times are of the browser's own clock.
+#[derive(Clone, Debug)]
 pub(crate) struct Jar {
-    of_hosts: CookieStore,
-    of_domains: CookieStore,
+    /// In the order in which they were made, as RFC 6265bis 5.8.3 sorts those of equal paths.
+    cookies: Vec<Cookie>,
+    /// The time of day at which the browser's clock started, for `Expires`.
+    began: SystemTime,
+}
+
+/// RFC 6265bis 5.7: a cookie as it is stored.
+#[derive(Clone, Debug)]
+struct Cookie {
+    name: Vec<u8>,
+    value: Vec<u8>,
+    domain: String,
+    host_only: bool,
+    path: String,
+    secure: bool,
+    same_site: SameSite,
+    partition: Option<Partition>,
+    created: Duration,
+    expires: Option<Duration>,
+}
+
+impl Default for Jar {
+    fn default() -> Self {
+        Self {
+            cookies: Vec::new(),
+            began: SystemTime::now(),
+        }
+    }
 }
 
 impl Jar {
-    /// The `Cookie` of a request to `url`; `same_site` tells whether the page may see the strict ones.
-    pub(crate) fn header(&self, url: &Url, same_site: bool) -> Option<HeaderValue> {
-        let allowed = |cookie: &RawCookie<'_>| {
-            same_site || cookie.same_site().is_some_and(|mode| mode.is_none())
-        };
-        let mut cookies = self.matching(url);
-        cookies.retain(|cookie| allowed(cookie));
-        // RFC 6265bis 5.8.3: longer paths first.
-        cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let pairs: Vec<_> = cookies
+    /// The `Cookie` of a request to `url`. `young` is the age below which a cookie without `SameSite`
+    /// goes with a form of another site.
+    pub(crate) fn header(
+        &self,
+        url: &Url,
+        access: &Access,
+        young: Option<Duration>,
+        now: Duration,
+    ) -> Option<HeaderValue> {
+        let is_young =
+            |cookie: &Cookie| young.is_some_and(|age| now.saturating_sub(cookie.created) < age);
+        let mut cookies: Vec<_> = self
+            .cookies
             .iter()
-            .map(|cookie| cookie.stripped().to_string())
+            .filter(|cookie| cookie.is_alive(now) && cookie.is_for(url))
+            .filter(|cookie| cookie.is_in(access))
+            .filter(|cookie| cookie.goes(access.mode, is_young(cookie)))
             .collect();
-        HeaderValue::try_from(pairs.join("; "))
+        // RFC 6265bis 5.8.3: longer paths first; the sort is stable, so that older ones are before newer.
+        cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
+        let pairs: Vec<_> = cookies.iter().map(|cookie| cookie.pair()).collect();
+        HeaderValue::from_bytes(&pairs.join(&b"; "[..]))
             .ok()
             .filter(|_| !pairs.is_empty())
     }
@@ -49,263 +90,182 @@ impl Jar {
         &mut self,
         line: &HeaderValue,
         url: &Url,
-        same_site: bool,
+        access: &Access,
+        now: Duration,
     ) -> Result<(), &'static str> {
-        let text = values::isomorphic(line.as_bytes());
-        let mut cookie = RawCookie::parse(&text).map_err(|_| "it cannot be read")?;
-        self.check(&cookie, url, same_site)?;
-        if let Some(domain) = cookie.domain() {
-            let domain = domain.to_ascii_lowercase();
-            if is_public_suffix(&domain) {
-                if Some(&*domain) != url.host_str() {
-                    return Err("its Domain is a public suffix");
-                }
-                cookie.unset_domain();
+        let mut set = parse::parse(line.as_bytes())?;
+        let host = url.host_str().unwrap_or_default();
+        if !set.domain.is_empty() && is_public_suffix(&set.domain) {
+            if set.domain != host {
+                return Err("its Domain is a public suffix");
             }
+            set.domain.clear();
         }
-        let store = match cookie.domain() {
-            Some(_) => &mut self.of_domains,
-            None => &mut self.of_hosts,
+        let host_only = set.domain.is_empty();
+        if !host_only && !domain_matches(url, &set.domain) {
+            return Err("its Domain does not cover this host");
+        }
+        let source = Source {
+            trustworthy: potentially_trustworthy(url),
+            // A window that comes from another site may be given every cookie.
+            mode: match access.mode {
+                SiteMode::LaxUnsafe => SiteMode::Lax,
+                mode => mode,
+            },
+            host_only,
         };
-        match store.insert_raw(&cookie, url) {
-            Ok(_) | Err(cookie_store::CookieError::Expired) => Ok(()),
-            Err(_) => Err("its Domain does not cover this host"),
+        rules::check(&set, source)?;
+        if !access.unpartitioned && !set.partitioned {
+            return Err("cookies of other sites are blocked");
+        }
+        let cookie = self.cookie(set, url, access, now);
+        if !source.trustworthy && self.shadows_secure(&cookie, now) {
+            return Err("it would shadow a Secure cookie");
+        }
+        self.insert(cookie, now);
+        Ok(())
+    }
+
+    fn cookie(&self, set: SetCookie, url: &Url, access: &Access, now: Duration) -> Cookie {
+        let host_only = set.domain.is_empty();
+        let at = |seconds: i64| {
+            let began = self.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let end = u64::try_from(seconds).map_or(Duration::ZERO, Duration::from_secs);
+            end.saturating_sub(began)
+        };
+        Cookie {
+            domain: match host_only {
+                true => url.host_str().unwrap_or_default().to_owned(),
+                false => set.domain,
+            },
+            host_only,
+            path: set.path.unwrap_or_else(|| default_path(url)),
+            secure: set.secure,
+            same_site: set.same_site,
+            partition: set.partitioned.then(|| access.partition.clone()),
+            created: now,
+            expires: set.expiry.map(|expiry| match expiry {
+                Expiry::After(age) => now.saturating_add(age),
+                Expiry::At(seconds) => at(seconds),
+            }),
+            name: set.name,
+            value: set.value,
         }
     }
 
-    /// RFC 6265bis 5.7.
-    fn check(
-        &self,
-        cookie: &RawCookie<'_>,
-        url: &Url,
-        same_site: bool,
-    ) -> Result<(), &'static str> {
-        let name = cookie.name().to_ascii_lowercase();
-        let secure = cookie.secure() == Some(true);
-        let trustworthy = potentially_trustworthy(url);
-        let unrestricted = cookie.same_site().is_some_and(|mode| mode.is_none());
-        let rules = [
-            (
-                name.len() + cookie.value().len() <= MAX_PAIR,
-                "it is longer than 4096 bytes",
-            ),
-            (
-                !secure || trustworthy,
-                "Secure, but it did not come by https",
-            ),
-            (
-                trustworthy || !self.shadows_secure(cookie, url),
-                "it would shadow a Secure cookie",
-            ),
-            (
-                same_site || unrestricted,
-                "its SameSite keeps it from being set across sites",
-            ),
-            (!unrestricted || secure, "SameSite=None needs Secure"),
-            (
-                !name.starts_with("__secure-") || secure,
-                "__Secure- needs Secure",
-            ),
-            (
-                !name.starts_with("__host-")
-                    || secure && cookie.domain().is_none() && cookie.path() == Some("/"),
-                "__Host- needs Secure, Path=/ and no Domain",
-            ),
-        ];
-        rules
-            .into_iter()
-            .find(|(holds, _)| !holds)
-            .map_or(Ok(()), |(_, reason)| Err(reason))
+    /// RFC 6265bis 5.7 steps 22 to 25: one that is set again keeps its place in the order.
+    fn insert(&mut self, mut cookie: Cookie, now: Duration) {
+        self.cookies.retain(|old| old.is_alive(now));
+        let known = self.cookies.iter_mut().find(|old| old.is_same(&cookie));
+        match known {
+            Some(old) => {
+                cookie.created = old.created;
+                *old = cookie;
+            }
+            None => {
+                let of_domain = |old: &Cookie| old.domain == cookie.domain;
+                if self.cookies.iter().filter(|old| of_domain(old)).count() >= MAX_PER_DOMAIN {
+                    let oldest = self.cookies.iter().position(of_domain);
+                    oldest.map(|oldest| self.cookies.remove(oldest));
+                }
+                self.cookies.push(cookie);
+            }
+        }
+        // One that was set with an end in the past is removed by it.
+        self.cookies.retain(|old| old.is_alive(now));
     }
 
     /// RFC 6265bis 5.7 step 11: what came in the clear must not hide what came by https.
-    fn shadows_secure(&self, new: &RawCookie<'_>, url: &Url) -> bool {
-        let mut secure_url = url.clone();
-        let _ = secure_url.set_scheme("https");
-        self.matching(&secure_url)
-            .iter()
-            .any(|old| old.secure() == Some(true) && old.name() == new.name())
+    fn shadows_secure(&self, new: &Cookie, now: Duration) -> bool {
+        let covers =
+            |a: &str, b: &str| a == b || a.strip_suffix(b).is_some_and(|rest| rest.ends_with('.'));
+        self.cookies.iter().any(|old| {
+            old.is_alive(now)
+                && old.secure
+                && old.name == new.name
+                && (covers(&old.domain, &new.domain) || covers(&new.domain, &old.domain))
+                && path_matches(&new.path, &old.path)
+        })
+    }
+}
+
+impl Cookie {
+    fn is_alive(&self, now: Duration) -> bool {
+        self.expires.is_none_or(|end| now < end)
     }
 
-    fn matching(&self, url: &Url) -> Vec<&Cookie<'static>> {
-        [self.of_hosts.matches(url), self.of_domains.matches(url)].concat()
+    /// RFC 6265bis 5.8.3 step 1: host, path and scheme.
+    fn is_for(&self, url: &Url) -> bool {
+        let host = match self.host_only {
+            true => url.host_str() == Some(&self.domain),
+            false => domain_matches(url, &self.domain),
+        };
+        host && path_matches(url.path(), &self.path)
+            && (!self.secure || potentially_trustworthy(url))
     }
 
-    /// Lets time pass: the library measures it by a clock of its own.
-    pub(crate) fn advance(&mut self, time: Duration) {
-        for store in [&mut self.of_hosts, &mut self.of_domains] {
-            let aged = store.iter_unexpired().cloned().map(|mut cookie| {
-                if let CookieExpiration::AtUtc(end) = cookie.expires {
-                    let earlier = time.try_into().ok().and_then(|time| end.checked_sub(time));
-                    match earlier {
-                        Some(earlier) => cookie.expires = CookieExpiration::AtUtc(earlier),
-                        None => cookie.expire(), // longer than calendars reach
-                    }
-                }
-                Ok::<_, std::convert::Infallible>(cookie)
-            });
-            let Ok(aged) = CookieStore::from_cookies(aged, false);
-            *store = aged;
+    /// A partitioned cookie is for its partition only, another one for requests that are no third party's.
+    fn is_in(&self, access: &Access) -> bool {
+        match &self.partition {
+            Some(partition) => *partition == access.partition,
+            None => access.unpartitioned,
         }
+    }
+
+    /// RFC 6265bis 5.8.3 step 1, the part about `SameSite`.
+    fn goes(&self, mode: SiteMode, is_young: bool) -> bool {
+        match (self.same_site, mode) {
+            (SameSite::None, _) | (_, SiteMode::Strict) => true,
+            (SameSite::Lax | SameSite::Default, SiteMode::Lax) => true,
+            (SameSite::Default, SiteMode::LaxUnsafe) => is_young,
+            _ => false,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.domain == other.domain
+            && self.host_only == other.host_only
+            && self.path == other.path
+            && self.partition == other.partition
+    }
+
+    /// RFC 6265bis 5.8.3 step 4: one without a name is its value.
+    fn pair(&self) -> Vec<u8> {
+        match self.name.is_empty() {
+            true => self.value.clone(),
+            false => [&*self.name, b"=", &*self.value].concat(),
+        }
+    }
+}
+
+/// RFC 6265bis 5.1.3; an address is equal to itself only.
+fn domain_matches(url: &Url, domain: &str) -> bool {
+    match url.host() {
+        Some(Host::Domain(host)) => {
+            host == domain
+                || host
+                    .strip_suffix(domain)
+                    .is_some_and(|rest| rest.ends_with('.'))
+        }
+        Some(_) => url.host_str() == Some(domain),
+        None => false,
+    }
+}
+
+/// RFC 6265bis 5.1.4.
+fn path_matches(path: &str, cookie_path: &str) -> bool {
+    path.strip_prefix(cookie_path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || cookie_path.ends_with('/'))
+}
+
+/// RFC 6265bis 5.1.4: the folder of the URL's path.
+fn default_path(url: &Url) -> String {
+    match url.path().rfind('/') {
+        Some(slash) if slash > 0 => url.path()[..slash].to_owned(),
+        _ => "/".into(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Url {
-        Url::parse(text).unwrap()
-    }
-
-    fn set(jar: &mut Jar, line: &str, from: &str) -> Result<(), &'static str> {
-        jar.store(&HeaderValue::from_str(line).unwrap(), &url(from), true)
-    }
-
-    fn sent(jar: &Jar, to: &str) -> String {
-        jar.header(&url(to), true)
-            .map_or(String::new(), |value| value.to_str().unwrap().to_owned())
-    }
-
-    #[test]
-    fn scope() {
-        let mut jar = Jar::default();
-        for line in [
-            "host=1",
-            "site=2; Domain=.Example.com",
-            "deep=3; Path=/a/b",
-            "tls=4; Secure; Path=/",
-        ] {
-            set(&mut jar, line, "https://app.example.com/a/x").unwrap();
-        }
-        assert_eq!(
-            sent(&jar, "https://app.example.com/a/b/c"),
-            "deep=3; host=1; site=2; tls=4"
-        );
-        assert_eq!(sent(&jar, "https://api.example.com/a/"), "site=2");
-        assert_eq!(sent(&jar, "https://app.example.com/ab"), "tls=4");
-        assert_eq!(sent(&jar, "http://app.example.com/a"), "host=1; site=2");
-        assert_eq!(sent(&jar, "https://notexample.com/a"), "");
-    }
-
-    #[test]
-    fn refusals() {
-        let refused = |line: &str, from: &str| set(&mut Jar::default(), line, from).unwrap_err();
-        let https = "https://app.example.com/";
-        assert_eq!(
-            refused("a=1; Domain=other.com", https),
-            "its Domain does not cover this host"
-        );
-        assert_eq!(
-            refused("a=1; Domain=com", https),
-            "its Domain is a public suffix"
-        );
-        assert_eq!(
-            refused("a=1; Secure", "http://app.example.com/"),
-            "Secure, but it did not come by https"
-        );
-        assert_eq!(
-            refused("a=1; SameSite=None", https),
-            "SameSite=None needs Secure"
-        );
-        assert_eq!(refused("__Secure-a=1", https), "__Secure- needs Secure");
-        for line in [
-            "__Host-a=1; Secure",
-            "__host-a=1; Secure; Path=/; Domain=app.example.com",
-            "__Host-a=1; Path=/",
-        ] {
-            assert_eq!(
-                refused(line, https),
-                "__Host- needs Secure, Path=/ and no Domain"
-            );
-        }
-        assert_eq!(
-            set(&mut Jar::default(), "__Host-a=1; Secure; Path=/", https),
-            Ok(())
-        );
-        assert_eq!(
-            refused(&format!("a={}", "x".repeat(4096)), https),
-            "it is longer than 4096 bytes"
-        );
-        assert_eq!(
-            set(
-                &mut Jar::default(),
-                "a=1; Domain=localhost",
-                "http://localhost:3000/"
-            ),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn a_public_suffix_keeps_its_cookies_to_itself() {
-        let mut jar = Jar::default();
-        set(&mut jar, "a=1; Domain=localhost", "http://localhost:3000/").unwrap();
-        assert_eq!(sent(&jar, "http://localhost:8080/"), "a=1");
-        assert_eq!(sent(&jar, "http://app.localhost/"), "");
-    }
-
-    #[test]
-    fn other_sites_get_unrestricted_cookies_only() {
-        let mut jar = Jar::default();
-        let https = "https://api.example.com/";
-        for line in [
-            "plain=1",
-            "lax=1; SameSite=Lax",
-            "strict=1; SameSite=Strict",
-            "none=1; SameSite=None; Secure",
-        ] {
-            set(&mut jar, line, https).unwrap();
-        }
-        assert_eq!(jar.header(&url(https), false).unwrap(), "none=1");
-        assert_eq!(sent(&jar, https).split("; ").count(), 4);
-        let across = jar.store(
-            &HeaderValue::from_static("lax=2; SameSite=Lax"),
-            &url(https),
-            false,
-        );
-        assert_eq!(
-            across,
-            Err("its SameSite keeps it from being set across sites")
-        );
-    }
-
-    #[test]
-    fn the_clear_does_not_shadow_the_secure() {
-        let mut jar = Jar::default();
-        set(&mut jar, "sid=1; Secure", "https://app.example.com/").unwrap();
-        assert_eq!(
-            set(&mut jar, "sid=2", "http://app.example.com/"),
-            Err("it would shadow a Secure cookie")
-        );
-        assert_eq!(set(&mut jar, "other=2", "http://app.example.com/"), Ok(()));
-    }
-
-    #[test]
-    fn a_domain_makes_another_cookie() {
-        let mut jar = Jar::default();
-        let https = "https://app.example.com/";
-        for line in ["a=1", "a=2; Domain=app.example.com"] {
-            set(&mut jar, line, https).unwrap();
-        }
-        assert_eq!(sent(&jar, https), "a=1; a=2");
-        set(&mut jar, "a=; Max-Age=0", https).unwrap();
-        assert_eq!(sent(&jar, https), "a=2");
-    }
-
-    #[test]
-    fn cookies_age_and_are_removed() {
-        let mut jar = Jar::default();
-        let https = "https://app.example.com/";
-        for line in ["short=1; Max-Age=60", "long=1; Max-Age=3600", "session=1"] {
-            set(&mut jar, line, https).unwrap();
-        }
-        jar.advance(Duration::from_secs(100));
-        assert_eq!(sent(&jar, https), "long=1; session=1");
-        set(&mut jar, "long=; Max-Age=0", https).unwrap();
-        assert_eq!(sent(&jar, https), "session=1");
-        set(&mut jar, "long=1; Max-Age=3600", https).unwrap();
-        jar.advance(Duration::MAX);
-        assert_eq!(sent(&jar, https), "session=1");
-    }
-}
+mod tests;

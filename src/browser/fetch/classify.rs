@@ -106,7 +106,7 @@ fn is_language_byte(byte: u8) -> bool {
 }
 
 /// The three types that a form could always send.
-fn is_form_type(value: &[u8]) -> bool {
+pub(crate) fn is_form_type(value: &[u8]) -> bool {
     values::mime_essence(value).is_some_and(|essence| {
         matches!(
             &*essence,
@@ -124,6 +124,7 @@ fn is_client_hint(name: &str, value: &[u8]) -> bool {
             None => number(value),
         },
         "viewport-width" | "width" => number(value),
+        "downlink" | "ect" | "rtt" => true,
         "save-data" => value.eq_ignore_ascii_case(b"on"),
         _ => false,
     }

@@ -2,25 +2,32 @@
 
 pub(crate) mod check;
 pub(crate) mod classify;
+pub(crate) mod client;
+pub(crate) mod credentials;
+pub(crate) mod initiator;
+mod network;
 pub(crate) mod options;
-mod outgoing;
+pub(crate) mod outgoing;
 pub(crate) mod preflight;
+pub(crate) mod redirect;
+pub(crate) mod referrer;
 pub(crate) mod state;
 
 use bytes::Bytes;
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, Method, StatusCode, Uri};
-use url::Position;
+use http::header::RANGE;
+use http::{HeaderMap, Method, StatusCode};
 
-use crate::browser::cache::responses::Asked;
-use crate::browser::fetch::options::{Credentials, Redirect};
-use crate::browser::fetch::state::{Route, State, Tainting, is_redirect};
+use self::initiator::Initiator;
+use self::network::{Arriving, Received};
+use self::options::{Credentials, Mode, Redirect};
+use self::redirect::is_redirect;
+use self::state::{Route, State, Tainting};
+use crate::browser::engine::Engine;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::{Response, ResponseType};
-use crate::browser::outcome::trace::{Exchange, Trace};
-use crate::browser::site;
+use crate::browser::outcome::trace::Trace;
 use crate::browser::web::Web;
-use crate::browser::web::server::{self, Body, ResponseBody};
+use crate::browser::web::server;
 
 /// One fetch under way.
 pub(crate) struct Run<'a> {
@@ -30,20 +37,6 @@ pub(crate) struct Run<'a> {
     trace: &'a mut Trace,
     /// Whether a preflight was needed at any of the URLs.
     preflighted: bool,
-}
-
-/// A response whose body is not read yet.
-struct Received {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Arriving,
-    /// The request's headers as they were sent, which `Vary` speaks of.
-    asked: HeaderMap,
-}
-
-enum Arriving {
-    Stream(ResponseBody),
-    Cached(Bytes),
 }
 
 impl<'a> Run<'a> {
@@ -65,10 +58,7 @@ impl<'a> Run<'a> {
     /// Fetch #main-fetch.
     pub(crate) async fn fetch(mut self) -> Result<Response, FetchError> {
         let result = self.follow_to_the_end().await;
-        if result.is_err()
-            && self.preflighted
-            && self.state.engine == crate::browser::engine::Engine::Standard
-        {
+        if result.is_err() && self.preflighted && self.state.engine == Engine::Standard {
             // Step 12, after a failed fetch with preflight.
             self.web.profile().preflights.clear(&self.state);
         }
@@ -82,9 +72,10 @@ impl<'a> Run<'a> {
             self.preflighted |= route.preflight;
             self.state.tainting = route.tainting;
             let received = self.http_fetch(route).await?;
-            if !is_redirect(received.status) {
+            if !is_redirect(self.state.engine, received.status, &received.headers) {
                 return self.deliver(received).await;
             }
+            self.remember_redirect(&received);
             match self.state.redirect {
                 Redirect::Error => {
                     return Err(self.fail(FetchErrorKind::RedirectNotAllowed(received.status)));
@@ -113,17 +104,25 @@ impl<'a> Run<'a> {
             )));
         }
         let allowed = self.state.upgrade_or_block_mixed_content();
+        let space = self.web.local_network_check(&self.state);
+        self.state.determine_referrer();
         let route = allowed
+            .and(space)
             .and_then(|()| self.state.route())
             .map_err(|kind| self.fail(kind))?;
-        let (what, tainting) = match route.tainting {
-            Tainting::Basic => ("the page's own origin".to_owned(), "no CORS"),
-            Tainting::Opaque => (
+        let (what, tainting) = match (self.state.mode, route.tainting) {
+            (Mode::Navigate, _) if self.state.initiator == Initiator::Frame => {
+                ("a frame goes there".to_owned(), "no CORS")
+            }
+            (Mode::Navigate, _) => ("the window goes there".to_owned(), "no CORS"),
+            (Mode::WebSocket, _) => ("a WebSocket".to_owned(), "no CORS"),
+            (_, Tainting::Basic) => ("the page's own origin".to_owned(), "no CORS"),
+            (_, Tainting::Opaque) => (
                 "another origin in mode no-cors".to_owned(),
                 "the response will be opaque",
             ),
-            Tainting::Cors if route.preflight => (self.reasons(), "a preflight is needed"),
-            Tainting::Cors => (
+            (_, Tainting::Cors) if route.preflight => (self.reasons(), "a preflight is needed"),
+            (_, Tainting::Cors) => (
                 "another origin, a simple request".to_owned(),
                 "no preflight",
             ),
@@ -133,7 +132,7 @@ impl<'a> Run<'a> {
         Ok(route)
     }
 
-    /// What makes the request one that needs a preflight.
+    /// The properties for which the request needs a preflight.
     fn reasons(&self) -> String {
         let mut reasons = Vec::new();
         if !classify::is_safelisted_method(&self.state.method) {
@@ -180,32 +179,40 @@ impl<'a> Run<'a> {
         let received = self
             .network_or_cache(self.state.clone(), self.body.clone(), false)
             .await?;
-        match route.tainting {
-            Tainting::Cors => {
-                let verdict = self.cors_check(&received.headers);
-                self.checked("CORS check", "Fetch #http-fetch step 4.4", verdict, false)?;
-            }
-            Tainting::Opaque => {
-                let verdict = check::resource_policy_check(
-                    &self.state.origin,
-                    self.state.url(),
-                    &received.headers,
-                );
-                self.checked(
-                    "cross-origin resource policy check",
-                    "Fetch #http-fetch step 5",
-                    verdict,
-                    false,
-                )?;
-            }
-            Tainting::Basic => {}
+        if route.tainting == Tainting::Cors {
+            let verdict = self.cors_check(&received.headers);
+            self.checked("CORS check", "Fetch #http-fetch step 4.4", verdict, false)?;
         }
+        self.state.timing_allow_failed |= !check::timing_allowed(&self.state, &received.headers);
+        self.resource_policy_check(route, &received)?;
         Ok(received)
     }
 
     fn cors_check(&self, headers: &HeaderMap) -> Result<(), FetchErrorKind> {
         let include = self.state.credentials == Credentials::Include;
         check::cors_check(&self.state.serialized_origin(), include, headers)
+    }
+
+    /// Fetch #http-fetch step 5, and of frames HTML #check-a-navigation-response's-adherence.
+    fn resource_policy_check(
+        &mut self,
+        route: Route,
+        received: &Received,
+    ) -> Result<(), FetchError> {
+        let policy = self.state.client.embedder_policy;
+        let is_frame = self.state.initiator == Initiator::Frame;
+        let framed = is_frame && policy != client::EmbedderPolicy::UnsafeNone;
+        if framed {
+            let verdict = check::embedder_policy_check(&received.headers);
+            let what = "embedder policy of the frame";
+            self.checked(what, "HTML #check-an-embedder-policy", verdict, false)?;
+        }
+        if route.tainting == Tainting::Opaque || framed {
+            let verdict = check::resource_policy_check(&self.state, &received.headers);
+            let what = "cross-origin resource policy check";
+            self.checked(what, "Fetch #http-fetch step 5", verdict, false)?;
+        }
+        Ok(())
     }
 
     /// Fetch #cors-preflight-fetch.
@@ -221,118 +228,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Fetch #http-network-or-cache-fetch.
-    async fn network_or_cache(
-        &mut self,
-        state: State,
-        body: Option<Bytes>,
-        preflight: bool,
-    ) -> Result<Received, FetchError> {
-        let mut headers = outgoing::headers(&state, body.as_ref().map(Bytes::len));
-        let credentials = state.includes_credentials() && self.allows_cookies(&state);
-        let same_site = state.is_same_site();
-        let partition = site::partition(&state.origin);
-        let cached = {
-            let profile = self.web.profile();
-            if let Some(cookie) = profile
-                .cookies
-                .header(state.url(), same_site)
-                .filter(|_| credentials)
-            {
-                headers.insert(COOKIE, cookie);
-            }
-            let (url, method, headers, now) = (state.url(), &state.method, &headers, profile.now);
-            profile
-                .responses
-                .select(&Asked {
-                    partition: &partition,
-                    url,
-                    method,
-                    headers,
-                    now,
-                })
-                .cloned()
-        };
-        let mut exchange = Exchange {
-            preflight,
-            cached: cached.is_some(),
-            method: state.method.clone(),
-            url: state.url().clone(),
-            headers: headers.clone(),
-            response: None,
-        };
-        if let Some(stored) = cached {
-            exchange.response = Some((stored.status, stored.headers.clone()));
-            self.trace.exchange(exchange);
-            let (status, body) = (stored.status, Arriving::Cached(stored.body));
-            return Ok(Received {
-                status,
-                headers: stored.headers,
-                body,
-                asked: headers,
-            });
-        }
-        let answered = self.network(&state, body, headers.clone()).await;
-        if let Ok(response) = &answered {
-            exchange.response = Some((response.status(), response.headers().clone()));
-        }
-        self.trace.exchange(exchange);
-        let (head, body) = answered
-            .map_err(|error| error.at(state.scene(preflight)))?
-            .into_parts();
-        if credentials {
-            self.keep_cookies(&state, &head.headers, same_site);
-        }
-        Ok(Received {
-            status: head.status,
-            headers: head.headers,
-            body: Arriving::Stream(body),
-            asked: headers,
-        })
-    }
-
-    /// Fetch #http-network-fetch: the wire is a call.
-    async fn network(
-        &self,
-        state: &State,
-        body: Option<Bytes>,
-        headers: HeaderMap,
-    ) -> Result<http::Response<ResponseBody>, FetchError> {
-        let origin = state.url().origin();
-        let unknown =
-            || FetchError::new(FetchErrorKind::UnknownOrigin(origin.ascii_serialization()));
-        let server = self.web.server(&origin).ok_or_else(unknown)?;
-        let target = &state.url()[Position::BeforePath..Position::AfterQuery];
-        let mut request = http::Request::new(Body::new(body));
-        *request.method_mut() = state.method.clone();
-        *request.uri_mut() = target.parse::<Uri>().map_err(FetchError::service)?;
-        *request.headers_mut() = headers;
-        server.answer(request).await
-    }
-
-    fn allows_cookies(&self, state: &State) -> bool {
-        self.web.third_party_cookies || site::same_site(&state.origin, &state.url().origin())
-    }
-
-    fn keep_cookies(&mut self, state: &State, headers: &HeaderMap, same_site: bool) {
-        for line in headers.get_all(SET_COOKIE) {
-            let kept = self
-                .web
-                .profile()
-                .cookies
-                .store(line, state.url(), same_site);
-            if let Err(reason) = kept {
-                let name = crate::browser::values::isomorphic(line.as_bytes());
-                let name = name.split('=').next().unwrap_or_default();
-                self.trace.check(
-                    format!("cookie `{name}` ignored: {reason}"),
-                    "RFC 6265bis 5.7",
-                    false,
-                );
-            }
-        }
-    }
-
     /// Fetch #main-fetch steps 14 to 20: the body is read, remembered and shown as far as allowed.
     async fn deliver(&mut self, received: Received) -> Result<Response, FetchError> {
         let Received {
@@ -341,6 +236,14 @@ impl<'a> Run<'a> {
             body,
             asked,
         } = received;
+        if self.state.mode == Mode::WebSocket {
+            let verdict = check::handshake(status, &headers);
+            let clause = "WebSockets #concept-websocket-establish";
+            self.checked("the handshake", clause, verdict, false)?;
+            return Ok(Response::socket(&self.state, status, &headers));
+        }
+        let verdict = check::partial(&self.state, status, asked.contains_key(RANGE));
+        verdict.map_err(|kind| self.fail(kind))?;
         let body = match body {
             Arriving::Cached(body) => body,
             Arriving::Stream(body) => {
@@ -356,20 +259,6 @@ impl<'a> Run<'a> {
             }
         };
         Ok(Response::filtered(&self.state, status, &headers, body))
-    }
-
-    fn remember(&self, asked: &HeaderMap, status: StatusCode, headers: &HeaderMap, body: &Bytes) {
-        let mut profile = self.web.profile();
-        let partition = site::partition(&self.state.origin);
-        let (url, method, now) = (self.state.url(), &self.state.method, profile.now);
-        let asked = Asked {
-            partition: &partition,
-            url,
-            method,
-            headers: asked,
-            now,
-        };
-        profile.responses.store(&asked, status, headers, body);
     }
 
     /// Notes how a check came out; a failure has a clause of its own.

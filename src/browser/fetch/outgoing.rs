@@ -1,19 +1,25 @@
 //! The headers that a browser itself puts on a request: `Origin`, `Referer`, Fetch Metadata, length.
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_LENGTH, HOST, ORIGIN, PRAGMA, RANGE, REFERER,
-    USER_AGENT,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, PRAGMA, RANGE,
+    REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
 
+use super::initiator::Initiator;
+use super::options::Mode;
+use super::referrer::ReferrerPolicy;
+use super::state::{State, Tainting};
+use crate::browser::cache::responses::is_conditional;
 use crate::browser::engine::Engine;
-use crate::browser::fetch::options::{Mode, ReferrerPolicy};
-use crate::browser::fetch::state::{State, Tainting};
-use crate::browser::outcome::error::Initiator;
+use crate::browser::origin::Origin;
 use crate::browser::site::{potentially_trustworthy, same_site};
 
 const BROWSER: HeaderValue = HeaderValue::from_static("Mozilla/5.0 (same-origin; simulated)");
+
+/// The key of RFC 6455 1.3, where its answer is written down too.
+pub(crate) const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// Fetch #http-network-or-cache-fetch step 8, up to the cookies, which the caller adds.
 pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
@@ -31,12 +37,8 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         }
         None => {}
     }
-    if let Some(referer) = state
-        .referrer
-        .as_ref()
-        .and_then(|page| state.referrer_policy.referer(page, state.url()))
-    {
-        add(REFERER, referer);
+    if let Some(referrer) = &state.referrer {
+        add(REFERER, referrer.to_string());
     }
     if let Some(origin) = origin(state) {
         add(ORIGIN, origin);
@@ -49,11 +51,22 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         state.url()[Position::BeforeHost..Position::AfterPort].into(),
     );
     headers.entry(USER_AGENT).or_insert(BROWSER);
+    if state.initiator == Initiator::Socket {
+        // WebSockets #concept-websocket-establish steps 3 to 8.
+        for (name, value) in [
+            (UPGRADE, "websocket"),
+            (CONNECTION, "Upgrade"),
+            (SEC_WEBSOCKET_KEY, SOCKET_KEY),
+            (SEC_WEBSOCKET_VERSION, "13"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
     if headers.contains_key(RANGE) {
         // A part of a compressed response could not be decoded.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    if crate::browser::cache::responses::is_conditional(&headers) {
+    if is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
         let said = match state.engine {
             Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
@@ -70,25 +83,20 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
 
 /// Fetch #append-a-request-origin-header.
 fn origin(state: &State) -> Option<String> {
-    if state.tainting == Tainting::Cors {
+    if state.client.is_user {
+        // No page asks; a method that a user can type is GET.
+        return None;
+    }
+    if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
         return Some(state.serialized_origin());
     }
     if matches!(state.method, Method::GET | Method::HEAD) {
         return None;
     }
-    // Who opted in to CORS has agreed to tell its origin; for the others the policy decides.
-    let hidden = state.engine == Engine::Standard
-        && state.mode != Mode::Cors
-        && match state.referrer_policy {
-            ReferrerPolicy::NoReferrer => true,
-            ReferrerPolicy::NoReferrerWhenDowngrade
-            | ReferrerPolicy::StrictOrigin
-            | ReferrerPolicy::StrictOriginWhenCrossOrigin => is_downgrade(state),
-            ReferrerPolicy::SameOrigin => !state.is_same_origin(),
-            ReferrerPolicy::Origin
-            | ReferrerPolicy::OriginWhenCrossOrigin
-            | ReferrerPolicy::UnsafeUrl => false,
-        };
+    // Who opted in to CORS has agreed to tell its origin; for the others the policy decides. Chromium
+    // lets it decide for windows and frames only.
+    let decides = state.engine == Engine::Standard || state.initiator.is_navigation();
+    let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
     Some(if hidden {
         "null".into()
     } else {
@@ -96,8 +104,22 @@ fn origin(state: &State) -> Option<String> {
     })
 }
 
+/// Whether the referrer policy keeps the origin from the request.
+fn is_hidden(state: &State) -> bool {
+    match state.referrer_policy {
+        ReferrerPolicy::NoReferrer => true,
+        ReferrerPolicy::NoReferrerWhenDowngrade
+        | ReferrerPolicy::StrictOrigin
+        | ReferrerPolicy::StrictOriginWhenCrossOrigin => is_downgrade(state),
+        ReferrerPolicy::SameOrigin => !state.is_same_origin(),
+        ReferrerPolicy::Origin
+        | ReferrerPolicy::OriginWhenCrossOrigin
+        | ReferrerPolicy::UnsafeUrl => false,
+    }
+}
+
 fn is_downgrade(state: &State) -> bool {
-    state.origin.ascii_serialization().starts_with("https:") && state.url().scheme() != "https"
+    state.origin().serialized().starts_with("https:") && state.url().scheme() != "https"
 }
 
 /// Fetch Metadata: the `Sec-Fetch-*` of a request to a trustworthy URL.
@@ -105,23 +127,27 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
     if !potentially_trustworthy(state.url()) {
         return Vec::new();
     }
-    let destination = match state.initiator {
-        Initiator::Fetch | Initiator::Xhr => "empty",
-        Initiator::Image => "image",
-    };
-    let mode = state.mode.as_str();
-    vec![
-        ("sec-fetch-dest", destination),
-        ("sec-fetch-mode", mode),
+    let mut fields = vec![
+        ("sec-fetch-dest", state.initiator.destination()),
+        ("sec-fetch-mode", state.mode.as_str()),
         ("sec-fetch-site", site(state)),
-    ]
+    ];
+    // Fetch Metadata #sec-fetch-user-header: absent rather than `?0`.
+    if state.initiator.is_navigation() && state.user_activation {
+        fields.push(("sec-fetch-user", "?1"));
+    }
+    fields
 }
 
 /// Fetch Metadata #sec-fetch-site-header: the farthest that any URL of the chain was from the page.
 fn site(state: &State) -> &'static str {
+    if state.client.is_user {
+        return "none";
+    }
     let farthest = |url: &Url| {
-        let origin = url.origin();
-        (origin != state.origin, !same_site(&origin, &state.origin))
+        let origin = Origin::of(url);
+        let page = state.origin();
+        (origin != *page, !same_site(&origin, page))
     };
     match state
         .urls

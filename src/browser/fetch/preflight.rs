@@ -10,7 +10,8 @@ use crate::browser::engine::Engine;
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::{Credentials, Mode};
-use crate::browser::fetch::state::{Body, State, Tainting, is_redirect};
+use crate::browser::fetch::redirect::is_redirect_status;
+use crate::browser::fetch::state::{Body, State, Tainting};
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::values;
 
@@ -63,7 +64,7 @@ pub(crate) fn judge(
     status: StatusCode,
     response: &HeaderMap,
 ) -> Result<Grant, FetchErrorKind> {
-    if is_redirect(status) {
+    if is_redirect_status(status) {
         // No step of its own, as 3xx is no ok status; but this is what has to be mended.
         return Err(FetchErrorKind::PreflightRedirect(status));
     }

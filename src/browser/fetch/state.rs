@@ -1,20 +1,17 @@
 //! A request on its way through the algorithm: what Fetch calls a *request*, without its body.
 
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use url::{Origin, Url};
+use http::{HeaderMap, HeaderName, Method};
+use url::Url;
 
+use super::classify;
+use super::client::{Client, EmbedderPolicy};
+use super::initiator::Initiator;
+use super::options::{Credentials, Mode, Redirect};
+use super::referrer::ReferrerPolicy;
 use crate::browser::engine::Engine;
-use crate::browser::fetch::classify;
-use crate::browser::fetch::options::{Credentials, Mode, Redirect, ReferrerPolicy};
-use crate::browser::outcome::error::{FetchErrorKind, Initiator, Scene};
+use crate::browser::origin::Origin;
+use crate::browser::outcome::error::{FetchErrorKind, Scene};
 use crate::browser::site::{potentially_trustworthy, same_site};
-use crate::browser::values;
-
-/// Fetch #http-redirect-fetch step 7.
-const MAX_REDIRECTS: usize = 20;
 
 /// Fetch #concept-request.
 #[derive(Clone, Debug)]
@@ -24,19 +21,22 @@ pub(crate) struct State {
     pub(crate) urls: Vec<Url>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    pub(crate) origin: Origin,
+    pub(crate) client: Client,
     pub(crate) mode: Mode,
     pub(crate) credentials: Credentials,
     pub(crate) redirect: Redirect,
+    /// As main fetch writes it back at each URL; nothing is `no-referrer`.
     pub(crate) referrer: Option<Url>,
     pub(crate) referrer_policy: ReferrerPolicy,
     pub(crate) initiator: Initiator,
+    /// The user clicked; of navigations it is told.
+    pub(crate) user_activation: bool,
     pub(crate) engine: Engine,
     pub(crate) tainting: Tainting,
     /// An upload listener or a stream as body: preflighted whatever else it is.
     pub(crate) use_preflight: bool,
-    /// The page came by https, so that plain http is mixed content.
-    pub(crate) secure_page: bool,
+    /// Fetch #timing-allow-failed.
+    pub(crate) timing_allow_failed: bool,
 }
 
 /// What a redirect has to know of the body.
@@ -76,8 +76,17 @@ impl State {
         &self.urls[self.urls.len() - 1]
     }
 
+    /// The origin of the current URL.
+    pub(crate) fn target(&self) -> Origin {
+        Origin::of(self.url())
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.client.origin
+    }
+
     pub(crate) fn is_same_origin(&self) -> bool {
-        self.url().origin() == self.origin
+        self.target() == *self.origin()
     }
 
     /// Fetch #cors-unsafe-request-header-names of this request.
@@ -89,11 +98,11 @@ impl State {
     pub(crate) fn redirect_taint(&self) -> RedirectTaint {
         let mut taint = RedirectTaint::SameOrigin;
         for pair in self.urls.windows(2) {
-            let (last, url) = (pair[0].origin(), pair[1].origin());
-            if !same_site(&url, &last) && !same_site(&self.origin, &last) {
+            let (last, url) = (Origin::of(&pair[0]), Origin::of(&pair[1]));
+            if !same_site(&url, &last) && !same_site(self.origin(), &last) {
                 return RedirectTaint::CrossSite;
             }
-            if url != last && self.origin != last {
+            if url != last && *self.origin() != last {
                 taint = RedirectTaint::SameSite;
             }
         }
@@ -103,33 +112,25 @@ impl State {
     /// Fetch #byte-serializing-a-request-origin.
     pub(crate) fn serialized_origin(&self) -> String {
         match self.redirect_taint() {
-            RedirectTaint::SameOrigin => self.origin.ascii_serialization(),
+            RedirectTaint::SameOrigin => self.origin().serialized(),
             RedirectTaint::SameSite | RedirectTaint::CrossSite => "null".into(),
         }
     }
 
-    /// Fetch #http-network-or-cache-fetch step 8.3.
-    pub(crate) fn includes_credentials(&self) -> bool {
-        match self.credentials {
-            Credentials::Omit => false,
-            Credentials::SameOrigin => self.tainting == Tainting::Basic,
-            Credentials::Include => true,
-        }
-    }
-
-    /// RFC 6265bis 5.2: whether cookies with `SameSite` may be stored and sent.
-    pub(crate) fn is_same_site(&self) -> bool {
-        let chain = match self.engine {
-            // Fetch #determine-the-same-site-mode step 5.
-            Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
-            Engine::Chromium => true,
-        };
-        chain && same_site(&self.origin, &self.url().origin())
+    /// Fetch #main-fetch step 9: the referrer that was determined is the request's from now on, so that
+    /// a later URL cannot be told more than an earlier one was.
+    pub(crate) fn determine_referrer(&mut self) {
+        self.referrer = self
+            .referrer
+            .take()
+            .and_then(|referrer| self.referrer_policy.determine(&referrer, self.url()));
     }
 
     /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.
     pub(crate) fn upgrade_or_block_mixed_content(&mut self) -> Result<(), FetchErrorKind> {
-        if !self.secure_page || potentially_trustworthy(self.url()) {
+        // Mixed Content #should-block-fetch: a window that goes elsewhere mixes nothing.
+        let mixes = self.client.secure && self.initiator != Initiator::Window;
+        if !mixes || potentially_trustworthy(self.url()) {
             return Ok(());
         }
         // Mixed Content #upgrade-algorithm: images, and not for addresses.
@@ -148,21 +149,22 @@ impl State {
 
     /// Fetch #main-fetch step 12.
     pub(crate) fn route(&self) -> Result<Route, FetchErrorKind> {
-        if self.is_same_origin() && self.tainting == Tainting::Basic {
-            return Ok(Route {
-                tainting: Tainting::Basic,
+        let plain = |tainting| {
+            Ok(Route {
+                tainting,
                 preflight: false,
-            });
+            })
+        };
+        if self.is_same_origin() && self.tainting == Tainting::Basic {
+            return plain(Tainting::Basic);
         }
         match self.mode {
+            Mode::Navigate | Mode::WebSocket => plain(Tainting::Basic),
             Mode::SameOrigin => Err(FetchErrorKind::NotSameOrigin),
             Mode::NoCors if self.redirect != Redirect::Follow => {
                 Err(FetchErrorKind::NoCorsRedirectMode)
             }
-            Mode::NoCors => Ok(Route {
-                tainting: Tainting::Opaque,
-                preflight: false,
-            }),
+            Mode::NoCors => plain(Tainting::Opaque),
             Mode::Cors => Ok(Route {
                 tainting: Tainting::Cors,
                 preflight: self.use_preflight
@@ -172,75 +174,11 @@ impl State {
         }
     }
 
-    /// Fetch #http-redirect-fetch: the request goes on to `Location`; `false` when there is none.
-    pub(crate) fn follow(
-        &mut self,
-        status: StatusCode,
-        response: &HeaderMap,
-    ) -> Result<bool, FetchErrorKind> {
-        // Steps 3 to 5.
-        let Some(location) = self.location(response)? else {
-            return Ok(false);
-        };
-        if !matches!(location.scheme(), "http" | "https") {
-            return Err(FetchErrorKind::RedirectScheme(location.into())); // step 6
-        }
-        if self.urls.len() > MAX_REDIRECTS {
-            return Err(FetchErrorKind::TooManyRedirects); // step 7
-        }
-        let with_credentials = !location.username().is_empty() || location.password().is_some();
-        let foreign = self.mode == Mode::Cors && location.origin() != self.origin;
-        if with_credentials && (foreign || self.tainting == Tainting::Cors) {
-            return Err(FetchErrorKind::RedirectWithCredentials(location.into())); // steps 9 and 10
-        }
-        if status != StatusCode::SEE_OTHER && self.body == Body::Stream {
-            return Err(FetchErrorKind::BodyNotReplayable); // step 11
-        }
-        if becomes_get(status, &self.method) {
-            // Step 12.
-            self.method = Method::GET;
-            self.body = Body::None;
-            for name in [
-                CONTENT_ENCODING,
-                CONTENT_LANGUAGE,
-                CONTENT_LOCATION,
-                CONTENT_TYPE,
-            ] {
-                self.headers.remove(name);
-            }
-        }
-        if location.origin() != self.url().origin() {
-            self.headers.remove(AUTHORIZATION); // step 13
-        }
-        self.urls.push(location);
-        if let Some(policy) = ReferrerPolicy::from_headers(response) {
-            self.referrer_policy = policy; // step 19
-        }
-        Ok(true)
-    }
-
-    /// Fetch #concept-response-location-url.
-    fn location(&self, response: &HeaderMap) -> Result<Option<Url>, FetchErrorKind> {
-        let Some(location) = values::joined(response, LOCATION) else {
-            return Ok(None);
-        };
-        let invalid = || FetchErrorKind::InvalidLocation(values::isomorphic(&location));
-        let mut lines = response.get_all(LOCATION).iter();
-        let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
-        let harmless = |line: &HeaderValue| self.engine == Engine::Chromium && line == first;
-        if !lines.all(harmless) {
-            return Err(FetchErrorKind::MultipleLocations(values::isomorphic(
-                &location,
-            )));
-        }
-        // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
-        let text =
-            std::str::from_utf8(first).map_or_else(|_| values::isomorphic(first), Into::into);
-        let mut url = self.url().join(&text).map_err(|_| invalid())?;
-        if url.fragment().is_none() {
-            url.set_fragment(self.url().fragment());
-        }
-        Ok(Some(url))
+    /// Fetch #cross-origin-embedder-policy-allows-credentials.
+    pub(crate) fn embedder_policy_allows_credentials(&self) -> bool {
+        self.mode != Mode::NoCors
+            || self.client.embedder_policy != EmbedderPolicy::Credentialless
+            || self.is_same_origin() && self.redirect_taint() == RedirectTaint::SameOrigin
     }
 
     pub(crate) fn scene(&self, preflight: bool) -> Scene {
@@ -248,27 +186,12 @@ impl State {
             initiator: self.initiator,
             first_url: self.urls[0].to_string(),
             url: self.url().to_string(),
-            origin: self.origin.ascii_serialization(),
-            page: self
-                .referrer
-                .as_ref()
-                .map_or("about:srcdoc", Url::as_str)
-                .to_owned(),
+            origin: self.origin().serialized(),
+            page: match &self.client.address {
+                Some(address) if !self.origin().is_opaque() => address.to_string(),
+                _ => "about:srcdoc".into(),
+            },
             preflight,
         }
     }
-}
-
-/// Fetch #http-redirect-fetch step 12.
-fn becomes_get(status: StatusCode, method: &Method) -> bool {
-    match status {
-        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
-        StatusCode::SEE_OTHER => !matches!(*method, Method::GET | Method::HEAD),
-        _ => false,
-    }
-}
-
-/// Fetch #redirect-status.
-pub(crate) fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

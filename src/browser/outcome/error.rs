@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, StatusCode, header};
 
+use crate::browser::fetch::initiator::Initiator;
+
 /// Why a fetch failed: what Fetch calls a *network error*, with what a browser's console says of it.
 ///
 /// [`Display`](fmt::Display) prints [`console`](Self::console) and, behind it, the header at fault
@@ -52,6 +54,15 @@ pub enum FetchErrorKind {
     NoCorsRedirectMode,
     /// `Cross-Origin-Resource-Policy` keeps the response from this origin.
     ResourcePolicy(String),
+    /// The page has an embedder policy and frames a page that has none; the text is that of the frame's.
+    EmbedderPolicy(String),
+    /// A part of a resource, or the refusal of one, that answers a request for the whole.
+    UnaskedPart(StatusCode),
+    /// The address is nearer than the page (a private network, or this machine), and the user did not
+    /// permit to ask for it; the word is `local` or `loopback`.
+    LocalNetwork(&'static str),
+    /// The server does not switch to WebSocket: another status than 101, or wrong fields with it.
+    Handshake(StatusCode),
     /// `fetch()` of something else than http and https; `data:` and `blob:` are not simulated.
     UnsupportedScheme(String),
     /// A page that came by https asks for a resource that does not.
@@ -91,14 +102,6 @@ pub(crate) struct Scene {
     pub(crate) origin: String,
     pub(crate) page: String,
     pub(crate) preflight: bool,
-}
-
-/// What started the request; the console names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Initiator {
-    Fetch,
-    Xhr,
-    Image,
 }
 
 impl FetchError {
@@ -166,6 +169,7 @@ impl FetchErrorKind {
                 header::ACCESS_CONTROL_ALLOW_HEADERS
             }
             Self::ResourcePolicy(_) => HeaderName::from_static("cross-origin-resource-policy"),
+            Self::EmbedderPolicy(_) => HeaderName::from_static("cross-origin-embedder-policy"),
             Self::InvalidLocation(_)
             | Self::MultipleLocations(_)
             | Self::RedirectScheme(_)
@@ -194,6 +198,10 @@ impl FetchErrorKind {
                 "Fetch #main-fetch step 12"
             }
             Self::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
+            Self::EmbedderPolicy(_) => "HTML #check-an-embedder-policy",
+            Self::UnaskedPart(_) => "Fetch #main-fetch step 17",
+            Self::LocalNetwork(_) => "Local Network Access #local-network-access-check",
+            Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
             Self::MixedContent => "Fetch #main-fetch step 7",
             Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
             Self::InvalidLocation(_) | Self::MultipleLocations(_) => {

@@ -30,6 +30,7 @@ pub struct Response {
     body: Bytes,
     url: Option<Url>,
     redirected: bool,
+    timing: bool,
 }
 
 /// How much of a response script sees.
@@ -44,6 +45,11 @@ pub enum ResponseType {
     Opaque,
     /// A redirect that was not to be followed: nothing.
     OpaqueRedirect,
+    /// Shown in the window or in a frame. Script of the page that led there sees nothing of it, unless the
+    /// document is of its own origin.
+    Document,
+    /// A WebSocket that is open.
+    Socket,
 }
 
 impl Outcome {
@@ -83,8 +89,12 @@ impl Response {
             body,
             url: Some(state.url().clone()),
             redirected: state.urls.len() > 1,
+            timing: !state.timing_allow_failed,
         };
         match state.tainting {
+            _ if state.initiator.is_navigation() => {
+                shared(ResponseType::Document, only(headers, |_| true))
+            }
             Tainting::Basic => shared(ResponseType::Basic, only(headers, |_| true)),
             Tainting::Cors => {
                 let include = state.credentials == Credentials::Include;
@@ -94,7 +104,10 @@ impl Response {
                     only(headers, |name| exposed.allows(name)),
                 )
             }
-            Tainting::Opaque => Self::opaque(ResponseType::Opaque, None),
+            Tainting::Opaque => Self {
+                timing: !state.timing_allow_failed,
+                ..Self::opaque(ResponseType::Opaque, None)
+            },
         }
     }
 
@@ -106,6 +119,17 @@ impl Response {
             body: Bytes::new(),
             url,
             redirected: false,
+            timing: false,
+        }
+    }
+
+    /// A WebSocket: script sees none of its headers.
+    pub(crate) fn socket(state: &State, status: StatusCode, headers: &HeaderMap) -> Self {
+        let protocol = |name: &HeaderName| name == "sec-websocket-protocol";
+        Self {
+            status: status.as_u16(),
+            headers: only(headers, protocol),
+            ..Self::opaque(ResponseType::Socket, Some(state.url().clone()))
         }
     }
 
@@ -157,6 +181,20 @@ impl Response {
         let mut url = self.url.clone()?;
         url.set_fragment(None);
         Some(url)
+    }
+
+    /// Whether script of the page that asked can read it: not where it is opaque, and not where it is a
+    /// document that is shown instead.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        matches!(self.kind, ResponseType::Basic | ResponseType::Cors)
+    }
+
+    /// Whether `performance.getEntriesByType('resource')` tells times and sizes, which another origin
+    /// has to allow by `Timing-Allow-Origin` (Fetch #concept-tao-check).
+    #[must_use]
+    pub fn timing_allowed(&self) -> bool {
+        self.timing
     }
 
     /// `response.redirected`.

@@ -9,9 +9,11 @@ use super::request::Request;
 use crate::browser::engine::Engine;
 use crate::browser::fetch::Run;
 use crate::browser::fetch::classify;
-use crate::browser::fetch::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use crate::browser::fetch::initiator::Initiator;
+use crate::browser::fetch::options::{Credentials, Mode, Redirect};
+use crate::browser::fetch::referrer::ReferrerPolicy;
 use crate::browser::fetch::state::{Body, State, Tainting};
-use crate::browser::outcome::error::{FetchError, FetchErrorKind, Initiator};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
 use crate::browser::values;
@@ -29,32 +31,27 @@ pub struct Fetch {
     redirect: Redirect,
     referrer_policy: ReferrerPolicy,
     streaming: bool,
+    user_activation: bool,
 }
 
 impl Page {
     /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
     pub fn fetch(&self, request: impl Into<Request>) -> Fetch {
+        self.ask(Initiator::Fetch, request.into())
+    }
+
+    /// A request of any kind, with the settings that `fetch()` starts with.
+    pub(super) fn ask(&self, initiator: Initiator, request: Request) -> Fetch {
         Fetch {
             page: self.clone(),
-            request: request.into(),
-            initiator: Initiator::Fetch,
+            request,
+            initiator,
             mode: Mode::default(),
             credentials: Credentials::default(),
             redirect: Redirect::default(),
             referrer_policy: self.referrer_policy,
             streaming: false,
-        }
-    }
-
-    /// `<img src="…">`: mode `no-cors`, with credentials.
-    pub fn image(&self, url: &str) -> Fetch {
-        let fetch = self
-            .fetch(url)
-            .mode(Mode::NoCors)
-            .credentials(Credentials::Include);
-        Fetch {
-            initiator: Initiator::Image,
-            ..fetch
+            user_activation: false,
         }
     }
 }
@@ -102,6 +99,15 @@ impl Fetch {
         }
     }
 
+    /// The user clicked on what starts it. Of a [navigation](Page::navigate) the request tells this by
+    /// `Sec-Fetch-User`; of other requests nothing does.
+    pub fn user_activation(self) -> Self {
+        Self {
+            user_activation: true,
+            ..self
+        }
+    }
+
     /// The same fetch, by a browser that has the cookies and nothing else.
     pub(crate) fn apart(mut self) -> Self {
         self.page.web = self.page.web.apart();
@@ -116,13 +122,18 @@ impl Fetch {
         self.credentials
     }
 
-    /// For tables: what is asked for, and with which credentials unless they are the default.
+    /// For tables: what is asked for, in which mode and with which credentials unless they are the default.
     pub(crate) fn summary(&self) -> String {
+        let mode = match self.mode {
+            Mode::Cors => String::new(),
+            other => format!(", mode {}", other.as_str()),
+        };
         let credentials = match self.credentials {
             Credentials::SameOrigin => String::new(),
             other => format!(", credentials {}", other.as_str()),
         };
-        format!("{} {}{credentials}", self.request.method, self.request.url)
+        let (method, url) = (&self.request.method, &self.request.url);
+        format!("{method} {url}{mode}{credentials}")
     }
 
     /// Sends it, and all that a browser sends before and after it.
@@ -175,6 +186,12 @@ impl Fetch {
         if classify::is_forbidden_method(method.as_str()) {
             return Err(script(format!("'{method}' HTTP method is unsupported.")));
         }
+        if matches!(self.mode, Mode::Navigate | Mode::WebSocket) && self.is_script() {
+            let mode = self.mode.as_str();
+            return Err(script(format!(
+                "Cannot construct a Request with a RequestInit whose mode member is set as '{mode}'."
+            )));
+        }
         if self.mode == Mode::NoCors && !classify::is_safelisted_method(&method) {
             return Err(script(format!(
                 "'{method}' is unsupported in no-cors mode."
@@ -195,43 +212,53 @@ impl Fetch {
                 "Only HTTP streaming of CORS or same-origin requests is allowed.".into(),
             ));
         }
+        let client = self.page.client.clone();
         Ok(State {
             method,
             urls: vec![url],
             headers: self.headers(trace),
             body,
-            origin: self.page.origin.clone(),
             mode: self.mode,
             credentials: self.credentials,
             redirect: self.redirect,
-            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none.
-            referrer: self
-                .page
-                .base
+            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none, and
+            // WebSockets #concept-websocket-establish gives none.
+            referrer: client
+                .address
                 .clone()
-                .filter(|_| self.page.origin.is_tuple()),
+                .filter(|_| !client.origin.is_opaque() && self.initiator != Initiator::Socket),
             referrer_policy: self.referrer_policy,
             initiator: self.initiator,
+            user_activation: self.user_activation,
             engine: self.page.web.engine,
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
-            secure_page: self.page.secure,
+            timing_allow_failed: false,
+            client,
         })
+    }
+
+    fn is_script(&self) -> bool {
+        matches!(self.initiator, Initiator::Fetch | Initiator::Xhr)
     }
 
     fn url(&self) -> Result<Url, FetchErrorKind> {
         let given = &self.request.url;
-        let parsed = match &self.page.base {
+        let parsed = match &self.page.client.address {
             Some(base) => base.join(given),
             None => Url::parse(given),
         };
         let url = parsed
             .map_err(|_| FetchErrorKind::Script(format!("Failed to parse URL from {given}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        if has_credentials && !self.initiator.is_navigation() {
             let text = format!(
                 "Request cannot be constructed from a URL that includes credentials: {given}"
             );
             return Err(FetchErrorKind::Script(text));
+        }
+        if self.initiator == Initiator::Socket {
+            return socket_url(url);
         }
         Ok(url)
     }
@@ -260,10 +287,7 @@ impl Fetch {
         if let Some(value) = &self.request.body.content_type {
             headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
         }
-        let accept = match self.initiator {
-            Initiator::Fetch | Initiator::Xhr => "*/*",
-            Initiator::Image => "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
-        };
+        let accept = self.initiator.accept();
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static(accept));
@@ -271,5 +295,23 @@ impl Fetch {
             .entry(ACCEPT_LANGUAGE)
             .or_insert(HeaderValue::from_static("en"));
         headers
+    }
+}
+
+/// WebSockets #concept-websocket-establish step 1: `wss` is asked for by https.
+fn socket_url(mut url: Url) -> Result<Url, FetchErrorKind> {
+    let given = url.to_string();
+    let scheme = match url.scheme() {
+        "wss" | "https" => "https",
+        "ws" | "http" => "http",
+        _ => "",
+    };
+    // Both schemes are special, so that the URL parser changes one into the other.
+    let changed = !scheme.is_empty() && url.set_scheme(scheme).is_ok();
+    if changed && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        let text = format!("Failed to construct 'WebSocket': The URL '{given}' is invalid.");
+        Err(FetchErrorKind::Script(text))
     }
 }

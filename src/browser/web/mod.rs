@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use tower_service::Service;
-use url::{Origin, Url};
+use url::Url;
 
+use self::address::AddressSpace;
 use self::profile::Profile;
 use self::server::{Body, Server};
+use crate::browser::cookies::access::Access;
 use crate::browser::engine::Engine;
+use crate::browser::origin::Origin;
+use crate::browser::site;
 use crate::browser::values;
 
+pub(crate) mod address;
 pub(crate) mod profile;
 pub(crate) mod server;
 
@@ -29,6 +34,8 @@ pub struct Web {
     pub(crate) engine: Engine,
     pub(crate) third_party_cookies: bool,
     pub(crate) body_limit: usize,
+    pub(crate) spaces: BTreeMap<String, AddressSpace>,
+    pub(crate) local_network_access: bool,
     pub(crate) mistakes: Vec<String>,
 }
 
@@ -41,6 +48,8 @@ impl Web {
             engine: Engine::default(),
             third_party_cookies: true,
             body_limit: 16 << 20,
+            spaces: BTreeMap::new(),
+            local_network_access: true,
             mistakes: Vec::new(),
         }
     }
@@ -80,7 +89,7 @@ impl Web {
     }
 
     /// Whether cookies go to other sites than the page's, as far as their `SameSite` lets them; yes by
-    /// default. Browsers come to block them; partitioned cookies are not simulated.
+    /// default. Browsers come to block them; a cookie that is `Partitioned` goes along all the same.
     pub fn third_party_cookies(mut self, allowed: bool) -> Self {
         self.third_party_cookies = allowed;
         self
@@ -102,10 +111,13 @@ impl Web {
 
     /// The same with empty caches and a copy of the cookies.
     pub(crate) fn apart(&self) -> Self {
-        let cookies = self.profile().cookies.clone();
-        let profile = Profile {
-            cookies,
-            ..Profile::default()
+        let profile = {
+            let own = self.profile();
+            Profile {
+                now: own.now,
+                cookies: own.cookies.clone(),
+                ..Profile::default()
+            }
         };
         Self {
             profile: Arc::new(Mutex::new(profile)),
@@ -143,7 +155,6 @@ impl Web {
     pub fn advance(&self, time: Duration) {
         let mut profile = self.profile();
         profile.now = profile.now.saturating_add(time);
-        profile.cookies.advance(time);
     }
 
     /// Sets a cookie as a first-party response from `url` with this `Set-Cookie` would.
@@ -153,21 +164,28 @@ impl Web {
     pub fn set_cookie(&self, url: &str, set_cookie: &str) -> Result<(), &'static str> {
         let url = Url::parse(url).map_err(|_| "the URL cannot be read")?;
         let line = HeaderValue::from_str(set_cookie).map_err(|_| "it cannot be a header")?;
-        self.profile().cookies.store(&line, &url, true)
+        let access = Access::first_party(site::partition(&Origin::of(&url)));
+        let mut profile = self.profile();
+        let now = profile.now;
+        profile.cookies.store(&line, &url, &access, now)
     }
 
     /// The `Cookie` that a first-party request to `url` would carry.
     #[must_use]
     pub fn cookies(&self, url: &str) -> Option<String> {
-        let header = self
-            .profile()
-            .cookies
-            .header(&Url::parse(url).ok()?, true)?;
+        let url = Url::parse(url).ok()?;
+        let access = Access::first_party(site::partition(&Origin::of(&url)));
+        let profile = self.profile();
+        let header = profile.cookies.header(&url, &access, None, profile.now)?;
         Some(values::isomorphic(header.as_bytes()))
     }
 
-    pub(crate) fn server(&self, origin: &Origin) -> Option<&Server> {
-        self.servers.get(&origin.ascii_serialization())
+    pub(crate) fn server(&self, origin: &str) -> Option<&Server> {
+        self.servers.get(origin)
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.profile().now
     }
 
     /// Never held across a wait.
