@@ -148,9 +148,14 @@ fn bypasses(request: &HeaderMap) -> bool {
 /// 4.2.2 allows heuristics; the standard's engine has none.)
 fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) -> Option<Duration> {
     let lasting = matches!(status.as_u16(), 300 | 301 | 308 | 410);
-    let said = [CACHE_CONTROL, EXPIRES, PRAGMA]
-        .iter()
-        .any(|name| response.contains_key(name));
+    let words = elements(response, &CACHE_CONTROL).chain(elements(response, &PRAGMA));
+    let said = response.contains_key(EXPIRES)
+        || words
+            .map(|item| values::isomorphic(item).to_ascii_lowercase())
+            .any(|item| {
+                let name = item.split('=').next().unwrap_or_default();
+                matches!(name, "no-cache" | "no-store" | "max-age")
+            });
     (engine == Engine::Chromium && lasting && !said).then_some(Duration::MAX)
 }
 

@@ -13,11 +13,12 @@ use url::{Host, Url};
 use self::access::{Access, Partition, SiteMode};
 use self::parse::{Expiry, SameSite, SetCookie};
 use self::rules::Source;
+use crate::browser::engine::Engine;
 use crate::browser::site::{is_public_suffix, potentially_trustworthy};
 
 /// Chromium sends a cookie without `SameSite` with a POST of another site's form as long as it is young,
 /// for the sake of logins that come back by a form.
-pub(crate) const LAX_UNSAFE_AGE: Duration = Duration::from_secs(120);
+const LAX_UNSAFE_AGE: Duration = Duration::from_secs(120);
 
 /// RFC 6265bis 6.1 asks for 50 at least; Chromium keeps so many of one domain.
 const MAX_PER_DOMAIN: usize = 180;
@@ -56,17 +57,17 @@ impl Default for Jar {
 }
 
 impl Jar {
-    /// The `Cookie` of a request to `url`. `young` is the age below which a cookie without `SameSite`
-    /// goes with a form of another site.
+    /// The `Cookie` of a request to `url`.
     pub(crate) fn header(
         &self,
         url: &Url,
         access: &Access,
-        young: Option<Duration>,
+        engine: Engine,
         now: Duration,
     ) -> Option<HeaderValue> {
-        let is_young =
-            |cookie: &Cookie| young.is_some_and(|age| now.saturating_sub(cookie.created) < age);
+        let is_young = |cookie: &Cookie| {
+            engine == Engine::Chromium && now.saturating_sub(cookie.created) < LAX_UNSAFE_AGE
+        };
         let mut cookies: Vec<_> = self
             .cookies
             .iter()
@@ -91,6 +92,7 @@ impl Jar {
         line: &HeaderValue,
         url: &Url,
         access: &Access,
+        engine: Engine,
         now: Duration,
     ) -> Result<(), &'static str> {
         let mut set = parse::parse(line.as_bytes())?;
@@ -122,7 +124,7 @@ impl Jar {
         if !source.trustworthy && self.shadows_secure(&cookie, now) {
             return Err("it would shadow a Secure cookie");
         }
-        self.insert(cookie, now);
+        self.insert(cookie, engine, now);
         Ok(())
     }
 
@@ -153,14 +155,21 @@ impl Jar {
         }
     }
 
-    /// RFC 6265bis 5.7 steps 22 to 25: one that is set again keeps its place in the order.
-    fn insert(&mut self, mut cookie: Cookie, now: Duration) {
+    /// RFC 6265bis 5.7 steps 22 to 25: one that is set again keeps its place in the order; in Chromium
+    /// only if its value stays.
+    fn insert(&mut self, mut cookie: Cookie, engine: Engine, now: Duration) {
         self.cookies.retain(|old| old.is_alive(now));
-        let known = self.cookies.iter_mut().find(|old| old.is_same(&cookie));
+        let known = self.cookies.iter().position(|old| old.is_same(&cookie));
         match known {
-            Some(old) => {
-                cookie.created = old.created;
-                *old = cookie;
+            Some(index)
+                if engine == Engine::Standard || self.cookies[index].value == cookie.value =>
+            {
+                cookie.created = self.cookies[index].created;
+                self.cookies[index] = cookie;
+            }
+            Some(index) => {
+                self.cookies.remove(index);
+                self.cookies.push(cookie);
             }
             None => {
                 let of_domain = |old: &Cookie| old.domain == cookie.domain;

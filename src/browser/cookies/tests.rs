@@ -26,7 +26,13 @@ fn set_at(
     seconds: u64,
 ) -> Result<(), &'static str> {
     let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
-    jar.store(&line, &url(from), access, Duration::from_secs(seconds))
+    jar.store(
+        &line,
+        &url(from),
+        access,
+        Engine::Standard,
+        Duration::from_secs(seconds),
+    )
 }
 
 fn sent(jar: &Jar, to: &str) -> String {
@@ -35,7 +41,7 @@ fn sent(jar: &Jar, to: &str) -> String {
 
 fn sent_at(jar: &Jar, to: &str, access: &Access, seconds: u64) -> String {
     let now = Duration::from_secs(seconds);
-    jar.header(&url(to), access, Some(LAX_UNSAFE_AGE), now)
+    jar.header(&url(to), access, Engine::Chromium, now)
         .map_or(String::new(), |value| value.to_str().unwrap().to_owned())
 }
 

@@ -137,23 +137,6 @@ pub(crate) fn handshake(status: StatusCode, response: &HeaderMap) -> Result<(), 
     }
 }
 
-/// Fetch #main-fetch step 17: an opaque part of something that script did not ask a part of would let it
-/// put a response together that no server sent.
-pub(crate) fn partial(
-    state: &State,
-    status: StatusCode,
-    ranged: bool,
-) -> Result<(), FetchErrorKind> {
-    let partial = matches!(
-        status,
-        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE
-    );
-    match partial && !ranged && state.tainting == Tainting::Opaque {
-        true => Err(FetchErrorKind::UnaskedPart(status)),
-        false => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};

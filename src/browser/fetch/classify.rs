@@ -119,12 +119,12 @@ pub(crate) fn is_form_type(value: &[u8]) -> bool {
 fn is_client_hint(name: &str, value: &[u8]) -> bool {
     let number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     match name {
-        "device-memory" | "dpr" => match value.iter().position(|byte| *byte == b'.') {
+        "device-memory" | "dpr" | "downlink" => match value.iter().position(|byte| *byte == b'.') {
             Some(dot) => number(&value[..dot]) && number(&value[dot + 1..]),
             None => number(value),
         },
-        "viewport-width" | "width" => number(value),
-        "downlink" | "ect" | "rtt" => true,
+        "viewport-width" | "width" | "rtt" => number(value),
+        "ect" => matches!(value, b"slow-2g" | b"2g" | b"3g" | b"4g"),
         "save-data" => value.eq_ignore_ascii_case(b"on"),
         _ => false,
     }

@@ -14,7 +14,6 @@ pub(crate) mod referrer;
 pub(crate) mod state;
 
 use bytes::Bytes;
-use http::header::RANGE;
 use http::{HeaderMap, Method, StatusCode};
 
 use self::initiator::Initiator;
@@ -72,10 +71,15 @@ impl<'a> Run<'a> {
             self.preflighted |= route.preflight;
             self.state.tainting = route.tainting;
             let received = self.http_fetch(route).await?;
-            if !is_redirect(self.state.engine, received.status, &received.headers) {
+            if !is_redirect(&self.state, received.status, &received.headers) {
                 return self.deliver(received).await;
             }
             self.remember_redirect(&received);
+            if self.state.engine == Engine::Chromium {
+                // Its network stack reads `Location` before its redirect mode is asked.
+                let read = self.state.check_location(&received.headers);
+                read.map_err(|kind| self.fail(kind))?;
+            }
             match self.state.redirect {
                 Redirect::Error => {
                     return Err(self.fail(FetchErrorKind::RedirectNotAllowed(received.status)));
@@ -242,8 +246,6 @@ impl<'a> Run<'a> {
             self.checked("the handshake", clause, verdict, false)?;
             return Ok(Response::socket(&self.state, status, &headers));
         }
-        let verdict = check::partial(&self.state, status, asked.contains_key(RANGE));
-        verdict.map_err(|kind| self.fail(kind))?;
         let body = match body {
             Arriving::Cached(body) => body,
             Arriving::Stream(body) => {

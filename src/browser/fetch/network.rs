@@ -9,11 +9,8 @@ use super::Run;
 use super::outgoing;
 use super::state::State;
 use crate::browser::cache::responses::Asked;
-use crate::browser::cookies::LAX_UNSAFE_AGE;
-use crate::browser::engine::Engine;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::trace::Exchange;
-use crate::browser::site::potentially_trustworthy;
 use crate::browser::values;
 use crate::browser::web::server::{Body, ResponseBody};
 
@@ -87,7 +84,7 @@ impl Run<'_> {
     fn headers(&self, state: &State, body_length: Option<usize>) -> HeaderMap {
         let mut headers = outgoing::headers(state, body_length);
         let word = state.storage_access_word(self.web.third_party_cookies);
-        if let Some(word) = word.filter(|_| potentially_trustworthy(state.url())) {
+        if let Some(word) = word.filter(|_| outgoing::tells_metadata(state)) {
             headers.insert(STORAGE_ACCESS, HeaderValue::from_static(word));
             if let ("inactive", Ok(origin)) = (word, state.serialized_origin().try_into()) {
                 // Storage Access Headers: so that a server can name the origin that it activates.
@@ -96,11 +93,10 @@ impl Run<'_> {
         }
         if state.includes_credentials() {
             let profile = self.web.profile();
-            let young = (state.engine == Engine::Chromium).then_some(LAX_UNSAFE_AGE);
             let access = state.cookie_access(self.web.third_party_cookies);
             let cookie = profile
                 .cookies
-                .header(state.url(), &access, young, profile.now);
+                .header(state.url(), &access, state.engine, profile.now);
             if let Some(cookie) = cookie {
                 headers.insert(COOKIE, cookie);
             }
@@ -147,7 +143,9 @@ impl Run<'_> {
             let kept = {
                 let mut profile = self.web.profile();
                 let now = profile.now;
-                profile.cookies.store(line, state.url(), &access, now)
+                profile
+                    .cookies
+                    .store(line, state.url(), &access, state.engine, now)
             };
             if let Err(reason) = kept {
                 let name = values::isomorphic(line.as_bytes());

@@ -124,7 +124,7 @@ fn is_downgrade(state: &State) -> bool {
 
 /// Fetch Metadata: the `Sec-Fetch-*` of a request to a trustworthy URL.
 fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
-    if !potentially_trustworthy(state.url()) {
+    if !tells_metadata(state) {
         return Vec::new();
     }
     let mut fields = vec![
@@ -137,6 +137,12 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
         fields.push(("sec-fetch-user", "?1"));
     }
     fields
+}
+
+/// Fetch Metadata is for trustworthy URLs; Chromium says nothing of it in a WebSocket's handshake.
+pub(crate) fn tells_metadata(state: &State) -> bool {
+    let silent = state.engine == Engine::Chromium && state.initiator == Initiator::Socket;
+    potentially_trustworthy(state.url()) && !silent
 }
 
 /// Fetch Metadata #sec-fetch-site-header: the farthest that any URL of the chain was from the page.

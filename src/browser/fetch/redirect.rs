@@ -6,7 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::options::Mode;
+use super::options::{Mode, Redirect};
 use super::referrer::ReferrerPolicy;
 use super::state::{Body, State, Tainting};
 use crate::browser::engine::Engine;
@@ -22,16 +22,14 @@ pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Whether the response is handled as a redirect, whatever the redirect mode.
+/// Whether the response is handled as a redirect.
 ///
 /// By Fetch #http-fetch step 6 the status decides. Chromium also wants a `Location` that is not empty,
-/// and takes every other response with such a status for an ordinary one.
-pub(crate) fn is_redirect(engine: Engine, status: StatusCode, response: &HeaderMap) -> bool {
-    let leads_somewhere = || {
-        let mut lines = response.get_all(LOCATION).iter();
-        lines.any(|line| !line.is_empty())
-    };
-    is_redirect_status(status) && (engine == Engine::Standard || leads_somewhere())
+/// unless redirects are script's to handle, and takes other responses for ordinary ones.
+pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
+    let mut lines = response.get_all(LOCATION).iter();
+    let by_status = state.engine == Engine::Standard || state.redirect == Redirect::Manual;
+    is_redirect_status(status) && (by_status || lines.any(|line| !line.is_empty()))
 }
 
 impl State {
@@ -51,9 +49,7 @@ impl State {
         if self.urls.len() > MAX_REDIRECTS {
             return Err(FetchErrorKind::TooManyRedirects); // step 7
         }
-        if self.is_kept_from_credentials_of(&location) {
-            return Err(FetchErrorKind::RedirectWithCredentials(location.into()));
-        }
+        self.check_credentials_of(&location)?;
         if status != StatusCode::SEE_OTHER && self.body == Body::Stream {
             return Err(FetchErrorKind::BodyNotReplayable); // step 11
         }
@@ -80,16 +76,34 @@ impl State {
         Ok(true)
     }
 
+    /// Whether `Location` can be read, and where redirects are an error, leads to http or https.
+    pub(crate) fn check_location(&self, response: &HeaderMap) -> Result<(), FetchErrorKind> {
+        match self.location(response)? {
+            Some(url)
+                if self.redirect == Redirect::Error
+                    && !matches!(url.scheme(), "http" | "https") =>
+            {
+                Err(FetchErrorKind::RedirectScheme(url.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Steps 9 and 10: a user name or a password in the URL, where CORS is involved. Chromium takes them
     /// from no redirect but that of a window or frame.
-    fn is_kept_from_credentials_of(&self, location: &Url) -> bool {
+    fn check_credentials_of(&self, location: &Url) -> Result<(), FetchErrorKind> {
         let has_credentials = !location.username().is_empty() || location.password().is_some();
         let foreign = self.mode == Mode::Cors && Origin::of(location) != *self.origin();
-        let kept = match self.engine {
-            Engine::Standard => foreign || self.tainting == Tainting::Cors,
-            Engine::Chromium => !self.initiator.is_navigation(),
-        };
-        has_credentials && kept
+        let embedded = self.engine == Engine::Chromium && !self.initiator.is_navigation();
+        match (has_credentials, foreign || self.tainting == Tainting::Cors) {
+            (true, true) => Err(FetchErrorKind::RedirectWithCredentials(
+                location.to_string(),
+            )),
+            (true, false) if embedded => {
+                Err(FetchErrorKind::EmbeddedCredentials(location.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Fetch #concept-response-location-url.

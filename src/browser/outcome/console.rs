@@ -148,6 +148,8 @@ impl FetchErrorKind {
             Self::InvalidLocation(_) => net_error("ERR_INVALID_REDIRECT"),
             Self::MultipleLocations(_) => net_error("ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION"),
             Self::RedirectScheme(_) => net_error("ERR_UNSAFE_REDIRECT"),
+            // The console says nothing; this is what script catches.
+            Self::EmbeddedCredentials(_) => "TypeError: Failed to fetch".into(),
             Self::BodyNotReplayable => net_error("ERR_INVALID_ARGUMENT"),
             Self::UnknownOrigin(origin) => format!(
                 "{} (no service for {origin})",

@@ -56,8 +56,6 @@ pub enum FetchErrorKind {
     ResourcePolicy(String),
     /// The page has an embedder policy and frames a page that has none; the text is that of the frame's.
     EmbedderPolicy(String),
-    /// A part of a resource, or the refusal of one, that answers a request for the whole.
-    UnaskedPart(StatusCode),
     /// The address is nearer than the page (a private network, or this machine), and the user did not
     /// permit to ask for it; the word is `local` or `loopback`.
     LocalNetwork(&'static str),
@@ -79,6 +77,8 @@ pub enum FetchErrorKind {
     RedirectScheme(String),
     /// `Location` has a user name or a password, and CORS is involved.
     RedirectWithCredentials(String),
+    /// `Location` has a user name or a password; CORS is not involved, but Chromium refuses it.
+    EmbeddedCredentials(String),
     /// A redirect asks for a body again that was a stream.
     BodyNotReplayable,
     /// No service of the [`Web`](crate::browser::Web) has this origin.
@@ -173,6 +173,7 @@ impl FetchErrorKind {
             Self::InvalidLocation(_)
             | Self::MultipleLocations(_)
             | Self::RedirectScheme(_)
+            | Self::EmbeddedCredentials(_)
             | Self::RedirectWithCredentials(_) => header::LOCATION,
             _ => return None,
         })
@@ -199,7 +200,6 @@ impl FetchErrorKind {
             }
             Self::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
             Self::EmbedderPolicy(_) => "HTML #check-an-embedder-policy",
-            Self::UnaskedPart(_) => "Fetch #main-fetch step 17",
             Self::LocalNetwork(_) => "Local Network Access #local-network-access-check",
             Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
             Self::MixedContent => "Fetch #main-fetch step 7",
@@ -210,6 +210,7 @@ impl FetchErrorKind {
             Self::RedirectScheme(_) => "Fetch #http-redirect-fetch step 6",
             Self::TooManyRedirects => "Fetch #http-redirect-fetch step 7",
             Self::RedirectWithCredentials(_) => "Fetch #http-redirect-fetch steps 9 and 10",
+            Self::EmbeddedCredentials(_) => "not of the standard: Chromium's own",
             Self::BodyNotReplayable => "Fetch #http-redirect-fetch step 11",
             Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
                 "Fetch #http-network-fetch"

@@ -61,6 +61,9 @@ impl Page {
     }
 
     /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
+    ///
+    /// Its forms are sent, and it can lead the window away, as if `allow-forms` and `allow-top-navigation`
+    /// were there too: whoever writes the attribute can allow them.
     pub fn sandboxed(&self) -> Self {
         let client = Client {
             origin: Origin::opaque(),

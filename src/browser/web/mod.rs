@@ -167,7 +167,9 @@ impl Web {
         let access = Access::first_party(site::partition(&Origin::of(&url)));
         let mut profile = self.profile();
         let now = profile.now;
-        profile.cookies.store(&line, &url, &access, now)
+        profile
+            .cookies
+            .store(&line, &url, &access, self.engine, now)
     }
 
     /// The `Cookie` that a first-party request to `url` would carry.
@@ -176,7 +178,9 @@ impl Web {
         let url = Url::parse(url).ok()?;
         let access = Access::first_party(site::partition(&Origin::of(&url)));
         let profile = self.profile();
-        let header = profile.cookies.header(&url, &access, None, profile.now)?;
+        let header = profile
+            .cookies
+            .header(&url, &access, self.engine, profile.now)?;
         Some(values::isomorphic(header.as_bytes()))
     }
 
