@@ -1,50 +1,14 @@
-//! What `fetch()` can be told, in the words of its `RequestInit`.
+//! The referrer of a request, and the policies that say how much of it is told.
 
 use http::HeaderMap;
 use http::header::REFERRER_POLICY;
 use url::Url;
 
-use super::site::potentially_trustworthy;
-use super::values;
+use crate::browser::site::potentially_trustworthy;
+use crate::browser::values;
 
-/// Whether cookies go with a request, and `Set-Cookie` is obeyed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Credentials {
-    /// Never.
-    Omit,
-    /// Only as long as the page's own origin is asked: what `fetch()` does if not told otherwise.
-    #[default]
-    SameOrigin,
-    /// Always; the server has to send `Access-Control-Allow-Credentials: true`.
-    Include,
-}
-
-/// What a page wants of another origin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mode {
-    /// To read the response, which the server has to allow: what `fetch()` does.
-    #[default]
-    Cors,
-    /// To send the request only; the response is opaque. What an `<img>` does.
-    NoCors,
-    /// Nothing: going to another origin is an error.
-    SameOrigin,
-}
-
-/// What to do about a redirect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Redirect {
-    /// Follow it, up to twenty times.
-    #[default]
-    Follow,
-    /// Fail.
-    Error,
-    /// Hand out an opaque response that says nothing but that there was one.
-    Manual,
-}
+/// Referrer Policy #determine-requests-referrer step 6: a longer address is cut to its origin.
+const MAX_LENGTH: usize = 4096;
 
 /// How much of the page's address a request tells, in `Referer` and, for some requests, in `Origin`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -69,45 +33,9 @@ pub enum ReferrerPolicy {
     UnsafeUrl,
 }
 
-impl Credentials {
-    /// The word that script uses: `omit`, `same-origin` or `include`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Omit => "omit",
-            Self::SameOrigin => "same-origin",
-            Self::Include => "include",
-        }
-    }
-}
-
-impl Mode {
-    /// The word that script uses: `cors`, `no-cors` or `same-origin`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cors => "cors",
-            Self::NoCors => "no-cors",
-            Self::SameOrigin => "same-origin",
-        }
-    }
-}
-
-impl Redirect {
-    /// The word that script uses: `follow`, `error` or `manual`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Follow => "follow",
-            Self::Error => "error",
-            Self::Manual => "manual",
-        }
-    }
-}
-
 impl ReferrerPolicy {
     /// Referrer Policy #parse-referrer-policy-from-header: the last word that is known.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let words = values::tokens(headers, &REFERRER_POLICY).ok()??;
         words.iter().rev().find_map(|word| Self::from_name(word))
     }
@@ -126,12 +54,25 @@ impl ReferrerPolicy {
         })
     }
 
-    /// Referrer Policy #determine-requests-referrer: the `Referer` that `page` sends to `url`.
-    pub(super) fn referer(self, page: &Url, url: &Url) -> Option<String> {
-        let same_origin = page.origin() == url.origin();
-        let downgrade = potentially_trustworthy(page) && !potentially_trustworthy(url);
-        let full = || Some(stripped(page));
-        let origin = || Some(format!("{}/", page.origin().ascii_serialization()));
+    /// Referrer Policy #determine-requests-referrer: what a request to `url` tells of `referrer`.
+    pub(crate) fn determine(self, referrer: &Url, url: &Url) -> Option<Url> {
+        // Chromium and WebKit tell of http and https pages only; the standard leaves out but `data:`,
+        // `blob:` and `about:`.
+        if !matches!(referrer.scheme(), "http" | "https") {
+            return None;
+        }
+        let same_origin = referrer.origin() == url.origin();
+        let downgrade = potentially_trustworthy(referrer) && !potentially_trustworthy(url);
+        let origin = || {
+            let mut origin = stripped(referrer);
+            origin.set_path("");
+            origin.set_query(None);
+            Some(origin)
+        };
+        let full = || match stripped(referrer) {
+            long if long.as_str().len() > MAX_LENGTH => origin(),
+            url => Some(url),
+        };
         match self {
             Self::NoReferrer => None,
             Self::NoReferrerWhenDowngrade if downgrade => None,
@@ -149,13 +90,13 @@ impl ReferrerPolicy {
 }
 
 /// Referrer Policy #strip-url.
-fn stripped(page: &Url) -> String {
+fn stripped(page: &Url) -> Url {
     let mut url = page.clone();
     url.set_fragment(None);
     // Neither can fail on a URL that has a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.into()
+    url
 }
 
 #[cfg(test)]
@@ -185,9 +126,9 @@ mod tests {
         ];
         for (policy, expected) in cases {
             let sent =
-                [own, foreign, plain].map(|url| policy.referer(&page, &Url::parse(url).unwrap()));
+                [own, foreign, plain].map(|url| policy.determine(&page, &Url::parse(url).unwrap()));
             assert_eq!(
-                sent.each_ref().map(Option::as_deref),
+                sent.each_ref().map(|url| url.as_ref().map(Url::as_str)),
                 expected,
                 "{policy:?}"
             );
@@ -204,5 +145,30 @@ mod tests {
         );
         assert_eq!(ReferrerPolicy::from_headers(&headers("new")), None);
         assert_eq!(ReferrerPolicy::from_headers(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_long_address_is_cut_to_the_origin() {
+        let told = |length: usize| {
+            let page = format!("https://app.test/{}", "a".repeat(length - 17));
+            let page = Url::parse(&page).unwrap();
+            let told = ReferrerPolicy::UnsafeUrl.determine(&page, &page).unwrap();
+            told.as_str().len()
+        };
+        assert_eq!(told(4096), 4096);
+        assert_eq!(told(4097), "https://app.test/".len());
+    }
+
+    #[test]
+    fn pages_of_applications_are_not_told() {
+        for page in [
+            "tauri://localhost/x",
+            "chrome-extension://abc/x",
+            "about:blank",
+        ] {
+            let page = Url::parse(page).unwrap();
+            let url = Url::parse("https://api.test/").unwrap();
+            assert_eq!(ReferrerPolicy::UnsafeUrl.determine(&page, &url), None);
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! The trace of a fetch: every request on the wire and every check, in order.
+
 use std::fmt;
 
 use http::{HeaderMap, Method, StatusCode};
@@ -27,39 +29,39 @@ pub enum Event {
 /// A request as it was sent, and the head of its response.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    pub(super) preflight: bool,
-    pub(super) cached: bool,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) response: Option<(StatusCode, HeaderMap)>,
+    pub(crate) preflight: bool,
+    pub(crate) cached: bool,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) response: Option<(StatusCode, HeaderMap)>,
 }
 
 /// A decision, the clause that demands it, and how it came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    pub(super) what: String,
-    pub(super) clause: &'static str,
-    pub(super) passed: bool,
+    pub(crate) what: String,
+    pub(crate) clause: &'static str,
+    pub(crate) passed: bool,
 }
 
 impl Trace {
-    pub(super) fn new(title: String) -> Self {
+    pub(crate) fn new(title: String) -> Self {
         Self {
             title,
             events: Vec::new(),
         }
     }
 
-    pub(super) fn exchange(&mut self, exchange: Exchange) {
+    pub(crate) fn exchange(&mut self, exchange: Exchange) {
         self.events.push(Event::Exchange(Box::new(exchange)));
     }
 
-    pub(super) fn note(&mut self, what: impl Into<String>, clause: &'static str) {
+    pub(crate) fn note(&mut self, what: impl Into<String>, clause: &'static str) {
         self.check(what, clause, true);
     }
 
-    pub(super) fn check(&mut self, what: impl Into<String>, clause: &'static str, passed: bool) {
+    pub(crate) fn check(&mut self, what: impl Into<String>, clause: &'static str, passed: bool) {
         self.events.push(Event::Check(Check {
             what: what.into(),
             clause,
@@ -67,7 +69,7 @@ impl Trace {
         }));
     }
 
-    pub(super) fn console(&mut self, message: String) {
+    pub(crate) fn console(&mut self, message: String) {
         self.events.push(Event::Console(message));
     }
 
@@ -136,7 +138,7 @@ impl Exchange {
     /// One of the request's headers as text, or nothing when it was not sent.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        super::values::text(&self.headers, name)
+        crate::browser::values::text(&self.headers, name)
     }
 
     /// The response's status, unless there was no response.
@@ -210,7 +212,7 @@ fn write_headers(f: &mut fmt::Formatter<'_>, headers: &HeaderMap) -> fmt::Result
         writeln!(
             f,
             "    {name}: {}",
-            super::values::isomorphic(value.as_bytes())
+            crate::browser::values::isomorphic(value.as_bytes())
         )
     })
 }

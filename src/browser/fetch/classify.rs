@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use super::Engine;
-use super::values;
+use crate::browser::engine::Engine;
+use crate::browser::values;
 
 /// Fetch #concept-method-normalize: six methods in any case are meant in upper case, no others.
-pub(super) fn normalized(method: &str) -> &str {
+pub(crate) fn normalized(method: &str) -> &str {
     const NORMALIZED: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
     NORMALIZED
         .into_iter()
@@ -15,19 +15,19 @@ pub(super) fn normalized(method: &str) -> &str {
 }
 
 /// Fetch #forbidden-method.
-pub(super) fn is_forbidden_method(method: &str) -> bool {
+pub(crate) fn is_forbidden_method(method: &str) -> bool {
     ["CONNECT", "TRACE", "TRACK"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(method))
 }
 
 /// Fetch #cors-safelisted-method.
-pub(super) fn is_safelisted_method(method: &Method) -> bool {
+pub(crate) fn is_safelisted_method(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::POST)
 }
 
 /// Fetch #forbidden-request-header: script cannot set it, and setting it is silently ignored.
-pub(super) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> bool {
+pub(crate) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> bool {
     const NAMES: [&str; 21] = [
         "accept-charset",
         "accept-encoding",
@@ -67,12 +67,12 @@ pub(super) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> boo
 }
 
 /// Fetch #no-cors-safelisted-request-header-name, with the value rule.
-pub(super) fn is_no_cors_safelisted(name: &HeaderName, value: &[u8]) -> bool {
+pub(crate) fn is_no_cors_safelisted(name: &HeaderName, value: &[u8]) -> bool {
     *name != header::RANGE && is_safelisted_header(name, value, Engine::Standard)
 }
 
 /// Fetch #cors-non-wildcard-request-header-name.
-pub(super) fn is_non_wildcard(name: &str) -> bool {
+pub(crate) fn is_non_wildcard(name: &str) -> bool {
     name.eq_ignore_ascii_case("authorization")
 }
 
@@ -106,7 +106,7 @@ fn is_language_byte(byte: u8) -> bool {
 }
 
 /// The three types that a form could always send.
-fn is_form_type(value: &[u8]) -> bool {
+pub(crate) fn is_form_type(value: &[u8]) -> bool {
     values::mime_essence(value).is_some_and(|essence| {
         matches!(
             &*essence,
@@ -119,18 +119,19 @@ fn is_form_type(value: &[u8]) -> bool {
 fn is_client_hint(name: &str, value: &[u8]) -> bool {
     let number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     match name {
-        "device-memory" | "dpr" => match value.iter().position(|byte| *byte == b'.') {
+        "device-memory" | "dpr" | "downlink" => match value.iter().position(|byte| *byte == b'.') {
             Some(dot) => number(&value[..dot]) && number(&value[dot + 1..]),
             None => number(value),
         },
-        "viewport-width" | "width" => number(value),
+        "viewport-width" | "width" | "rtt" => number(value),
+        "ect" => matches!(value, b"slow-2g" | b"2g" | b"3g" | b"4g"),
         "save-data" => value.eq_ignore_ascii_case(b"on"),
         _ => false,
     }
 }
 
 /// Fetch #cors-unsafe-request-header-names: lower case, sorted, without repeats.
-pub(super) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
+pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
     let values = |name: &HeaderName| match engine {
         // Fetch keeps the values of `append()` apart and judges each.
         Engine::Standard => headers

@@ -5,18 +5,19 @@ use std::time::Duration;
 use http::HeaderName;
 use url::Url;
 
-use super::options::Credentials;
-use super::preflight::Grant;
-use super::site;
-use super::state::State;
-use super::{Engine, classify};
+use super::responses::is_conditional;
+use crate::browser::engine::Engine;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::fetch::preflight::Grant;
+use crate::browser::fetch::state::State;
 
 /// The length from which on Chromium remembers no preflight.
 const CHROMIUM_URL_LIMIT: usize = 1024;
 
 /// What earlier preflights allowed. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PreflightCache {
+pub(crate) struct PreflightCache {
     entries: Vec<Entry>,
 }
 
@@ -49,7 +50,7 @@ impl Key {
         let (origin, url) = (state.serialized_origin(), state.url().clone());
         let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
         (state.engine == Engine::Standard || kept).then(|| Self {
-            partition: site::partition(&state.origin),
+            partition: state.network_partition(),
             origin,
             url,
         })
@@ -82,8 +83,10 @@ impl Entry {
 
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
-    pub(super) fn covers(&mut self, state: &State, now: Duration) -> bool {
-        let Some(key) = Key::of(state) else {
+    pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
+        // Chromium asks again for whatever script makes conditional, as it passes all caches by.
+        let passes_by = state.engine == Engine::Chromium && is_conditional(&state.headers);
+        let Some(key) = Key::of(state).filter(|_| !passes_by) else {
             return false;
         };
         let matching = || {
@@ -105,7 +108,7 @@ impl PreflightCache {
     }
 
     /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
-    pub(super) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
+    pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
         if state.engine == Engine::Chromium {
             self.clear(state);
         }
@@ -168,7 +171,7 @@ impl PreflightCache {
     }
 
     /// Fetch #concept-cache-clear: a preflighted request failed, so what was remembered is void.
-    pub(super) fn clear(&mut self, state: &State) {
+    pub(crate) fn clear(&mut self, state: &State) {
         if let Some(key) = Key::of(state) {
             self.entries.retain(|entry| entry.key != key);
         }

@@ -1,14 +1,17 @@
+//! A table of what pages must and must not be able to read.
+
 use std::fmt;
 
 use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::check::cors_check;
-use super::error::{ErrorKind, FetchError};
-use super::options::Credentials;
-use super::page::{Fetch, Page};
-use super::response::Outcome;
-use super::values;
+use crate::browser::fetch::check::cors_check;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::outcome::error::{FetchError, FetchErrorKind};
+use crate::browser::outcome::response::Outcome;
+use crate::browser::page::Page;
+use crate::browser::page::fetch::Fetch;
+use crate::browser::values;
 use crate::fields::elements;
 
 /// What a page must, or must not, be able to do; see [`must`] and [`must_not`].
@@ -247,7 +250,7 @@ impl FetchError {
     /// Whether CORS is what failed.
     fn is_cors(&self) -> bool {
         self.kind().cors_policy(None).is_some()
-            && !matches!(self.kind(), ErrorKind::RedirectWithCredentials(_))
+            && !matches!(self.kind(), FetchErrorKind::RedirectWithCredentials(_))
     }
 }
 

@@ -1,8 +1,7 @@
 //! What a browser's console says of a failed fetch, in Chromium's words, so that they can be searched for.
 
-use std::fmt;
-
-use super::error::{ErrorKind, FetchError, Initiator, Scene};
+use super::error::{FetchError, FetchErrorKind, Scene};
+use crate::browser::fetch::initiator::Initiator;
 
 impl FetchError {
     /// What the console of Chromium says in the same case, word for word where it says something.
@@ -30,7 +29,7 @@ impl FetchError {
     }
 }
 
-impl ErrorKind {
+impl FetchErrorKind {
     /// The failures that a preflight shares with the actual request, or that only it has.
     fn is_about_access(&self) -> bool {
         matches!(
@@ -47,7 +46,7 @@ impl ErrorKind {
     }
 
     /// The part behind "has been blocked by CORS policy: ".
-    pub(super) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
+    pub(crate) fn cors_policy(&self, initiator: Option<Initiator>) -> Option<String> {
         const SEND_VALID: &str = " Have the server send the header with a valid value.";
         let xhr = match initiator {
             Some(Initiator::Xhr) => {
@@ -92,6 +91,9 @@ impl ErrorKind {
             Self::HeaderNotAllowed(name) => {
                 format!("Request header field {name} is not allowed by Access-Control-Allow-Headers in preflight response.")
             }
+            Self::LocalNetwork(space) => {
+                format!("Permission was denied for this request to access the `{space}` address space.")
+            }
             Self::RedirectWithCredentials(url) => format!(
                 "Redirect location '{url}' contains a username and password, which is disallowed for cross-origin requests."
             ),
@@ -129,7 +131,16 @@ impl ErrorKind {
                 "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
                  '{url}'. This request has been blocked; the content must be served over HTTPS."
             ),
+            Self::Handshake(status) => format!(
+                "WebSocket connection to '{}' failed: Error during WebSocket handshake: Unexpected response code: {}",
+                url.replacen("http", "ws", 1),
+                status.as_u16()
+            ),
+            Self::EmbedderPolicy(_) => {
+                net_error("ERR_BLOCKED_BY_RESPONSE.CoepFrameResourceNeedsCoepHeader")
+            }
             Self::ResourcePolicy(value) => net_error(match &**value {
+                "" => "ERR_BLOCKED_BY_RESPONSE.NotSameOriginAfterDefaultedToSameOriginByCoep",
                 "same-site" => "ERR_BLOCKED_BY_RESPONSE.NotSameSite",
                 _ => "ERR_BLOCKED_BY_RESPONSE.NotSameOrigin",
             }),
@@ -137,6 +148,8 @@ impl ErrorKind {
             Self::InvalidLocation(_) => net_error("ERR_INVALID_REDIRECT"),
             Self::MultipleLocations(_) => net_error("ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION"),
             Self::RedirectScheme(_) => net_error("ERR_UNSAFE_REDIRECT"),
+            // The console says nothing; this is what script catches.
+            Self::EmbeddedCredentials(_) => "TypeError: Failed to fetch".into(),
             Self::BodyNotReplayable => net_error("ERR_INVALID_ARGUMENT"),
             Self::UnknownOrigin(origin) => format!(
                 "{} (no service for {origin})",
@@ -148,15 +161,5 @@ impl ErrorKind {
             ),
             _ => net_error("ERR_FAILED"),
         }
-    }
-}
-
-impl fmt::Display for Initiator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fetch => "fetch",
-            Self::Xhr => "XMLHttpRequest",
-            Self::Image => "image",
-        })
     }
 }

@@ -1,3 +1,5 @@
+//! The response as script sees it.
+
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE,
@@ -6,17 +8,17 @@ use http::header::{
 use http::{HeaderMap, HeaderName, StatusCode};
 use url::Url;
 
-use super::error::FetchError;
-use super::options::Credentials;
-use super::state::{State, Tainting};
-use super::trace::Trace;
-use super::values;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::fetch::state::{State, Tainting};
+use crate::browser::outcome::error::FetchError;
+use crate::browser::outcome::trace::Trace;
+use crate::browser::values;
 
 /// How a fetch ended, and how it came to that.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    pub(super) result: Result<Response, FetchError>,
-    pub(super) trace: Trace,
+    pub(crate) result: Result<Response, FetchError>,
+    pub(crate) trace: Trace,
 }
 
 /// A response as script sees it: filtered.
@@ -28,6 +30,7 @@ pub struct Response {
     body: Bytes,
     url: Option<Url>,
     redirected: bool,
+    timing: bool,
 }
 
 /// How much of a response script sees.
@@ -42,6 +45,11 @@ pub enum ResponseType {
     Opaque,
     /// A redirect that was not to be followed: nothing.
     OpaqueRedirect,
+    /// Shown in the window or in a frame. Script of the page that led there sees nothing of it, unless the
+    /// document is of its own origin.
+    Document,
+    /// A WebSocket that is open.
+    Socket,
 }
 
 impl Outcome {
@@ -68,7 +76,7 @@ impl Outcome {
 
 impl Response {
     /// Fetch #main-fetch step 14: what of a response the page may see.
-    pub(super) fn filtered(
+    pub(crate) fn filtered(
         state: &State,
         status: StatusCode,
         headers: &HeaderMap,
@@ -81,8 +89,12 @@ impl Response {
             body,
             url: Some(state.url().clone()),
             redirected: state.urls.len() > 1,
+            timing: !state.timing_allow_failed,
         };
         match state.tainting {
+            _ if state.initiator.is_navigation() => {
+                shared(ResponseType::Document, only(headers, |_| true))
+            }
             Tainting::Basic => shared(ResponseType::Basic, only(headers, |_| true)),
             Tainting::Cors => {
                 let include = state.credentials == Credentials::Include;
@@ -92,11 +104,14 @@ impl Response {
                     only(headers, |name| exposed.allows(name)),
                 )
             }
-            Tainting::Opaque => Self::opaque(ResponseType::Opaque, None),
+            Tainting::Opaque => Self {
+                timing: !state.timing_allow_failed,
+                ..Self::opaque(ResponseType::Opaque, None)
+            },
         }
     }
 
-    pub(super) fn opaque(kind: ResponseType, url: Option<Url>) -> Self {
+    pub(crate) fn opaque(kind: ResponseType, url: Option<Url>) -> Self {
         Self {
             kind,
             status: 0,
@@ -104,6 +119,17 @@ impl Response {
             body: Bytes::new(),
             url,
             redirected: false,
+            timing: false,
+        }
+    }
+
+    /// A WebSocket: script sees none of its headers.
+    pub(crate) fn socket(state: &State, status: StatusCode, headers: &HeaderMap) -> Self {
+        let protocol = |name: &HeaderName| name == "sec-websocket-protocol";
+        Self {
+            status: status.as_u16(),
+            headers: only(headers, protocol),
+            ..Self::opaque(ResponseType::Socket, Some(state.url().clone()))
         }
     }
 
@@ -155,6 +181,20 @@ impl Response {
         let mut url = self.url.clone()?;
         url.set_fragment(None);
         Some(url)
+    }
+
+    /// Whether script of the page that asked can read it: not where it is opaque, and not where it is a
+    /// document that is shown instead.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        matches!(self.kind, ResponseType::Basic | ResponseType::Cors)
+    }
+
+    /// Whether `performance.getEntriesByType('resource')` tells times and sizes, which another origin
+    /// has to allow by `Timing-Allow-Origin` (Fetch #concept-tao-check).
+    #[must_use]
+    pub fn timing_allowed(&self) -> bool {
+        self.timing
     }
 
     /// `response.redirected`.

@@ -1,3 +1,5 @@
+//! A request as script hands it to `fetch()`.
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
@@ -6,25 +8,25 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
 
 /// What script hands to `fetch()`.
 ///
-/// Any of these can be given to [`Page::fetch`](super::Page::fetch): a `Request`, a URL for a GET, a
+/// Any of these can be given to [`Page::fetch`](crate::browser::Page::fetch): a `Request`, a URL for a GET, a
 /// [`http::Request`] or its builder. Mistakes, such as a header that cannot be one, come back as
-/// [`ErrorKind::Setup`](super::ErrorKind::Setup) from the fetch.
+/// [`FetchErrorKind::Setup`](crate::browser::FetchErrorKind::Setup) from the fetch.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Request {
-    pub(super) method: String,
-    pub(super) url: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: BodyInit,
-    pub(super) mistakes: Vec<String>,
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: BodyInit,
+    pub(crate) mistakes: Vec<String>,
 }
 
 /// A request body with the `Content-Type` that script's value brings along: text brings
 /// `text/plain;charset=UTF-8`, bytes bring none.
 #[derive(Clone, Debug, Default)]
 pub struct BodyInit {
-    pub(super) bytes: Option<Bytes>,
-    pub(super) content_type: Option<HeaderValue>,
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) content_type: Option<HeaderValue>,
 }
 
 impl Request {

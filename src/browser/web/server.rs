@@ -13,20 +13,20 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower_service::Service;
 
-use super::error::{ErrorKind, FetchError};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, BoxError>> + Send>>;
 
 /// The body of a response, still on its way.
-pub(super) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The body of a request as a service gets it: all of it at once, with its exact length.
 #[derive(Debug, Default)]
 pub struct Body(Option<Bytes>);
 
 impl Body {
-    pub(super) fn new(bytes: Option<Bytes>) -> Self {
+    pub(crate) fn new(bytes: Option<Bytes>) -> Self {
         Self(bytes.filter(|bytes| !bytes.is_empty()))
     }
 }
@@ -53,7 +53,7 @@ impl http_body::Body for Body {
 
 /// A server: a fresh clone of it answers each request.
 #[derive(Clone)]
-pub(super) struct Server(Arc<Mutex<Box<dyn Serve>>>);
+pub(crate) struct Server(Arc<Mutex<Box<dyn Serve>>>);
 
 trait Serve: Send {
     fn serve(&self, request: Request<Body>) -> Answer;
@@ -85,7 +85,7 @@ where
 }
 
 impl Server {
-    pub(super) fn new<S, B>(service: S) -> Self
+    pub(crate) fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
         S::Error: Into<BoxError>,
@@ -96,7 +96,7 @@ impl Server {
         Self(Arc::new(Mutex::new(Box::new(service))))
     }
 
-    pub(super) async fn answer(
+    pub(crate) async fn answer(
         &self,
         request: Request<Body>,
     ) -> Result<Response<ResponseBody>, FetchError> {
@@ -111,11 +111,11 @@ impl Server {
 }
 
 /// All of a body, if it is not longer than `limit` bytes.
-pub(super) async fn read(body: ResponseBody, limit: usize) -> Result<Bytes, FetchError> {
+pub(crate) async fn read(body: ResponseBody, limit: usize) -> Result<Bytes, FetchError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(FetchError::new(ErrorKind::BodyTooLong(limit)))
+            Err(FetchError::new(FetchErrorKind::BodyTooLong(limit)))
         }
         Err(error) => Err(FetchError::service(error)),
     }

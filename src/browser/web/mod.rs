@@ -1,3 +1,5 @@
+//! The web that a simulated browser visits: origins, the services behind them, and the profile.
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -6,13 +8,20 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use tower_service::Service;
-use url::{Origin, Url};
+use url::Url;
 
-use super::cookies::Jar;
-use super::http_cache::HttpCache;
-use super::page::Page;
-use super::preflight_cache::PreflightCache;
-use super::service::{Body, Server};
+use self::address::AddressSpace;
+use self::profile::Profile;
+use self::server::{Body, Server};
+use crate::browser::cookies::access::Access;
+use crate::browser::engine::Engine;
+use crate::browser::origin::Origin;
+use crate::browser::site;
+use crate::browser::values;
+
+pub(crate) mod address;
+pub(crate) mod profile;
+pub(crate) mod server;
 
 /// A small web: origins and the services behind them, and the profile of the browser that visits it.
 ///
@@ -22,46 +31,12 @@ use super::service::{Body, Server};
 pub struct Web {
     servers: BTreeMap<String, Server>,
     profile: Arc<Mutex<Profile>>,
-    pub(super) engine: Engine,
-    pub(super) third_party_cookies: bool,
-    pub(super) body_limit: usize,
-    pub(super) mistakes: Vec<String>,
-}
-
-/// Whose behaviour: the standard's, or what Chromium is measured to do instead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Engine {
-    /// Fetch as it is written.
-    #[default]
-    Standard,
-    /// As Chromium 156 was measured, where that differs:
-    ///
-    /// - `Access-Control-Allow-Headers: *` covers `Authorization`;
-    /// - a preflight is remembered for two hours at most, not at all when `Access-Control-Max-Age` is
-    ///   negative, and for five seconds when it is more than fits in 64 bits;
-    /// - of the preflights of one URL only the last is remembered, and a failed request does not make
-    ///   the browser forget it;
-    /// - `*` that came with credentials is not a wildcard in the preflight cache either;
-    /// - several values of a header are judged joined: two times `text/plain` is not safelisted;
-    /// - the client hints `DPR`, `Device-Memory`, `Width`, `Viewport-Width` and `Save-Data` are safelisted;
-    /// - the answer to a preflight from `null`, or for a URL of 1024 bytes and more, is not remembered;
-    /// - `User-Agent` is not script's to set: it is ignored;
-    /// - the referrer policy does not hide `Origin` from requests without CORS;
-    /// - the same `Location` twice is taken for one;
-    /// - a request that script makes conditional says `Cache-Control: max-age=0`, not `no-cache`;
-    /// - redirects through another site do not keep `SameSite` cookies from being sent.
-    Chromium,
-}
-
-/// What a browser remembers.
-#[derive(Debug, Default)]
-pub(super) struct Profile {
-    /// The browser's own clock, which only [`Web::advance`] moves.
-    pub(super) now: Duration,
-    pub(super) preflights: PreflightCache,
-    pub(super) responses: HttpCache,
-    pub(super) cookies: Jar,
+    pub(crate) engine: Engine,
+    pub(crate) third_party_cookies: bool,
+    pub(crate) body_limit: usize,
+    pub(crate) spaces: BTreeMap<String, AddressSpace>,
+    pub(crate) local_network_access: bool,
+    pub(crate) mistakes: Vec<String>,
 }
 
 impl Web {
@@ -73,6 +48,8 @@ impl Web {
             engine: Engine::default(),
             third_party_cookies: true,
             body_limit: 16 << 20,
+            spaces: BTreeMap::new(),
+            local_network_access: true,
             mistakes: Vec::new(),
         }
     }
@@ -112,7 +89,7 @@ impl Web {
     }
 
     /// Whether cookies go to other sites than the page's, as far as their `SameSite` lets them; yes by
-    /// default. Browsers come to block them; partitioned cookies are not simulated.
+    /// default. Browsers come to block them; a cookie that is `Partitioned` goes along all the same.
     pub fn third_party_cookies(mut self, allowed: bool) -> Self {
         self.third_party_cookies = allowed;
         self
@@ -133,23 +110,19 @@ impl Web {
     }
 
     /// The same with empty caches and a copy of the cookies.
-    pub(super) fn apart(&self) -> Self {
-        let cookies = self.profile().cookies.clone();
-        let profile = Profile {
-            cookies,
-            ..Profile::default()
+    pub(crate) fn apart(&self) -> Self {
+        let profile = {
+            let own = self.profile();
+            Profile {
+                now: own.now,
+                cookies: own.cookies.clone(),
+                ..Profile::default()
+            }
         };
         Self {
             profile: Arc::new(Mutex::new(profile)),
             ..self.clone()
         }
-    }
-
-    /// Opens a page: an origin, or a whole URL, which relative URLs and `Referer` are made from.
-    ///
-    /// The page needs no service behind its own origin, unless it fetches from there.
-    pub fn page(&self, url: &str) -> Page {
-        Page::open(self.clone(), url)
     }
 
     /// Lets time pass for what has an age: preflights, cached responses, cookies.
@@ -182,7 +155,6 @@ impl Web {
     pub fn advance(&self, time: Duration) {
         let mut profile = self.profile();
         profile.now = profile.now.saturating_add(time);
-        profile.cookies.advance(time);
     }
 
     /// Sets a cookie as a first-party response from `url` with this `Set-Cookie` would.
@@ -192,25 +164,36 @@ impl Web {
     pub fn set_cookie(&self, url: &str, set_cookie: &str) -> Result<(), &'static str> {
         let url = Url::parse(url).map_err(|_| "the URL cannot be read")?;
         let line = HeaderValue::from_str(set_cookie).map_err(|_| "it cannot be a header")?;
-        self.profile().cookies.store(&line, &url, true)
+        let access = Access::first_party(site::partition(&Origin::of(&url)));
+        let mut profile = self.profile();
+        let now = profile.now;
+        profile
+            .cookies
+            .store(&line, &url, &access, self.engine, now)
     }
 
     /// The `Cookie` that a first-party request to `url` would carry.
     #[must_use]
     pub fn cookies(&self, url: &str) -> Option<String> {
-        let header = self
-            .profile()
+        let url = Url::parse(url).ok()?;
+        let access = Access::first_party(site::partition(&Origin::of(&url)));
+        let profile = self.profile();
+        let header = profile
             .cookies
-            .header(&Url::parse(url).ok()?, true)?;
-        Some(super::values::isomorphic(header.as_bytes()))
+            .header(&url, &access, self.engine, profile.now)?;
+        Some(values::isomorphic(header.as_bytes()))
     }
 
-    pub(super) fn server(&self, origin: &Origin) -> Option<&Server> {
-        self.servers.get(&origin.ascii_serialization())
+    pub(crate) fn server(&self, origin: &str) -> Option<&Server> {
+        self.servers.get(origin)
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.profile().now
     }
 
     /// Never held across a wait.
-    pub(super) fn profile(&self) -> MutexGuard<'_, Profile> {
+    pub(crate) fn profile(&self) -> MutexGuard<'_, Profile> {
         self.profile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

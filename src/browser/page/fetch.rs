@@ -1,121 +1,23 @@
+//! A fetch about to happen, and how what script said becomes a request.
+
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
-use url::{Origin, Url};
+use url::Url;
 
-use super::error::{ErrorKind, FetchError, Initiator};
-use super::fetch::Run;
-use super::options::{Credentials, Mode, Redirect, ReferrerPolicy};
+use super::Page;
 use super::request::Request;
-use super::response::Outcome;
-use super::state::{Body, State, Tainting};
-use super::trace::Trace;
-use super::web::{Engine, Web};
-use super::{classify, values};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::Run;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::initiator::Initiator;
+use crate::browser::fetch::options::{Credentials, Mode, Redirect};
+use crate::browser::fetch::referrer::ReferrerPolicy;
+use crate::browser::fetch::state::{Body, State, Tainting};
+use crate::browser::outcome::error::{FetchError, FetchErrorKind};
+use crate::browser::outcome::response::Outcome;
+use crate::browser::outcome::trace::Trace;
+use crate::browser::values;
 use crate::fields::{append_line, trim};
-
-/// A page that script runs in.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Page {
-    web: Web,
-    /// Where relative URLs start; a `data:` page has nowhere.
-    base: Option<Url>,
-    origin: Origin,
-    secure: bool,
-    referrer_policy: ReferrerPolicy,
-    mistakes: Vec<String>,
-}
-
-impl Page {
-    pub(super) fn open(web: Web, url: &str) -> Self {
-        let parsed = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let mistake =
-            format!("`{url}` is not the URL of a page; write one like `https://app.example.com`");
-        Self {
-            origin: parsed.as_ref().map_or_else(Origin::new_opaque, Url::origin),
-            secure: parsed.as_ref().is_some_and(|url| url.scheme() == "https"),
-            mistakes: if parsed.is_some() {
-                Vec::new()
-            } else {
-                vec![mistake]
-            },
-            base: parsed,
-            web,
-            referrer_policy: ReferrerPolicy::default(),
-        }
-    }
-
-    /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
-    pub fn sandboxed(&self) -> Self {
-        Self {
-            origin: Origin::new_opaque(),
-            ..self.clone()
-        }
-    }
-
-    /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
-    pub fn data(&self) -> Self {
-        Self {
-            base: None,
-            ..self.sandboxed()
-        }
-    }
-
-    /// The policy of the whole page, as by its own `Referrer-Policy` header.
-    pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
-        Self {
-            referrer_policy,
-            ..self
-        }
-    }
-
-    /// What the page's requests say in `Origin`: its origin, or `null`.
-    #[must_use]
-    pub fn origin(&self) -> String {
-        self.origin.ascii_serialization()
-    }
-
-    /// For tables: the address, and what became of it.
-    pub(super) fn name(&self) -> String {
-        let address = self
-            .base
-            .as_ref()
-            .map(|base| base.origin().ascii_serialization());
-        match address {
-            Some(address) if self.origin.is_tuple() => address,
-            Some(address) => format!("{address} (sandboxed)"),
-            None => "data:".into(),
-        }
-    }
-
-    /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
-    pub fn fetch(&self, request: impl Into<Request>) -> Fetch {
-        Fetch {
-            page: self.clone(),
-            request: request.into(),
-            initiator: Initiator::Fetch,
-            mode: Mode::default(),
-            credentials: Credentials::default(),
-            redirect: Redirect::default(),
-            referrer_policy: self.referrer_policy,
-            streaming: false,
-        }
-    }
-
-    /// `<img src="…">`: mode `no-cors`, with credentials.
-    pub fn image(&self, url: &str) -> Fetch {
-        let fetch = self
-            .fetch(url)
-            .mode(Mode::NoCors)
-            .credentials(Credentials::Include);
-        Fetch {
-            initiator: Initiator::Image,
-            ..fetch
-        }
-    }
-}
 
 /// A fetch about to happen. Nothing is sent before [`send`](Self::send).
 #[derive(Clone, Debug)]
@@ -129,6 +31,29 @@ pub struct Fetch {
     redirect: Redirect,
     referrer_policy: ReferrerPolicy,
     streaming: bool,
+    user_activation: bool,
+}
+
+impl Page {
+    /// `fetch()`, or with an [upload listener](Fetch::upload_listener) an `XMLHttpRequest`.
+    pub fn fetch(&self, request: impl Into<Request>) -> Fetch {
+        self.ask(Initiator::Fetch, request.into())
+    }
+
+    /// A request of any kind, with the settings that `fetch()` starts with.
+    pub(super) fn ask(&self, initiator: Initiator, request: Request) -> Fetch {
+        Fetch {
+            page: self.clone(),
+            request,
+            initiator,
+            mode: Mode::default(),
+            credentials: Credentials::default(),
+            redirect: Redirect::default(),
+            referrer_policy: self.referrer_policy,
+            streaming: false,
+            user_activation: false,
+        }
+    }
 }
 
 impl Fetch {
@@ -174,27 +99,41 @@ impl Fetch {
         }
     }
 
+    /// The user clicked on what starts it. Of a [navigation](Page::navigate) the request tells this by
+    /// `Sec-Fetch-User`; of other requests nothing does.
+    pub fn user_activation(self) -> Self {
+        Self {
+            user_activation: true,
+            ..self
+        }
+    }
+
     /// The same fetch, by a browser that has the cookies and nothing else.
-    pub(super) fn apart(mut self) -> Self {
+    pub(crate) fn apart(mut self) -> Self {
         self.page.web = self.page.web.apart();
         self
     }
 
-    pub(super) fn page(&self) -> &Page {
+    pub(crate) fn page(&self) -> &Page {
         &self.page
     }
 
-    pub(super) fn credentials_mode(&self) -> Credentials {
+    pub(crate) fn credentials_mode(&self) -> Credentials {
         self.credentials
     }
 
-    /// For tables: what is asked for, and with which credentials unless they are the default.
-    pub(super) fn summary(&self) -> String {
+    /// For tables: what is asked for, in which mode and with which credentials unless they are the default.
+    pub(crate) fn summary(&self) -> String {
+        let mode = match self.mode {
+            Mode::Cors => String::new(),
+            other => format!(", mode {}", other.as_str()),
+        };
         let credentials = match self.credentials {
             Credentials::SameOrigin => String::new(),
             other => format!(", credentials {}", other.as_str()),
         };
-        format!("{} {}{credentials}", self.request.method, self.request.url)
+        let (method, url) = (&self.request.method, &self.request.url);
+        format!("{method} {url}{mode}{credentials}")
     }
 
     /// Sends it, and all that a browser sends before and after it.
@@ -228,7 +167,7 @@ impl Fetch {
     }
 
     /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
-    fn state(&self, trace: &mut Trace) -> Result<State, ErrorKind> {
+    fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
         let mistakes = [
             &self.page.web.mistakes,
             &self.page.mistakes,
@@ -236,9 +175,9 @@ impl Fetch {
         ];
         let mistakes: Vec<_> = mistakes.into_iter().flatten().cloned().collect();
         if !mistakes.is_empty() {
-            return Err(ErrorKind::Setup(mistakes));
+            return Err(FetchErrorKind::Setup(mistakes));
         }
-        let script = |text: String| ErrorKind::Script(text);
+        let script = |text: String| FetchErrorKind::Script(text);
         let url = self.url()?;
         let method = classify::normalized(&self.request.method);
         let Ok(method) = Method::from_bytes(method.as_bytes()) else {
@@ -246,6 +185,12 @@ impl Fetch {
         };
         if classify::is_forbidden_method(method.as_str()) {
             return Err(script(format!("'{method}' HTTP method is unsupported.")));
+        }
+        if matches!(self.mode, Mode::Navigate | Mode::WebSocket) && self.is_script() {
+            let mode = self.mode.as_str();
+            return Err(script(format!(
+                "Cannot construct a Request with a RequestInit whose mode member is set as '{mode}'."
+            )));
         }
         if self.mode == Mode::NoCors && !classify::is_safelisted_method(&method) {
             return Err(script(format!(
@@ -267,43 +212,53 @@ impl Fetch {
                 "Only HTTP streaming of CORS or same-origin requests is allowed.".into(),
             ));
         }
+        let client = self.page.client.clone();
         Ok(State {
             method,
             urls: vec![url],
             headers: self.headers(trace),
             body,
-            origin: self.page.origin.clone(),
             mode: self.mode,
             credentials: self.credentials,
             redirect: self.redirect,
-            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none.
-            referrer: self
-                .page
-                .base
+            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none, and
+            // WebSockets #concept-websocket-establish gives none.
+            referrer: client
+                .address
                 .clone()
-                .filter(|_| self.page.origin.is_tuple()),
+                .filter(|_| !client.origin.is_opaque() && self.initiator != Initiator::Socket),
             referrer_policy: self.referrer_policy,
             initiator: self.initiator,
+            user_activation: self.user_activation,
             engine: self.page.web.engine,
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
-            secure_page: self.page.secure,
+            timing_allow_failed: false,
+            client,
         })
     }
 
-    fn url(&self) -> Result<Url, ErrorKind> {
+    fn is_script(&self) -> bool {
+        matches!(self.initiator, Initiator::Fetch | Initiator::Xhr)
+    }
+
+    fn url(&self) -> Result<Url, FetchErrorKind> {
         let given = &self.request.url;
-        let parsed = match &self.page.base {
+        let parsed = match &self.page.client.address {
             Some(base) => base.join(given),
             None => Url::parse(given),
         };
-        let url =
-            parsed.map_err(|_| ErrorKind::Script(format!("Failed to parse URL from {given}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
+        let url = parsed
+            .map_err(|_| FetchErrorKind::Script(format!("Failed to parse URL from {given}")))?;
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        if has_credentials && !self.initiator.is_navigation() {
             let text = format!(
                 "Request cannot be constructed from a URL that includes credentials: {given}"
             );
-            return Err(ErrorKind::Script(text));
+            return Err(FetchErrorKind::Script(text));
+        }
+        if self.initiator == Initiator::Socket {
+            return socket_url(url);
         }
         Ok(url)
     }
@@ -332,10 +287,7 @@ impl Fetch {
         if let Some(value) = &self.request.body.content_type {
             headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
         }
-        let accept = match self.initiator {
-            Initiator::Fetch | Initiator::Xhr => "*/*",
-            Initiator::Image => "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
-        };
+        let accept = self.initiator.accept();
         headers
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static(accept));
@@ -343,5 +295,23 @@ impl Fetch {
             .entry(ACCEPT_LANGUAGE)
             .or_insert(HeaderValue::from_static("en"));
         headers
+    }
+}
+
+/// WebSockets #concept-websocket-establish step 1: `wss` is asked for by https.
+fn socket_url(mut url: Url) -> Result<Url, FetchErrorKind> {
+    let given = url.to_string();
+    let scheme = match url.scheme() {
+        "wss" | "https" => "https",
+        "ws" | "http" => "http",
+        _ => "",
+    };
+    // Both schemes are special, so that the URL parser changes one into the other.
+    let changed = !scheme.is_empty() && url.set_scheme(scheme).is_ok();
+    if changed && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        let text = format!("Failed to construct 'WebSocket': The URL '{given}' is invalid.");
+        Err(FetchErrorKind::Script(text))
     }
 }

@@ -7,47 +7,49 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    RANGE, VARY,
+    AGE, CACHE_CONTROL, EXPIRES, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, PRAGMA, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
-use super::values;
+use crate::browser::engine::Engine;
+use crate::browser::values;
 use crate::fields::elements;
 
 /// Stored responses. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HttpCache {
+pub(crate) struct HttpCache {
     entries: Vec<Stored>,
 }
 
 /// A request as the cache sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) partition: &'a str,
-    pub(super) url: &'a Url,
-    pub(super) method: &'a Method,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) now: Duration,
+#[derive(Clone, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) engine: Engine,
+    pub(crate) partition: String,
+    pub(crate) url: &'a Url,
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) now: Duration,
 }
 
 /// A response that may be used again.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     partition: String,
     url: Url,
     /// The request's fields that `Vary` names, as they were.
     selecting: Vec<(HeaderName, Option<Vec<u8>>)>,
     expires: Duration,
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl HttpCache {
     /// RFC 9111 4: a fresh response whose `Vary` agrees with this request, of several the latest.
-    pub(super) fn select(&self, asked: &Asked<'_>) -> Option<&Stored> {
+    pub(crate) fn select(&self, asked: &Asked<'_>) -> Option<&Stored> {
         if asked.method != Method::GET || bypasses(asked.headers) {
             return None;
         }
@@ -61,7 +63,7 @@ impl HttpCache {
     }
 
     /// RFC 9111 3.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         asked: &Asked<'_>,
         status: StatusCode,
@@ -76,7 +78,9 @@ impl HttpCache {
         let varied: Option<Vec<_>> = elements(response, &VARY)
             .map(|name| HeaderName::from_bytes(name).ok())
             .collect();
-        let (Some(varied), Some(lifetime)) = (varied, lifetime(response)) else {
+        let lifetime =
+            lifetime(response).or_else(|| implied_lifetime(asked.engine, status, response));
+        let (Some(varied), Some(lifetime)) = (varied, lifetime) else {
             return; // nothing that says for how long, or a `Vary` that is no list of names
         };
         let any = varied.iter().any(|name| name == "*");
@@ -92,7 +96,7 @@ impl HttpCache {
         self.entries
             .retain(|entry| !(entry.is_for(asked) && entry.selecting == selecting));
         self.entries.push(Stored {
-            partition: asked.partition.to_owned(),
+            partition: asked.partition.clone(),
             url: without_fragment(asked.url),
             selecting,
             expires: asked.now.saturating_add(lifetime),
@@ -116,7 +120,7 @@ fn without_fragment(url: &Url) -> Url {
 }
 
 /// Fetch #http-network-or-cache-fetch step 8.17: script validates on its own.
-pub(super) fn is_conditional(request: &HeaderMap) -> bool {
+pub(crate) fn is_conditional(request: &HeaderMap) -> bool {
     [
         IF_MODIFIED_SINCE,
         IF_NONE_MATCH,
@@ -138,6 +142,21 @@ fn bypasses(request: &HeaderMap) -> bool {
                 b"no-cache" | b"no-store" | b"max-age=0"
             )
         })
+}
+
+/// Chromium takes the lasting statuses for fresh for ever, unless the answer says otherwise. (RFC 9111
+/// 4.2.2 allows heuristics; the standard's engine has none.)
+fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) -> Option<Duration> {
+    let lasting = matches!(status.as_u16(), 300 | 301 | 308 | 410);
+    let words = elements(response, &CACHE_CONTROL).chain(elements(response, &PRAGMA));
+    let said = response.contains_key(EXPIRES)
+        || words
+            .map(|item| values::isomorphic(item).to_ascii_lowercase())
+            .any(|item| {
+                let name = item.split('=').next().unwrap_or_default();
+                matches!(name, "no-cache" | "no-store" | "max-age")
+            });
+    (engine == Engine::Chromium && lasting && !said).then_some(Duration::MAX)
 }
 
 /// RFC 9111 4.2.1, of `Cache-Control` alone.
@@ -186,7 +205,8 @@ mod tests {
         let url = Url::parse("https://api.test/x#a").unwrap();
         let (headers_, now) = (&headers(request), Duration::ZERO);
         let asked = Asked {
-            partition: SITE,
+            engine: Engine::Standard,
+            partition: SITE.into(),
             url: &url,
             method,
             headers: headers_,
@@ -210,7 +230,8 @@ mod tests {
         let (headers, now) = (&headers(request), Duration::from_secs(seconds));
         cache
             .select(&Asked {
-                partition,
+                engine: Engine::Standard,
+                partition: partition.into(),
                 url: &url,
                 method,
                 headers,

@@ -6,11 +6,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::check::cors_check;
-use super::error::ErrorKind;
-use super::options::{Credentials, Mode};
-use super::state::{Body, State, Tainting, is_redirect};
-use super::{Engine, classify, values};
+use crate::browser::engine::Engine;
+use crate::browser::fetch::check::cors_check;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::{Credentials, Mode};
+use crate::browser::fetch::redirect::is_redirect_status;
+use crate::browser::fetch::state::{Body, State, Tainting};
+use crate::browser::outcome::error::FetchErrorKind;
+use crate::browser::values;
 
 /// Fetch #cors-preflight-fetch step 10: how long a preflight is remembered when it does not say.
 const DEFAULT_MAX_AGE: u64 = 5;
@@ -20,14 +23,14 @@ const CHROMIUM_MAX_AGE: u64 = 7200;
 
 /// What a successful preflight allows, and for how many seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Grant {
-    pub(super) methods: Vec<String>,
-    pub(super) headers: Vec<String>,
-    pub(super) max_age: u64,
+pub(crate) struct Grant {
+    pub(crate) methods: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) max_age: u64,
 }
 
 /// Fetch #cors-preflight-fetch steps 1 to 5.
-pub(super) fn request(state: &State) -> State {
+pub(crate) fn request(state: &State) -> State {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     // A method is a token and so are the names; neither can fail to be a value.
@@ -56,26 +59,28 @@ pub(super) fn request(state: &State) -> State {
 }
 
 /// Fetch #cors-preflight-fetch step 7.
-pub(super) fn judge(
+pub(crate) fn judge(
     state: &State,
     status: StatusCode,
     response: &HeaderMap,
-) -> Result<Grant, ErrorKind> {
-    if is_redirect(status) {
+) -> Result<Grant, FetchErrorKind> {
+    if is_redirect_status(status) {
         // No step of its own, as 3xx is no ok status; but this is what has to be mended.
-        return Err(ErrorKind::PreflightRedirect(status));
+        return Err(FetchErrorKind::PreflightRedirect(status));
     }
     let include = state.credentials == Credentials::Include;
     cors_check(&state.serialized_origin(), include, response)?;
     if !status.is_success() {
-        return Err(ErrorKind::PreflightStatus(status));
+        return Err(FetchErrorKind::PreflightStatus(status));
     }
     let list = |name: HeaderName| {
         values::tokens(response, &name)
             .map_err(|_| values::text(response, name).unwrap_or_default())
     };
-    let methods = list(ACCESS_CONTROL_ALLOW_METHODS).map_err(ErrorKind::UnparsableAllowMethods)?;
-    let headers = list(ACCESS_CONTROL_ALLOW_HEADERS).map_err(ErrorKind::UnparsableAllowHeaders)?;
+    let methods =
+        list(ACCESS_CONTROL_ALLOW_METHODS).map_err(FetchErrorKind::UnparsableAllowMethods)?;
+    let headers =
+        list(ACCESS_CONTROL_ALLOW_HEADERS).map_err(FetchErrorKind::UnparsableAllowHeaders)?;
     let method = state.method.as_str();
     let methods = match methods {
         // Step 7.4: so that what only an upload listener made a preflight is remembered too.
@@ -87,7 +92,7 @@ pub(super) fn judge(
     // Step 7.5: methods are case-sensitive.
     let listed = methods.iter().any(|item| item == method);
     if !listed && !classify::is_safelisted_method(&state.method) && !wildcard(&methods) {
-        return Err(ErrorKind::MethodNotAllowed(method.to_owned()));
+        return Err(FetchErrorKind::MethodNotAllowed(method.to_owned()));
     }
     // Steps 7.6 and 7.7: names are not, and the standard's `*` does not cover `Authorization`.
     for name in state.unsafe_header_names() {
@@ -97,7 +102,7 @@ pub(super) fn judge(
         let coverable =
             state.engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
         if !(listed || coverable && wildcard(&headers)) {
-            return Err(ErrorKind::HeaderNotAllowed(name.to_string()));
+            return Err(FetchErrorKind::HeaderNotAllowed(name.to_string()));
         }
     }
     Ok(Grant {

@@ -1,8 +1,12 @@
+//! The error that a fetch ends with: what Fetch calls a *network error*, with its cause.
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode, header};
+
+use crate::browser::fetch::initiator::Initiator;
 
 /// Why a fetch failed: what Fetch calls a *network error*, with what a browser's console says of it.
 ///
@@ -11,15 +15,15 @@ use http::{HeaderName, StatusCode, header};
 /// `TypeError: Failed to fetch`.
 #[derive(Clone, Debug)]
 pub struct FetchError {
-    pub(super) kind: ErrorKind,
-    pub(super) scene: Option<Box<Scene>>,
+    pub(crate) kind: FetchErrorKind,
+    pub(crate) scene: Option<Box<Scene>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// What went wrong. The text of a header is given as it was, its lines joined by `, `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum FetchErrorKind {
     /// The response, or the one to the preflight, has no `Access-Control-Allow-Origin`.
     MissingAllowOrigin,
     /// `Access-Control-Allow-Origin: *` answers a request with credentials.
@@ -50,6 +54,13 @@ pub enum ErrorKind {
     NoCorsRedirectMode,
     /// `Cross-Origin-Resource-Policy` keeps the response from this origin.
     ResourcePolicy(String),
+    /// The page has an embedder policy and frames a page that has none; the text is that of the frame's.
+    EmbedderPolicy(String),
+    /// The address is nearer than the page (a private network, or this machine), and the user did not
+    /// permit to ask for it; the word is `local` or `loopback`.
+    LocalNetwork(&'static str),
+    /// The server does not switch to WebSocket: another status than 101, or wrong fields with it.
+    Handshake(StatusCode),
     /// `fetch()` of something else than http and https; `data:` and `blob:` are not simulated.
     UnsupportedScheme(String),
     /// A page that came by https asks for a resource that does not.
@@ -66,13 +77,15 @@ pub enum ErrorKind {
     RedirectScheme(String),
     /// `Location` has a user name or a password, and CORS is involved.
     RedirectWithCredentials(String),
+    /// `Location` has a user name or a password; CORS is not involved, but Chromium refuses it.
+    EmbeddedCredentials(String),
     /// A redirect asks for a body again that was a stream.
     BodyNotReplayable,
-    /// No service of the [`Web`](super::Web) has this origin.
+    /// No service of the [`Web`](crate::browser::Web) has this origin.
     UnknownOrigin(String),
     /// The service failed, or its body did; the cause is the [`source`](Error::source).
     Service,
-    /// The body is longer than [`Web::body_limit`](super::Web::body_limit).
+    /// The body is longer than [`Web::body_limit`](crate::browser::Web::body_limit).
     BodyTooLong(usize),
     /// `fetch()` threw before anything was sent: a `TypeError` with this text.
     Script(String),
@@ -82,25 +95,17 @@ pub enum ErrorKind {
 
 /// Where it happened.
 #[derive(Clone, Debug)]
-pub(super) struct Scene {
-    pub(super) initiator: Initiator,
-    pub(super) first_url: String,
-    pub(super) url: String,
-    pub(super) origin: String,
-    pub(super) page: String,
-    pub(super) preflight: bool,
-}
-
-/// What started the request; the console names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Initiator {
-    Fetch,
-    Xhr,
-    Image,
+pub(crate) struct Scene {
+    pub(crate) initiator: Initiator,
+    pub(crate) first_url: String,
+    pub(crate) url: String,
+    pub(crate) origin: String,
+    pub(crate) page: String,
+    pub(crate) preflight: bool,
 }
 
 impl FetchError {
-    pub(super) fn new(kind: ErrorKind) -> Self {
+    pub(crate) fn new(kind: FetchErrorKind) -> Self {
         Self {
             kind,
             scene: None,
@@ -108,15 +113,15 @@ impl FetchError {
         }
     }
 
-    pub(super) fn service(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn service(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            kind: ErrorKind::Service,
+            kind: FetchErrorKind::Service,
             scene: None,
             source: Some(Arc::from(source.into())),
         }
     }
 
-    pub(super) fn at(self, scene: Scene) -> Self {
+    pub(crate) fn at(self, scene: Scene) -> Self {
         Self {
             scene: Some(Box::new(scene)),
             ..self
@@ -125,7 +130,7 @@ impl FetchError {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> &ErrorKind {
+    pub fn kind(&self) -> &FetchErrorKind {
         &self.kind
     }
 
@@ -148,8 +153,8 @@ impl FetchError {
     }
 }
 
-impl ErrorKind {
-    pub(super) fn header(&self) -> Option<HeaderName> {
+impl FetchErrorKind {
+    pub(crate) fn header(&self) -> Option<HeaderName> {
         Some(match self {
             Self::MissingAllowOrigin
             | Self::WildcardWithCredentials
@@ -164,15 +169,17 @@ impl ErrorKind {
                 header::ACCESS_CONTROL_ALLOW_HEADERS
             }
             Self::ResourcePolicy(_) => HeaderName::from_static("cross-origin-resource-policy"),
+            Self::EmbedderPolicy(_) => HeaderName::from_static("cross-origin-embedder-policy"),
             Self::InvalidLocation(_)
             | Self::MultipleLocations(_)
             | Self::RedirectScheme(_)
+            | Self::EmbeddedCredentials(_)
             | Self::RedirectWithCredentials(_) => header::LOCATION,
             _ => return None,
         })
     }
 
-    pub(super) fn clause(&self) -> &'static str {
+    pub(crate) fn clause(&self) -> &'static str {
         match self {
             Self::MissingAllowOrigin => "Fetch #cors-check step 2",
             Self::WildcardWithCredentials => "Fetch #cors-check step 3",
@@ -192,6 +199,9 @@ impl ErrorKind {
                 "Fetch #main-fetch step 12"
             }
             Self::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
+            Self::EmbedderPolicy(_) => "HTML #check-an-embedder-policy",
+            Self::LocalNetwork(_) => "Local Network Access #local-network-access-check",
+            Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
             Self::MixedContent => "Fetch #main-fetch step 7",
             Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
             Self::InvalidLocation(_) | Self::MultipleLocations(_) => {
@@ -200,6 +210,7 @@ impl ErrorKind {
             Self::RedirectScheme(_) => "Fetch #http-redirect-fetch step 6",
             Self::TooManyRedirects => "Fetch #http-redirect-fetch step 7",
             Self::RedirectWithCredentials(_) => "Fetch #http-redirect-fetch steps 9 and 10",
+            Self::EmbeddedCredentials(_) => "not of the standard: Chromium's own",
             Self::BodyNotReplayable => "Fetch #http-redirect-fetch step 11",
             Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
                 "Fetch #http-network-fetch"
