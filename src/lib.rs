@@ -41,7 +41,6 @@ pub mod proxy;
 
 mod fields;
 
-// Its examples want the browser beside the defaults.
-#[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
+#[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
