@@ -35,6 +35,7 @@
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod cors;
+pub mod guard;
 pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;

@@ -86,7 +86,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let (table, tunnels) = (Arc::new(config.table), config.tunnels);
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;
-    let listener = listener.limited(config.limits);
+    let listener = listener.limited(config.limits, &config.trusted_proxies);
     let stop = server::shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
     let handle = move |peer: &Peer, request| table.answer(peer, request);

@@ -36,6 +36,8 @@ pub struct Config {
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
+    /// Peers whose word on the client is taken.
+    pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
     /// What is allowed and yet hardly meant, each with its key.
@@ -156,7 +158,8 @@ impl Checker<'_> {
                 Some(tls) => Some(tls?),
                 None => None,
             },
-            table: Table::new(routes, cors.as_ref()),
+            table: Table::new(routes, cors.as_ref(), limits),
+            trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
         })

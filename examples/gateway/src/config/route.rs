@@ -152,12 +152,12 @@ impl Checker<'_> {
     /// What is beside the configuration may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
-        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize()) {
-            if own.starts_with(dir) {
-                let key = join(at, "dir");
-                let warning = format!("{key}: this file and what is beside it would be served");
-                self.warnings.push(warning);
-            }
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
+            && own.starts_with(dir)
+        {
+            let key = join(at, "dir");
+            let warning = format!("{key}: this file and what is beside it would be served");
+            self.warnings.push(warning);
         }
     }
 
@@ -171,12 +171,9 @@ impl Checker<'_> {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    let at = join(at, &original(error.key()));
-                    // What is missing has no value to show.
-                    match error.value() {
-                        "" => self.problems.add(at, error.reason()),
-                        _ => self.problems.add(at, error),
-                    }
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
                 }
                 None
             }

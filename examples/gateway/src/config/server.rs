@@ -15,6 +15,8 @@ pub(super) struct Server {
     connections: Option<NonZeroUsize>,
     streams: Option<NonZeroU32>,
     resets: Option<NonZeroU32>,
+    client_resets: Option<NonZeroU32>,
+    client_share: Option<f64>,
 }
 
 /// Below it no browser's request has room, above it hyper's buffer ends.
@@ -44,6 +46,18 @@ impl Checker<'_> {
             .map_or(limits.connections, NonZeroUsize::get);
         limits.streams = server.streams.map_or(limits.streams, NonZeroU32::get);
         limits.resets = server.resets.map_or(limits.resets, NonZeroU32::get);
+        limits.client_resets = server
+            .client_resets
+            .map_or(limits.client_resets, NonZeroU32::get);
+        if let Some(share) = server.client_share {
+            if share > 0.0 && share <= 1.0 {
+                limits.client_share = share;
+            } else {
+                let message =
+                    format!("{share} does not fit; write a share above 0 and at most 1.0");
+                self.problems.push("server.client_share", message);
+            }
+        }
         limits
     }
 

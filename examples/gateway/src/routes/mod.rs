@@ -4,7 +4,9 @@ use crate::files::Files;
 mod prefixes;
 mod with_cors;
 
-use crate::answer::{not_found, refused};
+use crate::answer::{not_found, refused, text};
+use crate::server::head;
+use crate::server::limits::Limits;
 use futures_util::future::{Either, FutureExt};
 use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::{Method, Request, Response, StatusCode};
@@ -24,6 +26,7 @@ pub struct Table {
     /// In the order of their prefixes.
     routes: Vec<Route>,
     none: WithCors<NoRoute>,
+    limits: Limits,
 }
 
 /// What answers below a prefix.
@@ -33,9 +36,22 @@ pub enum Route {
     Files(Box<WithCors<Files>>),
 }
 
+impl Route {
+    fn cors(&self) -> Option<&CorsLayer> {
+        match self {
+            Self::Proxy(proxy) => proxy.cors(),
+            Self::Files(files) => files.cors(),
+        }
+    }
+}
+
 impl Table {
     /// `cors` is for requests that match no route, so that a page can read their 404.
-    pub fn new(mut routes: Vec<(Box<str>, Route)>, cors: Option<&CorsLayer>) -> Self {
+    pub fn new(
+        mut routes: Vec<(Box<str>, Route)>,
+        cors: Option<&CorsLayer>,
+        limits: Limits,
+    ) -> Self {
         for (prefix, _) in &mut routes {
             *prefix = prefix.trim_end_matches('/').into();
         }
@@ -45,6 +61,7 @@ impl Table {
             prefixes: Prefixes::new(prefixes),
             routes,
             none: WithCors::new(NoRoute, cors),
+            limits,
         }
     }
 
@@ -55,18 +72,29 @@ impl Table {
         peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        if *request.method() == Method::OPTIONS {
-            if let Some(response) = options(&request) {
-                return Either::Right(ready(response).boxed());
-            }
+        if *request.method() == Method::OPTIONS
+            && let Some(response) = options(&request)
+        {
+            return Either::Right(ready(response).boxed());
         }
         let covering = self.prefixes.longest(request.uri().path());
-        match covering.map(|index| &self.routes[index]) {
+        let covering = covering.map(|index| &self.routes[index]);
+        if let Some(status) = head::refusal(&request, &self.limits) {
+            let cors = covering.map_or(self.none.cors(), Route::cors);
+            return Either::Right(with_cors::answer_with(cors, refusal(status), request));
+        }
+        match covering {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
             Some(Route::Files(files)) => Either::Right(files.answer(request)),
             None => Either::Right(self.none.answer(request)),
         }
     }
+}
+
+/// The answer to a head that is above a limit.
+fn refusal(status: StatusCode) -> Response<Body> {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    text(status, format!("{reason}\n"))
 }
 
 /// Answers what no route matches.

@@ -6,6 +6,7 @@ use hyper::body::Incoming;
 use same_origin::cors::CorsLayer;
 use same_origin::proxy::{Body, Peer, ReverseProxy};
 use std::convert::Infallible;
+use std::future::ready;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// A service, under a CORS policy or not.
@@ -20,6 +21,10 @@ impl<S> WithCors<S> {
             service,
             cors: cors.cloned(),
         }
+    }
+
+    pub fn cors(&self) -> Option<&CorsLayer> {
+        self.cors.as_ref()
     }
 
     pub fn answer(&self, request: Request<Incoming>) -> BoxFuture<'static, Response<Body>>
@@ -43,6 +48,24 @@ impl<S> WithCors<S> {
             response
         })
     }
+}
+
+/// An answer that is known already, as readable for a page as any other.
+pub fn answer_with(
+    cors: Option<&CorsLayer>,
+    answer: Response<Body>,
+    request: Request<Incoming>,
+) -> BoxFuture<'static, Response<Body>> {
+    let Some(cors) = cors else {
+        return ready(answer).boxed();
+    };
+    let mut answer = Some(answer);
+    let known = service_fn(move |_| ready(Ok(answer.take().unwrap_or_default())));
+    let answered = cors.layer(known).oneshot(request);
+    Box::pin(async move {
+        let Ok::<_, Infallible>(response) = answered.await;
+        response
+    })
 }
 
 impl WithCors<ReverseProxy> {
