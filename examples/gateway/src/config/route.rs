@@ -56,7 +56,10 @@ impl Checker<'_> {
             .iter()
             .position(|other| other.is_some() && *other == prefix);
         if let Some(other) = other {
-            let message = format!("routes[{other}] has this prefix already");
+            let message = format!(
+                "route {} has this prefix already; write each prefix once",
+                other + 1
+            );
             self.problems.push(join(at, "prefix"), message);
         }
         seen.push(prefix);
@@ -177,9 +180,8 @@ impl Checker<'_> {
         if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
             && own.starts_with(dir)
         {
-            let key = join(at, "dir");
-            let warning = format!("{key}: this file and what is beside it would be served");
-            self.warnings.push(warning);
+            let warning = "this file and what is beside it would be served";
+            self.warnings.push(join(at, "dir"), warning);
         }
     }
 
