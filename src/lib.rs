@@ -44,8 +44,9 @@ pub mod origin;
 pub mod proxy;
 
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
-// Its examples want the browser beside the defaults.
-#[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
+#[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

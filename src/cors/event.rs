@@ -31,7 +31,7 @@ pub(super) fn refused(
     let _no_event = (refusal, preflight, origin, name);
 }
 
-/// A policy that is only tried says something else than the one in place.
+/// A candidate differs from the policy in place.
 #[cold]
 pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! What a peer sent, as it can be shown to people: escaped, and cut where it is long.
+//! A peer's bytes as they can be shown to people: escaped, and cut where they are long.
 
 use std::fmt;
 

@@ -2,6 +2,7 @@
 //!
 //! Paths in it are relative to the file.
 
+mod guard;
 mod problems;
 mod read;
 mod route;
@@ -10,15 +11,16 @@ mod wording;
 
 pub use problems::Problems;
 
-use crate::routes::Table;
+use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
 use crate::server::tls;
+use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
 use problems::join;
 use read::read;
-use same_origin::cors::{CorsBuilder, CorsLayer};
+use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
@@ -56,6 +58,7 @@ struct File {
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
     cors: Option<toml::Table>,
+    guard: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -148,7 +151,10 @@ impl Checker<'_> {
         self.trust(&file.trusted_proxies.unwrap_or_default());
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
-        let routes = self.routes(file.routes, cors.as_ref());
+        let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
+        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
+        let around = self.around("guard", cors.as_ref(), rest);
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -158,7 +164,7 @@ impl Checker<'_> {
                 Some(tls) => Some(tls?),
                 None => None,
             },
-            table: Table::new(routes, cors.as_ref(), limits),
+            table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
@@ -212,7 +218,21 @@ impl Checker<'_> {
         })
     }
 
-    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
+    /// What lies around the service of a route.
+    fn around(
+        &mut self,
+        at: &str,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Around {
+        Around {
+            cors: cors.cloned().map(CorsLayer::from),
+            guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
+            trusted_proxies: self.trusted_proxies.as_slice().into(),
+        }
+    }
+
+    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsPolicy> {
         let read = read::<CorsBuilder>(table, at, &[], &mut self.problems)?;
         match read.value.build() {
             Ok(policy) => {
@@ -220,7 +240,7 @@ impl Checker<'_> {
                     self.warnings
                         .push(format!("{}: {warning}", join(at, warning.key())));
                 }
-                Some(policy.into())
+                Some(policy)
             }
             Err(errors) => {
                 for error in &errors {

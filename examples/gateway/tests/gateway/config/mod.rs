@@ -176,12 +176,27 @@ fn what_is_hardly_meant_is_warned_of_and_accepted() {
     }
 }
 
-#[test]
-fn the_recipes_are_good_files() {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+/// A folder with a page to serve.
+fn site() -> tempfile::TempDir {
     let folder = folder();
     std::fs::create_dir(folder.path().join("dist")).unwrap();
     std::fs::write(folder.path().join("dist/index.html"), "").unwrap();
+    folder
+}
+
+#[test]
+fn the_reference_is_a_good_file() {
+    let readme = include_str!("../../../README.md");
+    let mut blocks = readme.split("```toml\n").skip(1);
+    let reference = blocks.next().unwrap().split("```").next().unwrap();
+    let ended = check(site().path(), reference);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn the_recipes_are_good_files() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let folder = site();
     let mut count = 0;
     for recipe in std::fs::read_dir(recipes).unwrap() {
         let text = std::fs::read_to_string(recipe.unwrap().path()).unwrap();
