@@ -56,6 +56,7 @@
 //! ranges); partitioned cookies; the HTTP cache beyond fresh answers to GET; pages of other schemes than
 //! http and https. Bodies are read to their end: a response that never ends never arrives.
 
+mod attacks;
 mod cache;
 mod conformance;
 mod cookies;
@@ -70,6 +71,7 @@ mod web;
 #[doc = include_str!("what_browsers_do.md")]
 pub mod _what_browsers_do {}
 
+pub use self::attacks::{AttackReport, AttackVerdict, Attacks, Attempt, attacks};
 pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use self::engine::Engine;
 pub use self::fetch::client::{EmbedderPolicy, StorageAccess};

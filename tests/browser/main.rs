@@ -4,6 +4,7 @@
 mod support;
 
 mod api;
+mod attacks;
 mod conformance;
 mod mutants;
 mod one_origin;
