@@ -8,6 +8,7 @@ mod attacks;
 mod conformance;
 mod mutants;
 mod one_origin;
+mod readable;
 mod scenarios;
 mod services;
 mod tables;
