@@ -109,7 +109,10 @@ impl Scenario {
     /// The lines of one step: its requests, what script saw, what the console said.
     pub fn report(&self, lines: &mut String, arrived: &[Arrived], seen: Seen) {
         // Chromium asks for the icon of every document that it shows.
-        for request in arrived.iter().filter(|request| request.path != "/favicon.ico") {
+        for request in arrived
+            .iter()
+            .filter(|request| request.path != "/favicon.ico")
+        {
             writeln!(lines, "{}", self.request_line(request)).expect("a string");
         }
         match seen {

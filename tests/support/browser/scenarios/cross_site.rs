@@ -70,7 +70,11 @@ pub fn scenarios() -> Vec<Scenario> {
         with_cookies(
             scenario("a sandboxed frame attacks", APP_PAGE)
                 .framed(Frame::Sandbox)
-                .does(all(API).into_iter().filter(|step| !step.leaves() && !step.is_form())),
+                .does(
+                    all(API)
+                        .into_iter()
+                        .filter(|step| !step.leaves() && !step.is_form()),
+                ),
             API,
         )
         .watch(METADATA),
