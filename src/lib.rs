@@ -43,6 +43,7 @@ pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod excerpt;
 mod fields;
 #[cfg(feature = "serde")]
 mod units;

@@ -44,6 +44,6 @@ pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<
 }
 
 #[cfg(feature = "tracing")]
-fn shown(value: &[u8]) -> tracing::field::DisplayValue<super::excerpt::Excerpt<'_>> {
-    tracing::field::display(super::excerpt::Excerpt(value))
+fn shown(value: &[u8]) -> tracing::field::DisplayValue<crate::excerpt::Excerpt<'_>> {
+    tracing::field::display(crate::excerpt::Excerpt(value))
 }

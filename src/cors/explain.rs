@@ -1,9 +1,9 @@
 //! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
-use super::excerpt::Excerpt;
 use super::judge::{Refusal, Verdict};
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
 use http::header::{

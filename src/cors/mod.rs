@@ -225,7 +225,6 @@
 mod acrh;
 mod config;
 mod event;
-pub(crate) mod excerpt;
 mod explain;
 mod future;
 mod handle;
