@@ -44,6 +44,7 @@ pub mod proxy;
 
 mod fields;
 
-#[cfg(doctest)]
+// Its examples want the browser beside the defaults.
+#[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

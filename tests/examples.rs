@@ -1,22 +1,55 @@
 //! The small examples do what the first lines of each say.
 
-use http_body::{Body, Frame};
-use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-#[path = "support/example.rs"]
-mod example;
+#[path = "support/cargo.rs"]
+mod cargo;
+#[path = "support/process.rs"]
+mod process;
 
 use bytes::Bytes;
-use example::Example;
 use http::{Request, Response, StatusCode};
-use std::convert::Infallible;
+use process::Process;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 const APP: (&str, &str) = ("origin", "https://app.example.com");
 
-fn start(name: &str) -> Example {
-    Example::start(name, &["127.0.0.1:0"])
+fn start(name: &str) -> Process {
+    Process::start(&example(name), &["127.0.0.1:0"])
+}
+
+/// The program of an example, with the features of this test.
+fn example(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let features = features().join(",");
+        let chosen = ["--no-default-features", "--features", &features];
+        cargo::build(&[&["--examples"], &chosen[..]].concat()).join("examples")
+    };
+    FOLDER.get_or_init(build).join(name)
+}
+
+fn features() -> Vec<&'static str> {
+    let all = [
+        ("proxy", cfg!(feature = "proxy")),
+        ("tls", cfg!(feature = "tls")),
+        ("dns", cfg!(feature = "dns")),
+        ("ring", cfg!(feature = "ring")),
+        ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
+        ("axum", cfg!(feature = "axum")),
+        ("serde", cfg!(feature = "serde")),
+        ("public-suffix", cfg!(feature = "public-suffix")),
+        ("origin-source", cfg!(feature = "origin-source")),
+        ("idna", cfg!(feature = "idna")),
+        ("tracing", cfg!(feature = "tracing")),
+        ("browser", cfg!(feature = "browser")),
+    ];
+    all.into_iter()
+        .filter_map(|(name, on)| on.then_some(name))
+        .collect()
 }
 
 async fn send(method: &str, url: String, fields: &[(&str, &str)]) -> Response<String> {
@@ -24,20 +57,7 @@ async fn send(method: &str, url: String, fields: &[(&str, &str)]) -> Response<St
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    answer(request.body(Empty::new()).unwrap()).await
-}
-
-async fn put<B>(url: String, body: B) -> Response<String>
-where
-    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
-{
-    answer(Request::put(url).body(body).unwrap()).await
-}
-
-async fn answer<B>(request: Request<B>) -> Response<String>
-where
-    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
-{
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -95,7 +115,7 @@ async fn proxy_axum() {
 #[tokio::test]
 async fn proxy_hyper() {
     let upstream = start("cors_axum");
-    let example = Example::start("proxy_hyper", &["127.0.0.1:0", &upstream.origin]);
+    let example = Process::start(&example("proxy_hyper"), &["127.0.0.1:0", &upstream.origin]);
     let url = |path: &str| format!("{}{path}", example.origin);
 
     assert_eq!(
@@ -107,35 +127,6 @@ async fn proxy_hyper() {
         ("/files/..%2fsecret", StatusCode::BAD_REQUEST),
     ] {
         assert_eq!(send("GET", url(path), &[]).await.status(), status, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn jwt_api() {
-    let mut example = start("jwt_api");
-    let token = example.line().replace("TOKEN=", "Bearer ");
-    let url = || format!("{}/work", example.origin);
-    let readable =
-        |answer: &Response<String>| field(answer, "access-control-allow-origin") == APP.1;
-
-    let asks = [
-        APP,
-        ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "authorization"),
-    ];
-    let answer = send("OPTIONS", url(), &asks).await;
-    assert!(
-        answer.status().is_success() && readable(&answer),
-        "{answer:?}"
-    );
-    for (authorization, status) in [
-        ("", StatusCode::UNAUTHORIZED),
-        ("Bearer x.y.z", StatusCode::UNAUTHORIZED),
-        (&token, StatusCode::OK),
-    ] {
-        let answer = send("POST", url(), &[APP, ("authorization", authorization)]).await;
-        assert_eq!(answer.status(), status, "{authorization}");
-        assert!(readable(&answer), "{authorization}");
     }
 }
 
@@ -161,31 +152,4 @@ async fn signed_redirect() {
             StatusCode::FORBIDDEN
         );
     }
-}
-
-#[tokio::test]
-async fn signed_upstream() {
-    let mut example = start("signed_upstream");
-    let upstream = example.line().replace("UPSTREAM=", "");
-    let url = |target: &str| format!("{}{target}", example.origin);
-    let own = ("authorization", "Bearer of a browser");
-
-    let answer = send("GET", url("/files/a%2Fb/c?x=1&y=%20"), &[own]).await;
-    assert_eq!(
-        answer.body(),
-        "GET /a%2Fb/c?x=1&y=%20, signed, its body too\n"
-    );
-    // Of no known length, as a stream is.
-    let answer = put(url("/files/a"), StreamBody::new(frames())).await;
-    assert_eq!(answer.body(), "PUT /a, signed, its body not\n");
-    let answer = put(url("/files/a"), Full::from("whole")).await;
-    assert_eq!(answer.body(), "PUT /a, signed, its body too\n");
-
-    let answer = send("GET", format!("{upstream}/a"), &[own]).await;
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-}
-
-fn frames() -> impl futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> {
-    let frames = ["one ", "two"].map(|text| Ok(Frame::data(Bytes::from(text))));
-    futures_util::stream::iter(frames)
 }

@@ -93,9 +93,9 @@ impl fmt::Display for Table {
     }
 }
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/proxy.svg");
-const BEGIN: &str = "<!-- figures: cargo bench --bench proxy -- --write -->\n";
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/proxy.svg");
+const BEGIN: &str = "<!-- figures: cargo bench -p e2e --bench proxy -- --write -->\n";
 const END: &str = "<!-- end of figures -->\n";
 
 /// Puts the tables between their marks in the README, and draws the chart.

@@ -16,7 +16,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// # Examples
 ///
 /// ```
-/// use same_origin::proxy::{ErrorKind, ProxyError};
+/// use same_origin::proxy::{ProxyErrorKind, ProxyError};
 ///
 /// fn log<B>(response: &http::Response<B>) {
 ///     if let Some(error) = response.extensions().get::<ProxyError>() {
@@ -27,14 +27,14 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct ProxyError {
-    kind: ErrorKind,
+    kind: ProxyErrorKind,
     was_sent: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ProxyError {
     /// A refusal of the proxy itself, before anything was sent.
-    pub(crate) fn refused(kind: ErrorKind) -> Self {
+    pub(crate) fn refused(kind: ProxyErrorKind) -> Self {
         Self {
             kind,
             was_sent: false,
@@ -42,7 +42,7 @@ impl ProxyError {
         }
     }
 
-    pub(crate) fn new(kind: ErrorKind, was_sent: bool, source: impl Into<BoxError>) -> Self {
+    pub(crate) fn new(kind: ProxyErrorKind, was_sent: bool, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
             was_sent,
@@ -52,7 +52,7 @@ impl ProxyError {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ProxyErrorKind {
         self.kind
     }
 
@@ -65,8 +65,8 @@ impl ProxyError {
     }
 }
 
-impl From<ErrorKind> for ProxyError {
-    fn from(kind: ErrorKind) -> Self {
+impl From<ProxyErrorKind> for ProxyError {
+    fn from(kind: ProxyErrorKind) -> Self {
         Self::refused(kind)
     }
 }
@@ -96,10 +96,10 @@ impl Error for ProxyError {
 /// The kinds of [`ProxyError`]. Each has one status and one error type of RFC 9209 2.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum ProxyErrorKind {
     /// The path is not below the proxy's prefix: 404.
     OutsidePrefix,
-    /// A segment of the path can be read as a dot segment, see [`check_path`](super::check_path): 400.
+    /// A segment of the path can be read as a dot segment, see [`check_path`](crate::proxy::check_path): 400.
     AmbiguousPath,
     /// The request target is no path (`*`, `host:port`): 400.
     MalformedTarget,
@@ -144,7 +144,7 @@ pub enum ErrorKind {
     Client,
 }
 
-impl ErrorKind {
+impl ProxyErrorKind {
     /// The status of the response.
     #[must_use]
     pub fn status(self) -> StatusCode {

@@ -1,0 +1,13 @@
+//! The settings of a proxy: what can be set, how it is checked, and what is said of mistakes.
+
+mod bounds;
+pub(crate) mod builder;
+mod compile;
+#[cfg(feature = "serde")]
+pub(crate) mod duration;
+pub(crate) mod error;
+pub(crate) mod settings;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
+pub(crate) use bounds::problems;
