@@ -22,6 +22,7 @@ use http::{Response, request};
 use ipnet::IpNet;
 use std::fmt;
 use std::sync::Arc;
+use tower_layer::Layer;
 
 /// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
 ///
@@ -290,10 +291,31 @@ impl ProxyBuilder {
         self.build_from(None)
     }
 
+    /// The proxy, with a [`Client`] of its own under a layer: a cache, or one that signs,
+    /// traces or tries again. All settings hold, as for [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    pub fn build_with_layer<L: Layer<Client>>(
+        self,
+        layer: L,
+    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
+        self.build_around(None, |client| layer.layer(client))
+    }
+
     pub(crate) fn build_from(
         self,
         changes: Option<Changes>,
     ) -> Result<ReverseProxy, ProxyConfigErrors> {
+        self.build_around(changes, |client| client)
+    }
+
+    fn build_around<C>(
+        self,
+        changes: Option<Changes>,
+        around: impl FnOnce(Client) -> C,
+    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
         let compiled = self.compile(changes);
         #[cfg(feature = "tls")]
         let (tls, compiled) = {
@@ -321,7 +343,7 @@ impl ProxyBuilder {
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);
         }
-        Ok(ReverseProxy::from_parts(plan, client))
+        Ok(ReverseProxy::from_parts(plan, around(client)))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
