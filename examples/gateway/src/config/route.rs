@@ -2,9 +2,10 @@
 
 use super::Checker;
 use super::problems::join;
-use super::read::read;
+use super::read::{Read, read};
 use crate::files::Files;
 use crate::routes::{Route, WithCors};
+use same_origin::cache::{Cache, CacheBuilder};
 use same_origin::cors::CorsLayer;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
@@ -93,11 +94,47 @@ impl Checker<'_> {
                 self.problems.push(join(at, key), message);
             }
         }
-        let proxy = self.proxy(at, table)?;
-        Some(Route::Proxy(WithCors::new(proxy, cors.as_ref())))
+        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let (builder, read) = self.proxy(at, table)?;
+        let original = |key: &str| read.original(key);
+        let cors = cors.as_ref();
+        Some(match cache {
+            None => Route::Proxy(WithCors::new(
+                self.built(at, builder.build(), original)?,
+                cors,
+            )),
+            Some(cache) => Route::Cached(WithCors::new(
+                self.built(at, builder.build_with_layer(cache.layer()), original)?,
+                cors,
+            )),
+        })
     }
 
-    fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
+    /// `true` for a cache with its defaults, or a table of its settings.
+    fn cache(&mut self, at: &str, value: Option<Value>) -> Option<Cache> {
+        let table = match value {
+            None | Some(Value::Boolean(false)) => return None,
+            Some(Value::Boolean(true)) => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                let message = "write `true`, or a table like { size = \"64MB\", object = \"1MB\" }";
+                self.problems.push(at.to_owned(), message);
+                return None;
+            }
+        };
+        let read = read::<CacheBuilder>(table, at, &[], &mut self.problems)?;
+        match read.value.clone().build() {
+            Ok(cache) => Some(cache),
+            Err(errors) => {
+                for error in &errors {
+                    self.problems.add(join(at, error.key()), error);
+                }
+                None
+            }
+        }
+    }
+
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
             for (_, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
@@ -111,7 +148,12 @@ impl Checker<'_> {
                 "no upstream of this route is https; write https:// there, or remove this";
             self.problems.push(join(at, "upstream_tls"), message);
         }
-        let read = read::<ProxyBuilder>(table, at, &["cors", "dir", "spa"], &mut self.problems)?;
+        let read = read::<ProxyBuilder>(
+            table,
+            at,
+            &["cache", "cors", "dir", "spa"],
+            &mut self.problems,
+        )?;
         let mut builder = read
             .value
             .clone()
@@ -120,7 +162,7 @@ impl Checker<'_> {
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
-        self.built(at, builder.build(), |key| read.original(key))
+        Some((builder, read))
     }
 
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {

@@ -12,8 +12,9 @@ use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
+use same_origin::cache::Cached;
 use same_origin::cors::CorsLayer;
-use same_origin::proxy::{Body, Peer, ReverseProxy};
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -32,6 +33,8 @@ pub struct Table {
 /// What answers below a prefix.
 pub enum Route {
     Proxy(WithCors<ReverseProxy>),
+    /// With a cache between proxy and upstream.
+    Cached(WithCors<ReverseProxy<Cached<Client>>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<WithCors<Files>>),
 }
@@ -40,6 +43,7 @@ impl Route {
     fn cors(&self) -> Option<&CorsLayer> {
         match self {
             Self::Proxy(proxy) => proxy.cors(),
+            Self::Cached(proxy) => proxy.cors(),
             Self::Files(files) => files.cors(),
         }
     }
@@ -85,6 +89,7 @@ impl Table {
         }
         match covering {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.forward(peer, request)),
+            Some(Route::Cached(proxy)) => Either::Right(proxy.forward(peer, request).boxed()),
             Some(Route::Files(files)) => Either::Right(files.answer(request)),
             None => Either::Right(self.none.answer(request)),
         }

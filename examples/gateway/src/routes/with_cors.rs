@@ -1,5 +1,6 @@
 //! A service under a CORS policy, or without one.
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, FutureExt};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -68,14 +69,21 @@ pub fn answer_with(
     })
 }
 
-impl WithCors<ReverseProxy> {
+impl<C, CB> WithCors<ReverseProxy<C>>
+where
+    C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
+    C::Future: Send,
+    C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    CB: http_body::Body<Data = Bytes> + Send + 'static,
+    CB::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     /// The route that matters for speed: no clone of the proxy, no box around its future, no
     /// extension for the peer.
     pub fn forward(
         &self,
         peer: &Peer,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<C, CB> {
         let Some(cors) = &self.cors else {
             return Either::Left(self.service.respond(peer, request));
         };
