@@ -14,7 +14,7 @@ pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
 /// recipient must ignore a reasonable number of them).
-#[cfg(any(test, feature = "proxy", feature = "browser"))]
+#[cfg(any(test, feature = "proxy", feature = "browser", feature = "cache"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -23,20 +23,33 @@ pub(crate) fn elements<'a>(
     lines.flat_map(split).filter(|element| !element.is_empty())
 }
 
-/// The value of a field that has one line; `Some(Err(..))`, with the first, where it has several.
-pub(crate) fn sole<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Option<Result<&'a HeaderValue, &'a HeaderValue>> {
-    let first = headers.get(name)?;
-    // As many lines as names: then no field has two, which is quicker to see than to look for.
-    let alone =
-        headers.len() == headers.keys_len() || headers.get_all(name).iter().nth(1).is_none();
-    Some(if alone { Ok(first) } else { Err(first) })
+/// The lines of a field that has one line at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sole<'a> {
+    Absent,
+    One(&'a HeaderValue),
+    /// There are several lines. Which of them counts is read differently by everybody.
+    Several,
+}
+
+/// The value of a field that has one line at most.
+pub(crate) fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Sole<'a> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Sole::Absent,
+        (Some(value), None) => Sole::One(value),
+        (Some(_), Some(_)) => Sole::Several,
+    }
+}
+
+/// Whether the bytes are a token (RFC 9110 5.6.2), of which methods and field names are made.
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    let is_tchar = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    !text.is_empty() && text.iter().all(is_tchar)
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
-#[cfg(any(test, feature = "proxy"))]
+#[cfg(any(test, feature = "proxy", feature = "cache"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
@@ -149,10 +162,20 @@ mod tests {
     fn a_field_of_one_line_is_told_from_others() {
         let mut headers = lines(&VARY, &["a", "b"]);
         headers.insert(AGE, HeaderValue::from_static("1"));
-        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
-        assert_eq!(sole(&headers, &VARY), Some(Err(&headers[VARY])));
-        assert_eq!(sole(&headers, &http::header::HOST), None);
-        headers.remove(VARY);
-        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
+        assert_eq!(sole(&headers, &AGE), Sole::One(&headers[AGE]));
+        assert_eq!(sole(&headers, &VARY), Sole::Several);
+        assert_eq!(sole(&headers, &http::header::HOST), Sole::Absent);
+    }
+
+    #[test]
+    fn tokens() {
+        for text in ["PUT", "x_a", "x.b", "x'c", "1", "!#$%&'*+-.^_`|~"] {
+            assert!(is_token(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "", " ", "x a", "x:", "x,y", "x/a", "x\n", "x-é", "\"x\"", "{x}",
+        ] {
+            assert!(!is_token(text.as_bytes()), "{text}");
+        }
     }
 }

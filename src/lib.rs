@@ -22,7 +22,7 @@
 //! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
 //! | `axum` | yes | the public path and the client's address from axum's extensions |
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
-//! | `idna` | yes | checks punycode in configured origins and suggests it |
+//! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
 //! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
 //! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, the rest 1.85 |
 //! | `serde` | no | the builders as configuration |
@@ -38,6 +38,7 @@ pub mod browser;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod cors;
+pub mod guard;
 pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;

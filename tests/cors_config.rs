@@ -1,5 +1,4 @@
 //! Settings: all that is wrong is said at once, and what is right can be read back.
-#![cfg(all(feature = "serde", feature = "idna", feature = "public-suffix"))]
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -21,8 +20,8 @@ fn every_mistake_is_named_with_what_to_write() {
         "allow_origins": ["https://example.com/", "https://ok.example", "http://a.example", "https://*.co.uk", "*"],
         "allow_null_origin": true,
         "allow_credentials": true,
-        "allow_methods": ["PUT", "TRACE", "delete", "P*"],
-        "allow_headers": ["x-a", "Cookie", "x a", "access-control-max-age"],
+        "allow_methods": ["PUT", "TRACE", "delete"],
+        "allow_headers": ["x-a", "Cookie", "x a", "access-control-max-age", "x-*"],
         "expose_headers": "*",
         "max_age": 3_000_000_000_u64,
     }));
@@ -73,8 +72,8 @@ fn every_mistake_is_named_with_what_to_write() {
                 "allow_origins",
                 Some(4),
                 Some("*"),
-                Kind::StarInList,
-                "write \"*\" in place of the list (in Rust: `Any`), or remove it"
+                Kind::StarWithCredentials,
+                "name the origins, or remove allow_credentials and write \"*\" in place of the list (in Rust: `Any`)"
             ),
             (
                 "allow_methods",
@@ -89,13 +88,6 @@ fn every_mistake_is_named_with_what_to_write() {
                 Some("delete"),
                 Kind::MethodCase,
                 "write \"DELETE\""
-            ),
-            (
-                "allow_methods",
-                Some(3),
-                Some("P*"),
-                Kind::StarInName,
-                "write each method in full"
             ),
             (
                 "allow_headers",
@@ -119,9 +111,16 @@ fn every_mistake_is_named_with_what_to_write() {
                 "remove it"
             ),
             (
+                "allow_headers",
+                Some(4),
+                Some("x-*"),
+                Kind::StarInName,
+                "write each name in full"
+            ),
+            (
                 "expose_headers",
                 None,
-                None,
+                Some("*"),
                 Kind::StarWithCredentials,
                 "name the headers, or remove allow_credentials"
             ),
@@ -143,13 +142,11 @@ fn errors_are_lines_for_people_and_data_for_programs() {
     let (first, second) = lines.split_once('\n').unwrap();
     assert_eq!(
         first,
-        r#"allow_origins[0]: "https://Example.com" has upper-case letters, which browsers never send: write "https://example.com""#
+        r#"allow_origins[0]: "https://Example.com" has upper-case letters, where browsers send lower case: write "https://example.com""#
     );
-    assert!(
-        second.starts_with(
-            r#"allow_origins[1]: "https://a\r\nb" has a character that no host has: "#
-        )
-    );
+    assert!(second.starts_with(
+        r#"allow_origins[1]: "https://a\r\nb" has a character that cannot stand in its host: "#
+    ));
     assert_eq!(
         serde_json::to_value(&errors).unwrap()[0],
         json!({
@@ -172,6 +169,9 @@ fn keys_and_types_of_the_table_are_strict() {
         json!({"allow_origins": "*", "max_age": "600"}),
         json!({"allow_origins": "*", "max_age": 1.5}),
         json!({"allow_origins": "*", "max_age": -1}),
+        json!({"allow_origins": "*", "max_age": "600 apples"}),
+        json!({"allow_origins": "*", "max_age": ""}),
+        json!({"allow_origins": "*", "max_age": [600]}),
         json!({"allow_origins": "*", "allow_credentials": "yes"}),
     ] {
         let read = serde_json::from_value::<CorsBuilder>(settings.clone());
@@ -218,6 +218,8 @@ fn a_policy_builds_itself_again() {
                "dangerously_allow_insecure_origins": true, "dangerously_allow_public_suffixes": true}),
         json!({"allow_null_origin": true, "allow_credentials": true, "max_age": 0, "debug": true,
                "dangerously_allow_credentialed_null_origin": true}),
+        json!({"allow_origins": ["moz-extension://*"], "allow_credentials": true, "dangerously_allow_any_extension": true}),
+        json!({"allow_origins": ["app://-"], "allow_methods": ["P*", "PUT"]}),
     ] {
         let builder: CorsBuilder = serde_json::from_value(settings.clone()).unwrap();
         let policy = builder.build().unwrap();
@@ -297,6 +299,150 @@ fn ages_are_whole_seconds() {
 }
 
 #[test]
+fn ages_are_numbers_or_texts_with_a_unit() {
+    let read = |age: &str| toml::from_str::<CorsBuilder>(&format!("max_age = {age}"));
+    for age in ["600", "\"600s\"", "\"10m\"", "\"9m 60s\""] {
+        let settings = read(age).unwrap().allow_origins(Any);
+        let policy = settings.build().unwrap();
+        assert!(policy.to_string().ends_with("max_age = 600\n"), "{age}");
+    }
+    let error = read("\"600\"").unwrap_err().to_string();
+    let wanted =
+        "expected seconds, such as 600, or a text with a unit, such as \"600s\" or \"10m\"";
+    assert!(error.contains(wanted), "{error}");
+    // What is not a whole number is for the policy to refuse, with all else that is wrong.
+    let settings = read("\"1500ms\"").unwrap().allow_origins(Any);
+    let errors = settings.build().unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "max_age: \"1.5s\" is not a whole number of seconds: write 2"
+    );
+}
+
+#[test]
+fn header_names_are_read_in_any_case() {
+    let policy = CorsPolicy::builder()
+        .allow_origins(Any)
+        .allow_headers(["Content-Type", "X-CSRF-Token", "content-type"])
+        .expose_headers(["ETag", "X-Request-ID"])
+        .build()
+        .unwrap();
+    assert_eq!(
+        policy.to_string(),
+        "allow_origins = \"*\"\n\
+         allow_headers = [\"content-type\", \"x-csrf-token\"]\n\
+         expose_headers = [\"etag\", \"x-request-id\"]\n"
+    );
+}
+
+#[test]
+fn origins_that_browsers_send_can_be_allowed() {
+    for origin in [
+        "app://.",
+        "app://-",
+        "app://obsidian.md",
+        "file://",
+        "https://app.example.com.",
+        "http://localhost.:3000",
+        "https://-a.example.com",
+        "https://a-.example.com",
+        "safari-web-extension://140BB581-A2C0-422A-9DD3-6982A5ABEE5E",
+        "moz-extension://140bb581-a2c0-422a-9dd3-6982a5abee5e",
+        "moz-extension://*",
+        "chrome-extension://*",
+        "safari-web-extension://*",
+    ] {
+        let policy = CorsPolicy::builder().allow_origins([origin]).build();
+        assert_eq!(
+            policy.unwrap().to_string(),
+            format!("allow_origins = [\"{origin}\"]\n")
+        );
+    }
+    for origin in [
+        "http://127.0.0.1.",
+        "https://xn--",
+        "https://xn--.example.com",
+        "https://*",
+        "app://*",
+        "file:///",
+        "file://*",
+        "moz-extension://*:*",
+        "moz-extension://*.example",
+    ] {
+        // The last is a pattern as that of any scheme.
+        let built = CorsPolicy::builder().allow_origins([origin]).build();
+        assert_eq!(built.is_ok(), origin.ends_with(".example"), "{origin}");
+    }
+}
+
+#[test]
+fn files_are_told_what_browsers_send_for_them() {
+    let errors = refused(json!({"allow_origins": ["file:///home/me/page.html"]}));
+    assert_eq!(
+        errors.to_string(),
+        "allow_origins[0]: \"file:///home/me/page.html\" names a file, where browsers send \"file://\" or \"null\" \
+         for all files: write \"file://\" for what Chromium sends where files may read files, \
+         or set allow_null_origin for what other browsers send"
+    );
+}
+
+#[test]
+fn every_extension_with_credentials_has_a_switch_of_its_own() {
+    let settings = json!({"allow_origins": ["moz-extension://*"], "allow_credentials": true});
+    assert_eq!(
+        refused(settings.clone()).to_string(),
+        "allow_origins[0]: \"moz-extension://*\" stands for every extension, which then reads with the visitor's \
+         credentials: name the extensions that are yours, or set dangerously_allow_any_extension"
+    );
+    let settings: CorsBuilder = serde_json::from_value(settings).unwrap();
+    let policy = settings.dangerously_allow_any_extension(true).build();
+    assert_eq!(
+        policy.unwrap().to_string(),
+        "allow_origins = [\"moz-extension://*\"]\nallow_credentials = true\ndangerously_allow_any_extension = true\n"
+    );
+}
+
+#[test]
+fn names_above_a_public_suffix_are_as_open_as_those_below() {
+    for origin in [
+        "https://*.amazonaws.com",
+        "https://*.eu-west-1.amazonaws.com:8443",
+        "https://*.com.",
+    ] {
+        let errors = refused(json!({"allow_origins": [origin], "allow_credentials": true}));
+        let kinds: Vec<_> = errors.iter().map(|error| error.kind()).collect();
+        assert_eq!(kinds, [Kind::PublicSuffixWithCredentials], "{origin}");
+    }
+    let own = "https://*.abc.execute-api.eu-west-1.amazonaws.com";
+    let settings = CorsPolicy::builder().allow_origins([own]);
+    assert!(settings.allow_credentials(true).build().is_ok());
+}
+
+#[test]
+fn a_star_in_a_list_with_credentials_takes_one_round() {
+    let errors = refused(json!({
+        "allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"], "expose_headers": ["*"],
+        "allow_credentials": true,
+    }));
+    let lines = errors.to_string();
+    for (line, (key, things)) in lines.lines().zip([
+        ("allow_origins", "origins"),
+        ("allow_methods", "methods"),
+        ("allow_headers", "headers"),
+        ("expose_headers", "headers"),
+    ]) {
+        assert_eq!(
+            line,
+            format!(
+                "{key}[0]: \"*\" has no meaning where credentials are allowed: name the {things}, or remove \
+                 allow_credentials and write \"*\" in place of the list (in Rust: `Any`)"
+            )
+        );
+    }
+    assert_eq!(lines.lines().count(), 4);
+}
+
+#[test]
 fn warnings_are_not_errors() {
     let warned = |settings: serde_json::Value| -> Vec<_> {
         let settings: CorsBuilder = serde_json::from_value(settings).unwrap();
@@ -308,11 +454,13 @@ fn warnings_are_not_errors() {
     };
     assert_eq!(
         warned(
-            json!({"allow_origins": ["https://*.github.io"], "allow_methods": ["patch"],
+            json!({"allow_origins": ["https://*.github.io", "file://"], "allow_methods": ["patch", "P*"],
                       "allow_headers": "*", "max_age": 7201})
         ),
         [
+            ("allow_origins", PolicyWarningKind::FileOrigin),
             ("allow_origins", PolicyWarningKind::PublicSuffix),
+            ("allow_methods", PolicyWarningKind::StarInMethod),
             ("allow_methods", PolicyWarningKind::MethodCase),
             ("allow_headers", PolicyWarningKind::StarWithoutAuthorization),
             ("max_age", PolicyWarningKind::AgeBeyondChromium),

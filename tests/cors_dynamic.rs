@@ -1,5 +1,4 @@
 //! Origins from a source at run time.
-#![cfg(feature = "origin-source")]
 
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 use http::{Request, Response, StatusCode};

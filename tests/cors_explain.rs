@@ -79,6 +79,16 @@ fn near_misses_are_named() {
             "https://x.app.example.com",
             "\"https://x.app.example.com\" is a name below that in \"https://app.example.com\"",
         ),
+        (
+            "https://app.example.com.",
+            "\"https://app.example.com.\" differs in the dot at the end of its host from \"https://app.example.com\"",
+        ),
+        (
+            "https://a.example.org.",
+            "\"https://a.example.org.\" differs in the dot at the end of its host from \"https://*.example.org\"",
+        ),
+        ("file://", "\"file://\" is not in the list"),
+        ("app://-", "\"app://-\" is not in the list"),
     ] {
         let failing = failures(&settings(), get(origin));
         let remedy = format!("add \"{origin}\" to allow_origins");
@@ -94,16 +104,16 @@ fn what_no_browser_sends_is_blamed_on_others() {
     for (origin, reason) in [
         (
             "https://app.example.com/",
-            "\"https://app.example.com/\" has a path, query or fragment, which is no part of an origin",
+            "\"https://app.example.com/\" has a path, query or fragment, which is not part of an origin",
         ),
         ("", "\"\" is empty"),
         (
             "https://APP.example.com",
-            "\"https://APP.example.com\" has upper-case letters, which browsers never send",
+            "\"https://APP.example.com\" has upper-case letters, where browsers send lower case",
         ),
     ] {
         let failing = failures(&settings(), get(origin));
-        let remedy = "look for what wrote that, for no browser does".to_owned();
+        let remedy = "no browser sends this; look for the program that wrote it".to_owned();
         assert_eq!(failing, [(None, reason.to_owned(), remedy)]);
     }
     let twice = get("https://app.example.com").header("origin", "https://app.example.com");
@@ -111,6 +121,38 @@ fn what_no_browser_sends_is_blamed_on_others() {
         failures(&settings(), twice)[0].1,
         "there are several Origin lines"
     );
+}
+
+#[test]
+fn names_that_dns_does_not_have_are_not_said_to_be_never_sent() {
+    let failing = failures(&settings(), get("https://a..example.com"));
+    assert_eq!(
+        failing[0].2,
+        "DNS does not have such names; look for the program that wrote it"
+    );
+}
+
+#[test]
+fn extensions_cannot_be_named_one_by_one() {
+    let origin = "moz-extension://140bb581-a2c0-422a-9dd3-6982a5abee5e";
+    let failing = failures(&settings(), get(origin));
+    let remedy =
+        "add \"moz-extension://*\" to allow_origins, as each installation draws its own host";
+    assert_eq!(failing[0].2, remedy);
+    let failing = failures(&settings_with_credentials(), get(origin));
+    assert_eq!(
+        failing[0].2,
+        format!("{remedy}, which with credentials takes dangerously_allow_any_extension")
+    );
+    let chromium = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+    let failing = failures(&settings(), get(chromium));
+    assert_eq!(failing[0].2, format!("add \"{chromium}\" to allow_origins"));
+}
+
+fn settings_with_credentials() -> CorsBuilder {
+    CorsPolicy::builder()
+        .allow_origins(["https://app.example.com"])
+        .allow_credentials(true)
 }
 
 #[test]
@@ -143,10 +185,7 @@ fn all_that_a_preflight_fails_in_is_named() {
 
 #[test]
 fn insecure_origins_with_credentials_are_no_small_remedy() {
-    let settings = CorsPolicy::builder()
-        .allow_origins(["https://app.example.com"])
-        .allow_credentials(true);
-    let failing = failures(&settings, get("http://app.example.com"));
+    let failing = failures(&settings_with_credentials(), get("http://app.example.com"));
     assert_eq!(
         failing[0].2,
         "add \"http://app.example.com\" to allow_origins, which with credentials takes dangerously_allow_insecure_origins"

@@ -107,7 +107,7 @@ fn origins_are_taken_to_the_letter() {
         ("*", false),
         ("null", false),
         ("https://example.org", false),
-        ("https://-a.example.org", false),
+        ("https://-a.example.org", true),
         ("https://a.example.org.", false),
         ("https://a.example.org:443", false),
         ("https://a.example.org\u{ff}", false),
@@ -125,6 +125,61 @@ fn origins_are_taken_to_the_letter() {
         assert_eq!(
             (verdict.is_preflight(), verdict.grant().is_some()),
             (true, allowed)
+        );
+    }
+}
+
+#[test]
+fn origins_outside_dns_are_taken_to_the_letter() {
+    let policy = CorsPolicy::builder()
+        .allow_origins([
+            "app://.",
+            "app://-",
+            "file://",
+            "https://app.example.com.",
+            "safari-web-extension://140BB581-A2C0-422A-9DD3-6982A5ABEE5E",
+            "moz-extension://*",
+        ])
+        .build()
+        .unwrap();
+    for (origin, allowed) in [
+        ("app://.", true),
+        ("app://", false),
+        ("app://..", false),
+        ("app://-", true),
+        ("file://", true),
+        ("file:///", false),
+        ("https://app.example.com.", true),
+        ("https://app.example.com", false),
+        (
+            "safari-web-extension://140BB581-A2C0-422A-9DD3-6982A5ABEE5E",
+            true,
+        ),
+        (
+            "safari-web-extension://140bb581-a2c0-422a-9dd3-6982a5abee5e",
+            false,
+        ),
+        ("moz-extension://0d1b3c5a-a2c0-422a-9dd3-6982a5abee5e", true),
+        ("moz-extension://", false),
+        ("moz-extension://*", false),
+        ("moz-extension://a/", false),
+        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", false),
+    ] {
+        let request = head("GET", &[("origin", origin)]);
+        let verdict = policy.judge(&request);
+        assert_eq!(verdict.grant().is_some(), allowed, "{origin}");
+    }
+}
+
+#[test]
+fn a_method_with_a_star_is_one_method() {
+    let policy = settings().allow_methods(["P*"]).build().unwrap();
+    for (method, allowed) in [("P*", true), ("PUT", false), ("P", false)] {
+        let request = head("OPTIONS", &[("origin", ORIGIN), (ACRM, method)]);
+        assert_eq!(
+            policy.judge(&request).grant().is_some(),
+            allowed,
+            "{method}"
         );
     }
 }

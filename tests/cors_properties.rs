@@ -48,13 +48,27 @@ fn origin() -> impl Strategy<Value = String> {
         "localhost",
         "127.0.0.1",
         "[::1]",
+        "a.example.com.",
+        "-",
     ];
-    (
+    let extension = select(&["a", "B"][..]).prop_map(|host| format!("moz-extension://{host}"));
+    let usual = (
         select(&["https", "http", "app"][..]),
         select(hosts.to_vec()),
         select(vec!["", ":8080", ":1"]),
     )
-        .prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"))
+        .prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"));
+    let odd = select(
+        &[
+            "app://.",
+            "app://.example.com",
+            "app://A..example.com",
+            "app://",
+            "file://",
+        ][..],
+    )
+    .prop_map(String::from);
+    prop_oneof![8 => usual, 1 => extension, 1 => odd]
 }
 
 fn pattern() -> impl Strategy<Value = String> {
@@ -67,7 +81,7 @@ fn pattern() -> impl Strategy<Value = String> {
             select(vec!["", ":8080", ":*"])
                 .prop_map(move |port| format!("{scheme}://{star}{host}{port}"))
         });
-    prop_oneof![origin(), wild]
+    prop_oneof![6 => origin(), 6 => wild, 1 => Just(String::from("moz-extension://*"))]
 }
 
 /// What stands in `Origin`: mostly what browsers send.
@@ -156,7 +170,8 @@ impl Model {
             .max_age(Duration::from_secs(600))
             .dangerously_allow_insecure_origins(true)
             .dangerously_allow_public_suffixes(true)
-            .dangerously_allow_credentialed_null_origin(true);
+            .dangerously_allow_credentialed_null_origin(true)
+            .dangerously_allow_any_extension(true);
         let settings = match &self.origins {
             Some(origins) => settings.allow_origins(origins),
             None => settings.allow_origins(Any),
@@ -313,7 +328,9 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_is_printed_again(text in "[a-z*:/.\\[\\]0-9-]{0,30}|https://[a-z.*:0-9-]{0,20}") {
+    fn what_is_read_is_printed_again(
+        text in "[a-z*:/.\\[\\]0-9-]{0,30}|(https|app|file|moz-extension)://[a-zA-Z.*:0-9-]{0,20}",
+    ) {
         if let Ok(pattern) = text.parse::<OriginPattern>() {
             prop_assert_eq!(pattern.to_string(), text.as_str());
             prop_assert_eq!(pattern.to_origin().is_some(), text.parse::<Origin>().is_ok());

@@ -15,14 +15,35 @@ pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<Option<Sys
 /// One of the three forms of a date, and nothing else: a recipient has to take all three (RFC 9110
 /// 5.6.7), and one that guesses at other forms takes a stale response for a fresh one.
 ///
-/// Names of days, months and the zone are read in any case. They are case-sensitive, but a date that is
-/// wrong in nothing else has one meaning only.
+/// Names of days, months and the zone are read in any case, and the day of the week may be another one. That
+/// is wrong, but a date that is wrong in nothing else has one meaning only.
 pub(crate) fn parse(value: &HeaderValue) -> Option<SystemTime> {
     let text = value.to_str().ok()?;
-    httpdate::parse_http_date(text)
-        .or_else(|_| httpdate::parse_http_date(&usual_case(text)))
-        .ok()
+    if let Ok(time) = httpdate::parse_http_date(text) {
+        return Some(time);
+    }
+    let text = usual_case(text);
+    let length = text.find(|c: char| !c.is_ascii_alphabetic())?;
+    let (day, rest) = text.split_at(length);
+    let days = DAYS
+        .iter()
+        .map(|name| if length == 3 { &name[..3] } else { name });
+    if !days.clone().any(|name| name == day) {
+        return None;
+    }
+    days.filter_map(|name| httpdate::parse_http_date(&format!("{name}{rest}")).ok())
+        .next()
 }
+
+const DAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
 
 /// `thu, 18 AUG 2050 02:01:18 gmt` as it should be written.
 fn usual_case(text: &str) -> String {
@@ -75,6 +96,8 @@ mod tests {
             "THU, 18 Aug 2050 02:01:18 GMT",
             "Thu, 18 AUG 2050 02:01:18 GMT",
             "Thu, 18 Aug 2050 02:01:18 gMT",
+            "Fri, 18 Aug 2050 02:01:18 GMT",
+            "SUNDAY, 18-aug-50 02:01:18 GMT",
         ] {
             assert_eq!(seconds(text), Some(2_544_400_878), "{text}");
         }
@@ -91,7 +114,7 @@ mod tests {
             "Thu, 18-Aug-2050 02:01:18 GMT",
             "Thu, 18 Aug 2050 02.01.18 GMT",
             "Thu, 18 Aug 2050 2:01:18 GMT",
-            "Fri, 18 Aug 2050 02:01:18 GMT",
+            "Foo, 18 Aug 2050 02:01:18 GMT",
             "Thu, 31 Feb 2050 02:01:18 GMT",
             "Thu, 18 Aug 2050 25:01:18 GMT",
             "Thu, 18 Aug 10000 02:01:18 GMT",

@@ -29,11 +29,7 @@ const OF_BODY: [HeaderName; 5] = [
 /// The fields of a head that may be stored (RFC 9111 3.1).
 pub(crate) fn storable(headers: &HeaderMap) -> HeaderMap {
     let mut stored = headers.clone();
-    for nominated in headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(fields::split)
-    {
+    for nominated in fields::elements(headers, &header::CONNECTION) {
         if let Ok(name) = HeaderName::from_bytes(nominated) {
             stored.remove(name);
         }

@@ -40,5 +40,6 @@ pub use error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
 use handle::Shared;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
-pub(crate) use rules::EndsWithConnection;
+#[cfg(feature = "proxy")]
+pub(crate) use rules::mark_open_end;
 pub use stats::{Outcome, Stats};

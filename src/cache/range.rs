@@ -81,7 +81,9 @@ impl Extent {
     /// Where the body's length is not what the field says, positions count from the first byte and from the
     /// end, as the field says: what is stored is never less sound than what the upstream sent.
     pub(crate) fn of(partial: &HeaderMap) -> Option<Self> {
-        let value = fields::sole(partial, &header::CONTENT_RANGE)?.ok()?;
+        let fields::Sole::One(value) = fields::sole(partial, &header::CONTENT_RANGE) else {
+            return None;
+        };
         let value = value.as_bytes().strip_prefix(b"bytes ")?;
         let slash = value.iter().position(|byte| *byte == b'/')?;
         let (range, whole) = (&value[..slash], &value[slash + 1..]);
@@ -173,10 +175,7 @@ pub(crate) fn of_whole(
 }
 
 fn has_no_ranges(stored: &HeaderMap) -> bool {
-    let accepts = stored.get_all(header::ACCEPT_RANGES).iter();
-    accepts
-        .flat_map(fields::split)
-        .any(|unit| unit.eq_ignore_ascii_case(b"none"))
+    fields::has_token(stored, &header::ACCEPT_RANGES, "none")
 }
 
 #[cfg(test)]

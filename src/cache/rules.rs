@@ -11,7 +11,9 @@ use super::date;
 use super::range::Extent;
 use super::vary::{Selection, Unmatchable};
 use super::{conditional, freshen};
-use crate::fields;
+use crate::fields::{self, Sole};
+#[cfg(feature = "proxy")]
+use http::HeaderName;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version, response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -359,41 +361,52 @@ fn is_understood(status: StatusCode) -> bool {
 /// connection, a body that was cut is taken for a whole one, so that it is not stored.
 fn length(head: &response::Parts, exact: Option<u64>) -> Result<Option<u64>, Refusal> {
     let headers = &head.headers;
-    if let Some(coding) = fields::sole(headers, &header::TRANSFER_ENCODING) {
+    match fields::sole(headers, &header::TRANSFER_ENCODING) {
+        Sole::Absent => {}
+        Sole::One(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => return Ok(None),
         // RFC 9112 6.1: another coding than chunked is on the body that is here.
-        return match coding {
-            Ok(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(None),
-            _ => Err(Refusal::Incomplete),
-        };
+        Sole::One(_) | Sole::Several => return Err(Refusal::Incomplete),
     }
-    if let Some(length) = fields::sole(headers, &header::CONTENT_LENGTH) {
-        let length = length
-            .ok()
-            .and_then(|length| length.to_str().ok()?.parse().ok());
-        let length: u64 = length.ok_or(Refusal::Incomplete)?;
-        // A body that knows better, as the one of a 204 does.
-        return match exact {
-            Some(exact) if exact != length => Err(Refusal::Incomplete),
-            _ => Ok(Some(length)),
-        };
+    match fields::sole(headers, &header::CONTENT_LENGTH) {
+        Sole::Absent => {}
+        Sole::Several => return Err(Refusal::Incomplete),
+        Sole::One(length) => {
+            let length = length.to_str().ok().and_then(|length| length.parse().ok());
+            let length: u64 = length.ok_or(Refusal::Incomplete)?;
+            // A body may know better.
+            return match exact {
+                Some(exact) if exact != length => Err(Refusal::Incomplete),
+                _ => Ok(Some(length)),
+            };
+        }
     }
     if exact.is_some() {
         return Ok(exact);
     }
-    let mut options = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(fields::split);
-    let is_closed = options.any(|option| option.eq_ignore_ascii_case(b"close"));
+    let is_closed = fields::has_token(headers, &header::CONNECTION, "close");
     if head.version <= Version::HTTP_10 || is_closed || is_ended_by_connection(head) {
         return Err(Refusal::Incomplete);
     }
     Ok(None)
 }
 
-/// Marks a response of HTTP/1.1 whose body ends with its connection.
+/// Marks a response of HTTP/1.1 whose body ends with its connection (RFC 9112 6.3). A service that answers
+/// with a stream of its own has as few fields, and knows its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct EndsWithConnection;
+struct EndsWithConnection;
+
+/// Marks a response that came from a connection, if nothing in it says where it ends.
+#[cfg(feature = "proxy")]
+pub(crate) fn mark_open_end<B>(mut response: Response<B>) -> Response<B> {
+    let says = |name: HeaderName| response.headers().contains_key(name);
+    let is_open = response.version() < Version::HTTP_2
+        && !says(header::CONTENT_LENGTH)
+        && !says(header::TRANSFER_ENCODING);
+    if is_open {
+        response.extensions_mut().insert(EndsWithConnection);
+    }
+    response
+}
 
 fn is_ended_by_connection(head: &response::Parts) -> bool {
     head.extensions.get::<EndsWithConnection>().is_some()

@@ -3,6 +3,8 @@
 //! A field that breaks the syntax anywhere is ignored as a whole (RFC 9213 2.1), so all of it is parsed,
 //! although only booleans and integers mean anything here.
 
+use crate::fields::is_token;
+
 /// The value of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -124,7 +126,7 @@ impl<'a> Parser<'a> {
                 }
             }
             b'A'..=b'Z' | b'a'..=b'z' | b'*' => {
-                self.take_while(|byte| is_token(byte) || matches!(byte, b':' | b'/'));
+                self.take_while(|byte| is_token(&[byte]) || matches!(byte, b':' | b'/'));
                 Some(Item::Other)
             }
             _ => None,
@@ -182,11 +184,6 @@ impl<'a> Parser<'a> {
         self.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
         self.take(b':').then_some(Item::Other)
     }
-}
-
-/// RFC 9110 5.6.2.
-pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

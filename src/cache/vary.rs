@@ -46,14 +46,7 @@ impl Selection {
     /// What a response to a request was chosen by.
     pub(crate) fn of(response: &HeaderMap, request: &HeaderMap) -> Result<Self, Unmatchable> {
         let mut names: Vec<HeaderName> = Vec::new();
-        for element in response
-            .get_all(header::VARY)
-            .iter()
-            .flat_map(fields::split)
-        {
-            if element.is_empty() {
-                continue;
-            }
+        for element in fields::elements(response, &header::VARY) {
             if element == b"*" {
                 return Err(Unmatchable::Star);
             }

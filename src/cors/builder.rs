@@ -49,6 +49,8 @@ pub struct CorsBuilder {
     pub(super) dangerously_allow_public_suffixes: bool,
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_off"))]
     pub(super) dangerously_allow_credentialed_null_origin: bool,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_off"))]
+    pub(super) dangerously_allow_any_extension: bool,
 }
 
 impl CorsBuilder {
@@ -136,6 +138,13 @@ impl CorsBuilder {
         self
     }
 
+    /// With credentials: accepts patterns such as `moz-extension://*`, by which every extension that a
+    /// visitor has installed reads responses with the visitor's cookies.
+    pub fn dangerously_allow_any_extension(mut self, allow: bool) -> Self {
+        self.dangerously_allow_any_extension = allow;
+        self
+    }
+
     /// Checks the settings and compiles them.
     ///
     /// # Errors
@@ -156,10 +165,12 @@ fn is_off(switch: &bool) -> bool {
     !switch
 }
 
-/// A duration as a number of whole seconds.
+/// A duration as a number of whole seconds; read from a text with a unit, too, such as `"10m"`.
 #[cfg(feature = "serde")]
 mod seconds {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde::de::{Deserializer, Error, Unexpected, Visitor};
+    use serde::ser::{Serialize as _, Serializer};
+    use std::fmt;
     use std::time::Duration;
 
     pub(super) fn serialize<S: Serializer>(
@@ -172,6 +183,45 @@ mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_secs))
+        deserializer.deserialize_any(SecondsVisitor)
+    }
+
+    struct SecondsVisitor;
+
+    impl<'de> Visitor<'de> for SecondsVisitor {
+        type Value = Option<Duration>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("seconds, such as 600, or a text with a unit, such as \"600s\" or \"10m\"")
+        }
+
+        fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
+            Ok(Some(Duration::from_secs(seconds)))
+        }
+
+        fn visit_i64<E: Error>(self, seconds: i64) -> Result<Self::Value, E> {
+            let unsigned = u64::try_from(seconds);
+            unsigned
+                .map(|seconds| Some(Duration::from_secs(seconds)))
+                .map_err(|_| E::invalid_value(Unexpected::Signed(seconds), &self))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            humantime::parse_duration(text)
+                .map(Some)
+                .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
+
+        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<Self::Value, D::Error> {
+            some.deserialize_any(self)
+        }
     }
 }

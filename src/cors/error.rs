@@ -45,11 +45,13 @@ pub enum PolicyErrorKind {
     InsecureWithCredentials,
     /// With credentials: anybody can have an origin that the pattern stands for.
     PublicSuffixWithCredentials,
+    /// With credentials: every extension that the visitor has installed is allowed.
+    AnyExtensionWithCredentials,
     /// With credentials: the pages of every site can send `null`.
     NullWithCredentials,
     /// The text is no token (RFC 9110 5.6.2), and so no method or header name.
     Token,
-    /// `*` within a name. There are no patterns of names.
+    /// `*` within a header name. There are no patterns of names.
     StarInName,
     /// Browsers let no script use the method (Fetch #forbidden-method).
     ForbiddenMethod,
@@ -194,12 +196,15 @@ impl fmt::Display for PolicyErrorKind {
             Self::StarWithSource => "\"*\" allows all origins, so that the source would never be asked",
             Self::Origin(kind) => return kind.fmt(f),
             Self::StarInList => "is no entry of a list",
-            Self::StarWithCredentials => "\"*\" has no meaning where credentials are allowed",
+            Self::StarWithCredentials => "has no meaning where credentials are allowed",
             Self::InsecureWithCredentials => {
                 "can be taken by anybody on the network, who then reads with the visitor's credentials"
             }
             Self::PublicSuffixWithCredentials => {
                 "stands for names that anybody can have, who then reads with the visitor's credentials"
+            }
+            Self::AnyExtensionWithCredentials => {
+                "stands for every extension, which then reads with the visitor's credentials"
             }
             Self::NullWithCredentials => {
                 "a page of any site can send \"null\", and then reads with the visitor's credentials"
@@ -212,7 +217,7 @@ impl fmt::Display for PolicyErrorKind {
             Self::ResponseHeader => "is a header of responses",
             Self::ForbiddenResponseHeader => "is a header that browsers show to no script",
             Self::RequestHeader => "is a header of requests",
-            Self::FractionOfSecond => "is no whole number of seconds",
+            Self::FractionOfSecond => "is not a whole number of seconds",
             Self::LongDuration => "is longer than 2147483648 seconds",
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The beginning of a value, in quotes.
-pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
+pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
 
 const SHOWN: usize = 128;
 

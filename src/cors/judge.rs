@@ -4,7 +4,7 @@
 
 use super::acrh;
 use super::policy::{Access, Compiled, CorsPolicy};
-use crate::fields;
+use crate::fields::{self, Sole};
 use http::Method;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
@@ -101,17 +101,19 @@ impl Compiled {
         method: &Method,
         headers: &HeaderMap,
     ) -> Verdict<'a> {
-        // Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
-        let requested = (method == Method::OPTIONS)
-            .then(|| fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD))
-            .flatten();
+        let requested = if method == Method::OPTIONS {
+            fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD)
+        } else {
+            Sole::Absent
+        };
         match requested {
-            None => Verdict::Actual(admitted),
-            Some(requested) => Verdict::Preflight(admitted.and_then(|grant| {
-                // Fetch #cors-preflight-fetch step 3: one method. Two lines would be a list.
-                let requested = requested.map_err(|_| Refusal::Method)?;
-                self.check(requested, headers).map(|()| grant)
-            })),
+            // Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
+            Sole::Absent => Verdict::Actual(admitted),
+            Sole::One(requested) => Verdict::Preflight(
+                admitted.and_then(|grant| self.check(requested, headers).map(|()| grant)),
+            ),
+            // Fetch #cors-preflight-fetch step 3: one method. Two lines would be a list.
+            Sole::Several => Verdict::Preflight(admitted.and(Err(Refusal::Method))),
         }
     }
 
@@ -132,17 +134,44 @@ impl Compiled {
         &'a self,
         headers: &'a HeaderMap,
     ) -> Option<Result<Grant<'a>, Refusal>> {
-        let origin = fields::sole(headers, &ORIGIN)?;
-        let Access::Listed { origins, null, .. } = &self.access else {
-            return Some(Ok(FOR_ALL));
-        };
-        let admitted = match origin {
-            Err(_) => Err(Refusal::SeveralOrigins),
+        let admitted = match (fields::sole(headers, &ORIGIN), &self.access) {
+            (Sole::Absent, _) => return None,
+            (_, Access::Any) => return Some(Ok(FOR_ALL)),
+            (Sole::Several, Access::Listed { .. }) => Err(Refusal::SeveralOrigins),
             // Fetch #origin-header: exactly these four bytes.
-            Ok(origin) if origin == NULL => null.then_some(&NULL).ok_or(Refusal::NullOrigin),
-            Ok(origin) => origins.find(origin).ok_or(Refusal::Origin),
+            (Sole::One(origin), Access::Listed { null, .. }) if origin == NULL => {
+                null.then_some(&NULL).ok_or(Refusal::NullOrigin)
+            }
+            (Sole::One(origin), Access::Listed { origins, .. }) => {
+                origins.find(origin).ok_or(Refusal::Origin)
+            }
         };
         Some(admitted.map(|origin| self.grant_to(origin)))
+    }
+
+    /// The method or header that a preflight was refused for. For people: it looks again.
+    #[cold]
+    pub(super) fn refused_name<'a>(
+        &self,
+        refusal: Refusal,
+        headers: &'a HeaderMap,
+    ) -> Option<&'a [u8]> {
+        match refusal {
+            Refusal::Method => headers
+                .get(ACCESS_CONTROL_REQUEST_METHOD)
+                .map(HeaderValue::as_bytes),
+            Refusal::Header => {
+                let names = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
+                match self.headers.allow(names) {
+                    Err(acrh::Refused::Name(name)) => Some(name),
+                    Err(acrh::Refused::Length) | Ok(()) => None,
+                }
+            }
+            Refusal::SeveralOrigins
+            | Refusal::Origin
+            | Refusal::NullOrigin
+            | Refusal::TooManyHeaders => None,
+        }
     }
 
     /// Whether a preflight asks only for what is allowed.

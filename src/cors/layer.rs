@@ -84,14 +84,15 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.shared.current();
-        match policy.judge(request.method(), request.headers()) {
+        let live = self.shared.live();
+        let policy = live.policy().compiled();
+        match live.judge(request.method(), request.headers()) {
             Verdict::Preflight(granted) => {
                 ResponseFuture::answer(policy.answer(granted, request.headers()))
             }
             verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
                 let share = policy.share(verdict);
-                drop(policy);
+                drop(live);
                 ResponseFuture::share(self.inner.call(request), share)
             }
         }

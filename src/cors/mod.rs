@@ -174,7 +174,7 @@ mod builder;
 pub mod dynamic;
 mod error;
 mod event;
-mod excerpt;
+pub(crate) mod excerpt;
 mod explain;
 mod future;
 mod handle;

@@ -5,6 +5,7 @@ use super::builder::CorsBuilder;
 use super::list::List;
 use super::names;
 use super::value::ready;
+use crate::fields;
 use crate::origin::{OriginPattern, OriginSet};
 use http::header::{HeaderMap, HeaderValue};
 use std::fmt;
@@ -124,10 +125,27 @@ impl CorsPolicy {
             max_age: compiled.max_age.map(Duration::from_secs),
             debug: compiled.debug,
             dangerously_allow_insecure_origins: compiled.asks_insecure
-                || any_origin(|pattern| !pattern.is_secure()),
-            dangerously_allow_public_suffixes: any_origin(OriginPattern::is_open_to_registration),
+                || any_origin(|pattern| !pattern.is_secure() && !pattern.covers_hosts()),
+            dangerously_allow_public_suffixes: any_origin(OriginPattern::covers_public_suffix),
             dangerously_allow_credentialed_null_origin: credentials && null,
+            dangerously_allow_any_extension: any_origin(OriginPattern::covers_hosts),
         }
+    }
+
+    /// The origins whose pages may read with the visitor's credentials; `None` where nobody's may.
+    pub(crate) fn credentialed_origins(&self) -> Option<&OriginSet> {
+        match &self.0.access {
+            Access::Listed {
+                origins,
+                credentials: true,
+                ..
+            } => Some(origins),
+            Access::Listed { .. } | Access::Any => None,
+        }
+    }
+
+    pub(crate) fn allows_null(&self) -> bool {
+        matches!(self.0.access, Access::Listed { null: true, .. })
     }
 
     pub(super) fn new(compiled: Compiled) -> Self {
@@ -137,17 +155,8 @@ impl CorsPolicy {
     pub(super) fn compiled(&self) -> &Compiled {
         &self.0
     }
-
-    pub(super) fn shared(self) -> Arc<Compiled> {
-        self.0
-    }
-
-    pub(super) fn from_shared(compiled: Arc<Compiled>) -> Self {
-        Self(compiled)
-    }
 }
 
-#[cfg(feature = "origin-source")]
 impl Compiled {
     pub(super) fn credentials(&self) -> bool {
         match self.access {
@@ -163,9 +172,17 @@ impl Methods {
         // Fetch #cors-preflight-fetch step 7.5: safelisted methods need no permission.
         names::is_safelisted_method(method)
             || match self {
-                Self::Any => std::str::from_utf8(method).is_ok_and(names::is_token),
+                Self::Any => fields::is_token(method),
                 Self::Listed(names) => names.iter().any(|name| name.as_bytes() == method),
             }
+    }
+
+    /// The methods by name.
+    pub(super) fn listed(&self) -> &[String] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(names) => names,
+        }
     }
 
     /// `Access-Control-Allow-Methods`
@@ -247,6 +264,10 @@ impl fmt::Display for CorsPolicy {
             (
                 "dangerously_allow_credentialed_null_origin",
                 settings.dangerously_allow_credentialed_null_origin,
+            ),
+            (
+                "dangerously_allow_any_extension",
+                settings.dangerously_allow_any_extension,
             ),
         ] {
             if switch {

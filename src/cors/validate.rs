@@ -7,7 +7,8 @@ use super::names;
 use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
 use super::respond;
 use super::value::ready;
-use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
+use crate::fields;
+use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
 
@@ -107,35 +108,39 @@ impl<'a> Check<'a> {
     fn origin(&mut self, index: usize, entry: &str) -> Option<OriginPattern> {
         let settings = self.settings;
         if entry == "*" {
-            self.star_in_list(index);
+            self.star_in_list(index, "name the origins");
             return None;
         }
         let pattern: OriginPattern = match entry.parse() {
             Ok(pattern) => pattern,
             Err(error) => {
-                let remedy = match error.suggestion() {
-                    Some(suggestion) => format!("write {suggestion:?}").into(),
-                    None => Cow::Borrowed(remedy_for_origin(error.kind())),
-                };
-                self.refuse_entry(index, entry, Kind::Origin(error.kind()), remedy);
+                let kind = Kind::Origin(error.kind());
+                self.refuse_entry(index, entry, kind, remedy_for_origin(&error));
                 return None;
             }
         };
-        if settings.allow_credentials {
-            if !pattern.is_secure() && !settings.dangerously_allow_insecure_origins {
-                let remedy = match entry.strip_prefix("http:") {
-                    Some(rest) => {
-                        format!("write \"https:{rest}\", or set dangerously_allow_insecure_origins")
-                    }
-                    None => String::from("remove it, or set dangerously_allow_insecure_origins"),
-                };
-                self.refuse_entry(index, entry, Kind::InsecureWithCredentials, remedy);
-            }
-            if pattern.is_open_to_registration() && !settings.dangerously_allow_public_suffixes {
+        if !settings.allow_credentials {
+            return Some(pattern);
+        }
+        if pattern.covers_hosts() {
+            if !settings.dangerously_allow_any_extension {
                 let remedy =
-                    "name the origins that are yours, or set dangerously_allow_public_suffixes";
-                self.refuse_entry(index, entry, Kind::PublicSuffixWithCredentials, remedy);
+                    "name the extensions that are yours, or set dangerously_allow_any_extension";
+                self.refuse_entry(index, entry, Kind::AnyExtensionWithCredentials, remedy);
             }
+        } else if !pattern.is_secure() && !settings.dangerously_allow_insecure_origins {
+            let remedy = match entry.strip_prefix("http:") {
+                Some(rest) => {
+                    format!("write \"https:{rest}\", or set dangerously_allow_insecure_origins")
+                }
+                None => String::from("remove it, or set dangerously_allow_insecure_origins"),
+            };
+            self.refuse_entry(index, entry, Kind::InsecureWithCredentials, remedy);
+        }
+        if pattern.covers_public_suffix() && !settings.dangerously_allow_public_suffixes {
+            let remedy =
+                "name the origins that are yours, or set dangerously_allow_public_suffixes";
+            self.refuse_entry(index, entry, Kind::PublicSuffixWithCredentials, remedy);
         }
         Some(pattern)
     }
@@ -150,16 +155,14 @@ impl<'a> Check<'a> {
         for (index, entry) in entries.iter().enumerate() {
             let normalized = names::normalized_method(entry);
             if entry == "*" {
-                self.star_in_list(index);
-            } else if !names::is_token(entry) {
+                self.star_in_list(index, "name the methods");
+            } else if !fields::is_token(entry.as_bytes()) {
                 self.refuse_entry(
                     index,
                     entry,
                     Kind::Token,
                     "write one method for each entry, such as \"PUT\"",
                 );
-            } else if entry.contains('*') {
-                self.refuse_entry(index, entry, Kind::StarInName, "write each method in full");
             } else if names::is_forbidden_method(entry) {
                 self.refuse_entry(index, entry, Kind::ForbiddenMethod, REMOVE);
             } else if let Some(upper) = normalized.filter(|upper| upper != entry) {
@@ -226,8 +229,8 @@ impl<'a> Check<'a> {
         for (index, entry) in entries.iter().enumerate() {
             let name = entry.to_ascii_lowercase();
             if name == "*" {
-                self.star_in_list(index);
-            } else if !names::is_token(&name) {
+                self.star_in_list(index, "name the headers");
+            } else if !fields::is_token(name.as_bytes()) {
                 self.refuse_entry(
                     index,
                     entry,
@@ -269,20 +272,22 @@ impl<'a> Check<'a> {
     /// `"*"` in place of a list.
     fn star(&mut self, instead: &str) {
         if self.settings.allow_credentials {
-            self.refuse(
-                Kind::StarWithCredentials,
-                format!("{instead}, or remove allow_credentials"),
-            );
+            let remedy = format!("{instead}, or remove allow_credentials");
+            let error = PolicyError::new(self.key, Kind::StarWithCredentials, remedy);
+            self.errors.push(error.value_at(None, "*"));
         }
     }
 
-    fn star_in_list(&mut self, index: usize) {
-        self.refuse_entry(
-            index,
-            "*",
-            Kind::StarInList,
-            "write \"*\" in place of the list (in Rust: `Any`), or remove it",
-        );
+    fn star_in_list(&mut self, index: usize, instead: &str) {
+        const IN_PLACE: &str = "write \"*\" in place of the list (in Rust: `Any`)";
+        if self.settings.allow_credentials {
+            // Both faults in one error, for to mend either leads to the other.
+            let remedy = format!("{instead}, or remove allow_credentials and {IN_PLACE}");
+            self.refuse_entry(index, "*", Kind::StarWithCredentials, remedy);
+        } else {
+            let remedy = format!("{IN_PLACE}, or remove it");
+            self.refuse_entry(index, "*", Kind::StarInList, remedy);
+        }
     }
 
     fn refuse(&mut self, kind: Kind, remedy: impl Into<Cow<'static, str>>) {
@@ -316,15 +321,22 @@ fn is_star_and_authorization(entries: &[String]) -> bool {
     canonical(lower) == ["*", "authorization"]
 }
 
-fn remedy_for_origin(kind: OriginErrorKind) -> &'static str {
-    match kind {
-        OriginErrorKind::Null | OriginErrorKind::OpaqueScheme => {
-            "set allow_null_origin, if it is meant"
+fn remedy_for_origin(error: &OriginError) -> Cow<'static, str> {
+    match (error.kind(), error.suggestion()) {
+        (OriginErrorKind::File, _) => {
+            "write \"file://\" for what Chromium sends where files may read files, \
+             or set allow_null_origin for what other browsers send"
+                .into()
         }
-        OriginErrorKind::Wildcard => {
+        (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
+        (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) => {
+            "set allow_null_origin, if it is meant".into()
+        }
+        (OriginErrorKind::Wildcard, None) => {
             "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \
              or \"*\" in place of the list (in Rust: `Any`) for all origins"
+                .into()
         }
-        _ => "write an origin such as \"https://example.com\" for each entry",
+        (_, None) => "write an origin such as \"https://example.com\" for each entry".into(),
     }
 }

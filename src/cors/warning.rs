@@ -1,6 +1,7 @@
 //! What a policy allows and may yet not do what it was written for.
 
-use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
+use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use crate::origin::{OriginPattern, OriginSet};
 use std::fmt;
 
 /// Something in a policy that is allowed, yet may not do what it was written for.
@@ -23,8 +24,15 @@ pub struct PolicyWarning {
 pub enum PolicyWarningKind {
     /// Anybody can have an origin that the pattern stands for. With credentials it is refused.
     PublicSuffix,
+    /// The feature `idna` is off, so that a host in `xn--` was not looked into. If it is not the punycode
+    /// of anything, no browser has that origin.
+    PunycodeUnchecked,
+    /// Files have this origin in Chromium alone, where it is told to let files read files.
+    FileOrigin,
     /// Methods are case-sensitive, and browsers send this one as the script wrote it.
     MethodCase,
+    /// `*` in a method is a character like another. There are no patterns of methods.
+    StarInMethod,
     /// `*` does not cover `authorization` (Fetch #cors-non-wildcard-request-header-name).
     StarWithoutAuthorization,
     /// Chromium remembers the answer to a preflight for 7200 seconds at most.
@@ -49,23 +57,51 @@ impl CorsPolicy {
     #[must_use]
     pub fn warnings(&self) -> Vec<PolicyWarning> {
         let compiled = self.compiled();
-        let origins = compiled.open_patterns().map(|pattern| {
-            let remedy = "name the origins that are yours, or write \"*\" if all are meant";
-            PolicyWarning::new(
-                "allow_origins",
-                pattern,
-                PolicyWarningKind::PublicSuffix,
-                remedy,
-            )
+        let origins = compiled.origins().filter_map(|pattern| {
+            let (kind, remedy) = if pattern.scheme() == "file" {
+                (
+                    PolicyWarningKind::FileOrigin,
+                    "set allow_null_origin too, if pages are opened from files",
+                )
+            // With credentials it was refused, or asked for in so many words.
+            } else if pattern.covers_public_suffix() && !compiled.credentials() {
+                (
+                    PolicyWarningKind::PublicSuffix,
+                    "name the origins that are yours, or write \"*\" if all are meant",
+                )
+            } else {
+                return None;
+            };
+            let value = pattern.as_str();
+            Some(PolicyWarning::new("allow_origins", value, kind, remedy))
         });
-        let methods = compiled.odd_methods().map(|method| {
-            let remedy = "write it in upper case, unless scripts really write it so";
-            PolicyWarning::new(
-                "allow_methods",
-                method,
-                PolicyWarningKind::MethodCase,
-                remedy,
-            )
+        let unchecked = compiled
+            .origins()
+            .filter(|pattern| pattern.has_unchecked_punycode())
+            .map(|pattern| {
+                PolicyWarning::new(
+                    "allow_origins",
+                    pattern.as_str(),
+                    PolicyWarningKind::PunycodeUnchecked,
+                    "compare it with the browser's address bar, or switch the feature idna on",
+                )
+            });
+        let methods = compiled.methods.listed().iter().filter_map(|method| {
+            let (kind, remedy) = if method.contains('*') {
+                (
+                    PolicyWarningKind::StarInMethod,
+                    "write \"*\" in place of the list for all methods, or each method in full",
+                )
+            // The other common ones are sent in upper case, so that they are errors in any other.
+            } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
+                (
+                    PolicyWarningKind::MethodCase,
+                    "write \"PATCH\", unless scripts write it like that",
+                )
+            } else {
+                return None;
+            };
+            Some(PolicyWarning::new("allow_methods", method, kind, remedy))
         });
         let star = matches!(
             compiled.headers,
@@ -95,38 +131,18 @@ impl CorsPolicy {
                 "write 7200",
             ))
         });
+        let origins = origins.chain(unchecked);
         origins.chain(methods).chain(star).chain(age).collect()
     }
 }
 
 impl Compiled {
-    fn open_patterns(&self) -> impl Iterator<Item = &str> {
+    fn origins(&self) -> impl Iterator<Item = &OriginPattern> {
         let origins = match &self.access {
-            Access::Listed {
-                origins,
-                credentials: false,
-                ..
-            } => Some(origins),
-            // With credentials it was refused, or asked for in so many words.
-            Access::Listed {
-                credentials: true, ..
-            }
-            | Access::Any => None,
+            Access::Listed { origins, .. } => Some(origins),
+            Access::Any => None,
         };
-        let patterns = origins.into_iter().flat_map(|origins| origins.iter());
-        patterns
-            .filter(|pattern| pattern.is_open_to_registration())
-            .map(|pattern| pattern.as_str())
-    }
-
-    fn odd_methods(&self) -> impl Iterator<Item = &str> {
-        let names: &[String] = match &self.methods {
-            Methods::Listed(names) => names,
-            Methods::Any => &[],
-        };
-        // The other common ones are sent in upper case, so that they are errors in any other.
-        let is_odd = |name: &&str| name.eq_ignore_ascii_case("PATCH") && *name != "PATCH";
-        names.iter().map(String::as_str).filter(is_odd)
+        origins.into_iter().flat_map(OriginSet::iter)
     }
 }
 
@@ -176,12 +192,35 @@ impl fmt::Display for PolicyWarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PublicSuffix => "stands for names that anybody can have",
-            Self::MethodCase => "is not PATCH, for methods are case-sensitive and browsers leave the case of this one",
+            Self::PunycodeUnchecked => "has a label in \"xn--\" that was not checked, because the feature idna is off",
+            Self::FileOrigin => {
+                "is sent for files by Chromium alone, with --allow-file-access-from-files or in a WebView"
+            }
+            Self::MethodCase => {
+                "is not PATCH: methods are case-sensitive, and browsers leave the case of this one"
+            }
+            Self::StarInMethod => "is one method, as there are no patterns of methods",
             Self::StarWithoutAuthorization => "does not cover the header authorization",
             Self::AgeBeyondChromium => "is more than 7200 seconds, beyond which Chromium does not go",
             Self::AgeBeyondFirefox => {
                 "is more than 86400 seconds, beyond which Firefox does not go, nor Chromium beyond 7200"
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punycode_is_checked_or_said_not_to_be() {
+        let policy = CorsPolicy::builder().allow_origins(["https://xn--bcher-kva.example"]);
+        let warnings = policy.build().unwrap().warnings();
+        let kinds: Vec<_> = warnings.iter().map(PolicyWarning::kind).collect();
+        match cfg!(feature = "idna") {
+            true => assert_eq!(kinds, []),
+            false => assert_eq!(kinds, [PolicyWarningKind::PunycodeUnchecked]),
+        }
     }
 }

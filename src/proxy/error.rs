@@ -99,7 +99,7 @@ impl Error for ProxyError {
 pub enum ProxyErrorKind {
     /// The path is not below the proxy's prefix: 404.
     OutsidePrefix,
-    /// A segment of the path can be read as a dot segment, see [`check_path`](crate::proxy::check_path): 400.
+    /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
     /// The request target is no path (`*`, `host:port`): 400.
     MalformedTarget,
@@ -243,3 +243,11 @@ impl ProxyErrorKind {
         }
     }
 }
+
+impl fmt::Display for ProxyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for ProxyErrorKind {}

@@ -2,7 +2,6 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::error::BoxError;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::plan::Plan;
@@ -22,7 +21,7 @@ use tower_service::Service;
 /// A reverse proxy for what is below a prefix of the public path.
 ///
 /// See the [module documentation](crate::proxy) for what it does to a request and a response, and
-/// [`ProxyBuilder`] for what can be set.
+/// [`ProxyBuilder`](crate::proxy::ProxyBuilder) for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
 /// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
@@ -41,41 +40,10 @@ impl<C> fmt::Debug for ReverseProxy<C> {
     }
 }
 
-impl ReverseProxy {
-    /// A proxy of `upstream` (`scheme://host[:port][/base]`) under `prefix`, with every default.
-    ///
-    /// # Errors
-    ///
-    /// [`ProxyConfigErrors`](crate::proxy::ProxyConfigErrors) with every problem of the two, and what to write instead.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use same_origin::proxy::ReverseProxy;
-    ///
-    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
-    /// // GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
-    /// let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
-    /// # let _ = api;
-    /// # Ok(()) }
-    /// ```
-    pub fn new(
-        prefix: impl Into<String>,
-        upstream: impl Into<String>,
-    ) -> Result<Self, crate::proxy::ProxyConfigErrors> {
-        Self::builder(prefix, upstream).build()
-    }
-
-    /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
-    pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
-        ProxyBuilder::new(prefix, upstream)
-    }
-}
-
 impl<C> ReverseProxy<C> {
     /// Puts the parts together, and enters the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, client: C) -> Self {
-        plan.response.mounts.enter(&plan.response.mount);
+        plan.response.mounts.register(&plan.response.mount);
         Self { plan, client }
     }
 

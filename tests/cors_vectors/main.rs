@@ -132,7 +132,7 @@ impl Asked {
 
 fn files<T: for<'de> Deserialize<'de>>(folder: &str) -> Vec<T> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors/cors")
+        .join("vectors/cors")
         .join(folder);
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

@@ -136,7 +136,7 @@ impl Shares {
         if allowed {
             self.allowed.apply(response.headers_mut());
         } else {
-            event::refused(Refusal::Origin, false, Some(&self.origin));
+            event::refused(Refusal::Origin, false, Some(&self.origin), None);
             self.refused.apply(response.headers_mut());
         }
     }
@@ -154,7 +154,8 @@ fn preflight<B: Default>(policy: &CorsPolicy, allowed: bool, parts: &Parts) -> R
         Verdict::Actual(_) | Verdict::NotCors => Err(Refusal::Method),
     };
     if let Err(refusal) = granted {
-        event::refused(refusal, true, origin);
+        let name = policy.refused_name(refusal, &parts.headers);
+        event::refused(refusal, true, origin, name);
     }
     policy.answer(granted, &parts.headers).into_response()
 }

@@ -1,9 +1,7 @@
-//! What can be set, and what is wrong with it.
+//! Settings of a proxy, as the setters of a builder and as the keys of a configuration.
 
 use crate::proxy::body::Body;
-use crate::proxy::client::Client;
-use crate::proxy::config::compile::Compiled;
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
+use crate::proxy::config::build::DiscoverBuilder;
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 use crate::proxy::config::tls::UpstreamTls;
@@ -12,17 +10,16 @@ use crate::proxy::mount::table::Mounts;
 use crate::proxy::request::RequestHook;
 use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
 use crate::proxy::response::error_page::ErrorHook;
-use crate::proxy::service::ReverseProxy;
 use crate::proxy::tunnel::Tunnels;
-use crate::proxy::upstream::Protocol;
-use crate::proxy::upstream::board::Changes;
+use crate::proxy::upstream::discovery::Change;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
+use futures_core::Stream;
 use http::{Response, request};
 use ipnet::IpNet;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
-use tower_layer::Layer;
 
 /// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
 ///
@@ -77,7 +74,7 @@ pub struct ProxyBuilder {
     pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
     #[cfg_attr(feature = "serde", serde(default))]
-    upstream_tls: Option<UpstreamTls>,
+    pub(crate) upstream_tls: Option<UpstreamTls>,
     #[cfg(feature = "dns")]
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) dns: Option<Dns>,
@@ -159,6 +156,72 @@ impl ProxyBuilder {
         I::Item: Into<String>,
     {
         self.upstream = OneOrMany::Many(upstreams.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
+    /// are.
+    ///
+    /// The builder's upstream says *who* they are: scheme, `Host`, certificate and base path. The
+    /// changes say *where* they are: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and what it
+    /// gives back can only be built.
+    ///
+    /// The stream is one of `tower::discover`'s kind. It has a [`Change`] of our own because that
+    /// crate's holds a service for each endpoint, where here one client serves all, and its version
+    /// would be part of ours; `futures_core::Stream` is what both agree on. A stream of errors too, as
+    /// `tower::discover::Discover` is, has to say first what is to become of them.
+    ///
+    /// - A key that comes again moves its endpoint; the same endpoint again changes nothing.
+    /// - Of an endpoint that is removed the requests in flight finish; its idle connections close.
+    /// - With no endpoint, as before the first change, the answer is 502 at once
+    ///   ([`ProxyErrorKind::NoUpstream`](crate::proxy::ProxyErrorKind::NoUpstream)).
+    /// - An endpoint that is the only one is tried for each request, however often that failed.
+    /// - When the stream ends, the last list stays.
+    ///
+    /// A task polls the stream. It is spawned when the proxy is built, or at the first request if there
+    /// was no tokio runtime then, and is gone when the last clone of the proxy is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use same_origin::proxy::{Change, Endpoint, ReverseProxy};
+    /// use std::net::SocketAddr;
+    ///
+    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+    /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
+    /// // What watches a directory, an orchestrator, a registry:
+    /// let changes = stream::iter([Change::Insert("a", at(1)), Change::Insert("b", at(2))]);
+    /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
+    ///     .discover(changes)
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok(()) }
+    /// ```
+    pub fn discover<K, S>(self, changes: S) -> DiscoverBuilder<S>
+    where
+        K: Eq + Hash + Send + 'static,
+        S: Stream<Item = Change<K>> + Send + 'static,
+    {
+        DiscoverBuilder::new(self, changes)
+    }
+
+    /// Each address of the upstream's name is an endpoint, as DNS has it now: the name is resolved again
+    /// when its records' time is over, and the list changes as with [`discover`](Self::discover).
+    /// Default: the system resolves the name for each new connection, and a request has one upstream.
+    ///
+    /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
+    ///   a search list.
+    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
+    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
+    ///   question comes after 1 s, then 2 s, up to 60 s.
+    /// - Requests that come before the first answer wait for it, for the connect timeout at most.
+    ///
+    /// Needs Rust 1.88, as `hickory-resolver` does.
+    #[cfg(feature = "dns")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
+    pub fn dns(mut self, dns: Dns) -> Self {
+        self.dns = Some(dns);
         self
     }
 
@@ -280,127 +343,6 @@ impl ProxyBuilder {
     ) -> Self {
         self.shared.map_error = Some(Arc::new(map));
         self
-    }
-
-    /// The proxy, with a [`Client`] of its own.
-    ///
-    /// # Errors
-    ///
-    /// Every problem of the settings, each with the key, the value, and what to write instead.
-    pub fn build(self) -> Result<ReverseProxy, ProxyConfigErrors> {
-        self.build_from(None)
-    }
-
-    /// The proxy, with a [`Client`] of its own under a layer: a cache, or one that signs,
-    /// traces or tries again. All settings hold, as for [`build`](Self::build).
-    ///
-    /// # Errors
-    ///
-    /// As of [`build`](Self::build).
-    pub fn build_with_layer<L: Layer<Client>>(
-        self,
-        layer: L,
-    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
-        self.build_around(None, |client| layer.layer(client))
-    }
-
-    pub(crate) fn build_from(
-        self,
-        changes: Option<Changes>,
-    ) -> Result<ReverseProxy, ProxyConfigErrors> {
-        self.build_around(changes, |client| client)
-    }
-
-    fn build_around<C>(
-        self,
-        changes: Option<Changes>,
-        around: impl FnOnce(Client) -> C,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
-        let compiled = self.compile(changes);
-        #[cfg(feature = "tls")]
-        let (tls, compiled) = {
-            let tls = self.upstream_tls.as_ref().map(UpstreamTls::config);
-            both(tls.transpose(), compiled)?
-        };
-        #[cfg(not(feature = "tls"))]
-        let compiled = compiled?;
-        let Compiled { plan, upstreams } = compiled;
-        let client = Client::builder()
-            .connect_timeout(self.timeouts.connect)
-            .idle_timeout(self.timeouts.idle)
-            .limits(&self.limits);
-        #[cfg(feature = "tls")]
-        let client = match tls {
-            Some(tls) => client.tls_config(tls),
-            None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
-        };
-        let client = client.build().map_err(|error| {
-            let first = upstreams
-                .first()
-                .map_or("", |first| first.authority.as_str());
-            ProxyConfigErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
-        })?;
-        for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
-            client.enter(upstream.protocol, &upstream.authority);
-        }
-        Ok(ReverseProxy::from_parts(plan, around(client)))
-    }
-
-    /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
-    /// layers that sign, trace or try again, or any other tower service that takes a request with an
-    /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
-    ///
-    /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
-    /// `request_body` and `tunnels`, TLS and `h2c`.
-    ///
-    /// # Errors
-    ///
-    /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
-    /// effect.
-    pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
-        self.build_with_client_from(client, None)
-    }
-
-    pub(crate) fn build_with_client_from<C>(
-        self,
-        client: C,
-        changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
-        let compiled = self.compile(changes);
-        #[cfg(feature = "tls")]
-        let ((), compiled) = both(self.no_upstream_tls(), compiled)?;
-        #[cfg(not(feature = "tls"))]
-        let compiled = compiled?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
-    }
-}
-
-#[cfg(feature = "tls")]
-impl ProxyBuilder {
-    /// A client of one's own knows nothing of it, and whoever set it would think that it does.
-    fn no_upstream_tls(&self) -> Result<(), ProxyConfigErrors> {
-        if self.upstream_tls.is_none() {
-            return Ok(());
-        }
-        let why = "the client is given; set TLS there, as `ClientBuilder::tls_config` does";
-        let error = ProxyConfigError::new("upstream_tls", "", why);
-        Err(ProxyConfigErrors::new(vec![error]))
-    }
-}
-
-/// Two outcomes, or the problems of both.
-#[cfg(feature = "tls")]
-fn both<A, B>(
-    tls: Result<A, ProxyConfigErrors>,
-    compiled: Result<B, ProxyConfigErrors>,
-) -> Result<(A, B), ProxyConfigErrors> {
-    match (tls, compiled) {
-        (Ok(tls), Ok(compiled)) => Ok((tls, compiled)),
-        (tls, compiled) => {
-            let problems = compiled.err().into_iter().flatten();
-            let all = problems.chain(tls.err().into_iter().flatten());
-            Err(ProxyConfigErrors::new(all.collect()))
-        }
     }
 }
 

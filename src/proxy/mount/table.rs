@@ -11,7 +11,7 @@ use std::sync::{Arc, RwLock, Weak};
 /// in a bucket, and the client is sent to `/files/…`, where the bucket is mounted, query and signature
 /// byte for byte as they were.
 ///
-/// Cheap to clone; all clones are the same table. Each proxy enters itself when it is built with
+/// Cheap to clone; all clones are the same table. Each proxy registers itself when it is built with
 /// [`ProxyBuilder::mounts`](crate::proxy::ProxyBuilder::mounts), and leaves it with the last of its
 /// clones.
 ///
@@ -40,7 +40,7 @@ impl Mounts {
         Self::default()
     }
 
-    pub(crate) fn enter(&self, mount: &Arc<Mount>) {
+    pub(crate) fn register(&self, mount: &Arc<Mount>) {
         let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
         table.retain(|other| other.strong_count() > 0);
         table.push(Arc::downgrade(mount));
@@ -92,8 +92,8 @@ mod tests {
         let (mounts, api) = (Mounts::new(), mount("/api", "https://api.example", "/prod"));
         let files = Arc::new(mount("/files", "https://bucket.example", ""));
         let deep = Arc::new(mount("/deep", "https://bucket.example", "/deep"));
-        mounts.enter(&files);
-        mounts.enter(&deep);
+        mounts.register(&files);
+        mounts.register(&deep);
         let back = |authority, path| mounts.backward(&api, Some("https"), authority, path);
         assert_eq!(
             back("bucket.example", "/a?sig=%2F").as_deref(),
@@ -108,7 +108,7 @@ mod tests {
         // A proxy that is gone serves nothing.
         drop(files);
         assert_eq!(back("bucket.example", "/a"), None);
-        mounts.enter(&deep);
+        mounts.register(&deep);
         assert_eq!(mounts.table.read().unwrap().len(), 2);
     }
 }

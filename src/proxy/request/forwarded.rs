@@ -193,8 +193,7 @@ impl fmt::Display for Element<'_> {
 
 /// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
 fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !value.is_empty() && value.bytes().all(is_token) {
+    if crate::fields::is_token(value.as_bytes()) {
         return f.write_str(value);
     }
     f.write_char('"')?;

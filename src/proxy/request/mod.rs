@@ -23,7 +23,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
-use path::check_path;
+use path::is_ambiguous;
 use peer::{Peer, peer_of};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -117,7 +117,9 @@ impl RequestRules {
         let bridged = websocket::from_http2(parts);
         let asked_for = target::public_uri(parts);
         let public = target::public_path(&parts.method, &asked_for)?;
-        check_path(public.path()).map_err(|_| ProxyErrorKind::AmbiguousPath)?;
+        if is_ambiguous(public.path()) {
+            return Err(ProxyErrorKind::AmbiguousPath);
+        }
         let at_bare_root = self.mount.map.is_bare_root(public.path());
         let target = self
             .mount

@@ -1,12 +1,12 @@
 //! What a request is for: the public path, and the host that the client named.
 
 use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::wire::host::is_host_and_port;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
 use std::borrow::Cow;
-use std::fmt;
 
 /// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
 /// what layers have made of the rest.
@@ -110,43 +110,41 @@ pub(crate) fn host(
     }
 }
 
-/// A request was refused by [`check_host`]: it names no host, or no single valid one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedHost(());
-
-impl fmt::Display for MalformedHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request names no host, or no single valid one")
-    }
-}
-
-impl std::error::Error for MalformedHost {}
-
-/// Refuses a request without a host, with more than one `Host`, with one that is no name or address with
-/// a port perhaps, or over HTTP/2 with one that contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1).
-/// A target in absolute form names the host where there is no `Host`.
+/// Refuses a request that different servers could read in different ways: by its host or by its path.
+///
+/// - There is no host, there is more than one `Host`, it is not a name or address with an optional port,
+///   or over HTTP/2 it contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1). A target in absolute
+///   form names the host where there is no `Host`. HTTP/1.0 may do without one.
+/// - A segment of the path can be read as `.` or `..` (RFC 3986 3.3, CWE-22), where `\`, `%2f`, `%5c` and
+///   `;` may end a segment too.
 ///
 /// [`ReverseProxy`](crate::proxy::ReverseProxy) asks this of every request. A server asks it itself
-/// for what it does not proxy, so that a refused host is refused on every kind of route.
+/// for what it does not proxy, so that a refused request is refused on every kind of route.
 ///
 /// # Errors
 ///
-/// [`MalformedHost`], which a server answers with 400.
+/// [`MalformedHost`](ProxyErrorKind::MalformedHost) or [`AmbiguousPath`](ProxyErrorKind::AmbiguousPath),
+/// which a server answers with 400.
 ///
 /// # Examples
 ///
 /// ```
 /// use http::Request;
-/// use same_origin::proxy::check_host;
+/// use same_origin::proxy::{ProxyErrorKind, check};
 ///
-/// let named = |host| Request::get("/x").header("host", host).body(()).unwrap();
-/// assert!(check_host(&named("app.example:8443")).is_ok());
-/// assert!(check_host(&named("user@app.example")).is_err());
-/// assert!(check_host(&Request::new(())).is_err());
+/// let get = |path, host| Request::get(path).header("host", host).body(()).unwrap();
+/// assert!(check(&get("/api/v1.0/a..b/%2Ehidden/...", "app.example:8443")).is_ok());
+/// assert_eq!(check(&get("/", "user@app.example")), Err(ProxyErrorKind::MalformedHost));
+/// for path in ["/api/../x", "/api/%2e%2E/x", "/api/..%2fx", "/api/..;a=b/x"] {
+///     assert_eq!(check(&get(path, "app.example")), Err(ProxyErrorKind::AmbiguousPath));
+/// }
 /// ```
-pub fn check_host<B>(request: &Request<B>) -> Result<(), MalformedHost> {
-    let found = host(request.version(), request.uri(), request.headers());
-    found.map(drop).map_err(|_| MalformedHost(()))
+pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
+    host(request.version(), request.uri(), request.headers())?;
+    if is_ambiguous(request.uri().path()) {
+        return Err(ProxyErrorKind::AmbiguousPath);
+    }
+    Ok(())
 }
 
 fn same(line: &HeaderValue, authority: &Authority) -> bool {

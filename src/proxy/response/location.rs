@@ -164,7 +164,7 @@ mod tests {
 
     fn table() -> (Mount, Mounts) {
         let mounts = Mounts::new();
-        mounts.enter(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
+        mounts.register(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
         (mount("/api", "up:80", "/base"), mounts)
     }
 
@@ -275,9 +275,9 @@ mod tests {
         let login = Arc::new(mount("/auth", "up:80", "/login"));
         let elsewhere = Arc::new(mount("/other", "other:80", "/other"));
         let all = Arc::new(mount("/all", "up:80", ""));
-        others.enter(&login);
-        others.enter(&all);
-        others.enter(&elsewhere);
+        others.register(&login);
+        others.register(&all);
+        others.register(&elsewhere);
         for (value, want) in [
             ("/login/x", Some("/auth/x")),
             ("/base/login", Some("/api/login")),

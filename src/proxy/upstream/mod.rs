@@ -8,7 +8,7 @@ pub(crate) mod dns;
 pub(crate) mod endpoint;
 
 use crate::proxy::mount::map::UpstreamOrigin;
-use crate::proxy::request::path::check_path;
+use crate::proxy::request::path::is_ambiguous;
 use http::Uri;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
@@ -81,7 +81,7 @@ impl Upstream {
             return invalid("no host; write it as scheme://host:port/base");
         };
         let base = uri.path();
-        if check_path(base).is_err() || base.contains("//") || base.contains('\\') {
+        if is_ambiguous(base) || base.contains("//") || base.contains('\\') {
             return invalid(
                 "the base path holds `.`, `..`, `//` or a backslash; write it resolved",
             );

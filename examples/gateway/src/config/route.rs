@@ -104,7 +104,7 @@ impl Checker<'_> {
                 cors,
             )),
             Some(cache) => Route::Cached(WithCors::new(
-                self.built(at, builder.build_with_layer(cache.layer()), original)?,
+                self.built(at, builder.build_with_layer(&cache.layer()), original)?,
                 cors,
             )),
         })
@@ -213,12 +213,9 @@ impl Checker<'_> {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    let at = join(at, &original(error.key()));
-                    // What is missing has no value to show.
-                    match error.value() {
-                        "" => self.problems.add(at, error.reason()),
-                        _ => self.problems.add(at, error),
-                    }
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
                 }
                 None
             }
