@@ -2,6 +2,7 @@
 //!
 //! Paths in it are relative to the file.
 
+mod cache;
 mod guard;
 pub mod listen;
 mod place;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 use place::Source;
 use problems::join;
 use read::read;
+use same_origin::cache::Cache;
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
@@ -45,6 +47,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
+    pub caches: Vec<Cache>,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -83,6 +86,7 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
+    caches: Vec<Cache>,
     warnings: Problems,
 }
 
@@ -114,6 +118,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
+            caches: Vec::new(),
             warnings: Problems::default(),
         };
         let config = match text.parse() {
@@ -173,6 +178,7 @@ impl Checker<'_> {
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
+            caches: std::mem::take(&mut self.caches),
         })
     }
 
