@@ -4,6 +4,7 @@ use super::Checker;
 use super::guard::Guarding;
 use super::problems::join;
 use super::read::{Read, read};
+use crate::admin::CachedRoute;
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use same_origin::cors::CorsPolicy;
@@ -123,7 +124,13 @@ impl Checker<'_> {
             Some(cache) => {
                 let built = builder.build_with_layer(&cache.layer());
                 let proxy = self.built(at, built, original)?;
-                self.caches.push(cache);
+                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let mapper = proxy.clone();
+                self.caches.0.push(CachedRoute {
+                    cache,
+                    prefix,
+                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
+                });
                 Route::Cached(Box::new(Layered::new(proxy, around)))
             }
         })
