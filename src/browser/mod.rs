@@ -56,6 +56,7 @@
 //! ranges); partitioned cookies; the HTTP cache beyond fresh answers to GET; pages of other schemes than
 //! http and https. Bodies are read to their end: a response that never ends never arrives.
 
+mod attacks;
 mod cache;
 mod conformance;
 mod cookies;
@@ -64,12 +65,14 @@ mod fetch;
 mod origin;
 mod outcome;
 mod page;
+mod readable;
 mod site;
 mod values;
 mod web;
 #[doc = include_str!("what_browsers_do.md")]
 pub mod _what_browsers_do {}
 
+pub use self::attacks::{AttackReport, AttackVerdict, Attacks, Attempt, attacks};
 pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use self::engine::Engine;
 pub use self::fetch::client::{EmbedderPolicy, StorageAccess};
@@ -82,6 +85,7 @@ pub use self::page::Page;
 pub use self::page::fetch::Fetch;
 pub use self::page::form::{Encoding, Form};
 pub use self::page::request::{BodyInit, Request};
+pub use self::readable::{Readability, Readable, ReadableReport, Reading, readable};
 pub use self::web::Web;
 pub use self::web::address::AddressSpace;
 pub use self::web::server::Body;

@@ -54,6 +54,14 @@ pub(crate) fn is_public_suffix(domain: &str) -> bool {
     registrable(domain).is_none()
 }
 
+/// The domain that a URL's owner registered; an address has none.
+pub(crate) fn registrable_domain_of(url: &Url) -> Option<&str> {
+    match url.host() {
+        Some(Host::Domain(_)) => registrable(url.host_str()?),
+        _ => None,
+    }
+}
+
 fn registrable_domain(host: &Host) -> Option<&str> {
     match host {
         Host::Domain(domain) => registrable(domain),

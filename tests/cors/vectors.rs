@@ -130,7 +130,7 @@ impl Asked {
 
 fn files<T: for<'de> Deserialize<'de>>(folder: &str) -> Vec<T> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors/cors")
+        .join("tests/vectors/cors")
         .join(folder);
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

@@ -98,7 +98,7 @@ struct Setting {
 const OF_THE_GATEWAY: [&str; 4] = ["config-08", "config-46", "config-47", "config-48"];
 
 fn files() -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/guard");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/guard");
     let entries = std::fs::read_dir(folder).expect("the vectors");
     entries
         .map(|entry| {

@@ -25,30 +25,28 @@ use crate::browser::engine::Engine;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::{Response, ResponseType};
 use crate::browser::outcome::trace::Trace;
+use crate::browser::page::request::BodyInit;
 use crate::browser::web::Web;
-use crate::browser::web::server;
+use crate::browser::web::server::{self, Trouble};
 
 /// One fetch under way.
 pub(crate) struct Run<'a> {
     web: &'a Web,
     state: State,
     body: Option<Bytes>,
+    trouble: Option<Trouble>,
     trace: &'a mut Trace,
     /// Whether a preflight was needed at any of the URLs.
     preflighted: bool,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(
-        web: &'a Web,
-        state: State,
-        body: Option<Bytes>,
-        trace: &'a mut Trace,
-    ) -> Self {
+    pub(crate) fn new(web: &'a Web, state: State, body: BodyInit, trace: &'a mut Trace) -> Self {
         Self {
             web,
             state,
-            body,
+            body: body.bytes,
+            trouble: body.trouble,
             trace,
             preflighted: false,
         }

@@ -128,7 +128,8 @@ impl Run<'_> {
             .server(&origin)
             .ok_or_else(|| FetchError::new(FetchErrorKind::UnknownOrigin(origin.clone())))?;
         let target = &state.url()[Position::BeforePath..Position::AfterQuery];
-        let mut request = http::Request::new(Body::new(body));
+        let trouble = self.trouble.filter(|_| body.is_some());
+        let mut request = http::Request::new(Body::new(body, trouble));
         *request.method_mut() = state.method.clone();
         *request.uri_mut() = target.parse::<Uri>().map_err(FetchError::service)?;
         *request.headers_mut() = headers;

@@ -145,7 +145,7 @@ impl Fetch {
         let state = self.state(&mut trace);
         let result = match state {
             Ok(state) => {
-                Run::new(web, state, self.request.body.bytes.clone(), &mut trace)
+                Run::new(web, state, self.request.body.clone(), &mut trace)
                     .fetch()
                     .await
             }

@@ -123,6 +123,7 @@ impl Form {
         BodyInit {
             bytes: Some(Bytes::from(text)),
             content_type: Some(content_type),
+            trouble: None,
         }
     }
 

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::browser::web::server::Trouble;
+
 /// The type of a string (Fetch #concept-bodyinit-extract).
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
 
@@ -27,6 +29,7 @@ pub struct Request {
 pub struct BodyInit {
     pub(crate) bytes: Option<Bytes>,
     pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) trouble: Option<Trouble>,
 }
 
 impl Request {
@@ -159,6 +162,7 @@ impl From<String> for BodyInit {
         Self {
             bytes: Some(text.into()),
             content_type: Some(TEXT),
+            trouble: None,
         }
     }
 }
@@ -168,6 +172,7 @@ impl From<Bytes> for BodyInit {
         Self {
             bytes: Some(bytes),
             content_type: None,
+            trouble: None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) mod server;
 #[derive(Clone)]
 #[must_use]
 pub struct Web {
-    servers: BTreeMap<String, Server>,
+    pub(crate) servers: BTreeMap<String, Server>,
     profile: Arc<Mutex<Profile>>,
     pub(crate) engine: Engine,
     pub(crate) third_party_cookies: bool,

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use http::{Request, Response};
@@ -23,12 +24,38 @@ pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The body of a request as a service gets it: all of it at once, with its exact length.
 #[derive(Debug, Default)]
-pub struct Body(Option<Bytes>);
+pub struct Body {
+    bytes: Option<Bytes>,
+    trouble: Option<Trouble>,
+    /// The end of a stall that has begun.
+    ends: Option<Instant>,
+}
+
+/// A fault of a body, by which a service is put to the test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing comes for so long, and then the end.
+    Stalls(Duration),
+    /// Whoever reads it panics.
+    Panics,
+}
 
 impl Body {
-    pub(crate) fn new(bytes: Option<Bytes>) -> Self {
-        Self(bytes.filter(|bytes| !bytes.is_empty()))
+    pub(crate) fn new(bytes: Option<Bytes>, trouble: Option<Trouble>) -> Self {
+        Self {
+            bytes: bytes.filter(|bytes| !bytes.is_empty()),
+            trouble,
+            ends: None,
+        }
     }
+}
+
+/// By a thread of its own, as any executor will do.
+fn wake_after(time: Duration, waker: Waker) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        waker.wake();
+    });
 }
 
 impl http_body::Body for Body {
@@ -37,17 +64,34 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        match self.trouble {
+            None => Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Some(Trouble::Stalls(time)) => match self.ends {
+                Some(end) if Instant::now() >= end => Poll::Ready(None),
+                ends => {
+                    if ends.is_none() {
+                        self.ends = Some(Instant::now() + time);
+                    }
+                    wake_after(time, cx.waker().clone());
+                    Poll::Pending
+                }
+            },
+            // Without the hook that prints a message: the panic is the test's own.
+            Some(Trouble::Panics) => {
+                self.trouble = None;
+                std::panic::resume_unwind(Box::new("a body that panics, by `browser::readable`"))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.bytes.is_none() && self.trouble.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }
 

@@ -39,8 +39,7 @@ impl Checker<'_> {
         let builder = read.value.clone().default_mode(Mode::Credentials);
         let guard = self.built_guard(at, &builder, Some(&read))?;
         for warning in guard.warnings() {
-            let key = join(at, warning.key());
-            self.warnings.push(format!("{key}: {warning}"));
+            self.warnings.push(join(at, warning.key()), warning);
         }
         Some(Guarding {
             builder,
@@ -61,11 +60,8 @@ impl Checker<'_> {
         let builder = guarding.builder.clone().trust_cors(policy);
         let guard = self.built_guard(at, &builder, None)?;
         for warning in guard.disagreements(policy) {
-            let warning = format!("{at}: {warning}");
             // Routes share settings, and what is wrong with them is said once.
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            self.warnings.push_once(at, warning);
         }
         Some(guard)
     }

@@ -4,9 +4,9 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-#[path = "support/cargo.rs"]
+#[path = "../support/cargo.rs"]
 mod cargo;
-#[path = "support/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 
 use bytes::Bytes;
@@ -21,10 +21,10 @@ fn start(name: &str) -> Process {
     Process::start(&example(name), &["127.0.0.1:0"])
 }
 
-/// The program of an example; features as in the README's command, after which nothing is left to build.
+/// The program of an example.
 fn example(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let build = || cargo::build(&["--examples", "--all-features"]).join("examples");
+    let build = || cargo::build(&["-p", "same-origin", "--examples"]).join("examples");
     FOLDER.get_or_init(build).join(name)
 }
 
