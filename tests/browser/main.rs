@@ -15,3 +15,4 @@ mod scenarios;
 mod services;
 mod tables;
 mod vectors;
+mod wpt;
