@@ -16,7 +16,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// # Examples
 ///
 /// ```
-/// use same_origin::proxy::{ErrorKind, ProxyError};
+/// use same_origin::proxy::{ProxyErrorKind, ProxyError};
 ///
 /// fn log<B>(response: &http::Response<B>) {
 ///     if let Some(error) = response.extensions().get::<ProxyError>() {
@@ -27,14 +27,14 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct ProxyError {
-    kind: ErrorKind,
+    kind: ProxyErrorKind,
     was_sent: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ProxyError {
     /// A refusal of the proxy itself, before anything was sent.
-    pub(crate) fn refused(kind: ErrorKind) -> Self {
+    pub(crate) fn refused(kind: ProxyErrorKind) -> Self {
         Self {
             kind,
             was_sent: false,
@@ -42,7 +42,7 @@ impl ProxyError {
         }
     }
 
-    pub(crate) fn new(kind: ErrorKind, was_sent: bool, source: impl Into<BoxError>) -> Self {
+    pub(crate) fn new(kind: ProxyErrorKind, was_sent: bool, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
             was_sent,
@@ -52,7 +52,7 @@ impl ProxyError {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ProxyErrorKind {
         self.kind
     }
 
@@ -65,8 +65,8 @@ impl ProxyError {
     }
 }
 
-impl From<ErrorKind> for ProxyError {
-    fn from(kind: ErrorKind) -> Self {
+impl From<ProxyErrorKind> for ProxyError {
+    fn from(kind: ProxyErrorKind) -> Self {
         Self::refused(kind)
     }
 }
@@ -96,10 +96,10 @@ impl Error for ProxyError {
 /// The kinds of [`ProxyError`]. Each has one status and one error type of RFC 9209 2.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum ProxyErrorKind {
     /// The path is not below the proxy's prefix: 404.
     OutsidePrefix,
-    /// A segment of the path can be read as a dot segment, see [`check_path`](super::check_path): 400.
+    /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
     /// The request target is no path (`*`, `host:port`): 400.
     MalformedTarget,
@@ -109,6 +109,10 @@ pub enum ErrorKind {
     HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
+    /// The `Destination` of a WebDAV request is not below the proxy's prefix (RFC 4918 9.8.5): 502.
+    ForeignDestination,
+    /// The request's `Via` has the proxy's own name more than eight times: 508.
+    Loop,
     /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
@@ -144,7 +148,7 @@ pub enum ErrorKind {
     Client,
 }
 
-impl ErrorKind {
+impl ProxyErrorKind {
     /// The status of the response.
     #[must_use]
     pub fn status(self) -> StatusCode {
@@ -159,7 +163,9 @@ impl ErrorKind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::Dns
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::ForeignDestination
+            | Self::Dns
             | Self::Connect
             | Self::Tls
             | Self::Certificate
@@ -183,10 +189,12 @@ impl ErrorKind {
             | Self::MalformedHost
             | Self::HeadTooLarge
             | Self::TargetTooLong
+            | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
             | Self::BodyTooLarge
             | Self::RequestBody => "http_request_error",
+            Self::Loop => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
@@ -224,6 +232,8 @@ impl ErrorKind {
             Self::MalformedHost => "the request names no host, or no single valid one",
             Self::HeadTooLarge => "the request has too many fields",
             Self::TargetTooLong => "the request target is too long",
+            Self::ForeignDestination => "the destination is not below the proxy's prefix",
+            Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
             Self::BodyTooLarge => "the request body is too large",
@@ -243,3 +253,11 @@ impl ErrorKind {
         }
     }
 }
+
+impl fmt::Display for ProxyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for ProxyErrorKind {}

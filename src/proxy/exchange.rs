@@ -1,14 +1,16 @@
 //! One request, on its way to an upstream and back.
 
-use super::balance::{InFlight, Member};
-use super::body::Body;
-use super::client::{Client, ClientError};
-use super::error::{BoxError, ErrorKind, ProxyError};
-use super::head::{Outgoing, Proxying, Upgrade};
-use super::trace::Trace;
-use super::upgrade::TunnelSlot;
-use super::upload::{AbandonOnDrop, Progress, Upload};
-use super::{upgrade, websocket};
+use crate::proxy::body::Body;
+use crate::proxy::body::upload::{AbandonOnDrop, Progress, Upload};
+use crate::proxy::client::{Client, ClientError};
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::plan::Plan;
+use crate::proxy::request::{RequestContext, Upgrade};
+use crate::proxy::trace::Trace;
+use crate::proxy::tunnel::TunnelSlot;
+use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::wire::upgrade::is_offered;
+use crate::proxy::wire::websocket;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
@@ -22,17 +24,17 @@ use tower_service::Service;
 
 /// One request, from its rewritten head to the head of its response.
 pub(crate) struct Exchange {
-    proxying: Arc<Proxying>,
-    outgoing: Outgoing,
+    plan: Arc<Plan>,
+    context: RequestContext,
     trace: Trace,
     upload: Option<Arc<Progress>>,
 }
 
 impl Exchange {
-    pub(crate) fn new(proxying: Arc<Proxying>, outgoing: Outgoing, trace: Trace) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>, context: RequestContext, trace: Trace) -> Self {
         Self {
-            proxying,
-            outgoing,
+            plan,
+            context,
             trace,
             upload: None,
         }
@@ -55,19 +57,19 @@ impl Exchange {
     {
         async move {
             let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-            let tunnel_slot = match &self.outgoing.upgrade {
+            let tunnel_slot = match &self.context.upgrade {
                 None => None,
-                Some(_) => match self.proxying.tunnel_slots.take() {
-                    None => return self.failed(ErrorKind::Overloaded.into()),
+                Some(_) => match self.plan.tunnels.slots.take() {
+                    None => return self.failed(ProxyErrorKind::Overloaded.into()),
                     slot => slot,
                 },
             };
-            let expects_continue = self.outgoing.expects_continue;
+            let expects_continue = self.context.expects_continue;
             if !request.body().is_end_stream() {
-                self.upload = Some(watch(&mut request, &self.proxying, expects_continue));
+                self.upload = Some(watch(&mut request, &self.plan, expects_continue));
             }
             let mut in_flight = None;
-            let answered = match self.proxying.upstreams.only() {
+            let answered = match self.plan.upstreams.only() {
                 Some(only) => self.carry(&mut client, request, only).await,
                 None => self.balance(&mut client, request, &mut in_flight).await,
             };
@@ -76,7 +78,7 @@ impl Exchange {
                 Err(failed) => return self.failed(failed.into()),
             };
             self.trace.answered(response.status());
-            let switched = match self.proxying.response(&mut response, &self.outgoing) {
+            let switched = match self.plan.response.apply(&mut response, &self.context) {
                 Ok(switched) => switched,
                 Err(kind) => return self.failed(ProxyError::new(kind, true, "unsound framing")),
             };
@@ -85,7 +87,7 @@ impl Exchange {
             }
             // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
             let is_bridged = |upgrade: &Upgrade| upgrade.bridged.is_some();
-            if self.outgoing.upgrade.as_deref().is_some_and(is_bridged)
+            if self.context.upgrade.as_deref().is_some_and(is_bridged)
                 && response.status().is_success()
             {
                 return self.unexpected("no 101 for a WebSocket");
@@ -115,7 +117,7 @@ impl Exchange {
         CB: http_body::Body<Data = Bytes> + Send + 'static,
         CB::Error: Into<BoxError>,
     {
-        let upstreams = &self.proxying.upstreams;
+        let upstreams = &self.plan.upstreams;
         let mut times = 0;
         loop {
             times += 1;
@@ -164,14 +166,15 @@ impl Exchange {
     {
         async move {
             self.trace.upstream(&to.upstream);
-            self.outgoing.name_host(request.headers_mut(), &to.upstream);
-            let deadline = &self.proxying.response_deadline;
+            self.context
+                .name_host(request.headers_mut(), &to.upstream.host);
+            let deadline = &self.plan.response_deadline;
             let upload = self.upload.as_deref();
             let goes_on = || upload.is_some_and(Progress::has_moved);
             // Our own client needs no URI to know the upstream's connections by, and its future is part
             // of this one; as a service's it would be a box of its own.
             if let Some(own) = (client as &mut dyn Any).downcast_mut::<Client>() {
-                let asks_upgrade = self.outgoing.upgrade.is_some();
+                let asks_upgrade = self.context.upgrade.is_some();
                 let answer = pin!(own.forward(request, &to.way, asks_upgrade));
                 return deadline.bound(answer, goes_on).await;
             }
@@ -190,13 +193,13 @@ impl Exchange {
     ) -> Response<Body> {
         let mut response = response.map(|_| Body::empty());
         let upstream_upgrade = response.extensions_mut().remove::<OnUpgrade>();
-        let (Some(offered), Some(chosen)) = (self.outgoing.upgrade.as_deref(), switched) else {
+        let (Some(offered), Some(chosen)) = (self.context.upgrade.as_deref(), switched) else {
             return self.unexpected("101 without being asked");
         };
         let (Some(client), Some(upstream)) = (client_upgrade, upstream_upgrade) else {
             return self.unexpected("101 on a connection that cannot be taken over");
         };
-        if !upgrade::is_offered(&offered.protocols, &chosen) {
+        if !is_offered(&offered.protocols, &chosen) {
             return self.unexpected("101 to another protocol");
         }
         match &offered.bridged {
@@ -210,18 +213,18 @@ impl Exchange {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             }
         }
-        let idle = self.proxying.tunnel_idle;
-        self.proxying.tunnels.spawn(client, upstream, idle, slot);
+        let tunnels = &self.plan.tunnels;
+        tunnels.open.spawn(client, upstream, tunnels.idle, slot);
         response
     }
 
     fn unexpected(&self, what: &'static str) -> Response<Body> {
-        self.failed(ProxyError::new(ErrorKind::UpgradeFailed, true, what))
+        self.failed(ProxyError::new(ProxyErrorKind::UpgradeFailed, true, what))
     }
 
     fn failed(&self, error: ProxyError) -> Response<Body> {
-        self.trace.failed(&error, self.proxying.upstreams.first());
-        self.proxying.error_response(error, self.outgoing.is_head)
+        self.trace.failed(&error, self.plan.upstreams.first());
+        self.plan.failed(error, &self.context)
     }
 }
 
@@ -251,14 +254,10 @@ where
 
 /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
 /// (RFC 9110 10.1.1).
-fn watch(
-    request: &mut Request<Body>,
-    proxying: &Proxying,
-    expects_continue: bool,
-) -> Arc<Progress> {
+fn watch(request: &mut Request<Body>, plan: &Plan, expects_continue: bool) -> Arc<Progress> {
     let body = std::mem::take(request.body_mut());
-    let (mut upload, progress) = Upload::new(body, proxying.max_request_body, expects_continue);
-    upload.withheld = Some(Arc::clone(&proxying.remove_request_headers));
+    let (mut upload, progress) = Upload::new(body, plan.request.max_body, expects_continue);
+    upload.withheld = Some(Arc::clone(plan.request.edits.removed()));
     upload.is_stream = request.version() == Version::HTTP_2;
     *request.body_mut() = Body::from(upload);
     if expects_continue {

@@ -26,7 +26,7 @@
 //!    `/api/…` but never `/apix`; what is outside gets 404. Under axum the public path is matched,
 //!    `OriginalUri`, so a nest strips nothing twice; what a layer inside the nest makes of the query or the
 //!    path counts. A path in which any segment can be read as `.` or `..`
-//!    is refused with 400 ([`check_path`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
+//!    is refused with 400 ([`check`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
@@ -123,72 +123,47 @@
 //! [`preserve_host`]: ProxyBuilder::preserve_host
 //! [`map_request`]: ProxyBuilder::map_request
 
-mod balance;
-mod board;
 mod body;
-mod bounds;
-mod builder;
-mod census;
 mod client;
-mod coalesced;
-mod compile;
-mod config_error;
-mod cookie;
+mod config;
 mod deadline;
-mod discover;
-#[cfg(feature = "dns")]
-mod dns;
-#[cfg(feature = "serde")]
-mod duration;
-mod endpoint;
 mod error;
 mod exchange;
-mod forwarded;
-mod framing;
-mod head;
-mod hop_by_hop;
 mod mount;
-mod mounts;
-mod path;
-mod peer;
-mod redirect;
+mod plan;
+mod request;
+mod response;
 mod service;
-mod settings;
-mod target;
 mod trace;
-mod trailers;
-mod upgrade;
-mod upload;
+mod tunnel;
 mod upstream;
-#[cfg(feature = "tls")]
-mod upstream_tls;
-mod via;
-mod websocket;
+mod wire;
 
 pub use body::Body;
-pub use builder::ProxyBuilder;
+pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
-pub use coalesced::Coalesced;
-pub use config_error::{ProxyConfigError, ProxyErrors};
-pub use discover::{Change, DiscoverBuilder};
-#[cfg(feature = "dns")]
-#[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
-pub use dns::Dns;
-pub use endpoint::Endpoint;
-pub use error::{ErrorKind, ProxyError};
-pub use forwarded::ForwardingField;
-pub use mounts::Mounts;
-pub use path::{AmbiguousPath, check_path};
-pub use peer::Peer;
-pub use service::{ResponseFuture, ReverseProxy};
-pub use settings::{Limits, Timeouts};
-pub use target::{MalformedHost, check_host};
-pub use upgrade::Tunnels;
+pub use config::build::DiscoverBuilder;
+pub use config::builder::ProxyBuilder;
+pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
+pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
-pub use upstream_tls::UpstreamTls;
+pub use config::tls::UpstreamTls;
+pub use error::{ProxyError, ProxyErrorKind};
+pub use mount::table::Mounts;
+pub use request::forwarded::ForwardingField;
+pub use request::peer::Peer;
+pub use request::target::check;
+pub use response::cookie::CookieRewrite;
+pub use service::{ResponseFuture, ReverseProxy};
+pub use tunnel::Tunnels;
+pub use upstream::discovery::Change;
+#[cfg(feature = "dns")]
+#[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
+pub use upstream::dns::Dns;
+pub use upstream::endpoint::Endpoint;
 
 // What every mount in axum needs.
 const _: () = {

@@ -1,13 +1,13 @@
 //! The tower service: asks the pure parts in their order, and does what they say.
 
-use super::body::Body;
-use super::builder::ProxyBuilder;
-use super::client::Client;
-use super::error::BoxError;
-use super::exchange::Exchange;
-use super::head::{Proxying, Verdict};
-use super::peer::Peer;
-use super::trace::Trace;
+use crate::proxy::body::Body;
+use crate::proxy::client::Client;
+use crate::proxy::error::BoxError;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::plan::Plan;
+use crate::proxy::request::Verdict;
+use crate::proxy::request::peer::Peer;
+use crate::proxy::trace::Trace;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use std::convert::Infallible;
@@ -20,62 +20,31 @@ use tower_service::Service;
 
 /// A reverse proxy for what is below a prefix of the public path.
 ///
-/// See the [module documentation](super) for what it does to a request and a response, and
-/// [`ProxyBuilder`] for what can be set.
+/// See the [module documentation](crate::proxy) for what it does to a request and a response, and
+/// [`ProxyBuilder`](crate::proxy::ProxyBuilder) for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
-/// [`ProxyError`](super::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
+/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
 /// carries the rewritten requests, [`Client`] unless another is given.
 #[derive(Clone)]
 pub struct ReverseProxy<C = Client> {
-    proxying: Arc<Proxying>,
+    plan: Arc<Plan>,
     client: C,
 }
 
 impl<C> fmt::Debug for ReverseProxy<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReverseProxy")
-            .field("proxying", &self.proxying)
+            .field("plan", &self.plan)
             .finish_non_exhaustive()
-    }
-}
-
-impl ReverseProxy {
-    /// A proxy of `upstream` (`scheme://host[:port][/base]`) under `prefix`, with every default.
-    ///
-    /// # Errors
-    ///
-    /// [`ProxyErrors`](super::ProxyErrors) with every problem of the two, and what to write instead.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use same_origin::proxy::ReverseProxy;
-    ///
-    /// # fn main() -> Result<(), same_origin::proxy::ProxyErrors> {
-    /// // GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
-    /// let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
-    /// # let _ = api;
-    /// # Ok(()) }
-    /// ```
-    pub fn new(
-        prefix: impl Into<String>,
-        upstream: impl Into<String>,
-    ) -> Result<Self, super::ProxyErrors> {
-        Self::builder(prefix, upstream).build()
-    }
-
-    /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
-    pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
-        ProxyBuilder::new(prefix, upstream)
     }
 }
 
 impl<C> ReverseProxy<C> {
     /// Puts the parts together, and enters the mount in the table now that nothing can fail.
-    pub(crate) fn from_parts(proxying: Arc<Proxying>, client: C) -> Self {
-        proxying.mounts.enter(&proxying.mount);
-        Self { proxying, client }
+    pub(crate) fn from_parts(plan: Arc<Plan>, client: C) -> Self {
+        plan.response.mounts.register(&plan.response.mount);
+        Self { plan, client }
     }
 
     /// Answers a request as the service does, for a server that knows its peer itself: nothing has to
@@ -121,11 +90,11 @@ impl<C> ReverseProxy<C> {
         let (mut parts, body) = request.into_parts();
         let body = Body::new(body);
         let is_head = parts.method == Method::HEAD;
-        match self.proxying.request(peer, &mut parts, &body) {
-            Verdict::Forward(outgoing) => {
+        match self.plan.request(peer, &mut parts, &body) {
+            Verdict::Forward(context) => {
                 let trace = Trace::begin(&parts);
-                let proxying = Arc::clone(&self.proxying);
-                let exchange = Exchange::new(proxying, outgoing, trace.clone());
+                let plan = Arc::clone(&self.plan);
+                let exchange = Exchange::new(plan, context, trace.clone());
                 let request = Box::new(Request::from_parts(parts, body));
                 trace.follow(exchange.run(self.client.clone(), request))
             }
@@ -135,7 +104,7 @@ impl<C> ReverseProxy<C> {
                 Box::pin(ready(response))
             }
             Verdict::Refuse(kind) => {
-                let refusal = self.proxying.error_response(kind.into(), is_head);
+                let refusal = self.plan.error_page.render(kind.into(), is_head);
                 Box::pin(ready(refusal))
             }
         }

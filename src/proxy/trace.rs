@@ -2,10 +2,10 @@
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
-use super::body::Body;
-use super::error::ProxyError;
-use super::service::Answer;
-use super::upstream::Upstream;
+use crate::proxy::body::Body;
+use crate::proxy::error::ProxyError;
+use crate::proxy::service::Answer;
+use crate::proxy::upstream::Upstream;
 use http::{Response, StatusCode, request};
 use std::future::Future;
 #[cfg(feature = "tracing")]

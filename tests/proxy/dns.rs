@@ -4,7 +4,9 @@ use crate::support::{Answer, Upstream, exchange, get, reply, serve};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
 use http::Request;
-use same_origin::proxy::{Body, Dns, ErrorKind, ProxyBuilder, ProxyError, ReverseProxy, Timeouts};
+use same_origin::proxy::{
+    Body, Dns, ProxyBuilder, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -140,7 +142,7 @@ fn quick() -> Dns {
     Dns::default().min_ttl(SOON)
 }
 
-async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
+async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ProxyErrorKind>) {
     let request = Request::get("/api/x").header("host", "app.example");
     let response = proxy.oneshot(request.body(Body::empty()).unwrap()).await;
     let response = response.unwrap();
@@ -148,7 +150,7 @@ async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
     (response.status().as_u16(), error.map(ProxyError::kind))
 }
 
-const NO_ADDRESS: (u16, Option<ErrorKind>) = (502, Some(ErrorKind::Dns));
+const NO_ADDRESS: (u16, Option<ProxyErrorKind>) = (502, Some(ProxyErrorKind::Dns));
 
 #[tokio::test]
 async fn addresses_come_and_go() {
@@ -346,7 +348,7 @@ fn what_dns_cannot_follow_is_told_at_once() {
         let errors = builder.build().unwrap_err();
         let all: Vec<_> = errors
             .iter()
-            .map(|error| (error.key(), error.reason()))
+            .map(|error| (error.key(), error.remedy()))
             .collect();
         assert!(
             all.len() == 1 && all[0].0 == key && all[0].1.contains(why),
@@ -357,5 +359,6 @@ fn what_dns_cannot_follow_is_told_at_once() {
         .upstreams(["http://a.test", "http://b.test"])
         .dns(Dns::default());
     let errors = several.build().unwrap_err();
-    assert_eq!(errors.iter().next().unwrap().key(), "upstream[1]");
+    let first = errors.iter().next().unwrap();
+    assert_eq!((first.key(), first.index()), ("upstream", Some(1)));
 }

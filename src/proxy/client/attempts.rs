@@ -1,7 +1,7 @@
 //! Attempts to connect, one at a time, on behalf of all who wait.
 
 use super::connect::ConnectError;
-use crate::proxy::error::ErrorKind;
+use crate::proxy::error::ProxyErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -16,7 +16,7 @@ pub(super) struct Attempts {
     last: Mutex<Option<Failure>>,
 }
 
-type Failure = (ErrorKind, String);
+type Failure = (ProxyErrorKind, String);
 
 /// The right to try. Dropped, as with a client that has gone, it leaves the attempt to the next.
 pub(super) struct Attempt<'a> {
@@ -60,13 +60,16 @@ mod tests {
         let waiting = join_all((0..9).map(|_| attempts.begin()));
         let failing = async {
             tokio::task::yield_now().await;
-            attempt.failed(&ConnectError::new(ErrorKind::ConnectTimeout, "silence"));
+            attempt.failed(&ConnectError::new(
+                ProxyErrorKind::ConnectTimeout,
+                "silence",
+            ));
             drop(attempt);
         };
         let (outcomes, ()) = join(waiting, failing).await;
         for outcome in outcomes {
             let error = outcome.err().expect("nobody tries again");
-            assert_eq!(error.kind, ErrorKind::ConnectTimeout);
+            assert_eq!(error.kind, ProxyErrorKind::ConnectTimeout);
             assert_eq!(error.source.to_string(), "silence");
         }
         // Who comes later tries anew.

@@ -3,8 +3,8 @@
 use super::pool::{Connection, STREAMS};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use crate::proxy::coalesced::Coalesced;
-use crate::proxy::error::{BoxError, ErrorKind};
+use crate::proxy::client::coalesced::Coalesced;
+use crate::proxy::error::{BoxError, ProxyErrorKind};
 use crate::proxy::upstream::Protocol;
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -40,12 +40,12 @@ pub(super) struct Connector {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) struct ConnectError {
-    pub(super) kind: ErrorKind,
+    pub(super) kind: ProxyErrorKind,
     pub(super) source: BoxError,
 }
 
 impl ConnectError {
-    pub(super) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+    pub(super) fn new(kind: ProxyErrorKind, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
             source: source.into(),
@@ -87,7 +87,7 @@ impl Connector {
         let connecting = self.establish(protocol, authority, address, http1_only);
         match tokio::time::timeout(self.timeout, connecting).await {
             Ok(connected) => connected,
-            Err(elapsed) => Err(ConnectError::new(ErrorKind::ConnectTimeout, elapsed)),
+            Err(elapsed) => Err(ConnectError::new(ProxyErrorKind::ConnectTimeout, elapsed)),
         }
     }
 
@@ -105,7 +105,10 @@ impl Connector {
             #[cfg(feature = "tls")]
             Protocol::Https => {
                 let Some(tls) = &self.tls else {
-                    return Err(ConnectError::new(ErrorKind::Tls, "no TLS configuration"));
+                    return Err(ConnectError::new(
+                        ProxyErrorKind::Tls,
+                        "no TLS configuration",
+                    ));
                 };
                 let (stream, is_http2) = tls.handshake(tcp, authority, http1_only).await?;
                 if is_http2 {
@@ -119,7 +122,7 @@ impl Connector {
             Protocol::Https => {
                 let _ = http1_only;
                 Err(ConnectError::new(
-                    ErrorKind::Tls,
+                    ProxyErrorKind::Tls,
                     "the feature `tls` is not enabled",
                 ))
             }
@@ -140,14 +143,15 @@ impl Connector {
             Some(address) => address.to_string().parse().ok(),
         };
         parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
-        let uri = Uri::from_parts(parts).map_err(|e| ConnectError::new(ErrorKind::Connect, e))?;
+        let uri =
+            Uri::from_parts(parts).map_err(|e| ConnectError::new(ProxyErrorKind::Connect, e))?;
         self.tcp.clone().call(uri).await.map_err(|error| {
             // hyper-util tells a failed look-up from a failed connection by its text alone.
             let dns = error.to_string().starts_with("dns error");
             let kind = if dns {
-                ErrorKind::Dns
+                ProxyErrorKind::Dns
             } else {
-                ErrorKind::Connect
+                ProxyErrorKind::Connect
             };
             ConnectError::new(kind, error)
         })
@@ -164,7 +168,7 @@ where
         .max_buf_size(READ_SIZE.max(max_head as usize))
         .handshake(io)
         .await
-        .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;
+        .map_err(|error| ConnectError::new(ProxyErrorKind::Connect, error))?;
     // Its errors reach the request or the body that they concern. A task of its own costs each request some
     // 1,200 instructions, and saves 6 % of the time under load: connections are served stage by stage.
     tokio::spawn(connection.with_upgrades());
@@ -190,7 +194,7 @@ where
         .initial_connection_window_size(STREAM_WINDOW * STREAMS as u32)
         .handshake(io)
         .await
-        .map_err(|error| ConnectError::new(ErrorKind::Connect, error))?;
+        .map_err(|error| ConnectError::new(ProxyErrorKind::Connect, error))?;
     tokio::spawn(connection);
     Ok(Connection::Http2(sender))
 }

@@ -2,7 +2,7 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::deadline::Late;
-use crate::proxy::error::{BoxError, ErrorKind, ProxyError};
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
 use std::error::Error;
@@ -31,7 +31,11 @@ impl ClientError {
     }
 
     /// No connection, so nothing was sent.
-    pub(crate) fn unsent(kind: ErrorKind, source: BoxError, request: Box<Request<Body>>) -> Self {
+    pub(crate) fn unsent(
+        kind: ProxyErrorKind,
+        source: BoxError,
+        request: Box<Request<Body>>,
+    ) -> Self {
         Self::refused(ProxyError::new(kind, false, source), request)
     }
 
@@ -46,7 +50,7 @@ impl ClientError {
     pub(crate) fn from_client(error: impl Into<BoxError>) -> Self {
         match error.into().downcast::<Self>() {
             Ok(own) => *own,
-            Err(other) => ProxyError::new(ErrorKind::Client, true, other).into(),
+            Err(other) => ProxyError::new(ProxyErrorKind::Client, true, other).into(),
         }
     }
 
@@ -65,7 +69,7 @@ impl ClientError {
 
     /// What went wrong.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ProxyErrorKind {
         self.error.kind()
     }
 
@@ -95,7 +99,7 @@ impl From<ProxyError> for ClientError {
 /// The response timeout was over.
 impl From<Late> for ClientError {
     fn from(late: Late) -> Self {
-        ProxyError::new(ErrorKind::ResponseTimeout, true, late).into()
+        ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into()
     }
 }
 
@@ -128,7 +132,7 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
 }
 
 /// What hyper's error means to the client of the proxy.
-fn kind_of(error: &hyper::Error) -> ErrorKind {
+fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
     let mut source = error.source();
     while let Some(cause) = source {
         // A body of ours says itself what was wrong with it.
@@ -138,11 +142,11 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
         source = cause.source();
     }
     if error.is_user() || error.is_body_write_aborted() {
-        ErrorKind::RequestBody
+        ProxyErrorKind::RequestBody
     } else if error.is_parse() {
-        ErrorKind::MalformedResponse
+        ProxyErrorKind::MalformedResponse
     } else {
-        ErrorKind::Closed
+        ProxyErrorKind::Closed
     }
 }
 
@@ -165,14 +169,14 @@ mod tests {
         #[cfg(feature = "tls")]
         let client = client.needs_tls(false);
         let mut client = client.build().unwrap();
-        let mut failed = ClientError::unsent(ErrorKind::Closed, "closed".into(), request);
+        let mut failed = ClientError::unsent(ProxyErrorKind::Closed, "closed".into(), request);
         failed = failed.addressed(Scheme::HTTP, authority);
         for _ in 0..2 {
             let request = failed.into_parts().1.unwrap();
             assert_eq!(request.uri().to_string(), format!("http://{address}/a?b"));
             assert_eq!(request.headers()["host"], "named.example");
             failed = client.call(*request).await.unwrap_err();
-            assert_eq!(failed.kind(), ErrorKind::Connect);
+            assert_eq!(failed.kind(), ProxyErrorKind::Connect);
         }
     }
 }

@@ -6,9 +6,9 @@ use super::lent::{Held, Hold, Lent};
 use super::pool::{Pool, Taken};
 use super::spare::Spare;
 use crate::proxy::body::Body;
-use crate::proxy::error::ErrorKind;
-use crate::proxy::head::set_host;
+use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::Protocol;
+use crate::proxy::wire::host::set_host;
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
@@ -60,6 +60,8 @@ pub(super) async fn send(
                     connection: held,
                     slot,
                 };
+                #[cfg(feature = "cache")]
+                let response = crate::cache::mark_open_end(response);
                 return Ok(response.map(|body| Body::from(Lent::new(body, hold))));
             }
             Err(failed) => failed,
@@ -73,7 +75,7 @@ pub(super) async fn send(
             Some(unsent) if reused => unsent,
             Some(unsent) => {
                 let source = failed.error.into();
-                return Err(ClientError::unsent(ErrorKind::Closed, source, unsent));
+                return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
             }
             // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
             // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
@@ -392,7 +394,7 @@ mod tests {
         let failing = async {
             tokio::task::yield_now().await;
             streams.clear();
-            attempt.failed(&ConnectError::new(ErrorKind::Connect, "refused"));
+            attempt.failed(&ConnectError::new(ProxyErrorKind::Connect, "refused"));
             drop(attempt);
         };
         let waiting = connect(&connector, &pool, false);

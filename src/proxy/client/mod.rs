@@ -8,6 +8,7 @@
 
 mod attempts;
 mod clock;
+pub(crate) mod coalesced;
 mod connect;
 mod error;
 mod exchange;
@@ -25,12 +26,12 @@ pub(crate) use place::Way;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{crypto_provider, system_roots};
 
-use super::body::Body;
-use super::bounds;
-use super::config_error::ProxyErrors;
-use super::error::ErrorKind;
-use super::settings::{Limits, Timeouts};
-use super::upstream::{Protocol, canonical};
+use crate::proxy::body::Body;
+use crate::proxy::config;
+use crate::proxy::config::error::ProxyConfigErrors;
+use crate::proxy::config::settings::{Limits, Timeouts};
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::upstream::{Protocol, canonical};
 use arc_swap::ArcSwap;
 use connect::Connector;
 use http::uri::{Authority, Scheme};
@@ -110,7 +111,7 @@ impl Client {
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(ClientError::refused(
-                ErrorKind::MalformedTarget.into(),
+                ProxyErrorKind::MalformedTarget.into(),
                 request,
             ));
         };
@@ -223,7 +224,7 @@ pub enum ClientBuildError {
     NoRootCertificates,
     /// Timeouts or limits that no client can work with.
     #[error(transparent)]
-    Bounds(#[from] ProxyErrors),
+    Bounds(#[from] ProxyConfigErrors),
 }
 
 /// Settings of a [`Client`].
@@ -308,9 +309,9 @@ impl ClientBuilder {
     /// [`tls_config`](Self::tls_config): no root certificate of the system can be read, or there is no
     /// crypto provider.
     pub fn build(self) -> Result<Client, ClientBuildError> {
-        let problems = bounds::problems(&self.timeouts, &self.limits);
+        let problems = config::problems(&self.timeouts, &self.limits);
         if !problems.is_empty() {
-            return Err(ProxyErrors::new(problems).into());
+            return Err(ProxyConfigErrors::new(problems).into());
         }
         let (connect_timeout, max_head) = (self.timeouts.connect, self.limits.response_head);
         let settings = self.settings();

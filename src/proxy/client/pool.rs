@@ -5,7 +5,7 @@ mod reaper;
 use super::attempts::Attempts;
 use super::clock::{Clock, millis};
 use crate::proxy::body::Body;
-use crate::proxy::error::{ErrorKind, ProxyError};
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::upstream::Protocol;
 use http::uri::{Authority, Scheme};
 use hyper::client::conn::{http1, http2};
@@ -156,7 +156,7 @@ impl Pool {
 
     /// A place among the requests under way, when one becomes free in time.
     pub(super) async fn wait_for_slot(self: &Arc<Self>) -> Result<Slot, ProxyError> {
-        let overloaded = || ProxyError::refused(ErrorKind::Overloaded);
+        let overloaded = || ProxyError::refused(ProxyErrorKind::Overloaded);
         let _queued =
             Queued::enter(&self.waiting, self.settings.max_waiting).ok_or_else(overloaded)?;
         match tokio::time::timeout(self.settings.wait_timeout, self.slots.acquire()).await {

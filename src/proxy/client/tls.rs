@@ -2,7 +2,7 @@
 
 use super::ClientBuildError;
 use super::connect::ConnectError;
-use crate::proxy::error::ErrorKind;
+use crate::proxy::error::ProxyErrorKind;
 use http::uri::Authority;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
@@ -54,7 +54,7 @@ impl Tls {
             .trim_start_matches('[')
             .trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|error| ConnectError::new(ErrorKind::Certificate, error))?;
+            .map_err(|error| ConnectError::new(ProxyErrorKind::Certificate, error))?;
         let connector = if http1_only { &self.http1 } else { &self.any };
         let stream = connector
             .connect(name, tcp.into_inner())
@@ -65,11 +65,11 @@ impl Tls {
     }
 }
 
-fn kind_of(error: &io::Error) -> ErrorKind {
+fn kind_of(error: &io::Error) -> ProxyErrorKind {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     match cause {
-        Some(rustls::Error::InvalidCertificate(_)) => ErrorKind::Certificate,
-        _ => ErrorKind::Tls,
+        Some(rustls::Error::InvalidCertificate(_)) => ProxyErrorKind::Certificate,
+        _ => ProxyErrorKind::Tls,
     }
 }
 

@@ -1,0 +1,251 @@
+//! The body that the proxy sends on and gives back.
+
+pub(crate) mod upload;
+
+use crate::proxy::body::upload::Upload;
+use crate::proxy::client::Lent;
+use crate::proxy::error::BoxError;
+use crate::proxy::wire::trailers;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
+/// may be one (RFC 9110 6.5.1): no field that only a head decides.
+///
+/// It is what [`ReverseProxy`](crate::proxy::ReverseProxy) answers with and what it hands to a client
+/// service. Any other body goes into it with [`Body::new`]; hyper's own costs no box.
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::proxy::Body;
+///
+/// let error_page = Body::from("try again later\n");
+/// # let _ = error_page;
+/// ```
+#[derive(Default)]
+pub struct Body {
+    kind: Kind,
+}
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Incoming(Incoming),
+    Lent(Lent),
+    Upload(Box<Upload>),
+    Boxed(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
+    Guarded(Box<Guarded>),
+}
+
+struct Guarded {
+    body: Body,
+    /// Held until the body is read to its end or dropped.
+    guard: Option<Box<dyn Any + Send>>,
+}
+
+impl Body {
+    /// No bytes and no trailers.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { kind: Kind::Empty }
+    }
+
+    /// Any body of [`Bytes`]. A `Body` stays itself; hyper's `Incoming` is not boxed.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut slot = Some(body);
+        if let Some(body) = take::<B, Self>(&mut slot) {
+            return body;
+        }
+        if let Some(incoming) = take::<B, Incoming>(&mut slot) {
+            return Self::from(Kind::Incoming(incoming));
+        }
+        match slot {
+            // An empty body of a type of its own, as every GET under axum has, costs no box here.
+            Some(body) if !body.is_end_stream() => {
+                Self::from(Kind::Boxed(Box::pin(MapError { body })))
+            }
+            _ => Self::empty(),
+        }
+    }
+
+    /// Whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
+    /// the end if the reason is `NO_ERROR`. Of bodies that are not hyper's own nobody can tell.
+    pub(crate) fn was_reset(&self) -> bool {
+        matches!(&self.kind, Kind::Incoming(body) if !http_body::Body::is_end_stream(body))
+    }
+
+    /// Keeps `guard` until the body is done or dropped.
+    pub(crate) fn guarded(self, guard: impl Any + Send) -> Self {
+        Self::from(Kind::Guarded(Box::new(Guarded {
+            body: self,
+            guard: Some(Box::new(guard)),
+        })))
+    }
+}
+
+impl From<Lent> for Body {
+    fn from(lent: Lent) -> Self {
+        Self::from(Kind::Lent(lent))
+    }
+}
+
+impl From<Upload> for Body {
+    fn from(upload: Upload) -> Self {
+        Self::from(Kind::Upload(Box::new(upload)))
+    }
+}
+
+impl From<Kind> for Body {
+    fn from(kind: Kind) -> Self {
+        Self { kind }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            return Self::empty();
+        }
+        Self::from(Kind::Full(bytes))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::from(Bytes::from(text))
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(Bytes::from(bytes))
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self::from(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut polled = match &mut self.kind {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.kind = Kind::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Into::into),
+            Kind::Lent(lent) => Pin::new(lent).poll_frame(cx),
+            Kind::Upload(upload) => Pin::new(&mut **upload).poll_frame(cx),
+            Kind::Boxed(body) => body.as_mut().poll_frame(cx),
+            Kind::Guarded(guarded) => {
+                let polled = Pin::new(&mut guarded.body).poll_frame(cx);
+                if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+                    guarded.guard = None;
+                }
+                polled
+            }
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled {
+            if let Some(trailers) = frame.trailers_mut() {
+                trailers::clean(trailers);
+                if trailers.is_empty() {
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Empty => true,
+            Kind::Full(_) => false,
+            Kind::Incoming(incoming) => incoming.is_end_stream(),
+            Kind::Lent(lent) => lent.is_end_stream(),
+            Kind::Upload(upload) => upload.is_end_stream(),
+            Kind::Boxed(body) => body.is_end_stream(),
+            Kind::Guarded(guarded) => guarded.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Incoming(incoming) => incoming.size_hint(),
+            Kind::Lent(lent) => lent.size_hint(),
+            Kind::Upload(upload) => upload.size_hint(),
+            Kind::Boxed(body) => body.size_hint(),
+            Kind::Guarded(guarded) => guarded.body.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("size_hint", &http_body::Body::size_hint(self))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `T` in the slot if that is what a `B` is, a question that is answered at compile time.
+fn take<B: 'static, T: 'static>(slot: &mut Option<B>) -> Option<T> {
+    (slot as &mut dyn Any)
+        .downcast_mut::<Option<T>>()
+        .and_then(Option::take)
+}
+
+pin_project_lite::pin_project! {
+    /// A body whose errors are boxed.
+    struct MapError<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> http_body::Body for MapError<B>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().body.poll_frame(cx).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,12 @@
+//! Settings of a proxy: setters and keys, checks, errors.
+
+pub(crate) mod build;
+pub(crate) mod builder;
+pub(crate) mod error;
+mod fields;
+pub(crate) mod settings;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+pub(crate) mod validate;
+
+pub(crate) use validate::out_of_bounds as problems;

@@ -1,0 +1,146 @@
+//! Groups of settings: timeouts and limits.
+
+use std::time::Duration;
+
+/// Timeouts of a proxy.
+///
+/// With the feature `serde` a duration is written with its unit, like `"5s"` or `"1m 30s"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[must_use]
+pub struct Timeouts {
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) connect: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) response: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) idle: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) tunnel: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            response: Duration::from_secs(60),
+            idle: Duration::from_secs(90),
+            tunnel: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Timeouts {
+    /// Until a new connection is ready, name resolution and TLS included. Default: 5 s. Then: 504.
+    pub fn connect(mut self, timeout: Duration) -> Self {
+        self.connect = timeout;
+        self
+    }
+
+    /// Until the response's head, to an eighth more; counted anew while a request's body is on its way.
+    /// Default: 60 s. Then: 504. A body may take as long as it takes.
+    pub fn response(mut self, timeout: Duration) -> Self {
+        self.response = timeout;
+        self
+    }
+
+    /// How long a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
+    /// upstream does.
+    pub fn idle(mut self, timeout: Duration) -> Self {
+        self.idle = timeout;
+        self
+    }
+
+    /// How long a tunnel (a WebSocket) may be silent both ways before it ends, at the latest after twice
+    /// as long. Default: 10 min.
+    pub fn tunnel(mut self, timeout: Duration) -> Self {
+        self.tunnel = timeout;
+        self
+    }
+}
+
+/// Limits of a proxy.
+///
+/// With the feature `serde` a size is written like `"10MB"` (10^6 bytes each), `"10MiB"` (2^20), or as a number
+/// of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[must_use]
+pub struct Limits {
+    pub(crate) in_flight: usize,
+    pub(crate) waiting: usize,
+    pub(crate) idle_connections: usize,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) connection_age: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size::option"))]
+    pub(crate) request_body: Option<u64>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
+    pub(crate) response_head: u32,
+    pub(crate) tunnels: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            in_flight: 1024,
+            waiting: 1024,
+            idle_connections: 256,
+            connection_age: Duration::from_secs(600),
+            request_body: None,
+            response_head: 64 * 1024,
+            tunnels: 4096,
+        }
+    }
+}
+
+impl Limits {
+    /// Requests under way at one upstream at once; each has a connection of its own under HTTP/1.1.
+    /// Default: 1024. One more waits.
+    pub fn in_flight(mut self, requests: usize) -> Self {
+        self.in_flight = requests;
+        self
+    }
+
+    /// Requests that wait for another to end, for the connect timeout at most. Default: 1024. One more
+    /// is answered with 503.
+    pub fn waiting(mut self, requests: usize) -> Self {
+        self.waiting = requests;
+        self
+    }
+
+    /// Idle connections that are kept for each upstream. Default: 256.
+    pub fn idle_connections(mut self, connections: usize) -> Self {
+        self.idle_connections = connections;
+        self
+    }
+
+    /// How old a connection may become before no further request goes over it, so that a change of the
+    /// upstream's address is noticed under load too. Default: 10 min.
+    pub fn connection_age(mut self, age: Duration) -> Self {
+        self.connection_age = age;
+        self
+    }
+
+    /// The longest request body that is forwarded, in bytes; a longer one is answered with 413.
+    /// Default: none, because a body is streamed and never held.
+    pub fn request_body(mut self, bytes: u64) -> Self {
+        self.request_body = Some(bytes);
+        self
+    }
+
+    /// The largest head of an upstream's response, in bytes; a larger one is answered with 502.
+    /// Default: 64 KiB, and over HTTP/1.1 100 fields.
+    pub fn response_head(mut self, bytes: u32) -> Self {
+        self.response_head = bytes;
+        self
+    }
+
+    /// Tunnels (WebSockets) that are open at once; they do not count as requests under way. Default:
+    /// 4096. One more is answered with 503.
+    pub fn tunnels(mut self, tunnels: usize) -> Self {
+        self.tunnels = tunnels;
+        self
+    }
+}

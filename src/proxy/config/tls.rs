@@ -1,0 +1,176 @@
+//! TLS to the upstream by files: trust anchors of one's own, a client certificate.
+
+use crate::proxy::client::{ClientBuildError, crypto_provider};
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Trust anchors for https upstreams, and an optional client certificate: PEM files, read when the proxy
+/// is built.
+///
+/// For anything else (revocation, a hardware key), give a `rustls::ClientConfig` to
+/// [`ClientBuilder::tls_config`](crate::proxy::ClientBuilder::tls_config).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[must_use]
+pub struct UpstreamTls {
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl UpstreamTls {
+    /// The certificates that the upstream's has to lead to, instead of the system's roots.
+    pub fn ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca = Some(file.into());
+        self
+    }
+
+    /// The certificate chain and the private key by which the proxy shows itself to the upstream.
+    pub fn client_certificate(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.cert = Some(cert.into());
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The configuration, or errors that say what is wrong with the files.
+    pub(super) fn config(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Arc<ClientConfig>> {
+        let roots = self.roots(errors);
+        let identity = self.identity(errors);
+        let provider = crypto_provider();
+        if provider.is_none() {
+            let remedy = ClientBuildError::NoCryptoProvider.to_string();
+            errors.push(ProxyConfigError::new("upstream_tls", Kind::Tls, remedy));
+        }
+        let (roots, identity) = (roots?, identity?);
+        let config = ClientConfig::builder_with_provider(provider?)
+            .with_safe_default_protocol_versions()
+            .map(|config| config.with_root_certificates(roots));
+        let config = config.and_then(|config| match identity {
+            Identity::Certified(chain, key) => config.with_client_auth_cert(chain, key),
+            Identity::Nobody => Ok(config.with_no_client_auth()),
+        });
+        let unusable = |error: rustls::Error| {
+            let remedy = format!("name a certificate and the key that belongs to it ({error})");
+            ProxyConfigError::new("upstream_tls.cert", Kind::Tls, remedy)
+        };
+        match config {
+            Ok(config) => Some(Arc::new(config)),
+            Err(error) => {
+                let error = unusable(error);
+                errors.push(match &self.cert {
+                    Some(file) => error.value_at(None, file.display().to_string()),
+                    None => error,
+                });
+                None
+            }
+        }
+    }
+
+    fn roots(&self, errors: &mut Vec<ProxyConfigError>) -> Option<RootCertStore> {
+        let Some(file) = &self.ca else {
+            return match crate::proxy::client::system_roots() {
+                Ok(roots) => Some(roots),
+                Err(error) => {
+                    let remedy = error.to_string();
+                    errors.push(ProxyConfigError::new("upstream_tls.ca", Kind::Tls, remedy));
+                    None
+                }
+            };
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates("upstream_tls.ca", file, errors)? {
+            if let Err(error) = roots.add(certificate) {
+                let remedy = format!("name a PEM file of certificates of authorities ({error})");
+                errors.push(unusable("upstream_tls.ca", file, remedy));
+                return None;
+            }
+        }
+        Some(roots)
+    }
+
+    /// Who the proxy is: nobody, or both halves of a pair.
+    fn identity(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Identity> {
+        let missing = |key, remedy| ProxyConfigError::new(key, Kind::Missing, remedy);
+        match (&self.cert, &self.key) {
+            (None, None) => Some(Identity::Nobody),
+            (Some(cert), Some(key_file)) => {
+                let chain = certificates("upstream_tls.cert", cert, errors);
+                match PrivateKeyDer::from_pem_file(key_file) {
+                    Ok(key) => Some(Identity::Certified(chain?, key)),
+                    Err(error) => {
+                        let remedy = format!("name a PEM file of the private key ({error})");
+                        errors.push(unusable("upstream_tls.key", key_file, remedy));
+                        None
+                    }
+                }
+            }
+            (Some(_), None) => {
+                let remedy = "write the file of the private key, or remove `cert`";
+                errors.push(missing("upstream_tls.key", remedy));
+                None
+            }
+            (None, Some(_)) => {
+                let remedy = "write the file of the certificate, or remove `key`";
+                errors.push(missing("upstream_tls.cert", remedy));
+                None
+            }
+        }
+    }
+}
+
+/// Who the proxy is to an upstream.
+enum Identity {
+    Nobody,
+    /// A chain of certificates, and the key of the first one.
+    Certified(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+}
+
+/// The certificates of a PEM file; at least one.
+fn certificates(
+    key: &'static str,
+    file: &Path,
+    errors: &mut Vec<ProxyConfigError>,
+) -> Option<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let remedy = match read {
+        Ok(found) if !found.is_empty() => return Some(found),
+        Ok(_) => "name a PEM file of certificates (there is no certificate in this one)".to_owned(),
+        Err(error) => format!("name a PEM file of certificates ({error})"),
+    };
+    errors.push(unusable(key, file, remedy));
+    None
+}
+
+fn unusable(key: &'static str, file: &Path, remedy: String) -> ProxyConfigError {
+    ProxyConfigError::new(key, Kind::File, remedy).value_at(None, file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The missing half has no value, least of all that of the other one.
+    #[test]
+    fn half_a_pair_is_told_of_at_the_other_half() {
+        let file = || Some(PathBuf::from("there.pem"));
+        for (cert, key, missing) in [
+            (file(), None, "upstream_tls.key"),
+            (None, file(), "upstream_tls.cert"),
+        ] {
+            let mut errors = Vec::new();
+            let tls = UpstreamTls {
+                cert,
+                key,
+                ca: None,
+            };
+            assert!(tls.identity(&mut errors).is_none());
+            let told: Vec<_> = errors.iter().map(|e| (e.key(), e.value())).collect();
+            assert_eq!(told, [(missing, None)]);
+        }
+    }
+}

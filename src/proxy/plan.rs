@@ -1,0 +1,57 @@
+//! The plan of a proxy: everything that its requests have in common, compiled by the builder.
+
+use crate::proxy::body::Body;
+use crate::proxy::deadline::Deadline;
+use crate::proxy::error::ProxyError;
+use crate::proxy::request::peer::Peer;
+use crate::proxy::request::{RequestContext, RequestRules, Verdict};
+use crate::proxy::response::ResponseRules;
+use crate::proxy::response::error_page::ErrorPage;
+use crate::proxy::tunnel::{TunnelSlots, Tunnels};
+use crate::proxy::upstream::balance::Upstreams;
+use http::{Response, request};
+use std::fmt;
+use std::time::Duration;
+
+/// A proxy as compiled by the builder.
+pub(crate) struct Plan {
+    pub(crate) request: RequestRules,
+    pub(crate) response: ResponseRules,
+    pub(crate) error_page: ErrorPage,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) response_deadline: Deadline,
+    pub(crate) tunnels: TunnelPlan,
+}
+
+/// Tunnels of a proxy: where they are counted, how many there may be, and how long one may be silent.
+pub(crate) struct TunnelPlan {
+    pub(crate) open: Tunnels,
+    pub(crate) slots: TunnelSlots,
+    pub(crate) idle: Duration,
+}
+
+impl Plan {
+    /// Rewrites a request's head.
+    pub(crate) fn request(
+        &self,
+        peer: Option<&Peer>,
+        parts: &mut request::Parts,
+        body: &Body,
+    ) -> Verdict {
+        let only = self.upstreams.only().map(|only| &only.upstream.host);
+        self.request.apply(peer, parts, body, only)
+    }
+
+    /// The response that stands for an error.
+    pub(crate) fn failed(&self, error: ProxyError, context: &RequestContext) -> Response<Body> {
+        self.error_page.render(error, context.is_head)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("mount", &self.request.mount)
+            .finish_non_exhaustive()
+    }
+}

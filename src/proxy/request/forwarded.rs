@@ -1,0 +1,476 @@
+//! Forwarding fields, by which the upstream is told of the client: `X-Forwarded-*`, `X-Real-IP`, `Forwarded`
+//! (RFC 7239).
+//!
+//! A client can send these fields itself, so they are worth only as much as the peer that sent them:
+//! those of a trusted proxy are kept and added to, anybody else's are replaced.
+
+use crate::proxy::request::path::is_ambiguous;
+use crate::proxy::request::peer::Peer;
+use crate::proxy::wire::host::default_port;
+use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+use std::fmt::{self, Write};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// A field by which a proxy tells the upstream about the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum ForwardingField {
+    /// `X-Forwarded-For`: the client's address, behind those that trusted proxies have put there, on one line.
+    XForwardedFor,
+    /// `X-Forwarded-Proto`: `http` or `https`, as the client came.
+    XForwardedProto,
+    /// `X-Forwarded-Host`: the host and port that the client asked for.
+    XForwardedHost,
+    /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
+    /// scheme or the host and not the port, which is then not known.
+    XForwardedPort,
+    /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
+    /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
+    XForwardedPrefix,
+    /// `X-Real-IP`: the client's address alone.
+    XRealIp,
+    /// `Forwarded` (RFC 7239), an element with `for`, `host` and `proto`, behind those of trusted proxies.
+    Forwarded,
+}
+
+/// The fields to send, compiled from the builder's choice.
+#[derive(Clone, Debug)]
+pub(crate) struct Forwarding {
+    fields: Vec<ForwardingField>,
+    /// The prefix that is stripped, if one is.
+    prefix: Option<HeaderValue>,
+}
+
+impl Forwarding {
+    pub(crate) const DEFAULT: [ForwardingField; 3] = [
+        ForwardingField::XForwardedFor,
+        ForwardingField::XForwardedProto,
+        ForwardingField::XForwardedHost,
+    ];
+
+    pub(crate) fn new(fields: Vec<ForwardingField>, stripped_prefix: &str) -> Self {
+        Self {
+            fields,
+            prefix: (!stripped_prefix.is_empty())
+                .then(|| HeaderValue::from_str(stripped_prefix).ok())
+                .flatten(),
+        }
+    }
+
+    /// The part of the public prefix that the upstream is told of, without that of a proxy before this one:
+    /// empty where none is stripped, `None` where it is not told.
+    pub(crate) fn told_prefix(&self) -> Option<&str> {
+        match &self.prefix {
+            None => Some(""),
+            Some(_) if !self.fields.contains(&ForwardingField::XForwardedPrefix) => None,
+            Some(prefix) => prefix.to_str().ok(),
+        }
+    }
+
+    /// How many fields there may be to add.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Writes the fields, and returns what trusted proxies have said. `host` is what the client named, if
+    /// anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
+    /// (CVE-2022-31813, CVE-2024-45410).
+    pub(crate) fn apply(
+        &self,
+        headers: &mut HeaderMap,
+        scan: HeaderScan,
+        peer: Option<&Peer>,
+        trusted: bool,
+        host: Option<&HeaderValue>,
+    ) -> Option<Box<Outside>> {
+        // Nearly no request has any. Those that have pay for it.
+        let is_forwarded = scan.has_forwarded();
+        if is_forwarded {
+            remove_untrusted(headers, trusted);
+        }
+        let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
+        // Who is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        let is_told = |name| is_forwarded && headers.contains_key(name);
+        let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
+        let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
+            if !(is_forwarded && headers.contains_key(&name)) {
+                let _full = headers.try_insert(name, value);
+            }
+        };
+        for field in &self.fields {
+            match field {
+                ForwardingField::XForwardedFor => {
+                    if let Some(peer) = peer {
+                        crate::fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
+                    }
+                }
+                ForwardingField::XForwardedProto => {
+                    let secure = peer.is_some_and(Peer::is_secure);
+                    let scheme = if secure { "https" } else { "http" };
+                    set(headers, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+                }
+                ForwardingField::XForwardedHost => {
+                    if let Some(host) = host {
+                        set(headers, X_FORWARDED_HOST, host.clone());
+                    }
+                }
+                ForwardingField::XForwardedPort if port_is_told => {}
+                ForwardingField::XForwardedPort => {
+                    set(headers, X_FORWARDED_PORT, port(host, peer));
+                }
+                ForwardingField::XForwardedPrefix => self.apply_prefix(headers),
+                ForwardingField::XRealIp => {
+                    if let Some(peer) = peer {
+                        set(headers, X_REAL_IP, peer.ip_value());
+                    }
+                }
+                ForwardingField::Forwarded => {
+                    let element = Element { peer, host }.to_string();
+                    // Only what is quoted below is in it, so it is a field value; if not, no element
+                    // is better than a wrong one.
+                    if let Ok(element) = HeaderValue::try_from(element) {
+                        crate::fields::append_element(headers, header::FORWARDED, element);
+                    }
+                }
+            }
+        }
+        outside
+    }
+
+    /// A trusted proxy's prefix was stripped before ours, so ours is below it.
+    fn apply_prefix(&self, headers: &mut HeaderMap) {
+        let Some(own) = &self.prefix else { return };
+        let outer = headers.get(X_FORWARDED_PREFIX).map(HeaderValue::as_bytes);
+        let joined = match outer {
+            Some(outer) => {
+                let outer = outer.strip_suffix(b"/").unwrap_or(outer);
+                HeaderValue::from_bytes(&[outer, own.as_bytes()].concat())
+            }
+            None => Ok(own.clone()),
+        };
+        if let Ok(joined) = joined {
+            let _full = headers.try_insert(X_FORWARDED_PREFIX, joined);
+        }
+    }
+}
+
+/// The port of the host that the client named, or its scheme's.
+fn port(host: Option<&HeaderValue>, peer: Option<&Peer>) -> HeaderValue {
+    let named = host.and_then(|host| {
+        let (_, port) = host.to_str().ok()?.rsplit_once(':')?;
+        port.parse::<u16>().ok()
+    });
+    let port = named.unwrap_or_else(|| default_port(peer.is_some_and(Peer::is_secure)));
+    HeaderValue::from(port)
+}
+
+/// The public side of a request, as trusted proxies before this one say it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outside {
+    /// The prefix that they have taken away, without a slash at its end.
+    pub(crate) prefix: Option<Box<str>>,
+    /// The host and port that their client asked for.
+    pub(crate) host: Option<HeaderValue>,
+}
+
+impl Outside {
+    /// Looks at fields of which only trusted ones are left.
+    fn of(headers: &HeaderMap) -> Option<Box<Self>> {
+        let prefix = headers.get(X_FORWARDED_PREFIX).and_then(|value| {
+            let prefix = value.to_str().ok()?;
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            is_prefix(prefix).then(|| prefix.into())
+        });
+        let host = headers.get(X_FORWARDED_HOST).cloned();
+        (prefix.is_some() || host.is_some()).then(|| Box::new(Self { prefix, host }))
+    }
+}
+
+/// Whether a text can be put before paths for a browser to take: it is one path, and no host.
+fn is_prefix(text: &str) -> bool {
+    text.starts_with('/')
+        && !text.contains("//")
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>,;".contains(&byte))
+        && !is_ambiguous(text)
+}
+
+/// Takes out what a peer says of who is before it, unless it is trusted; misspelled names in any case.
+fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
+    let untrusted = headers.keys().filter(|name| is_untrusted(name, trusted));
+    for name in untrusted.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+}
+
+/// A forwarded-element (RFC 7239 4).
+struct Element<'a> {
+    peer: Option<&'a Peer>,
+    host: Option<&'a HeaderValue>,
+}
+
+impl fmt::Display for Element<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // RFC 7239 6.2: an unknown client is `unknown`; 6.1: an IPv6 address is bracketed, quoted.
+        match self.peer.map(|peer| peer.ip()) {
+            Some(std::net::IpAddr::V4(ip)) => write!(f, "for={ip}")?,
+            Some(std::net::IpAddr::V6(ip)) => write!(f, "for=\"[{ip}]\"")?,
+            None => f.write_str("for=unknown")?,
+        }
+        if let Some(host) = self.host.and_then(|host| host.to_str().ok()) {
+            f.write_str(";host=")?;
+            write_value(f, host)?;
+        }
+        let secure = self.peer.is_some_and(Peer::is_secure);
+        write!(f, ";proto={}", if secure { "https" } else { "http" })
+    }
+}
+
+/// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
+fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
+    if crate::fields::is_token(value.as_bytes()) {
+        return f.write_str(value);
+    }
+    f.write_char('"')?;
+    for char in value.chars() {
+        if matches!(char, '"' | '\\') {
+            f.write_char('\\')?;
+        }
+        f.write_char(char)?;
+    }
+    f.write_char('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ForwardingField::{
+        Forwarded, XForwardedFor, XForwardedHost, XForwardedPort, XForwardedPrefix,
+        XForwardedProto, XRealIp,
+    };
+
+    const ALL: &[ForwardingField] = &[
+        XForwardedFor,
+        XForwardedProto,
+        XForwardedHost,
+        XForwardedPort,
+        XForwardedPrefix,
+        XRealIp,
+        Forwarded,
+    ];
+
+    fn apply(
+        fields: &[ForwardingField],
+        sent: &[(&str, &str)],
+        trusted: bool,
+        host: &'static str,
+    ) -> Vec<String> {
+        let mut headers: HeaderMap = sent
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse::<HeaderName>().unwrap(),
+                    value.parse::<HeaderValue>().unwrap(),
+                )
+            })
+            .collect();
+        let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
+        let host = HeaderValue::from_static(host);
+        let scan = HeaderScan::of(&headers);
+        Forwarding::new(fields.to_vec(), "/api").apply(
+            &mut headers,
+            scan,
+            Some(&peer),
+            trusted,
+            Some(&host),
+        );
+        let mut lines: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        lines.sort_by(|a, b| a.split(':').next().cmp(&b.split(':').next()));
+        lines
+    }
+
+    #[test]
+    fn every_field_says_what_the_proxy_knows() {
+        assert_eq!(
+            apply(ALL, &[], false, "app.example.com:8080"),
+            [
+                "forwarded: for=\"[2001:db8::1]\";host=\"app.example.com:8080\";proto=https",
+                "x-forwarded-for: 2001:db8::1",
+                "x-forwarded-host: app.example.com:8080",
+                "x-forwarded-port: 8080",
+                "x-forwarded-prefix: /api",
+                "x-forwarded-proto: https",
+                "x-real-ip: 2001:db8::1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_port_is_left_to_whoever_is_believed_of_the_rest() {
+        let port = |sent: &[_], trusted| {
+            let fields = [XForwardedProto, XForwardedHost, XForwardedPort];
+            let lines = apply(&fields, sent, trusted, "app.example.com:8080");
+            let port = lines
+                .iter()
+                .find(|line| line.starts_with("x-forwarded-port"));
+            port.cloned().unwrap_or_default()
+        };
+        let proto = ("x-forwarded-proto", "http");
+        assert_eq!(port(&[proto], true), "");
+        assert_eq!(port(&[("x-forwarded-host", "other.example")], true), "");
+        assert_eq!(
+            port(&[proto, ("x-forwarded-port", "81")], true),
+            "x-forwarded-port: 81"
+        );
+        assert_eq!(port(&[proto], false), "x-forwarded-port: 8080");
+        assert_eq!(port(&[], true), "x-forwarded-port: 8080");
+    }
+
+    #[test]
+    fn a_strangers_claims_are_replaced_in_every_spelling() {
+        let spoofed = [
+            ("forwarded", "for=6.6.6.6"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "6.6.6.7"),
+            ("x-forwarded-host", "evil"),
+            ("x-forwarded-server", "evil"),
+            ("x-forwarded-user", "root"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("x-forwarded_proto", "https"),
+            ("x_real_ip", "6.6.6.6"),
+            ("x-forward", "kept"),
+            ("x-real-ipx", "kept"),
+            ("form", "kept"),
+        ];
+        assert_eq!(
+            apply(&[XForwardedFor], &spoofed, false, "a"),
+            [
+                "form: kept",
+                "x-forward: kept",
+                "x-forwarded-for: 2001:db8::1",
+                "x-real-ipx: kept"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trusted_proxys_word_is_kept_and_added_to() {
+        let sent = [
+            ("forwarded", "for=203.0.113.7"),
+            ("x-forwarded-for", "203.0.113.7, 10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x-forwarded-host", "public.example"),
+            ("x-forwarded-port", "444"),
+            ("x-forwarded-prefix", "/outer/"),
+            ("x-forwarded-proto", "http"),
+            ("x-real-ip", "203.0.113.7"),
+            ("x_forwarded_for", "6.6.6.6"),
+        ];
+        assert_eq!(
+            apply(ALL, &sent, true, "a"),
+            [
+                "forwarded: for=203.0.113.7, for=\"[2001:db8::1]\";host=a;proto=https",
+                "x-forwarded-for: 203.0.113.7, 10.0.0.1, 10.0.0.2, 2001:db8::1",
+                "x-forwarded-host: public.example",
+                "x-forwarded-port: 444",
+                "x-forwarded-prefix: /outer/api",
+                "x-forwarded-proto: http",
+                "x-real-ip: 203.0.113.7",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
+        for (name, trusted, prefix, want) in [
+            ("trusted", true, "/outer", Some("/outer")),
+            ("a slash", true, "/outer/", Some("/outer")),
+            ("the root", true, "/", None),
+            ("a stranger", false, "/outer", None),
+            ("a host", true, "//evil.example", None),
+            ("a host, behind a slash", true, "/a//evil.example", None),
+            ("a backslash", true, "/\\evil.example", None),
+            ("a list", true, "/a, /b", None),
+            ("not a path", true, "outer", None),
+            ("a query", true, "/a?b", None),
+            ("climbing", true, "/a/../b", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_FORWARDED_PREFIX, prefix.parse().unwrap());
+            let scan = HeaderScan::of(&headers);
+            let outside = Forwarding::new(vec![XForwardedPrefix], "/api").apply(
+                &mut headers,
+                scan,
+                None,
+                trusted,
+                None,
+            );
+            let found = outside.and_then(|outside| outside.prefix);
+            assert_eq!(found.as_deref(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
+        let told = |fields: &[ForwardingField], stripped| {
+            let forwarding = Forwarding::new(fields.to_vec(), stripped);
+            forwarding.told_prefix().map(str::to_owned)
+        };
+        assert_eq!(told(&[XForwardedPrefix], "/api").as_deref(), Some("/api"));
+        assert_eq!(told(&[XForwardedFor], "/api"), None);
+        assert_eq!(told(&[XForwardedPrefix], "").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_value_is_quoted_when_it_is_not_a_token() {
+        struct Value(&'static str);
+        impl fmt::Display for Value {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_value(f, self.0)
+            }
+        }
+        for (value, want) in [
+            ("a.b", "a.b"),
+            ("a:1", "\"a:1\""),
+            ("", "\"\""),
+            ("a\"\\;b=c", "\"a\\\"\\\\;b=c\""),
+            ("[::1]", "\"[::1]\""),
+        ] {
+            assert_eq!(Value(value).to_string(), want);
+        }
+    }
+
+    #[test]
+    fn without_a_peer_nothing_is_made_up() {
+        let mut headers = HeaderMap::new();
+        Forwarding::new(ALL.to_vec(), "").apply(
+            &mut headers,
+            HeaderScan::of(&HeaderMap::new()),
+            None,
+            false,
+            None,
+        );
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["forwarded", "x-forwarded-port", "x-forwarded-proto"]
+        );
+        assert_eq!(headers[header::FORWARDED], "for=unknown;proto=http");
+    }
+}

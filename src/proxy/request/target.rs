@@ -1,0 +1,251 @@
+//! What a request is for: the public path, and the host that the client named.
+
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::request::path::is_ambiguous;
+use crate::proxy::wire::host::{is_host_and_port, is_same_authority};
+use http::header::{HOST, HeaderMap, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, Request, Uri, Version, request};
+use std::borrow::Cow;
+
+/// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
+/// what layers have made of the rest.
+///
+/// # Errors
+///
+/// [`ProxyErrorKind::TargetTooLong`] if the whole of it is longer than a URI can be.
+pub(crate) fn public_uri(parts: &request::Parts) -> Result<Cow<'_, Uri>, ProxyErrorKind> {
+    #[cfg(feature = "axum")]
+    if let Some(nest) = parts.extensions.get::<axum::extract::NestedPath>() {
+        if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+            return below_nest(nest.as_str(), &original.0, &parts.uri);
+        }
+    }
+    Ok(Cow::Borrowed(&parts.uri))
+}
+
+/// `nest` may hold parameters, so that it tells only how many segments the nests took.
+#[cfg(feature = "axum")]
+fn below_nest<'a>(
+    nest: &str,
+    original: &'a Uri,
+    inner: &'a Uri,
+) -> Result<Cow<'a, Uri>, ProxyErrorKind> {
+    let taken = nest
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .count();
+    let path = original.path();
+    let mut slashes = path.match_indices('/').map(|(index, _)| index);
+    let (prefix, left) = path.split_at(slashes.nth(taken).unwrap_or(path.len()));
+    // A nest makes a slash of nothing, and one of two.
+    let untouched = match left.as_bytes() {
+        [] => "/",
+        [b'/', b'/', ..] => &left[1..],
+        _ => left,
+    };
+    let below = if inner.path() == untouched {
+        left
+    } else {
+        inner.path()
+    };
+    if below == left && original.query() == inner.query() {
+        return Ok(Cow::Borrowed(original));
+    }
+    let query = inner.query().map(|query| ["?", query].concat());
+    let public = [prefix, below, query.as_deref().unwrap_or_default()].concat();
+    // Two paths that were parsed make one, if it is not too long.
+    let public = public.parse().map_err(|_| ProxyErrorKind::TargetTooLong)?;
+    Ok(Cow::Owned(public))
+}
+
+/// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).
+///
+/// # Errors
+///
+/// A target without a path of its own (`*`, `host:port`) or a method that is not forwarded.
+pub(crate) fn public_path<'a>(
+    method: &Method,
+    uri: &'a Uri,
+) -> Result<&'a PathAndQuery, ProxyErrorKind> {
+    // RFC 9110 9.3.6: a tunnel to an address of the client's choice is a forward proxy's business.
+    // 9.3.8: TRACE sends the request back to whoever can read the response, credentials included.
+    if *method == Method::CONNECT || *method == Method::TRACE {
+        return Err(ProxyErrorKind::MethodNotForwarded);
+    }
+    match uri.path_and_query() {
+        Some(target) if target.as_str().starts_with('/') => Ok(target),
+        // `OPTIONS *` asks about the server as a whole (RFC 9112 3.2.4), which is the proxy here and
+        // not what is behind one of its prefixes; an authority alone is CONNECT's.
+        _ => Err(ProxyErrorKind::MalformedTarget),
+    }
+}
+
+/// The host and port that the client named, checked.
+///
+/// `None` for an HTTP/1.0 request that names none.
+///
+/// # Errors
+///
+/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request of HTTP/1.1 without `Host`, with
+/// more than one, or with one that is no host and port.
+pub(crate) fn host(
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Option<HeaderValue>, ProxyErrorKind> {
+    let mut lines = headers.get_all(HOST).iter();
+    let (line, more) = (lines.next(), lines.next());
+    if more.is_some() {
+        return Err(ProxyErrorKind::MalformedHost);
+    }
+    if let Some(value) = line {
+        if !is_host_and_port(value.as_bytes()) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
+    }
+    match (uri.authority(), line) {
+        // RFC 9112 3.2.2: the absolute form's host wins over the field.
+        (Some(authority), line) => {
+            // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
+            let differs = line.is_some_and(|line| !same(line, authority));
+            if version >= Version::HTTP_2 && differs {
+                return Err(ProxyErrorKind::MalformedHost);
+            }
+            from_authority(authority).map(Some)
+        }
+        (None, Some(value)) => Ok(Some(value.clone())),
+        (None, None) if version < Version::HTTP_11 => Ok(None),
+        (None, None) => Err(ProxyErrorKind::MalformedHost),
+    }
+}
+
+/// Refuses a request that different servers could read in different ways: by its host or by its path.
+///
+/// - There is no host, there is more than one `Host`, it is not a name or address with an optional port,
+///   or over HTTP/2 it contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1). A target in absolute
+///   form names the host where there is no `Host`. HTTP/1.0 may do without one.
+/// - A segment of the path can be read as `.` or `..` (RFC 3986 3.3, CWE-22), where `\`, `%2f`, `%5c` and
+///   `;` may end a segment too.
+///
+/// [`ReverseProxy`](crate::proxy::ReverseProxy) asks this of every request. A server asks it itself
+/// for what it does not proxy, so that a refused request is refused on every kind of route.
+///
+/// # Errors
+///
+/// [`MalformedHost`](ProxyErrorKind::MalformedHost) or [`AmbiguousPath`](ProxyErrorKind::AmbiguousPath),
+/// which a server answers with 400.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use same_origin::proxy::{ProxyErrorKind, check};
+///
+/// let get = |path, host| Request::get(path).header("host", host).body(()).unwrap();
+/// assert!(check(&get("/api/v1.0/a..b/%2Ehidden/...", "app.example:8443")).is_ok());
+/// assert_eq!(check(&get("/", "user@app.example")), Err(ProxyErrorKind::MalformedHost));
+/// for path in ["/api/../x", "/api/%2e%2E/x", "/api/..%2fx", "/api/..;a=b/x"] {
+///     assert_eq!(check(&get(path, "app.example")), Err(ProxyErrorKind::AmbiguousPath));
+/// }
+/// ```
+pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
+    host(request.version(), request.uri(), request.headers())?;
+    if is_ambiguous(request.uri().path()) {
+        return Err(ProxyErrorKind::AmbiguousPath);
+    }
+    Ok(())
+}
+
+/// Whether a `Host` says what `:authority` says. A port is part of it: one that is left out is the
+/// scheme's, which only the server knows.
+fn same(line: &HeaderValue, authority: &Authority) -> bool {
+    line.as_bytes()
+        .eq_ignore_ascii_case(authority.as_str().as_bytes())
+        || line
+            .to_str()
+            .is_ok_and(|line| is_same_authority(line, authority, 0))
+}
+
+fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
+    let text = authority.as_str();
+    if !is_host_and_port(text.as_bytes()) {
+        return Err(ProxyErrorKind::MalformedHost);
+    }
+    HeaderValue::from_str(text).map_err(|_| ProxyErrorKind::MalformedHost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_taken_from_where_it_counts() {
+        use ProxyErrorKind::MalformedHost;
+        let (v10, v11, v2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        for (version, uri, hosts, want) in [
+            (v11, "/x", &["a.example:81"][..], Ok(Some("a.example:81"))),
+            (
+                v11,
+                "http://b.example/x",
+                &["a.example"],
+                Ok(Some("b.example")),
+            ),
+            (v11, "/x", &[], Err(MalformedHost)),
+            (v11, "/x", &["a", "b"], Err(MalformedHost)),
+            (v11, "/x", &["a", "a"], Err(MalformedHost)),
+            (v11, "/x", &[""], Err(MalformedHost)),
+            (v11, "http://b.example/x", &["a b"], Err(MalformedHost)),
+            (v10, "/x", &[], Ok(None)),
+            (v10, "/x", &["a"], Ok(Some("a"))),
+            (v2, "https://a.example/x", &[], Ok(Some("a.example"))),
+            (
+                v2,
+                "https://a.example/x",
+                &["A.example"],
+                Ok(Some("a.example")),
+            ),
+            (
+                v2,
+                "https://a.example/x",
+                &["b.example"],
+                Err(MalformedHost),
+            ),
+            (
+                v2,
+                "https://[::1]:81/x",
+                &["[0:0:0:0:0:0:0:1]:81"],
+                Ok(Some("[::1]:81")),
+            ),
+            (v2, "https://[::1]:81/x", &["[::1]:82"], Err(MalformedHost)),
+            (v2, "https://u@a.example/x", &[], Err(MalformedHost)),
+            (v2, "/x", &[], Err(MalformedHost)),
+        ] {
+            let headers = hosts
+                .iter()
+                .map(|host| (HOST, HeaderValue::from_str(host).unwrap()))
+                .collect();
+            let found = host(version, &uri.parse().unwrap(), &headers);
+            let want = want.map(|host| host.map(HeaderValue::from_static));
+            assert_eq!(found, want, "{version:?} {uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn only_paths_are_forwarded() {
+        use ProxyErrorKind::{MalformedTarget, MethodNotForwarded};
+        for (method, uri, want) in [
+            (Method::GET, "/a?b", Ok("/a?b")),
+            (Method::GET, "http://a.example/b?c", Ok("/b?c")),
+            (Method::GET, "http://a.example", Ok("/")),
+            (Method::OPTIONS, "*", Err(MalformedTarget)),
+            (Method::GET, "a.example:80", Err(MalformedTarget)),
+            (Method::CONNECT, "a.example:80", Err(MethodNotForwarded)),
+            (Method::TRACE, "/a", Err(MethodNotForwarded)),
+        ] {
+            let uri: Uri = uri.parse().unwrap();
+            let found = public_path(&method, &uri).map(PathAndQuery::as_str);
+            assert_eq!(found, want, "{method} {uri}");
+        }
+    }
+}

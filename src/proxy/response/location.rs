@@ -1,0 +1,409 @@
+//! The way back for addresses: `Location`, `Content-Location` and `Refresh`.
+//!
+//! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
+//! byte for byte, because it may be signed.
+
+use crate::proxy::mount::map::{Mount, rooted};
+use crate::proxy::mount::prefix::PublicPrefix;
+use crate::proxy::mount::table::Mounts;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
+
+/// The way back for the addresses of one response.
+pub(crate) struct LocationMapper<'a> {
+    /// The mount of the request.
+    pub(crate) own: &'a Mount,
+    /// The mounts beside it.
+    pub(crate) others: &'a Mounts,
+    pub(crate) prefix: &'a PublicPrefix<'a>,
+    /// Whether the client asked for the bare prefix and the upstream for its root: a reference relative to
+    /// the one leads beside the prefix, and one relative to the other below it.
+    pub(crate) at_bare_root: bool,
+}
+
+impl LocationMapper<'_> {
+    /// Maps the address fields of a response.
+    pub(crate) fn map_fields(&self, headers: &mut HeaderMap) {
+        map_field(headers, &header::LOCATION, |value| self.to_public(value));
+        map_field(headers, &header::CONTENT_LOCATION, |value| {
+            self.to_public(value)
+        });
+        map_field(headers, &header::REFRESH, |value| {
+            self.refresh_to_public(value)
+        });
+    }
+
+    /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
+    /// address, one that is public already, or a reference relative to the document, which is right on both
+    /// sides nearly always.
+    fn to_public(&self, value: &str) -> Option<String> {
+        // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
+        // read in another way than this is left alone rather than half understood.
+        if value
+            .bytes()
+            .any(|byte| byte == b'\\' || byte.is_ascii_control())
+        {
+            return None;
+        }
+        if let Some(rest) = value.strip_prefix("//") {
+            let (authority, path) = split_authority(rest);
+            return self.absolute_to_public(None, authority, path);
+        }
+        if value.starts_with('/') {
+            return self.path_to_public(value);
+        }
+        let is_scheme = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        };
+        let Some((scheme, rest)) = value.split_once("://").filter(|(it, _)| is_scheme(it)) else {
+            return self.relative_to_public(value);
+        };
+        let (authority, path) = split_authority(rest);
+        self.absolute_to_public(Some(scheme), authority, path)
+    }
+
+    fn absolute_to_public(
+        &self,
+        scheme: Option<&str>,
+        authority: &str,
+        path: &str,
+    ) -> Option<String> {
+        if let Some(public) = self.prefix.of_told(&rooted(path)) {
+            if self.own.leads_to(scheme, authority) {
+                return Some(public.into_owned());
+            }
+        }
+        let public = self.others.to_public(self.own, scheme, authority, path)?;
+        Some(self.prefix.with_outer(public))
+    }
+
+    fn path_to_public(&self, path: &str) -> Option<String> {
+        if self.prefix.of_told(path).is_some() {
+            return None;
+        }
+        let public = self.own.map.reference_to_public(path);
+        // Another mount's, unless it is below this one's prefix: an upstream may know that without being told.
+        let is_public = || self.own.map.covers(path);
+        let public = match public {
+            None if is_public() => None,
+            None => self.others.path_to_public(self.own, path),
+            own => own,
+        };
+        Some(self.prefix.with_outer(public?))
+    }
+
+    /// A reference relative to the upstream's root, for a client that asked for the prefix without a slash.
+    fn relative_to_public(&self, value: &str) -> Option<String> {
+        let segment = value.split(['/', '?', '#']).next().unwrap_or_default();
+        // RFC 3986 4.2: a first segment with a colon is a scheme.
+        if !self.at_bare_root
+            || value.is_empty()
+            || value.starts_with(['?', '#'])
+            || segment.contains(':')
+        {
+            return None;
+        }
+        let public = self.own.map.reference_to_public(&["/", value].concat())?;
+        Some(self.prefix.with_outer(public))
+    }
+
+    /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
+    /// steps" are its grammar: a time, `;` or `,` or white space, then `url =`, then perhaps a quote.
+    fn refresh_to_public(&self, value: &str) -> Option<String> {
+        let time = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let after = time.trim_start();
+        let after = match after.strip_prefix([';', ',']) {
+            Some(after) => after.trim_start(),
+            // White space alone separates too, but something has to.
+            None if after.len() < time.len() => after,
+            None => return None,
+        };
+        let mut address = after;
+        if after
+            .get(..3)
+            .is_some_and(|word| word.eq_ignore_ascii_case("url"))
+        {
+            address = after[3..].trim_start().strip_prefix('=')?.trim_start();
+        }
+        let quote = address
+            .chars()
+            .next()
+            .filter(|first| matches!(first, '"' | '\''));
+        if let Some(quote) = quote {
+            address = &address[1..];
+            address = &address[..address.find(quote).unwrap_or(address.len())];
+        }
+        let start = address.as_ptr() as usize - value.as_ptr() as usize;
+        let mapped = self.to_public(address)?;
+        Some([&value[..start], &mapped, &value[start + address.len()..]].concat())
+    }
+}
+
+fn map_field(headers: &mut HeaderMap, name: &HeaderName, map: impl Fn(&str) -> Option<String>) {
+    if let header::Entry::Occupied(mut entry) = headers.entry(name) {
+        for value in entry.iter_mut() {
+            let mapped = map(&ascii(value.as_bytes()));
+            if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
+                *value = mapped;
+            }
+        }
+    }
+}
+
+/// The value as a browser reads it: what is not ASCII stands for its percent-encoding (URL standard, path
+/// state).
+fn ascii(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => {
+            let encode = |byte: &u8| match byte.is_ascii() {
+                true => char::from(*byte).to_string(),
+                false => format!("%{byte:02X}"),
+            };
+            Cow::Owned(value.iter().map(encode).collect())
+        }
+    }
+}
+
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::mount::map::{Origins, PathMap, UpstreamOrigin};
+    use std::sync::{Arc, OnceLock};
+
+    fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
+        Mount {
+            map: PathMap::new(prefix, base),
+            origins: Origins::from(vec![UpstreamOrigin {
+                scheme: "http".parse().unwrap(),
+                authority: authority.parse().unwrap(),
+            }]),
+        }
+    }
+
+    const NO_PREFIX: &PublicPrefix<'_> = &PublicPrefix::NONE;
+
+    fn from<'a>(own: &'a Mount, others: &'a Mounts) -> LocationMapper<'a> {
+        LocationMapper {
+            own,
+            others,
+            prefix: NO_PREFIX,
+            at_bare_root: false,
+        }
+    }
+
+    fn table() -> (Mount, Mounts) {
+        let mounts = Mounts::new();
+        mounts.register(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
+        (mount("/api", "up:80", "/base"), mounts)
+    }
+
+    /// A table does not keep what is in it.
+    static BUCKET: OnceLock<Arc<Mount>> = OnceLock::new();
+
+    #[test]
+    fn addresses_of_ours_come_back_and_foreign_ones_stay() {
+        const SIGNED: &str = "https://bucket.s3.amazonaws.com/a%2Fb%20c+d?X-Amz-Signature=0aF&e=";
+        let (own, others) = table();
+        for (value, want) in [
+            ("http://up:80/base/x?a=%2F&b#f", Some("/api/x?a=%2F&b#f")),
+            ("http://up/base/x", Some("/api/x")),
+            ("HTTP://UP/base/x", Some("/api/x")),
+            ("//up/base/x", Some("/api/x")),
+            ("/base/x", Some("/api/x")),
+            ("/base", Some("/api")),
+            ("/base/", Some("/api/")),
+            ("/base?x", Some("/api?x")),
+            (
+                "http://bucket:81/k%20?sig=%2B+",
+                Some("/files/k%20?sig=%2B+"),
+            ),
+            ("//bucket:81", Some("/files/")),
+            ("/basement/x", None),
+            ("/login", None),
+            ("x/y", None),
+            ("../x", None),
+            ("?page=2", None),
+            ("", None),
+            ("http://up/other", None),
+            ("https://up/base/x", None),
+            ("http://up.evil.example/base/x", None),
+            ("http://up@evil.example/base/x", None),
+            ("http://evil@up/base/x", None),
+            ("http://up:/base/x", Some("/api/x")),
+            ("com.example.app:/callback?code=1", None),
+            ("mailto:a@up", None),
+            (r"/\evil.example", None),
+            (r"http://up\@evil.example/base", None),
+            (SIGNED, None),
+        ] {
+            assert_eq!(
+                from(&own, &others).to_public(value).as_deref(),
+                want,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_upstreams_own_path_never_becomes_a_foreign_host() {
+        let (own, others) = (mount("/", "up:80", "/base"), Mounts::new());
+        let want = Some("/.//evil.example/x");
+        for value in ["http://up/base//evil.example/x", "/base//evil.example/x"] {
+            assert_eq!(
+                from(&own, &others).to_public(value).as_deref(),
+                want,
+                "{value}"
+            );
+        }
+        let refreshed = from(&own, &others).refresh_to_public("0; url=/base//evil.example/x");
+        assert_eq!(refreshed.as_deref(), Some("0; url=/.//evil.example/x"));
+    }
+
+    #[test]
+    fn what_is_relative_to_the_root_is_below_the_prefix() {
+        let (own, others) = (mount("/app", "up:80", ""), Mounts::new());
+        let at_root = LocationMapper {
+            at_bare_root: true,
+            ..from(&own, &others)
+        };
+        for (value, want) in [
+            ("login", Some("/app/login")),
+            ("login?next=a:b#c", Some("/app/login?next=a:b#c")),
+            ("x?u=http://up/y", Some("/app/x?u=http://up/y")),
+            ("./a/../b", Some("/app/b")),
+            ("a/../../x", Some("/app/x")),
+            ("%2e%2e/x", Some("/app/x")),
+            ("../../x", Some("/app/x")),
+            ("..", Some("/app/")),
+            ("?page=2", None),
+            ("#top", None),
+            ("", None),
+            ("mailto:a", None),
+            ("http://other.example/x", None),
+            ("/x", Some("/app/x")),
+        ] {
+            assert_eq!(at_root.to_public(value).as_deref(), want, "{value}");
+            let below = from(&own, &others).to_public(value);
+            assert_eq!(below.as_deref(), want.filter(|_| value == "/x"), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_utf_8_is_mapped_too() {
+        let (own, others) = table();
+        let mut headers = HeaderMap::new();
+        let raw = HeaderValue::from_bytes("http://up/base/café".as_bytes()).unwrap();
+        headers.insert(header::LOCATION, raw);
+        from(&own, &others).map_fields(&mut headers);
+        assert_eq!(headers[header::LOCATION], "/api/caf%C3%A9");
+    }
+
+    #[test]
+    fn a_path_of_another_mount_of_the_same_host_comes_back_there() {
+        let (own, others) = table();
+        let login = Arc::new(mount("/auth", "up:80", "/login"));
+        let elsewhere = Arc::new(mount("/other", "other:80", "/other"));
+        let all = Arc::new(mount("/all", "up:80", ""));
+        others.register(&login);
+        others.register(&all);
+        others.register(&elsewhere);
+        for (value, want) in [
+            ("/login/x", Some("/auth/x")),
+            ("/base/login", Some("/api/login")),
+            ("/x", Some("/all/x")),
+            ("/other/x", Some("/all/other/x")),
+            ("/api/x", None),
+        ] {
+            assert_eq!(
+                from(&own, &others).to_public(value).as_deref(),
+                want,
+                "{value}"
+            );
+        }
+    }
+
+    /// Flask with `ProxyFix`, Django with `FORCE_SCRIPT_NAME`: such an application says public paths.
+    #[test]
+    fn an_upstream_that_was_told_of_its_prefix_says_public_addresses() {
+        let (own, others) = (mount("/api", "up:80", ""), Mounts::new());
+        let told = PublicPrefix::new("", Some("/api"));
+        let outer = PublicPrefix::new("/outer", Some("/api"));
+        let untold = PublicPrefix::new("/outer", None);
+        for (name, prefix, value, want) in [
+            ("public", &told, "/api/login", None),
+            ("the prefix itself", &told, "/api?next=/x", None),
+            ("its own", &told, "/login", Some("/api/login")),
+            ("beside", &told, "/apis", Some("/api/apis")),
+            (
+                "absolute",
+                &told,
+                "http://up/api/login?x",
+                Some("/api/login?x"),
+            ),
+            ("absolute root", &told, "http://up", Some("/api/")),
+            ("no scheme", &told, "//up/api", Some("/api")),
+            ("absolute, its own", &told, "http://up/x", Some("/api/x")),
+            ("foreign", &told, "https://app.example/api/x", None),
+            ("climbing", &told, "/api/../x", Some("/api/x")),
+            ("outer, public", &outer, "/outer/api/login", None),
+            ("outer, its own", &outer, "/login", Some("/outer/api/login")),
+            ("a directory", &untold, "/docs/", Some("/outer/api/docs/")),
+            (
+                "an absolute directory",
+                &untold,
+                "http://up:80/docs/",
+                Some("/outer/api/docs/"),
+            ),
+        ] {
+            let mapper = LocationMapper {
+                prefix,
+                ..from(&own, &others)
+            };
+            assert_eq!(mapper.to_public(value).as_deref(), want, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_mapped_inside_its_words() {
+        let (own, others) = table();
+        for (value, want) in [
+            ("5; url=/base/x", Some("5; url=/api/x")),
+            ("5;URL = '/base/x' ", Some("5;URL = '/api/x' ")),
+            ("0,url=\"http://up/base/x?a\"", Some("0,url=\"/api/x?a\"")),
+            ("0; /base/x", Some("0; /api/x")),
+            ("5 url=/base/x", Some("5 url=/api/x")),
+            ("5.5  ,/base/x", Some("5.5  ,/api/x")),
+            ("5/base/x", None),
+            ("x; url=/base/x", None),
+            ("0; url=https://other.example/base/x", None),
+            ("5", None),
+            ("5; url", None),
+            ("5;", None),
+        ] {
+            assert_eq!(
+                from(&own, &others).refresh_to_public(value).as_deref(),
+                want,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_address_field_is_mapped_and_no_other() {
+        let (own, others) = table();
+        let mut headers = HeaderMap::new();
+        for name in [header::LOCATION, header::CONTENT_LOCATION, header::LINK] {
+            headers.insert(name, HeaderValue::from_static("/base/x"));
+        }
+        from(&own, &others).map_fields(&mut headers);
+        assert_eq!(headers[header::LOCATION], "/api/x");
+        assert_eq!(headers[header::CONTENT_LOCATION], "/api/x");
+        assert_eq!(headers[header::LINK], "/base/x");
+    }
+}

@@ -1,0 +1,156 @@
+//! What a head says of its body's length, brought into the one form that every next hop reads alike.
+
+use crate::fields;
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::scan::{Field, HeaderScan};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Version, request};
+use http_body::Body;
+
+/// What cannot be handed on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unsound {
+    /// A transfer coding that the body would arrive in, unnamed.
+    Coding,
+    /// Lengths that contradict each other, or are none.
+    Length,
+}
+
+impl Unsound {
+    pub(crate) fn of_request(self) -> ProxyErrorKind {
+        match self {
+            // RFC 9112 6.1: a server should say that it does not know the coding.
+            Self::Coding => ProxyErrorKind::UnknownTransferCoding,
+            Self::Length => ProxyErrorKind::RequestBody,
+        }
+    }
+}
+
+/// Checks the transfer codings of a message that has a body, before they are removed.
+///
+/// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
+/// would still be on it. `identity` is none (RFC 2616 3.6).
+pub(crate) fn check_coding(headers: &HeaderMap, scan: HeaderScan) -> Result<(), Unsound> {
+    if !scan.has(Field::TransferEncoding) {
+        return Ok(());
+    }
+    let mut codings = fields::elements(headers, &header::TRANSFER_ENCODING);
+    let is_sound = match codings.next() {
+        None => true,
+        Some(first) if first.eq_ignore_ascii_case(b"identity") => {
+            codings.all(|coding| coding.eq_ignore_ascii_case(b"identity"))
+        }
+        Some(first) => {
+            first.eq_ignore_ascii_case(b"chunked")
+                && codings.next().is_none()
+                && ends_in_it(headers)
+        }
+    };
+    is_sound.then_some(()).ok_or(Unsound::Coding)
+}
+
+/// Whether the coding that is there ends its list. hyper reads on to the end of the connection if an empty
+/// element does, and the chunks would be content.
+fn ends_in_it(headers: &HeaderMap) -> bool {
+    let last = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .next_back();
+    let end = last.and_then(|line| line.as_bytes().rsplit(|byte| *byte == b',').next());
+    end.is_some_and(|end| !fields::trim(end).is_empty())
+}
+
+/// Makes one `Content-Length` of several that say the same (RFC 9110 8.6: a list is not forwarded).
+pub(crate) fn settle_length(headers: &mut HeaderMap, scan: HeaderScan) -> Result<(), Unsound> {
+    if scan.has(Field::LengthList) {
+        let length = same_length(headers).ok_or(Unsound::Length)?;
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    Ok(())
+}
+
+/// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
+///
+/// Only if it came so: a body that a layer has wrapped may not know that it is empty.
+pub(crate) fn announce_body(parts: &mut request::Parts, scan: HeaderScan, body: &impl Body) {
+    const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+    let came_so = scan.has(Field::TransferEncoding)
+        || (parts.version >= Version::HTTP_2 && !scan.has(Field::ContentLength));
+    let is_unusual = parts.method == Method::GET || parts.method == Method::HEAD;
+    if is_unusual && !body.is_end_stream() && came_so {
+        parts.headers.insert(header::TRANSFER_ENCODING, CHUNKED);
+    }
+}
+
+fn same_length(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lengths = fields::elements(headers, &header::CONTENT_LENGTH);
+    let first = lengths.next()?;
+    let is_sound = first.iter().all(u8::is_ascii_digit) && lengths.all(|other| other == first);
+    is_sound.then(|| HeaderValue::from_bytes(first).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderName;
+
+    fn settled(lines: &[(HeaderName, &'static str)]) -> Result<Vec<HeaderValue>, Unsound> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let scan = HeaderScan::of(&headers);
+        check_coding(&headers, scan)?;
+        settle_length(&mut headers, scan)?;
+        Ok(headers
+            .get_all(header::CONTENT_LENGTH)
+            .iter()
+            .cloned()
+            .collect())
+    }
+
+    #[test]
+    fn lengths_that_say_the_same_become_one() {
+        const LENGTH: HeaderName = header::CONTENT_LENGTH;
+        assert_eq!(settled(&[]).unwrap().len(), 0);
+        for same in [
+            &[(LENGTH, "2")][..],
+            &[(LENGTH, "2"), (LENGTH, "2")],
+            &[(LENGTH, "2, 2")],
+            &[(LENGTH, "2,2"), (LENGTH, " 2 ,")],
+        ] {
+            assert_eq!(settled(same).unwrap(), ["2"], "{same:?}");
+        }
+        for unsound in [
+            &[(LENGTH, "2"), (LENGTH, "3")][..],
+            &[(LENGTH, "2, 3")],
+            &[(LENGTH, "2, +2")],
+            &[(LENGTH, "a,a")],
+            &[(LENGTH, ",")],
+        ] {
+            assert_eq!(settled(unsound), Err(Unsound::Length), "{unsound:?}");
+        }
+    }
+
+    #[test]
+    fn only_chunked_is_taken_off() {
+        const CODING: HeaderName = header::TRANSFER_ENCODING;
+        assert!(settled(&[(CODING, "chunked")]).is_ok());
+        assert!(settled(&[(CODING, "Chunked ")]).is_ok());
+        assert!(settled(&[(CODING, ""), (CODING, " ,chunked")]).is_ok());
+        assert!(settled(&[(CODING, "identity"), (CODING, "Identity")]).is_ok());
+        assert!(settled(&[(CODING, "")]).is_ok());
+        for unsound in [
+            &[(CODING, "chunked,")][..],
+            &[(CODING, "chunked"), (CODING, "")],
+            &[(CODING, "identity, chunked")],
+            &[(CODING, "chunked;q=1")],
+            &[(CODING, "gzip, chunked")],
+            &[(CODING, "gzip")],
+            &[(CODING, "chunked, chunked")],
+            &[(CODING, "chunked"), (CODING, "identity")],
+        ] {
+            assert_eq!(settled(unsound), Err(Unsound::Coding), "{unsound:?}");
+        }
+    }
+}
