@@ -103,7 +103,8 @@
 //!
 //! # Where it goes
 //!
-//! Outside of everything that may answer by itself: authentication, limits, timeouts, routing by method.
+//! Outside of everything that may answer by itself: authentication, limits, timeouts, routing by method, a
+//! cache. What a cache inside of it stores is the upstream's word, and each page gets its own permission.
 //! Otherwise their 401 and 405 answer the preflights, and their errors cannot be read.
 //!
 //! In axum the layer that is added last is the outermost. A layer on a router covers also what its routes
