@@ -8,7 +8,10 @@
 //! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
 //!   mistake reported, and a tower layer obeys it.
 //!
-//! Both are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
+//! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
+//! other sites send, WebSockets included. It shares its origins with [`cors`].
+//!
+//! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
 //! # Features
@@ -43,9 +46,11 @@ pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod excerpt;
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
-// Its examples want the browser beside the defaults.
-#[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
+#[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -130,11 +130,6 @@
 //! [`stale`]: CacheBuilder::stale
 //! [`wait`]: CacheBuilder::wait
 
-#[cfg(feature = "serde")]
-mod duration;
-#[cfg(feature = "serde")]
-mod size;
-
 mod answer;
 mod arrival;
 mod body;

@@ -46,7 +46,7 @@ async fn trailers_are_kept() {
     let site = Site::new(|_| {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "7".parse().unwrap());
-        let frames = [data("body"), Ok(Frame::trailers(trailers))];
+        let chunks = [data("body"), Ok(Frame::trailers(trailers))];
         response(200, &[FRESH, CHUNKED, ("trailer", "x-sum")], frames(chunks))
     });
     let first = site.get("/a").await;
@@ -61,7 +61,7 @@ async fn trailers_are_kept() {
 
 #[tokio::test]
 async fn a_body_that_is_not_whole_is_not_stored() {
-    for (name, fields, frames) in [
+    for (name, fields, chunks) in [
         ("error", &[FRESH, CHUNKED][..], vec![data("bo"), Err("cut")]),
         (
             "short",
@@ -80,10 +80,10 @@ async fn a_body_that_is_not_whole_is_not_stored() {
         ),
     ] {
         let fields: Vec<_> = fields.to_vec();
-        let frames = Mutex::new(Some(frames));
+        let chunks = Mutex::new(Some(chunks));
         let site = Site::new(move |_| {
-            let frames = frames.lock().unwrap().take();
-            response(200, &fields, frames(frames.unwrap_or_default()))
+            let chunks = chunks.lock().unwrap().take();
+            response(200, &fields, frames(chunks.unwrap_or_default()))
         });
         let body = site.head(get("/a", &[])).await.into_body();
         let _read = body.collect().await;
@@ -95,10 +95,9 @@ async fn a_body_that_is_not_whole_is_not_stored() {
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_what_it_has_not_read_with_it() {
-    let site = Site::new(|seen| {
-        let frames = ["one", "two"].map(data);
-        let _ = seen;
-        response(200, &[FRESH, CHUNKED], frames(frames))
+    let site = Site::new(|_| {
+        let chunks = ["one", "two"].map(data);
+        response(200, &[FRESH, CHUNKED], frames(chunks))
     });
     let mut body = site.head(get("/a", &[])).await.into_body();
     body.frame().await.unwrap().unwrap();
