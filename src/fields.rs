@@ -56,7 +56,7 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
-    // Most often the field is absent; then this is the only search for it.
+    // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
             let _full = entry.try_insert(token);
@@ -83,13 +83,36 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// Puts `value` behind the last line of a list field as a line of its own, which RFC 9110 5.3 makes
-/// the same as an element of the same line, and which copies no byte of what is there.
+/// the same as an element of the same line, and which copies none of the bytes that are there.
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.
 #[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let _full = headers.try_append(name, value);
+}
+
+/// Continues a list field on one line: all of its lines and then `value`, for readers that look at the
+/// first line or the last one only. RFC 9110 5.3 makes it the same as a line of its own.
+#[cfg(any(test, feature = "proxy"))]
+pub(crate) fn append_element(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let mut line = Vec::new();
+    for said in headers.get_all(&name) {
+        let said = trim(said.as_bytes());
+        if !said.is_empty() {
+            line.extend_from_slice(said);
+            line.extend_from_slice(b", ");
+        }
+    }
+    if line.is_empty() {
+        let _full = headers.try_insert(name, value);
+        return;
+    }
+    line.extend_from_slice(value.as_bytes());
+    // Field values and a comma make a field value always.
+    if let Ok(line) = HeaderValue::from_bytes(&line) {
+        let _full = headers.try_insert(name, line);
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +152,20 @@ mod tests {
         append_line(&mut headers, VARY, HeaderValue::from_static("c"));
         let found: Vec<_> = elements(&headers, &VARY).collect();
         assert_eq!(found, [b"a", b"b", b"c"]);
+    }
+
+    #[test]
+    fn a_list_is_continued_on_one_line() {
+        for (said, want) in [
+            (&[][..], "c"),
+            (&["a"], "a, c"),
+            (&["a, b", "", " x "], "a, b, x, c"),
+            (&[""], "c"),
+        ] {
+            let mut headers = lines(&VARY, said);
+            append_element(&mut headers, VARY, HeaderValue::from_static("c"));
+            assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), [want]);
+        }
     }
 
     #[test]

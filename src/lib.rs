@@ -8,7 +8,10 @@
 //! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
 //!   mistake reported, and a tower layer obeys it.
 //!
-//! Both are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
+//! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
+//! other sites send, WebSockets included. It shares its origins with [`cors`].
+//!
+//! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
 //! # Features
@@ -40,7 +43,10 @@ pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod excerpt;
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
 #[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]

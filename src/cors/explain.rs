@@ -1,9 +1,9 @@
-//! The judgement, for people.
+//! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
-use super::excerpt::Excerpt;
 use super::judge::{Refusal, Verdict};
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
 use http::header::{
@@ -12,7 +12,7 @@ use http::header::{
 use http::request::Parts;
 use std::fmt;
 
-/// What a browser will make of the response to a request, step by step, and what to change.
+/// The steps in which a browser reads the response to a request, and the settings to change.
 ///
 /// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Outcome {
     Passes,
     /// The browser shows the page nothing but an error.
     Fails,
-    /// It depends on what only the browser knows.
+    /// It depends on something that only the browser knows.
     Depends,
 }
 
@@ -103,12 +103,12 @@ fn classification(verdict: Verdict<'_>, request: &Parts) -> Step {
     let (clause, reason) = match verdict {
         Verdict::NotCors => (
             "Fetch #http-requests",
-            "it is no CORS request: the page is of the same origin, it is a navigation, or no browser sent it",
+            "it is not a CORS request: the page is of the same origin, it is a navigation, or the client is not a browser",
         ),
         Verdict::Preflight(_) => ("Fetch #cors-preflight-request", "it is a preflight"),
         Verdict::Actual(_) if request.method == http::Method::OPTIONS => (
             "Fetch #cors-preflight-request",
-            "it is an actual request, for a preflight has Access-Control-Request-Method",
+            "it is an actual request, as a preflight has Access-Control-Request-Method",
         ),
         Verdict::Actual(_) => ("Fetch #http-requests", "it is an actual request"),
     };
@@ -129,8 +129,10 @@ impl Compiled {
             (Refusal::NullOrigin, _) => Step::fails(
                 CLAUSE,
                 "allow_null_origin",
-                format!("{shown} is what sandboxed pages and redirected requests send"),
-                String::from("set allow_null_origin, if all that is answered is guarded by itself"),
+                format!("sandboxed pages and redirected requests send {shown}"),
+                String::from(
+                    "set allow_null_origin, if each response is guarded by its own signature",
+                ),
             ),
             (Refusal::SeveralOrigins, _) => Step::broken(
                 CLAUSE,
@@ -185,7 +187,7 @@ impl Compiled {
             ));
         }
         let reason = if request.headers.contains_key(COOKIE) {
-            "there is a cookie, so that the request was likely made with credentials, which are not allowed"
+            "the request has a cookie, so it was probably made with credentials, which are not allowed"
         } else {
             "the response can be read unless the request was made with credentials"
         };
@@ -223,7 +225,7 @@ impl Compiled {
             Step::fails(
                 CLAUSE,
                 "allow_methods",
-                format!("{shown} is not {upper:?}, for methods are case-sensitive"),
+                format!("{shown} is not {upper:?}, as methods are case-sensitive"),
                 remedy,
             )
         } else {
@@ -280,7 +282,7 @@ fn near_miss(origins: &OriginSet, origin: &Origin) -> Option<String> {
         .find_map(|entry| Some(format!("\"{origin}\" {} \"{entry}\"", miss(entry, origin)?)))
 }
 
-/// What keeps a similar origin from matching the entry.
+/// The difference that keeps a similar origin from matching the entry.
 fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
     let rootless = |host: &str| host.strip_suffix('.').unwrap_or(host).to_owned();
     let (host, base) = (rootless(origin.host()), rootless(entry.host()));
@@ -313,7 +315,7 @@ fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
 }
 
 impl Explanation {
-    /// The rule that the request fails, if it does.
+    /// The rule that the request breaks, if it does.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         self.refusal
@@ -384,7 +386,7 @@ impl Step {
         &self.reason
     }
 
-    /// What to change, if the request is to be allowed.
+    /// The change that allows the request.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()

@@ -30,8 +30,7 @@ pub struct CorsHandle {
     shared: Arc<Shared>,
 }
 
-/// How often a candidate said something else than the policy in place. Counts requests, preflights
-/// included.
+/// Numbers of requests, preflights included, about which a candidate and the policy in place differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Differences {
@@ -68,6 +67,10 @@ impl CorsHandle {
     }
 
     /// Puts another policy in place, for all services of the layer at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "handed over, as a reader expects; its clone is a reference"
+    )]
     pub fn replace(&self, policy: CorsPolicy) {
         self.shared.0.rcu(|live| Live {
             policy: policy.clone(),
@@ -99,7 +102,8 @@ impl CorsHandle {
         });
     }
 
-    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
+    /// The requests about which the candidate differed since [`report_only`](Self::report_only); `None`
+    /// without a candidate.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -120,7 +124,7 @@ impl Shared {
         }))
     }
 
-    /// What judges one request from beginning to end.
+    /// The state that judges one request from beginning to end.
     pub(super) fn live(&self) -> Guard<Arc<Live>> {
         self.0.load()
     }
@@ -148,7 +152,7 @@ impl Live {
 }
 
 impl Candidate {
-    /// Notes it if the candidate says something else than the policy in place.
+    /// Counts the request if the candidate differs from the policy in place.
     #[cold]
     fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
         let tried = self.policy.compiled().judge(method, headers);

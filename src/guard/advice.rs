@@ -4,7 +4,7 @@ use super::head::Head;
 use super::own_origin::Own;
 use super::policy::Compiled;
 use super::verdict::Refusal;
-use crate::cors::excerpt::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::Origin;
 use http::header::{HeaderValue, ORIGIN};

@@ -32,7 +32,7 @@ pub(super) fn differs(
 #[cfg(feature = "tracing")]
 mod written {
     use super::{Compiled, Head, Refusal};
-    use crate::cors::excerpt::Excerpt;
+    use crate::excerpt::Excerpt;
     use http::header::{HeaderValue, ORIGIN};
 
     /// The path without its query, which may bear a signature.

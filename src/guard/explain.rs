@@ -6,7 +6,7 @@ use super::own_origin::Own;
 use super::policy::{Compiled, Guard};
 use super::signals;
 use super::verdict::{Admission, Refusal, Verdict};
-use crate::cors::excerpt::Excerpt;
+use crate::excerpt::Excerpt;
 use http::header::{HeaderValue, ORIGIN};
 use http::request::Parts;
 use std::fmt;

@@ -257,7 +257,7 @@ where
 fn watch(request: &mut Request<Body>, plan: &Plan, expects_continue: bool) -> Arc<Progress> {
     let body = std::mem::take(request.body_mut());
     let (mut upload, progress) = Upload::new(body, plan.request.max_body, expects_continue);
-    upload.withheld = Some(Arc::clone(&plan.request.remove_request_headers));
+    upload.withheld = Some(Arc::clone(plan.request.edits.removed()));
     upload.is_stream = request.version() == Version::HTTP_2;
     *request.body_mut() = Body::from(upload);
     if expects_continue {

@@ -156,6 +156,7 @@ pub use mount::table::Mounts;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;
 pub use request::target::check;
+pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use tunnel::Tunnels;
 pub use upstream::discovery::Change;

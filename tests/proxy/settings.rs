@@ -34,7 +34,8 @@ fn every_problem_is_told_at_once() {
              http, https or h2c",
             "remove_request_headers[1]: \"not a name\" is not the name of a field: write letters, digits and \
              -_. only",
-            "remove_request_headers[2]: \"Host\" is a field that the proxy needs or writes itself: remove it",
+            "remove_request_headers[2]: \"Host\" is a field that the proxy needs or writes itself: write \
+             `preserve_host`",
             "timeouts.connect: \"0s\" is out of bounds: write a time above zero",
             "limits.in_flight: \"0\" is out of bounds: write at least 1",
             &format!(
@@ -175,13 +176,24 @@ fn the_builder_is_the_configuration() {
         timeouts = { connect = "1s 500ms" }
         forwarding = ["x-forwarded-for", "forwarded", "x-real-ip"]
         trusted_proxies = ["10.0.0.0/8"]
-        limits = { request_body = 1024, connection_age = "1m" }
+        limits = { request_body = "10MB", response_head = "128KiB", connection_age = "1m" }
+        rewrite_cookies = "confine"
+        set_request_headers = { x-api-key = "k" }
+        set_response_headers = { Cache-Control = "no-store", vary = "accept" }
+        remove_response_headers = ["Server"]
     "#;
     let builder: ProxyBuilder = toml::from_str(text).unwrap();
     let written = toml::to_string(&builder).unwrap();
     let again: ProxyBuilder = toml::from_str(&written).unwrap();
     assert_eq!(toml::to_string(&again).unwrap(), written);
-    assert!(written.contains("connect = \"1s 500ms\""), "{written}");
+    for part in [
+        "connect = \"1s 500ms\"",
+        "request_body = 10000000",
+        "response_head = 131072",
+        "rewrite_cookies = \"confine\"",
+    ] {
+        assert!(written.contains(part), "{part} in\n{written}");
+    }
     builder.build().unwrap();
 
     for (wrong, why) in [
@@ -192,13 +204,33 @@ fn the_builder_is_the_configuration() {
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { connect = '5' }",
-            "is no duration",
+            "is not a duration",
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { conect = '5s' }",
             "unknown field",
         ),
         ("prefix = '/a'\nupstream = 1", "a URL or a list of URLs"),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { connect = 5 }",
+            "a duration with its unit",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { request_body = '10m' }",
+            "10MiB",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { request_body = -1 }",
+            "at least 0",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { response_head = '8GiB' }",
+            "too large",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nrewrite_cookies = 'yes'",
+            "true, false or \"confine\"",
+        ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntrusted_proxies = ['x']",
             "trusted_proxies",

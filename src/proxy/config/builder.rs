@@ -9,6 +9,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::request::RequestHook;
 use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
+use crate::proxy::response::cookie::CookieRewrite;
 use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::tunnel::Tunnels;
 use crate::proxy::upstream::discovery::Change;
@@ -17,6 +18,7 @@ use crate::proxy::upstream::dns::Dns;
 use futures_core::Stream;
 use http::{Response, request};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -58,10 +60,16 @@ pub struct ProxyBuilder {
     pub(crate) preserve_host: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
     pub(crate) rewrite_location: bool,
-    #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    pub(crate) rewrite_cookies: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) rewrite_cookies: CookieRewrite,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) remove_request_headers: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) set_request_headers: BTreeMap<String, String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) remove_response_headers: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) set_response_headers: BTreeMap<String, String>,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
@@ -82,7 +90,7 @@ pub struct ProxyBuilder {
     pub(crate) shared: Shared,
 }
 
-/// What is not data.
+/// Settings that are not data.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
     pub(crate) mounts: Mounts,
@@ -108,6 +116,24 @@ fn yes() -> bool {
     true
 }
 
+fn owned<I>(names: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let names = names.into_iter();
+    names.map(|name| name.as_ref().to_owned()).collect()
+}
+
+fn owned_pairs<N, V>(fields: impl IntoIterator<Item = (N, V)>) -> BTreeMap<String, String>
+where
+    N: AsRef<str>,
+    V: AsRef<str>,
+{
+    let owned = |(name, value): (N, V)| (name.as_ref().to_owned(), value.as_ref().to_owned());
+    fields.into_iter().map(owned).collect()
+}
+
 fn default_forwarding() -> Vec<ForwardingField> {
     Forwarding::DEFAULT.to_vec()
 }
@@ -124,8 +150,11 @@ impl ProxyBuilder {
             keep_prefix: false,
             preserve_host: false,
             rewrite_location: true,
-            rewrite_cookies: true,
+            rewrite_cookies: CookieRewrite::default(),
             remove_request_headers: Vec::new(),
+            set_request_headers: BTreeMap::new(),
+            remove_response_headers: Vec::new(),
+            set_response_headers: BTreeMap::new(),
             timeouts: Timeouts::default(),
             forwarding: default_forwarding(),
             trusted_proxies: Vec::new(),
@@ -240,30 +269,90 @@ impl ProxyBuilder {
 
     /// Whether `Location`, `Content-Location` and `Refresh` are mapped back under the prefix. Default:
     /// `true`.
+    ///
+    /// An upstream that knows its public prefix says public addresses already: send it
+    /// [`XForwardedPrefix`](ForwardingField::XForwardedPrefix), and what is below that prefix stays.
     pub fn rewrite_location(mut self, rewrite: bool) -> Self {
         self.rewrite_location = rewrite;
         self
     }
 
-    /// Whether `Set-Cookie` loses its `Domain` and has its `Path` mapped back. Default: `true`.
-    pub fn rewrite_cookies(mut self, rewrite: bool) -> Self {
-        self.rewrite_cookies = rewrite;
+    /// How `Set-Cookie` is mapped back: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    ///
+    /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
+    /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
+    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too.
+    /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
+    /// without the feature `public-suffix` it always is.
+    pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {
+        self.rewrite_cookies = rewrite.into();
         self
     }
 
-    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s.
-    /// Default: none.
+    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s; in
+    /// trailers neither. Default: none.
     pub fn remove_request_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let names = names.into_iter().map(|name| name.as_ref().to_owned());
-        self.remove_request_headers = names.collect();
+        self.remove_request_headers = owned(names);
         self
     }
 
-    /// How long the proxy waits for what.
+    /// Request fields that the upstream sees with these values, whatever the client sends. Default: none.
+    ///
+    /// They are set after [`remove_request_headers`](Self::remove_request_headers), and before
+    /// [`map_request`](Self::map_request), which can set what depends on the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// let api = ReverseProxy::builder("/api", "https://api.example")
+    ///     .set_request_headers([("x-api-key", "0123456789")])
+    ///     .set_response_headers([("cross-origin-opener-policy", "same-origin"), ("vary", "accept")])
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok::<(), same_origin::proxy::ProxyConfigErrors>(())
+    /// ```
+    pub fn set_request_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_request_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Response fields of the upstream that the client never sees. Default: none.
+    pub fn remove_response_headers<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.remove_response_headers = owned(names);
+        self
+    }
+
+    /// Response fields that the client sees with these values, whatever the upstream sends; what is set in
+    /// `Vary` is added to what is there. Default: none.
+    ///
+    /// They are not on responses of the proxy's own, its errors, for which there is
+    /// [`map_error`](Self::map_error).
+    pub fn set_response_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_response_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Timeouts. Default: those of [`Timeouts`].
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
@@ -297,14 +386,14 @@ impl ProxyBuilder {
         self
     }
 
-    /// How much the proxy takes on.
+    /// Limits. Default: those of [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whom https upstreams are trusted by, and who the proxy is to them. Default: the system's roots,
-    /// and nobody.
+    /// Trust anchors for https upstreams, and an optional client certificate. Default: the system's roots,
+    /// and none.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn upstream_tls(mut self, tls: UpstreamTls) -> Self {
@@ -312,7 +401,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// The table of mounts that this proxy enters and looks up redirects in. Default: its own alone.
+    /// The table of mounts in which this proxy registers itself and looks up redirects. Default: its own alone.
     pub fn mounts(mut self, mounts: &Mounts) -> Self {
         self.shared.mounts = mounts.clone();
         self

@@ -41,8 +41,12 @@ pub enum ProxyConfigErrorKind {
     UnencodedPath,
     /// The prefix ends with a slash.
     TrailingSlash,
+    /// The prefix is written as a pattern.
+    Pattern,
     /// The text is not the address of an upstream.
     Upstream,
+    /// The address of an upstream holds a variable, as nginx has them.
+    Variable,
     /// The list has no entry.
     Empty,
     /// The entry is in the list already.
@@ -51,6 +55,8 @@ pub enum ProxyConfigErrorKind {
     OtherBasePath,
     /// The text is not the name of an HTTP field.
     FieldName,
+    /// The text is not the value of an HTTP field.
+    FieldValue,
     /// The field is one that the proxy needs or writes itself.
     ReservedField,
     /// The text is not a name for `Via` and `Proxy-Status`.
@@ -198,11 +204,14 @@ impl fmt::Display for ProxyConfigErrorKind {
             Self::UnresolvedPath => "has an empty segment, a dot segment or a backslash",
             Self::UnencodedPath => "has characters that arrive percent-encoded",
             Self::TrailingSlash => "ends with a slash",
+            Self::Pattern => "is a pattern, and a prefix is plain text",
             Self::Upstream => "is not the address of an upstream",
+            Self::Variable => "holds a variable, which nothing would replace",
             Self::Empty => "is empty",
             Self::Repeated => "is in the list already",
             Self::OtherBasePath => "has another base path than the first upstream",
             Self::FieldName => "is not the name of a field",
+            Self::FieldValue => "is not the value of a field",
             Self::ReservedField => "is a field that the proxy needs or writes itself",
             Self::ViaName => "is not a name for Via and Proxy-Status",
             Self::OutOfBounds => "is out of bounds",

@@ -2,9 +2,8 @@
 
 pub(crate) mod build;
 pub(crate) mod builder;
-#[cfg(feature = "serde")]
-pub(crate) mod duration;
 pub(crate) mod error;
+mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -5,6 +5,7 @@ use crate::proxy::config::builder::{OneOrMany, ProxyBuilder};
 use crate::proxy::config::error::{
     ProxyConfigError, ProxyConfigErrorKind as Kind, ProxyConfigErrors,
 };
+use crate::proxy::config::fields::{self, Head};
 use crate::proxy::config::settings::{Limits, Timeouts};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::error::ProxyErrorKind;
@@ -19,9 +20,11 @@ use crate::proxy::tunnel::TunnelSlots;
 use crate::proxy::upstream::balance::Upstreams;
 use crate::proxy::upstream::board::{Board, Changes, Discovery};
 use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::via::Via;
-use http::header::{self, HeaderName};
+use ipnet::{IpNet, Ipv4Net};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -59,7 +62,16 @@ pub(super) fn compile(
     check.prefix();
     let upstreams = check.upstreams();
     let changes = check.changes(changes, &upstreams);
-    let removed = check.removed_fields();
+    let request = check.edits(
+        Head::Request,
+        &settings.remove_request_headers,
+        &settings.set_request_headers,
+    );
+    let response = check.edits(
+        Head::Response,
+        &settings.remove_response_headers,
+        &settings.set_response_headers,
+    );
     let (timeouts, limits) = (&settings.timeouts, &settings.limits);
     check.errors.extend(out_of_bounds(timeouts, limits));
     check.via();
@@ -71,7 +83,7 @@ pub(super) fn compile(
         return Err(ProxyConfigErrors::new(check.errors));
     }
     Ok(Compiled {
-        plan: Arc::new(plan(settings, &upstreams, changes, removed)),
+        plan: Arc::new(plan(settings, &upstreams, changes, request, response)),
         upstreams,
         #[cfg(feature = "tls")]
         tls,
@@ -83,7 +95,8 @@ fn plan(
     settings: &ProxyBuilder,
     upstreams: &[Upstream],
     changes: Option<Changes>,
-    removed: Vec<HeaderName>,
+    request: FieldEdits,
+    response: FieldEdits,
 ) -> Plan {
     let base = upstreams.first().map_or("/", |first| &first.base);
     let (base, stripped) = if settings.keep_prefix {
@@ -111,13 +124,15 @@ fn plan(
         _ => Upstreams::fixed(upstreams.to_vec()),
     };
     let via = Arc::new(Via::new(&settings.via));
+    let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
+    let told_prefix = forwarding.told_prefix().map(Box::from);
     Plan {
         request: RequestRules {
             mount: Arc::clone(&mount),
             preserve_host: settings.preserve_host,
-            remove_request_headers: removed.into(),
-            forwarding: Forwarding::new(settings.forwarding.clone(), stripped),
-            trusted_proxies: settings.trusted_proxies.clone(),
+            edits: request,
+            forwarding,
+            trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
             via: Arc::clone(&via),
             max_body: settings.limits.request_body,
             map_request: settings.shared.map_request.clone(),
@@ -127,6 +142,8 @@ fn plan(
             mounts: settings.shared.mounts.clone(),
             rewrite_location: settings.rewrite_location,
             rewrite_cookies: settings.rewrite_cookies,
+            told_prefix,
+            edits: response,
             via: Arc::clone(&via),
         },
         error_page: ErrorPage {
@@ -262,25 +279,13 @@ impl Check<'_> {
         changes
     }
 
-    fn removed_fields(&mut self) -> Vec<HeaderName> {
-        let mut removed = Vec::new();
-        for (index, name) in self.settings.remove_request_headers.iter().enumerate() {
-            match HeaderName::from_bytes(name.as_bytes()) {
-                Err(_) => {
-                    let remedy = "write letters, digits and -_. only";
-                    let key = "remove_request_headers";
-                    let error = ProxyConfigError::new(key, Kind::FieldName, remedy);
-                    self.refuse(error.value_at(index, name));
-                }
-                Ok(header::HOST | header::CONTENT_LENGTH | header::TRANSFER_ENCODING) => {
-                    let key = "remove_request_headers";
-                    let error = ProxyConfigError::new(key, Kind::ReservedField, "remove it");
-                    self.refuse(error.value_at(index, name));
-                }
-                Ok(name) => removed.push(name),
-            }
-        }
-        removed
+    fn edits(
+        &mut self,
+        head: Head,
+        remove: &[String],
+        set: &BTreeMap<String, String>,
+    ) -> FieldEdits {
+        fields::edits(head, remove, set, &mut self.errors)
     }
 
     fn via(&mut self) {
@@ -319,6 +324,10 @@ fn check_prefix(prefix: &str) -> Result<(), Refusal> {
     if prefix.contains(['?', '#']) {
         return Err((Kind::QueryOrFragment, "write the path alone".into()));
     }
+    if let Some(plain) = before_pattern(prefix) {
+        let remedy = format!("write {plain:?}, which is for itself and for all below it");
+        return Err((Kind::Pattern, remedy.into()));
+    }
     if prefix.contains("//") || prefix.contains('\\') || is_ambiguous(prefix) {
         let remedy = "write the path as it is resolved";
         return Err((Kind::UnresolvedPath, remedy.into()));
@@ -337,8 +346,42 @@ fn check_prefix(prefix: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The part of a prefix before what other tools take for a pattern (`/api/*`, `/{id}`, `/api/(.*)`,
+/// `/:path`), if there is such a thing in it.
+fn before_pattern(prefix: &str) -> Option<&str> {
+    let wildcard = prefix.find(['*', '{', '(']);
+    let parameter = prefix.find("/:");
+    let end = wildcard.into_iter().chain(parameter).min()?;
+    let plain = prefix[..end].trim_end_matches('/');
+    Some(if plain.is_empty() { "/" } else { plain })
+}
+
+/// The part of an upstream before the first variable of nginx that is known to be used in its place.
+fn before_variable(upstream: &str) -> Option<&str> {
+    const KNOWN: [&str; 5] = ["host", "uri", "request_uri", "scheme", "args"];
+    let is_variable = |rest: &str| {
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        rest.starts_with(['{', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            || KNOWN.contains(&&rest[..word.unwrap_or(rest.len())])
+    };
+    let mut dollars = upstream.match_indices('$').map(|(index, _)| index);
+    dollars
+        .find(|index| is_variable(&upstream[index + 1..]))
+        .map(|index| &upstream[..index])
+}
+
 /// An upstream that may stand beside those that were named before it.
 fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> {
+    if let Some(before) = before_variable(text) {
+        let plain = before.trim_end_matches(['/', '?']);
+        let remedy = match Upstream::parse(plain) {
+            Ok(_) => format!(
+                "write {plain:?}; the path behind the prefix and the query go on by themselves"
+            ),
+            Err(_) => "write the host as it is, such as \"http://127.0.0.1:3000\"".to_owned(),
+        };
+        return Err((Kind::Variable, remedy.into()));
+    }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
     if !cfg!(feature = "tls") && one.protocol == Protocol::Https {
         return Err((Kind::DisabledFeature, "enable the feature `tls`".into()));
@@ -359,6 +402,24 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
     Ok(one)
 }
 
+/// A network whose addresses are compared with those of clients, which are IPv4 where they are
+/// IPv4-mapped (RFC 4291 2.5.5.2).
+fn canonical(network: &IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(v6) = network else {
+        return *network;
+    };
+    let address = v6.network().to_ipv4_mapped();
+    let length = v6.prefix_len().checked_sub(MAPPED);
+    match address
+        .zip(length)
+        .map(|(address, length)| Ipv4Net::new(address, length))
+    {
+        Some(Ok(v4)) => v4.into(),
+        _ => *network,
+    }
+}
+
 /// Whether a text is a pseudonym or a host and port for `Via` (RFC 9110 7.6.3), and a token of a
 /// structured field too (RFC 9651 3.3.4), for `Proxy-Status`.
 fn is_via_name(name: &str) -> bool {
@@ -366,4 +427,73 @@ fn is_via_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '*')
         && crate::fields::is_token(name.as_bytes())
         && port.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_other_tools_are_refused_with_the_plain_prefix() {
+        for (prefix, want) in [
+            ("/api/*", "/api"),
+            ("/api/**", "/api"),
+            ("/api*", "/api"),
+            ("/api/{*rest}", "/api"),
+            ("/{tenant}/api", "/"),
+            ("/api/(.*)", "/api"),
+            ("/api/:path*", "/api"),
+            ("/:id", "/"),
+        ] {
+            let (kind, remedy) = check_prefix(prefix).unwrap_err();
+            assert_eq!(kind, Kind::Pattern, "{prefix}");
+            assert!(remedy.starts_with(&format!("write {want:?}")), "{remedy}");
+        }
+        for plain in ["/api", "/a:b", "/a;b", "/~user", "/a$b", "/a+b,c='d'!&e@f"] {
+            assert_eq!(check_prefix(plain), Ok(()), "{plain}");
+        }
+    }
+
+    #[test]
+    fn variables_of_nginx_are_refused_and_other_dollars_stay() {
+        for (upstream, remedy) in [
+            ("http://a.example$request_uri", "write \"http://a.example\""),
+            ("http://a.example/$1", "write \"http://a.example\""),
+            ("http://a.example/x/$9/y", "write \"http://a.example/x\""),
+            ("http://a.example/${path}", "write \"http://a.example\""),
+            ("http://a.example$uri?$args", "write \"http://a.example\""),
+            ("http://$host/x", "write the host"),
+            ("$scheme://a.example", "write the host"),
+        ] {
+            let (kind, found) = check_upstream(upstream, &[]).unwrap_err();
+            assert_eq!(kind, Kind::Variable, "{upstream}");
+            assert!(found.starts_with(remedy), "{upstream}: {found}");
+        }
+        for upstream in [
+            "http://a.example/$web",
+            "http://a.example/$hostname",
+            "http://a.example/$0",
+            "http://a.example/$",
+            "http://a.example/a$",
+            "http://a.example/$args2",
+        ] {
+            let found = check_upstream(upstream, &[]).unwrap();
+            assert!(upstream.ends_with(&*found.base), "{upstream}");
+        }
+    }
+
+    #[test]
+    fn mapped_networks_are_those_of_ipv4() {
+        for (network, want) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7/128", "192.0.2.7/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ] {
+            let want: IpNet = want.parse().unwrap();
+            assert_eq!(canonical(&network.parse().unwrap()), want, "{network}");
+        }
+    }
 }

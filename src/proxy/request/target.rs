@@ -2,7 +2,7 @@
 
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::request::path::is_ambiguous;
-use crate::proxy::wire::host::is_host_and_port;
+use crate::proxy::wire::host::{is_host_and_port, is_same_authority};
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
@@ -10,19 +10,27 @@ use std::borrow::Cow;
 
 /// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
 /// what layers have made of the rest.
-pub(crate) fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
+///
+/// # Errors
+///
+/// [`ProxyErrorKind::TargetTooLong`] if the whole of it is longer than a URI can be.
+pub(crate) fn public_uri(parts: &request::Parts) -> Result<Cow<'_, Uri>, ProxyErrorKind> {
     #[cfg(feature = "axum")]
     if let Some(nest) = parts.extensions.get::<axum::extract::NestedPath>() {
         if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
             return below_nest(nest.as_str(), &original.0, &parts.uri);
         }
     }
-    Cow::Borrowed(&parts.uri)
+    Ok(Cow::Borrowed(&parts.uri))
 }
 
 /// `nest` may hold parameters, so that it tells only how many segments the nests took.
 #[cfg(feature = "axum")]
-fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri> {
+fn below_nest<'a>(
+    nest: &str,
+    original: &'a Uri,
+    inner: &'a Uri,
+) -> Result<Cow<'a, Uri>, ProxyErrorKind> {
     let taken = nest
         .split('/')
         .filter(|segment| !segment.is_empty())
@@ -42,11 +50,13 @@ fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri>
         inner.path()
     };
     if below == left && original.query() == inner.query() {
-        return Cow::Borrowed(original);
+        return Ok(Cow::Borrowed(original));
     }
     let query = inner.query().map(|query| ["?", query].concat());
     let public = [prefix, below, query.as_deref().unwrap_or_default()].concat();
-    public.parse().map_or(Cow::Borrowed(inner), Cow::Owned)
+    // Two paths that were parsed make one, if it is not too long.
+    let public = public.parse().map_err(|_| ProxyErrorKind::TargetTooLong)?;
+    Ok(Cow::Owned(public))
 }
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).
@@ -147,9 +157,14 @@ pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
     Ok(())
 }
 
+/// Whether a `Host` says what `:authority` says. A port is part of it: one that is left out is the
+/// scheme's, which only the server knows.
 fn same(line: &HeaderValue, authority: &Authority) -> bool {
     line.as_bytes()
         .eq_ignore_ascii_case(authority.as_str().as_bytes())
+        || line
+            .to_str()
+            .is_ok_and(|line| is_same_authority(line, authority, 0))
 }
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
@@ -196,6 +211,13 @@ mod tests {
                 &["b.example"],
                 Err(MalformedHost),
             ),
+            (
+                v2,
+                "https://[::1]:81/x",
+                &["[0:0:0:0:0:0:0:1]:81"],
+                Ok(Some("[::1]:81")),
+            ),
+            (v2, "https://[::1]:81/x", &["[::1]:82"], Err(MalformedHost)),
             (v2, "https://u@a.example/x", &[], Err(MalformedHost)),
             (v2, "/x", &[], Err(MalformedHost)),
         ] {

@@ -6,6 +6,7 @@ use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::upstream::discovery::{Change, Roll};
 use crate::proxy::upstream::endpoint::Endpoint;
 use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::wire::host::default_port;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -37,9 +38,9 @@ use std::time::{Duration, Instant};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Dns {
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     min_ttl: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     max_ttl: Duration,
     ipv6: bool,
     servers: Vec<SocketAddr>,
@@ -130,11 +131,7 @@ impl Dns {
             return None;
         }
         let (name, resolver) = (name.ok()?, resolver.ok()?);
-        let default = if upstream.protocol == Protocol::Https {
-            443
-        } else {
-            80
-        };
+        let default = default_port(upstream.protocol == Protocol::Https);
         let port = upstream.authority.port_u16().unwrap_or(default);
         let settings = self.clone();
         Some(Box::new(move |board| {

@@ -72,6 +72,57 @@ async fn cors_axum() {
 }
 
 #[tokio::test]
+async fn guard_axum() {
+    let example = start("guard_axum");
+    let url = |path: &str| format!("{}{path}", example.origin);
+    let status = async |method: &str, path: &str, fields: &[(&str, &str)]| {
+        send(method, url(path), fields).await.status()
+    };
+    let (own, evil) = (
+        ("origin", example.origin.as_str()),
+        ("origin", "https://evil.example"),
+    );
+    let spa = ("origin", "https://spa.example.com");
+    let handshake = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    assert_eq!(status("POST", "/transfer", &[own]).await, StatusCode::OK);
+    assert_eq!(status("POST", "/transfer", &[spa]).await, StatusCode::OK);
+    assert_eq!(
+        status("POST", "/transfer", &[evil]).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(status("POST", "/hook", &[evil]).await, StatusCode::OK);
+    let with = |origin| [&handshake[..], &[origin]].concat();
+    assert_eq!(
+        status("GET", "/live", &with(evil)).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        status("GET", "/live", &with(own)).await,
+        StatusCode::SWITCHING_PROTOCOLS
+    );
+}
+
+#[tokio::test]
+async fn mcp_loopback() {
+    let example = start("mcp_loopback");
+    let url = || format!("{}/mcp", example.origin);
+    let evil = ("origin", "https://evil.example");
+    let answer = send("POST", url(), &[evil]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(answer.body().contains("-32600"), "{answer:?}");
+    let answer = send("GET", url(), &[("host", "evil.example")]).await;
+    assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
+    // A program gets as far as the application, which wants JSON.
+    let answer = send("POST", url(), &[]).await;
+    assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
 async fn proxy_axum() {
     let example = start("proxy_axum");
     let url = |path: &str| format!("{}{path}", example.origin);
