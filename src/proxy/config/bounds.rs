@@ -15,6 +15,7 @@ pub(crate) fn problems(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigE
         ("timeouts.response", timeouts.response),
         ("timeouts.idle", timeouts.idle),
         ("timeouts.tunnel", timeouts.tunnel),
+        ("timeouts.client", timeouts.client),
         ("limits.connection_age", limits.connection_age),
     ] {
         if time.is_zero() {
@@ -31,6 +32,16 @@ pub(crate) fn problems(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigE
             _ => format!("write at most {}", Semaphore::MAX_PERMITS),
         };
         problems.push(ProxyConfigError::new(key, count.to_string(), why));
+    }
+    for (key, share) in [
+        ("limits.client_share", limits.client_share),
+        ("limits.connection_share", limits.connection_share),
+    ] {
+        // Written so that what is not a number is refused, too.
+        if !(share > 0.0 && share <= 1.0) {
+            let why = "write a share above 0 and at most 1.0, which is no bound";
+            problems.push(ProxyConfigError::new(key, share.to_string(), why));
+        }
     }
     if limits.response_head < LEAST_HEAD {
         let why = format!("write at least {LEAST_HEAD}");

@@ -13,6 +13,7 @@ use crate::proxy::request::RequestHook;
 use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
 use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::service::ReverseProxy;
+use crate::proxy::transport::ServiceTransport;
 use crate::proxy::tunnel::Tunnels;
 use crate::proxy::upstream::Protocol;
 use crate::proxy::upstream::board::Changes;
@@ -335,21 +336,25 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
     /// effect.
-    pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    pub fn build_with_client<S>(
+        self,
+        client: S,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         self.build_with_client_from(client, None)
     }
 
-    pub(crate) fn build_with_client_from<C>(
+    pub(crate) fn build_with_client_from<S>(
         self,
-        client: C,
+        client: S,
         changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         let compiled = self.compile(changes);
         #[cfg(feature = "tls")]
         let ((), compiled) = both(self.no_upstream_tls(), compiled)?;
         #[cfg(not(feature = "tls"))]
         let compiled = compiled?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        let transport = ServiceTransport::new(client);
+        Ok(ReverseProxy::from_parts(compiled.plan, transport))
     }
 }
 

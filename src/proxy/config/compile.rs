@@ -1,10 +1,10 @@
 //! From settings to a proxy: every check, then everything that can be made once.
 
 use crate::proxy::ProxyBuilder;
+use crate::proxy::body::download::Downloads;
 use crate::proxy::config::bounds;
 use crate::proxy::config::builder::OneOrMany;
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
-use crate::proxy::deadline::Deadline;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
@@ -13,6 +13,8 @@ use crate::proxy::request::forwarded::Forwarding;
 use crate::proxy::request::path::check_path;
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
+use crate::proxy::share::{ShareRules, Shares};
+use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::TunnelSlots;
 use crate::proxy::upstream::balance::Upstreams;
 use crate::proxy::upstream::board::{Board, Changes, Discovery};
@@ -90,7 +92,17 @@ impl ProxyBuilder {
                 map_error: self.shared.map_error.clone(),
             },
             upstreams: list,
-            response_deadline: Deadline::new(self.timeouts.response),
+            shares: Shares::new(ShareRules {
+                in_flight: self.limits.in_flight,
+                waiting: self.limits.waiting,
+                client: self.limits.client_share,
+                connection: self.limits.connection_share,
+                wait: self.timeouts.connect,
+            }),
+            response_timeout: self.timeouts.response,
+            client_timeout: self.timeouts.client,
+            downloads: Downloads::new(self.timeouts.client),
+            failures: Arc::new(FailureLog::new(&self.prefix)),
             tunnels: TunnelPlan {
                 open: self.shared.tunnels.clone(),
                 slots: TunnelSlots::new(self.limits.tunnels),

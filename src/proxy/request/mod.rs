@@ -5,6 +5,7 @@
 //! step sets. All of it is decided from the head alone. Only the `Host` of one of several upstreams has to
 //! wait until that one is chosen.
 
+pub(crate) mod client;
 pub(crate) mod forwarded;
 pub(crate) mod path;
 pub(crate) mod peer;
@@ -18,14 +19,16 @@ use crate::proxy::wire::host::set_host;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop, upgrade, websocket};
+use client::{ClientAddr, Requester, client_address, is_in};
 use forwarded::Forwarding;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
 use path::check_path;
-use peer::{Peer, peer_of};
-use std::borrow::Cow;
+use peer::peer_of;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
@@ -54,6 +57,11 @@ pub(crate) enum Verdict {
 /// Facts about a request that its response's way back needs.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
+    /// What the client asked for, for logs.
+    pub(crate) method: Method,
+    pub(crate) public: PathAndQuery,
+    /// Whose request it is, if that is known.
+    pub(crate) requester: Option<Requester>,
     /// What the upstream may switch to, if anything. Rare, so in a box that takes no room if it is not
     /// there.
     pub(crate) upgrade: Option<Box<Upgrade>>,
@@ -83,18 +91,14 @@ impl RequestContext {
 }
 
 impl RequestRules {
-    /// Rewrites a request's head.
-    ///
-    /// `peer` is the client's end; `None` looks for it in the extensions. `only_host` is the `Host` of the
-    /// upstream where there is but one.
+    /// Rewrites a request's head. `only_host` is the `Host` of the upstream where there is but one.
     pub(crate) fn apply(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
     ) -> Verdict {
-        match self.rewrite(peer, parts, body, only_host) {
+        match self.rewrite(parts, body, only_host) {
             Ok(verdict) => verdict,
             Err(kind) => Verdict::Refuse(kind),
         }
@@ -102,7 +106,6 @@ impl RequestRules {
 
     fn rewrite(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
@@ -119,13 +122,21 @@ impl RequestRules {
         let public = target::public_path(&parts.method, &asked_for)?;
         check_path(public.path()).map_err(|_| ProxyErrorKind::AmbiguousPath)?;
         let at_bare_root = self.mount.map.is_bare_root(public.path());
+        let asked = public.clone();
         let target = self
             .mount
             .map
             .forward(public)
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
-        let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        let peer = peer_of(&parts.extensions);
+        // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
+        // from the program itself: a test, as axum's own write it.
+        let host = if peer.is_none() && target::names_no_host(&parts.uri, &parts.headers) {
+            None
+        } else {
+            target::host(parts.version, &parts.uri, &parts.headers)?
+        };
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
@@ -140,10 +151,14 @@ impl RequestRules {
             self.check_length(headers)?;
         }
         let offer = hop_by_hop::strip_request(headers, scan);
-        let peer = peer
-            .map(Cow::Borrowed)
-            .or_else(|| peer_of(&parts.extensions));
-        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
+        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer.ip()));
+        let requester = peer.as_deref().map(|peer| {
+            let said = parts.extensions.get::<ClientAddr>().copied();
+            let is_multiplexed = parts.version >= Version::HTTP_2;
+            Requester::new(peer, trusted, said, is_multiplexed, || {
+                client_address(peer.ip(), headers, |ip| self.trusts(ip))
+            })
+        });
         self.forwarding
             .apply(headers, scan, peer.as_deref(), trusted, host.as_ref());
         if parts.version >= Version::HTTP_2 {
@@ -169,6 +184,9 @@ impl RequestRules {
             host = parts.headers.get(header::HOST).cloned();
         }
         Ok(Verdict::Forward(RequestContext {
+            method: parts.method.clone(),
+            public: asked,
+            requester,
             is_head: parts.method == Method::HEAD,
             at_bare_root,
             upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
@@ -190,10 +208,8 @@ impl RequestRules {
         }
     }
 
-    fn trusts(&self, peer: &Peer) -> bool {
-        self.trusted_proxies
-            .iter()
-            .any(|net| net.contains(&peer.ip()))
+    fn trusts(&self, ip: IpAddr) -> bool {
+        is_in(&self.trusted_proxies, ip)
     }
 }
 

@@ -110,6 +110,11 @@ pub(crate) fn host(
     }
 }
 
+/// Whether a request has nothing at all that says whom it is for.
+pub(crate) fn names_no_host(uri: &Uri, headers: &HeaderMap) -> bool {
+    uri.authority().is_none() && !headers.contains_key(HOST)
+}
+
 /// A request was refused by [`check_host`]: it names no host, or no single valid one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedHost(());

@@ -3,6 +3,7 @@
 use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::service::ReverseProxy;
+use crate::proxy::transport::ServiceTransport;
 use crate::proxy::upstream::balance::Member;
 use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::upstream::endpoint::Endpoint;
@@ -104,7 +105,10 @@ impl<S> DiscoverBuilder<S> {
     /// # Errors
     ///
     /// As of [`build`](Self::build).
-    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors>
+    pub fn build_with_client<K, C>(
+        self,
+        client: C,
+    ) -> Result<ReverseProxy<ServiceTransport<C>>, ProxyConfigErrors>
     where
         K: Eq + Hash + Send + 'static,
         S: Stream<Item = Change<K>> + Send + 'static,
