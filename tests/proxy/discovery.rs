@@ -7,7 +7,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{
-    Body, Change, Client, ConnectTo, Endpoint, ErrorKind, ProxyBuilder, ProxyError, ReverseProxy,
+    Body, Change, Client, ConnectTo, Endpoint, ProxyBuilder, ProxyError, ProxyErrorKind,
+    ReverseProxy,
 };
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -54,7 +55,7 @@ async fn until(server: SocketAddr, wanted: impl Fn(&Answer) -> bool) -> Answer {
     }
 }
 
-async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
+async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ProxyErrorKind>) {
     let request = Request::get("/api/x").header("host", "app.example");
     let response = proxy.oneshot(request.body(Body::empty()).unwrap()).await;
     let response = response.unwrap();
@@ -66,7 +67,7 @@ async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
 async fn an_endpoint_is_an_address_and_the_upstream_is_the_name() {
     let upstream = Upstream::ok().await;
     let (proxy, changes) = fed(builder(), []);
-    let none = (502, Some(ErrorKind::NoUpstream));
+    let none = (502, Some(ProxyErrorKind::NoUpstream));
     assert_eq!(status_and_kind(proxy.clone()).await, none);
     let server = serve(proxy).await;
     changes.send(insert(1, &upstream)).unwrap();
@@ -158,7 +159,7 @@ async fn a_connection_of_http_2_to_a_removed_endpoint_ends() {
     assert_eq!(status_and_kind(proxy.clone()).await, (200, None));
     changes.send(Change::Remove(1)).unwrap();
     connection.await.unwrap().unwrap();
-    let none = (502, Some(ErrorKind::NoUpstream));
+    let none = (502, Some(ProxyErrorKind::NoUpstream));
     assert_eq!(status_and_kind(proxy).await, none);
 }
 
@@ -189,7 +190,7 @@ async fn the_only_endpoint_is_tried_for_each_request() {
         .unwrap();
     let (proxy, _changes) = fed(builder(), [Change::Insert(1, address.into())]);
     for _ in 0..3 {
-        let refused = (502, Some(ErrorKind::Connect));
+        let refused = (502, Some(ProxyErrorKind::Connect));
         assert_eq!(status_and_kind(proxy.clone()).await, refused);
     }
     let listener = TcpListener::bind(address).await.unwrap();
@@ -261,7 +262,7 @@ fn without_a_runtime_the_list_begins_with_the_first_request() {
     drop(runtime);
     assert!(changes.is_closed());
     let other = tokio::runtime::Runtime::new().unwrap();
-    let gone = (502, Some(ErrorKind::Connect));
+    let gone = (502, Some(ProxyErrorKind::Connect));
     assert_eq!(other.block_on(status_and_kind(proxy)), gone);
 }
 

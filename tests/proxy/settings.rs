@@ -1,7 +1,7 @@
 //! Wrong settings are values: all of them, each with its key and a remedy.
 
 use same_origin::proxy::{
-    Client, ClientBuildError, Limits, ProxyBuilder, ProxyErrors, ReverseProxy, Timeouts,
+    Client, ClientBuildError, Limits, ProxyBuilder, ProxyConfigErrors, ReverseProxy, Timeouts,
     UpstreamTls,
 };
 use std::sync::Arc;
@@ -99,7 +99,7 @@ fn files_are_looked_at_beside_everything_else() {
         let tls = UpstreamTls::default().ca("/nonexistent/ca.pem");
         ReverseProxy::builder("api", "https://a.example").upstream_tls(tls)
     };
-    let keys = |errors: ProxyErrors| {
+    let keys = |errors: ProxyConfigErrors| {
         errors
             .iter()
             .map(|e| e.key().to_owned())

@@ -5,18 +5,13 @@
 //!
 //! Without a configuration it shows what it is for: a demo in the browser, all on loopback.
 
+mod answer;
 mod args;
 mod config;
-mod connections;
 mod demo;
-mod encodings;
 mod files;
-mod limits;
-mod refused;
 mod routes;
 mod server;
-mod shutdown;
-mod tls;
 
 use args::{Args, Command};
 use config::Config;
@@ -74,7 +69,7 @@ fn run(args: &Args) -> Result<(), Error> {
         tracing::warn!("{warning}");
     }
     let workers = config.as_ref().and_then(|config| config.workers);
-    let runtime = server::runtime(workers)?;
+    let runtime = server::runtime::build(workers)?;
     let served = runtime.block_on(async {
         match config {
             Some(config) => gateway(config, args.listen).await,
@@ -92,7 +87,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;
     let listener = listener.limited(config.limits);
-    let stop = shutdown::on_signal()?;
+    let stop = server::shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
     let handle = move |peer: &Peer, request| table.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
@@ -104,7 +99,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
 
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    let stop = shutdown::on_signal()?;
+    let stop = server::shutdown::on_signal()?;
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

@@ -10,10 +10,10 @@ mod wording;
 
 pub use problems::Problems;
 
-use crate::limits::Limits;
 use crate::routes::Table;
-use crate::server::WORKERS;
-use crate::tls;
+use crate::server::limits::Limits;
+use crate::server::runtime::WORKERS;
+use crate::server::tls;
 use humantime::parse_duration;
 use ipnet::IpNet;
 use problems::join;

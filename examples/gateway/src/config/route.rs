@@ -4,9 +4,9 @@ use super::Checker;
 use super::problems::join;
 use super::read::read;
 use crate::files::Files;
-use crate::routes::{Guarded, Route};
+use crate::routes::{Route, WithCors};
 use same_origin::cors::CorsLayer;
-use same_origin::proxy::{ProxyBuilder, ProxyErrors, ReverseProxy};
+use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -80,7 +80,7 @@ impl Checker<'_> {
         let upstream = table.contains_key("upstream");
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table)?;
-            return Some(Route::Files(Box::new(Guarded::new(files, cors.as_ref()))));
+            return Some(Route::Files(Box::new(WithCors::new(files, cors.as_ref()))));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -94,7 +94,7 @@ impl Checker<'_> {
             }
         }
         let proxy = self.proxy(at, table)?;
-        Some(Route::Proxy(Guarded::new(proxy, cors.as_ref())))
+        Some(Route::Proxy(WithCors::new(proxy, cors.as_ref())))
     }
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
@@ -164,7 +164,7 @@ impl Checker<'_> {
     fn built<T>(
         &mut self,
         at: &str,
-        built: Result<T, ProxyErrors>,
+        built: Result<T, ProxyConfigErrors>,
         original: impl Fn(&str) -> String,
     ) -> Option<T> {
         match built {

@@ -1,7 +1,7 @@
 //! The table `[server]`.
 
 use super::Checker;
-use crate::limits::Limits;
+use crate::server::limits::Limits;
 use serde::Deserialize;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;

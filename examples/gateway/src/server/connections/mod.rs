@@ -6,7 +6,7 @@
 
 mod request;
 
-pub use request::{InRequest, Last};
+pub use request::{CountedBody, InRequest};
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -26,7 +26,7 @@ const UNREAD_STEPS: u8 = 2 * STEPS;
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
-    /// How many requests one may reset, see [`Limits::resets`](crate::limits::Limits).
+    /// How many requests one may reset, see [`Limits::resets`](crate::server::limits::Limits).
     max_resets: u32,
     /// Told when one has ended, and there is room.
     one_ended: Notify,
@@ -76,14 +76,14 @@ impl Connections {
     }
 
     /// A connection that has begun. It has ended when the entry is dropped.
-    pub fn enter(self: &Arc<Self>) -> Entry {
+    pub fn admit(self: &Arc<Self>) -> ConnectionGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             max_resets: self.max_resets,
             ..Connection::default()
         });
         lock(&self.open).insert(id, Arc::clone(&connection));
-        Entry {
+        ConnectionGuard {
             connection,
             id,
             all: Arc::clone(self),
@@ -168,13 +168,13 @@ impl Connection {
 }
 
 /// A connection's place among the others.
-pub struct Entry {
+pub struct ConnectionGuard {
     pub connection: Arc<Connection>,
     id: u64,
     all: Arc<Connections>,
 }
 
-impl Entry {
+impl ConnectionGuard {
     /// Runs a connection until it ends or has to, which is `None`. When it is to take no further
     /// request, `stop` is called and says whether there is anything to wait for.
     pub async fn drive<C: Future>(
@@ -208,7 +208,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let mut open = lock(&self.all.open);
         open.remove(&self.id);
@@ -232,7 +232,7 @@ mod tests {
 
     /// Runs a connection that does nothing by itself, and gives how long it was left open.
     async fn silence(connections: &Arc<Connections>, keep: bool) -> Duration {
-        let entry = connections.enter();
+        let entry = connections.admit();
         let begun = Instant::now();
         let request = keep.then(|| entry.connection.request());
         if let Some(request) = request {
@@ -280,9 +280,9 @@ mod tests {
     async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
         let connections = Arc::new(Connections::new(2));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));
-        let entry = connections.enter();
+        let entry = connections.admit();
         let begun = Instant::now();
-        let body = Last::new(Endless { waits }, entry.connection.request());
+        let body = CountedBody::new(Endless { waits }, entry.connection.request());
         let serving = async {
             let mut body = pin!(body);
             loop {
@@ -311,9 +311,9 @@ mod tests {
     #[tokio::test]
     async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
         let connections = Arc::new(Connections::new(2));
-        let entry = connections.enter();
+        let entry = connections.admit();
         let reset = || drop(entry.connection.request());
-        let answer = || drop(Last::new(String::new(), entry.connection.request()));
+        let answer = || drop(CountedBody::new(String::new(), entry.connection.request()));
         for _ in 0..10 {
             reset();
             reset();
@@ -335,7 +335,7 @@ mod tests {
     #[tokio::test]
     async fn there_is_room_when_one_has_ended() {
         let connections = Arc::new(Connections::new(2));
-        let (one, _two) = (connections.enter(), connections.enter());
+        let (one, _two) = (connections.admit(), connections.admit());
         connections.fewer_than(3).await;
         let waiting = tokio::spawn(async move { connections.fewer_than(2).await });
         tokio::task::yield_now().await;
@@ -347,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn a_drain_waits_for_every_connection() {
         let connections = Arc::new(Connections::new(2));
-        let entry = connections.enter();
+        let entry = connections.admit();
         let (told, mut telling) = tokio::sync::mpsc::channel(1);
         let connection = tokio::spawn(async move {
             let mut ends = pin!(telling.recv());

@@ -1,6 +1,5 @@
-//! What is refused whatever it is for: with 400, on every kind of route.
+//! Short answers of the gateway itself: 404, and the 400 of every kind of route.
 
-use crate::routes::text;
 use http::{Request, Response, StatusCode};
 use same_origin::proxy::{Body, check_host, check_path};
 
@@ -15,4 +14,18 @@ pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
         return None;
     };
     Some(text(StatusCode::BAD_REQUEST, why))
+}
+
+pub fn not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+pub fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
 }

@@ -61,14 +61,14 @@ impl Drop for InRequest {
 
 pin_project! {
     /// A response's body, with which its request ends.
-    pub struct Last<B> {
+    pub struct CountedBody<B> {
         #[pin]
         body: B,
         request: InRequest,
     }
 }
 
-impl<B> Last<B> {
+impl<B> CountedBody<B> {
     pub fn new(body: B, request: InRequest) -> Self {
         Self {
             body,
@@ -77,7 +77,7 @@ impl<B> Last<B> {
     }
 }
 
-impl<B: Body> Body for Last<B> {
+impl<B: Body> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -1,12 +1,11 @@
 //! A directory of static files under a prefix, compressed, with the single-page-application rule.
 
 mod disk;
+mod encodings;
 mod paths;
 mod ranges;
 
-use crate::encodings;
-use crate::refused::refused;
-use crate::routes::not_found;
+use crate::answer::{not_found, refused};
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;
