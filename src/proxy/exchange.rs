@@ -21,7 +21,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 /// What answers a request: an exchange with an upstream, or what is known already. Boxed once, because every
@@ -52,29 +52,29 @@ struct Held {
 
 /// An exchange whose response is under way.
 struct UnderWay {
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     _held: Held,
 }
 
 impl Exchange {
+    /// Boxed, as the request is: a future holds what it is given twice, and each one on the way does.
     pub(crate) fn new(
         plan: Arc<Plan>,
         context: RequestContext,
         trace: Trace,
         version: Version,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             plan,
             context,
             trace,
             is_http2: version == Version::HTTP_2,
             upload: None,
-        }
+        })
     }
 
-    /// The request is boxed, because each future on the way would hold it by value, twice.
     pub(crate) async fn run<T: Transport>(
-        mut self,
+        mut self: Box<Self>,
         mut transport: T,
         mut request: Box<Request<Body>>,
     ) -> Response<Body> {
@@ -96,7 +96,7 @@ impl Exchange {
                 Ok(()) => response.map(|_| Body::empty()),
                 Err(error) => self.failed(error),
             },
-            Answered::Final => self.hand_on(response, held).await,
+            Answered::Final => self.hand_on(response, held),
         }
     }
 
@@ -215,7 +215,7 @@ impl Exchange {
         self.context
             .name_host(request.headers_mut(), &to.upstream.host);
         let asks_upgrade = self.context.upgrade.is_some();
-        let answered = transport.carry(request, to, asks_upgrade);
+        let answered = pin!(transport.carry(request, to, asks_upgrade));
         head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
             .await
             .unwrap_or_else(|late: Late| {
@@ -279,7 +279,7 @@ impl Exchange {
     }
 
     /// Hands on the response, and holds what it has of its upstream until the last byte is here.
-    async fn hand_on(self, response: Response<Body>, held: Held) -> Response<Body> {
+    fn hand_on(self: Box<Self>, response: Response<Body>, held: Held) -> Response<Body> {
         if let Some(upload) = &self.upload {
             upload.set_conversation(true);
         }
@@ -289,7 +289,7 @@ impl Exchange {
             exchange: self,
             _held: held,
         };
-        let body = downloads.begin(body, under_way, is_http2).await;
+        let body = downloads.begin(body, under_way, is_http2);
         Response::from_parts(parts, body)
     }
 
@@ -328,5 +328,22 @@ impl Drop for UnderWay {
             upload.set_conversation(false);
             upload.abandon_unwanted();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Client;
+
+    fn size_of_output<F>(_: impl FnOnce(Box<Exchange>, Client, Box<Request<Body>>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Above this glibc leaves its fast path; see `benches/README.md`.
+    #[test]
+    fn an_exchange_fits_into_a_small_allocation() {
+        let size = size_of_output(Exchange::run::<Client>);
+        assert!(size <= 1032, "{size}");
     }
 }

@@ -114,7 +114,8 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
     fn new(rules: ShareRules, share: f64) -> Option<Self> {
         (share < 1.0).then(|| Self {
             places: part(rules.in_flight, share).max(1),
-            waiting: part(rules.waiting, share),
+            // None only if none may wait at all.
+            waiting: part(rules.waiting, share).max(rules.waiting.min(1)),
             table: Mutex::new(Table {
                 shares: HashMap::default(),
                 sweep_at: SWEPT_FROM,
@@ -192,5 +193,121 @@ impl<'a> Queued<'a> {
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::request::peer::Peer;
+    use crate::proxy::upstream::Upstream;
+    use futures_util::FutureExt;
+
+    const WAIT: Duration = Duration::from_secs(5);
+
+    fn shares(client: f64, connection: f64) -> Shares {
+        Shares::new(ShareRules {
+            in_flight: 16,
+            waiting: 4,
+            client,
+            connection,
+            wait: WAIT,
+        })
+    }
+
+    fn upstream() -> Member {
+        Member::new(Upstream::parse("http://a.example").unwrap(), None)
+    }
+
+    fn requester(peer: &str, is_multiplexed: bool) -> Requester {
+        let peer = Peer::new(peer.parse().unwrap());
+        Requester::new(&peer, false, None, is_multiplexed, || unreachable!())
+    }
+
+    /// Takes places until there are no more.
+    fn take_all(shares: &Shares, at: &Member, requester: &Requester) -> Vec<Places> {
+        let take = || shares.admit(at, Some(requester)).now_or_never();
+        std::iter::from_fn(|| take()?.ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_client_has_its_share_of_each_upstream_and_no_more() {
+        let (shares, one, other) = (shares(0.5, 0.125), upstream(), upstream());
+        let first = requester("192.0.2.1:1000", false);
+        let held = take_all(&shares, &one, &first);
+        assert_eq!(held.len(), 8);
+        assert_eq!(take_all(&shares, &other, &first).len(), 8);
+        // Whatever its port; another address is somebody else.
+        assert!(take_all(&shares, &one, &requester("192.0.2.1:1001", false)).is_empty());
+        assert_eq!(
+            take_all(&shares, &one, &requester("192.0.2.2:1000", false)).len(),
+            8
+        );
+        drop(held);
+        assert_eq!(take_all(&shares, &one, &first).len(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_its_share_of_its_clients() {
+        let (shares, at) = (shares(0.5, 0.125), upstream());
+        let connections: Vec<_> = (1..=5)
+            .map(|port| requester(&format!("[2001:db8::{port}]:{port}"), true))
+            .collect();
+        let held: Vec<_> = connections
+            .iter()
+            .map(|one| take_all(&shares, &at, one))
+            .collect();
+        // One network of IPv6 is one client.
+        let counts: Vec<_> = held.iter().map(Vec::len).collect();
+        assert_eq!(counts, [2, 2, 2, 2, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_share_is_one_place_at_least_and_the_whole_is_no_bound() {
+        let at = upstream();
+        let one = requester("192.0.2.1:1000", true);
+        assert_eq!(take_all(&shares(0.001, 1.0), &at, &one).len(), 1);
+        let unbounded = shares(1.0, 1.0);
+        for _ in 0..100 {
+            let admitted = unbounded.admit(&at, Some(&one)).now_or_never();
+            assert!(admitted.is_some());
+        }
+        assert!(
+            shares(0.001, 0.001)
+                .admit(&at, None)
+                .now_or_never()
+                .is_some()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_more_waits_for_another_of_the_same_client() {
+        let (shares, at) = (shares(0.5, 1.0), upstream());
+        let one = requester("192.0.2.1:1000", false);
+        let mut held = take_all(&shares, &at, &one);
+        let kind = |refused: Result<Places, ProxyError>| refused.err().map(|e| e.kind());
+        // Two may wait, and the third is refused at once.
+        let admit = || shares.admit(&at, Some(&one));
+        let (mut first, mut second) = (Box::pin(admit()), Box::pin(admit()));
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        let third = admit().now_or_never().unwrap();
+        assert_eq!(kind(third), Some(ProxyErrorKind::TooManyRequests));
+        held.pop();
+        held.push(first.await.unwrap());
+        assert_eq!(kind(second.await), Some(ProxyErrorKind::TooManyRequests));
+    }
+
+    #[tokio::test]
+    async fn shares_that_nobody_uses_are_thrown_out() {
+        let (shares, at) = (shares(0.5, 1.0), upstream());
+        for host in 0..10_000_u32 {
+            let peer = std::net::Ipv4Addr::from(host);
+            let _ = shares
+                .admit(&at, Some(&requester(&format!("{peer}:1"), false)))
+                .await;
+        }
+        let ledger = shares.of_clients.as_ref().unwrap();
+        assert!(ledger.table.lock().unwrap().shares.len() <= SWEPT_FROM);
     }
 }

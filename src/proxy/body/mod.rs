@@ -205,10 +205,7 @@ impl Foreign {
         }
     }
 
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let body = self.body.get_mut();
         let polled = body.as_mut().poll_frame(cx);
         self.is_end_stream = body.is_end_stream();

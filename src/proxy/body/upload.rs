@@ -63,7 +63,8 @@ impl Progress {
 
     /// The response has begun, or is over.
     pub(crate) fn set_conversation(&self, is_conversation: bool) {
-        self.is_conversation.store(is_conversation, Ordering::Relaxed);
+        self.is_conversation
+            .store(is_conversation, Ordering::Relaxed);
     }
 
     /// The upstream said `100 Continue`.
@@ -146,9 +147,7 @@ impl Upload {
             withheld: rules.withheld,
             remaining: rules.limit.unwrap_or(u64::MAX),
             progress: Arc::clone(&progress),
-            held_back: rules
-                .expects_continue
-                .then(|| Box::pin(sleep(PATIENCE))),
+            held_back: rules.expects_continue.then(|| Box::pin(sleep(PATIENCE))),
             patience: Patience::new(rules.patience),
         };
         (upload, progress)
@@ -237,12 +236,16 @@ struct Late;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::channel::Channel;
     use http_body_util::BodyExt;
+    use http_body_util::channel::Channel;
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 
-    fn upload(body: impl Into<Body>, limit: Option<u64>, expects_continue: bool) -> (Upload, Arc<Progress>) {
+    fn upload(
+        body: impl Into<Body>,
+        limit: Option<u64>,
+        expects_continue: bool,
+    ) -> (Upload, Arc<Progress>) {
         let rules = UploadRules {
             limit,
             expects_continue,

@@ -103,9 +103,7 @@ fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Optio
         let text = line.to_str().ok();
         // A line that is not text is one element that is not an address.
         let elements = text.unwrap_or("?").rsplit(',').map(str::trim);
-        elements
-            .filter(|element| !element.is_empty())
-            .map(Some)
+        elements.filter(|element| !element.is_empty()).map(Some)
     })
 }
 
@@ -119,7 +117,9 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 
 /// An address as proxies write it: alone, with a port, in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
     let ip = bare.unwrap_or(text).parse::<IpAddr>().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
     ip.or_else(with_port).map(|ip| ip.to_canonical())
@@ -166,9 +166,7 @@ impl Requester {
         };
         Self {
             subscriber: client.into(),
-            connection: peer
-                .connection()
-                .filter(|_| is_multiplexed && !is_trusted),
+            connection: peer.connection().filter(|_| is_multiplexed && !is_trusted),
         }
     }
 }
@@ -187,7 +185,11 @@ mod tests {
     #[test]
     fn a_trusted_peer_says_who_the_client_is() {
         const CASES: &[Case] = &[
-            Case { name: "nothing is said", fields: &[], client: "10.0.0.1" },
+            Case {
+                name: "nothing is said",
+                fields: &[],
+                client: "10.0.0.1",
+            },
             Case {
                 name: "one client",
                 fields: &[("x-forwarded-for", "203.0.113.7")],
@@ -205,7 +207,10 @@ mod tests {
             },
             Case {
                 name: "lines are one list",
-                fields: &[("x-forwarded-for", "203.0.113.7"), ("x-forwarded-for", "10.2.2.2")],
+                fields: &[
+                    ("x-forwarded-for", "203.0.113.7"),
+                    ("x-forwarded-for", "10.2.2.2"),
+                ],
                 client: "203.0.113.7",
             },
             Case {
@@ -220,7 +225,10 @@ mod tests {
             },
             Case {
                 name: "with ports and brackets",
-                fields: &[("x-forwarded-for", "[2001:db8::1]:4711, 10.2.2.2:80, [::ffff:10.2.2.3]")],
+                fields: &[(
+                    "x-forwarded-for",
+                    "[2001:db8::1]:4711, 10.2.2.2:80, [::ffff:10.2.2.3]",
+                )],
                 client: "2001:db8::1",
             },
             Case {
@@ -230,7 +238,10 @@ mod tests {
             },
             Case {
                 name: "RFC 7239",
-                fields: &[("forwarded", "for=192.0.2.43, For=\"[2001:db8:cafe::17]:4711\";proto=https")],
+                fields: &[(
+                    "forwarded",
+                    "for=192.0.2.43, For=\"[2001:db8:cafe::17]:4711\";proto=https",
+                )],
                 client: "2001:db8:cafe::17",
             },
             Case {
@@ -240,7 +251,10 @@ mod tests {
             },
             Case {
                 name: "the older field wins",
-                fields: &[("forwarded", "for=192.0.2.43"), ("x-forwarded-for", "203.0.113.7")],
+                fields: &[
+                    ("forwarded", "for=192.0.2.43"),
+                    ("x-forwarded-for", "203.0.113.7"),
+                ],
                 client: "203.0.113.7",
             },
             Case {
@@ -267,7 +281,10 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_is_one_subscriber() {
         let subscriber = |text: &str| Subscriber::from(text.parse::<IpAddr>().unwrap());
-        assert_eq!(subscriber("2001:db8:0:1::1"), subscriber("2001:db8:0:1:ffff::"));
+        assert_eq!(
+            subscriber("2001:db8:0:1::1"),
+            subscriber("2001:db8:0:1:ffff::")
+        );
         assert_ne!(subscriber("2001:db8:0:1::1"), subscriber("2001:db8:0:2::1"));
         assert_ne!(subscriber("192.0.2.1"), subscriber("192.0.2.2"));
         assert_eq!(subscriber("::ffff:192.0.2.1"), subscriber("192.0.2.1"));

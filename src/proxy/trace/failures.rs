@@ -44,7 +44,9 @@ struct Window {
 enum Turn {
     Tell,
     /// It is counted. The first one of its second: somebody has to tell how many there were.
-    LeaveOut { is_first: bool },
+    LeaveOut {
+        is_first: bool,
+    },
 }
 
 impl Window {
