@@ -123,14 +123,13 @@ pub enum ProxyErrorKind {
     /// The client has its share of the upstream's places, and its queue for them is full or was waited in for
     /// the connect timeout: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
     TooManyRequests,
-    /// The request has come through this proxy too often: 508.
-    LoopDetected,
     /// The upstream's name could not be resolved: 502.
     Dns,
     /// The upstream refused the connection, or it failed: 502.
     Connect,
-    /// The machine has no local port left for a connection to the upstream (`EADDRNOTAVAIL`): 503.
-    NoLocalPort,
+    /// The proxy's own system has no port, or no file descriptor, left for a connection to the
+    /// upstream: 503.
+    LocalResources,
     /// Connecting took longer than its timeout: 504.
     ConnectTimeout,
     /// TLS failed: no common protocol, or the upstream does not speak it: 502.
@@ -166,7 +165,6 @@ impl ProxyErrorKind {
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
             Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::LoopDetected => StatusCode::LOOP_DETECTED,
             // Not 405, which says that another method would do and must list which.
             Self::MethodNotForwarded | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -181,7 +179,7 @@ impl ProxyErrorKind {
             | Self::MalformedResponse
             | Self::UpgradeFailed
             | Self::Client => StatusCode::BAD_GATEWAY,
-            Self::Overloaded | Self::NoLocalPort => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -202,19 +200,18 @@ impl ProxyErrorKind {
             | Self::RequestBody
             | Self::ClientTimeout => "http_request_error",
             Self::TooManyRequests => "http_request_denied",
-            Self::LoopDetected => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
             Self::Tls => "tls_protocol_error",
             Self::Certificate => "tls_certificate_error",
             Self::NoUpstream => "destination_unavailable",
-            Self::Overloaded => "connection_limit_reached",
+            Self::Overloaded | Self::LocalResources => "connection_limit_reached",
             Self::ResponseTimeout => "http_response_timeout",
             Self::Closed => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
             Self::UpgradeFailed => "http_upgrade_failed",
-            Self::NoLocalPort | Self::Client => "proxy_internal_error",
+            Self::Client => "proxy_internal_error",
         }
     }
 
@@ -224,7 +221,7 @@ impl ProxyErrorKind {
             self,
             Self::Dns
                 | Self::Connect
-                | Self::NoLocalPort
+                | Self::LocalResources
                 | Self::ConnectTimeout
                 | Self::Tls
                 | Self::Certificate
@@ -245,10 +242,9 @@ impl ProxyErrorKind {
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::ClientTimeout => "the client sent or took nothing for too long",
             Self::TooManyRequests => "the client has too many requests under way at the upstream",
-            Self::LoopDetected => "the request came back to the proxy that sent it",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
-            Self::NoLocalPort => "no local port is left for a connection to the upstream",
+            Self::LocalResources => "no port or file descriptor is left for a connection",
             Self::ConnectTimeout => "connecting to the upstream timed out",
             Self::Tls => "the TLS handshake with the upstream failed",
             Self::Certificate => "the upstream's certificate was not accepted",
