@@ -7,7 +7,7 @@ use allocation_counter::measure;
 use criterion::{BatchSize, Criterion, Throughput};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response};
-use same_origin::proxy::{Body, Peer, ReverseProxy, check_path};
+use same_origin::proxy::{Body, Peer, ReverseProxy, check};
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::hint::black_box;
@@ -179,11 +179,13 @@ fn main() {
     }
     group.finish();
 
-    let mut group = criterion.benchmark_group("check_path");
+    let mut group = criterion.benchmark_group("check");
     let long = "/a-segment%20of-a-path".repeat(50);
     for (name, path) in [("short", "/api/items"), ("1 KiB", &long)] {
         group.throughput(Throughput::Bytes(path.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| check_path(black_box(path))));
+        let request = Request::get(path).header("host", "app.example").body(());
+        let request = request.expect("a request");
+        group.bench_function(name, |bencher| bencher.iter(|| check(black_box(&request))));
     }
     group.finish();
 

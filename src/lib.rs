@@ -8,7 +8,10 @@
 //! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
 //!   mistake reported, and a tower layer obeys it.
 //!
-//! Both are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
+//! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
+//! other sites send, WebSockets included. It shares its origins with [`cors`].
+//!
+//! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
 //! # Features
@@ -22,7 +25,7 @@
 //! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
 //! | `axum` | yes | the public path and the client's address from axum's extensions |
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
-//! | `idna` | yes | checks punycode in configured origins and suggests it |
+//! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
 //! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
 //! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, the rest 1.85 |
 //! | `serde` | no | the builders as configuration |
@@ -35,13 +38,16 @@
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod cors;
+pub mod guard;
 pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod excerpt;
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
-// Its examples want the browser beside the defaults.
-#[cfg(all(doctest, feature = "axum", feature = "browser", feature = "tls"))]
+#[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,5 +1,4 @@
 //! Refusals and failures leave events, and nothing else does.
-#![cfg(all(feature = "tracing", feature = "proxy"))]
 
 use http::{Request, Response};
 use same_origin::cors::{CorsLayer, CorsPolicy};
@@ -62,29 +61,44 @@ async fn an_event_for_each_refusal_and_difference() {
     let policy = |origin: &str| {
         CorsPolicy::builder()
             .allow_origins([origin])
+            .allow_headers(["x-known"])
             .build()
             .unwrap()
     };
     let layer = CorsLayer::new(policy("https://app.example.com"));
-    let send = async |origin: &str| {
+    let send = async |request: http::request::Builder| {
         let application =
             service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
-        let request = Request::builder()
-            .header("origin", origin.as_bytes())
-            .body(())
-            .unwrap();
+        let request = request.body(()).unwrap();
         layer.layer(application).oneshot(request).await.unwrap();
         log.take()
     };
-    assert_eq!(send("https://app.example.com").await, "");
+    let get = |origin: &str| Request::get("/").header("origin", origin.as_bytes());
+    let preflight = |method: &str, headers: &str| {
+        Request::options("/")
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", method)
+            .header("access-control-request-headers", headers)
+    };
+    assert_eq!(send(get("https://app.example.com")).await, "");
     assert_eq!(
-        send("https://evil.example\"").await,
-        "DEBUG same_origin::cors: not shared refusal=the origin is not allowed preflight=false \
+        send(get("https://evil.example\"")).await,
+        " INFO same_origin::cors: CORS request refused refusal=the origin is not allowed preflight=false \
          origin=\"https://evil.example\\\"\"\n"
+    );
+    assert_eq!(
+        send(preflight("DELETE", "x-known")).await,
+        " INFO same_origin::cors: CORS request refused refusal=the method is not allowed method=\"DELETE\" \
+         preflight=true origin=\"https://app.example.com\"\n"
+    );
+    assert_eq!(
+        send(preflight("GET", "x-known,x-other")).await,
+        " INFO same_origin::cors: CORS request refused refusal=a header is not allowed header=\"x-other\" \
+         preflight=true origin=\"https://app.example.com\"\n"
     );
     layer.handle().report_only(policy("https://new.example"));
     assert_eq!(
-        send("https://app.example.com").await,
+        send(get("https://app.example.com")).await,
         " INFO same_origin::cors: the candidate policy differs difference=\"newly refused\" preflight=false \
          origin=\"https://app.example.com\"\n"
     );

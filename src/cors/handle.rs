@@ -2,14 +2,13 @@
 
 use super::event;
 use super::judge::Verdict;
-use super::policy::{Compiled, CorsPolicy};
-use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use super::policy::CorsPolicy;
+use arc_swap::{ArcSwap, Guard};
 use http::Method;
 use http::header::{HeaderMap, ORIGIN};
 use std::fmt;
-use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 /// Reads and replaces the policy of a [`CorsLayer`](super::CorsLayer) while requests are served.
 ///
@@ -31,8 +30,7 @@ pub struct CorsHandle {
     shared: Arc<Shared>,
 }
 
-/// How often a candidate said something else than the policy in place. Counts requests, preflights
-/// included.
+/// Numbers of requests, preflights included, about which a candidate and the policy in place differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Differences {
@@ -44,17 +42,15 @@ pub struct Differences {
     pub other_credentials: u64,
 }
 
-/// What a layer, its services and its handles have in common.
-pub(super) struct Shared {
-    /// The policy until a handle is used. To look whether one was costs a plain load, where a swap
-    /// costs a read-modify-write: most policies are never replaced. It stays in memory.
-    first: CorsPolicy,
-    live: OnceLock<Live>,
-}
+/// The state that a layer shares with its services and handles.
+#[derive(Debug)]
+pub(super) struct Shared(ArcSwap<Live>);
 
+/// The policy in place, and a candidate beside it. Both are replaced together, so that a request is
+/// judged by what stood together.
 pub(super) struct Live {
-    policy: ArcSwap<Compiled>,
-    candidate: ArcSwapOption<Candidate>,
+    policy: CorsPolicy,
+    candidate: Option<Arc<Candidate>>,
 }
 
 /// A policy that is judged and not obeyed.
@@ -65,26 +61,27 @@ struct Candidate {
     other_credentials: AtomicU64,
 }
 
-/// What judges one request.
-pub(super) enum Current<'a> {
-    First(&'a Compiled),
-    Live(Guard<Arc<Compiled>>, &'a Live),
-}
-
 impl CorsHandle {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
     /// Puts another policy in place, for all services of the layer at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "handed over, as a reader expects; its clone is a reference"
+    )]
     pub fn replace(&self, policy: CorsPolicy) {
-        self.shared.live().policy.store(policy.shared());
+        self.shared.0.rcu(|live| Live {
+            policy: policy.clone(),
+            candidate: live.candidate.clone(),
+        });
     }
 
     /// The policy in place.
     #[must_use]
     pub fn policy(&self) -> CorsPolicy {
-        self.shared.policy()
+        self.shared.0.load().policy.clone()
     }
 
     /// Judges each request by a candidate, too, which is not obeyed: so a stricter policy can be tried
@@ -99,15 +96,19 @@ impl CorsHandle {
                 other_credentials: AtomicU64::new(0),
             })
         });
-        self.shared.live().candidate.store(candidate);
+        self.shared.0.rcu(|live| Live {
+            policy: live.policy.clone(),
+            candidate: candidate.clone(),
+        });
     }
 
-    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
+    /// The requests about which the candidate differed since [`report_only`](Self::report_only); `None`
+    /// without a candidate.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
-        let candidate = self.shared.live.get()?.candidate.load();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        candidate.as_ref().map(|candidate| Differences {
+        let live = self.shared.0.load();
+        live.candidate.as_ref().map(|candidate| Differences {
             newly_refused: count(&candidate.newly_refused),
             newly_allowed: count(&candidate.newly_allowed),
             other_credentials: count(&candidate.other_credentials),
@@ -117,65 +118,41 @@ impl CorsHandle {
 
 impl Shared {
     pub(super) fn new(policy: CorsPolicy) -> Self {
-        Self {
-            first: policy,
-            live: OnceLock::new(),
-        }
+        Self(ArcSwap::from_pointee(Live {
+            policy,
+            candidate: None,
+        }))
     }
 
-    #[inline]
-    pub(super) fn current(&self) -> Current<'_> {
-        match self.live.get() {
-            None => Current::First(self.first.compiled()),
-            Some(live) => Current::Live(live.policy.load(), live),
-        }
-    }
-
-    pub(super) fn policy(&self) -> CorsPolicy {
-        match self.live.get() {
-            None => self.first.clone(),
-            Some(live) => CorsPolicy::from_shared(live.policy.load_full()),
-        }
-    }
-
-    fn live(&self) -> &Live {
-        self.live.get_or_init(|| Live {
-            policy: ArcSwap::new(self.first.clone().shared()),
-            candidate: ArcSwapOption::empty(),
-        })
+    /// The state that judges one request from beginning to end.
+    pub(super) fn live(&self) -> Guard<Arc<Live>> {
+        self.0.load()
     }
 }
 
-impl Current<'_> {
+impl Live {
+    pub(super) fn policy(&self) -> &CorsPolicy {
+        &self.policy
+    }
+
     /// The verdict, with an event where a request is refused or a candidate differs.
     #[inline]
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let verdict = Compiled::judge(self, method, headers);
+        let policy = self.policy.compiled();
+        let verdict = policy.judge(method, headers);
         if let Some(refusal) = verdict.refusal() {
-            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
+            let name = policy.refused_name(refusal, headers);
+            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN), name);
         }
-        if let Self::Live(_, live) = self {
-            if let Some(candidate) = live.candidate.load().as_deref() {
-                candidate.compare(verdict, method, headers);
-            }
+        if let Some(candidate) = &self.candidate {
+            candidate.compare(verdict, method, headers);
         }
         verdict
     }
 }
 
-impl Deref for Current<'_> {
-    type Target = Compiled;
-
-    fn deref(&self) -> &Compiled {
-        match self {
-            Self::First(policy) => policy,
-            Self::Live(policy, _) => policy,
-        }
-    }
-}
-
 impl Candidate {
-    /// Notes it if the candidate says something else than the policy in place.
+    /// Counts the request if the candidate differs from the policy in place.
     #[cold]
     fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
         let tried = self.policy.compiled().judge(method, headers);
@@ -192,8 +169,8 @@ impl Candidate {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.policy().fmt(f)
+        self.policy.fmt(f)
     }
 }

@@ -99,7 +99,7 @@ impl Error for ProxyError {
 pub enum ProxyErrorKind {
     /// The path is not below the proxy's prefix: 404.
     OutsidePrefix,
-    /// A segment of the path can be read as a dot segment, see [`check_path`](crate::proxy::check_path): 400.
+    /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
     /// The request target is no path (`*`, `host:port`): 400.
     MalformedTarget,
@@ -109,6 +109,10 @@ pub enum ProxyErrorKind {
     HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
+    /// The `Destination` of a WebDAV request is not below the proxy's prefix (RFC 4918 9.8.5): 502.
+    ForeignDestination,
+    /// The request's `Via` has the proxy's own name more than eight times: 508.
+    Loop,
     /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
@@ -170,7 +174,9 @@ impl ProxyErrorKind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::Dns
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::ForeignDestination
+            | Self::Dns
             | Self::Connect
             | Self::Tls
             | Self::Certificate
@@ -194,12 +200,14 @@ impl ProxyErrorKind {
             | Self::MalformedHost
             | Self::HeadTooLarge
             | Self::TargetTooLong
+            | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
             | Self::BodyTooLarge
             | Self::RequestBody
             | Self::ClientTimeout => "http_request_error",
             Self::TooManyRequests => "http_request_denied",
+            Self::Loop => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
@@ -236,6 +244,8 @@ impl ProxyErrorKind {
             Self::MalformedHost => "the request names no host, or no single valid one",
             Self::HeadTooLarge => "the request has too many fields",
             Self::TargetTooLong => "the request target is too long",
+            Self::ForeignDestination => "the destination is not below the proxy's prefix",
+            Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
             Self::BodyTooLarge => "the request body is too large",
@@ -258,3 +268,11 @@ impl ProxyErrorKind {
         }
     }
 }
+
+impl fmt::Display for ProxyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for ProxyErrorKind {}

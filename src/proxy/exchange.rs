@@ -123,7 +123,7 @@ impl Exchange {
             limit: self.plan.request.max_body,
             expects_continue: self.context.expects_continue,
             is_stream: self.is_http2,
-            withheld: Arc::clone(&self.plan.request.remove_request_headers),
+            withheld: Arc::clone(self.plan.request.edits.removed()),
             patience: self.plan.client_timeout,
         };
         let (upload, progress) = Upload::new(std::mem::take(request.body_mut()), rules);

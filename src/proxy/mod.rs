@@ -26,7 +26,7 @@
 //!    `/api/…` but never `/apix`; what is outside gets 404. Under axum the public path is matched,
 //!    `OriginalUri`, so a nest strips nothing twice; what a layer inside the nest makes of the query or the
 //!    path counts. A path in which any segment can be read as `.` or `..`
-//!    is refused with 400 ([`check_path`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
+//!    is refused with 400 ([`check`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
@@ -147,8 +147,9 @@ pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
+pub use config::build::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
-pub use config::error::{ProxyConfigError, ProxyConfigErrors};
+pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -157,13 +158,13 @@ pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
 pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
-pub use request::path::{AmbiguousPath, check_path};
 pub use request::peer::Peer;
-pub use request::target::{MalformedHost, check_host};
+pub use request::target::check;
+pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
-pub use upstream::discovery::{Change, DiscoverBuilder};
+pub use upstream::discovery::Change;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub use upstream::dns::Dns;

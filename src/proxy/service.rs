@@ -2,7 +2,6 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::error::{BoxError, ProxyError};
 use crate::proxy::exchange::{Answer, Exchange};
 use crate::proxy::plan::Plan;
@@ -22,7 +21,7 @@ use tower_service::Service;
 /// A reverse proxy for what is below a prefix of the public path.
 ///
 /// See the [module documentation](crate::proxy) for what it does to a request and a response, and
-/// [`ProxyBuilder`] for what can be set.
+/// [`ProxyBuilder`](crate::proxy::ProxyBuilder) for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
 /// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone.
@@ -31,7 +30,7 @@ use tower_service::Service;
 /// A server tells it of the client by a [`Peer`](crate::proxy::Peer) in the request's extensions. A request
 /// without one, or axum's `ConnectInfo`, is taken for one that the program itself makes, as tests do: it
 /// needs no host, although RFC 9112 3.2 demands one of a client. A server that inserts neither has to refuse
-/// it itself ([`check_host`](crate::proxy::check_host)).
+/// it itself ([`check`](crate::proxy::check)).
 #[derive(Clone)]
 pub struct ReverseProxy<T = Client> {
     plan: Arc<Plan>,
@@ -46,41 +45,10 @@ impl<T> fmt::Debug for ReverseProxy<T> {
     }
 }
 
-impl ReverseProxy {
-    /// A proxy of `upstream` (`scheme://host[:port][/base]`) under `prefix`, with every default.
-    ///
-    /// # Errors
-    ///
-    /// [`ProxyConfigErrors`](crate::proxy::ProxyConfigErrors) with every problem of the two, and what to write instead.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use same_origin::proxy::ReverseProxy;
-    ///
-    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
-    /// // GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
-    /// let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
-    /// # let _ = api;
-    /// # Ok(()) }
-    /// ```
-    pub fn new(
-        prefix: impl Into<String>,
-        upstream: impl Into<String>,
-    ) -> Result<Self, crate::proxy::ProxyConfigErrors> {
-        Self::builder(prefix, upstream).build()
-    }
-
-    /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
-    pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
-        ProxyBuilder::new(prefix, upstream)
-    }
-}
-
 impl<T> ReverseProxy<T> {
-    /// Puts the parts together, and enters the mount in the table now that nothing can fail.
+    /// Puts the parts together, and registers the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
-        plan.response.mounts.enter(&plan.response.mount);
+        plan.response.mounts.register(&plan.response.mount);
         Self { plan, transport }
     }
 }

@@ -4,9 +4,11 @@
 mod support;
 
 mod api;
+mod attacks;
 mod conformance;
 mod mutants;
 mod one_origin;
+mod readable;
 mod scenarios;
 mod services;
 mod tables;

@@ -309,6 +309,9 @@ async fn endpoints_are_those_of_one_service() {
     let builder = builder().upstreams(["http://a.example", "http://b.example"]);
     let errors = builder.discover(stream::empty::<Change<u8>>()).build();
     let errors = errors.unwrap_err();
-    let keys: Vec<_> = errors.iter().map(|error| error.key()).collect();
-    assert_eq!(keys, ["upstream[1]"]);
+    let keys: Vec<_> = errors
+        .iter()
+        .map(|error| (error.key(), error.index()))
+        .collect();
+    assert_eq!(keys, [("upstream", Some(1))]);
 }

@@ -100,7 +100,7 @@ async fn settings_change_what_is_sent() {
     assert_eq!(seen.target(), "/prod/api/x");
     assert_eq!(seen.field("host"), "app.example");
     assert_eq!(seen.field("x-hook"), "1");
-    assert_eq!(seen.all("x-forwarded-for"), ["203.0.113.7", "127.0.0.1"]);
+    assert_eq!(seen.all("x-forwarded-for"), ["203.0.113.7, 127.0.0.1"]);
     assert_eq!(seen.field("x-forwarded-proto"), "https");
     assert!(seen.all("authorization").is_empty() && seen.all("cookie").is_empty());
 }

@@ -12,6 +12,7 @@ mod hostile_upstreams;
 mod limits;
 mod mounting;
 mod resets;
+mod rewriting;
 mod settings;
 mod support;
 mod tls;

@@ -102,6 +102,24 @@ async fn a_refused_upgrade_is_a_response_and_opens_nothing() {
 }
 
 #[tokio::test]
+async fn only_a_get_opens_a_websocket() {
+    let upstream = crate::support::Upstream::ok().await;
+    let server = crate::support::proxy_of(&upstream, "").await;
+    for method in ["HEAD", "OPTIONS", "POST"] {
+        let offer = OFFER.replace("GET", method).replace("keep-alive", "close");
+        assert_eq!(exchange(server, offer).await.status, 200, "{method}");
+        let seen = upstream.seen().pop().unwrap();
+        assert!(seen.all("upgrade").is_empty(), "{method}\n{}", seen.head);
+    }
+    let list = OFFER
+        .replace("keep-alive", "close")
+        .replace("WebSocket", "foo/2, websocket");
+    exchange(server, list).await;
+    let seen = upstream.seen().pop().unwrap();
+    assert_eq!(seen.field("upgrade"), "websocket");
+}
+
+#[tokio::test]
 async fn plain_http_2_is_no_offer_to_pass_on() {
     let (server, listener) = start(&Tunnels::new()).await;
     let request = "GET /api/x HTTP/1.1\r\nhost: a\r\nconnection: close, Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n";

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn check(path: &Path) -> Result<(), Error> {
-    for warning in Config::load(path)?.warnings {
+    for warning in Config::load(path)?.warnings.lines() {
         say(&format!("warning: {warning}"))?;
     }
     say(&format!("{}: ok", path.display()))
@@ -65,7 +65,7 @@ fn run(args: &Args) -> Result<(), Error> {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let config = args.config.as_deref().map(Config::load).transpose()?;
-    for warning in config.iter().flat_map(|config| &config.warnings) {
+    for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
     }
     let workers = config.as_ref().and_then(|config| config.workers);
@@ -86,7 +86,7 @@ async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result
     let (table, tunnels) = (Arc::new(config.table), config.tunnels);
     let address = listen.unwrap_or(config.listen);
     let listener = server::Listener::bind(address, config.tls).await?;
-    let listener = listener.limited(config.limits);
+    let listener = listener.limited(config.limits, &config.trusted_proxies);
     let stop = server::shutdown::on_signal()?;
     say(&format!("listening on {}", listener.origin()?))?;
     let handle = move |peer: &Peer, request| table.answer(peer, request);

@@ -1,13 +1,12 @@
-//! The settings of a proxy: what can be set, how it is checked, and what is said of mistakes.
+//! Settings of a proxy: setters and keys, checks, errors.
 
-mod bounds;
+pub(crate) mod build;
 pub(crate) mod builder;
-mod compile;
-#[cfg(feature = "serde")]
-pub(crate) mod duration;
 pub(crate) mod error;
+mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod validate;
 
-pub(crate) use bounds::problems;
+pub(crate) use validate::out_of_bounds as problems;

@@ -1,24 +1,24 @@
-//! Groups of settings: timeouts, limits, TLS.
+//! Groups of settings: timeouts and limits.
 
 use std::time::Duration;
 
-/// How long a proxy waits for what.
+/// Timeouts of a proxy.
 ///
-/// With the feature `serde` a duration is written like `"5s"` or `"1m 30s"`.
+/// With the feature `serde` a duration is written with its unit, like `"5s"` or `"1m 30s"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Timeouts {
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) connect: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) response: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) idle: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) tunnel: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) client: Duration,
 }
 
@@ -75,7 +75,10 @@ impl Timeouts {
     }
 }
 
-/// How much a proxy takes on.
+/// Limits of a proxy.
+///
+/// With the feature `serde` a size is written like `"10MB"` (10^6 bytes each), `"10MiB"` (2^20), or as a number
+/// of bytes.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -86,9 +89,11 @@ pub struct Limits {
     pub(crate) connection_share: f64,
     pub(crate) waiting: usize,
     pub(crate) idle_connections: usize,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) connection_age: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size::option"))]
     pub(crate) request_body: Option<u64>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(crate) response_head: u32,
     pub(crate) tunnels: usize,
 }

@@ -100,10 +100,11 @@ mod enabled {
     /// A request was refused by its head.
     #[cold]
     pub(crate) fn refused(plan: &Plan, parts: &request::Parts, error: &ProxyError) {
+        let public = target::public_uri(parts);
         plan.failures.tell(&Failure {
             error,
             method: &parts.method,
-            path: target::public_uri(parts).path(),
+            path: public.as_deref().unwrap_or(&parts.uri).path(),
             upstream: None,
         });
     }

@@ -1,12 +1,12 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use crate::proxy::config::builder::ProxyBuilder;
-use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
 use crate::proxy::upstream::balance::pause;
 use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::upstream::discovery::{Change, Roll};
 use crate::proxy::upstream::endpoint::Endpoint;
 use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::wire::host::default_port;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -38,32 +38,12 @@ use std::time::{Duration, Instant};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Dns {
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     min_ttl: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     max_ttl: Duration,
     ipv6: bool,
     servers: Vec<SocketAddr>,
-}
-
-impl ProxyBuilder {
-    /// Each address of the upstream's name is an endpoint, as DNS has it now: the name is resolved again
-    /// when its records' time is over, and the list changes as with [`discover`](Self::discover).
-    /// Default: the system resolves the name for each new connection, and a request has one upstream.
-    ///
-    /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
-    ///   a search list.
-    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
-    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
-    ///   question comes after 1 s, then 2 s, up to 60 s.
-    /// - Requests that come before the first answer wait for it, for the connect timeout at most.
-    ///
-    /// Needs Rust 1.88, as `hickory-resolver` does.
-    #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
-    pub fn dns(mut self, dns: Dns) -> Self {
-        self.dns = Some(dns);
-        self
-    }
 }
 
 impl Default for Dns {
@@ -111,36 +91,47 @@ impl Dns {
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
-        let mut wrong = |key: &str, value: String, why: &dyn std::fmt::Display| {
-            errors.push(ProxyConfigError::new(key, value, why));
+        let mut wrong = |error: ProxyConfigError, value: &str| {
+            errors.push(error.value_at(None, value));
         };
         if self.min_ttl.is_zero() {
-            wrong("dns.min_ttl", "0s".to_owned(), &"write a time above zero");
+            let remedy = "write a time above zero";
+            let error = ProxyConfigError::new("dns.min_ttl", Kind::OutOfBounds, remedy);
+            wrong(error, "0s");
         }
         if self.max_ttl < self.min_ttl {
-            let value = format!("{:?}", self.max_ttl);
-            wrong("dns.max_ttl", value, &"write no less than `min_ttl`");
+            let remedy = "write no less than `min_ttl`";
+            let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
+            wrong(error, &format!("{:?}", self.max_ttl));
         }
         let host = upstream.authority.host();
         if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
-            let why = "an address needs no DNS; remove `dns`, or write a name";
-            wrong("upstream", host.to_owned(), &why);
+            let remedy = "an address needs no DNS; remove `dns`, or write a name";
+            wrong(
+                ProxyConfigError::new("upstream", Kind::Conflict, remedy),
+                host,
+            );
             return None;
         }
         // What would be tried with the names of a search list is another name for each reader.
         let name = Name::from_ascii(format!("{}.", host.trim_end_matches('.')));
-        let name = name.map_err(|error| wrong("upstream", host.to_owned(), &error));
+        let name = name.map_err(|error| {
+            let remedy = format!("write a name of the DNS ({error})");
+            wrong(
+                ProxyConfigError::new("upstream", Kind::Upstream, remedy),
+                host,
+            );
+        });
         let resolver = self.resolver();
-        let resolver = resolver.map_err(|error| wrong("dns", String::new(), &error));
+        let resolver = resolver.map_err(|error| {
+            let remedy = format!("name the servers in `dns.servers` ({error})");
+            errors.push(ProxyConfigError::new("dns", Kind::Dns, remedy));
+        });
         if errors.len() > before {
             return None;
         }
         let (name, resolver) = (name.ok()?, resolver.ok()?);
-        let default = if upstream.protocol == Protocol::Https {
-            443
-        } else {
-            80
-        };
+        let default = default_port(upstream.protocol == Protocol::Https);
         let port = upstream.authority.port_u16().unwrap_or(default);
         let settings = self.clone();
         Some(Box::new(move |board| {

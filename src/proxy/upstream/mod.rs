@@ -8,7 +8,8 @@ pub(crate) mod dns;
 pub(crate) mod endpoint;
 
 use crate::proxy::mount::map::UpstreamOrigin;
-use crate::proxy::request::path::check_path;
+use crate::proxy::request::path::is_ambiguous;
+use crate::proxy::wire::host::{canonical_host, default_port};
 use http::Uri;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
@@ -81,7 +82,7 @@ impl Upstream {
             return invalid("no host; write it as scheme://host:port/base");
         };
         let base = uri.path();
-        if check_path(base).is_err() || base.contains("//") || base.contains('\\') {
+        if is_ambiguous(base) || base.contains("//") || base.contains('\\') {
             return invalid(
                 "the base path holds `.`, `..`, `//` or a backslash; write it resolved",
             );
@@ -142,12 +143,12 @@ pub(crate) fn canonical(protocol: Protocol, authority: &Authority) -> Result<Aut
     if authority.as_str().contains('@') {
         return invalid("an upstream has no user information; remove what stands before `@`");
     }
-    let host = authority.host().to_ascii_lowercase();
+    let host = canonical_host(authority.host()).into_owned();
     if host.is_empty() {
         return invalid("no host; write it as scheme://host:port/base");
     }
     let port = &authority.as_str()[authority.host().len()..];
-    let default = if protocol == Protocol::Https { 443 } else { 80 };
+    let default = default_port(protocol == Protocol::Https);
     let text = match port.strip_prefix(':') {
         None => host,
         Some(digits) => match digits.parse::<u16>() {
@@ -186,6 +187,7 @@ mod tests {
                 "/prod/",
             ),
             ("h2c://[::1]:50051", Protocol::H2c, "[::1]:50051", "/"),
+            ("http://[0:0::1]:80", Protocol::Http, "[::1]", "/"),
             ("http://a/b%20c/v1.0", Protocol::Http, "a", "/b%20c/v1.0"),
         ] {
             let upstream = Upstream::parse(text).unwrap();

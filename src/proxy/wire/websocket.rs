@@ -30,7 +30,8 @@ pub(crate) fn from_http2(parts: &mut request::Parts) -> Option<Handshake> {
     let protocol = parts.extensions.get::<Protocol>()?;
     let is_websocket = parts.version == Version::HTTP_2
         && parts.method == Method::CONNECT
-        && protocol.as_str().eq_ignore_ascii_case("websocket");
+        // RFC 8441 5: the value is this one; a name in another case is another protocol.
+        && protocol.as_str() == "websocket";
     if !is_websocket {
         return None;
     }
@@ -116,6 +117,7 @@ mod tests {
         for (method, protocol) in [
             (Method::CONNECT, None),
             (Method::CONNECT, Some("connect-udp")),
+            (Method::CONNECT, Some("WebSocket")),
             (Method::GET, Some("websocket")),
         ] {
             let mut other = parts(method.clone(), protocol);

@@ -2,6 +2,9 @@
 //!
 //! Paths in it are relative to the file.
 
+mod guard;
+pub mod listen;
+mod place;
 mod problems;
 mod read;
 mod route;
@@ -10,15 +13,17 @@ mod wording;
 
 pub use problems::Problems;
 
-use crate::routes::Table;
+use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
 use crate::server::tls;
+use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
+use place::Source;
 use problems::join;
 use read::read;
-use same_origin::cors::{CorsBuilder, CorsLayer};
+use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
@@ -36,10 +41,12 @@ pub struct Config {
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
+    /// Peers whose word on the client is taken.
+    pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
     /// What is allowed and yet hardly meant, each with its key.
-    pub warnings: Vec<String>,
+    pub warnings: Problems,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -54,6 +61,7 @@ struct File {
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
     cors: Option<toml::Table>,
+    guard: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -75,7 +83,7 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
-    warnings: Vec<String>,
+    warnings: Problems,
 }
 
 impl Config {
@@ -91,51 +99,53 @@ impl Config {
             );
             problems
         })?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        let name = path.display().to_string();
+        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
     }
 
     /// # Errors
     ///
     /// Every problem of the text.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, Problems> {
+    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
+        let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
-            warnings: Vec::new(),
+            warnings: Problems::default(),
         };
         let config = match text.parse() {
             Ok(table) => checker.config(table),
             Err(error) => {
-                checker.syntax(text, &error);
+                checker.syntax(&source, text, &error);
                 None
             }
         };
-        checker.problems.or(config)
+        checker.problems.locate(&source);
+        let mut config = checker.problems.or(config)?;
+        config.warnings.locate(&source);
+        Ok(config)
     }
 }
 
 impl Checker<'_> {
-    fn syntax(&mut self, text: &str, error: &toml::de::Error) {
+    fn syntax(&mut self, source: &Source<'_>, text: &str, error: &toml::de::Error) {
         let span = error.span().unwrap_or_default();
-        let before = text.get(..span.start).unwrap_or_default();
-        let line = 1 + before.matches('\n').count();
+        let place = source.place_at(span.start);
         let message = match (error.message(), text.get(span)) {
             ("duplicate key", Some(key)) => &format!("duplicate key {key}"),
             (message, _) => message,
         };
-        self.problems.push(format!("line {line}"), message);
+        self.problems.push_at(place, message);
     }
 
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
-            Some(text) => self.value("listen", text.parse(), |_| {
-                format!("{text:?} is no address with a port; write \"127.0.0.1:8080\"")
-            }),
+            Some(text) => self.value("listen", listen::address(text), |message| message),
         };
         let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
         let workers = file
@@ -146,7 +156,10 @@ impl Checker<'_> {
         self.trust(&file.trusted_proxies.unwrap_or_default());
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
-        let routes = self.routes(file.routes, cors.as_ref());
+        let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
+        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
+        let around = self.around("guard", cors.as_ref(), rest);
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -156,7 +169,8 @@ impl Checker<'_> {
                 Some(tls) => Some(tls?),
                 None => None,
             },
-            table: Table::new(routes, cors.as_ref()),
+            table: Table::new(routes, around, limits),
+            trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
         })
@@ -209,15 +223,28 @@ impl Checker<'_> {
         })
     }
 
-    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
+    /// What lies around the service of a route.
+    fn around(
+        &mut self,
+        at: &str,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Around {
+        Around {
+            cors: cors.cloned().map(CorsLayer::from),
+            guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
+            trusted_proxies: self.trusted_proxies.as_slice().into(),
+        }
+    }
+
+    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsPolicy> {
         let read = read::<CorsBuilder>(table, at, &[], &mut self.problems)?;
         match read.value.build() {
             Ok(policy) => {
                 for warning in policy.warnings() {
-                    self.warnings
-                        .push(format!("{}: {warning}", join(at, warning.key())));
+                    self.warnings.push(join(at, warning.key()), warning);
                 }
-                Some(policy.into())
+                Some(policy)
             }
             Err(errors) => {
                 for error in &errors {

@@ -1,11 +1,12 @@
 //! The routes of the configuration file.
 
 use super::Checker;
+use super::guard::Guarding;
 use super::problems::join;
 use super::read::read;
 use crate::files::Files;
-use crate::routes::{Route, WithCors};
-use same_origin::cors::CorsLayer;
+use crate::routes::{Layered, Route};
+use same_origin::cors::CorsPolicy;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ impl Checker<'_> {
     pub(super) fn routes(
         &mut self,
         tables: Option<Vec<Table>>,
-        cors: Option<&CorsLayer>,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
     ) -> Vec<(Box<str>, Route)> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
@@ -41,7 +43,7 @@ impl Checker<'_> {
             let at = format!("routes[{index}]");
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
-            let route = self.route(&at, table, cors);
+            let route = self.route(&at, table, cors, guarding);
             routes.extend(prefix.zip(route));
         }
         routes
@@ -54,13 +56,22 @@ impl Checker<'_> {
             .iter()
             .position(|other| other.is_some() && *other == prefix);
         if let Some(other) = other {
-            let message = format!("routes[{other}] has this prefix already");
+            let message = format!(
+                "route {} has this prefix already; write each prefix once",
+                other + 1
+            );
             self.problems.push(join(at, "prefix"), message);
         }
         seen.push(prefix);
     }
 
-    fn route(&mut self, at: &str, mut table: Table, cors: Option<&CorsLayer>) -> Option<Route> {
+    fn route(
+        &mut self,
+        at: &str,
+        mut table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Route> {
         let cors = match table.remove("cors") {
             None => cors.cloned(),
             Some(Value::Boolean(false)) => None,
@@ -71,6 +82,10 @@ impl Checker<'_> {
                 None
             }
         };
+        let own_guard = table.contains_key("guard");
+        let guard_at = join(at, "guard");
+        let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
+        let guard_at = if own_guard { &guard_at } else { "guard" };
         // What stands in for a missing key lets the others be checked.
         if !table.contains_key("prefix") {
             let message = "missing; write \"/api\" for what is below it, or \"/\" for all paths";
@@ -80,7 +95,10 @@ impl Checker<'_> {
         let upstream = table.contains_key("upstream");
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table)?;
-            return Some(Route::Files(Box::new(WithCors::new(files, cors.as_ref()))));
+            // To files nothing unsafe can be done, so that all there is to ask of them is the host.
+            let guarding = guarding.filter(|guarding| guarding.names_hosts);
+            let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            return Some(Route::Files(Box::new(Layered::new(files, around))));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -94,7 +112,8 @@ impl Checker<'_> {
             }
         }
         let proxy = self.proxy(at, table)?;
-        Some(Route::Proxy(WithCors::new(proxy, cors.as_ref())))
+        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        Some(Route::Proxy(Layered::new(proxy, around)))
     }
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
@@ -111,7 +130,12 @@ impl Checker<'_> {
                 "no upstream of this route is https; write https:// there, or remove this";
             self.problems.push(join(at, "upstream_tls"), message);
         }
-        let read = read::<ProxyBuilder>(table, at, &["cors", "dir", "spa"], &mut self.problems)?;
+        let read = read::<ProxyBuilder>(
+            table,
+            at,
+            &["cors", "dir", "guard", "spa"],
+            &mut self.problems,
+        )?;
         let mut builder = read
             .value
             .clone()
@@ -124,7 +148,8 @@ impl Checker<'_> {
     }
 
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
-        let Directory { prefix, dir, spa } = read(table, at, &["cors"], &mut self.problems)?.value;
+        let Directory { prefix, dir, spa } =
+            read(table, at, &["cors", "guard"], &mut self.problems)?.value;
         // What is a prefix is the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
@@ -152,12 +177,11 @@ impl Checker<'_> {
     /// What is beside the configuration may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
-        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize()) {
-            if own.starts_with(dir) {
-                let key = join(at, "dir");
-                let warning = format!("{key}: this file and what is beside it would be served");
-                self.warnings.push(warning);
-            }
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
+            && own.starts_with(dir)
+        {
+            let warning = "this file and what is beside it would be served";
+            self.warnings.push(join(at, "dir"), warning);
         }
     }
 
@@ -171,12 +195,9 @@ impl Checker<'_> {
             Ok(built) => Some(built),
             Err(errors) => {
                 for error in &errors {
-                    let at = join(at, &original(error.key()));
-                    // What is missing has no value to show.
-                    match error.value() {
-                        "" => self.problems.add(at, error.reason()),
-                        _ => self.problems.add(at, error),
-                    }
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
                 }
                 None
             }

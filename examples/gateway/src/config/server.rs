@@ -10,11 +10,30 @@ use std::ops::RangeInclusive;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     head_timeout: Option<String>,
-    head_size: Option<i64>,
+    head_size: Option<Size>,
     head_fields: Option<i64>,
     connections: Option<NonZeroUsize>,
     streams: Option<NonZeroU32>,
     resets: Option<NonZeroU32>,
+    client_resets: Option<NonZeroU32>,
+    client_share: Option<f64>,
+}
+
+/// A size: `65536`, `"64KiB"` (2^10), `"64kB"` (10^3).
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a size, such as 65536 or \"64KiB\"")]
+enum Size {
+    Bytes(i64),
+    Text(bytesize::ByteSize),
+}
+
+impl Size {
+    fn bytes(&self) -> i64 {
+        match self {
+            Self::Bytes(bytes) => *bytes,
+            Self::Text(size) => i64::try_from(size.0).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// Below it no browser's request has room, above it hyper's buffer ends.
@@ -33,7 +52,8 @@ impl Checker<'_> {
             }
             limits.head_timeout = timeout.unwrap_or(limits.head_timeout);
         }
-        if let Some(size) = server.head_size {
+        if let Some(size) = &server.head_size {
+            let size = size.bytes();
             limits.head_size = self.within("server.head_size", size, HEAD_SIZES);
         }
         if let Some(fields) = server.head_fields {
@@ -44,6 +64,18 @@ impl Checker<'_> {
             .map_or(limits.connections, NonZeroUsize::get);
         limits.streams = server.streams.map_or(limits.streams, NonZeroU32::get);
         limits.resets = server.resets.map_or(limits.resets, NonZeroU32::get);
+        limits.client_resets = server
+            .client_resets
+            .map_or(limits.client_resets, NonZeroU32::get);
+        if let Some(share) = server.client_share {
+            if share > 0.0 && share <= 1.0 {
+                limits.client_share = share;
+            } else {
+                let message =
+                    format!("{share} does not fit; write a share above 0 and at most 1.0");
+                self.problems.push("server.client_share", message);
+            }
+        }
         limits
     }
 

@@ -45,10 +45,10 @@ pub fn ask(headers: &mut HeaderMap) -> bool {
 fn join(headers: &mut HeaderMap, name: &HeaderName) {
     let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let lines: Vec<_> = lines.collect();
-    if lines.len() > 1 {
-        if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
-            headers.insert(name, joined);
-        }
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        headers.insert(name, joined);
     }
 }
 

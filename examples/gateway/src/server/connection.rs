@@ -3,6 +3,7 @@
 use super::connections::ConnectionGuard;
 use super::http::http;
 use super::limits::Limits;
+use super::paced::Paced;
 use super::{BoxError, Handler};
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
@@ -36,6 +37,10 @@ pub(super) async fn serve(
     let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(());
     };
+    if http2 {
+        let io = Coalesced::new(TokioIo::new(Paced::new(stream)));
+        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
+    }
     let io = Coalesced::new(TokioIo::new(stream));
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
@@ -52,6 +57,10 @@ async fn secure(
         return Ok(());
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    if http2 {
+        let io = TokioIo::new(Paced::new(stream));
+        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
+    }
     let io = TokioIo::new(stream);
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }

@@ -1,11 +1,11 @@
 //! HTTP on a connection, within the limits of the listener.
 
 use super::connections::{ConnectionGuard, CountedBody};
+use super::head;
 use super::limits::Limits;
 use super::{BoxError, Handler};
 use futures_util::FutureExt;
-use futures_util::future::Either;
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
@@ -13,7 +13,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use same_origin::proxy::Peer;
 use std::convert::Infallible;
-use std::future::ready;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,15 +35,16 @@ pub(super) async fn http(
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        // Over HTTP/1.1 the parser counts.
-        let response = if http2 && request.headers().len() > limits.head_fields {
-            Either::Left(ready(too_large()))
-        } else {
-            Either::Right(handle.answer(&peer, request))
-        };
         // Mapped rather than awaited, so that the future is not stored twice.
-        response.map(|response| {
-            Ok::<_, Infallible>(response.map(|body| CountedBody::new(body, in_request)))
+        handle.answer(&peer, request).map(|response| {
+            // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
+            let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let counted = if is_costly {
+                CountedBody::of_refusal
+            } else {
+                CountedBody::new
+            };
+            Ok::<_, Infallible>(response.map(|body| counted(body, in_request)))
         })
     });
     let ended = if http2 {
@@ -70,12 +70,10 @@ pub(super) async fn http(
         // Heads that take too long are the connections' watch's business.
         http1
             .header_read_timeout(None)
-            .max_header_size(limits.head_size as usize)
-            .max_buf_size(WRITE_SIZE.max(limits.head_size as usize));
-        // To say it costs an allocation for each request.
-        if limits.head_fields != Limits::HEAD_FIELDS {
-            http1.max_headers(limits.head_fields);
-        }
+            // Our own limits are below these, so that the refusal is ours too: see `head`.
+            .max_header_size(head::MARGIN * limits.head_size as usize)
+            .max_headers(head::MARGIN * limits.head_fields)
+            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
         let connection = http1.serve_connection(io, service).with_upgrades();
         let stop = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
             connection.graceful_shutdown();
@@ -87,11 +85,4 @@ pub(super) async fn http(
         Some(ended) => Ok(ended?),
         None => Err("closed: no request for too long, or too many that were reset".into()),
     }
-}
-
-/// RFC 6585 5: the answer to a head with too many fields.
-fn too_large<B: From<&'static str>>() -> Response<B> {
-    let mut response = Response::new(B::from("too many header fields\n"));
-    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    response
 }

@@ -28,11 +28,11 @@ pub struct Limits {
     /// Requests that one connection of HTTP/2 may reset before their response, beyond those that it
     /// lets be answered (CVE-2023-44487). One more ends the connection.
     pub resets: u32,
-}
-
-impl Limits {
-    /// What hyper counts by itself, without an allocation for each request.
-    pub const HEAD_FIELDS: usize = 100;
+    /// The same over all connections of one client. One more closes its connections; half of them are forgiven
+    /// in each ten seconds.
+    pub client_resets: u32,
+    /// The share of the connections that one client may have open, above 0 and at most 1.
+    pub client_share: f64,
 }
 
 impl Default for Limits {
@@ -40,10 +40,12 @@ impl Default for Limits {
         Self {
             head_timeout: Duration::from_secs(30),
             head_size: 64 * 1024,
-            head_fields: Self::HEAD_FIELDS,
+            head_fields: 100,
             connections: 16_384,
             streams: 200,
             resets: 100,
+            client_resets: 400,
+            client_share: 0.5,
         }
     }
 }

@@ -1,18 +1,24 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains them when told to stop.
 
+mod clients;
 mod connection;
 mod connections;
+mod descriptors;
+pub mod head;
 mod http;
 pub mod limits;
+mod paced;
 pub mod runtime;
 pub mod shutdown;
 pub mod tls;
 
 use ::http::{Request, Response};
 use bytes::Bytes;
+use clients::Clients;
 use connections::Connections;
 use http_body::Body;
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use limits::Limits;
 use same_origin::proxy::Peer;
 use std::io;
@@ -58,6 +64,8 @@ pub struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
     limits: Limits,
+    /// Peers that speak for many clients.
+    trusted: Arc<[IpNet]>,
 }
 
 impl Listener {
@@ -66,12 +74,27 @@ impl Listener {
         let tcp = TcpListener::bind(address).await;
         let tcp = tcp.map_err(|error| format!("listen: cannot listen on {address}: {error}"))?;
         let limits = Limits::default();
-        Ok(Self { tcp, tls, limits })
+        Ok(Self {
+            tcp,
+            tls,
+            limits,
+            trusted: Arc::new([]),
+        })
     }
 
-    /// With other limits than the default ones.
-    pub fn limited(mut self, limits: Limits) -> Self {
+    /// With other limits than the default ones, as many connections as there are descriptors for at most, and
+    /// peers that speak for many clients.
+    pub fn limited(mut self, limits: Limits, trusted: &[IpNet]) -> Self {
         self.limits = limits;
+        if let Some(room) = descriptors::room_for(limits.connections) {
+            warn!(
+                connections = limits.connections,
+                room,
+                "server.connections is lowered: the limit of open files (ulimit -n) leaves room for fewer"
+            );
+            self.limits.connections = room;
+        }
+        self.trusted = trusted.into();
         self
     }
 
@@ -106,6 +129,7 @@ pub async fn serve(
 ) -> Instant {
     let limits = listener.limits;
     let connections = Arc::new(Connections::new(limits.resets));
+    let clients = Clients::new(&limits, Arc::clone(&listener.trusted));
     let watch = tokio::spawn(connections.clone().close_silent(limits.head_timeout));
     loop {
         let next = async {
@@ -116,8 +140,13 @@ pub async fn serve(
             accepted = next => accepted,
             _stopped = stop.changed() => break,
         };
+        // Closed at once: to let it wait would hold what is everybody's.
+        let Ok(client) = clients.admit(peer.ip()) else {
+            debug!(%peer, "connection refused: the client has all that one may have");
+            continue;
+        };
         let (tls, handle) = (listener.tls.clone(), handle.clone());
-        let entry = connections.admit();
+        let entry = connections.admit(client);
         tokio::spawn(async move {
             if let Err(error) = connection::serve(stream, peer, tls, limits, handle, &entry).await {
                 debug!(%peer, error, "connection ended");

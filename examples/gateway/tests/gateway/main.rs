@@ -1,6 +1,5 @@
 //! The gateway as its users meet it: a process with a configuration file.
 
-#[path = "../../../../tests/support/process.rs"]
 mod process;
 
 mod client;

@@ -8,6 +8,7 @@ mod request;
 
 pub use request::{CountedBody, InRequest};
 
+use super::clients::ClientGuard;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -43,6 +44,8 @@ pub struct Connection {
     /// Requests that ended before their response, less those that did not.
     resets: AtomicU32,
     max_resets: u32,
+    /// The client's budget over all of its connections, if it is one client's.
+    client: Option<ClientGuard>,
     /// Steps in a row without a request, or in which the client took nothing.
     silent: AtomicU8,
     order: AtomicU8,
@@ -75,11 +78,12 @@ impl Connections {
         }
     }
 
-    /// A connection that has begun. It has ended when the entry is dropped.
-    pub fn admit(self: &Arc<Self>) -> ConnectionGuard {
+    /// A connection that has begun. It has ended when the guard is dropped.
+    pub fn admit(self: &Arc<Self>, client: Option<ClientGuard>) -> ConnectionGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             max_resets: self.max_resets,
+            client,
             ..Connection::default()
         });
         lock(&self.open).insert(id, Arc::clone(&connection));
@@ -152,6 +156,9 @@ impl Connection {
     }
 
     fn answered(&self) {
+        if let Some(client) = &self.client {
+            client.client().answered();
+        }
         if self.resets.load(Ordering::Relaxed) > 0 {
             let less = |resets: u32| resets.checked_sub(1);
             let _none = self
@@ -161,7 +168,12 @@ impl Connection {
     }
 
     fn reset(&self) {
-        if self.resets.fetch_add(1, Ordering::Relaxed) >= self.max_resets {
+        let client = self.client.as_ref().map(ClientGuard::client);
+        let is_over = client.is_some_and(|client| {
+            client.reset();
+            client.is_over()
+        });
+        if self.resets.fetch_add(1, Ordering::Relaxed) >= self.max_resets || is_over {
             self.tell(CLOSE);
         }
     }
@@ -232,7 +244,7 @@ mod tests {
 
     /// Runs a connection that does nothing by itself, and gives how long it was left open.
     async fn silence(connections: &Arc<Connections>, keep: bool) -> Duration {
-        let entry = connections.admit();
+        let entry = connections.admit(None);
         let begun = Instant::now();
         let request = keep.then(|| entry.connection.request());
         if let Some(request) = request {
@@ -280,7 +292,7 @@ mod tests {
     async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
         let connections = Arc::new(Connections::new(2));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));
-        let entry = connections.admit();
+        let entry = connections.admit(None);
         let begun = Instant::now();
         let body = CountedBody::new(Endless { waits }, entry.connection.request());
         let serving = async {
@@ -311,7 +323,7 @@ mod tests {
     #[tokio::test]
     async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
         let connections = Arc::new(Connections::new(2));
-        let entry = connections.admit();
+        let entry = connections.admit(None);
         let reset = || drop(entry.connection.request());
         let answer = || drop(CountedBody::new(String::new(), entry.connection.request()));
         for _ in 0..10 {
@@ -335,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn there_is_room_when_one_has_ended() {
         let connections = Arc::new(Connections::new(2));
-        let (one, _two) = (connections.admit(), connections.admit());
+        let (one, _two) = (connections.admit(None), connections.admit(None));
         connections.fewer_than(3).await;
         let waiting = tokio::spawn(async move { connections.fewer_than(2).await });
         tokio::task::yield_now().await;
@@ -347,7 +359,7 @@ mod tests {
     #[tokio::test]
     async fn a_drain_waits_for_every_connection() {
         let connections = Arc::new(Connections::new(2));
-        let entry = connections.admit();
+        let entry = connections.admit(None);
         let (told, mut telling) = tokio::sync::mpsc::channel(1);
         let connection = tokio::spawn(async move {
             let mut ends = pin!(telling.recv());

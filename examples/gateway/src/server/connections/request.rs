@@ -69,11 +69,17 @@ pin_project! {
 }
 
 impl<B> CountedBody<B> {
+    /// The body of a response that earns its connection credit for one reset.
     pub fn new(body: B, request: InRequest) -> Self {
         Self {
             body,
             request: request.answered(),
         }
+    }
+
+    /// The body of a refusal that cost as much as a reset, and counts as one when it ends.
+    pub fn of_refusal(body: B, request: InRequest) -> Self {
+        Self { body, request }
     }
 }
 

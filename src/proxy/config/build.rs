@@ -1,0 +1,155 @@
+//! From a builder to a proxy: the checked plan, and a client for it.
+
+use crate::proxy::client::Client;
+use crate::proxy::config::builder::ProxyBuilder;
+use crate::proxy::config::error::ProxyConfigErrors;
+use crate::proxy::config::validate::{self, ClientChoice};
+use crate::proxy::service::ReverseProxy;
+use crate::proxy::transport::ServiceTransport;
+use crate::proxy::upstream::Protocol;
+use crate::proxy::upstream::board::Changes;
+use crate::proxy::upstream::discovery::{Change, follow};
+use futures_core::Stream;
+use std::fmt;
+use std::hash::Hash;
+
+impl ProxyBuilder {
+    /// The proxy, with a [`Client`] of its own.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the settings, each with its key, the offending value, and what to write instead.
+    pub fn build(&self) -> Result<ReverseProxy, ProxyConfigErrors> {
+        self.build_from(None)
+    }
+
+    /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
+    /// layers that sign, trace or try again, or any other tower service that takes a request with an
+    /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
+    ///
+    /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
+    /// `request_body` and `tunnels`, TLS and `h2c`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
+    /// effect.
+    pub fn build_with_client<S>(
+        &self,
+        client: S,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
+        self.build_with_client_from(client, None)
+    }
+
+    fn build_from(&self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyConfigErrors> {
+        let compiled = validate::compile(self, changes, ClientChoice::Own)?;
+        let upstreams = &compiled.upstreams;
+        let client = Client::builder()
+            .connect_timeout(self.timeouts.connect)
+            .idle_timeout(self.timeouts.idle)
+            .limits(&self.limits);
+        #[cfg(feature = "tls")]
+        let client = match compiled.tls {
+            Some(tls) => client.tls_config(tls),
+            None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
+        };
+        let client = client.build().map_err(validate::unusable_client)?;
+        for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
+            client.enter(upstream.protocol, &upstream.authority);
+        }
+        Ok(ReverseProxy::from_parts(compiled.plan, client))
+    }
+
+    fn build_with_client_from<S>(
+        &self,
+        client: S,
+        changes: Option<Changes>,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
+        let compiled = validate::compile(self, changes, ClientChoice::Given)?;
+        let transport = ServiceTransport::new(client);
+        Ok(ReverseProxy::from_parts(compiled.plan, transport))
+    }
+}
+
+impl ReverseProxy {
+    /// A proxy of `upstream` (`scheme://host[:port][/base]`) under `prefix`, with every default.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the two, each with what to write instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+    /// // GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
+    /// let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
+    /// # let _ = api;
+    /// # Ok(()) }
+    /// ```
+    pub fn new(
+        prefix: impl Into<String>,
+        upstream: impl Into<String>,
+    ) -> Result<Self, ProxyConfigErrors> {
+        Self::builder(prefix, upstream).build()
+    }
+
+    /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
+    pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
+        ProxyBuilder::new(prefix, upstream)
+    }
+}
+
+/// A [`ProxyBuilder`] with the changes that will feed its list, ready to be built.
+#[must_use]
+pub struct DiscoverBuilder<S> {
+    builder: ProxyBuilder,
+    changes: S,
+}
+
+impl<S> DiscoverBuilder<S> {
+    pub(super) fn new(builder: ProxyBuilder, changes: S) -> Self {
+        Self { builder, changes }
+    }
+
+    /// As [`ProxyBuilder::build`], but it takes the stream.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the settings; a list of several upstreams is one.
+    pub fn build<K>(self) -> Result<ReverseProxy, ProxyConfigErrors>
+    where
+        K: Eq + Hash + Send + 'static,
+        S: Stream<Item = Change<K>> + Send + 'static,
+    {
+        self.builder.build_from(Some(follow(self.changes)))
+    }
+
+    /// As [`ProxyBuilder::build_with_client`]. The client service finds [`ConnectTo`](crate::proxy::ConnectTo)
+    /// in the extensions of each request.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    pub fn build_with_client<K, C>(
+        self,
+        client: C,
+    ) -> Result<ReverseProxy<ServiceTransport<C>>, ProxyConfigErrors>
+    where
+        K: Eq + Hash + Send + 'static,
+        S: Stream<Item = Change<K>> + Send + 'static,
+    {
+        self.builder
+            .build_with_client_from(client, Some(follow(self.changes)))
+    }
+}
+
+impl<S> fmt::Debug for DiscoverBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiscoverBuilder")
+            .field("builder", &self.builder)
+            .finish_non_exhaustive()
+    }
+}
