@@ -14,6 +14,7 @@ use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::TunnelSlot;
 use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
@@ -228,6 +229,9 @@ impl Exchange {
         self.trace.answered(response.status());
         let switched = self.plan.response.apply(response, &self.context);
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
+        if self.is_http2 {
+            own_values(response.headers_mut());
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return match switched {
                 Some(to) => Ok(Answered::Switched(to)),
