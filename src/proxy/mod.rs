@@ -175,6 +175,9 @@ const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}
     const fn error<T: std::error::Error + Send + Sync + 'static>() {}
     mountable::<ReverseProxy>();
+    // A service that is shared by its clients has to be: poem's, and layers of tower that share a body.
+    const fn shared<T: Send + Sync + 'static>() {}
+    shared::<Body>();
     mountable::<Client>();
     error::<ClientError>();
     error::<ProxyError>();

@@ -9,7 +9,6 @@
 //! go, and a proxy may be shared by runtimes of which one is driven no more, or is dropped, while a request
 //! of another waits. So a task looks after everything, whoever brought it: to look twice does no harm.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::runtime::{Handle, Id};
@@ -25,8 +24,6 @@ pub(crate) struct Ticker {
     step: Duration,
     /// The runtimes on which it goes.
     runtimes: Mutex<Vec<Id>>,
-    /// Whether there is any.
-    goes: AtomicBool,
 }
 
 /// Something that is looked after.
@@ -42,13 +39,7 @@ impl Ticker {
         Self {
             step: (period / STEPS).max(SHORTEST_STEP),
             runtimes: Mutex::default(),
-            goes: AtomicBool::new(false),
         }
-    }
-
-    /// Whether the clock goes on some runtime.
-    pub(crate) fn goes(&self) -> bool {
-        self.goes.load(Ordering::Relaxed)
     }
 
     fn runtimes(&self) -> MutexGuard<'_, Vec<Id>> {
@@ -70,7 +61,6 @@ pub(crate) fn start<T: Ticked>(ticked: &Arc<T>) {
         return;
     }
     runtimes.push(here);
-    ticker.goes.store(true, Ordering::Relaxed);
     // Not under the lock: a runtime that shuts down drops the task at once, which takes it.
     drop(runtimes);
     let clock = Clock {
@@ -108,10 +98,8 @@ impl<T: Ticked> Clock<T> {
 impl<T: Ticked> Drop for Clock<T> {
     fn drop(&mut self) {
         if let Some(ticked) = self.ticked.upgrade() {
-            let ticker = ticked.ticker();
-            let mut runtimes = ticker.runtimes();
+            let mut runtimes = ticked.ticker().runtimes();
             runtimes.retain(|id| *id != self.here);
-            ticker.goes.store(!runtimes.is_empty(), Ordering::Relaxed);
         }
     }
 }
@@ -119,7 +107,7 @@ impl<T: Ticked> Drop for Clock<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::runtime::Runtime;
     use tokio::time::{Instant, sleep};
 
@@ -175,8 +163,8 @@ mod tests {
         for _ in 0..3 {
             start(&work);
         }
-        assert!(work.ticker.goes() && work.clocks() == 1);
-        while work.ticker.goes() {
+        assert_eq!(work.clocks(), 1);
+        while work.clocks() > 0 {
             sleep(STEP / 10).await;
         }
         let took = begun.elapsed();
@@ -195,7 +183,7 @@ mod tests {
             runtime.block_on(async { start(&work) });
             assert_eq!(work.clocks(), 1);
             drop(runtime);
-            assert!(!work.ticker.goes() && work.clocks() == 0);
+            assert_eq!(work.clocks(), 0);
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Paths in it are relative to the file.
 
+mod cache;
+mod drain;
 mod guard;
 pub mod listen;
 mod place;
@@ -13,10 +15,12 @@ mod wording;
 
 pub use problems::Problems;
 
+use crate::admin::Caches;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
 use crate::server::tls;
+pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
@@ -36,8 +40,9 @@ use wording::no_network;
 /// What the gateway serves, checked.
 pub struct Config {
     pub listen: SocketAddr,
-    /// How long requests in flight may take when the gateway is stopped.
-    pub drain: Duration,
+    pub drain: Drain,
+    /// Where the admin listener listens, if there is one.
+    pub admin: Option<SocketAddr>,
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
@@ -45,6 +50,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
+    pub caches: Caches,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -55,7 +61,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<String>,
-    drain: Option<String>,
+    drain: Option<toml::Value>,
+    admin: Option<AdminTable>,
     workers: Option<i64>,
     server: Option<Server>,
     tls: Option<TlsFiles>,
@@ -63,6 +70,12 @@ struct File {
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminTable {
+    listen: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +96,7 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
+    caches: Caches,
     warnings: Problems,
 }
 
@@ -114,6 +128,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
+            caches: Caches::default(),
             warnings: Problems::default(),
         };
         let config = match text.parse() {
@@ -147,7 +162,8 @@ impl Checker<'_> {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", listen::address(text), |message| message),
         };
-        let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
+        let drain = self.drain(file.drain);
+        let admin = file.admin.map(|admin| self.admin(&admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
@@ -163,6 +179,10 @@ impl Checker<'_> {
         Some(Config {
             listen: listen?,
             drain: drain?,
+            admin: match admin {
+                Some(admin) => Some(admin?),
+                None => None,
+            },
             workers,
             limits,
             tls: match tls {
@@ -173,6 +193,7 @@ impl Checker<'_> {
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
+            caches: std::mem::take(&mut self.caches),
         })
     }
 
@@ -202,6 +223,21 @@ impl Checker<'_> {
             return None;
         }
         Some(duration)
+    }
+
+    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+        let Some(text) = &admin.listen else {
+            let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
+            self.problems.push("admin.listen", message);
+            return None;
+        };
+        let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        if !address.ip().is_loopback() {
+            let warning = "whoever reaches this address can read the metrics and empty the caches; \
+                           write \"127.0.0.1:9090\", unless the network keeps others out";
+            self.warnings.push("admin.listen", warning);
+        }
+        Some(address)
     }
 
     fn trust(&mut self, networks: &[String]) {

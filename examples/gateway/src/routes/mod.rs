@@ -14,7 +14,8 @@ use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
-use same_origin::proxy::{Body, Peer, ReverseProxy};
+use same_origin::cache::Cached;
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -32,6 +33,8 @@ pub struct Table {
 /// What answers below a prefix.
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
+    /// With a cache between the proxy and its upstream.
+    Cached(Box<Layered<ReverseProxy<Cached<Client>>>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<Layered<Files>>),
 }
@@ -40,6 +43,7 @@ impl Route {
     fn around(&self) -> &Around {
         match self {
             Self::Proxy(proxy) => proxy.around(),
+            Self::Cached(proxy) => proxy.around(),
             Self::Files(files) => files.around(),
         }
     }
@@ -83,6 +87,7 @@ impl Table {
         }
         match covering {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
+            Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => Either::Right(files.answer(peer, request).boxed()),
             None => Either::Right(self.none.answer(peer, request).boxed()),
         }
