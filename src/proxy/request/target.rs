@@ -120,6 +120,11 @@ pub(crate) fn host(
     }
 }
 
+/// Whether a request has nothing at all that says whom it is for.
+pub(crate) fn names_no_host(uri: &Uri, headers: &HeaderMap) -> bool {
+    uri.authority().is_none() && !headers.contains_key(HOST)
+}
+
 /// Refuses a request that different servers could read in different ways: by its host or by its path.
 ///
 /// - There is no host, there is more than one `Host`, it is not a name or address with an optional port,
