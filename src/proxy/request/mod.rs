@@ -175,7 +175,14 @@ impl RequestRules {
             .to_upstream(public)
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
+        let peer = peer
+            .map(Cow::Borrowed)
+            .or_else(|| peer_of(&parts.extensions));
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        // A request without a peer may be one that no connection brought, as tests make them.
+        if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
@@ -197,9 +204,6 @@ impl RequestRules {
             self.check_length(headers)?;
         }
         let offer = hop_by_hop::strip_request(headers, scan);
-        let peer = peer
-            .map(Cow::Borrowed)
-            .or_else(|| peer_of(&parts.extensions));
         let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
         let outside = self
             .forwarding
