@@ -14,7 +14,7 @@ pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
 /// recipient must ignore a reasonable number of them).
-#[cfg(any(test, feature = "proxy", feature = "browser"))]
+#[cfg(any(test, feature = "proxy", feature = "browser", feature = "cache"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -49,14 +49,15 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
-#[cfg(any(test, feature = "proxy"))]
+#[cfg(any(test, feature = "proxy", feature = "cache"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
+#[inline]
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
-    // Most often the field is absent; then this is the only search for it.
+    // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
             let _full = entry.try_insert(token);
@@ -83,7 +84,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// Puts `value` behind the last line of a list field as a line of its own, which RFC 9110 5.3 makes
-/// the same as an element of the same line, and which copies no byte of what is there.
+/// the same as an element of the same line, and which copies none of the bytes that are there.
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.

@@ -45,7 +45,7 @@
 //! 5. It hands script what it may see: status, body and exposed headers, or nothing of it.
 //!
 //! It sends nothing over a network and needs no runtime; services are called in-process. Where
-//! Chromium is known to differ from the standard, [`Engine`] chooses; [`what_browsers_do`] has what was
+//! Chromium is known to differ from the standard, [`Engine`] chooses; [`_what_browsers_do`] has what was
 //! measured.
 //!
 //! # What it leaves out
@@ -56,39 +56,43 @@
 //! ranges); partitioned cookies; the HTTP cache beyond fresh answers to GET; pages of other schemes than
 //! http and https. Bodies are read to their end: a response that never ends never arrives.
 
-mod check;
-mod classify;
+mod attacks;
+mod cache;
 mod conformance;
-mod console;
 mod cookies;
-mod error;
+mod engine;
 mod fetch;
-mod http_cache;
-mod options;
-mod outgoing;
+mod origin;
+mod outcome;
 mod page;
-mod preflight;
-mod preflight_cache;
-mod request;
-mod response;
-mod service;
+mod readable;
 mod site;
-mod state;
-mod trace;
 mod values;
 mod web;
 #[doc = include_str!("what_browsers_do.md")]
-pub mod what_browsers_do {}
+pub mod _what_browsers_do {}
+#[doc = include_str!("web_platform_tests.md")]
+pub mod _web_platform_tests {}
 
-pub use conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
-pub use error::{ErrorKind, FetchError};
-pub use options::{Credentials, Mode, Redirect, ReferrerPolicy};
-pub use page::{Fetch, Page};
-pub use request::{BodyInit, Request};
-pub use response::{Outcome, Response, ResponseType};
-pub use service::Body;
-pub use trace::{Check, Event, Exchange, Trace};
-pub use web::{Engine, Web};
+pub use self::attacks::{AttackReport, AttackVerdict, Attacks, Attempt, attacks};
+pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
+pub use self::engine::Engine;
+pub use self::fetch::client::{EmbedderPolicy, StorageAccess};
+pub use self::fetch::options::{Credentials, Mode, Redirect};
+pub use self::fetch::referrer::ReferrerPolicy;
+pub use self::outcome::error::{FetchError, FetchErrorKind};
+pub use self::outcome::response::{Outcome, Response, ResponseType};
+pub use self::outcome::trace::{Check, Event, Exchange, Trace};
+pub use self::page::Page;
+pub use self::page::fetch::Fetch;
+pub use self::page::form::{Encoding, Form};
+pub use self::page::request::{BodyInit, Request};
+pub use self::readable::{Readability, Readable, ReadableReport, Reading, readable};
+pub use self::web::Web;
+pub use self::web::address::AddressSpace;
+pub use self::web::server::Body;
+/// `Url` stands in signatures of this module.
+pub use url;
 
 const _: () = {
     const fn shared<T: Send + Sync + Clone>() {}

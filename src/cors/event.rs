@@ -31,7 +31,7 @@ pub(super) fn refused(
     let _no_event = (refusal, preflight, origin, name);
 }
 
-/// A policy that is only tried says something else than the one in place.
+/// A candidate differs from the policy in place.
 #[cold]
 pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
@@ -44,6 +44,6 @@ pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<
 }
 
 #[cfg(feature = "tracing")]
-fn shown(value: &[u8]) -> tracing::field::DisplayValue<super::excerpt::Excerpt<'_>> {
-    tracing::field::display(super::excerpt::Excerpt(value))
+fn shown(value: &[u8]) -> tracing::field::DisplayValue<crate::excerpt::Excerpt<'_>> {
+    tracing::field::display(crate::excerpt::Excerpt(value))
 }

@@ -1,52 +1,16 @@
-//! The judgement, for people.
+//! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
-use super::excerpt::Excerpt;
+use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
-use std::fmt;
-
-/// What a browser will make of the response to a request, step by step, and what to change.
-///
-/// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Explanation {
-    request: String,
-    refusal: Option<Refusal>,
-    steps: Vec<Step>,
-}
-
-/// One step of the standard's algorithm, and the rule of the policy that decides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Step {
-    outcome: Outcome,
-    clause: &'static str,
-    key: Option<&'static str>,
-    reason: String,
-    remedy: Option<String>,
-}
-
-/// How a step ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The browser goes on.
-    Passes,
-    /// The browser shows the page nothing but an error.
-    Fails,
-    /// It depends on what only the browser knows.
-    Depends,
-}
 
 const NOT_SENT: &str = "no browser sends this; look for the program that wrote it";
 const NOT_A_NAME: &str = "DNS does not have such names; look for the program that wrote it";
@@ -103,12 +67,12 @@ fn classification(verdict: Verdict<'_>, request: &Parts) -> Step {
     let (clause, reason) = match verdict {
         Verdict::NotCors => (
             "Fetch #http-requests",
-            "it is no CORS request: the page is of the same origin, it is a navigation, or no browser sent it",
+            "it is not a CORS request: the page is of the same origin, it is a navigation, or the client is not a browser",
         ),
         Verdict::Preflight(_) => ("Fetch #cors-preflight-request", "it is a preflight"),
         Verdict::Actual(_) if request.method == http::Method::OPTIONS => (
             "Fetch #cors-preflight-request",
-            "it is an actual request, for a preflight has Access-Control-Request-Method",
+            "it is an actual request, as a preflight has Access-Control-Request-Method",
         ),
         Verdict::Actual(_) => ("Fetch #http-requests", "it is an actual request"),
     };
@@ -129,8 +93,10 @@ impl Compiled {
             (Refusal::NullOrigin, _) => Step::fails(
                 CLAUSE,
                 "allow_null_origin",
-                format!("{shown} is what sandboxed pages and redirected requests send"),
-                String::from("set allow_null_origin, if all that is answered is guarded by itself"),
+                format!("sandboxed pages and redirected requests send {shown}"),
+                String::from(
+                    "set allow_null_origin, if each response is guarded by its own signature",
+                ),
             ),
             (Refusal::SeveralOrigins, _) => Step::broken(
                 CLAUSE,
@@ -185,7 +151,7 @@ impl Compiled {
             ));
         }
         let reason = if request.headers.contains_key(COOKIE) {
-            "there is a cookie, so that the request was likely made with credentials, which are not allowed"
+            "the request has a cookie, so it was probably made with credentials, which are not allowed"
         } else {
             "the response can be read unless the request was made with credentials"
         };
@@ -223,7 +189,7 @@ impl Compiled {
             Step::fails(
                 CLAUSE,
                 "allow_methods",
-                format!("{shown} is not {upper:?}, for methods are case-sensitive"),
+                format!("{shown} is not {upper:?}, as methods are case-sensitive"),
                 remedy,
             )
         } else {
@@ -280,7 +246,7 @@ fn near_miss(origins: &OriginSet, origin: &Origin) -> Option<String> {
         .find_map(|entry| Some(format!("\"{origin}\" {} \"{entry}\"", miss(entry, origin)?)))
 }
 
-/// What keeps a similar origin from matching the entry.
+/// The difference that keeps a similar origin from matching the entry.
 fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
     let rootless = |host: &str| host.strip_suffix('.').unwrap_or(host).to_owned();
     let (host, base) = (rootless(origin.host()), rootless(entry.host()));
@@ -310,108 +276,4 @@ fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
             "differs in its scheme from"
         },
     )
-}
-
-impl Explanation {
-    /// The rule that the request fails, if it does.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.refusal
-    }
-
-    /// The steps, in the order in which a browser takes them.
-    #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-}
-
-impl Step {
-    fn passes(clause: &'static str, key: Option<&'static str>, reason: String) -> Self {
-        let outcome = Outcome::Passes;
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy: None,
-        }
-    }
-
-    fn fails(clause: &'static str, key: &'static str, reason: String, remedy: String) -> Self {
-        let (outcome, key, remedy) = (Outcome::Fails, Some(key), Some(remedy));
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy,
-        }
-    }
-
-    /// A value that is not to be allowed.
-    fn broken(clause: &'static str, reason: String, remedy: &'static str) -> Self {
-        Self {
-            outcome: Outcome::Fails,
-            clause,
-            key: None,
-            reason,
-            remedy: Some(String::from(remedy)),
-        }
-    }
-
-    /// How it ends.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
-    }
-
-    /// The clause of the Fetch standard.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-
-    /// The setting that decides it, by the name of its setter.
-    #[must_use]
-    pub fn key(&self) -> Option<&'static str> {
-        self.key
-    }
-
-    /// Why it ends so.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// What to change, if the request is to be allowed.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            Some(refusal) => writeln!(f, "{}: refused, {refusal}", self.request)?,
-            None => writeln!(f, "{}: not refused", self.request)?,
-        }
-        self.steps.iter().try_for_each(|step| step.fmt(f))
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match self.outcome {
-            Outcome::Passes => "passes",
-            Outcome::Fails => "fails",
-            Outcome::Depends => "depends",
-        };
-        writeln!(f, "- {outcome}: {} ({})", self.reason, self.clause)?;
-        match &self.remedy {
-            Some(remedy) => writeln!(f, "  to allow it: {remedy}"),
-            None => Ok(()),
-        }
-    }
 }

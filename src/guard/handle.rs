@@ -65,6 +65,10 @@ impl GuardHandle {
     }
 
     /// Puts another guard in place, for all services of the layer at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the guard in place is one that nobody else need hold"
+    )]
     pub fn replace(&self, guard: Guard) {
         self.shared.change(|live| live.guard = guard.clone());
     }

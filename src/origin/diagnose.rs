@@ -1,4 +1,4 @@
-//! What is wrong with a text that the grammar refuses. Only configuration is read here.
+//! The reason why the grammar refuses a text. Only configuration is read here.
 
 use super::error::OriginErrorKind as Kind;
 use super::host;

@@ -1,10 +1,10 @@
-//! What is wrong with a text that should be an origin.
+//! The error of a text that should be an origin.
 
 use std::fmt;
 
 /// The error of a text that is neither a serialized origin nor a pattern of them.
 ///
-/// Displays the text, what is wrong with it and, where that can be told, what to write instead.
+/// Displays the text, the reason and, where that can be told, the text to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
     value: Box<str>,
@@ -12,13 +12,13 @@ pub struct OriginError {
     suggestion: Option<Box<str>>,
 }
 
-/// What is wrong with a text that should be an origin.
+/// The kind of an error of a text that should be an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum OriginErrorKind {
-    /// There is no text.
+    /// The text is empty.
     Empty,
     /// `null` does not name an origin: it stands for all opaque ones.
     Null,
@@ -34,7 +34,7 @@ pub enum OriginErrorKind {
     OpaqueScheme,
     /// The text names a file, where browsers send `file://` or `null` for all of them.
     File,
-    /// A WebSocket has no origin of its own: the browser sends that of the page.
+    /// A WebSocket does not have an origin of its own: the browser sends that of the page.
     WebSocketScheme,
     /// A user name stands before the host.
     Userinfo,
@@ -89,13 +89,13 @@ impl OriginError {
         &self.value
     }
 
-    /// What is wrong with it.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> OriginErrorKind {
         self.kind
     }
 
-    /// What to write instead, where the text leaves no doubt about what was meant.
+    /// The text to write instead, where there is no doubt about what was meant.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()

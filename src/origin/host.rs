@@ -1,4 +1,4 @@
-//! Hosts in their canonical form (URL #host-serializing), and what is special about some of them.
+//! Hosts in their canonical form (URL #host-serializing): addresses, loopback, public suffixes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -80,7 +80,7 @@ fn is_ipv4(host: &[u8]) -> bool {
     text(host).parse::<Ipv4Addr>().is_ok()
 }
 
-/// Compares without writing the canonical form, for that would allocate.
+/// Compares without writing the canonical form, which would allocate.
 fn is_ipv6(host: &[u8]) -> bool {
     struct Rest<'a>(&'a str);
     impl std::fmt::Write for Rest<'_> {

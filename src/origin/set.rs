@@ -27,7 +27,7 @@ use std::hash::{Hash, Hasher};
 pub struct OriginSet {
     exact: HashSet<Exact, RandomState>,
     patterns: Labels,
-    /// What the set was made of, sorted and without repetitions.
+    /// The patterns that the set was made of, sorted and without repetitions.
     listed: Vec<OriginPattern>,
 }
 

@@ -57,7 +57,7 @@ async fn a_browser_decides_as_the_vectors_say() {
 }
 
 fn groups() -> Vec<Value> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/cors/behaviour");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/cors/behaviour");
     let files = std::fs::read_dir(folder)
         .expect("the vectors")
         .map(|file| file.expect("a file").path());

@@ -3,7 +3,7 @@
 use crate::request::{parts, peer};
 use same_origin::guard::{Guard, GuardBuilder, Mode, Outcome, Refusal};
 
-fn explain(guard: GuardBuilder, method: &str, fields: &[(&str, &str)]) -> String {
+fn explain(guard: &GuardBuilder, method: &str, fields: &[(&str, &str)]) -> String {
     let guard = guard.build().expect("a guard");
     let mut request = parts(method, fields);
     request.extensions.insert(peer(true));
@@ -28,7 +28,7 @@ fn a_refusal_in_full() {
         ("cookie", "sid=1"),
     ];
     assert_eq!(
-        explain(guard, "POST", &fields),
+        explain(&guard, "POST", &fields),
         "POST \"/api/x\", from \"https://evil.example\": refused, the page is of another site\n\
          own origin: https://app.example.com\n\
          1. goes on: the host is in hosts (RFC 9110 7.4, DNS rebinding)\n\
@@ -50,7 +50,7 @@ fn an_admission_in_full() {
         ("upgrade", "websocket"),
     ];
     assert_eq!(
-        explain(guard, "GET", &fields),
+        explain(&guard, "GET", &fields),
         "GET \"/api/x\", from \"https://app.example.com\": not refused\n\
          own origin: https://app.example.com\n\
          2. goes on: the request asks for a WebSocket (RFC 9110 9.2.1, RFC 6455 10.2)\n\
@@ -146,7 +146,7 @@ fn every_kind_of_judgement_is_put_into_words() {
             "neither Sec-Fetch-Site nor Origin",
         ),
     ] {
-        let explanation = explain(guard, method, fields);
+        let explanation = explain(&guard, method, fields);
         assert!(explanation.contains(text), "{text} is not in {explanation}");
     }
 }

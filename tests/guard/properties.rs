@@ -97,6 +97,10 @@ fn page() -> impl Strategy<Value = String> {
 
 /// What a page asks for.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the choices of a generator, each on its own"
+)]
 struct Attempt {
     method: &'static str,
     handshake: bool,

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::config::listen;
 use lexopt::{Arg, Parser, ValueExt};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,7 +42,11 @@ impl Args {
         while let Some(arg) = parser.next()? {
             match arg {
                 Arg::Long("config") => once(&mut args.config, "config", parser.value()?.into())?,
-                Arg::Long("listen") => once(&mut args.listen, "listen", parser.value()?.parse()?)?,
+                Arg::Long("listen") => once(
+                    &mut args.listen,
+                    "listen",
+                    parser.value()?.parse_with(listen::address)?,
+                )?,
                 Arg::Long("check") => once(&mut check, "check", ())?,
                 Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
                 Arg::Short('V') | Arg::Long("version") => return Ok(Command::Version),
@@ -61,6 +66,6 @@ impl Args {
 fn once<T>(option: &mut Option<T>, name: &str, value: T) -> Result<(), lexopt::Error> {
     match option.replace(value) {
         None => Ok(()),
-        Some(_) => Err(format!("--{name} is there twice").into()),
+        Some(_) => Err(format!("--{name} is given twice").into()),
     }
 }

@@ -60,6 +60,8 @@ pub(super) async fn send(
                     connection: held,
                     slot,
                 };
+                #[cfg(feature = "cache")]
+                let response = crate::cache::mark_open_end(response);
                 return Ok(response.map(|body| Body::from(Lent::new(body, hold))));
             }
             Err(failed) => failed,

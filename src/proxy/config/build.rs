@@ -11,6 +11,7 @@ use crate::proxy::upstream::discovery::{Change, follow};
 use futures_core::Stream;
 use std::fmt;
 use std::hash::Hash;
+use tower_layer::Layer;
 
 impl ProxyBuilder {
     /// The proxy, with a [`Client`] of its own.
@@ -20,6 +21,19 @@ impl ProxyBuilder {
     /// Every problem of the settings, each with its key, the offending value, and what to write instead.
     pub fn build(&self) -> Result<ReverseProxy, ProxyConfigErrors> {
         self.build_from(None)
+    }
+
+    /// The proxy, with a [`Client`] of its own under a layer: a cache, or one that signs, traces or tries
+    /// again. All settings hold, as for [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    pub fn build_with_layer<L: Layer<Client>>(
+        &self,
+        layer: &L,
+    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
+        self.build_around(None, |client| layer.layer(client))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
@@ -38,6 +52,14 @@ impl ProxyBuilder {
     }
 
     fn build_from(&self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyConfigErrors> {
+        self.build_around(changes, |client| client)
+    }
+
+    fn build_around<C>(
+        &self,
+        changes: Option<Changes>,
+        around: impl FnOnce(Client) -> C,
+    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Own)?;
         let upstreams = &compiled.upstreams;
         let client = Client::builder()
@@ -53,7 +75,7 @@ impl ProxyBuilder {
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);
         }
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        Ok(ReverseProxy::from_parts(compiled.plan, around(client)))
     }
 
     fn build_with_client_from<C>(

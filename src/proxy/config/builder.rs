@@ -257,6 +257,12 @@ impl ProxyBuilder {
         self
     }
 
+    /// The prefix of the public path, as it was given.
+    #[must_use]
+    pub fn public_prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether the prefix stays in the upstream's path, as in a CloudFront behaviour. Default: `false`.
     pub fn keep_prefix(mut self, keep: bool) -> Self {
         self.keep_prefix = keep;

@@ -18,7 +18,7 @@ mod gateway;
 mod identity;
 #[path = "../tests/chromium/network.rs"]
 mod network;
-#[path = "../../support/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;

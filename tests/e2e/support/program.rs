@@ -1,7 +1,6 @@
 //! The gateway's program.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
-#[path = "../../support/cargo.rs"]
 mod cargo;
 
 use std::path::PathBuf;

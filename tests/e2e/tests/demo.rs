@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[path = "../support/chromium.rs"]
 mod chromium;
-#[path = "../../support/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use same_origin::browser::{Engine, Page, Web};
+use same_origin::browser::{Engine, Page, ReferrerPolicy, Web};
 use serde_json::Value;
 
 use super::step::{NO_SCENARIO, Seen, Step, without_queries};
@@ -82,7 +82,10 @@ impl Scenario {
     }
 
     fn page_of(&self, web: &Web) -> Page {
-        let page = web.page(self.page);
+        let mut page = web.page(self.page);
+        if self.page.contains("/hidden/") {
+            page = page.referrer_policy(ReferrerPolicy::NoReferrer);
+        }
         match self.frame {
             Frame::Top => page,
             Frame::Sandbox => page.sandboxed(),
@@ -105,7 +108,11 @@ impl Scenario {
 
     /// The lines of one step: its requests, what script saw, what the console said.
     pub fn report(&self, lines: &mut String, arrived: &[Arrived], seen: Seen) {
-        for request in arrived {
+        // Chromium asks for the icon of every document that it shows.
+        for request in arrived
+            .iter()
+            .filter(|request| request.path != "/favicon.ico")
+        {
             writeln!(lines, "{}", self.request_line(request)).expect("a string");
         }
         match seen {
@@ -136,6 +143,8 @@ impl Scenario {
                 if shown == "auth" {
                     value.truncate(value.find(' ').unwrap_or(value.len()));
                 }
+                // Each multipart body has a boundary of its own.
+                value.truncate(value.find("; boundary=").unwrap_or(value.len()));
                 write!(line, " {shown}={}", without_queries(&value)).expect("a string");
             }
         }

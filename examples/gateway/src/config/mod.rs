@@ -2,6 +2,12 @@
 //!
 //! Paths in it are relative to the file.
 
+mod cache;
+mod drain;
+mod guard;
+pub mod listen;
+mod log;
+mod place;
 mod problems;
 mod read;
 mod route;
@@ -10,15 +16,21 @@ mod wording;
 
 pub use problems::Problems;
 
-use crate::routes::Table;
+use crate::admin::Caches;
+use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
 use crate::server::tls;
+pub use drain::Drain;
+use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
+pub use log::Log;
+use log::LogTable;
+use place::Source;
 use problems::join;
 use read::read;
-use same_origin::cors::{CorsBuilder, CorsLayer};
+use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
@@ -31,8 +43,10 @@ use wording::no_network;
 /// What the gateway serves, checked.
 pub struct Config {
     pub listen: SocketAddr,
-    /// How long requests in flight may take when the gateway is stopped.
-    pub drain: Duration,
+    pub drain: Drain,
+    /// Where the admin listener listens, if there is one.
+    pub admin: Option<SocketAddr>,
+    pub log: Option<Log>,
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
@@ -40,8 +54,9 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
+    pub caches: Caches,
     /// What is allowed and yet hardly meant, each with its key.
-    pub warnings: Vec<String>,
+    pub warnings: Problems,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -50,13 +65,22 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<String>,
-    drain: Option<String>,
+    drain: Option<toml::Value>,
+    admin: Option<AdminTable>,
+    log: Option<LogTable>,
     workers: Option<i64>,
     server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
     cors: Option<toml::Table>,
+    guard: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminTable {
+    listen: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +101,8 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
-    warnings: Vec<String>,
+    caches: Caches,
+    warnings: Problems,
 }
 
 impl Config {
@@ -93,53 +118,58 @@ impl Config {
             );
             problems
         })?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+        let name = path.display().to_string();
+        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
     }
 
     /// # Errors
     ///
     /// Every problem of the text.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, Problems> {
+    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
+        let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
-            warnings: Vec::new(),
+            caches: Caches::default(),
+            warnings: Problems::default(),
         };
         let config = match text.parse() {
             Ok(table) => checker.config(table),
             Err(error) => {
-                checker.syntax(text, &error);
+                checker.syntax(&source, text, &error);
                 None
             }
         };
-        checker.problems.or(config)
+        checker.problems.locate(&source);
+        let mut config = checker.problems.or(config)?;
+        config.warnings.locate(&source);
+        Ok(config)
     }
 }
 
 impl Checker<'_> {
-    fn syntax(&mut self, text: &str, error: &toml::de::Error) {
+    fn syntax(&mut self, source: &Source<'_>, text: &str, error: &toml::de::Error) {
         let span = error.span().unwrap_or_default();
-        let before = text.get(..span.start).unwrap_or_default();
-        let line = 1 + before.matches('\n').count();
+        let place = source.place_at(span.start);
         let message = match (error.message(), text.get(span)) {
             ("duplicate key", Some(key)) => &format!("duplicate key {key}"),
             (message, _) => message,
         };
-        self.problems.push(format!("line {line}"), message);
+        self.problems.push_at(place, message);
     }
 
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
-            Some(text) => self.value("listen", text.parse(), |_| {
-                format!("{text:?} is no address with a port; write \"127.0.0.1:8080\"")
-            }),
+            Some(text) => self.value("listen", listen::address(text), |message| message),
         };
-        let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
+        let drain = self.drain(file.drain);
+        let log = file.log.and_then(|table| self.log(table));
+        let admin = file.admin.map(|admin| self.admin(&admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
@@ -148,20 +178,29 @@ impl Checker<'_> {
         self.trust(&file.trusted_proxies.unwrap_or_default());
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
-        let routes = self.routes(file.routes, cors.as_ref());
+        let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
+        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
+        let around = self.around("guard", cors.as_ref(), rest);
         Some(Config {
             listen: listen?,
             drain: drain?,
+            admin: match admin {
+                Some(admin) => Some(admin?),
+                None => None,
+            },
+            log,
             workers,
             limits,
             tls: match tls {
                 Some(tls) => Some(tls?),
                 None => None,
             },
-            table: Table::new(routes, cors.as_ref(), limits),
+            table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
+            caches: std::mem::take(&mut self.caches),
         })
     }
 
@@ -193,6 +232,21 @@ impl Checker<'_> {
         Some(duration)
     }
 
+    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+        let Some(text) = &admin.listen else {
+            let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
+            self.problems.push("admin.listen", message);
+            return None;
+        };
+        let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        if !address.ip().is_loopback() {
+            let warning = "whoever reaches this address can read the metrics and empty the caches; \
+                           write \"127.0.0.1:9090\", unless the network keeps others out";
+            self.warnings.push("admin.listen", warning);
+        }
+        Some(address)
+    }
+
     fn trust(&mut self, networks: &[String]) {
         for (index, text) in networks.iter().enumerate() {
             let key = format!("trusted_proxies[{index}]");
@@ -212,15 +266,28 @@ impl Checker<'_> {
         })
     }
 
-    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsLayer> {
+    /// What lies around the service of a route.
+    fn around(
+        &mut self,
+        at: &str,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Around {
+        Around {
+            cors: cors.cloned().map(CorsLayer::from),
+            guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
+            trusted_proxies: self.trusted_proxies.as_slice().into(),
+        }
+    }
+
+    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsPolicy> {
         let read = read::<CorsBuilder>(table, at, &[], &mut self.problems)?;
         match read.value.build() {
             Ok(policy) => {
                 for warning in policy.warnings() {
-                    self.warnings
-                        .push(format!("{}: {warning}", join(at, warning.key())));
+                    self.warnings.push(join(at, warning.key()), warning);
                 }
-                Some(policy.into())
+                Some(policy)
             }
             Err(errors) => {
                 for error in &errors {

@@ -39,11 +39,11 @@ pub fn read<T: DeserializeOwned>(
         let removed = remove(&mut table, path);
         if !is_stale {
             let at = join(at, &key);
-            let mut message = reword(&at, removed.as_ref(), error.inner().message());
+            let mut message = error.inner().message().to_owned();
             if path.iter().len() == 1 && message.starts_with("unknown field") {
                 message.extend(beside.iter().map(|key| format!(", `{key}`")));
             }
-            problems.push(at, message);
+            problems.push(at.clone(), reword(&at, removed.as_ref(), &message));
         }
         removed?;
         left_out.push(key);

@@ -1,11 +1,13 @@
 //! The routes of the configuration file.
 
 use super::Checker;
+use super::guard::Guarding;
 use super::problems::join;
-use super::read::read;
+use super::read::{Read, read};
+use crate::admin::CachedRoute;
 use crate::files::Files;
-use crate::routes::{Route, WithCors};
-use same_origin::cors::CorsLayer;
+use crate::routes::{Layered, Route};
+use same_origin::cors::CorsPolicy;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,8 @@ impl Checker<'_> {
     pub(super) fn routes(
         &mut self,
         tables: Option<Vec<Table>>,
-        cors: Option<&CorsLayer>,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
     ) -> Vec<(Box<str>, Route)> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
@@ -41,7 +44,7 @@ impl Checker<'_> {
             let at = format!("routes[{index}]");
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
-            let route = self.route(&at, table, cors);
+            let route = self.route(&at, table, cors, guarding);
             routes.extend(prefix.zip(route));
         }
         routes
@@ -54,13 +57,22 @@ impl Checker<'_> {
             .iter()
             .position(|other| other.is_some() && *other == prefix);
         if let Some(other) = other {
-            let message = format!("routes[{other}] has this prefix already");
+            let message = format!(
+                "route {} has this prefix already; write each prefix once",
+                other + 1
+            );
             self.problems.push(join(at, "prefix"), message);
         }
         seen.push(prefix);
     }
 
-    fn route(&mut self, at: &str, mut table: Table, cors: Option<&CorsLayer>) -> Option<Route> {
+    fn route(
+        &mut self,
+        at: &str,
+        mut table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Route> {
         let cors = match table.remove("cors") {
             None => cors.cloned(),
             Some(Value::Boolean(false)) => None,
@@ -71,6 +83,10 @@ impl Checker<'_> {
                 None
             }
         };
+        let own_guard = table.contains_key("guard");
+        let guard_at = join(at, "guard");
+        let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
+        let guard_at = if own_guard { &guard_at } else { "guard" };
         // What stands in for a missing key lets the others be checked.
         if !table.contains_key("prefix") {
             let message = "missing; write \"/api\" for what is below it, or \"/\" for all paths";
@@ -80,7 +96,10 @@ impl Checker<'_> {
         let upstream = table.contains_key("upstream");
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table)?;
-            return Some(Route::Files(Box::new(WithCors::new(files, cors.as_ref()))));
+            // To files nothing unsafe can be done, so that all there is to ask of them is the host.
+            let guarding = guarding.filter(|guarding| guarding.names_hosts);
+            let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            return Some(Route::Files(Box::new(Layered::new(files, around))));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -93,11 +112,31 @@ impl Checker<'_> {
                 self.problems.push(join(at, key), message);
             }
         }
-        let proxy = self.proxy(at, table)?;
-        Some(Route::Proxy(WithCors::new(proxy, cors.as_ref())))
+        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let (builder, read) = self.proxy(at, table)?;
+        let original = |key: &str| read.original(key);
+        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        Some(match cache {
+            None => {
+                let proxy = self.built(at, builder.build(), original)?;
+                Route::Proxy(Layered::new(proxy, around))
+            }
+            Some(cache) => {
+                let built = builder.build_with_layer(&cache.layer());
+                let proxy = self.built(at, built, original)?;
+                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let mapper = proxy.clone();
+                self.caches.0.push(CachedRoute {
+                    cache,
+                    prefix,
+                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
+                });
+                Route::Cached(Box::new(Layered::new(proxy, around)))
+            }
+        })
     }
 
-    fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
             for (_, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
@@ -111,7 +150,12 @@ impl Checker<'_> {
                 "no upstream of this route is https; write https:// there, or remove this";
             self.problems.push(join(at, "upstream_tls"), message);
         }
-        let read = read::<ProxyBuilder>(table, at, &["cors", "dir", "spa"], &mut self.problems)?;
+        let read = read::<ProxyBuilder>(
+            table,
+            at,
+            &["cache", "cors", "dir", "guard", "spa"],
+            &mut self.problems,
+        )?;
         let mut builder = read
             .value
             .clone()
@@ -120,11 +164,12 @@ impl Checker<'_> {
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
-        self.built(at, builder.build(), |key| read.original(key))
+        Some((builder, read))
     }
 
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
-        let Directory { prefix, dir, spa } = read(table, at, &["cors"], &mut self.problems)?.value;
+        let Directory { prefix, dir, spa } =
+            read(table, at, &["cors", "guard"], &mut self.problems)?.value;
         // What is a prefix is the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
@@ -155,9 +200,8 @@ impl Checker<'_> {
         if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
             && own.starts_with(dir)
         {
-            let key = join(at, "dir");
-            let warning = format!("{key}: this file and what is beside it would be served");
-            self.warnings.push(warning);
+            let warning = "this file and what is beside it would be served";
+            self.warnings.push(join(at, "dir"), warning);
         }
     }
 

@@ -10,13 +10,30 @@ use std::ops::RangeInclusive;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     head_timeout: Option<String>,
-    head_size: Option<i64>,
+    head_size: Option<Size>,
     head_fields: Option<i64>,
     connections: Option<NonZeroUsize>,
     streams: Option<NonZeroU32>,
     resets: Option<NonZeroU32>,
     client_resets: Option<NonZeroU32>,
     client_share: Option<f64>,
+}
+
+/// A size: `65536`, `"64KiB"` (2^10), `"64kB"` (10^3).
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a size, such as 65536 or \"64KiB\"")]
+enum Size {
+    Bytes(i64),
+    Text(bytesize::ByteSize),
+}
+
+impl Size {
+    fn bytes(&self) -> i64 {
+        match self {
+            Self::Bytes(bytes) => *bytes,
+            Self::Text(size) => i64::try_from(size.0).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// Below it no browser's request has room, above it hyper's buffer ends.
@@ -35,7 +52,8 @@ impl Checker<'_> {
             }
             limits.head_timeout = timeout.unwrap_or(limits.head_timeout);
         }
-        if let Some(size) = server.head_size {
+        if let Some(size) = &server.head_size {
+            let size = size.bytes();
             limits.head_size = self.within("server.head_size", size, HEAD_SIZES);
         }
         if let Some(fields) = server.head_fields {

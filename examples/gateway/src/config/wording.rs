@@ -12,9 +12,8 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     match (message, value) {
         ("invalid IP address syntax", Value::String(text)) => return no_network(text),
         ("invalid socket address syntax", Value::String(text)) => return no_server(text),
-        _ if message.starts_with("unknown field") || message.starts_with("missing field") => {
-            return message.to_owned();
-        }
+        _ if message.starts_with("unknown field") => return with_suggestion(key, message),
+        _ if message.starts_with("missing field") => return message.to_owned(),
         _ => {}
     }
     let expected = message
@@ -22,6 +21,25 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
         .map_or(message, |(_, expected)| expected);
     match remedy(key, value, expected) {
         Some(remedy) => format!("{} does not fit; write {remedy}", given(value)),
+        None => message.to_owned(),
+    }
+}
+
+/// How alike two keys have to be for one to be meant by the other; a letter left out, doubled or exchanged is.
+const ALIKE: f64 = 0.85;
+
+/// The message with the known key that is most like the unknown one, if any is.
+fn with_suggestion(key: &str, message: &str) -> String {
+    let written = key.rsplit('.').next().unwrap_or(key);
+    let known = message
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|known| *known != written);
+    let likeness = |known: &str| strsim::jaro_winkler(&written.replace('-', "_"), known);
+    let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    match best.filter(|known| likeness(known) > ALIKE) {
+        Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
         None => message.to_owned(),
     }
 }
@@ -76,6 +94,8 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         "a URL or a list of URLs" => format!("{expected}, in quotes: {}", text(name)),
         "a sequence" => format!("a list: {}", list(name, value)),
         "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),
+        // The library's own readers say what to write.
+        _ if expected.contains("such as") => expected.to_owned(),
         _ if expected == "a map" || expected.starts_with("struct ") => {
             format!("a table: {}", table(name))
         }

@@ -1,8 +1,8 @@
 //! The gateway as its users meet it: a process with a configuration file.
 
-#[path = "../../../../tests/support/process.rs"]
 mod process;
 
+mod admin;
 mod client;
 mod config;
 mod demo;

@@ -188,7 +188,7 @@ async fn what_a_client_says_of_itself_is_believed_of_trusted_proxies_only() {
         ("", "x-forwarded-for: 127.0.0.1\n"),
         (
             "trusted_proxies = ['127.0.0.0/8']\n",
-            "x-forwarded-for: 192.0.2.1\nx-forwarded-for: 127.0.0.1\n",
+            "x-forwarded-for: 192.0.2.1, 127.0.0.1\n",
         ),
     ] {
         let gateway = gateway::with(&format!("{trust}{route}"));

@@ -11,7 +11,7 @@ mod gateway;
 mod identity;
 mod network;
 mod one_origin;
-#[path = "../../../support/process.rs"]
+#[path = "../../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 #[path = "../../support/program.rs"]
 mod program;

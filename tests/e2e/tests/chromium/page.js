@@ -12,6 +12,8 @@ async function perform(step) {
       case 'wait': await new Promise(done => setTimeout(done, step.seconds * 1000)); return null;
       case 'image': return await image(step);
       case 'xhr': return await xhr(step);
+      case 'script': case 'beacon': case 'socket': case 'frame': case 'frame-form': case 'window': case 'window-form':
+        await Promise.race([blind(step), new Promise(done => setTimeout(done, 3000))]); return null;
       default: return await describe(await fetch(step.url, options(step)), step);
     }
   } catch (error) {
@@ -58,6 +60,42 @@ function xhr(step) {
   });
 }
 
+// What a page sends without seeing what comes back.
+function blind(step) {
+  const { kind, url, method, body } = step;
+  const policy = step.referrerPolicy ?? '';
+  const make = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
+  const loaded = element => new Promise(done => {
+    element.onload = element.onerror = () => { element.remove(); done(); };
+    document.body.append(element);
+  });
+  const form = target => {
+    const element = make('form', { method, action: url, enctype: step.encoding, target });
+    element.append(make('input', { name: 'a', value: '1' }));
+    document.body.append(element);
+    return element;
+  };
+  const later = action => { setTimeout(action, 50); };
+  switch (kind) {
+    case 'script': return loaded(make('script', { src: url, referrerPolicy: policy }));
+    case 'beacon': navigator.sendBeacon(url, body ?? 'text'); return new Promise(done => setTimeout(done, 300));
+    case 'socket': return new Promise(done => {
+      const socket = new WebSocket(url.replace('http', 'ws'));
+      socket.onopen = socket.onclose = done;
+    });
+    case 'frame': return loaded(make('iframe', { src: url, referrerPolicy: policy }));
+    case 'frame-form': {
+      const frame = make('iframe', { name: 'to' + Math.random() });
+      document.body.append(frame);
+      const sent = new Promise(done => { frame.onload = done; });
+      form(frame.name).submit();
+      return sent;
+    }
+    case 'window': return later(() => { document.body.append(make('a', { href: url, referrerPolicy: policy, id: 'link' })); document.getElementById('link').click(); });
+    case 'window-form': return later(() => form('_self').submit());
+  }
+}
+
 // `kind` is `sandbox` or `data`: the steps run in a frame of opaque origin, one for the whole page.
 let frame = null;
 
@@ -68,7 +106,7 @@ async function inFrame(steps, kind) {
 }
 
 function open(kind) {
-  const source = [run, perform, options, describe, image, xhr].map(String).join('\n');
+  const source = [run, perform, options, describe, image, xhr, blind].map(String).join('\n');
   const html = `<script>${source}
     onmessage = async event => parent.postMessage(await run(event.data), '*');
     parent.postMessage('ready', '*');<\/script>`;

@@ -1,5 +1,7 @@
 //! Scenarios in the real Chromium.
 
+use std::time::Duration;
+
 use fantoccini::Client;
 use serde_json::{Value, json};
 
@@ -25,6 +27,9 @@ pub async fn start(served: &Served) -> Chromium {
     Chromium::start_with(served.chromium_args(), prefs).await
 }
 
+/// The time in which a window has gone elsewhere.
+const LEAVING: Duration = Duration::from_millis(600);
+
 /// What Chromium makes of a scenario, in the same words as the simulated browser.
 pub async fn run(browser: &Chromium, world: &World, scenario: &Scenario) -> String {
     browser.cdp("Network.clearBrowserCookies", json!({})).await;
@@ -37,10 +42,17 @@ pub async fn run(browser: &Chromium, world: &World, scenario: &Scenario) -> Stri
     browser.console().await;
     world.arrived();
     let mut lines = String::new();
-    for step in scenario.script() {
-        let seen = perform(&browser.page, &[step], scenario.frame_name()).await;
+    for (step, script) in scenario.steps.iter().zip(scenario.script()) {
+        let seen = perform(&browser.page, &[script], scenario.frame_name()).await;
+        if step.leaves() {
+            tokio::time::sleep(LEAVING).await;
+        }
         let console = browser.console().await;
         scenario.report(&mut lines, &world.arrived(), read(&seen[0], &console));
+        if step.leaves() {
+            browser.page.goto(scenario.page).await.expect("the page");
+            world.arrived();
+        }
     }
     lines
 }

@@ -17,8 +17,9 @@ fn refused(config: &str, problems: &[(&str, &str)]) {
     let folder = folder();
     let ended = check(folder.path(), config);
     assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{ended:?}");
+    let key = |line| key(config, line);
     let found: BTreeSet<_> = ended.stderr.lines().map(key).collect();
-    let expected: BTreeSet<_> = problems.iter().map(|(key, _)| *key).collect();
+    let expected: BTreeSet<_> = problems.iter().map(|(key, _)| (*key).to_owned()).collect();
     assert_eq!(found, expected, "{}", ended.stderr);
     assert_eq!(
         ended.stderr.lines().count(),
@@ -36,8 +37,31 @@ fn refused(config: &str, problems: &[(&str, &str)]) {
     }
 }
 
-fn key(line: &str) -> &str {
-    line.split_once(": ").map_or(line, |(key, _)| key)
+/// The key of a problem, with the routes of the configuration counted from 0. Behind it stands the message,
+/// before it the file and the line.
+fn key(config: &str, line: &str) -> String {
+    let (place, rest) = line.split_once(": ").unwrap_or((line, ""));
+    let (name, number) = place.rsplit_once(':').unwrap_or((place, ""));
+    if !name.ends_with("gateway.toml") && !place.ends_with("gateway.toml") {
+        return place.to_owned();
+    }
+    let key = rest.split_once(": ").map_or(rest, |(key, _)| key);
+    let Some((_route, below)) = key
+        .strip_prefix("routes[")
+        .and_then(|key| key.split_once(']'))
+    else {
+        // What is wrong with the text as such is at no key.
+        let is_key =
+            key.starts_with(|first: char| first.is_ascii_lowercase()) && !key.contains(' ');
+        return if is_key {
+            key.to_owned()
+        } else {
+            format!("line {number}")
+        };
+    };
+    let before = config.lines().take(number.parse().unwrap());
+    let index = before.filter(|line| line.trim() == "[[routes]]").count() - 1;
+    format!("routes[{index}]{below}")
 }
 
 /// A folder for a configuration, with the files that some name.
@@ -126,10 +150,8 @@ fn a_start_with_a_bad_file_is_refused_like_a_check() {
     );
     assert_eq!((start.code, &*start.stdout), (Some(2), ""));
     assert_eq!(start.stderr, check.stderr);
-    assert_eq!(
-        start.stderr.lines().map(key).collect::<Vec<_>>(),
-        ["drain", "routes"]
-    );
+    let keys = start.stderr.lines().map(|line| key("", line));
+    assert_eq!(keys.collect::<Vec<_>>(), ["drain", "routes"]);
 }
 
 #[test]
@@ -145,11 +167,11 @@ fn a_file_that_cannot_be_read_and_arguments_that_do_not_exist_are_refused() {
         (&["--check"], "--check needs --config"),
         (
             &["--config", "a", "--config", "b", "--check"],
-            "--config is there twice",
+            "--config is given twice",
         ),
         (
             &["--listen", "127.0.0.1:0", "--listen=127.0.0.1:0"],
-            "--listen is there twice",
+            "--listen is given twice",
         ),
     ] {
         let ended = run(args);
@@ -163,11 +185,11 @@ fn what_is_hardly_meant_is_warned_of_and_accepted() {
     for (config, warning) in [
         (
             format!("[cors]\nallow_origins = '*'\nallow_headers = '*'\n{ROUTE}"),
-            "warning: cors.allow_headers: ",
+            "gateway.toml:3: cors.allow_headers: ",
         ),
         (
             "[[routes]]\nprefix = '/'\ndir = '.'\n".to_owned(),
-            "warning: routes[0].dir: this file",
+            "gateway.toml:3: routes[\"/\"].dir: this file",
         ),
     ] {
         let ended = check(folder().path(), &config);
@@ -176,12 +198,27 @@ fn what_is_hardly_meant_is_warned_of_and_accepted() {
     }
 }
 
-#[test]
-fn the_recipes_are_good_files() {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+/// A folder with a page to serve.
+fn site() -> tempfile::TempDir {
     let folder = folder();
     std::fs::create_dir(folder.path().join("dist")).unwrap();
     std::fs::write(folder.path().join("dist/index.html"), "").unwrap();
+    folder
+}
+
+#[test]
+fn the_reference_is_a_good_file() {
+    let readme = include_str!("../../../README.md");
+    let mut blocks = readme.split("```toml\n").skip(1);
+    let reference = blocks.next().unwrap().split("```").next().unwrap();
+    let ended = check(site().path(), reference);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn the_recipes_are_good_files() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let folder = site();
     let mut count = 0;
     for recipe in std::fs::read_dir(recipes).unwrap() {
         let text = std::fs::read_to_string(recipe.unwrap().path()).unwrap();

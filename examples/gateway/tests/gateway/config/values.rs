@@ -98,7 +98,7 @@ fn routes_are_refused_for_their_prefix_and_for_where_they_lead() {
             ("routes[1].prefix", ""),
             ("routes[1].upstream", "query"),
             ("routes[2].upstream", "fragment"),
-            ("routes[3].prefix", "routes[2] has this prefix"),
+            ("routes[3].prefix", "route 3 has this prefix"),
             ("routes[3].dir", "cannot read the directory"),
             ("routes[4].prefix", "\"/files\""),
             ("routes[4].spa", "index.html"),
@@ -194,11 +194,11 @@ fn tls_to_an_upstream_is_for_https_and_by_whole_pairs() {
             ),
             (
                 "routes[2].upstream_tls.key",
-                ": missing; write the file of the private key",
+                ": is missing: write the file of the private key",
             ),
             (
                 "routes[3].upstream_tls.cert",
-                ": missing; write the file of the certificate",
+                ": is missing: write the file of the certificate",
             ),
         ],
     );
