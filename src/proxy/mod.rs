@@ -31,7 +31,9 @@
 //!    instead). The rest of the path and the query go byte for byte: AWS Signature V4 and signed URLs depend
 //!    on it. `Destination` and `If` of WebDAV are mapped too; a destination outside of the prefix gets 502.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port gets 400; an absolute target's
-//!    host wins over the field.
+//!    host wins over the field. A request without a host passes where the server does not say who its peer is,
+//!    as under axum without `ConnectInfo`: it may be one that a test made, `Request::get("/api/items")`, and
+//!    nobody can tell. A server that says nothing of its peers has to ask [`check`] itself.
 //! 4. **Loops**. A request whose `Via` has the proxy's own name more than eight times gets 508.
 //! 5. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
 //!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays. Lengths that

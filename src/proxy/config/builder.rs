@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the proxy's configuration: its keys are the names of the
-/// setters, `prefix` and `upstream` are required, unknown keys are refused. What is not data (hooks,
-/// shared tables, a client) has setters only.
+/// setters, `prefix` and `upstream` are required, unknown keys are refused. Hooks, shared tables and a client
+/// are not data and have setters only.
 ///
 /// # Examples
 ///
@@ -194,9 +194,9 @@ impl ProxyBuilder {
     /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
     /// are.
     ///
-    /// The builder's upstream says *who* they are: scheme, `Host`, certificate and base path. The
-    /// changes say *where* they are: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and what it
-    /// gives back can only be built.
+    /// The builder's upstream names the service: scheme, `Host`, certificate and base path. The changes give
+    /// its addresses: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and its result can only be
+    /// built.
     ///
     /// The stream is one of `tower::discover`'s kind. It has a [`Change`] of our own because that
     /// crate's holds a service for each endpoint, where here one client serves all, and its version
@@ -222,7 +222,7 @@ impl ProxyBuilder {
     ///
     /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
     /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
-    /// // What watches a directory, an orchestrator, a registry:
+    /// // In earnest from a directory, an orchestrator or a registry that is watched:
     /// let changes = stream::iter([Change::Insert("a", at(1)), Change::Insert("b", at(2))]);
     /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
     ///     .discover(changes)
@@ -314,7 +314,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// How `Set-Cookie` is mapped back: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
     ///
     /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).

@@ -180,13 +180,12 @@ impl RequestRules {
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
         let peer = peer_of(&parts.extensions);
+        let host = target::host(parts.version, &parts.uri, &parts.headers)?;
         // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
         // from the program itself: a test, as axum's own write it.
-        let host = if peer.is_none() && target::names_no_host(&parts.uri, &parts.headers) {
-            None
-        } else {
-            target::host(parts.version, &parts.uri, &parts.headers)?
-        };
+        if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
