@@ -102,6 +102,7 @@
 //! | panics, timeouts, limits, load shedding | inside | pages cannot read the 429 and 503 |
 //! | authentication, sessions | inside | preflights, which bear no credentials, are answered 401 |
 //! | compression | inside or outside | |
+//! | a cache | inside, and inside of authentication | one copy for each origin instead of one for all |
 //! | a reverse proxy, routes | inside | |
 //!
 //! In axum the layer that is added last is the outermost; in a `tower::ServiceBuilder` it is the one that is
