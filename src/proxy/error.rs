@@ -121,6 +121,9 @@ pub enum ProxyErrorKind {
     Dns,
     /// The upstream refused the connection, or it failed: 502.
     Connect,
+    /// The proxy's own system has no port, or no file descriptor, left for a connection to the
+    /// upstream: 503.
+    LocalResources,
     /// Connecting took longer than its timeout: 504.
     ConnectTimeout,
     /// TLS failed: no common protocol, or the upstream does not speak it: 502.
@@ -168,7 +171,7 @@ impl ProxyErrorKind {
             | Self::MalformedResponse
             | Self::UpgradeFailed
             | Self::Client => StatusCode::BAD_GATEWAY,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -193,7 +196,7 @@ impl ProxyErrorKind {
             Self::Tls => "tls_protocol_error",
             Self::Certificate => "tls_certificate_error",
             Self::NoUpstream => "destination_unavailable",
-            Self::Overloaded => "connection_limit_reached",
+            Self::Overloaded | Self::LocalResources => "connection_limit_reached",
             Self::ResponseTimeout => "http_response_timeout",
             Self::Closed => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
@@ -206,7 +209,12 @@ impl ProxyErrorKind {
     pub(crate) fn is_connect(self) -> bool {
         matches!(
             self,
-            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Certificate
+            Self::Dns
+                | Self::Connect
+                | Self::LocalResources
+                | Self::ConnectTimeout
+                | Self::Tls
+                | Self::Certificate
         )
     }
 
@@ -230,6 +238,7 @@ impl ProxyErrorKind {
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
+            Self::LocalResources => "no port or file descriptor is left for a connection",
             Self::ConnectTimeout => "connecting to the upstream timed out",
             Self::Tls => "the TLS handshake with the upstream failed",
             Self::Certificate => "the upstream's certificate was not accepted",

@@ -8,7 +8,7 @@ use crate::proxy::plan::Plan;
 use crate::proxy::request::{RequestContext, Upgrade};
 use crate::proxy::trace::Trace;
 use crate::proxy::tunnel::TunnelSlot;
-use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use bytes::Bytes;
@@ -137,7 +137,7 @@ impl Exchange {
                 }
                 Err(failed) if failed.kind().is_connect() => {
                     upstreams.failed(&in_flight);
-                    match failed.into_parts() {
+                    match failed.into_unsent() {
                         (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
                             request = unsent
                         }
@@ -167,7 +167,7 @@ impl Exchange {
         async move {
             self.trace.upstream(&to.upstream);
             self.context
-                .name_host(request.headers_mut(), &to.upstream.host);
+                .name_host(request.headers_mut(), to.upstream.destination.host_value());
             let deadline = &self.plan.response_deadline;
             let upload = self.upload.as_deref();
             let goes_on = || upload.is_some_and(Progress::has_moved);
@@ -175,7 +175,7 @@ impl Exchange {
             // of this one; as a service's it would be a box of its own.
             if let Some(own) = (client as &mut dyn Any).downcast_mut::<Client>() {
                 let asks_upgrade = self.context.upgrade.is_some();
-                let answer = pin!(own.forward(request, &to.way, asks_upgrade));
+                let answer = pin!(own.forward(request, &to.connect_to, asks_upgrade));
                 return deadline.bound(answer, goes_on).await;
             }
             let answer = pin!(call(client, request, to));
@@ -241,9 +241,7 @@ where
     CB::Error: Into<BoxError>,
 {
     to.upstream.locate(request.uri_mut());
-    if let Some(place) = to.way.place() {
-        request.extensions_mut().insert(place.clone());
-    }
+    request.extensions_mut().insert(to.connect_to.clone());
     // A clone has to be asked for its own readiness.
     poll_fn(|cx| client.poll_ready(cx).map_err(ClientError::from_client)).await?;
     let answered = client.call(*request).await;

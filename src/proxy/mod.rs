@@ -140,10 +140,14 @@ mod upstream;
 mod wire;
 
 pub use body::Body;
+#[doc(hidden)]
 pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
+#[cfg(feature = "balance")]
+#[doc(hidden)]
+pub use config::balance::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
@@ -158,10 +162,14 @@ pub use request::peer::Peer;
 pub use request::target::{MalformedHost, check_host};
 pub use service::{ResponseFuture, ReverseProxy};
 pub use tunnel::Tunnels;
-pub use upstream::discovery::{Change, DiscoverBuilder};
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+pub use upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub use upstream::dns::Dns;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
 // What every mount in axum needs.

@@ -8,7 +8,7 @@ use crate::proxy::request::{RequestContext, RequestRules, Verdict};
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::tunnel::{TunnelSlots, Tunnels};
-use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::upstream::upstreams::Upstreams;
 use http::{Response, request};
 use std::fmt;
 use std::time::Duration;
@@ -38,7 +38,8 @@ impl Plan {
         parts: &mut request::Parts,
         body: &Body,
     ) -> Verdict {
-        let only = self.upstreams.only().map(|only| &only.upstream.host);
+        let only = self.upstreams.only();
+        let only = only.map(|only| only.upstream.destination.host_value());
         self.request.apply(peer, parts, body, only)
     }
 

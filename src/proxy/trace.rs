@@ -46,7 +46,7 @@ impl Trace {
 
     pub(crate) fn upstream(&self, upstream: &Upstream) {
         if let Some(Seen { span, .. }) = self.seen.as_deref() {
-            span.record("upstream", upstream.authority.as_str());
+            span.record("upstream", upstream.destination.authority().as_str());
         }
     }
 
@@ -65,7 +65,7 @@ impl Trace {
         let _within = self.seen.as_ref().map(|seen| seen.span.enter());
         let cause = std::error::Error::source(error).map(tracing::field::display);
         tracing::warn!(
-            upstream = first.authority.as_str(),
+            upstream = first.destination.authority().as_str(),
             kind = ?error.kind(),
             was_sent = error.was_sent(),
             cause,

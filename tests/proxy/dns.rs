@@ -4,7 +4,9 @@ use crate::support::{Answer, Upstream, exchange, get, reply, serve};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
 use http::Request;
-use same_origin::proxy::{Body, Dns, ErrorKind, ProxyBuilder, ProxyError, ReverseProxy, Timeouts};
+use same_origin::proxy::{
+    Body, Dns, ProxyBuilder, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -140,7 +142,7 @@ fn quick() -> Dns {
     Dns::default().min_ttl(SOON)
 }
 
-async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
+async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ProxyErrorKind>) {
     let request = Request::get("/api/x").header("host", "app.example");
     let response = proxy.oneshot(request.body(Body::empty()).unwrap()).await;
     let response = response.unwrap();
@@ -148,7 +150,7 @@ async fn status_and_kind(proxy: ReverseProxy) -> (u16, Option<ErrorKind>) {
     (response.status().as_u16(), error.map(ProxyError::kind))
 }
 
-const NO_ADDRESS: (u16, Option<ErrorKind>) = (502, Some(ErrorKind::Dns));
+const NO_ADDRESS: (u16, Option<ProxyErrorKind>) = (502, Some(ProxyErrorKind::Dns));
 
 #[tokio::test]
 async fn addresses_come_and_go() {

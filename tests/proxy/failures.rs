@@ -2,7 +2,7 @@
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, StatusCode};
-use same_origin::proxy::{Body, ErrorKind, ProxyError, ReverseProxy, Timeouts};
+use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,16 +38,21 @@ async fn every_failure_is_a_response_and_a_typed_error() {
     })
     .await;
     for (url, kind, status, was_sent) in [
-        (dead().await, ErrorKind::Connect, 502, false),
+        (dead().await, ProxyErrorKind::Connect, 502, false),
         (
             "http://does-not-exist.invalid".to_owned(),
-            ErrorKind::Dns,
+            ProxyErrorKind::Dns,
             502,
             false,
         ),
-        (closing.url(""), ErrorKind::Closed, 502, true),
-        (garbage.url(""), ErrorKind::MalformedResponse, 502, true),
-        (switching.url(""), ErrorKind::UpgradeFailed, 502, true),
+        (closing.url(""), ProxyErrorKind::Closed, 502, true),
+        (
+            garbage.url(""),
+            ProxyErrorKind::MalformedResponse,
+            502,
+            true,
+        ),
+        (switching.url(""), ProxyErrorKind::UpgradeFailed, 502, true),
     ] {
         let (found, error) = error_of(ReverseProxy::new("/api", &url).unwrap(), "GET").await;
         assert_eq!(
@@ -69,7 +74,7 @@ async fn silence_is_504() {
     let (status, error) = error_of(proxy, "GET").await;
     assert_eq!(
         (status.as_u16(), error.kind()),
-        (504, ErrorKind::ResponseTimeout)
+        (504, ProxyErrorKind::ResponseTimeout)
     );
 }
 

@@ -1,7 +1,7 @@
 //! Wrong settings are values: all of them, each with its key and a remedy.
 
 use same_origin::proxy::{
-    Client, ClientBuildError, Limits, ProxyBuilder, ProxyErrors, ReverseProxy, Timeouts,
+    Client, ClientBuildError, Limits, ProxyBuilder, ProxyConfigErrors, ReverseProxy, Timeouts,
     UpstreamTls,
 };
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn every_problem_is_told_at_once() {
         problems(builder),
         [
             "prefix: a prefix starts with a slash; write \"/api\"",
-            "upstream: unknown scheme \"ftp\"; it is http, https or h2c",
+            "upstream: unknown scheme \"ftp\"; write http, https or h2c",
             "remove_request_headers[1]: not a field name",
             "remove_request_headers[2]: the message needs this field",
             "timeouts.connect: write a time above zero",
@@ -74,15 +74,21 @@ fn a_client_that_could_not_work_is_not_built() {
     );
     let small = Limits::default().response_head(1);
     let aged = Limits::default().connection_age(Duration::ZERO);
-    for limits in [few, many, small, aged] {
-        let refused = client().limits(&limits).build();
+    let no_fields = Limits::default().response_fields(0);
+    for limits in [few, many, small, aged, no_fields] {
+        let refused = client().limits(limits.clone()).build();
         assert!(
             matches!(refused, Err(ClientBuildError::Bounds(_))),
             "{limits:?}"
         );
     }
-    assert!(client().connect_timeout(Duration::ZERO).build().is_err());
-    assert!(client().idle_timeout(Duration::ZERO).build().is_err());
+    let timeouts = Timeouts::default;
+    for timeouts in [
+        timeouts().connect(Duration::ZERO),
+        timeouts().idle(Duration::ZERO),
+    ] {
+        assert!(client().timeouts(timeouts).build().is_err());
+    }
 }
 
 fn no_roots() -> Arc<rustls::ClientConfig> {
@@ -99,7 +105,7 @@ fn files_are_looked_at_beside_everything_else() {
         let tls = UpstreamTls::default().ca("/nonexistent/ca.pem");
         ReverseProxy::builder("api", "https://a.example").upstream_tls(tls)
     };
-    let keys = |errors: ProxyErrors| {
+    let keys = |errors: ProxyConfigErrors| {
         errors
             .iter()
             .map(|e| e.key().to_owned())

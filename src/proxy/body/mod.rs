@@ -3,7 +3,7 @@
 pub(crate) mod upload;
 
 use crate::proxy::body::upload::Upload;
-use crate::proxy::client::Lent;
+use crate::proxy::client::PooledBody;
 use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
 use bytes::Bytes;
@@ -39,7 +39,7 @@ enum Kind {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
-    Lent(Lent),
+    Pooled(PooledBody),
     Upload(Box<Upload>),
     Boxed(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
     Guarded(Box<Guarded>),
@@ -95,9 +95,9 @@ impl Body {
     }
 }
 
-impl From<Lent> for Body {
-    fn from(lent: Lent) -> Self {
-        Self::from(Kind::Lent(lent))
+impl From<PooledBody> for Body {
+    fn from(body: PooledBody) -> Self {
+        Self::from(Kind::Pooled(body))
     }
 }
 
@@ -156,7 +156,7 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Into::into),
-            Kind::Lent(lent) => Pin::new(lent).poll_frame(cx),
+            Kind::Pooled(body) => Pin::new(body).poll_frame(cx),
             Kind::Upload(upload) => Pin::new(&mut **upload).poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
             Kind::Guarded(guarded) => {
@@ -183,7 +183,7 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Full(_) => false,
             Kind::Incoming(incoming) => incoming.is_end_stream(),
-            Kind::Lent(lent) => lent.is_end_stream(),
+            Kind::Pooled(body) => body.is_end_stream(),
             Kind::Upload(upload) => upload.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
             Kind::Guarded(guarded) => guarded.body.is_end_stream(),
@@ -195,7 +195,7 @@ impl http_body::Body for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(incoming) => incoming.size_hint(),
-            Kind::Lent(lent) => lent.size_hint(),
+            Kind::Pooled(body) => body.size_hint(),
             Kind::Upload(upload) => upload.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
             Kind::Guarded(guarded) => guarded.body.size_hint(),

@@ -2,6 +2,7 @@
 
 use crate::proxy::config::error::ProxyConfigError;
 use crate::proxy::config::settings::{Limits, Timeouts};
+use crate::proxy::wire::MOST_LINES;
 use tokio::sync::Semaphore;
 
 /// With less room for a head every response would be too large.
@@ -31,6 +32,12 @@ pub(crate) fn problems(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigE
             _ => format!("write at most {}", Semaphore::MAX_PERMITS),
         };
         problems.push(ProxyConfigError::new(key, count.to_string(), why));
+    }
+    let fields = limits.response_fields;
+    if !(1..=MOST_LINES).contains(&fields) {
+        let why = format!("write a number from 1 to {MOST_LINES}");
+        let key = "limits.response_fields";
+        problems.push(ProxyConfigError::new(key, fields.to_string(), why));
     }
     if limits.response_head < LEAST_HEAD {
         let why = format!("write at least {LEAST_HEAD}");

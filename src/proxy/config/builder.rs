@@ -14,8 +14,7 @@ use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
 use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::service::ReverseProxy;
 use crate::proxy::tunnel::Tunnels;
-use crate::proxy::upstream::Protocol;
-use crate::proxy::upstream::board::Changes;
+use crate::proxy::upstream::Changes;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
 use http::{Response, request};
@@ -102,6 +101,10 @@ pub(crate) struct Shared {
 )]
 pub(crate) enum OneOrMany {
     One(String),
+    #[cfg_attr(
+        not(any(feature = "balance", feature = "serde")),
+        expect(dead_code, reason = "who could give a list is not there")
+    )]
     Many(Vec<String>),
 }
 
@@ -139,26 +142,6 @@ impl ProxyBuilder {
             dns: None,
             shared: Shared::default(),
         }
-    }
-
-    /// Several upstreams instead of one, balanced over the requests under way. They are the same
-    /// service: their base paths have to be equal.
-    ///
-    /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s, and the request
-    /// goes to another; when none is left the answer is 502 at once. For a list that changes see
-    /// [`discover`](Self::discover).
-    ///
-    /// Of two taken at random the one with fewer requests under way gets the next, as in
-    /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,
-    /// where here one client serves all, and they count to the head of a response, where here a request
-    /// weighs until its response's last byte.
-    pub fn upstreams<I>(mut self, upstreams: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.upstream = OneOrMany::Many(upstreams.into_iter().map(Into::into).collect());
-        self
     }
 
     /// Whether the prefix stays in the upstream's path, as in a CloudFront behaviour. Default: `false`.
@@ -304,23 +287,23 @@ impl ProxyBuilder {
         let compiled = compiled?;
         let Compiled { plan, upstreams } = compiled;
         let client = Client::builder()
-            .connect_timeout(self.timeouts.connect)
-            .idle_timeout(self.timeouts.idle)
-            .limits(&self.limits);
+            .timeouts(self.timeouts)
+            .limits(self.limits);
         #[cfg(feature = "tls")]
         let client = match tls {
             Some(tls) => client.tls_config(tls),
-            None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
+            None => client.needs_tls(
+                upstreams
+                    .iter()
+                    .any(|one| one.destination.protocol().is_tls()),
+            ),
         };
         let client = client.build().map_err(|error| {
             let first = upstreams
                 .first()
-                .map_or("", |first| first.authority.as_str());
+                .map_or("", |first| first.destination.authority().as_str());
             ProxyConfigErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
         })?;
-        for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
-            client.enter(upstream.protocol, &upstream.authority);
-        }
         Ok(ReverseProxy::from_parts(plan, client))
     }
 

@@ -5,6 +5,7 @@ use crate::proxy::config::bounds;
 use crate::proxy::config::builder::OneOrMany;
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
 use crate::proxy::deadline::Deadline;
+#[cfg(feature = "balance")]
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
@@ -14,9 +15,12 @@ use crate::proxy::request::path::check_path;
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::tunnel::TunnelSlots;
-use crate::proxy::upstream::balance::Upstreams;
-use crate::proxy::upstream::board::{Board, Changes, Discovery};
-use crate::proxy::upstream::{Protocol, Upstream};
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::balance::Balancer;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::endpoint_list::{Discovery, EndpointList};
+use crate::proxy::upstream::upstreams::Upstreams;
+use crate::proxy::upstream::{Changes, Upstream};
 use crate::proxy::wire::via::Via;
 use http::header::{self, HeaderName};
 use std::fmt;
@@ -42,10 +46,10 @@ impl ProxyBuilder {
                        (RFC 9110 5.6.2, RFC 9651 3.3.4), or host:port";
             errors.push(ProxyConfigError::new("via", &self.via, why));
         }
-        if !errors.is_empty() {
+        let Some(first) = upstreams.first().filter(|_| errors.is_empty()) else {
             return Err(ProxyConfigErrors::new(errors));
-        }
-        let base = upstreams.first().map_or("/", |first| &first.base);
+        };
+        let base = &*first.base;
         let (base, stripped) = if self.keep_prefix {
             (
                 [base.trim_end_matches('/'), self.prefix.as_str()].concat(),
@@ -56,16 +60,14 @@ impl ProxyBuilder {
         };
         let mount = Arc::new(Mount {
             map: PathMap::new(&self.prefix, &base),
-            origins: Origins::from(upstreams.iter().map(Upstream::origin).collect::<Vec<_>>()),
+            origins: Origins::new(
+                upstreams
+                    .iter()
+                    .map(|one| one.destination.clone())
+                    .collect(),
+            ),
         });
-        let list = match (changes, upstreams.first()) {
-            (Some(changes), Some(service)) => {
-                let board = Board::new(service.clone(), mount.origins.clone());
-                let patience = self.timeouts.connect;
-                Upstreams::changing(Discovery::new(board, changes, patience, self.empty()))
-            }
-            _ => Upstreams::fixed(upstreams.clone()),
-        };
+        let list = self.list(changes, first, &upstreams, &mount.origins);
         let via = Arc::new(Via::new(&self.via));
         let plan = Plan {
             request: RequestRules {
@@ -103,7 +105,35 @@ impl ProxyBuilder {
         })
     }
 
-    /// What it means that a list that changes is empty.
+    /// The list that requests choose from; a single upstream that stays has no list around it.
+    #[cfg(feature = "balance")]
+    fn list(
+        &self,
+        changes: Option<Changes>,
+        first: &Upstream,
+        all: &[Upstream],
+        origins: &Origins,
+    ) -> Upstreams {
+        if let Some(changes) = changes {
+            let list = EndpointList::new(first.clone(), origins.clone());
+            let patience = self.timeouts.connect;
+            let discovery = Discovery::new(list, changes, patience, self.empty());
+            return Upstreams::Several(Balancer::changing(discovery));
+        }
+        match all {
+            [_] => Upstreams::one(first.clone()),
+            _ => Upstreams::Several(Balancer::fixed(all.to_vec())),
+        }
+    }
+
+    #[cfg(not(feature = "balance"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn list(&self, _: Option<Changes>, only: &Upstream, _: &[Upstream], _: &Origins) -> Upstreams {
+        Upstreams::one(only.clone())
+    }
+
+    /// The failure of a request when a list that changes is empty.
+    #[cfg(feature = "balance")]
     fn empty(&self) -> ProxyErrorKind {
         #[cfg(feature = "dns")]
         if self.dns.is_some() {
@@ -126,12 +156,12 @@ impl ProxyBuilder {
                 errors.push(ProxyConfigError::new("dns", "", why));
                 None
             }
-            (Some(dns), None, Some(first)) => dns.changes(first, errors),
+            (Some(dns), None, Some(first)) => dns.changes(&first.destination, errors),
             (_, changes, _) => changes,
         };
         if let (Some(_), [_, second, ..]) = (&changes, upstreams) {
             let why = "endpoints are those of one upstream; name the service alone";
-            let second = second.authority.as_str();
+            let second = second.destination.authority().as_str();
             errors.push(ProxyConfigError::new("upstream[1]", second, why));
         }
         changes
@@ -173,6 +203,10 @@ impl ProxyBuilder {
             OneOrMany::One(text) => (std::slice::from_ref(text), false),
             OneOrMany::Many(texts) => (texts.as_slice(), true),
         };
+        if let ([_, second, ..], false) = (texts, cfg!(feature = "balance")) {
+            let why = "a list needs the feature `balance`; enable it, or name one upstream";
+            errors.push(ProxyConfigError::new("upstream[1]", second, why));
+        }
         if texts.is_empty() {
             errors.push(ProxyConfigError::new(
                 "upstream",
@@ -190,14 +224,14 @@ impl ProxyBuilder {
             let wrong = |why: &dyn fmt::Display| ProxyConfigError::new(key.clone(), text, why);
             match Upstream::parse(text) {
                 Err(why) => errors.push(wrong(&why)),
-                Ok(one) if !cfg!(feature = "tls") && one.protocol == Protocol::Https => {
+                Ok(one) if !cfg!(feature = "tls") && one.destination.protocol().is_tls() => {
                     errors.push(wrong(&"https needs the feature `tls`"));
                 }
                 Ok(one) => match upstreams.first() {
                     Some(first) if !same_base(first, &one) => {
                         errors.push(wrong(&"its base path differs from the first one's"));
                     }
-                    _ if upstreams.iter().any(|other| other.origin() == one.origin()) => {
+                    _ if upstreams.iter().any(|other| is_same(other, &one)) => {
                         errors.push(wrong(&"it is in the list twice"));
                     }
                     _ => upstreams.push(one),
@@ -226,6 +260,10 @@ impl ProxyBuilder {
         }
         removed
     }
+}
+
+fn is_same(one: &Upstream, other: &Upstream) -> bool {
+    one.destination.is_same_origin(&other.destination)
 }
 
 fn same_base(one: &Upstream, other: &Upstream) -> bool {

@@ -1,5 +1,7 @@
 //! The settings of a proxy: what can be set, how it is checked, and what is said of mistakes.
 
+#[cfg(feature = "balance")]
+pub(crate) mod balance;
 mod bounds;
 pub(crate) mod builder;
 mod compile;

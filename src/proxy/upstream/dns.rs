@@ -1,12 +1,11 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigError;
-use crate::proxy::upstream::balance::pause;
-use crate::proxy::upstream::board::{Board, Changes};
-use crate::proxy::upstream::discovery::{Change, Roll};
+use crate::proxy::upstream::backoff::pause;
+use crate::proxy::upstream::destination::Destination;
+use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
 use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -18,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How an upstream's name is resolved, and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
+/// Settings by which an upstream's name is resolved again and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
 ///
 /// # Examples
 ///
@@ -44,26 +43,6 @@ pub struct Dns {
     max_ttl: Duration,
     ipv6: bool,
     servers: Vec<SocketAddr>,
-}
-
-impl ProxyBuilder {
-    /// Each address of the upstream's name is an endpoint, as DNS has it now: the name is resolved again
-    /// when its records' time is over, and the list changes as with [`discover`](Self::discover).
-    /// Default: the system resolves the name for each new connection, and a request has one upstream.
-    ///
-    /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
-    ///   a search list.
-    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
-    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
-    ///   question comes after 1 s, then 2 s, up to 60 s.
-    /// - Requests that come before the first answer wait for it, for the connect timeout at most.
-    ///
-    /// Needs Rust 1.88, as `hickory-resolver` does.
-    #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
-    pub fn dns(mut self, dns: Dns) -> Self {
-        self.dns = Some(dns);
-        self
-    }
 }
 
 impl Default for Dns {
@@ -104,10 +83,10 @@ impl Dns {
         self
     }
 
-    /// Checks the settings for an upstream, and gives what will follow its name.
+    /// Checks the settings for an upstream, and makes the changes that follow its name.
     pub(crate) fn changes(
         &self,
-        upstream: &Upstream,
+        upstream: &Destination,
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
@@ -121,13 +100,13 @@ impl Dns {
             let value = format!("{:?}", self.max_ttl);
             wrong("dns.max_ttl", value, &"write no less than `min_ttl`");
         }
-        let host = upstream.authority.host();
-        if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+        let host = upstream.host();
+        if host.parse::<IpAddr>().is_ok() {
             let why = "an address needs no DNS; remove `dns`, or write a name";
             wrong("upstream", host.to_owned(), &why);
             return None;
         }
-        // What would be tried with the names of a search list is another name for each reader.
+        // A search list would make it another name for each reader.
         let name = Name::from_ascii(format!("{}.", host.trim_end_matches('.')));
         let name = name.map_err(|error| wrong("upstream", host.to_owned(), &error));
         let resolver = self.resolver();
@@ -136,21 +115,16 @@ impl Dns {
             return None;
         }
         let (name, resolver) = (name.ok()?, resolver.ok()?);
-        let default = if upstream.protocol == Protocol::Https {
-            443
-        } else {
-            80
-        };
-        let port = upstream.authority.port_u16().unwrap_or(default);
+        let port = upstream.port();
         let settings = self.clone();
-        Some(Box::new(move |board| {
+        Some(Box::new(move |list| {
             let source = Source {
                 settings,
                 resolver,
                 name,
                 port,
-                roll: Mutex::new(Roll::new(Arc::clone(&board))),
-                board,
+                table: Mutex::new(EndpointTable::new(Arc::clone(&list))),
+                list,
             };
             Box::pin(async move { source.follow().await })
         }))
@@ -181,14 +155,14 @@ impl Dns {
     }
 }
 
-/// A name and what is known of it.
+/// A name, and the addresses that are known of it.
 struct Source {
     settings: Dns,
     resolver: TokioResolver,
     name: Name,
     port: u16,
-    roll: Mutex<Roll<SocketAddr>>,
-    board: Arc<Board>,
+    table: Mutex<EndpointTable<SocketAddr>>,
+    list: Arc<EndpointList>,
 }
 
 /// The addresses of one family, and how long they are good for.
@@ -210,7 +184,7 @@ impl Source {
         let mut known = Vec::new();
         let mut failures = 0;
         // Until then requests wait, unless the other family was faster.
-        let mut first = Some(self.board.expect());
+        let mut first = Some(self.list.first_lookup());
         loop {
             let wait = match self.ask(family).await {
                 Ok((addresses, ttl)) => {
@@ -248,14 +222,14 @@ impl Source {
     }
 
     fn update(&self, known: &mut Vec<SocketAddr>, addresses: Vec<SocketAddr>) {
-        let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         for address in known.iter().filter(|known| !addresses.contains(known)) {
-            roll.apply(Change::Remove(*address));
+            table.apply(EndpointChange::Remove(*address));
         }
         for &address in &addresses {
-            roll.apply(Change::Insert(address, Endpoint::at(address)));
+            table.apply(EndpointChange::Insert(address, Endpoint::at(address)));
         }
-        roll.publish();
+        table.publish();
         *known = addresses;
     }
 }
