@@ -1,5 +1,6 @@
 //! The reverse proxy over real sockets.
 
+mod abandoned;
 mod balancing;
 mod bodies;
 mod discovery;

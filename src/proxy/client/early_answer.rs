@@ -90,6 +90,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.meter.uses();
         self.written(written)
     }
 
@@ -102,6 +103,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.meter.uses();
         self.written(written)
     }
 

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// stream itself.
 #[derive(Debug)]
 pub(super) struct Meter {
-    /// Whether it has borne a request.
+    /// Whether anything of a request went out.
     used: AtomicBool,
+    /// Whether it is to be reset instead of closed although it was used.
+    resets: AtomicBool,
     /// Whether it has borne an answer.
     answered: AtomicBool,
     /// Whether it became a tunnel, of whose bytes the client sees nothing.
@@ -23,6 +25,7 @@ impl Default for Meter {
     fn default() -> Self {
         Self {
             used: AtomicBool::new(false),
+            resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
@@ -33,13 +36,21 @@ impl Default for Meter {
 
 impl Meter {
     /// A request goes out.
-    pub(super) fn begin(&self) {
+    pub(super) fn uses(&self) {
         self.used.store(true, Ordering::Relaxed);
-        self.progress();
     }
 
     pub(super) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reset_on_close(&self, resets: bool) {
+        self.resets.store(resets, Ordering::Relaxed);
+    }
+
+    /// Whether it is closed in due form: not if nothing of it can be late, or nobody waits for it.
+    pub(super) fn closes_in_form(&self) -> bool {
+        self.was_used() && !self.resets.load(Ordering::Relaxed)
     }
 
     /// A response's head has come.

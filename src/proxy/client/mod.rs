@@ -13,6 +13,7 @@
 //! its `client::pool` (services that are composed: `cache`, `singleton`, `negotiate`, `map`) has left its
 //! experimental state and can tell a request that came back unsent.
 
+mod abandoned;
 mod builder;
 pub(crate) mod coalesced;
 mod connect;

@@ -1,7 +1,7 @@
 //! The body of a response, and with it the connection that it comes by.
 
-use super::pool::Slot;
 use super::pool::connection::{Http1, Stream};
+use super::pool::{Pool, Slot};
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -76,10 +76,13 @@ impl PooledBody {
         sent && !self.body.is_end_stream()
     }
 
+    fn connection(&self) -> Option<&HeldConnection> {
+        self.held.as_ref().map(|held| &held.connection)
+    }
+
     fn progress(&self) {
-        match self.held.as_ref().map(|held| &held.connection) {
-            Some(HeldConnection::Http1 { connection, .. }) => connection.meter.progress(),
-            Some(HeldConnection::Http2 { .. } | HeldConnection::Nothing) | None => {}
+        if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
+            connection.meter.progress();
         }
     }
 
@@ -90,7 +93,7 @@ impl PooledBody {
         }) = self.held.take()
         {
             match then {
-                Then::PutBack => put_back_when_ready(connection, &slot),
+                Then::PutBack => put_back_when_ready(connection, slot.pool()),
                 Then::Close => drop(connection),
                 Then::Abort => connection.abort(),
             }
@@ -100,8 +103,7 @@ impl PooledBody {
 
 /// A connection is ready once its task has turned from the end of the response to waiting for a
 /// request; nearly always that has happened by now.
-fn put_back_when_ready(mut connection: Http1, slot: &Slot) {
-    let pool = slot.pool();
+pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
     if connection.sender.is_ready() {
         pool.put_back(connection);
     } else if !connection.sender.is_closed() {
@@ -126,6 +128,9 @@ impl Drop for PooledBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() {
             self.release();
+        } else if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
+            // Its client has gone; see `abandoned`.
+            connection.meter.reset_on_close(true);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One request and the head of its response: on which connection, and how often.
 
+use super::abandoned::Sent;
 use super::error::{ClientError, was_not_processed};
 use super::heads::{closes, has_unexpected_content, kept_for, to_http1, to_http2};
 use super::pool::connection::{Connection, Http1, Http2};
@@ -108,10 +109,10 @@ impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
 async fn exchange(
     connection: Connection,
     request: Box<Request<Body>>,
-    pool: &Pool,
+    pool: &Arc<Pool>,
 ) -> Result<(Response<Incoming>, HeldConnection), Failed> {
     match connection {
-        Connection::Http1(connection) => exchange_http1(connection, request).await,
+        Connection::Http1(connection) => exchange_http1(connection, request, pool).await,
         Connection::Http2(connection) => exchange_http2(connection, request, pool).await,
     }
 }
@@ -119,6 +120,7 @@ async fn exchange(
 async fn exchange_http1(
     mut connection: Http1,
     mut request: Box<Request<Body>>,
+    pool: &Arc<Pool>,
 ) -> Result<(Response<Incoming>, HeldConnection), Failed> {
     to_http1(&mut request);
     let has_body = !request.body().is_end_stream();
@@ -127,13 +129,13 @@ async fn exchange_http1(
         let headers = request.headers_mut();
         headers.append(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    connection.meter.begin();
+    connection.meter.progress();
     let response = connection.sender.try_send_request(*request);
     if connection.sender.is_closed() {
         drop(connection);
         return Ok((response.await?, HeldConnection::Nothing));
     }
-    let response = response.await?;
+    let (response, mut connection) = Sent::new(response, connection, pool).await?;
     connection.meter.answered();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         connection.meter.becomes_tunnel();
@@ -163,7 +165,7 @@ async fn exchange_http2(
     } = connection;
     to_http2(&mut request, pool.destination());
     let sent = request.body().is_end_stream();
-    meter.begin();
+    meter.uses();
     let response = sender.try_send_request(*request);
     if sender.is_closed() {
         pool.drop_closed();

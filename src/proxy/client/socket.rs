@@ -53,7 +53,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if !self.meter.was_used() {
+        if !self.meter.closes_in_form() {
             let _ = self.tcp.set_zero_linger();
         }
     }
@@ -96,7 +96,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A FIN first would begin what the reset is to spare.
-        if !self.meter.was_used() {
+        if !self.meter.closes_in_form() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.tcp).poll_shutdown(cx)
@@ -117,7 +117,7 @@ mod tests {
             .unwrap();
         let (mut other, _) = listener.accept().await.unwrap();
         if used {
-            socket.meter().begin();
+            socket.meter().uses();
         }
         drop(socket);
         other.read(&mut [0]).await

@@ -8,15 +8,12 @@
 use super::common::Common;
 use super::connection::{Connection, Http1};
 use super::queue::{Checkout, Order, Outcome};
-use super::{Need, Pool, State};
+use super::{MOST_ABANDONED, Need, Pool, State};
 use crate::proxy::client::connect::NewConnection;
 use crate::proxy::client::error::ConnectError;
 use crate::proxy::error::ProxyErrorKind;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// How many attempts go on that nobody waits for. What is more is given up.
-const MOST_SPARE: usize = 16;
 
 impl Pool {
     /// A connection: one that lies ready by now, else the first that is made or put back.
@@ -173,7 +170,7 @@ impl Pool {
             connection,
             reused: true,
         });
-        queue.trim(MOST_SPARE);
+        queue.trim(MOST_ABANDONED);
         match given {
             Err(Checkout {
                 connection: Connection::Http1(connection),
@@ -202,7 +199,7 @@ impl Drop for Ticket<'_> {
             let mut state = self.pool.lock();
             let queue = state.queue(self.need);
             queue.leave(self.id);
-            queue.trim(MOST_SPARE);
+            queue.trim(MOST_ABANDONED);
             self.outcome.close();
             self.outcome.try_recv()
         };

@@ -21,7 +21,7 @@ use connection::{Clock, Connection, Http1, Idle, Multiplexed};
 use queue::Queue;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::runtime::Id;
 
@@ -35,7 +35,12 @@ pub(super) struct Pool {
     speaks_http2: AtomicBool,
     reaper_runs: AtomicBool,
     clock: Clock,
+    /// Exchanges that go on although their clients have gone.
+    abandoned: AtomicUsize,
 }
+
+/// How many exchanges, and how many attempts to connect, go on that nobody waits for.
+const MOST_ABANDONED: usize = 16;
 
 #[derive(Default)]
 struct State {
@@ -73,6 +78,7 @@ impl Pool {
             speaks_http2: AtomicBool::new(speaks_http2),
             reaper_runs: AtomicBool::new(false),
             clock: Clock::new(),
+            abandoned: AtomicUsize::new(0),
         }
     }
 
@@ -195,6 +201,18 @@ impl Pool {
         // Beside the list of pools and the reaper, which asks, only requests and attempts hold it.
         let in_use = Arc::strong_count(self) > 2;
         in_use || !state.idle.is_empty() || !state.http2.is_empty()
+    }
+
+    /// Whether one more exchange may go on that nobody waits for.
+    pub(super) fn begin_abandoned(&self) -> bool {
+        let more = |count: usize| (count < MOST_ABANDONED).then_some(count + 1);
+        let count = &self.abandoned;
+        let begun = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        begun.is_ok()
+    }
+
+    pub(super) fn end_abandoned(&self) {
+        self.abandoned.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Drops a connection of HTTP/2 that has ended, so that its queue gives back its requests.

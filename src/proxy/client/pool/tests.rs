@@ -67,7 +67,7 @@ async fn new_http1(pool: &Arc<Pool>) -> (Http1, DuplexStream) {
 async fn use_one(pool: &Arc<Pool>) -> DuplexStream {
     let (mut connection, upstream) = new_http1(pool).await;
     connection.sender.ready().await.unwrap();
-    connection.meter.begin();
+    connection.meter.uses();
     pool.put_back(connection);
     upstream
 }
