@@ -113,6 +113,9 @@ pub enum ProxyErrorKind {
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
     UnknownTransferCoding,
+    /// The request has content although its method gives that no meaning, and the proxy was told to
+    /// refuse it: 400.
+    UnexpectedContent,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
@@ -155,6 +158,7 @@ impl ProxyErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
             // Not 405, which says that another method would do and must list which.
@@ -188,6 +192,7 @@ impl ProxyErrorKind {
             | Self::TargetTooLong
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
+            | Self::UnexpectedContent
             | Self::BodyTooLarge
             | Self::RequestBody => "http_request_error",
             Self::Dns => "dns_error",
@@ -234,6 +239,7 @@ impl ProxyErrorKind {
             Self::TargetTooLong => "the request target is too long",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
+            Self::UnexpectedContent => "the method gives the request's content no meaning",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::Dns => "the upstream's name could not be resolved",

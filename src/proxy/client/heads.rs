@@ -6,19 +6,8 @@ use crate::proxy::upstream::destination::Destination;
 use crate::proxy::wire::host::set_host;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, Uri, Version};
+use http::{Request, Uri, Version};
 use std::time::Duration;
-
-/// RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: content of these methods has no meaning, and there are servers
-/// that leave it unread. They take it for the next request, and answer that to whoever asks next on the
-/// connection. So nobody does, and such a server is asked to close it. Over HTTP/2 a stream has a frame
-/// of its own for its end.
-pub(super) fn has_unexpected_content(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
-    )
-}
 
 /// RFC 9112 9.6: whether the upstream closes the connection after this response. It reads no more of the
 /// request then.

@@ -2,7 +2,7 @@
 
 use super::abandoned::Sent;
 use super::error::{ClientError, was_not_processed};
-use super::heads::{closes, has_unexpected_content, kept_for, to_http1, to_http2};
+use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pool::connection::{Connection, Http1, Http2};
 use super::pool::queue::Checkout;
 use super::pool::{Pool, Slot};
@@ -10,6 +10,7 @@ use super::pooled_body::{Held, HeldConnection, PooledBody, Then};
 use super::replay::Replay;
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::framing::gives_content_no_meaning;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
@@ -123,8 +124,11 @@ async fn exchange_http1(
     pool: &Arc<Pool>,
 ) -> Result<(Response<Incoming>, HeldConnection), Failed> {
     to_http1(&mut request);
-    let has_body = !request.body().is_end_stream();
-    let is_last = has_body && has_unexpected_content(request.method());
+    let content = Content::of(request.body());
+    let is_last = content != Content::None && gives_content_no_meaning(request.method());
+    // Such a server may leave it unread. It would take it for the next request, and answer that to whoever
+    // asks next on the connection: so nobody does, and it is asked to close it. Over HTTP/2 a frame says
+    // where a request ends.
     if is_last {
         let headers = request.headers_mut();
         headers.append(header::CONNECTION, HeaderValue::from_static("close"));
@@ -143,14 +147,37 @@ async fn exchange_http1(
     if let Some(time) = kept_for(response.headers()) {
         connection.is_kept_for(time);
     }
-    let then = if has_body && closes(response.headers()) {
-        Then::Abort
-    } else if is_last {
-        Then::Close
-    } else {
-        Then::PutBack
+    let then = match content {
+        Content::None => Then::PutBack,
+        Content::Some | Content::Large if closes(response.headers()) => Then::Abort,
+        Content::Some | Content::Large if is_last => Then::Close,
+        // Perhaps the upstream has refused it unread, and is about to close.
+        Content::Large if !response.status().is_success() => Then::Close,
+        Content::Some | Content::Large => Then::PutBack,
     };
     Ok((response, HeldConnection::Http1 { connection, then }))
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    None,
+    /// It fits into the buffers between the two ends.
+    Some,
+    /// A part of it may lie unread between the two ends; or nobody knows.
+    Large,
+}
+
+impl Content {
+    const MOST_BUFFERED: u64 = 16 * 1024;
+
+    fn of(body: &Body) -> Self {
+        match body.size_hint().upper() {
+            _ if body.is_end_stream() => Self::None,
+            Some(0..=Self::MOST_BUFFERED) => Self::Some,
+            _ => Self::Large,
+        }
+    }
 }
 
 async fn exchange_http2(

@@ -64,6 +64,8 @@ pub struct ProxyBuilder {
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) remove_request_headers: Vec<String>,
     #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) refuse_unexpected_content: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
     pub(crate) forwarding: Vec<ForwardingField>,
@@ -131,6 +133,7 @@ impl ProxyBuilder {
             rewrite_location: true,
             rewrite_cookies: true,
             remove_request_headers: Vec::new(),
+            refuse_unexpected_content: false,
             timeouts: Timeouts::default(),
             forwarding: default_forwarding(),
             trusted_proxies: Vec::new(),
@@ -179,6 +182,18 @@ impl ProxyBuilder {
     {
         let names = names.into_iter().map(|name| name.as_ref().to_owned());
         self.remove_request_headers = names.collect();
+        self
+    }
+
+    /// Whether a `GET`, `HEAD`, `DELETE` or `OPTIONS` with content is refused with 400. Default: `false`.
+    ///
+    /// Such content has no meaning (RFC 9110 9.3.1), yet some APIs give it one, so it is forwarded. Some
+    /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
+    /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
+    /// with the hidden request itself, past every check in front of it, is left to that server: switch
+    /// this on where the upstream is one, or where you do not know.
+    pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
+        self.refuse_unexpected_content = refuse;
         self
     }
 

@@ -74,6 +74,7 @@ impl ProxyBuilder {
                 mount: Arc::clone(&mount),
                 preserve_host: self.preserve_host,
                 remove_request_headers: removed.into(),
+                refuse_unexpected_content: self.refuse_unexpected_content,
                 forwarding: Forwarding::new(self.forwarding.clone(), stripped),
                 trusted_proxies: self.trusted_proxies.clone(),
                 via: Arc::clone(&via),

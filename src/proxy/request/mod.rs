@@ -35,6 +35,7 @@ pub(crate) struct RequestRules {
     pub(crate) mount: Arc<Mount>,
     pub(crate) preserve_host: bool,
     pub(crate) remove_request_headers: Arc<[HeaderName]>,
+    pub(crate) refuse_unexpected_content: bool,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Arc<Via>,
@@ -126,6 +127,12 @@ impl RequestRules {
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        if self.refuse_unexpected_content
+            && !body.is_end_stream()
+            && framing::gives_content_no_meaning(&parts.method)
+        {
+            return Err(ProxyErrorKind::UnexpectedContent);
+        }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
