@@ -14,6 +14,7 @@ mod hostile_upstreams;
 mod limits;
 mod mounting;
 mod resets;
+mod response_heads;
 mod settings;
 mod support;
 mod tls;
