@@ -59,7 +59,7 @@ mod enabled {
 
         pub(crate) fn upstream(&self, upstream: &Upstream) {
             if let Some(Seen { span, .. }) = self.seen.as_deref() {
-                span.record("upstream", upstream.authority.as_str());
+                span.record("upstream", upstream.destination.authority().as_str());
             }
         }
 
@@ -81,7 +81,7 @@ mod enabled {
                 error,
                 method: &context.method,
                 path: context.public.path(),
-                upstream: Some(plan.upstreams.first().authority.as_str()),
+                upstream: Some(plan.upstreams.first().destination.authority().as_str()),
             });
         }
 
