@@ -198,7 +198,10 @@ mod plan;
 mod request;
 mod response;
 mod service;
+mod share;
+mod ticker;
 mod trace;
+mod transport;
 mod tunnel;
 mod upstream;
 mod wire;
@@ -217,11 +220,13 @@ pub use config::settings::{Limits, Timeouts};
 pub use config::tls::UpstreamTls;
 pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
+pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;
 pub use request::target::check;
 pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
+pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
 pub use upstream::discovery::Change;
 #[cfg(feature = "dns")]
@@ -234,6 +239,9 @@ const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}
     const fn error<T: std::error::Error + Send + Sync + 'static>() {}
     mountable::<ReverseProxy>();
+    // A service that is shared by its clients has to be: poem's, and layers of tower that share a body.
+    const fn shared<T: Send + Sync + 'static>() {}
+    shared::<Body>();
     mountable::<Client>();
     error::<ClientError>();
     error::<ProxyError>();
