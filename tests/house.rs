@@ -238,7 +238,7 @@ fn leading_path(text: &str) -> &str {
 fn absolute(module: &str, path: &str) -> String {
     let first = path.split("::").next().unwrap_or_default();
     let is_crate = |name: &&str| name.split("::").next() == Some(first);
-    if first == "std" || IMPURE.iter().any(|name| is_crate(name)) {
+    if first == "std" || IMPURE.iter().any(is_crate) {
         return path.to_owned();
     }
     let mut folders: Vec<_> = module.split('/').filter(|part| !part.is_empty()).collect();
