@@ -33,8 +33,8 @@ impl ProxyBuilder {
     pub fn build_with_layer<L: Layer<Client>>(
         &self,
         layer: &L,
-    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
-        self.build_around(None, |client| layer.layer(client))
+    ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
+        self.build_around(None, |client| ServiceTransport::new(layer.layer(client)))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
