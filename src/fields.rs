@@ -14,7 +14,7 @@ pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
 /// recipient must ignore a reasonable number of them).
-#[cfg(any(test, feature = "proxy", feature = "browser"))]
+#[cfg(any(test, feature = "proxy", feature = "browser", feature = "cache"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -49,12 +49,13 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
-#[cfg(any(test, feature = "proxy"))]
+#[cfg(any(test, feature = "proxy", feature = "cache"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
+#[inline]
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
     // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {

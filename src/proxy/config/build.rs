@@ -5,12 +5,14 @@ use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::validate::{self, ClientChoice};
 use crate::proxy::service::ReverseProxy;
+use crate::proxy::transport::ServiceTransport;
 use crate::proxy::upstream::Protocol;
 use crate::proxy::upstream::board::Changes;
 use crate::proxy::upstream::discovery::{Change, follow};
 use futures_core::Stream;
 use std::fmt;
 use std::hash::Hash;
+use tower_layer::Layer;
 
 impl ProxyBuilder {
     /// The proxy, with a [`Client`] of its own.
@@ -20,6 +22,19 @@ impl ProxyBuilder {
     /// Every problem of the settings, each with its key, the offending value, and what to write instead.
     pub fn build(&self) -> Result<ReverseProxy, ProxyConfigErrors> {
         self.build_from(None)
+    }
+
+    /// The proxy, with a [`Client`] of its own under a layer: a cache, or one that signs, traces or tries
+    /// again. All settings hold, as for [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    pub fn build_with_layer<L: Layer<Client>>(
+        &self,
+        layer: &L,
+    ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
+        self.build_around(None, |client| ServiceTransport::new(layer.layer(client)))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
@@ -33,11 +48,22 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
     /// effect.
-    pub fn build_with_client<C>(&self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    pub fn build_with_client<S>(
+        &self,
+        client: S,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         self.build_with_client_from(client, None)
     }
 
     fn build_from(&self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyConfigErrors> {
+        self.build_around(changes, |client| client)
+    }
+
+    fn build_around<C>(
+        &self,
+        changes: Option<Changes>,
+        around: impl FnOnce(Client) -> C,
+    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Own)?;
         let upstreams = &compiled.upstreams;
         let client = Client::builder()
@@ -53,16 +79,17 @@ impl ProxyBuilder {
         for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
             client.enter(upstream.protocol, &upstream.authority);
         }
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        Ok(ReverseProxy::from_parts(compiled.plan, around(client)))
     }
 
-    fn build_with_client_from<C>(
+    fn build_with_client_from<S>(
         &self,
-        client: C,
+        client: S,
         changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Given)?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        let transport = ServiceTransport::new(client);
+        Ok(ReverseProxy::from_parts(compiled.plan, transport))
     }
 }
 
@@ -128,7 +155,10 @@ impl<S> DiscoverBuilder<S> {
     /// # Errors
     ///
     /// As of [`build`](Self::build).
-    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors>
+    pub fn build_with_client<K, C>(
+        self,
+        client: C,
+    ) -> Result<ReverseProxy<ServiceTransport<C>>, ProxyConfigErrors>
     where
         K: Eq + Hash + Send + 'static,
         S: Stream<Item = Change<K>> + Send + 'static,

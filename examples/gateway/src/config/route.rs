@@ -3,10 +3,12 @@
 use super::Checker;
 use super::guard::Guarding;
 use super::problems::join;
-use super::read::read;
+use super::read::{Read, read};
+use crate::admin::CachedRoute;
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use same_origin::cors::CorsPolicy;
+use same_origin::guard::Guard;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -111,12 +113,38 @@ impl Checker<'_> {
                 self.problems.push(join(at, key), message);
             }
         }
-        let proxy = self.proxy(at, table)?;
+        let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
+        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let (builder, read) = self.proxy(at, table)?;
+        let original = |key: &str| read.original(key);
         let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
-        Some(Route::Proxy(Layered::new(proxy, around)))
+        // A foreign page's request would reach the upstream as one of its own pages'.
+        if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
+            let message =
+                "the guard of this route is off or reports only; switch it on, or remove this";
+            self.problems.add(join(at, "rewrite_origin"), message);
+        }
+        Some(match cache {
+            None => {
+                let proxy = self.built(at, builder.build(), original)?;
+                Route::Proxy(Layered::new(proxy, around))
+            }
+            Some(cache) => {
+                let built = builder.build_with_layer(&cache.layer());
+                let proxy = self.built(at, built, original)?;
+                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let mapper = proxy.clone();
+                self.caches.0.push(CachedRoute {
+                    cache,
+                    prefix,
+                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
+                });
+                Route::Cached(Box::new(Layered::new(proxy, around)))
+            }
+        })
     }
 
-    fn proxy(&mut self, at: &str, mut table: Table) -> Option<ReverseProxy> {
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
             for (_, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
@@ -133,7 +161,7 @@ impl Checker<'_> {
         let read = read::<ProxyBuilder>(
             table,
             at,
-            &["cors", "dir", "guard", "spa"],
+            &["cache", "cors", "dir", "guard", "spa"],
             &mut self.problems,
         )?;
         let mut builder = read
@@ -144,7 +172,7 @@ impl Checker<'_> {
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
-        self.built(at, builder.build(), |key| read.original(key))
+        Some((builder, read))
     }
 
     fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
