@@ -40,7 +40,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// No servers, a fresh profile, the standard's behaviour.
+    /// Creates a web without servers, with a fresh profile and the standard's behaviour.
     pub fn new() -> Self {
         Self {
             servers: BTreeMap::new(),
