@@ -121,10 +121,19 @@ pub enum ProxyErrorKind {
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
     RequestBody,
+    /// The client gave nothing of its request's body for the client timeout, or took nothing of its response:
+    /// 408 (RFC 9110 15.5.9), or an error of the response's body.
+    ClientTimeout,
+    /// The client has its share of the upstream's places, and its queue for them is full or was waited in for
+    /// the connect timeout: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
+    TooManyRequests,
     /// The upstream's name could not be resolved: 502.
     Dns,
     /// The upstream refused the connection, or it failed: 502.
     Connect,
+    /// The proxy's own system has no port, or no file descriptor, left for a connection to the
+    /// upstream: 503.
+    LocalResources,
     /// Connecting took longer than its timeout: 504.
     ConnectTimeout,
     /// TLS failed: no common protocol, or the upstream does not speak it: 502.
@@ -158,6 +167,8 @@ impl ProxyErrorKind {
             | Self::MalformedHost
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
+            Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             // Not 405, which says that another method would do and must list which.
             Self::MethodNotForwarded | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -174,7 +185,7 @@ impl ProxyErrorKind {
             | Self::MalformedResponse
             | Self::UpgradeFailed
             | Self::Client => StatusCode::BAD_GATEWAY,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -193,7 +204,9 @@ impl ProxyErrorKind {
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
             | Self::BodyTooLarge
-            | Self::RequestBody => "http_request_error",
+            | Self::RequestBody
+            | Self::ClientTimeout => "http_request_error",
+            Self::TooManyRequests => "http_request_denied",
             Self::Loop => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
@@ -201,7 +214,7 @@ impl ProxyErrorKind {
             Self::Tls => "tls_protocol_error",
             Self::Certificate => "tls_certificate_error",
             Self::NoUpstream => "destination_unavailable",
-            Self::Overloaded => "connection_limit_reached",
+            Self::Overloaded | Self::LocalResources => "connection_limit_reached",
             Self::ResponseTimeout => "http_response_timeout",
             Self::Closed => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
@@ -214,14 +227,13 @@ impl ProxyErrorKind {
     pub(crate) fn is_connect(self) -> bool {
         matches!(
             self,
-            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Certificate
+            Self::Dns
+                | Self::Connect
+                | Self::LocalResources
+                | Self::ConnectTimeout
+                | Self::Tls
+                | Self::Certificate
         )
-    }
-
-    /// Whether it is the client's doing, as a 4xx says.
-    #[must_use]
-    pub fn is_client_error(self) -> bool {
-        self.status().is_client_error()
     }
 
     const fn text(self) -> &'static str {
@@ -238,8 +250,11 @@ impl ProxyErrorKind {
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
+            Self::ClientTimeout => "the client sent or took nothing for too long",
+            Self::TooManyRequests => "the client has too many requests under way at the upstream",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
+            Self::LocalResources => "no port or file descriptor is left for a connection",
             Self::ConnectTimeout => "connecting to the upstream timed out",
             Self::Tls => "the TLS handshake with the upstream failed",
             Self::Certificate => "the upstream's certificate was not accepted",

@@ -1,7 +1,6 @@
 //! Why a request was not answered, and the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
-use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
@@ -93,13 +92,6 @@ impl From<ProxyError> for ClientError {
             error,
             request: Mutex::new(None),
         }
-    }
-}
-
-/// The response timeout was over.
-impl From<Late> for ClientError {
-    fn from(late: Late) -> Self {
-        ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into()
     }
 }
 

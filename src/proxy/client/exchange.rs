@@ -9,6 +9,7 @@ use crate::proxy::body::Body;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::Protocol;
 use crate::proxy::wire::host::set_host;
+use crate::proxy::wire::own::own_values;
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
@@ -203,6 +204,7 @@ fn to_http1(request: &mut Request<Body>) {
 /// fields.
 fn to_http2(request: &mut Request<Body>, pool: &Pool) {
     *request.version_mut() = Version::HTTP_2;
+    own_values(request.headers_mut());
     let host = request.headers_mut().remove(header::HOST);
     request.headers_mut().remove(header::CONNECTION);
     request.headers_mut().remove(header::UPGRADE);

@@ -96,6 +96,12 @@ fn put_back_when_ready(mut sender: http1::SendRequest<Body>, born: u64, pool: &A
     }
 }
 
+impl From<Lent> for Body {
+    fn from(lent: Lent) -> Self {
+        Self::own(lent)
+    }
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
         if self.body.is_end_stream() {

@@ -20,7 +20,6 @@ mod spare;
 mod tls;
 
 pub use error::ClientError;
-pub(crate) use lent::Lent;
 pub use place::ConnectTo;
 pub(crate) use place::Way;
 #[cfg(feature = "tls")]

@@ -5,6 +5,7 @@ use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::validate::{self, ClientChoice};
 use crate::proxy::service::ReverseProxy;
+use crate::proxy::transport::ServiceTransport;
 use crate::proxy::upstream::Protocol;
 use crate::proxy::upstream::board::Changes;
 use crate::proxy::upstream::discovery::{Change, follow};
@@ -47,7 +48,10 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
     /// effect.
-    pub fn build_with_client<C>(&self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    pub fn build_with_client<S>(
+        &self,
+        client: S,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         self.build_with_client_from(client, None)
     }
 
@@ -78,13 +82,14 @@ impl ProxyBuilder {
         Ok(ReverseProxy::from_parts(compiled.plan, around(client)))
     }
 
-    fn build_with_client_from<C>(
+    fn build_with_client_from<S>(
         &self,
-        client: C,
+        client: S,
         changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Given)?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        let transport = ServiceTransport::new(client);
+        Ok(ReverseProxy::from_parts(compiled.plan, transport))
     }
 }
 
@@ -150,7 +155,10 @@ impl<S> DiscoverBuilder<S> {
     /// # Errors
     ///
     /// As of [`build`](Self::build).
-    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors>
+    pub fn build_with_client<K, C>(
+        self,
+        client: C,
+    ) -> Result<ReverseProxy<ServiceTransport<C>>, ProxyConfigErrors>
     where
         K: Eq + Hash + Send + 'static,
         S: Stream<Item = Change<K>> + Send + 'static,

@@ -1,5 +1,6 @@
 //! From settings to a plan: every check first, then everything that can be made once.
 
+use crate::proxy::body::download::Downloads;
 use crate::proxy::client::ClientBuildError;
 use crate::proxy::config::builder::{OneOrMany, ProxyBuilder};
 use crate::proxy::config::error::{
@@ -7,15 +8,17 @@ use crate::proxy::config::error::{
 };
 use crate::proxy::config::fields::{self, Head};
 use crate::proxy::config::settings::{Limits, Timeouts};
-use crate::proxy::deadline::Deadline;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
 use crate::proxy::request::RequestRules;
 use crate::proxy::request::forwarded::Forwarding;
+use crate::proxy::request::origin::OriginRule;
 use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
+use crate::proxy::share::{ShareRules, Shares};
+use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::TunnelSlots;
 use crate::proxy::upstream::balance::Upstreams;
 use crate::proxy::upstream::board::{Board, Changes, Discovery};
@@ -61,6 +64,7 @@ pub(super) fn compile(
     };
     check.prefix();
     let upstreams = check.upstreams();
+    check.rewrite_origin(&upstreams);
     let changes = check.changes(changes, &upstreams);
     let request = check.edits(
         Head::Request,
@@ -123,6 +127,7 @@ fn plan(
         }
         _ => Upstreams::fixed(upstreams.to_vec()),
     };
+    let is_secure = upstreams.first().is_some_and(Upstream::is_secure);
     let via = Arc::new(Via::new(&settings.via));
     let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
     let told_prefix = forwarding.told_prefix().map(Box::from);
@@ -130,6 +135,7 @@ fn plan(
         request: RequestRules {
             mount: Arc::clone(&mount),
             preserve_host: settings.preserve_host,
+            rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
             edits: request,
             forwarding,
             trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
@@ -151,7 +157,17 @@ fn plan(
             map_error: settings.shared.map_error.clone(),
         },
         upstreams: list,
-        response_deadline: Deadline::new(settings.timeouts.response),
+        shares: Shares::new(ShareRules {
+            in_flight: settings.limits.in_flight,
+            waiting: settings.limits.waiting,
+            client: settings.limits.client_share,
+            connection: settings.limits.connection_share,
+            wait: settings.timeouts.connect,
+        }),
+        response_timeout: settings.timeouts.response,
+        client_timeout: settings.timeouts.client,
+        downloads: Downloads::new(settings.timeouts.client),
+        failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
             open: settings.shared.tunnels.clone(),
             slots: TunnelSlots::new(settings.limits.tunnels),
@@ -192,6 +208,7 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
         ("timeouts.response", timeouts.response),
         ("timeouts.idle", timeouts.idle),
         ("timeouts.tunnel", timeouts.tunnel),
+        ("timeouts.client", timeouts.client),
         ("limits.connection_age", limits.connection_age),
     ] {
         if time.is_zero() {
@@ -209,6 +226,16 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
                 let remedy = format!("write at most {}", Semaphore::MAX_PERMITS);
                 wrong(key, count.to_string(), remedy.into());
             }
+        }
+    }
+    for (key, share) in [
+        ("limits.client_share", limits.client_share),
+        ("limits.connection_share", limits.connection_share),
+    ] {
+        // Written so that what is not a number is refused, too.
+        if !(share > 0.0 && share <= 1.0) {
+            let remedy = "write a share above 0 and at most 1.0, which is no bound";
+            wrong(key, share.to_string(), remedy.into());
         }
     }
     if limits.response_head < LEAST_HEAD {
@@ -257,6 +284,19 @@ impl Check<'_> {
             }
         }
         upstreams
+    }
+
+    fn rewrite_origin(&mut self, upstreams: &[Upstream]) {
+        let has = |is_secure| upstreams.iter().any(|one| one.is_secure() == is_secure);
+        if self.settings.rewrite_origin && has(true) && has(false) {
+            let remedy =
+                "write the same scheme for all upstreams, which then have one kind of origin";
+            self.refuse(ProxyConfigError::new(
+                "rewrite_origin",
+                Kind::Conflict,
+                remedy,
+            ));
+        }
     }
 
     /// The changes that feed the list of upstreams, if it is one that changes.
