@@ -29,8 +29,10 @@
 //!    is refused with 400 ([`check`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
-//! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
-//!    wins over the field.
+//! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port is 400; an absolute target's host
+//!    wins over the field. A request in whose extensions there is no client, neither a [`Peer`] nor axum's
+//!    `ConnectInfo`, is the program's own, as in a test, and may do without: axum without `ConnectInfo` cannot tell
+//!    them apart, so a server that faces clients should have one of the two, or ask [`check`].
 //! 4. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
 //!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays. Lengths that
 //!    say the same become one, those that do not are 400; a body in another transfer coding than `chunked`
@@ -64,12 +66,26 @@
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2) or the upstream says that it has
 //! not processed it (RFC 9113 8.7).
 //!
-//! # What is held
+//! # Memory bounds
 //!
-//! Of a response's head up to 64 KiB; a longer one is a 502. Of a body that its client does not read, 128 KiB
-//! that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room for all
-//! of its streams. How long a client may take nothing is its server's business: until that closes the
-//! connection, the request is under way.
+//! Of a response's head up to 64 KiB are held; a longer one is a 502. Of a body that its client does not read, 128
+//! KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room for all
+//! of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
+//!
+//! # Clients that take all they can
+//!
+//! A request has a place at its upstream ([`Limits::in_flight`]) until the upstream's last byte is here, whether
+//! the client has taken it or not. No client has more than its share of them ([`Limits::client_share`],
+//! [`Limits::connection_share`]), and one that gives or takes nothing loses its place ([`Timeouts::client`]). For
+//! that a server says who the client is: by a [`Peer`] or axum's `ConnectInfo`, and by [`trusted_proxies`] who is
+//! believed of others ([`ClientAddr`]). The connection to the client stays its server's business.
+//!
+//! # Logs
+//!
+//! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
+//! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx), at
+//! `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
 //!
 //! # Upgrades
 //!
@@ -77,7 +93,7 @@
 //! wait for it (RFC 9931). `h2c` and `TLS` are not offered on. A WebSocket that comes by HTTP/2 (RFC 8441: the
 //! server has to announce it, in hyper by `enable_connect_protocol`) goes on by HTTP/1.1.
 //!
-//! # What stands in the way
+//! # Limitations
 //!
 //! These are limits of hyper 1.12's server, which the proxy cannot work around from a service:
 //!

@@ -112,8 +112,9 @@ struct Place(Arc<Share>);
 impl<K: Copy + Eq + Hash> Ledger<K> {
     /// None if a share is the whole.
     fn new(rules: ShareRules, share: f64) -> Option<Self> {
-        (share < 1.0).then(|| Self {
-            places: part(rules.in_flight, share).max(1),
+        let places = part(rules.in_flight, share).max(1);
+        (places < rules.in_flight).then(|| Self {
+            places,
             // None only if none may wait at all.
             waiting: part(rules.waiting, share).max(rules.waiting.min(1)),
             table: Mutex::new(Table {

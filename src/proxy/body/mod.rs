@@ -167,7 +167,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(incoming) => incoming.size_hint(),
             Kind::Own(body) => body.size_hint(),
-            Kind::Foreign(foreign) => foreign.size_hint.clone(),
+            Kind::Foreign(foreign) => foreign.size_hint,
         }
     }
 }

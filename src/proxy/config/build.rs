@@ -33,8 +33,8 @@ impl ProxyBuilder {
     pub fn build_with_layer<L: Layer<Client>>(
         &self,
         layer: &L,
-    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
-        self.build_around(None, |client| layer.layer(client))
+    ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
+        self.build_around(None, |client| ServiceTransport::new(layer.layer(client)))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
@@ -59,11 +59,11 @@ impl ProxyBuilder {
         self.build_around(changes, |client| client)
     }
 
-    fn build_around<C>(
+    fn build_around<T>(
         &self,
         changes: Option<Changes>,
-        around: impl FnOnce(Client) -> C,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+        around: impl FnOnce(Client) -> T,
+    ) -> Result<ReverseProxy<T>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Own)?;
         let upstreams = &compiled.upstreams;
         let client = Client::builder()

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, Peer, ReverseProxy};
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -34,7 +34,7 @@ pub struct Table {
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
     /// With a cache between the proxy and its upstream.
-    Cached(Box<Layered<ReverseProxy<Cached<Client>>>>),
+    Cached(Box<Layered<ReverseProxy<ServiceTransport<Cached<Client>>>>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<Layered<Files>>),
 }
