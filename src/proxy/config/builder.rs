@@ -23,7 +23,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
+/// Settings of a [`ReverseProxy`](crate::proxy::ReverseProxy), checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the proxy's configuration: its keys are the names of the
 /// setters, `prefix` and `upstream` are required, unknown keys are refused. What is not data (hooks,

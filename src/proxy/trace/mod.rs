@@ -133,7 +133,11 @@ mod silent {
 
         pub(crate) fn answered(&self, _: StatusCode) {}
 
-        pub(crate) fn failed(&self, _: &Plan, _: &RequestContext, _: &ProxyError) {}
+        pub(crate) fn failed(&self, plan: &Plan, context: &RequestContext, _: &ProxyError) {
+            // What would be told.
+            let _ = (&plan.failures, plan.upstreams.first());
+            let _ = (&context.method, &context.public);
+        }
 
         pub(crate) fn follow<F>(self, exchange: F) -> Answer
         where
