@@ -14,11 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{Peer, ReverseProxy};
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service as _;
 
 /// A server on a thread, which lives as long as the program.
 #[derive(Clone)]

@@ -32,13 +32,13 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct CacheBuilder {
-    #[cfg_attr(feature = "serde", serde(with = "super::size"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(super) size: u64,
-    #[cfg_attr(feature = "serde", serde(with = "super::size"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(super) object: u64,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(super) stale: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "super::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(super) wait: Duration,
     pub(super) name: String,
     pub(super) dangerously_store_set_cookie: bool,
@@ -107,9 +107,9 @@ impl CacheBuilder {
     /// # Errors
     ///
     /// Every problem of the settings, each with the key, the value, and what to write instead.
-    pub fn build(self) -> Result<Cache, CacheErrors> {
+    pub fn build(&self) -> Result<Cache, CacheErrors> {
         CacheErrors::into_result(self.problems())?;
-        Ok(Cache::from_settings(&self))
+        Ok(Cache::from_settings(self))
     }
 
     fn problems(&self) -> Vec<CacheError> {

@@ -92,17 +92,17 @@ impl Resource {
     }
 
     /// With one more response, which takes the place of those that would have been used for `request`.
-    pub(crate) fn with(&self, stored: Arc<Stored>, request: &HeaderMap) -> Self {
+    pub(crate) fn with(&self, stored: &Arc<Stored>, request: &HeaderMap) -> Self {
         let is_replaced = |held: &Stored| {
             // A part takes the place of parts; what is whole, of all.
             (stored.part.is_none() || held.part.is_some()) && held.selection.matches(request)
         };
         let kept = self.variants.iter().filter(|held| {
-            held.snapshot.is_current() && (is_same_part(held, &stored) || !is_replaced(held))
+            held.snapshot.is_current() && (is_same_part(held, stored) || !is_replaced(held))
         });
         let kept = kept.take(MOST_VARIANTS - 1).cloned();
         let mut variants = Vec::with_capacity(self.variants.len() + 1);
-        variants.push(Arc::clone(&stored));
+        variants.push(Arc::clone(stored));
         variants.extend(kept);
         Self { variants }
     }

@@ -77,14 +77,16 @@ impl Cache {
     /// Forgets all that is stored of a path, whatever its query and host, and returns of how many targets
     /// there was something. What is on its way to the cache at that moment is not used either.
     ///
-    /// The path is the one that the inner service sees: behind a [`ReverseProxy`](crate::proxy::ReverseProxy)
-    /// that is the upstream's.
+    /// The path is the one that the inner service sees: between a proxy and its upstream that is the
+    /// upstream's.
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn purge(&self, path: &str) -> usize {
         self.shared.store.purge(path)
     }
 
     /// Forgets all that is stored of a path and of those below it, on segment boundaries: `/items` and
     /// `/items/` are the same prefix, of `/items/1` but not of `/itemsets`.
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn purge_prefix(&self, prefix: &str) -> usize {
         self.shared.store.purge_prefix(prefix)
     }

@@ -61,7 +61,7 @@ impl Store {
         let entry = self.resources.entry(key);
         let _entry = entry.and_upsert_with(|held| {
             let resource = held.map(moka::Entry::into_value).unwrap_or_default();
-            Arc::new(resource.with(stored, request))
+            Arc::new(resource.with(&stored, request))
         });
         self.settle();
     }

@@ -28,8 +28,11 @@ const NOT_LISTS: [HeaderName; 11] = [
 /// The fields of a request that a response was chosen by, with the values that they had.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
-    fields: Box<[(HeaderName, Option<Box<[u8]>>)]>,
+    fields: Box<[(HeaderName, Value)]>,
 }
+
+/// A field's value in the form in which it is compared; nothing if there is no such field.
+type Value = Option<Box<[u8]>>;
 
 /// Why no later request can be known to be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,19 +95,19 @@ impl Selection {
     }
 
     pub(crate) fn size(&self) -> usize {
-        let of = |(name, value): &(HeaderName, Option<Box<[u8]>>)| {
+        let of = |(name, value): &(HeaderName, Value)| {
             64 + name.as_str().len() + value.as_ref().map_or(0, |value| value.len())
         };
         self.fields.iter().map(of).sum()
     }
 }
 
-/// A field's value in the form in which it is compared.
+/// The value of a request's field, to be compared.
 ///
 /// RFC 9111 4.1 allows only changes that the field's syntax makes meaningless: lines of a list are joined,
 /// white space at commas goes, and language ranges and codings are in lower case. The order of languages
 /// stays, which is without meaning by RFC 9110 12.5.4 and by no means for all servers.
-fn value(request: &HeaderMap, name: &HeaderName) -> Option<Box<[u8]>> {
+fn value(request: &HeaderMap, name: &HeaderName) -> Value {
     let mut lines = request.get_all(name).iter();
     let first = lines.next()?;
     if NOT_LISTS.contains(name) {

@@ -102,6 +102,7 @@
 //! | panics, timeouts, limits, load shedding | inside | pages cannot read the 429 and 503 |
 //! | authentication, sessions | inside | preflights, which bear no credentials, are answered 401 |
 //! | compression | inside or outside | |
+//! | a cache | inside, and inside of authentication | one copy for each origin instead of one for all |
 //! | a reverse proxy, routes | inside | |
 //!
 //! In axum the layer that is added last is the outermost; in a `tower::ServiceBuilder` it is the one that is
@@ -226,6 +227,7 @@ mod acrh;
 mod config;
 mod event;
 mod explain;
+mod explanation;
 mod future;
 mod handle;
 mod judge;
@@ -241,7 +243,7 @@ pub use config::{
     AllowList, Any, CorsBuilder, IntoAllowList, PolicyError, PolicyErrorKind, PolicyErrors,
     PolicyWarning, PolicyWarningKind,
 };
-pub use explain::{Explanation, Outcome, Step};
+pub use explanation::{Explanation, Outcome, Step};
 pub use future::ResponseFuture;
 pub use handle::{CorsHandle, Differences};
 pub use judge::{Grant, Refusal, Verdict};

@@ -1,6 +1,6 @@
 //! What is changed is not answered from memory any more.
 
-use crate::support::{FRESH, Frames, Site, counted, data, get, request, response};
+use crate::support::{FRESH, Site, counted, data, frames, get, request, response};
 use same_origin::cache::{Cache, Outcome};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -111,7 +111,7 @@ async fn an_answer_from_before_the_change_is_not_used_after_it() {
 async fn nor_is_one_whose_body_was_still_on_its_way() {
     let site = Site::new(|_| {
         let fields = [FRESH, ("transfer-encoding", "chunked")];
-        response(200, &fields, Frames::new([data("body")]))
+        response(200, &fields, frames([data("body")]))
     });
     let head = site.head(get("/a", &[])).await;
     site.ask(request("POST", "/a", &[])).await;

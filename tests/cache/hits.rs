@@ -1,7 +1,7 @@
 //! Answers from memory: what the upstream said, with its age.
 
 use crate::support::{FRESH, Site, counted, data, get, request, response};
-use crate::support::{Frames, Got};
+use crate::support::{Got, frames};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use same_origin::cache::Outcome;
@@ -50,11 +50,11 @@ async fn the_second_answer_is_the_first_one_with_an_age() {
 #[tokio::test]
 async fn a_hit_copies_no_body() {
     let site = Site::new(|_| {
-        let frames = ["one ", "two ", "three"].map(data);
+        let chunks = ["one ", "two ", "three"].map(data);
         response(
             200,
             &[FRESH, ("transfer-encoding", "chunked")],
-            Frames::new(frames),
+            frames(chunks),
         )
     });
     site.get("/a").await;

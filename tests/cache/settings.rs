@@ -21,14 +21,11 @@ fn a_table_is_a_configuration() {
 fn what_does_not_fit_is_told_with_a_remedy() {
     for (text, expected) in [
         ("sise = 1", "unknown field `sise`"),
-        (
-            "size = \"64M\"",
-            "\"64M\" is not a size; write it like \"64MB\"",
-        ),
-        ("size = \"1.5MB\"", "is not a size; write"),
-        ("size = -1", "-1 is not a size; write"),
-        ("size = true", "a size like \"64MB\""),
-        ("stale = 5", "string"),
+        ("size = \"64M\"", "\"64M\" is not a size; write it like"),
+        ("size = \"1.5MB\"", "is not a size; write it like"),
+        ("size = -1", "write at least 0"),
+        ("size = true", "a size, such as"),
+        ("stale = 5", "a duration with its unit"),
         ("stale = \"5\"", "is not a duration"),
     ] {
         let error = toml::from_str::<CacheBuilder>(text)
@@ -46,7 +43,6 @@ fn sizes_are_by_1000_or_by_1024() {
         ("\"10MiB\"", 10 << 20),
         ("\"2 GiB\"", 2 << 30),
         ("4096", 4096),
-        ("\"4096\"", 4096),
     ] {
         let builder = toml::from_str::<CacheBuilder>(&format!("size = {text}")).unwrap();
         assert_eq!(builder, Cache::builder().size(bytes), "{text}");

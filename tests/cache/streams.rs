@@ -1,6 +1,6 @@
 //! Bodies: given on while they are stored, kept as they were, bounded.
 
-use crate::support::{FRESH, Frames, Site, data, get, request, response};
+use crate::support::{FRESH, Site, data, frames, get, request, response};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -46,12 +46,8 @@ async fn trailers_are_kept() {
     let site = Site::new(|_| {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "7".parse().unwrap());
-        let frames = [data("body"), Ok(Frame::trailers(trailers))];
-        response(
-            200,
-            &[FRESH, CHUNKED, ("trailer", "x-sum")],
-            Frames::new(frames),
-        )
+        let chunks = [data("body"), Ok(Frame::trailers(trailers))];
+        response(200, &[FRESH, CHUNKED, ("trailer", "x-sum")], frames(chunks))
     });
     let first = site.get("/a").await;
     let second = site.get("/a").await;
@@ -65,7 +61,7 @@ async fn trailers_are_kept() {
 
 #[tokio::test]
 async fn a_body_that_is_not_whole_is_not_stored() {
-    for (name, fields, frames) in [
+    for (name, fields, chunks) in [
         ("error", &[FRESH, CHUNKED][..], vec![data("bo"), Err("cut")]),
         (
             "short",
@@ -84,10 +80,10 @@ async fn a_body_that_is_not_whole_is_not_stored() {
         ),
     ] {
         let fields: Vec<_> = fields.to_vec();
-        let frames = Mutex::new(Some(frames));
+        let chunks = Mutex::new(Some(chunks));
         let site = Site::new(move |_| {
-            let frames = frames.lock().unwrap().take();
-            response(200, &fields, Frames::new(frames.unwrap_or_default()))
+            let chunks = chunks.lock().unwrap().take();
+            response(200, &fields, frames(chunks.unwrap_or_default()))
         });
         let body = site.head(get("/a", &[])).await.into_body();
         let _read = body.collect().await;
@@ -99,10 +95,9 @@ async fn a_body_that_is_not_whole_is_not_stored() {
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_what_it_has_not_read_with_it() {
-    let site = Site::new(|seen| {
-        let frames = ["one", "two"].map(data);
-        let _ = seen;
-        response(200, &[FRESH, CHUNKED], Frames::new(frames))
+    let site = Site::new(|_| {
+        let chunks = ["one", "two"].map(data);
+        response(200, &[FRESH, CHUNKED], frames(chunks))
     });
     let mut body = site.head(get("/a", &[])).await.into_body();
     body.frame().await.unwrap().unwrap();
@@ -122,7 +117,7 @@ async fn a_server_that_stops_at_the_announced_length_has_read_it_all() {
         response(
             200,
             &[FRESH, ("content-length", "4")],
-            Frames::new([data("body")]),
+            frames([data("body")]),
         )
     });
     let mut body = site.head(get("/a", &[])).await.into_body();
@@ -148,7 +143,7 @@ async fn what_is_larger_than_an_object_goes_to_its_client_only() {
     for fields in [&[FRESH, CHUNKED][..], &[FRESH, ("content-length", "11")]] {
         let fields: Vec<_> = fields.to_vec();
         let site = Site::with(Cache::builder().object(10), move |_| {
-            response(200, &fields, Frames::new(["01234", "567890"].map(data)))
+            response(200, &fields, frames(["01234", "567890"].map(data)))
         });
         for _ in 0..2 {
             let got = site.get("/a").await;
@@ -185,7 +180,7 @@ async fn bodies_on_their_way_take_as_much_as_the_bound_and_no_more() {
         response(
             200,
             &[FRESH, ("content-length", "50000")],
-            Frames::new([data("x")]),
+            frames([data("x")]),
         )
     });
     let mut open = Vec::new();
@@ -209,7 +204,7 @@ async fn a_stream_of_events_is_passed_on_and_not_recorded() {
             ("cache-control", "no-cache"),
             CHUNKED,
         ];
-        response(200, &fields, Frames::new([data("data: 1\n\n")]))
+        response(200, &fields, frames([data("data: 1\n\n")]))
     });
     let mut body = site.head(get("/events", &[])).await.into_body();
     let frame = body.frame().await.unwrap().unwrap();

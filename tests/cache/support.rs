@@ -189,14 +189,13 @@ pub fn counted(fields: &'static [(&str, &str)]) -> impl Fn(&Seen) -> Response<Bo
 pub const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 
 /// A body of given frames, without a length.
-pub struct Frames(pub VecDeque<Result<http_body::Frame<Bytes>, &'static str>>);
+struct Frames(VecDeque<Result<http_body::Frame<Bytes>, &'static str>>);
 
-impl Frames {
-    pub fn new(
-        frames: impl IntoIterator<Item = Result<http_body::Frame<Bytes>, &'static str>>,
-    ) -> Body {
-        Body::new(Self(frames.into_iter().collect()))
-    }
+/// A body of these frames.
+pub fn frames(
+    frames: impl IntoIterator<Item = Result<http_body::Frame<Bytes>, &'static str>>,
+) -> Body {
+    Body::new(Frames(frames.into_iter().collect()))
 }
 
 impl http_body::Body for Frames {

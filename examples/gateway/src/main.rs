@@ -11,7 +11,7 @@ mod args;
 mod config;
 mod demo;
 mod files;
-mod metrics;
+mod observe;
 mod routes;
 mod run;
 mod server;

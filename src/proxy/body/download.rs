@@ -22,7 +22,7 @@ use tokio::time::Instant;
 const AHEAD: usize = 64 * 1024;
 /// The largest frame for a stream of HTTP/2, so that it is seen that a slow client takes something: a stream
 /// is not asked for the next frame before there is room for all of the last one.
-const STREAM_FRAME: usize = 16 * 1024;
+const STREAM_FRAME: usize = 64 * 1024;
 
 /// What is held until the upstream's last byte is here, by being dropped then.
 pub(crate) trait Hold: Send + 'static {

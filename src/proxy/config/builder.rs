@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// Settings of a [`ReverseProxy`](crate::proxy::ReverseProxy), checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the proxy's configuration: its keys are the names of the
-/// setters, `prefix` and `upstream` are required, unknown keys are refused. What is not data (hooks,
-/// shared tables, a client) has setters only.
+/// setters, `prefix` and `upstream` are required, unknown keys are refused. Hooks, shared tables and a client
+/// are not data and have setters only.
 ///
 /// # Examples
 ///
@@ -58,6 +58,8 @@ pub struct ProxyBuilder {
     pub(crate) keep_prefix: bool,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) preserve_host: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) rewrite_origin: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
     pub(crate) rewrite_location: bool,
     #[cfg_attr(feature = "serde", serde(default))]
@@ -149,6 +151,7 @@ impl ProxyBuilder {
             upstream: OneOrMany::One(upstream.into()),
             keep_prefix: false,
             preserve_host: false,
+            rewrite_origin: false,
             rewrite_location: true,
             rewrite_cookies: CookieRewrite::default(),
             remove_request_headers: Vec::new(),
@@ -191,9 +194,9 @@ impl ProxyBuilder {
     /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
     /// are.
     ///
-    /// The builder's upstream says *who* they are: scheme, `Host`, certificate and base path. The
-    /// changes say *where* they are: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and what it
-    /// gives back can only be built.
+    /// The builder's upstream names the service: scheme, `Host`, certificate and base path. The changes give
+    /// its addresses: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and its result can only be
+    /// built.
     ///
     /// The stream is one of `tower::discover`'s kind. It has a [`Change`] of our own because that
     /// crate's holds a service for each endpoint, where here one client serves all, and its version
@@ -219,7 +222,7 @@ impl ProxyBuilder {
     ///
     /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
     /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
-    /// // What watches a directory, an orchestrator, a registry:
+    /// // In earnest from a directory, an orchestrator or a registry that is watched:
     /// let changes = stream::iter([Change::Insert("a", at(1)), Change::Insert("b", at(2))]);
     /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
     ///     .discover(changes)
@@ -273,6 +276,34 @@ impl ProxyBuilder {
         self
     }
 
+    /// Whether the upstream sees its own origin in `Origin`: its scheme, and the `Host` that it sees. Default:
+    /// `false`. For upstreams that take requests and WebSockets of their own pages only (Vite, Jupyter,
+    /// Phoenix), which are told that a page is theirs.
+    ///
+    /// The proxy must know that it is: a [`GuardLayer`](crate::guard::GuardLayer) around it leaves its word,
+    /// and only the `Origin` of a page that is [own or trusted](crate::guard::Admitted) is rewritten. Without
+    /// a guard nothing is, and a warning says so once. An `Origin` that
+    /// [`set_request_headers`](Self::set_request_headers) or [`map_request`](Self::map_request) sets stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::guard::{Guard, GuardLayer};
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let notebook = ReverseProxy::builder("/notebook", "http://127.0.0.1:8888")
+    ///     .rewrite_origin(true)
+    ///     .build()?;
+    /// let guard = GuardLayer::new(Guard::builder().build()?);
+    /// let app: axum::Router = axum::Router::new().nest_service("/notebook", notebook).layer(guard);
+    /// # Ok(()) }
+    /// ```
+    pub fn rewrite_origin(mut self, rewrite: bool) -> Self {
+        self.rewrite_origin = rewrite;
+        self
+    }
+
     /// Whether `Location`, `Content-Location` and `Refresh` are mapped back under the prefix. Default:
     /// `true`.
     ///
@@ -283,7 +314,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// How `Set-Cookie` is mapped back: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
     ///
     /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).

@@ -48,7 +48,7 @@ impl Timeouts {
         self
     }
 
-    /// How long a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
+    /// Time that a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
     /// upstream does.
     pub fn idle(mut self, timeout: Duration) -> Self {
         self.idle = timeout;
@@ -160,7 +160,7 @@ impl Limits {
         self
     }
 
-    /// How old a connection may become before no further request goes over it, so that a change of the
+    /// Age of a connection above which no further request goes over it, so that a change of the
     /// upstream's address is noticed under load too. Default: 10 min.
     pub fn connection_age(mut self, age: Duration) -> Self {
         self.connection_age = age;

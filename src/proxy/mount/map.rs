@@ -143,7 +143,7 @@ pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
                 if up == 2 {
                     left.pop();
                 }
-                // What it named is a folder.
+                // The segment named a folder.
                 if segments.peek().is_none() {
                     left.push("");
                 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod client;
 pub(crate) mod forwarded;
+pub(crate) mod origin;
 pub(crate) mod path;
 pub(crate) mod peer;
 pub(crate) mod target;
@@ -28,6 +29,7 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
+use origin::{OriginChoice, OriginRule};
 use path::is_ambiguous;
 use peer::peer_of;
 use std::net::IpAddr;
@@ -40,6 +42,7 @@ pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 pub(crate) struct RequestRules {
     pub(crate) mount: Arc<Mount>,
     pub(crate) preserve_host: bool,
+    pub(crate) rewrite_origin: Option<OriginRule>,
     pub(crate) edits: FieldEdits,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -78,6 +81,8 @@ pub(crate) struct RequestContext {
     client_host: Option<HeaderValue>,
     /// The `Host` that the upstream sees.
     host: HostChoice,
+    /// The `Origin` that the upstream sees.
+    origin: OriginChoice,
     /// The public side as trusted proxies say it. Rare, as above.
     outside: Option<Box<Outside>>,
 }
@@ -102,7 +107,8 @@ pub(crate) struct Upgrade {
 }
 
 impl RequestContext {
-    /// Names the upstream as the host, unless another has been named for good.
+    /// Names the upstream as the host, unless another has been named for good, and as the origin, if it is to
+    /// see its own.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &HeaderValue) {
         let host = match &self.host {
             HostChoice::Upstream => upstream,
@@ -110,6 +116,7 @@ impl RequestContext {
             HostChoice::Hook(host) => host,
         };
         set_host(headers, host.clone());
+        self.origin.apply(headers);
     }
 
     /// The host and port that the browser asked for, as `X-Forwarded-Host` says it.
@@ -173,17 +180,20 @@ impl RequestRules {
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
         let peer = peer_of(&parts.extensions);
+        let host = target::host(parts.version, &parts.uri, &parts.headers)?;
         // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
         // from the program itself: a test, as axum's own write it.
-        let host = if peer.is_none() && target::names_no_host(&parts.uri, &parts.headers) {
-            None
-        } else {
-            target::host(parts.version, &parts.uri, &parts.headers)?
-        };
+        if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
 
+        let rewritable = self
+            .rewrite_origin
+            .as_ref()
+            .and_then(|rule| Some((rule, rule.rewritable(parts)?)));
         let headers = &mut parts.headers;
         // Grows at most once for what is added below.
         headers.reserve(self.forwarding.len() + self.edits.len() + 1);
@@ -219,6 +229,7 @@ impl RequestRules {
             expects_continue: false,
             client_host: host,
             host: HostChoice::Upstream,
+            origin: OriginChoice::AsItIs,
             outside,
         };
         if scan.has(Field::WebDav) {
@@ -251,6 +262,9 @@ impl RequestRules {
                 Some(host) => HostChoice::Hook(Box::new(host.clone())),
                 None => HostChoice::Upstream,
             };
+        }
+        if let Some((rule, origin)) = rewritable {
+            context.origin = rule.choose(&parts.headers, &origin);
         }
         context.expects_continue =
             scan.has(Field::Expect) && parts.headers.contains_key(header::EXPECT);

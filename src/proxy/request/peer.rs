@@ -1,4 +1,4 @@
-//! Who is at the other end of the client's connection.
+//! The client's end of a connection.
 
 use http::header::HeaderValue;
 use std::borrow::Cow;

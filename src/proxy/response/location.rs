@@ -1,7 +1,7 @@
 //! The way back for addresses: `Location`, `Content-Location` and `Refresh`.
 //!
-//! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
-//! byte for byte, because it may be signed.
+//! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
+//! because it may be signed.
 
 use crate::proxy::mount::map::{Mount, rooted};
 use crate::proxy::mount::prefix::PublicPrefix;

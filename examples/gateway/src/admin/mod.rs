@@ -10,7 +10,7 @@ pub use caches::{CachedRoute, Caches};
 pub use health::Health;
 
 use crate::answer::{not_found, text};
-use crate::metrics::Metrics;
+use crate::observe::Metrics;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use same_origin::proxy::Body;

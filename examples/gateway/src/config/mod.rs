@@ -6,6 +6,7 @@ mod cache;
 mod drain;
 mod guard;
 pub mod listen;
+mod log;
 mod place;
 mod problems;
 mod read;
@@ -24,6 +25,8 @@ pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
+pub use log::Log;
+use log::LogTable;
 use place::Source;
 use problems::join;
 use read::read;
@@ -43,6 +46,7 @@ pub struct Config {
     pub drain: Drain,
     /// Where the admin listener listens, if there is one.
     pub admin: Option<SocketAddr>,
+    pub log: Option<Log>,
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
@@ -63,6 +67,7 @@ struct File {
     listen: Option<String>,
     drain: Option<toml::Value>,
     admin: Option<AdminTable>,
+    log: Option<LogTable>,
     workers: Option<i64>,
     server: Option<Server>,
     tls: Option<TlsFiles>,
@@ -163,6 +168,7 @@ impl Checker<'_> {
             Some(text) => self.value("listen", listen::address(text), |message| message),
         };
         let drain = self.drain(file.drain);
+        let log = file.log.and_then(|table| self.log(table));
         let admin = file.admin.map(|admin| self.admin(&admin));
         let workers = file
             .workers
@@ -183,6 +189,7 @@ impl Checker<'_> {
                 Some(admin) => Some(admin?),
                 None => None,
             },
+            log,
             workers,
             limits,
             tls: match tls {

@@ -8,6 +8,7 @@ use crate::admin::CachedRoute;
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use same_origin::cors::CorsPolicy;
+use same_origin::guard::Guard;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -112,10 +113,17 @@ impl Checker<'_> {
                 self.problems.push(join(at, key), message);
             }
         }
+        let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
         let cache = self.cache(&join(at, "cache"), table.remove("cache"));
         let (builder, read) = self.proxy(at, table)?;
         let original = |key: &str| read.original(key);
         let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        // A foreign page's request would reach the upstream as one of its own pages'.
+        if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
+            let message =
+                "the guard of this route is off or reports only; switch it on, or remove this";
+            self.problems.add(join(at, "rewrite_origin"), message);
+        }
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
