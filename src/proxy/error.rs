@@ -50,6 +50,15 @@ impl ProxyError {
         }
     }
 
+    /// This error, for the reason that another one is.
+    pub(crate) fn because_of(self, reason: &Self) -> Self {
+        Self {
+            kind: reason.kind,
+            was_sent: self.was_sent,
+            source: reason.source.clone().or(self.source),
+        }
+    }
+
     /// The kind of the error, which decides the status.
     #[must_use]
     pub fn kind(&self) -> ProxyErrorKind {

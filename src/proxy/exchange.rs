@@ -303,7 +303,12 @@ impl Exchange {
         Response::from_parts(parts, body)
     }
 
+    /// The response to a request that failed, for the reason that its body gave if it gave one.
     fn failed(&self, error: ProxyError) -> Response<Body> {
+        let error = match self.upload.as_deref().and_then(Progress::failure) {
+            Some(reason) => error.because_of(reason),
+            None => error,
+        };
         self.tell(&error);
         self.plan.failed(error, &self.context)
     }

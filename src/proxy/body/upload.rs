@@ -8,7 +8,7 @@ use http::HeaderName;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
@@ -26,6 +26,9 @@ pub(crate) struct Progress {
     /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
     is_conversation: AtomicBool,
     gate: Mutex<Gate>,
+    /// The reason for which the upload failed. A connection of HTTP/2 tells nobody why a body made it reset a
+    /// stream.
+    failure: OnceLock<ProxyError>,
 }
 
 /// The gate before a body, for a request with `Expect: 100-continue`.
@@ -44,6 +47,7 @@ impl Progress {
             moved: AtomicU64::new(0),
             is_conversation: AtomicBool::new(false),
             gate: Mutex::new(gate),
+            failure: OnceLock::new(),
         }
     }
 
@@ -53,6 +57,11 @@ impl Progress {
             0 => None,
             millis => Some(self.begun + Duration::from_millis(millis)),
         }
+    }
+
+    /// The error that the upload ended with, if it has.
+    pub(crate) fn failure(&self) -> Option<&ProxyError> {
+        self.failure.get()
     }
 
     fn moves(&self) {
@@ -199,24 +208,25 @@ impl http_body::Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
-        let polled = match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(polled) => polled,
-            Poll::Pending => {
-                let late = ready!(self.poll_late(cx));
-                return Poll::Ready(Some(Err(late.into())));
+        let checked = match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => Err(ready!(self.poll_late(cx))),
+            Poll::Ready(polled) => {
+                self.patience.rest();
+                self.progress.moves();
+                match polled {
+                    None if self.is_stream && self.body.was_reset() => {
+                        Err(ProxyError::refused(ProxyErrorKind::RequestBody))
+                    }
+                    None => return Poll::Ready(None),
+                    Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
+                    Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
+                }
             }
         };
-        self.patience.rest();
-        self.progress.moves();
-        let checked = match polled {
-            None if self.is_stream && self.body.was_reset() => {
-                Err(ProxyError::refused(ProxyErrorKind::RequestBody))
-            }
-            None => return Poll::Ready(None),
-            Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
-            Some(Err(error)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, error)),
-        };
-        Poll::Ready(Some(checked.map_err(Into::into)))
+        Poll::Ready(Some(checked.map_err(|failure| {
+            self.progress.failure.get_or_init(|| failure.clone());
+            failure.into()
+        })))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -34,11 +34,14 @@ pub struct Table {
     observers: Vec<Observer>,
 }
 
+/// A proxy with a cache before its upstream.
+type CachedProxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
+
 /// What answers below a prefix.
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
     /// With a cache between the proxy and its upstream.
-    Cached(Box<Layered<ReverseProxy<ServiceTransport<Cached<Client>>>>>),
+    Cached(Box<Layered<CachedProxy>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<Layered<Files>>),
 }
