@@ -22,9 +22,9 @@ pub(crate) struct Plan {
     pub(crate) error_page: ErrorPage,
     pub(crate) upstreams: Upstreams,
     pub(crate) shares: Shares,
-    /// How long a response's head may take.
+    /// The timeout of a response's head.
     pub(crate) response_timeout: Duration,
-    /// How long a client may give or take nothing.
+    /// The time for which a client may send or take nothing.
     pub(crate) client_timeout: Duration,
     pub(crate) downloads: Arc<Downloads>,
     pub(crate) failures: Arc<FailureLog>,

@@ -1,4 +1,4 @@
-//! How a rewritten request reaches its upstream: by the proxy's own client, or by anybody's tower service.
+//! Transports of rewritten requests: the proxy's own client, or anybody's tower service.
 
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, ClientError};
@@ -9,7 +9,7 @@ use http::{Request, Response};
 use std::future::{Future, poll_fn};
 use tower_service::Service;
 
-/// What carries the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
+/// A carrier of the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
 /// [`Client`], or any tower service as a [`ServiceTransport`].
 ///
 /// Sealed: a client of one's own is a tower service, and given to

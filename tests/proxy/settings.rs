@@ -22,6 +22,8 @@ fn every_problem_is_told_at_once() {
         .limits(
             Limits::default()
                 .in_flight(0)
+                .client_share(0.0)
+                .connection_share(f64::NAN)
                 .tunnels(usize::MAX)
                 .response_head(100),
         )
@@ -43,6 +45,9 @@ fn every_problem_is_told_at_once() {
                 usize::MAX,
                 Semaphore::MAX_PERMITS
             ),
+            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which is no bound",
+            "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which is \
+             no bound",
             "limits.response_head: \"100\" is out of bounds: write at least 1024",
             "via: \"two words\" is not a name for Via and Proxy-Status: write a token that begins with a letter \
              or `*`, or host:port (RFC 9110 5.6.2, RFC 9651 3.3.4)",
@@ -78,8 +83,9 @@ fn a_client_that_could_not_work_is_not_built() {
     );
     let small = Limits::default().response_head(1);
     let aged = Limits::default().connection_age(Duration::ZERO);
+    let greedy = Limits::default().client_share(1.5);
     let no_fields = Limits::default().response_fields(0);
-    for limits in [few, many, small, aged, no_fields] {
+    for limits in [few, many, small, aged, greedy, no_fields] {
         let refused = client().limits(limits.clone()).build();
         assert!(
             matches!(refused, Err(ClientBuildError::Bounds(_))),

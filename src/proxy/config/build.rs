@@ -59,11 +59,11 @@ impl ProxyBuilder {
         self.build_around(changes, |client| client)
     }
 
-    fn build_around<C>(
+    fn build_around<T>(
         &self,
         changes: Option<Changes>,
-        around: impl FnOnce(Client) -> C,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+        around: impl FnOnce(Client) -> T,
+    ) -> Result<ReverseProxy<T>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Own)?;
         let client = Client::builder()
             .timeouts(self.timeouts.clone())
