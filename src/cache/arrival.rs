@@ -79,17 +79,16 @@ impl Trip {
             .judge(head.asked(), &parts, body.size_hint().exact(), &arrival);
         let recording = match judged {
             Ok(storable) => {
-                let lead = lead.map(|(lead, name)| {
-                    store.note_stored(&name);
-                    lead
-                });
+                if let Some(lead) = &lead {
+                    store.note_stored(lead.name());
+                }
                 let key = Key::from(&*self.asked.key);
                 self.shared
                     .record(key, &head.headers, &parts, storable, arrival, lead)
             }
             Err(why) => {
-                if let Some((_lead, name)) = &lead {
-                    store.note_unstored(name);
+                if let Some(lead) = &lead {
+                    store.note_unstored(lead.name());
                 }
                 self.outdate(&parts, why);
                 None

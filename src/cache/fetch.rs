@@ -32,8 +32,8 @@ pub(crate) struct Trip {
     pub(crate) shared: Arc<Shared>,
     pub(crate) asked: Asked,
     pub(crate) found: Found,
-    /// Others wait for this one, by this name.
-    pub(crate) lead: Option<(Lead, Vec<u8>)>,
+    /// Others wait for this one.
+    pub(crate) lead: Option<Lead>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -159,7 +159,7 @@ impl Trip {
             let wait = match self.shared.flights.join(&name) {
                 Place::Wait(wait) => wait,
                 Place::Lead(lead) => {
-                    self.lead = Some((lead, name));
+                    self.lead = Some(lead);
                     // The one before may have ended since the look.
                     return self.look_again(request);
                 }

@@ -56,6 +56,13 @@ impl Flights {
     }
 }
 
+impl Lead {
+    /// The name of the fetch.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.key
+    }
+}
+
 impl Drop for Lead {
     fn drop(&mut self) {
         // Before the sender goes, so that who wakes up can lead.

@@ -42,12 +42,22 @@ pub(crate) struct Recording {
     trailers: Option<HeaderMap>,
 }
 
+impl Draft {
+    /// Tells those who ask next that there is nothing to wait for.
+    fn let_go(&self) {
+        if let Some(lead) = &self.lead {
+            self.shared.store.note_unstored(lead.name());
+        }
+    }
+}
+
 impl Recording {
     /// `None` if there is no room for it.
     pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
         let shared = Arc::clone(&draft.shared);
         let expected = draft.storable.length.unwrap_or(0);
         if !shared.store.reserve(expected) {
+            draft.let_go();
             return None;
         }
         let mut recording = Box::new(Self {
@@ -72,12 +82,13 @@ impl Recording {
         };
         let most = draft.storable.length.unwrap_or(self.shared.limits.object);
         if length > most {
-            self.shared.store.note_unstored(&draft.key);
+            draft.let_go();
             return false;
         }
         if length > self.room {
             let grown = (2 * self.room).clamp(length, most);
             if !self.shared.store.reserve(grown - self.room) {
+                draft.let_go();
                 return false;
             }
             self.room = grown;
