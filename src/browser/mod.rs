@@ -71,6 +71,8 @@ mod values;
 mod web;
 #[doc = include_str!("what_browsers_do.md")]
 pub mod _what_browsers_do {}
+#[doc = include_str!("web_platform_tests.md")]
+pub mod _web_platform_tests {}
 
 pub use self::attacks::{AttackReport, AttackVerdict, Attacks, Attempt, attacks};
 pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};

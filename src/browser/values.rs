@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::fields::{elements, trim};
+use crate::fields::{elements, is_token, trim};
 
 /// Fetch #concept-header-list-get: all values in order, joined by a comma and a space.
 pub(crate) fn joined(
@@ -52,12 +52,7 @@ pub(crate) fn tokens(
     if !headers.contains_key(name) {
         return Ok(None);
     }
-    let token = |element: &[u8]| {
-        element
-            .iter()
-            .all(|byte| is_token_byte(*byte))
-            .then(|| isomorphic(element))
-    };
+    let token = |element: &[u8]| is_token(element).then(|| isomorphic(element));
     let tokens: Option<Vec<_>> = elements(headers, name).map(token).collect();
     tokens.map(Some).ok_or(NotAList)
 }
@@ -128,14 +123,8 @@ pub(crate) fn mime_essence(value: &[u8]) -> Option<String> {
     let slash = value[..end].iter().position(|byte| *byte == b'/')?;
     // White space goes before the semicolon only, so the essence is trimmed as a whole.
     let essence = trim(&value[..end]);
-    let is_name = |part: &[u8]| !part.is_empty() && part.iter().all(|byte| is_token_byte(*byte));
     let (kind, subtype) = (&essence[..slash], essence.get(slash + 1..)?);
-    (is_name(kind) && is_name(subtype)).then(|| isomorphic(essence).to_ascii_lowercase())
-}
-
-/// RFC 9110 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    (is_token(kind) && is_token(subtype)).then(|| isomorphic(essence).to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
+use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
 use crate::excerpt::Excerpt;
@@ -10,43 +11,6 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
-use std::fmt;
-
-/// The steps in which a browser reads the response to a request, and the settings to change.
-///
-/// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Explanation {
-    request: String,
-    refusal: Option<Refusal>,
-    steps: Vec<Step>,
-}
-
-/// One step of the standard's algorithm, and the rule of the policy that decides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Step {
-    outcome: Outcome,
-    clause: &'static str,
-    key: Option<&'static str>,
-    reason: String,
-    remedy: Option<String>,
-}
-
-/// How a step ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The browser goes on.
-    Passes,
-    /// The browser shows the page nothing but an error.
-    Fails,
-    /// It depends on something that only the browser knows.
-    Depends,
-}
 
 const NOT_SENT: &str = "no browser sends this; look for the program that wrote it";
 const NOT_A_NAME: &str = "DNS does not have such names; look for the program that wrote it";
@@ -312,108 +276,4 @@ fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
             "differs in its scheme from"
         },
     )
-}
-
-impl Explanation {
-    /// The rule that the request breaks, if it does.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.refusal
-    }
-
-    /// The steps, in the order in which a browser takes them.
-    #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-}
-
-impl Step {
-    fn passes(clause: &'static str, key: Option<&'static str>, reason: String) -> Self {
-        let outcome = Outcome::Passes;
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy: None,
-        }
-    }
-
-    fn fails(clause: &'static str, key: &'static str, reason: String, remedy: String) -> Self {
-        let (outcome, key, remedy) = (Outcome::Fails, Some(key), Some(remedy));
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy,
-        }
-    }
-
-    /// A value that is not to be allowed.
-    fn broken(clause: &'static str, reason: String, remedy: &'static str) -> Self {
-        Self {
-            outcome: Outcome::Fails,
-            clause,
-            key: None,
-            reason,
-            remedy: Some(String::from(remedy)),
-        }
-    }
-
-    /// How it ends.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
-    }
-
-    /// The clause of the Fetch standard.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-
-    /// The setting that decides it, by the name of its setter.
-    #[must_use]
-    pub fn key(&self) -> Option<&'static str> {
-        self.key
-    }
-
-    /// Why it ends so.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// The change that allows the request.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            Some(refusal) => writeln!(f, "{}: refused, {refusal}", self.request)?,
-            None => writeln!(f, "{}: not refused", self.request)?,
-        }
-        self.steps.iter().try_for_each(|step| step.fmt(f))
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match self.outcome {
-            Outcome::Passes => "passes",
-            Outcome::Fails => "fails",
-            Outcome::Depends => "depends",
-        };
-        writeln!(f, "- {outcome}: {} ({})", self.reason, self.clause)?;
-        match &self.remedy {
-            Some(remedy) => writeln!(f, "  to allow it: {remedy}"),
-            None => Ok(()),
-        }
-    }
 }

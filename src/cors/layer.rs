@@ -113,7 +113,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let live = self.shared.live();
+        let live = self.shared.current();
         let policy = live.policy().compiled();
         match live.judge(request.method(), request.headers()) {
             Verdict::Preflight(granted) => {

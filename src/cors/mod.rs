@@ -227,6 +227,7 @@ mod acrh;
 mod config;
 mod event;
 mod explain;
+mod explanation;
 mod future;
 mod handle;
 mod judge;
@@ -242,7 +243,7 @@ pub use config::{
     AllowList, Any, CorsBuilder, IntoAllowList, PolicyError, PolicyErrorKind, PolicyErrors,
     PolicyWarning, PolicyWarningKind,
 };
-pub use explain::{Explanation, Outcome, Step};
+pub use explanation::{Explanation, Outcome, Step};
 pub use future::ResponseFuture;
 pub use handle::{CorsHandle, Differences};
 pub use judge::{Grant, Refusal, Verdict};

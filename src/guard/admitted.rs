@@ -40,16 +40,16 @@ struct Trusted;
 struct Foreign;
 
 impl Admitted {
-    /// What the innermost guard before this place has left; `None` where the request has no `Origin`, and
-    /// where there is no guard.
+    /// What the guards before this place have left; `None` where the request has no `Origin`, and where there
+    /// is no guard. Of several guards the one that trusts least counts.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
-        if extensions.get::<Own>().is_some() {
-            Some(Self::OwnOrigin)
+        if extensions.get::<Foreign>().is_some() {
+            Some(Self::ForeignOrigin)
         } else if extensions.get::<Trusted>().is_some() {
             Some(Self::TrustedOrigin)
         } else {
-            extensions.get::<Foreign>().map(|_| Self::ForeignOrigin)
+            extensions.get::<Own>().map(|_| Self::OwnOrigin)
         }
     }
 
@@ -59,11 +59,8 @@ impl Admitted {
         matches!(self, Self::OwnOrigin | Self::TrustedOrigin)
     }
 
-    /// Leaves the word in place of one that an outer guard has left.
+    /// Leaves the word beside that of an outer guard.
     pub(super) fn leave(standing: Standing, extensions: &mut Extensions) {
-        extensions.remove::<Own>();
-        extensions.remove::<Trusted>();
-        extensions.remove::<Foreign>();
         match standing {
             Standing::Own => drop(extensions.insert(Own)),
             Standing::Trusted => drop(extensions.insert(Trusted)),
@@ -77,14 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_counts() {
+    fn the_guard_that_trusts_least_counts() {
         let mut extensions = Extensions::new();
         assert_eq!(Admitted::of(&extensions), None);
         for (standing, word) in [
             (Standing::Own, Admitted::OwnOrigin),
-            (Standing::Foreign, Admitted::ForeignOrigin),
             (Standing::Trusted, Admitted::TrustedOrigin),
-            (Standing::Own, Admitted::OwnOrigin),
+            (Standing::Own, Admitted::TrustedOrigin),
+            (Standing::Foreign, Admitted::ForeignOrigin),
+            (Standing::Own, Admitted::ForeignOrigin),
         ] {
             Admitted::leave(standing, &mut extensions);
             assert_eq!(Admitted::of(&extensions), Some(word));

@@ -5,9 +5,9 @@ use super::own_origin::Own;
 use super::policy::Compiled;
 use super::verdict::Refusal;
 use crate::excerpt::Excerpt;
-use crate::fields::{self, Sole};
+use crate::fields::Sole;
 use crate::origin::Origin;
-use http::header::{HeaderValue, ORIGIN};
+use http::HeaderValue;
 
 /// The reason of a refusal in terms of the request, and what to write if the request is to be let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Compiled {
         } else {
             "cross-site"
         };
-        let Sole::One(origin) = fields::sole(head.headers, &ORIGIN) else {
+        let Sole::One(origin) = head.fields.origin else {
             let reason =
                 format!("Sec-Fetch-Site is \"{word}\", and there is no Origin to be trusted");
             return (reason, EXEMPT.to_owned());
@@ -91,7 +91,7 @@ impl Compiled {
 
     fn foreign_origin(&self, head: Head<'_>) -> (String, String) {
         let reason = self.difference(head);
-        let Some(origin) = head.headers.get(ORIGIN) else {
+        let Some(origin) = head.origin_text() else {
             return (reason, LOOK_FOR_AUTHOR.to_owned());
         };
         let mut remedy = remedy_for(origin);
@@ -106,7 +106,7 @@ impl Compiled {
 
     /// The origin beside the own one.
     fn difference(&self, head: Head<'_>) -> String {
-        let origin = excerpt(head.headers.get(ORIGIN));
+        let origin = excerpt(head.origin_text());
         match &self.public_origins {
             Some(_) => format!("{origin} differs from all of public_origins"),
             None => format!(

@@ -33,7 +33,7 @@ pub(super) fn differs(
 mod written {
     use super::{Compiled, Head, Refusal};
     use crate::excerpt::Excerpt;
-    use http::header::{HeaderValue, ORIGIN};
+    use http::HeaderValue;
 
     /// The path without its query, which may bear a signature.
     fn path(head: Head<'_>) -> Excerpt<'_> {
@@ -42,8 +42,7 @@ mod written {
 
     fn origin(head: Head<'_>) -> Excerpt<'_> {
         Excerpt(
-            head.headers
-                .get(ORIGIN)
+            head.origin_text()
                 .map(HeaderValue::as_bytes)
                 .unwrap_or_default(),
         )

@@ -7,7 +7,7 @@ use super::policy::{Compiled, Guard};
 use super::signals;
 use super::verdict::{Admission, Refusal, Verdict};
 use crate::excerpt::Excerpt;
-use http::header::{HeaderValue, ORIGIN};
+use http::HeaderValue;
 use http::request::Parts;
 use std::fmt;
 
@@ -100,7 +100,7 @@ impl Compiled {
             }
         };
         let passed = (1..deciding).filter_map(|rule| self.continues(rule, head));
-        let origin = head.headers.get(ORIGIN).map_or_else(
+        let origin = head.origin_text().map_or_else(
             || String::from("without Origin"),
             |origin| format!("from {}", Excerpt(origin.as_bytes())),
         );
@@ -124,8 +124,7 @@ impl Compiled {
 
     fn admits(&self, admission: Admission, head: Head<'_>) -> Step {
         let origin = head
-            .headers
-            .get(ORIGIN)
+            .origin_text()
             .map(HeaderValue::as_bytes)
             .unwrap_or_default();
         let reason = match admission {
@@ -164,7 +163,7 @@ impl Compiled {
                 }
                 Mode::Credentials => String::from("the request carries credentials of a browser"),
             },
-            5 => match signals::fetch_site(head.headers) {
+            5 => match signals::fetch_site(head.fields.fetch_site) {
                 None => String::from("there is no Sec-Fetch-Site"),
                 Some(_) => String::from("Sec-Fetch-Site is neither \"same-origin\" nor \"none\""),
             },

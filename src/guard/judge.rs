@@ -8,9 +8,9 @@ use super::own_origin::Own;
 use super::policy::{Compiled, Guard};
 use super::signals::{self, FetchSite};
 use super::verdict::{Admission, Refusal, Verdict};
-use crate::fields::{self, Sole};
+use crate::fields::Sole;
 use crate::origin::OriginPattern;
-use http::header::{HeaderValue, ORIGIN};
+use http::HeaderValue;
 use http::request::Parts;
 
 /// Whose page sent the `Origin` of a request, by its bytes alone.
@@ -100,7 +100,7 @@ impl Compiled {
     /// The rules of the fields that browsers send and pages cannot.
     #[inline]
     fn judge_fields(&self, head: Head<'_>) -> Verdict {
-        let site = signals::fetch_site(head.headers);
+        let site = signals::fetch_site(head.fields.fetch_site);
         // 5. Before `Origin`, for the browser knows what neither we nor a proxy can: the page's scheme behind
         // a TLS terminator, and the page itself where its referrer policy makes `Origin` null.
         match site {
@@ -109,7 +109,7 @@ impl Compiled {
             Some(FetchSite::SameSite | FetchSite::CrossSite | FetchSite::Invalid) | None => {}
         }
         // 6.
-        let origin = fields::sole(head.headers, &ORIGIN);
+        let origin = head.fields.origin;
         if let Sole::One(origin) = origin {
             if self.trusted.contains(origin) {
                 return Verdict::Admitted(Admission::TrustedOrigin);
@@ -172,7 +172,7 @@ impl Compiled {
         head: Head<'_>,
         admission: Option<Admission>,
     ) -> Option<Standing> {
-        let origin = match fields::sole(head.headers, &ORIGIN) {
+        let origin = match head.fields.origin {
             Sole::Absent => return None,
             Sole::One(origin) => origin,
             Sole::Several => return Some(Standing::Foreign),

@@ -3,8 +3,8 @@
 use super::forwarded::Told;
 use super::head::Head;
 use super::host::Authority;
-use crate::fields::{self, Sole};
-use http::header::{HOST, HeaderMap, HeaderValue};
+use crate::fields::Sole;
+use http::header::{HeaderMap, HeaderValue};
 use http::{Extensions, Version};
 use std::fmt;
 
@@ -158,8 +158,7 @@ impl fmt::Display for Own<'_> {
 
 /// The authority that the request names.
 fn named(head: Head<'_>) -> Option<Authority<'_>> {
-    let line = fields::sole(head.headers, &HOST);
-    match (head.uri.authority(), line) {
+    match (head.uri.authority(), head.fields.host) {
         (_, Sole::Several) => None,
         // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
         (Some(authority), Sole::Absent) => Authority::parse(authority.as_str().as_bytes()),
@@ -191,6 +190,7 @@ fn is_peer_secure(_: &Extensions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::HOST;
 
     #[test]
     fn the_authority_is_taken_from_where_it_counts() {

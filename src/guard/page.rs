@@ -68,6 +68,17 @@ const JUDGED_BY: [HeaderValue; 4] = [
     HeaderValue::from_static("Authorization"),
 ];
 
+/// As many of them as the mode looks at, and the same as one line.
+fn judged_by(mode: Mode) -> (usize, HeaderValue) {
+    match mode {
+        Mode::Strict => (2, HeaderValue::from_static("Origin, Sec-Fetch-Site")),
+        Mode::Credentials => (
+            4,
+            HeaderValue::from_static("Origin, Sec-Fetch-Site, Cookie, Authorization"),
+        ),
+    }
+}
+
 /// Makes an answer out of a page.
 ///
 /// A refusal says on what it depends, so that no cache gives it to a request that would be let through (RFC
@@ -80,12 +91,13 @@ pub(super) fn finish<B>(response: &mut Response<B>, error: GuardError, mode: Mod
         let _full = headers.try_insert(CONTENT_TYPE, TEXT);
     }
     if error.status() == StatusCode::FORBIDDEN {
-        let count = match mode {
-            Mode::Strict => 2,
-            Mode::Credentials => JUDGED_BY.len(),
-        };
-        for name in &JUDGED_BY[..count] {
-            fields::add_token(headers, VARY, name.clone());
+        let (count, line) = judged_by(mode);
+        if headers.contains_key(VARY) {
+            for name in &JUDGED_BY[..count] {
+                fields::add_token(headers, VARY, name.clone());
+            }
+        } else {
+            let _full = headers.try_insert(VARY, line);
         }
     }
     response.extensions_mut().insert(error);

@@ -3,7 +3,7 @@
 use super::head::Head;
 use crate::fields::{self, Sole};
 use http::Method;
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, UPGRADE};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, UPGRADE};
 
 /// What `Sec-Fetch-Site` says (Fetch Metadata 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +14,6 @@ pub(super) enum FetchSite {
     None,
     Invalid,
 }
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The schemes whose credentials a browser remembers and attaches by itself.
 const AMBIENT_SCHEMES: [&[u8]; 4] = [b"basic", b"digest", b"negotiate", b"ntlm"];
@@ -34,15 +32,18 @@ pub(super) fn is_safe(method: &Method) -> bool {
 /// `Connection` is not asked for: who leaves it out has nothing to fear but a refusal, whereas a server that
 /// does not ask for it either opens a tunnel.
 pub(super) fn is_handshake(head: Head<'_>) -> bool {
-    *head.method == Method::CONNECT
-        || head.headers.get_all(UPGRADE).iter().any(|line| {
-            let mut protocols = fields::split(line);
-            protocols.any(|protocol| {
-                // RFC 9110 7.8: a version may follow.
-                let name = protocol.split(|&byte| byte == b'/').next();
-                name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
-            })
+    *head.method == Method::CONNECT || head.fields.upgrade && names_websocket(head.headers)
+}
+
+fn names_websocket(headers: &HeaderMap) -> bool {
+    headers.get_all(UPGRADE).iter().any(|line| {
+        let mut protocols = fields::split(line);
+        protocols.any(|protocol| {
+            // RFC 9110 7.8: a version may follow.
+            let name = protocol.split(|&byte| byte == b'/').next();
+            name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
         })
+    })
 }
 
 /// Whether the request carries what a browser attaches by itself, whichever page asks.
@@ -66,8 +67,8 @@ pub(super) fn has_ambient_credentials(headers: &HeaderMap) -> bool {
 ///
 /// Fetch Metadata 2.4 has servers ignore what they do not know. To do so would open the rules behind this
 /// one to whoever can add a line; no browser sends such a value, so that it costs nobody anything.
-pub(super) fn fetch_site(headers: &HeaderMap) -> Option<FetchSite> {
-    let value = match fields::sole(headers, &SEC_FETCH_SITE) {
+pub(super) fn fetch_site(field: Sole<'_>) -> Option<FetchSite> {
+    let value = match field {
         Sole::Absent => return None,
         Sole::One(value) => value,
         Sole::Several => return Some(FetchSite::Invalid),
@@ -89,6 +90,7 @@ pub(super) fn behind_scheme(origin: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::head::Fields;
     use super::*;
     use http::Request;
 
@@ -202,9 +204,10 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(SEC_FETCH_SITE, line.parse().unwrap());
+                headers.append("sec-fetch-site", line.parse().unwrap());
             }
-            assert_eq!(fetch_site(&headers), site, "{lines:?}");
+            let field = Fields::of(&headers).fetch_site;
+            assert_eq!(fetch_site(field), site, "{lines:?}");
         }
     }
 }

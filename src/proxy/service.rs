@@ -41,6 +41,25 @@ impl<C> fmt::Debug for ReverseProxy<C> {
 }
 
 impl<C> ReverseProxy<C> {
+    /// The path at the upstream of a public one: what a cache behind the proxy knows it by. `None` if it is
+    /// outside of the prefix.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use same_origin::proxy::ReverseProxy;
+    /// let api = ReverseProxy::new("/api", "http://127.0.0.1:3000/v1")?;
+    /// assert_eq!(api.upstream_path("/api/items"), Some("/v1/items".to_owned()));
+    /// assert_eq!(api.upstream_path("/elsewhere"), None);
+    /// # Ok::<(), same_origin::proxy::ProxyConfigErrors>(())
+    /// ```
+    #[must_use]
+    pub fn upstream_path(&self, public: &str) -> Option<String> {
+        let public = public.parse().ok()?;
+        let target = self.plan.request.mount.map.to_upstream(&public)?.ok()?;
+        Some(target.path().to_owned())
+    }
+
     /// Puts the parts together, and enters the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, client: C) -> Self {
         plan.response.mounts.register(&plan.response.mount);

@@ -252,7 +252,7 @@ fn each_kind_of_error_says_what_is_wrong() {
         ),
         (
             Kind::InsecureWithCredentials,
-            "is neither https nor this machine, so that anybody on the network can pretend to be it \
+            "is neither https nor this machine: somebody on the network, or another program, may pretend to be it \
              and read with the visitor's credentials",
         ),
         (

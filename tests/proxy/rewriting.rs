@@ -1,7 +1,9 @@
 //! Addresses, cookies and fields on their way there and back, as the settings of a proxy have them.
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
+use same_origin::guard::{Guard, GuardLayer};
 use same_origin::proxy::{CookieRewrite, ForwardingField, ReverseProxy};
+use tower::Layer;
 
 /// Answers with addresses and cookies below the prefix that it is told of, or below its own root.
 async fn application() -> Upstream {
@@ -173,4 +175,64 @@ async fn crumbs_are_one_cookie_before_they_are_counted() {
     assert_eq!(response.await.unwrap().status(), 200);
     let seen = upstream.one();
     assert_eq!(seen.field("cookie").split("; ").count(), 300);
+}
+
+#[tokio::test]
+async fn the_origin_of_our_own_pages_is_the_upstreams_behind_a_guard() {
+    let upstream = Upstream::ok().await;
+    let own = format!("http://{}", upstream.address);
+    let one = ReverseProxy::builder("/api", upstream.url("")).rewrite_origin(true);
+    let hooked = one.clone().map_request(|parts| {
+        let origin = "https://hook.example".parse().unwrap();
+        parts.headers.insert("origin", origin);
+    });
+    let several = one.clone().upstreams([upstream.url("")]);
+    let guard = Guard::builder()
+        .trust(["https://partner.example"])
+        .build()
+        .unwrap();
+    for (name, builder, guarded, origin, want) in [
+        ("own", &one, true, "http://app.example", &*own),
+        ("trusted", &one, true, "https://partner.example", &own),
+        ("of a list", &several, true, "http://app.example", &own),
+        (
+            "the hook's",
+            &hooked,
+            true,
+            "http://app.example",
+            "https://hook.example",
+        ),
+        (
+            "foreign",
+            &one,
+            true,
+            "https://evil.example",
+            "https://evil.example",
+        ),
+        (
+            "no guard",
+            &one,
+            false,
+            "http://app.example",
+            "http://app.example",
+        ),
+    ] {
+        let proxy = builder.build().unwrap();
+        let server = if guarded {
+            serve(GuardLayer::new(guard.clone()).layer(proxy)).await
+        } else {
+            serve(proxy).await
+        };
+        // A safe method passes any guard.
+        let answer = get(server, "/api/x", &format!("origin: {origin}\r\n")).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let seen = upstream.seen().pop().unwrap();
+        assert_eq!(seen.field("origin"), want, "{name}");
+    }
+    let server = serve(one.build().unwrap()).await;
+    get(server, "/api/x", "").await;
+    assert!(upstream.seen().pop().unwrap().all("origin").is_empty());
+    let mixed = one.upstreams(["http://a.example", "https://b.example"]);
+    let errors = mixed.build_with_client(()).unwrap_err();
+    assert_eq!(errors.iter().next().unwrap().key(), "rewrite_origin");
 }

@@ -5,21 +5,24 @@
 //!
 //! Without a configuration it shows what it is for: a demo in the browser, all on loopback.
 
+mod admin;
 mod answer;
 mod args;
 mod config;
 mod demo;
 mod files;
+mod observe;
 mod routes;
+mod run;
 mod server;
 
 use args::{Args, Command};
 use config::Config;
-use same_origin::proxy::Peer;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -72,7 +75,7 @@ fn run(args: &Args) -> Result<(), Error> {
     let runtime = server::runtime::build(workers)?;
     let served = runtime.block_on(async {
         match config {
-            Some(config) => gateway(config, args.listen).await,
+            Some(config) => run::gateway(config, args.listen).await,
             None => show(args.listen).await,
         }
     });
@@ -81,25 +84,9 @@ fn run(args: &Args) -> Result<(), Error> {
     served
 }
 
-/// Serves what a configuration says.
-async fn gateway(config: Config, listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    let (table, tunnels) = (Arc::new(config.table), config.tunnels);
-    let address = listen.unwrap_or(config.listen);
-    let listener = server::Listener::bind(address, config.tls).await?;
-    let listener = listener.limited(config.limits, &config.trusted_proxies);
-    let stop = server::shutdown::on_signal()?;
-    say(&format!("listening on {}", listener.origin()?))?;
-    let handle = move |peer: &Peer, request| table.answer(peer, request);
-    // On a worker, where the connections are, rather than on the thread that waits for it.
-    let end = tokio::spawn(server::serve(listener, handle, stop, config.drain)).await?;
-    // Upgraded connections are the tunnels' and no longer the server's.
-    let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
-    Ok(())
-}
-
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    let stop = server::shutdown::on_signal()?;
+    let stop = server::shutdown::on_signal(&Arc::default(), Duration::ZERO)?;
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

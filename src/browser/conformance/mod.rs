@@ -229,6 +229,13 @@ impl Wish {
         match (self, &outcome.result) {
             (Self::Blocked, Err(error)) if error.is_cors() => None,
             (Self::Blocked, Err(error)) => Some(format!("not CORS is what blocks it: {error}")),
+            (Self::Blocked, Ok(response)) if !response.is_readable() => None,
+            (Self::Read { .. }, Ok(response)) if !response.is_readable() => {
+                let kind = response.kind().as_str();
+                Some(format!(
+                    "the response is {kind}: script reads nothing of it"
+                ))
+            }
             (Self::Blocked, Ok(response)) => Some(format!("readable, {}", response.status())),
             (Self::Read { .. }, Err(error)) => Some(error.to_string()),
             (Self::Read { status, exposed }, Ok(response)) => {
@@ -249,8 +256,12 @@ impl Wish {
 impl FetchError {
     /// Whether CORS is what failed.
     fn is_cors(&self) -> bool {
-        self.kind().cors_policy(None).is_some()
-            && !matches!(self.kind(), FetchErrorKind::RedirectWithCredentials(_))
+        use FetchErrorKind as E;
+        let others = matches!(
+            self.kind(),
+            E::RedirectWithCredentials(_) | E::LocalNetwork(_) | E::LocalNetworkInsecure(_)
+        );
+        self.kind().cors_policy(None).is_some() && !others
     }
 }
 

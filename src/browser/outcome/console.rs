@@ -94,6 +94,9 @@ impl FetchErrorKind {
             Self::LocalNetwork(space) => {
                 format!("Permission was denied for this request to access the `{space}` address space.")
             }
+            Self::LocalNetworkInsecure(space) => format!(
+                "The request client is not a secure context and the resource is in more-private address space `{space}`."
+            ),
             Self::RedirectWithCredentials(url) => format!(
                 "Redirect location '{url}' contains a username and password, which is disallowed for cross-origin requests."
             ),

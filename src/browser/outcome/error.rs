@@ -59,6 +59,8 @@ pub enum FetchErrorKind {
     /// The address is nearer than the page (a private network, or this machine), and the user did not
     /// permit to ask for it; the word is `local` or `loopback`.
     LocalNetwork(&'static str),
+    /// The same, where the page came by plain http and may not even ask its user.
+    LocalNetworkInsecure(&'static str),
     /// The server does not switch to WebSocket: another status than 101, or wrong fields with it.
     Handshake(StatusCode),
     /// `fetch()` of something else than http and https; `data:` and `blob:` are not simulated.
@@ -200,7 +202,9 @@ impl FetchErrorKind {
             }
             Self::ResourcePolicy(_) => "Fetch #cross-origin-resource-policy-internal-check",
             Self::EmbedderPolicy(_) => "HTML #check-an-embedder-policy",
-            Self::LocalNetwork(_) => "Local Network Access #local-network-access-check",
+            Self::LocalNetwork(_) | Self::LocalNetworkInsecure(_) => {
+                "Local Network Access #local-network-access-check"
+            }
             Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
             Self::MixedContent => "Fetch #main-fetch step 7",
             Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",

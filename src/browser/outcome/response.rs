@@ -52,6 +52,22 @@ pub enum ResponseType {
     Socket,
 }
 
+impl ResponseType {
+    /// The word of `response.type`: `basic`, `cors`, `opaque` or `opaqueredirect`; of those that script
+    /// does not get, `document` or `socket`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Cors => "cors",
+            Self::Opaque => "opaque",
+            Self::OpaqueRedirect => "opaqueredirect",
+            Self::Document => "document",
+            Self::Socket => "socket",
+        }
+    }
+}
+
 impl Outcome {
     /// What script can read.
     ///

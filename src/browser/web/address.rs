@@ -5,6 +5,7 @@ use url::{Host, Url};
 use super::Web;
 use crate::browser::fetch::state::State;
 use crate::browser::outcome::error::FetchErrorKind;
+use crate::browser::site::potentially_trustworthy;
 
 /// The distance of an address (Local Network Access #ip-address-space-heading), the nearest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +53,8 @@ impl AddressSpace {
 
 impl Web {
     /// Whether the user permits pages to ask for addresses that are nearer than they are: a private network's,
-    /// or those of this machine. Yes by default; a browser asks its user.
+    /// or those of this machine. Yes by default; a browser asks its user, and where the page came by plain
+    /// http it refuses.
     pub fn local_network_access(mut self, permitted: bool) -> Self {
         self.local_network_access = permitted;
         self
@@ -72,10 +74,13 @@ impl Web {
         };
         let (from, to) = (self.space_of(page), self.space_of(state.url()));
         let nearer = to > from && !state.initiator.is_window();
-        match nearer && !self.local_network_access {
-            true => Err(FetchErrorKind::LocalNetwork(to.as_str())),
-            false => Ok(()),
+        if !nearer || self.local_network_access {
+            return Ok(());
         }
+        Err(match potentially_trustworthy(page) {
+            true => FetchErrorKind::LocalNetwork(to.as_str()),
+            false => FetchErrorKind::LocalNetworkInsecure(to.as_str()),
+        })
     }
 
     fn space_of(&self, url: &Url) -> AddressSpace {

@@ -41,7 +41,8 @@ pub enum PolicyErrorKind {
     StarInList,
     /// `*` with credentials, where the standard gives it no meaning.
     StarWithCredentials,
-    /// With credentials: anybody on the network can pretend to be the origin.
+    /// With credentials: somebody on the network may pretend to be the origin, or another program where the
+    /// scheme is that of an application.
     InsecureWithCredentials,
     /// With credentials: anybody can have an origin that the pattern covers.
     PublicSuffixWithCredentials,
@@ -198,7 +199,7 @@ impl fmt::Display for PolicyErrorKind {
             Self::StarInList => "is not an entry of a list",
             Self::StarWithCredentials => "has no meaning where credentials are allowed",
             Self::InsecureWithCredentials => {
-                "is neither https nor this machine, so that anybody on the network can pretend to be it and read with the visitor's credentials"
+                "is neither https nor this machine: somebody on the network, or another program, may pretend to be it and read with the visitor's credentials"
             }
             Self::PublicSuffixWithCredentials => {
                 "covers names that anybody can register, to read with the visitor's credentials"

@@ -88,7 +88,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.cors.shared.live().policy().clone();
+        let policy = self.cors.shared.current().policy().clone();
         let compiled = policy.compiled();
         let verdict = compiled.judge(request.method(), request.headers());
         let Some((value, origin)) = question(compiled, verdict, request.headers()) else {

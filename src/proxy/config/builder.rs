@@ -58,6 +58,8 @@ pub struct ProxyBuilder {
     pub(crate) keep_prefix: bool,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) preserve_host: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) rewrite_origin: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
     pub(crate) rewrite_location: bool,
     #[cfg_attr(feature = "serde", serde(default))]
@@ -149,6 +151,7 @@ impl ProxyBuilder {
             upstream: OneOrMany::One(upstream.into()),
             keep_prefix: false,
             preserve_host: false,
+            rewrite_origin: false,
             rewrite_location: true,
             rewrite_cookies: CookieRewrite::default(),
             remove_request_headers: Vec::new(),
@@ -254,6 +257,12 @@ impl ProxyBuilder {
         self
     }
 
+    /// The prefix of the public path, as it was given.
+    #[must_use]
+    pub fn public_prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether the prefix stays in the upstream's path, as in a CloudFront behaviour. Default: `false`.
     pub fn keep_prefix(mut self, keep: bool) -> Self {
         self.keep_prefix = keep;
@@ -264,6 +273,34 @@ impl ProxyBuilder {
     /// virtual hosts, API gateways and SigV4 need their own.
     pub fn preserve_host(mut self, preserve: bool) -> Self {
         self.preserve_host = preserve;
+        self
+    }
+
+    /// Whether the upstream sees its own origin in `Origin`: its scheme, and the `Host` that it sees. Default:
+    /// `false`. For upstreams that take requests and WebSockets of their own pages only (Vite, Jupyter,
+    /// Phoenix), which are told that a page is theirs.
+    ///
+    /// The proxy must know that it is: a [`GuardLayer`](crate::guard::GuardLayer) around it leaves its word,
+    /// and only the `Origin` of a page that is [own or trusted](crate::guard::Admitted) is rewritten. Without
+    /// a guard nothing is, and a warning says so once. An `Origin` that
+    /// [`set_request_headers`](Self::set_request_headers) or [`map_request`](Self::map_request) sets stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::guard::{Guard, GuardLayer};
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let notebook = ReverseProxy::builder("/notebook", "http://127.0.0.1:8888")
+    ///     .rewrite_origin(true)
+    ///     .build()?;
+    /// let guard = GuardLayer::new(Guard::builder().build()?);
+    /// let app: axum::Router = axum::Router::new().nest_service("/notebook", notebook).layer(guard);
+    /// # Ok(()) }
+    /// ```
+    pub fn rewrite_origin(mut self, rewrite: bool) -> Self {
+        self.rewrite_origin = rewrite;
         self
     }
 

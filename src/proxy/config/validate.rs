@@ -13,6 +13,7 @@ use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
 use crate::proxy::request::RequestRules;
 use crate::proxy::request::forwarded::Forwarding;
+use crate::proxy::request::origin::OriginRule;
 use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
@@ -61,6 +62,7 @@ pub(super) fn compile(
     };
     check.prefix();
     let upstreams = check.upstreams();
+    check.rewrite_origin(&upstreams);
     let changes = check.changes(changes, &upstreams);
     let request = check.edits(
         Head::Request,
@@ -123,6 +125,7 @@ fn plan(
         }
         _ => Upstreams::fixed(upstreams.to_vec()),
     };
+    let is_secure = upstreams.first().is_some_and(Upstream::is_secure);
     let via = Arc::new(Via::new(&settings.via));
     let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
     let told_prefix = forwarding.told_prefix().map(Box::from);
@@ -130,6 +133,7 @@ fn plan(
         request: RequestRules {
             mount: Arc::clone(&mount),
             preserve_host: settings.preserve_host,
+            rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
             edits: request,
             forwarding,
             trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
@@ -257,6 +261,19 @@ impl Check<'_> {
             }
         }
         upstreams
+    }
+
+    fn rewrite_origin(&mut self, upstreams: &[Upstream]) {
+        let has = |is_secure| upstreams.iter().any(|one| one.is_secure() == is_secure);
+        if self.settings.rewrite_origin && has(true) && has(false) {
+            let remedy =
+                "write the same scheme for all upstreams, which then have one kind of origin";
+            self.refuse(ProxyConfigError::new(
+                "rewrite_origin",
+                Kind::Conflict,
+                remedy,
+            ));
+        }
     }
 
     /// The changes that feed the list of upstreams, if it is one that changes.

@@ -6,7 +6,7 @@
 
 use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
-use crate::proxy::wire::host::default_port;
+use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
@@ -116,8 +116,8 @@ impl Forwarding {
                 }
                 ForwardingField::XForwardedProto => {
                     let secure = peer.is_some_and(Peer::is_secure);
-                    let scheme = if secure { "https" } else { "http" };
-                    set(headers, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+                    let scheme = HeaderValue::from_static(scheme_name(secure));
+                    set(headers, X_FORWARDED_PROTO, scheme);
                 }
                 ForwardingField::XForwardedHost => {
                     if let Some(host) = host {
@@ -233,7 +233,7 @@ impl fmt::Display for Element<'_> {
             write_value(f, host)?;
         }
         let secure = self.peer.is_some_and(Peer::is_secure);
-        write!(f, ";proto={}", if secure { "https" } else { "http" })
+        write!(f, ";proto={}", scheme_name(secure))
     }
 }
 

@@ -6,6 +6,7 @@
 //! wait until that one is chosen.
 
 pub(crate) mod forwarded;
+pub(crate) mod origin;
 pub(crate) mod path;
 pub(crate) mod peer;
 pub(crate) mod target;
@@ -25,6 +26,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
+use origin::{OriginChoice, OriginRule};
 use path::is_ambiguous;
 use peer::{Peer, peer_of};
 use std::borrow::Cow;
@@ -37,6 +39,7 @@ pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 pub(crate) struct RequestRules {
     pub(crate) mount: Arc<Mount>,
     pub(crate) preserve_host: bool,
+    pub(crate) rewrite_origin: Option<OriginRule>,
     pub(crate) edits: FieldEdits,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -70,6 +73,8 @@ pub(crate) struct RequestContext {
     client_host: Option<HeaderValue>,
     /// The `Host` that the upstream sees.
     host: HostChoice,
+    /// The `Origin` that the upstream sees.
+    origin: OriginChoice,
     /// The public side as trusted proxies say it. Rare, as above.
     outside: Option<Box<Outside>>,
 }
@@ -94,7 +99,8 @@ pub(crate) struct Upgrade {
 }
 
 impl RequestContext {
-    /// Names the upstream as the host, unless another has been named for good.
+    /// Names the upstream as the host, unless another has been named for good, and as the origin, if it is to
+    /// see its own.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &HeaderValue) {
         let host = match &self.host {
             HostChoice::Upstream => upstream,
@@ -102,6 +108,7 @@ impl RequestContext {
             HostChoice::Hook(host) => host,
         };
         set_host(headers, host.clone());
+        self.origin.apply(headers);
     }
 
     /// The host and port that the browser asked for, as `X-Forwarded-Host` says it.
@@ -173,6 +180,10 @@ impl RequestRules {
             return Ok(Verdict::Answer(status));
         }
 
+        let rewritable = self
+            .rewrite_origin
+            .as_ref()
+            .and_then(|rule| Some((rule, rule.rewritable(parts)?)));
         let headers = &mut parts.headers;
         // Grows at most once for what is added below.
         headers.reserve(self.forwarding.len() + self.edits.len() + 1);
@@ -201,6 +212,7 @@ impl RequestRules {
             expects_continue: false,
             client_host: host,
             host: HostChoice::Upstream,
+            origin: OriginChoice::AsItIs,
             outside,
         };
         if scan.has(Field::WebDav) {
@@ -233,6 +245,9 @@ impl RequestRules {
                 Some(host) => HostChoice::Hook(Box::new(host.clone())),
                 None => HostChoice::Upstream,
             };
+        }
+        if let Some((rule, origin)) = rewritable {
+            context.origin = rule.choose(&parts.headers, &origin);
         }
         context.expects_continue =
             scan.has(Field::Expect) && parts.headers.contains_key(header::EXPECT);

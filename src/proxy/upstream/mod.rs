@@ -115,6 +115,10 @@ impl Upstream {
         }
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        self.protocol == Protocol::Https
+    }
+
     /// Makes the URI of a request absolute: this upstream's.
     pub(crate) fn locate(&self, uri: &mut Uri) {
         let mut parts = std::mem::take(uri).into_parts();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use same_origin::browser::{
-    Credentials, Encoding, Fetch, Form, Mode, Page, Redirect, ReferrerPolicy, Request,
+    Credentials, Encoding, Fetch, Form, Mode, Outcome, Page, Redirect, ReferrerPolicy, Request,
     ResponseType, Web,
 };
 use serde_json::{Value, json};
@@ -194,6 +194,14 @@ impl Step {
         Self {
             referrer_policy: Some((policy, name)),
             ..self
+        }
+    }
+
+    /// The whole outcome, in a browser that is simulated.
+    pub async fn outcome(&self, page: &Page, id: usize) -> Outcome {
+        match self.kind {
+            Kind::Blind(means) => self.blind(means, page, id).send().await,
+            _ => self.fetch(page, id).send().await,
         }
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Paths in it are relative to the file.
 
+mod cache;
+mod drain;
 mod guard;
 pub mod listen;
+mod log;
 mod place;
 mod problems;
 mod read;
@@ -13,13 +16,17 @@ mod wording;
 
 pub use problems::Problems;
 
+use crate::admin::Caches;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
 use crate::server::tls;
+pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
 use ipnet::IpNet;
+pub use log::Log;
+use log::LogTable;
 use place::Source;
 use problems::join;
 use read::read;
@@ -36,8 +43,10 @@ use wording::no_network;
 /// What the gateway serves, checked.
 pub struct Config {
     pub listen: SocketAddr,
-    /// How long requests in flight may take when the gateway is stopped.
-    pub drain: Duration,
+    pub drain: Drain,
+    /// Where the admin listener listens, if there is one.
+    pub admin: Option<SocketAddr>,
+    pub log: Option<Log>,
     pub workers: Option<u32>,
     pub limits: Limits,
     pub tls: Option<TlsAcceptor>,
@@ -45,6 +54,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
+    pub caches: Caches,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -55,7 +65,9 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<String>,
-    drain: Option<String>,
+    drain: Option<toml::Value>,
+    admin: Option<AdminTable>,
+    log: Option<LogTable>,
     workers: Option<i64>,
     server: Option<Server>,
     tls: Option<TlsFiles>,
@@ -63,6 +75,12 @@ struct File {
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminTable {
+    listen: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +101,7 @@ struct Checker<'a> {
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
+    caches: Caches,
     warnings: Problems,
 }
 
@@ -114,6 +133,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
+            caches: Caches::default(),
             warnings: Problems::default(),
         };
         let config = match text.parse() {
@@ -147,7 +167,9 @@ impl Checker<'_> {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", listen::address(text), |message| message),
         };
-        let drain = self.duration("drain", file.drain.as_deref().unwrap_or("30s"));
+        let drain = self.drain(file.drain);
+        let log = file.log.and_then(|table| self.log(table));
+        let admin = file.admin.map(|admin| self.admin(&admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
@@ -163,6 +185,11 @@ impl Checker<'_> {
         Some(Config {
             listen: listen?,
             drain: drain?,
+            admin: match admin {
+                Some(admin) => Some(admin?),
+                None => None,
+            },
+            log,
             workers,
             limits,
             tls: match tls {
@@ -173,6 +200,7 @@ impl Checker<'_> {
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
+            caches: std::mem::take(&mut self.caches),
         })
     }
 
@@ -202,6 +230,21 @@ impl Checker<'_> {
             return None;
         }
         Some(duration)
+    }
+
+    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+        let Some(text) = &admin.listen else {
+            let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
+            self.problems.push("admin.listen", message);
+            return None;
+        };
+        let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        if !address.ip().is_loopback() {
+            let warning = "whoever reaches this address can read the metrics and empty the caches; \
+                           write \"127.0.0.1:9090\", unless the network keeps others out";
+            self.warnings.push("admin.listen", warning);
+        }
+        Some(address)
     }
 
     fn trust(&mut self, networks: &[String]) {

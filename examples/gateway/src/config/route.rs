@@ -4,10 +4,11 @@ use super::Checker;
 use super::guard::Guarding;
 use super::problems::join;
 use super::read::{Read, read};
+use crate::admin::CachedRoute;
 use crate::files::Files;
 use crate::routes::{Layered, Route};
-use same_origin::cache::{Cache, CacheBuilder};
 use same_origin::cors::CorsPolicy;
+use same_origin::guard::Guard;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -112,45 +113,35 @@ impl Checker<'_> {
                 self.problems.push(join(at, key), message);
             }
         }
+        let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
         let cache = self.cache(&join(at, "cache"), table.remove("cache"));
         let (builder, read) = self.proxy(at, table)?;
-        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
         let original = |key: &str| read.original(key);
+        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        // A foreign page's request would reach the upstream as one of its own pages'.
+        if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
+            let message =
+                "the guard of this route is off or reports only; switch it on, or remove this";
+            self.problems.add(join(at, "rewrite_origin"), message);
+        }
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
                 Route::Proxy(Layered::new(proxy, around))
             }
             Some(cache) => {
-                let proxy = builder.build_with_layer(&cache.layer());
-                let proxy = self.built(at, proxy, original)?;
-                Route::Cached(Layered::new(proxy, around))
+                let built = builder.build_with_layer(&cache.layer());
+                let proxy = self.built(at, built, original)?;
+                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let mapper = proxy.clone();
+                self.caches.0.push(CachedRoute {
+                    cache,
+                    prefix,
+                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
+                });
+                Route::Cached(Box::new(Layered::new(proxy, around)))
             }
         })
-    }
-
-    /// `true` for a cache with its defaults, or a table of its settings.
-    fn cache(&mut self, at: &str, value: Option<Value>) -> Option<Cache> {
-        let table = match value {
-            None | Some(Value::Boolean(false)) => return None,
-            Some(Value::Boolean(true)) => Table::new(),
-            Some(Value::Table(table)) => table,
-            Some(_) => {
-                let message = "write `true`, or a table like { size = \"64MB\", object = \"1MB\" }";
-                self.problems.push(at.to_owned(), message);
-                return None;
-            }
-        };
-        let read = read::<CacheBuilder>(table, at, &[], &mut self.problems)?;
-        match read.value.build() {
-            Ok(cache) => Some(cache),
-            Err(errors) => {
-                for error in &errors {
-                    self.problems.add(join(at, error.key()), error);
-                }
-                None
-            }
-        }
     }
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {

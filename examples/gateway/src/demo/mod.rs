@@ -65,11 +65,11 @@ impl Demo {
         if !ip.is_loopback() {
             return Err("listen: the demo is for this machine; write a loopback address".into());
         }
-        let any_port = || Listener::bind(SocketAddr::new(ip, 0), None);
+        let any_port = || Listener::bind("listen", SocketAddr::new(ip, 0), None);
         let listener = match listen {
-            Some(address) => Listener::bind(address, None).await?,
+            Some(address) => Listener::bind("listen", address, None).await?,
             // Somebody else's port 8080 is no reason not to show the demo.
-            None => match Listener::bind(ADDRESS, None).await {
+            None => match Listener::bind("listen", ADDRESS, None).await {
                 Ok(listener) => listener,
                 Err(_taken) => any_port().await?,
             },

@@ -7,6 +7,7 @@ pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
 use crate::files::Files;
+use crate::observe::{AccessLog, Observer, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
 use futures_util::future::{Either, FutureExt};
@@ -18,6 +19,7 @@ use same_origin::cache::Cached;
 use same_origin::proxy::{Body, Client, Peer, ReverseProxy};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower::Service;
 
@@ -28,13 +30,15 @@ pub struct Table {
     routes: Vec<Route>,
     none: Layered<NoRoute>,
     limits: Limits,
+    /// In the order of the routes, and that of requests that match none behind them.
+    observers: Vec<Observer>,
 }
 
 /// What answers below a prefix.
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
-    /// With a cache between proxy and upstream.
-    Cached(Layered<ReverseProxy<Cached<Client>>>),
+    /// With a cache between the proxy and its upstream.
+    Cached(Box<Layered<ReverseProxy<Cached<Client>>>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<Layered<Files>>),
 }
@@ -57,7 +61,9 @@ impl Table {
         }
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (prefixes, routes) = routes.into_iter().unzip();
+        let routes: Vec<Route> = routes;
         Self {
+            observers: vec![Observer::default(); routes.len() + 1],
             prefixes: Prefixes::new(prefixes),
             routes,
             none: Layered::new(NoRoute, around),
@@ -65,15 +71,46 @@ impl Table {
         }
     }
 
-    /// The answer to a request of `peer`. What it gives back borrows nothing, and is not boxed once more
-    /// for a proxy.
+    /// With a log of its requests, and with their metrics.
+    pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
+        let names = self.prefixes.texts().map(|prefix| match prefix {
+            "" => "/",
+            prefix => prefix,
+        });
+        let observers = names.chain(["none"]).map(|route| Observer {
+            log: log.cloned(),
+            metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
+            route: route.into(),
+        });
+        self.observers = observers.collect();
+        self
+    }
+
+    /// The answer to a request of `peer`, under the eyes of who looks at it.
     pub fn answer(
         &self,
         peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let covering = self.prefixes.longest(request.uri().path());
-        let covering = covering.map(|index| &self.routes[index]);
+        let index = self.prefixes.longest(request.uri().path());
+        let observer = &self.observers[index.unwrap_or(self.routes.len())];
+        let observation = observer.begin(peer, &request);
+        let answer = self.answer_by(index, peer, request);
+        answer.map(move |response| match observation {
+            None => response,
+            Some(observation) => observation.follow(response),
+        })
+    }
+
+    /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
+    /// for a proxy.
+    fn answer_by(
+        &self,
+        index: Option<usize>,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+        let covering = index.map(|index| &self.routes[index]);
         let known = head::refusal(&request, &self.limits)
             .map(refusal)
             .or_else(|| options(&request));

@@ -26,6 +26,11 @@ impl Prefixes {
         Self { sorted: prefixes }
     }
 
+    /// All of them, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(|prefix| &*prefix.text)
+    }
+
     /// The longest that covers a path. It is what comes before the path in the order, or what that
     /// begins with: nothing between a prefix and the path begins otherwise.
     pub fn longest(&self, path: &str) -> Option<usize> {

@@ -70,9 +70,13 @@ pub struct Listener {
 
 impl Listener {
     /// The error names the key that says where to listen.
-    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, String> {
+    pub async fn bind(
+        key: &str,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self, String> {
         let tcp = TcpListener::bind(address).await;
-        let tcp = tcp.map_err(|error| format!("listen: cannot listen on {address}: {error}"))?;
+        let tcp = tcp.map_err(|error| format!("{key}: cannot listen on {address}: {error}"))?;
         let limits = Limits::default();
         Ok(Self {
             tcp,

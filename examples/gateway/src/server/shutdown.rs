@@ -1,15 +1,29 @@
 //! When to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
 
+use crate::admin::Health;
 use crate::server::Stop;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
-/// Begins to listen for the signals; what is given back hears of the first one.
-pub fn on_signal() -> io::Result<Stop> {
+/// Begins to listen for the signals; what is given back hears of the first one, after the delay. Meanwhile the
+/// gateway is not ready, and serves on: balancers send requests until they have heard of it.
+pub fn on_signal(health: &Arc<Health>, delay: Duration) -> io::Result<Stop> {
     let mut signals = Signals::new()?;
+    let health = Arc::clone(health);
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
         signals.next().await;
+        health.stopping();
+        if !delay.is_zero() {
+            tracing::info!(
+                ?delay,
+                "stopping: not ready any more, serving on for the delay"
+            );
+            sleep(delay).await;
+        }
         tracing::info!("stopping: requests in flight finish");
         drop(going);
         signals.next().await;

@@ -2,6 +2,7 @@
 
 mod process;
 
+mod admin;
 mod client;
 mod config;
 mod demo;
