@@ -1,6 +1,5 @@
 //! What becomes of a response that has come: it goes to its client, is stored, or renews what is.
 
-use super::Shared;
 use super::answer::{self, Found};
 use super::body::Body;
 use super::entry::Stored;
@@ -10,6 +9,7 @@ use super::freshen::{self, Heads};
 use super::key::Key;
 use super::recording::{Draft, Recording};
 use super::rules::{self, Asked, Refusal, Storable};
+use super::shared::Shared;
 use super::stats::Outcome;
 use super::status::{Forward, Status};
 use bytes::Bytes;

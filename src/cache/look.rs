@@ -1,11 +1,11 @@
 //! A look at what is stored: whether it answers a request, and what a fetch for it would be called.
 
-use super::Shared;
 use super::answer::{self, Found};
 use super::body::Body;
 use super::control::RequestControl;
 use super::plan::Asked;
 use super::reuse::Use;
+use super::shared::Shared;
 use super::stats::Outcome;
 use super::status::{Forward, Status};
 use http::{HeaderMap, Response};

@@ -152,6 +152,7 @@ mod range;
 mod recording;
 mod reuse;
 mod rules;
+mod shared;
 mod stats;
 mod status;
 mod store;
@@ -164,7 +165,6 @@ pub use body::Body;
 pub use builder::CacheBuilder;
 pub use error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
-use handle::Shared;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
 pub use stats::{Outcome, Stats};
 #[cfg(feature = "proxy")]

@@ -1,10 +1,10 @@
 //! A response that is stored while it goes to its client.
 
-use super::Shared;
 use super::entry::Stored;
 use super::flight::Lead;
 use super::key::Key;
 use super::rules::Storable;
+use super::shared::Shared;
 use super::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
