@@ -112,6 +112,10 @@ impl Shared {
             return None;
         }
         let mut name = asked.key.clone();
+        // There may be something that is for other requests, by whose fields this one is another fetch.
+        if matches!(found, Found::Nothing(Forward::UriMiss)) {
+            return (!self.store.was_unstored(&name)).then_some(name);
+        }
         if let Some(resource) = self.store.get(&asked.key) {
             if let Some(youngest) = resource.iter().next() {
                 youngest.selection.ask(request, &mut name);

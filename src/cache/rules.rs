@@ -215,10 +215,19 @@ fn life(
         }
         control.clear(Flag::NoStore);
     }
+    // The crate would say the same, at some price.
+    if control.has(Flag::NoStore) || control.has(Flag::Private) {
+        return Err(Refusal::Forbidden);
+    }
     let age = initial_age(&head.headers, times);
     let policy = policy(asked, head, control, explicit, times.received);
     if !policy.is_storable() {
-        return Err(refusal(asked, control));
+        // What is left is that nothing can come of it, or who asked.
+        return Err(if asked.headers.contains_key(header::AUTHORIZATION) {
+            Refusal::Request
+        } else {
+            Refusal::Useless
+        });
     }
     let seconds = |directive: Option<u64>| Duration::from_secs(directive.unwrap_or(0));
     let no_cache = control.has(Flag::NoCache);
@@ -237,16 +246,6 @@ fn life(
             || control.has(Flag::MustRevalidate)
             || control.s_maxage.is_some(),
     })
-}
-
-fn refusal(asked: Asked<'_>, control: ResponseControl) -> Refusal {
-    if control.has(Flag::NoStore) || control.has(Flag::Private) {
-        Refusal::Forbidden
-    } else if asked.headers.contains_key(header::AUTHORIZATION) {
-        Refusal::Request
-    } else {
-        Refusal::Useless
-    }
 }
 
 /// The question to http-cache-semantics.
