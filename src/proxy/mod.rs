@@ -214,6 +214,8 @@ pub use client::{
 pub use config::build::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
+#[doc(hidden)]
+pub use config::fields::_ResponseEdits;
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -226,6 +228,9 @@ pub use request::peer::Peer;
 pub use request::target::check;
 pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use trace::limiter::{_LineLimiter, _Shown};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
 pub use upstream::discovery::Change;

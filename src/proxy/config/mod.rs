@@ -3,7 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod error;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "tracing")]
 mod failures;
+#[cfg(feature = "tracing")]
+pub(crate) mod limiter;
 
 #[cfg(feature = "tracing")]
 pub(crate) use enabled::*;
