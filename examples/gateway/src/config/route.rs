@@ -185,7 +185,13 @@ impl Checker<'_> {
     }
 
     fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
-        let Directory { prefix, dir, spa } = read(
+        let Directory {
+            prefix,
+            dir,
+            spa,
+            remove_response_headers,
+            set_response_headers,
+        } = read(
             table,
             at,
             &["compress", "cors", "guard"],
