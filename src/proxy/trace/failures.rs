@@ -14,7 +14,7 @@ pub(crate) struct FailureLog {
     lines: Arc<_LineLimiter<ProxyErrorKind>>,
 }
 
-/// What a line tells of.
+/// A request that was answered by the proxy itself.
 pub(crate) struct Failure<'a> {
     pub(crate) error: &'a ProxyError,
     pub(crate) method: &'a Method,
@@ -91,7 +91,7 @@ fn is_enabled(kind: ProxyErrorKind) -> bool {
     }
 }
 
-/// An error and all that is behind it. Some print what is behind them too, which is not said twice.
+/// An error and all its causes. Some errors print their cause themselves; it is not written twice.
 struct Causes<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
