@@ -27,8 +27,11 @@ fn main() {
     } else {
         1
     };
-    for size in [128, 16 * 1024] {
-        table(size, rounds);
+    // `-- alone`: for a profiler.
+    if !std::env::args().any(|argument| argument == "alone") {
+        for size in [128, 16 * 1024] {
+            table(size, rounds);
+        }
     }
     layer_alone(rounds);
 }

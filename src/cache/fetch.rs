@@ -75,13 +75,12 @@ where
     service.call(request).await
 }
 
-/// Answers a request that was not answered at once.
+/// Answers a request that was not answered at once. What is large is in boxes, because a future holds what it
+/// is given twice, and is moved about.
 pub(crate) async fn look<S, Q, R>(
-    shared: Arc<Shared>,
+    mut trip: Box<Trip>,
     service: S,
-    request: Request<Q>,
-    asked: Asked,
-    found: Found,
+    request: Box<Request<Q>>,
 ) -> Result<Response<Body<R>>, S::Error>
 where
     S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
@@ -91,14 +90,6 @@ where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Send,
 {
-    let mut trip = Trip {
-        shared,
-        asked,
-        found,
-        lead: None,
-        collapsed: false,
-        is_behind: false,
-    };
     if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
         let response = trip.stale(&Arc::clone(stored), request.headers());
         trip.validate_behind(service, request);
@@ -157,6 +148,18 @@ where
 }
 
 impl Trip {
+    /// A request that a look at the store has not answered.
+    pub(crate) fn new(shared: Arc<Shared>, asked: Asked, found: Found) -> Box<Self> {
+        Box::new(Self {
+            shared,
+            asked,
+            found,
+            lead: None,
+            collapsed: false,
+            is_behind: false,
+        })
+    }
+
     /// Waits while another request fetches the same, and returns its response if that is this one's, too.
     async fn wait<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
         let deadline = Instant::now() + self.shared.wait;
@@ -193,9 +196,9 @@ impl Trip {
 
     /// Goes to the upstream.
     async fn go<S, Q, R>(
-        mut self,
+        mut self: Box<Self>,
         mut service: S,
-        mut request: Request<Q>,
+        mut request: Box<Request<Q>>,
     ) -> Result<Response<Body<R>>, S::Error>
     where
         S: Service<Request<Q>, Response = Response<R>>,
@@ -203,13 +206,13 @@ impl Trip {
         R: http_body::Body<Data = Bytes>,
     {
         let validated = self.to_validate();
-        let head = Head::of(&request);
+        let head = Box::new(Head::of(&request));
         let again = validated.as_ref().map(|stored| {
             conditional::ask(request.headers_mut(), &stored.headers);
             request.extensions().clone()
         });
         let mut trial = self.trial();
-        let mut response = match (send(&mut service, request).await, self.stand_in()) {
+        let mut response = match (send(&mut service, *request).await, self.stand_in()) {
             (Err(_), Some(stored)) => return Ok(self.stale(stored, &head.headers)),
             (Ok(response), Some(stored)) if is_failure(response.status()) => {
                 return Ok(self.stale(stored, &head.headers));
@@ -229,7 +232,7 @@ impl Trip {
                 response = send(&mut service, head.repeat(extensions)).await?;
             }
         }
-        Ok(self.arrived(head, response, &trial.arrived()))
+        Ok(self.arrived(*head, response, &trial.arrived()))
     }
 
     fn trial(&self) -> Trial {
@@ -299,7 +302,7 @@ impl Trip {
     }
 
     /// Validates in a task of its own, unless that is being done already.
-    fn validate_behind<S, Q, R>(mut self, service: S, request: Request<Q>)
+    fn validate_behind<S, Q, R>(mut self: Box<Self>, service: S, request: Box<Request<Q>>)
     where
         S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
         S::Future: Send,
@@ -331,7 +334,7 @@ impl Trip {
         ] {
             parts.headers.remove(name);
         }
-        let request = Request::from_parts(parts, body);
+        let request = Box::new(Request::from_parts(parts, body));
         runtime.spawn(async move {
             let _lead = lead;
             if let Ok(response) = self.go(service, request).await {

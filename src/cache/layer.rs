@@ -1,7 +1,7 @@
 //! The tower layer and its service.
 
 use super::body::Body;
-use super::fetch;
+use super::fetch::{self, Trip};
 use super::handle::Cache;
 use super::look::Look;
 use super::plan::Plan;
@@ -86,21 +86,23 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let plan = Plan::of(&parts, !body.is_end_stream());
-        let shared = Arc::clone(&self.shared);
         match plan {
-            Plan::Look(asked) => match shared.look(asked, &parts.headers) {
+            Plan::Look(asked) => match self.shared.look(asked, &parts.headers) {
                 Look::Answer(response) => ResponseFuture::ready(response),
                 Look::Fetch(asked, found) => {
-                    let request = Request::from_parts(parts, body);
-                    let service = self.inner.clone();
-                    ResponseFuture::boxed(fetch::look(shared, service, request, asked, found))
+                    let shared = Arc::clone(&self.shared);
+                    let request = Box::new(Request::from_parts(parts, body));
+                    let trip = Trip::new(shared, asked, found);
+                    ResponseFuture::boxed(fetch::look(trip, self.inner.clone(), request))
                 }
             },
             Plan::Change => {
+                let shared = Arc::clone(&self.shared);
                 let request = Request::from_parts(parts, body);
                 ResponseFuture::boxed(fetch::change(shared, self.inner.clone(), request))
             }
             Plan::Pass(why) => {
+                let shared = Arc::clone(&self.shared);
                 let request = Request::from_parts(parts, body);
                 ResponseFuture::boxed(pass(shared, self.inner.clone(), request, why))
             }
