@@ -2,7 +2,7 @@
 
 use crate::proxy::config::error::ProxyConfigErrorKind as Kind;
 use crate::proxy::request::path::is_ambiguous;
-use crate::proxy::upstream::{Protocol, Upstream};
+use crate::proxy::upstream::Upstream;
 use std::borrow::Cow;
 
 /// The kind of an error, and what to write instead.
@@ -76,7 +76,7 @@ pub(super) fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream
         return Err((Kind::Variable, remedy.into()));
     }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
-    if !cfg!(feature = "tls") && one.protocol == Protocol::Https {
+    if !cfg!(feature = "tls") && one.destination.protocol().is_tls() {
         return Err((Kind::DisabledFeature, "enable the feature `tls`".into()));
     }
     let bare = |upstream: &Upstream| upstream.base.trim_end_matches('/').to_owned();
@@ -89,7 +89,10 @@ pub(super) fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream
         let remedy = format!("write the path {path:?}");
         return Err((Kind::OtherBasePath, remedy.into()));
     }
-    if others.iter().any(|other| other.origin() == one.origin()) {
+    if others
+        .iter()
+        .any(|other| other.destination.is_same_origin(&one.destination))
+    {
         return Err((Kind::Repeated, "remove it".into()));
     }
     Ok(one)

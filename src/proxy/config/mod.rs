@@ -3,6 +3,8 @@
 mod address;
 pub(crate) mod build;
 pub(crate) mod builder;
+#[cfg(feature = "balance")]
+pub(crate) mod discover;
 pub(crate) mod error;
 mod fields;
 pub(crate) mod settings;

@@ -83,6 +83,7 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
     };
     let remedy = match number {
         "i64" => "a whole number".to_owned(),
+        "f64" => "a number such as 0.5".to_owned(),
         "u32" => format!("a whole number from {least} to {}", u32::MAX),
         "u64" | "usize" => format!("a whole number from {least} on"),
         "a boolean" => "true or false, without quotes".to_owned(),
