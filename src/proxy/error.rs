@@ -1,4 +1,4 @@
-//! Why a request was not answered by its upstream.
+//! Errors of requests that were not answered by their upstream.
 
 use http::StatusCode;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A request that the proxy answered itself, and why.
+/// The reason for which the proxy answered a request itself.
 ///
 /// It rides in the extensions of the response, so that a layer outside can tell a 502 of the proxy
 /// from one of the upstream, log the cause, or make its own error page. The client is told the status
@@ -50,13 +50,22 @@ impl ProxyError {
         }
     }
 
-    /// What went wrong.
+    /// This error, for the reason that another one is.
+    pub(crate) fn because_of(self, reason: &Self) -> Self {
+        Self {
+            kind: reason.kind,
+            was_sent: self.was_sent,
+            source: reason.source.clone().or(self.source),
+        }
+    }
+
+    /// The kind of the error, which decides the status.
     #[must_use]
     pub fn kind(&self) -> ProxyErrorKind {
         self.kind
     }
 
-    /// Whether the upstream may have seen the request, or a part of it.
+    /// Returns whether the upstream may have seen the request, or a part of it.
     ///
     /// While it is `false` the request can be repeated, whatever its method.
     #[must_use]
@@ -101,7 +110,7 @@ pub enum ProxyErrorKind {
     OutsidePrefix,
     /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
-    /// The request target is no path (`*`, `host:port`): 400.
+    /// The request target is not a path (`*`, `host:port`): 400.
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
@@ -117,6 +126,9 @@ pub enum ProxyErrorKind {
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
     UnknownTransferCoding,
+    /// The request has content although its method gives that no meaning, and the proxy was told to
+    /// refuse it: 400.
+    UnexpectedContent,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
@@ -149,7 +161,7 @@ pub enum ProxyErrorKind {
     ResponseTimeout,
     /// The upstream closed or reset the connection before its response's head was complete: 502.
     Closed,
-    /// What the upstream answered is not HTTP: 502.
+    /// The upstream's response is not HTTP: 502.
     MalformedResponse,
     /// The upstream switched protocols unasked, or to one that was not offered: 502.
     UpgradeFailed,
@@ -165,6 +177,7 @@ impl ProxyErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
             Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -203,6 +216,7 @@ impl ProxyErrorKind {
             | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
+            | Self::UnexpectedContent
             | Self::BodyTooLarge
             | Self::RequestBody
             | Self::ClientTimeout => "http_request_error",
@@ -223,7 +237,7 @@ impl ProxyErrorKind {
         }
     }
 
-    /// Whether there was no connection.
+    /// Returns whether there was no connection.
     pub(crate) fn is_connect(self) -> bool {
         matches!(
             self,
@@ -248,6 +262,7 @@ impl ProxyErrorKind {
             Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
+            Self::UnexpectedContent => "the method gives the request's content no meaning",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::ClientTimeout => "the client sent or took nothing for too long",

@@ -13,11 +13,12 @@ use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::TunnelSlot;
-use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
@@ -25,8 +26,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-/// What answers a request: an exchange with an upstream, or what is known already. Boxed once, because every
-/// server and layer around it moves it about; see `benches/README.md` for how large it may be.
+/// The answer to a request: an exchange with an upstream, or a response that is known already. Boxed once,
+/// because every server and layer around it moves it about; `benches/README.md` says how large it may be.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// One request, from its rewritten head to the head of its response.
@@ -36,16 +37,18 @@ pub(crate) struct Exchange {
     trace: Trace,
     is_http2: bool,
     upload: Option<Arc<Progress>>,
+    /// The upstream of several that was tried last, for logs.
+    tried: Option<Authority>,
 }
 
-/// What a tunnel needs of the client's side, if one was asked for.
+/// The client's side of a tunnel, if one was asked for.
 #[derive(Default)]
 struct ClientSide {
     upgrade: Option<OnUpgrade>,
     slot: Option<TunnelSlot>,
 }
 
-/// What a request has of its upstream, until the last byte of the response is here.
+/// The request's share of its upstream, held until the last byte of the response is here.
 struct Held {
     _places: Places,
     _in_flight: Option<InFlight>,
@@ -71,6 +74,7 @@ impl Exchange {
             trace,
             is_http2: version == Version::HTTP_2,
             upload: None,
+            tried: None,
         })
     }
 
@@ -143,7 +147,7 @@ impl Exchange {
     /// Sends the request to the only upstream, or to one that is chosen; to another one if that cannot be
     /// connected to.
     async fn send<T: Transport>(
-        &self,
+        &mut self,
         transport: &mut T,
         request: Box<Request<Body>>,
     ) -> Result<(Response<Body>, Held), ProxyError> {
@@ -160,11 +164,12 @@ impl Exchange {
     }
 
     async fn balance<T: Transport>(
-        &self,
+        &mut self,
         transport: &mut T,
         mut request: Box<Request<Body>>,
     ) -> Result<(Response<Body>, Held), ProxyError> {
-        let upstreams = &self.plan.upstreams;
+        let plan = Arc::clone(&self.plan);
+        let upstreams = &plan.upstreams;
         let mut times = 0;
         loop {
             times += 1;
@@ -174,6 +179,7 @@ impl Exchange {
             };
             let in_flight = picked.ok_or_else(|| upstreams.why_none())?;
             let member = in_flight.member();
+            self.tried = Some(member.upstream.authority.clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
@@ -186,7 +192,7 @@ impl Exchange {
                 }
                 Err(failed) if failed.kind().is_connect() => {
                     upstreams.failed(&in_flight);
-                    match failed.into_parts() {
+                    match failed.into_unsent() {
                         (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
                             request = unsent;
                         }
@@ -214,7 +220,7 @@ impl Exchange {
     ) -> Result<Response<Body>, ClientError> {
         self.trace.upstream(&to.upstream);
         self.context
-            .name_host(request.headers_mut(), &to.upstream.host);
+            .name_host(request.headers_mut(), to.upstream.destination.host_value());
         let asks_upgrade = self.context.upgrade.is_some();
         let answered = pin!(transport.carry(request, to, asks_upgrade));
         head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
@@ -282,7 +288,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Hands on the response, and holds what it has of its upstream until the last byte is here.
+    /// Hands on the response, and keeps its place at the upstream until the last byte is here.
     fn hand_on(self: Box<Self>, response: Response<Body>, held: Held) -> Response<Body> {
         if let Some(upload) = &self.upload {
             upload.set_conversation(true);
@@ -297,17 +303,25 @@ impl Exchange {
         Response::from_parts(parts, body)
     }
 
+    /// The response to a request that failed, for the reason that its body gave if it gave one.
     fn failed(&self, error: ProxyError) -> Response<Body> {
+        let error = match self.upload.as_deref().and_then(Progress::failure) {
+            Some(reason) => error.because_of(reason),
+            None => error,
+        };
         self.tell(&error);
         self.plan.failed(error, &self.context)
     }
 
     fn tell(&self, error: &ProxyError) {
-        self.trace.failed(&self.plan, &self.context, error);
+        let first = &self.plan.upstreams.first().authority;
+        let upstream = self.tried.as_ref().unwrap_or(first);
+        self.trace
+            .failed(&self.plan, &self.context, upstream, error);
     }
 }
 
-/// What the head of a response says that comes after it.
+/// The continuation of a response after its head.
 enum Answered {
     /// Another protocol.
     Switched(HeaderValue),

@@ -76,8 +76,23 @@
 //!
 //! Of a response's head up to 64 KiB are held; a longer one is a 502. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams. The time that a client may take nothing is its server's business: until that closes
-//! the connection, the request is under way.
+//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
+//!
+//! # Clients that take all they can
+//!
+//! A request has a place at its upstream ([`Limits::in_flight`]) until the upstream's last byte is here, whether
+//! the client has taken it or not. No client has more than its share of the places ([`Limits::client_share`],
+//! [`Limits::connection_share`]), and one that sends or takes nothing loses its place ([`Timeouts::client`]). For
+//! that the server has to say who the client is: by a [`Peer`] or axum's `ConnectInfo`, and by
+//! [`trusted_proxies`] whose word on others is taken ([`ClientAddr`]). The connection to the client stays its
+//! server's business.
+//!
+//! # Logs
+//!
+//! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
+//! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx),
+//! at `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
 //!
 //! # Upgrades and WebSockets
 //!
@@ -207,12 +222,15 @@ pub(crate) mod upstream;
 mod wire;
 
 pub use body::Body;
+#[doc(hidden)]
 pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
-pub use config::build::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
+#[cfg(feature = "balance")]
+#[doc(hidden)]
+pub use config::discover::DiscoverBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
@@ -228,10 +246,14 @@ pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
-pub use upstream::discovery::Change;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+pub use upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub use upstream::dns::Dns;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
 // Bounds that every mount in axum needs.

@@ -1,4 +1,4 @@
-//! How many of an upstream's places one client may have.
+//! Shares of an upstream's places, one for each client and each connection.
 //!
 //! An upstream has so many places ([`Limits::in_flight`](crate::proxy::Limits::in_flight)), and one client could
 //! take all of them: by uploads of a byte now and then, by answers that it reads as slowly. What it may take
@@ -7,7 +7,7 @@
 
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::request::client::{Requester, Subscriber};
-use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::member::Member;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How many shares there are at least when those that nobody uses are looked for.
+/// The least number of shares at which those that nobody uses are looked for.
 const SWEPT_FROM: usize = 64;
 
 /// The shares of a proxy's clients, and of their connections, in each of its upstreams.
 pub(crate) struct Shares {
     of_clients: Option<Ledger<Subscriber>>,
     of_connections: Option<Ledger<std::net::SocketAddr>>,
-    /// How long a request waits for a place of its share.
+    /// The time for which a request waits for a place of its share.
     wait: Duration,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Places {
     _of_connection: Option<Place>,
 }
 
-/// How large the shares are.
+/// Sizes of the shares.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShareRules {
     pub(crate) in_flight: usize,
@@ -112,8 +112,9 @@ struct Place(Arc<Share>);
 impl<K: Copy + Eq + Hash> Ledger<K> {
     /// None if a share is the whole.
     fn new(rules: ShareRules, share: f64) -> Option<Self> {
-        (share < 1.0).then(|| Self {
-            places: part(rules.in_flight, share).max(1),
+        let places = part(rules.in_flight, share).max(1);
+        (places < rules.in_flight).then(|| Self {
+            places,
             // None only if none may wait at all.
             waiting: part(rules.waiting, share).max(rules.waiting.min(1)),
             table: Mutex::new(Table {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     fn upstream() -> Member {
-        Member::new(Upstream::parse("http://a.example").unwrap(), None)
+        Member::new(Upstream::parse("http://a.example").unwrap())
     }
 
     fn requester(peer: &str, is_multiplexed: bool) -> Requester {

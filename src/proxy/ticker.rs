@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::runtime::{Handle, Id};
 
-/// How often the clock comes by within a period.
+/// Visits of the clock within a period.
 pub(crate) const STEPS: u32 = 8;
 /// A shorter step would be a busy loop.
 const SHORTEST_STEP: Duration = Duration::from_millis(10);

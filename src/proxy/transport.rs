@@ -1,15 +1,15 @@
-//! How a rewritten request reaches its upstream: by the proxy's own client, or by anybody's tower service.
+//! Transports of rewritten requests: the proxy's own client, or anybody's tower service.
 
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, ClientError};
 use crate::proxy::error::BoxError;
-use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::member::Member;
 use bytes::Bytes;
 use http::{Request, Response};
 use std::future::{Future, poll_fn};
 use tower_service::Service;
 
-/// What carries the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
+/// A carrier of the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
 /// [`Client`], or any tower service as a [`ServiceTransport`].
 ///
 /// Sealed: a client of one's own is a tower service, and given to
@@ -68,7 +68,7 @@ impl Carry for Client {
         to: &Member,
         asks_upgrade: bool,
     ) -> Result<Response<Body>, ClientError> {
-        self.forward(request, &to.way, asks_upgrade).await
+        self.forward(request, &to.connect_to, asks_upgrade).await
     }
 }
 
@@ -81,9 +81,7 @@ impl<S: ClientService> Carry for ServiceTransport<S> {
         _asks_upgrade: bool,
     ) -> Result<Response<Body>, ClientError> {
         to.upstream.locate(request.uri_mut());
-        if let Some(place) = to.way.place() {
-            request.extensions_mut().insert(place.clone());
-        }
+        request.extensions_mut().insert(to.connect_to.clone());
         self.service.send(*request).await
     }
 }

@@ -38,6 +38,10 @@ async fn endless() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
     let answer = move |request: Request<Incoming>| {
         let tell = tell.clone();
         async move {
+            if request.uri().path() == "/wait" {
+                let _ = request.into_body().collect().await;
+                return Ok::<Reply, Infallible>(Response::new(Full::from("ok").boxed_unsync()));
+            }
             if request.uri().path() == "/good" {
                 return Ok::<Reply, Infallible>(Response::new(Full::from("ok").boxed_unsync()));
             }
@@ -223,4 +227,24 @@ async fn answers_that_nobody_takes_give_their_places_back() {
     }
     // A client has room for a few. What it did not take is cut, and not taken for complete.
     assert!(cut > 0);
+}
+
+/// An upload that stops is ended with 408, whatever the upstream speaks; one whose upstream is slow is not.
+#[tokio::test]
+async fn an_upload_that_stops_is_ended() {
+    let upstream = patient(2).await;
+    let (h2c, _given_up) = endless().await;
+    let timeouts = || Timeouts::default().client(Duration::from_millis(500));
+    for upstream in [format!("http://{upstream}"), format!("h2c://{h2c}")] {
+        let proxy = ReverseProxy::builder("/api", &upstream).timeouts(timeouts());
+        let server = serve(proxy.build().unwrap()).await;
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let head = "POST /api/wait HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\nbegun";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(AT_ALL, stream.read_to_end(&mut answer)).await;
+        read.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{upstream}: {answer}");
+    }
 }

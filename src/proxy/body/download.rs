@@ -1,4 +1,4 @@
-//! The response's body on its way to the client.
+//! A response's body on its way to the client.
 //!
 //! It holds a place at the upstream, which others wait for. The place is given back when the upstream's last
 //! byte is here, whether the client has taken it or not; and it is taken back from a client that takes
@@ -18,28 +18,28 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How much is read of an answer whose client takes nothing, to see whether the upstream has sent all of it.
+/// Bytes that are read of a response whose client takes nothing, to see whether the upstream has sent it all.
 const AHEAD: usize = 64 * 1024;
 /// The largest frame for a stream of HTTP/2, so that it is seen that a slow client takes something: a stream
 /// is not asked for the next frame before there is room for all of the last one.
-const STREAM_FRAME: usize = 16 * 1024;
+const STREAM_FRAME: usize = 64 * 1024;
 
-/// What is held until the upstream's last byte is here, by being dropped then.
+/// A place at an upstream, dropped when the upstream's last byte is here.
 pub(crate) trait Hold: Send + 'static {
-    /// The client has taken nothing for too long, and the rest of the answer is given up.
+    /// The client has taken nothing for too long, and the rest of the response is given up.
     fn timed_out(&self, error: &ProxyError);
 }
 
-/// The answers that are on their way to their clients.
+/// The responses that are on their way to their clients.
 pub(crate) struct Downloads {
-    /// How long a client may take nothing.
+    /// The time for which a client may take nothing.
     patience: Duration,
     ticker: Ticker,
     all: Mutex<Slab<Arc<dyn Download>>>,
 }
 
 trait Download: Send + Sync {
-    /// Looks at what becomes of an answer whose client has had so much time.
+    /// Ends a response whose client has had so much time, and reads on where a client lets it lie.
     fn look_after(&self, now: Instant, patience: Duration);
 }
 
@@ -55,8 +55,8 @@ impl Downloads {
     /// A response's body that is looked after, and keeps `hold` until its end. `is_stream`: the client
     /// speaks HTTP/2.
     ///
-    /// Most answers are small and here as a whole already. Those are done with at once: their place is free
-    /// before the client has seen the head.
+    /// Most responses are small and here as a whole already. Their place is free before the client has seen
+    /// the head.
     pub(crate) fn begin<H: Hold>(
         self: &Arc<Self>,
         mut body: Body,
@@ -145,7 +145,7 @@ struct Shared<H>(Mutex<State<H>>);
 
 struct State<H> {
     body: Body,
-    /// What came of the body before the client wanted it.
+    /// Frames that were read before the client wanted them.
     ahead: VecDeque<Result<Frame<Bytes>, BoxError>>,
     /// Whether the head said how long it is. What is read ahead must not make a length known that was not.
     is_exact: bool,
@@ -299,7 +299,7 @@ impl<H: Hold> Drop for Guarded<H> {
     }
 }
 
-/// Why an answer was given up.
+/// The reason for which a response was given up.
 #[derive(Debug, thiserror::Error)]
 #[error("the client took nothing of its response for the client timeout")]
 struct Late;
@@ -314,7 +314,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// What is held, and how often it was said that the client took nothing.
+    /// A place, and the number of times that its client was late.
     #[derive(Clone, Default)]
     struct Place {
         held: Arc<()>,

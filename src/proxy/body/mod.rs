@@ -1,4 +1,4 @@
-//! The body that the proxy sends on and gives back.
+//! The body of requests and responses that pass through the proxy.
 
 pub(crate) mod download;
 pub(crate) mod upload;
@@ -81,7 +81,7 @@ impl Body {
         Self::from(Kind::Own(Box::pin(body)))
     }
 
-    /// Whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
+    /// Returns whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
     /// the end if the reason is `NO_ERROR`. Of bodies that are not hyper's own nobody can tell.
     pub(crate) fn was_reset(&self) -> bool {
         matches!(&self.kind, Kind::Incoming(body) if !body.is_end_stream())
@@ -167,7 +167,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(incoming) => incoming.size_hint(),
             Kind::Own(body) => body.size_hint(),
-            Kind::Foreign(foreign) => foreign.size_hint.clone(),
+            Kind::Foreign(foreign) => foreign.size_hint,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
+//! A request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
 use crate::proxy::body::Body;
 use crate::proxy::deadline::Patience;
@@ -8,27 +8,30 @@ use http::HeaderName;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a client that expects `100 Continue` is kept waiting for an upstream that does not answer
-/// (RFC 9110 10.1.1: nobody waits indefinitely). The time that curl waits.
+/// The time for which a client that expects `100 Continue` waits for an upstream that does not answer (RFC
+/// 9110 10.1.1: nobody waits indefinitely). As long as curl waits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the two sides of an upload know of each other.
+/// The state of an upload, which its exchange sees too.
 #[derive(Debug)]
 pub(crate) struct Progress {
     begun: Instant,
     /// Milliseconds from then to the last frame; 0 before the first.
     moved: AtomicU64,
-    /// Whether the response is under way. Two that talk at the same time (gRPC) may be silent for long.
+    /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
     is_conversation: AtomicBool,
     gate: Mutex<Gate>,
+    /// The reason for which the upload failed. A connection of HTTP/2 tells nobody why a body made it reset a
+    /// stream.
+    failure: OnceLock<ProxyError>,
 }
 
-/// Whether the body may be read, for a request with `Expect: 100-continue`.
+/// The gate before a body, for a request with `Expect: 100-continue`.
 #[derive(Debug)]
 enum Gate {
     Open,
@@ -44,15 +47,21 @@ impl Progress {
             moved: AtomicU64::new(0),
             is_conversation: AtomicBool::new(false),
             gate: Mutex::new(gate),
+            failure: OnceLock::new(),
         }
     }
 
-    /// When the last frame went by.
+    /// The time of the last frame.
     pub(crate) fn last_moved(&self) -> Option<Instant> {
         match self.moved.load(Ordering::Relaxed) {
             0 => None,
             millis => Some(self.begun + Duration::from_millis(millis)),
         }
+    }
+
+    /// The error that the upload ended with, if it has.
+    pub(crate) fn failure(&self) -> Option<&ProxyError> {
+        self.failure.get()
     }
 
     fn moves(&self) {
@@ -109,14 +118,14 @@ impl Progress {
 pub(crate) struct UploadRules {
     /// The most bytes.
     pub(crate) limit: Option<u64>,
-    /// Whether the client waits for `100 Continue`. Then the body is not asked for, which would make a
+    /// The client waits for `100 Continue`: the body is not asked for, which would make a
     /// server tell its client to send it, before the upstream has said that it wants it.
     pub(crate) expects_continue: bool,
-    /// Whether it is a stream of HTTP/2, which may be reset.
+    /// It is a stream of HTTP/2, which may be reset.
     pub(crate) is_stream: bool,
     /// The fields that the upstream does not see, as trailers neither.
     pub(crate) withheld: Arc<[HeaderName]>,
-    /// How long the client may give nothing of what it is asked for.
+    /// The time for which the client may send nothing of what it is asked for.
     pub(crate) patience: Duration,
 }
 
@@ -125,7 +134,7 @@ pub(crate) struct Upload {
     body: Body,
     is_stream: bool,
     withheld: Arc<[HeaderName]>,
-    /// How many bytes may still come.
+    /// Bytes that may still come.
     remaining: u64,
     progress: Arc<Progress>,
     /// Until when a body that is held back stays so.
@@ -199,24 +208,25 @@ impl http_body::Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
-        let polled = match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(polled) => polled,
-            Poll::Pending => {
-                let late = ready!(self.poll_late(cx));
-                return Poll::Ready(Some(Err(late.into())));
+        let checked = match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => Err(ready!(self.poll_late(cx))),
+            Poll::Ready(polled) => {
+                self.patience.rest();
+                self.progress.moves();
+                match polled {
+                    None if self.is_stream && self.body.was_reset() => {
+                        Err(ProxyError::refused(ProxyErrorKind::RequestBody))
+                    }
+                    None => return Poll::Ready(None),
+                    Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
+                    Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
+                }
             }
         };
-        self.patience.rest();
-        self.progress.moves();
-        let checked = match polled {
-            None if self.is_stream && self.body.was_reset() => {
-                Err(ProxyError::refused(ProxyErrorKind::RequestBody))
-            }
-            None => return Poll::Ready(None),
-            Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
-            Some(Err(error)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, error)),
-        };
-        Poll::Ready(Some(checked.map_err(Into::into)))
+        Poll::Ready(Some(checked.map_err(|failure| {
+            self.progress.failure.get_or_init(|| failure.clone());
+            failure.into()
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -228,7 +238,7 @@ impl http_body::Body for Upload {
     }
 }
 
-/// Why an upload was ended.
+/// The reason for which an upload was ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the client sent nothing of its request for the client timeout")]
 struct Late;

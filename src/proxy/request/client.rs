@@ -1,4 +1,4 @@
-//! Whose request it is: the client's address, as far as it can be believed.
+//! The client's address, as far as it can be believed.
 
 use crate::proxy::request::peer::Peer;
 use http::header::{self, HeaderMap, HeaderName};
@@ -60,12 +60,12 @@ impl ClientAddr {
     }
 }
 
-/// Whether an address is in one of the networks.
+/// Returns whether an address is in one of the networks.
 pub(crate) fn is_in(networks: &[IpNet], ip: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&ip))
 }
 
-/// Who the client is: `peer` unless that is trusted to say so.
+/// The client's address: `peer`, unless that is trusted to say another.
 pub(crate) fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,
@@ -84,7 +84,8 @@ pub(crate) fn client_address(
     client
 }
 
-/// What proxies say of who is before them, the nearest first; `None` for what is not an address.
+/// The addresses that proxies have seen before them, the nearest first; `None` for text that is not an
+/// address.
 fn hops(headers: &HeaderMap) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
     if headers.contains_key(&X_FORWARDED_FOR) {
         return Box::new(elements(headers, X_FORWARDED_FOR).map(|text| address(text?)));
@@ -125,7 +126,7 @@ fn address(text: &str) -> Option<IpAddr> {
     ip.or_else(with_port).map(|ip| ip.to_canonical())
 }
 
-/// Who has one share of an upstream's places: an address of IPv4, a network of IPv6. RFC 6177: a site has a
+/// The owner of one share of an upstream's places: an address of IPv4, a network of IPv6. RFC 6177: a site has a
 /// /64 at least, so that one client can have any number of addresses in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subscriber {
@@ -142,7 +143,7 @@ impl From<IpAddr> for Subscriber {
     }
 }
 
-/// Whose share of an upstream's places a request is counted to.
+/// The client and the connection whose shares a request is counted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requester {
     pub(crate) subscriber: Subscriber,

@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Level, event_enabled};
 
-/// How many failures of one kind are told of in a second. The others are counted.
+/// Lines of one kind in a second. Further ones are counted.
 const MOST: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
-/// How much of a path is shown.
+/// Bytes of a path that are shown.
 const SHOWN: usize = 256;
 
 /// The log of one proxy's failures.
@@ -23,7 +23,7 @@ pub(crate) struct FailureLog {
     windows: Mutex<HashMap<ProxyErrorKind, Window>>,
 }
 
-/// What a line tells of.
+/// A request that was answered by the proxy itself.
 pub(crate) struct Failure<'a> {
     pub(crate) error: &'a ProxyError,
     pub(crate) method: &'a Method,
@@ -39,11 +39,11 @@ struct Window {
     left_out: u64,
 }
 
-/// What becomes of a line.
+/// Decision about a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     Tell,
-    /// It is counted. The first one of its second: somebody has to tell how many there were.
+    /// It is counted. The first one of its second has to see to it that the number is written.
     LeaveOut {
         is_first: bool,
     },
@@ -69,7 +69,7 @@ impl Window {
         }
     }
 
-    /// How many lines were left out in a second that is over; the next one has begun.
+    /// The number of lines that were left out in a second that is over; the next one has begun.
     fn close(&mut self, now: Instant) -> Option<u64> {
         if now < self.begun + WINDOW {
             return None;
@@ -133,7 +133,7 @@ impl FailureLog {
         );
     }
 
-    /// When the second is over, whether another failure comes or not.
+    /// Writes the number when the second is over, whether another failure comes or not.
     fn tell_later(self: &Arc<Self>, kind: ProxyErrorKind) {
         // Without a runtime the next failure of the kind tells it.
         let Ok(runtime) = Handle::try_current() else {
@@ -173,7 +173,7 @@ fn is_enabled(kind: ProxyErrorKind) -> bool {
     }
 }
 
-/// An error and all that is behind it. Some print what is behind them too, which is not said twice.
+/// An error and all its causes. Some errors print their cause themselves; it is not written twice.
 struct Causes<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {

@@ -1,6 +1,5 @@
-//! What logs tell of requests through `tracing`: a span at `debug` for each exchange, and an event for each
-//! request that the proxy answers itself. Paths are told without their query, at every level: a signed URL's
-//! signature is there.
+//! Logs through `tracing`: a span at `DEBUG` for each exchange, and an event for each request that the proxy
+//! answers itself. Paths are written without their query, at every level: a signed URL's signature is there.
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
@@ -22,6 +21,7 @@ mod enabled {
     use crate::proxy::plan::Plan;
     use crate::proxy::request::{RequestContext, target};
     use crate::proxy::upstream::Upstream;
+    use http::uri::Authority;
     use http::{Response, StatusCode, request};
     use std::future::Future;
     use std::sync::Arc;
@@ -59,7 +59,7 @@ mod enabled {
 
         pub(crate) fn upstream(&self, upstream: &Upstream) {
             if let Some(Seen { span, .. }) = self.seen.as_deref() {
-                span.record("upstream", upstream.authority.as_str());
+                span.record("upstream", upstream.destination.authority().as_str());
             }
         }
 
@@ -74,14 +74,20 @@ mod enabled {
 
         /// A request was not answered by its upstream, or not to its end.
         #[cold]
-        pub(crate) fn failed(&self, plan: &Plan, context: &RequestContext, error: &ProxyError) {
+        pub(crate) fn failed(
+            &self,
+            plan: &Plan,
+            context: &RequestContext,
+            upstream: &Authority,
+            error: &ProxyError,
+        ) {
             // Within the caller's span if there is none of ours, as where only warnings are looked at.
             let _within = self.seen.as_ref().map(|seen| seen.span.enter());
             plan.failures.tell(&Failure {
                 error,
                 method: &context.method,
                 path: context.public.path(),
-                upstream: Some(plan.upstreams.first().authority.as_str()),
+                upstream: Some(upstream.as_str()),
             });
         }
 
@@ -118,6 +124,7 @@ mod silent {
     use crate::proxy::plan::Plan;
     use crate::proxy::request::RequestContext;
     use crate::proxy::upstream::Upstream;
+    use http::uri::Authority;
     use http::{Response, StatusCode, request};
     use std::future::Future;
 
@@ -133,7 +140,16 @@ mod silent {
 
         pub(crate) fn answered(&self, _: StatusCode) {}
 
-        pub(crate) fn failed(&self, _: &Plan, _: &RequestContext, _: &ProxyError) {}
+        pub(crate) fn failed(
+            &self,
+            plan: &Plan,
+            context: &RequestContext,
+            _: &Authority,
+            _: &ProxyError,
+        ) {
+            // Read with the feature alone.
+            let _ = (&plan.failures, &context.method, &context.public);
+        }
 
         pub(crate) fn follow<F>(self, exchange: F) -> Answer
         where

@@ -1,4 +1,4 @@
-//! Other protocols through the proxy (RFC 9110 7.8): the tunnel after a `101`.
+//! Tunnels: other protocols through the proxy after a `101` (RFC 9110 7.8).
 
 use crate::proxy::error::BoxError;
 use hyper::upgrade::OnUpgrade;
@@ -42,24 +42,24 @@ pub struct Tunnels {
 }
 
 impl Tunnels {
-    /// No tunnels yet.
+    /// A set without tunnels.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many are open.
+    /// The number of open tunnels.
     #[must_use]
     pub fn count(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Ends all that are open, and each that is opened from now on.
+    /// Ends all open tunnels, and each one that is opened from now on.
     pub fn close_all(&self) {
         self.end.cancel();
     }
 
-    /// Waits until none is open.
+    /// Waits until no tunnel is open.
     pub async fn closed(&self) {
         // A tracker is waited for when it is closed, which keeps nobody from opening another tunnel.
         self.tasks.close();
@@ -84,10 +84,10 @@ impl Tunnels {
     }
 }
 
-/// How many tunnels one proxy may have open, or offered to an upstream.
+/// Places for the tunnels of one proxy that are open, or offered to an upstream.
 pub(crate) struct TunnelSlots(Arc<Semaphore>);
 
-/// One of them, until it is dropped.
+/// A place for a tunnel, until it is dropped.
 pub(crate) struct TunnelSlot {
     _permit: OwnedSemaphorePermit,
 }
@@ -122,7 +122,7 @@ async fn join(client: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> Result<
     Ok(())
 }
 
-/// When something was last heard from either end.
+/// The time at which either end was last heard.
 struct Pulse {
     begun: Instant,
     /// Milliseconds from then on.

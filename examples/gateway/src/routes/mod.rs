@@ -16,7 +16,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, Peer, ReverseProxy};
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -34,11 +34,14 @@ pub struct Table {
     observers: Vec<Observer>,
 }
 
+/// A proxy with a cache before its upstream.
+type CachedProxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
+
 /// What answers below a prefix.
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
     /// With a cache between the proxy and its upstream.
-    Cached(Box<Layered<ReverseProxy<Cached<Client>>>>),
+    Cached(Box<Layered<CachedProxy>>),
     /// Boxed, because it is the larger one by far.
     Files(Box<Layered<Files>>),
 }
