@@ -1,4 +1,4 @@
-//! What a CORS layer adds to a service that answers at once: this crate beside `tower_http::cors`.
+//! The cost of a CORS layer around a service that answers at once: this crate beside `tower_http::cors`.
 //!
 //! `cargo bench --bench cors` measures each case with criterion, and at the end prints a table of ratios
 //! from rounds in which the layers take turns, so that what slows the machine down slows all of them.
@@ -232,7 +232,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 fn table() {
     println!(
-        "\nWhat the layer adds to a request; a clone by itself. In parentheses: allocations.\n"
+        "\nThe time that the layer adds to a request; a clone by itself. In parentheses: allocations.\n"
     );
     println!("| case | origins | tower-http | same-origin | ratio |");
     println!("|---|---:|---:|---:|---:|");

@@ -14,7 +14,7 @@ pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
 /// recipient must ignore a reasonable number of them).
-#[cfg(any(test, feature = "proxy", feature = "browser"))]
+#[cfg(any(test, feature = "proxy", feature = "browser", feature = "cache"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -23,27 +23,41 @@ pub(crate) fn elements<'a>(
     lines.flat_map(split).filter(|element| !element.is_empty())
 }
 
-/// The value of a field that has one line; `Some(Err(..))`, with the first, where it has several.
-pub(crate) fn sole<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Option<Result<&'a HeaderValue, &'a HeaderValue>> {
-    let first = headers.get(name)?;
-    // As many lines as names: then no field has two, which is quicker to see than to look for.
-    let alone =
-        headers.len() == headers.keys_len() || headers.get_all(name).iter().nth(1).is_none();
-    Some(if alone { Ok(first) } else { Err(first) })
+/// The lines of a field that has one line at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sole<'a> {
+    Absent,
+    One(&'a HeaderValue),
+    /// There are several lines. Which of them counts is read differently by everybody.
+    Several,
+}
+
+/// The value of a field that has one line at most.
+pub(crate) fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Sole<'a> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Sole::Absent,
+        (Some(value), None) => Sole::One(value),
+        (Some(_), Some(_)) => Sole::Several,
+    }
+}
+
+/// Whether the bytes are a token (RFC 9110 5.6.2), of which methods and field names are made.
+pub(crate) fn is_token(text: &[u8]) -> bool {
+    let is_tchar = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    !text.is_empty() && text.iter().all(is_tchar)
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
-#[cfg(any(test, feature = "proxy"))]
+#[cfg(any(test, feature = "proxy", feature = "cache"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
+#[inline]
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
-    // Most often the field is absent; then this is the only search for it.
+    // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {
         Ok(Entry::Vacant(entry)) => {
             let _full = entry.try_insert(token);
@@ -70,13 +84,36 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// Puts `value` behind the last line of a list field as a line of its own, which RFC 9110 5.3 makes
-/// the same as an element of the same line, and which copies no byte of what is there.
+/// the same as an element of the same line, and which copies none of the bytes that are there.
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.
 #[cfg(any(test, feature = "proxy", feature = "browser"))]
 pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let _full = headers.try_append(name, value);
+}
+
+/// Continues a list field on one line: all of its lines and then `value`, for readers that look at the
+/// first line or the last one only. RFC 9110 5.3 makes it the same as a line of its own.
+#[cfg(any(test, feature = "proxy"))]
+pub(crate) fn append_element(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let mut line = Vec::new();
+    for said in headers.get_all(&name) {
+        let said = trim(said.as_bytes());
+        if !said.is_empty() {
+            line.extend_from_slice(said);
+            line.extend_from_slice(b", ");
+        }
+    }
+    if line.is_empty() {
+        let _full = headers.try_insert(name, value);
+        return;
+    }
+    line.extend_from_slice(value.as_bytes());
+    // Field values and a comma make a field value always.
+    if let Ok(line) = HeaderValue::from_bytes(&line) {
+        let _full = headers.try_insert(name, line);
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_continued_on_one_line() {
+        for (said, want) in [
+            (&[][..], "c"),
+            (&["a"], "a, c"),
+            (&["a, b", "", " x "], "a, b, x, c"),
+            (&[""], "c"),
+        ] {
+            let mut headers = lines(&VARY, said);
+            append_element(&mut headers, VARY, HeaderValue::from_static("c"));
+            assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), [want]);
+        }
+    }
+
+    #[test]
     fn only_space_and_tab_are_white_space() {
         assert_eq!(trim(b" \ta b\t "), b"a b");
         assert_eq!(trim(b"\x0ba\x0c"), b"\x0ba\x0c");
@@ -149,10 +200,20 @@ mod tests {
     fn a_field_of_one_line_is_told_from_others() {
         let mut headers = lines(&VARY, &["a", "b"]);
         headers.insert(AGE, HeaderValue::from_static("1"));
-        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
-        assert_eq!(sole(&headers, &VARY), Some(Err(&headers[VARY])));
-        assert_eq!(sole(&headers, &http::header::HOST), None);
-        headers.remove(VARY);
-        assert_eq!(sole(&headers, &AGE), Some(Ok(&headers[AGE])));
+        assert_eq!(sole(&headers, &AGE), Sole::One(&headers[AGE]));
+        assert_eq!(sole(&headers, &VARY), Sole::Several);
+        assert_eq!(sole(&headers, &http::header::HOST), Sole::Absent);
+    }
+
+    #[test]
+    fn tokens() {
+        for text in ["PUT", "x_a", "x.b", "x'c", "1", "!#$%&'*+-.^_`|~"] {
+            assert!(is_token(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "", " ", "x a", "x:", "x,y", "x/a", "x\n", "x-é", "\"x\"", "{x}",
+        ] {
+            assert!(!is_token(text.as_bytes()), "{text}");
+        }
     }
 }

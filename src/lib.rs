@@ -8,7 +8,10 @@
 //! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
 //!   mistake reported, and a tower layer obeys it.
 //!
-//! Both are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
+//! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
+//! other sites send, WebSockets included. It shares its origins with [`cors`].
+//!
+//! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
 //! # Features
@@ -22,11 +25,12 @@
 //! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
 //! | `axum` | yes | the public path and the client's address from axum's extensions |
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
-//! | `idna` | yes | checks punycode in configured origins and suggests it |
+//! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
 //! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
-//! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, the rest 1.85 |
+//! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, as `cache` does; the rest 1.85 |
 //! | `serde` | no | the builders as configuration |
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
+//! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime |
 //! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]
@@ -34,13 +38,19 @@
 
 #[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "cache")]
+pub mod cache;
 pub mod cors;
+pub mod guard;
 pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod excerpt;
 mod fields;
+#[cfg(feature = "serde")]
+mod units;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,8 +1,8 @@
 //! What a proxy costs, beside its peers: CPU time per request over loopback.
 //!
-//!     cargo bench --bench proxy              # prints the tables, some three minutes
-//!     cargo bench --bench proxy -- --write   # and puts them into README.md, with a chart beside it
-//!     cargo bench --bench proxy -- --quick   # a look: short rounds, and few
+//!     cargo bench -p e2e --bench proxy              # prints the tables, some three minutes
+//!     cargo bench -p e2e --bench proxy -- --write   # and puts them into benches/README.md, with a chart beside it
+//!     cargo bench -p e2e --bench proxy -- --quick   # a look: short rounds, and few
 //!
 //! Each server has a thread and a runtime of its own; the CPU time of the proxy's thread is what is
 //! counted. In each round the proxies take turns, so that what slows the machine slows all of them, and

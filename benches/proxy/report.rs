@@ -93,20 +93,20 @@ impl fmt::Display for Table {
     }
 }
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/proxy.svg");
-const BEGIN: &str = "<!-- figures: cargo bench --bench proxy -- --write -->\n";
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/README.md");
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/proxy.svg");
+const BEGIN: &str = "<!-- figures: cargo bench -p e2e --bench proxy -- --write -->\n";
 const END: &str = "<!-- end of figures -->\n";
 
 /// Puts the tables between their marks in the README, and draws the chart.
 pub fn write(table: &Table, scale: &str) {
-    let readme = fs::read_to_string(README).expect("README.md");
+    let readme = fs::read_to_string(README).expect("benches/README.md");
     let (before, rest) = readme
         .split_once(BEGIN)
         .expect("the mark before the figures");
     let (_, after) = rest.split_once(END).expect("the mark after the figures");
     let readme = format!("{before}{BEGIN}\n{table}\n{scale}\n{END}{after}");
-    fs::write(README, readme).expect("to write README.md");
+    fs::write(README, readme).expect("to write benches/README.md");
     fs::write(CHART, chart(table)).expect("to write the chart");
 }
 

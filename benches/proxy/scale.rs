@@ -1,15 +1,17 @@
 //! What grows with the number of routes, upstreams, workers and idle connections: measured on the
 //! gateway, a process of its own.
 
-#[path = "../../tests/support/example.rs"]
-mod example;
+#[path = "../../examples/gateway/tests/gateway/process.rs"]
+mod process;
+#[path = "../../tests/e2e/support/program.rs"]
+mod program;
 
 use crate::load::{Case, Load};
 use crate::meter::Meter;
 use crate::report::{Cell, relate};
 use crate::servers::Server;
 use crate::{CASES, CONNECTIONS, Effort, cost};
-use example::Example;
+use process::Process;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use tempfile::NamedTempFile;
@@ -18,7 +20,7 @@ use tokio::net::TcpStream;
 /// A running gateway.
 pub struct Gateway {
     pub server: Server,
-    _process: Example,
+    _process: Process,
     _file: NamedTempFile,
 }
 
@@ -46,7 +48,7 @@ impl Gateway {
         let file = NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), config(upstreams, setup)).expect("to write it");
         let path = file.path().to_string_lossy().into_owned();
-        let process = Example::start("gateway", &["--config", &path]);
+        let process = Process::start(&program::gateway(), &["--config", &path]);
         Self {
             server: Server {
                 address: process.address(),

@@ -1,11 +1,14 @@
 //! Sites and trustworthiness: HTML's "same site" and Secure Contexts' "potentially trustworthy".
 
-use url::{Host, Origin, Url};
+use url::Origin::Tuple;
+use url::{Host, Url};
+
+use crate::browser::origin::Origin;
 
 /// HTML #same-site: the scheme counts.
-pub(super) fn same_site(a: &Origin, b: &Origin) -> bool {
+pub(crate) fn same_site(a: &Origin, b: &Origin) -> bool {
     match (a, b) {
-        (Origin::Tuple(a_scheme, ..), Origin::Tuple(b_scheme, ..)) => {
+        (Origin::Web(Tuple(a_scheme, ..)), Origin::Web(Tuple(b_scheme, ..))) => {
             a_scheme == b_scheme && schemelessly_same_site(a, b)
         }
         _ => a == b,
@@ -13,9 +16,9 @@ pub(super) fn same_site(a: &Origin, b: &Origin) -> bool {
 }
 
 /// HTML #schemelessly-same-site.
-pub(super) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
+pub(crate) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
     match (a, b) {
-        (Origin::Tuple(_, a, _), Origin::Tuple(_, b, _)) => {
+        (Origin::Web(Tuple(_, a, _)), Origin::Web(Tuple(_, b, _))) => {
             a == b
                 || registrable_domain(a).is_some_and(|domain| Some(domain) == registrable_domain(b))
         }
@@ -23,19 +26,20 @@ pub(super) fn schemelessly_same_site(a: &Origin, b: &Origin) -> bool {
     }
 }
 
-/// What caches and cookies are partitioned by: the site of the page, or an opaque origin of its own.
-pub(super) fn partition(origin: &Origin) -> String {
+/// The key of caches and cookies: the site of the page, or an opaque origin of its own.
+pub(crate) fn partition(origin: &Origin) -> String {
     match origin {
-        Origin::Tuple(scheme, host, _) => match registrable_domain(host) {
+        Origin::Web(Tuple(scheme, host, _)) => match registrable_domain(host) {
             Some(domain) => format!("{scheme}://{domain}"),
             None => format!("{scheme}://{host}"),
         },
-        Origin::Opaque(opaque) => format!("{opaque:?}"),
+        Origin::Web(opaque) => format!("{opaque:?}"),
+        Origin::App(serialized) => serialized.clone(),
     }
 }
 
 /// Secure Contexts #is-url-trustworthy, for http and https.
-pub(super) fn potentially_trustworthy(url: &Url) -> bool {
+pub(crate) fn potentially_trustworthy(url: &Url) -> bool {
     url.scheme() == "https"
         || match url.host() {
             Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
@@ -46,8 +50,16 @@ pub(super) fn potentially_trustworthy(url: &Url) -> bool {
 }
 
 /// Whether cookies may not be set for this whole domain (RFC 6265bis 5.7).
-pub(super) fn is_public_suffix(domain: &str) -> bool {
+pub(crate) fn is_public_suffix(domain: &str) -> bool {
     registrable(domain).is_none()
+}
+
+/// The domain that a URL's owner registered; an address has none.
+pub(crate) fn registrable_domain_of(url: &Url) -> Option<&str> {
+    match url.host() {
+        Some(Host::Domain(_)) => registrable(url.host_str()?),
+        _ => None,
+    }
 }
 
 fn registrable_domain(host: &Host) -> Option<&str> {
@@ -75,7 +87,7 @@ mod tests {
     use super::*;
 
     fn origin(url: &str) -> Origin {
-        Url::parse(url).unwrap().origin()
+        Origin::of(&Url::parse(url).unwrap())
     }
 
     #[test]
@@ -98,7 +110,7 @@ mod tests {
         for (a, b, expected) in CASES {
             assert_eq!(same_site(&origin(a), &origin(b)), *expected, "{a} {b}");
         }
-        assert!(!same_site(&Origin::new_opaque(), &Origin::new_opaque()));
+        assert!(!same_site(&Origin::opaque(), &Origin::opaque()));
         assert!(schemelessly_same_site(
             &origin("https://a.example.com"),
             &origin("http://b.example.com")

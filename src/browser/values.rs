@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::fields::{elements, trim};
+use crate::fields::{elements, is_token, trim};
 
 /// Fetch #concept-header-list-get: all values in order, joined by a comma and a space.
-pub(super) fn joined(
+pub(crate) fn joined(
     headers: &HeaderMap,
     name: impl http::header::AsHeaderName,
 ) -> Option<Vec<u8>> {
@@ -18,39 +18,47 @@ pub(super) fn joined(
 }
 
 /// As [`joined`], as text: bytes are Latin-1 (Infra #isomorphic-decode).
-pub(super) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<String> {
+pub(crate) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<String> {
     joined(headers, name).map(|value| isomorphic(&value))
 }
 
+/// RFC 9110 5.5: white space around a value is not part of it.
+pub(crate) fn trimmed(headers: HeaderMap) -> HeaderMap {
+    let mut headers = headers;
+    for value in headers.values_mut() {
+        let bytes = trim(value.as_bytes());
+        if bytes.len() < value.len() {
+            // A part of a value is a value.
+            *value = HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static(""));
+        }
+    }
+    headers
+}
+
 /// Infra #isomorphic-decode.
-pub(super) fn isomorphic(bytes: &[u8]) -> String {
+pub(crate) fn isomorphic(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
 /// A list field that is not one (RFC 9110 5.6.1).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotAList;
+pub(crate) struct NotAList;
 
 /// Fetch #extracting-header-list-values for `#token` fields; nothing when the field is absent.
-pub(super) fn tokens(
+pub(crate) fn tokens(
     headers: &HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<Vec<String>>, NotAList> {
     if !headers.contains_key(name) {
         return Ok(None);
     }
-    let token = |element: &[u8]| {
-        element
-            .iter()
-            .all(|byte| is_token_byte(*byte))
-            .then(|| isomorphic(element))
-    };
+    let token = |element: &[u8]| is_token(element).then(|| isomorphic(element));
     let tokens: Option<Vec<_>> = elements(headers, name).map(token).collect();
     tokens.map(Some).ok_or(NotAList)
 }
 
 /// `delta-seconds` of a field that may stand once; nothing when absent, repeated or malformed.
-pub(super) fn delta_seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+pub(crate) fn delta_seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     let mut lines = headers.get_all(name).iter();
     let (value, None) = (lines.next()?.as_bytes(), lines.next()) else {
         return None;
@@ -59,13 +67,13 @@ pub(super) fn delta_seconds(headers: &HeaderMap, name: &HeaderName) -> Option<u6
 }
 
 /// RFC 9111 1.2.2: `delta-seconds`; too large a number means "very long".
-pub(super) fn seconds(text: &str) -> Option<u64> {
+pub(crate) fn seconds(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Fetch #concept-header-list-get-decode-split of one value: commas inside quotes do not part.
-pub(super) fn split(value: &HeaderValue) -> Vec<String> {
+pub(crate) fn split(value: &HeaderValue) -> Vec<String> {
     let mut values = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
     let bytes = value.as_bytes();
@@ -86,7 +94,7 @@ pub(super) fn split(value: &HeaderValue) -> Vec<String> {
 }
 
 /// Fetch #simple-range-header-value without whitespace: start and end of `bytes=start-end`.
-pub(super) fn single_range(value: &[u8]) -> Option<(Option<u128>, Option<u128>)> {
+pub(crate) fn single_range(value: &[u8]) -> Option<(Option<u128>, Option<u128>)> {
     let (start, end) = std::str::from_utf8(value)
         .ok()?
         .strip_prefix("bytes=")?
@@ -106,7 +114,7 @@ pub(super) fn single_range(value: &[u8]) -> Option<(Option<u128>, Option<u128>)>
 }
 
 /// MIME Sniffing #parse-a-mime-type, as far as the essence: parameters cannot make it fail.
-pub(super) fn mime_essence(value: &[u8]) -> Option<String> {
+pub(crate) fn mime_essence(value: &[u8]) -> Option<String> {
     let value = trim(value);
     let end = value
         .iter()
@@ -115,14 +123,8 @@ pub(super) fn mime_essence(value: &[u8]) -> Option<String> {
     let slash = value[..end].iter().position(|byte| *byte == b'/')?;
     // White space goes before the semicolon only, so the essence is trimmed as a whole.
     let essence = trim(&value[..end]);
-    let is_name = |part: &[u8]| !part.is_empty() && part.iter().all(|byte| is_token_byte(*byte));
     let (kind, subtype) = (&essence[..slash], essence.get(slash + 1..)?);
-    (is_name(kind) && is_name(subtype)).then(|| isomorphic(essence).to_ascii_lowercase())
-}
-
-/// RFC 9110 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    (is_token(kind) && is_token(subtype)).then(|| isomorphic(essence).to_ascii_lowercase())
 }
 
 #[cfg(test)]

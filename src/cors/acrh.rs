@@ -1,4 +1,4 @@
-//! `Access-Control-Request-Headers`: one pass over what a preflight asks for.
+//! `Access-Control-Request-Headers`: one pass over the names that a preflight asks for.
 
 use crate::fields;
 use http::HeaderValue;
@@ -19,7 +19,9 @@ pub(super) enum Refused<'a> {
 /// Whether all names are allowed.
 ///
 /// Accepts the list in all forms of RFC 9110 5.6.1: several lines, white space, empty elements; in any
-/// order and case and with repetitions.
+/// order and case and with repetitions. Browsers send one form (Fetch #cors-preflight-fetch step 5), and
+/// to take only that would be less work; but proxies may write a list in another form, and the page
+/// would then fail behind some of them.
 pub(super) fn check<'a>(
     lines: impl Iterator<Item = &'a HeaderValue>,
     allowed: impl Fn(&[u8]) -> bool,
@@ -44,8 +46,8 @@ pub(super) fn check_sorted<'a>(
     lines: impl Iterator<Item = &'a HeaderValue>,
     allowed: &[String],
 ) -> Result<(), Refused<'a>> {
-    // What browsers send is in lower case and sorted, too, and joined by `,` alone (Fetch
-    // #cors-preflight-fetch step 5): such lines are read in step with the allowed names.
+    // Browsers send names in lower case, sorted and joined by `,` alone (Fetch #cors-preflight-fetch
+    // step 5): such lines are read in step with the allowed names.
     let unread = lines.filter(|line| !is_subsequence(line.as_bytes(), allowed));
     check(unread, |name| contains(allowed, name))
 }

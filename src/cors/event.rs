@@ -1,29 +1,49 @@
-//! Events for what is refused; without the feature `tracing` there are none.
+//! Events for refusals; without the feature `tracing` there are none.
 //!
 //! A request that is allowed leaves no event.
 
 use super::judge::Refusal;
 use http::HeaderValue;
 
-/// A request was refused.
+/// A request was refused, which is its own fault: hence the level `INFO`.
+///
+/// `name` is the method or header that a preflight was refused for.
 #[cold]
-pub(super) fn refused(refusal: Refusal, preflight: bool, origin: Option<&HeaderValue>) {
+pub(super) fn refused(
+    refusal: Refusal,
+    preflight: bool,
+    origin: Option<&HeaderValue>,
+    name: Option<&[u8]>,
+) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: "same_origin::cors", %refusal, preflight, origin = %excerpt(origin), "not shared");
+    {
+        let (origin, name) = (
+            origin.map(HeaderValue::as_bytes).map(shown),
+            name.map(shown),
+        );
+        let (method, header) = match refusal {
+            Refusal::Method => (name, None),
+            _ => (None, name),
+        };
+        tracing::info!(target: "same_origin::cors", %refusal, method, header, preflight, origin, "CORS request refused");
+    }
     #[cfg(not(feature = "tracing"))]
-    let _no_event = (refusal, preflight, origin);
+    let _no_event = (refusal, preflight, origin, name);
 }
 
-/// A policy that is only tried says something else than the one in place.
+/// A candidate differs from the policy in place.
 #[cold]
 pub(super) fn differs(difference: &'static str, preflight: bool, origin: Option<&HeaderValue>) {
     #[cfg(feature = "tracing")]
-    tracing::info!(target: "same_origin::cors", difference, preflight, origin = %excerpt(origin), "the candidate policy differs");
+    {
+        let origin = origin.map(HeaderValue::as_bytes).map(shown);
+        tracing::info!(target: "same_origin::cors", difference, preflight, origin, "the candidate policy differs");
+    }
     #[cfg(not(feature = "tracing"))]
     let _no_event = (difference, preflight, origin);
 }
 
 #[cfg(feature = "tracing")]
-fn excerpt(origin: Option<&HeaderValue>) -> super::excerpt::Excerpt<'_> {
-    super::excerpt::Excerpt(origin.map(HeaderValue::as_bytes).unwrap_or_default())
+fn shown(value: &[u8]) -> tracing::field::DisplayValue<crate::excerpt::Excerpt<'_>> {
+    tracing::field::display(crate::excerpt::Excerpt(value))
 }

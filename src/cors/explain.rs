@@ -1,53 +1,19 @@
-//! The judgement, for people.
+//! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
-use super::excerpt::Excerpt;
+use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
-use super::names;
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
-use crate::fields;
-use crate::origin::{Origin, OriginSet};
+use crate::excerpt::Excerpt;
+use crate::fields::{self, Sole};
+use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
-use std::fmt;
 
-/// What a browser will make of the response to a request, step by step, and what to change.
-///
-/// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Explanation {
-    request: String,
-    refusal: Option<Refusal>,
-    steps: Vec<Step>,
-}
-
-/// One step of the standard's algorithm, and the rule of the policy that decides it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Step {
-    outcome: Outcome,
-    clause: &'static str,
-    key: Option<&'static str>,
-    reason: String,
-    remedy: Option<String>,
-}
-
-/// How a step ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The browser goes on.
-    Passes,
-    /// The browser shows the page nothing but an error.
-    Fails,
-    /// It depends on what only the browser knows.
-    Depends,
-}
+const NOT_SENT: &str = "no browser sends this; look for the program that wrote it";
+const NOT_A_NAME: &str = "DNS does not have such names; look for the program that wrote it";
 
 impl CorsPolicy {
     /// Explains what [`judge`](Self::judge) says: which step of Fetch's algorithm, which rule of the
@@ -101,12 +67,12 @@ fn classification(verdict: Verdict<'_>, request: &Parts) -> Step {
     let (clause, reason) = match verdict {
         Verdict::NotCors => (
             "Fetch #http-requests",
-            "it is no CORS request: the page is of the same origin, it is a navigation, or no browser sent it",
+            "it is not a CORS request: the page is of the same origin, it is a navigation, or the client is not a browser",
         ),
         Verdict::Preflight(_) => ("Fetch #cors-preflight-request", "it is a preflight"),
         Verdict::Actual(_) if request.method == http::Method::OPTIONS => (
             "Fetch #cors-preflight-request",
-            "it is an actual request, for a preflight has Access-Control-Request-Method",
+            "it is an actual request, as a preflight has Access-Control-Request-Method",
         ),
         Verdict::Actual(_) => ("Fetch #http-requests", "it is an actual request"),
     };
@@ -127,12 +93,16 @@ impl Compiled {
             (Refusal::NullOrigin, _) => Step::fails(
                 CLAUSE,
                 "allow_null_origin",
-                format!("{shown} is what sandboxed pages and redirected requests send"),
-                String::from("set allow_null_origin, if all that is answered is guarded by itself"),
+                format!("sandboxed pages and redirected requests send {shown}"),
+                String::from(
+                    "set allow_null_origin, if each response is guarded by its own signature",
+                ),
             ),
-            (Refusal::SeveralOrigins, _) => {
-                Step::broken(CLAUSE, String::from("there are several Origin lines"))
-            }
+            (Refusal::SeveralOrigins, _) => Step::broken(
+                CLAUSE,
+                String::from("there are several Origin lines"),
+                NOT_SENT,
+            ),
             (_, Ok(parsed)) => Step::fails(
                 CLAUSE,
                 "allow_origins",
@@ -140,24 +110,34 @@ impl Compiled {
                     .unwrap_or_else(|| format!("{shown} is not in the list")),
                 self.remedy_for(&parsed),
             ),
-            (_, Err(error)) => Step::broken(CLAUSE, format!("{shown} {}", error.kind())),
+            (_, Err(error)) => {
+                let reason = format!("{shown} {}", error.kind());
+                match error.kind() {
+                    // The URL parser lets these through, so that only DNS keeps pages from having them.
+                    OriginErrorKind::EmptyLabel
+                    | OriginErrorKind::HostCharacter
+                    | OriginErrorKind::LongHost
+                    | OriginErrorKind::LongLabel => Step::broken(CLAUSE, reason, NOT_A_NAME),
+                    _ => Step::broken(CLAUSE, reason, NOT_SENT),
+                }
+            }
         }
     }
 
     fn remedy_for(&self, origin: &Origin) -> String {
-        let credentials = matches!(
-            self.access,
-            Access::Listed {
-                credentials: true,
-                ..
-            }
-        );
-        let danger = if credentials && !origin.is_secure() {
-            ", which with credentials takes dangerously_allow_insecure_origins"
+        let (entry, reason, danger) = if origin.has_drawn_host() {
+            let every = format!("{}://*", origin.scheme());
+            let reason = ", as each installation draws its own host";
+            (every, reason, Some("dangerously_allow_any_extension"))
         } else {
-            ""
+            let danger = (!origin.is_secure()).then_some("dangerously_allow_insecure_origins");
+            (origin.to_string(), "", danger)
         };
-        format!("add \"{origin}\" to allow_origins{danger}")
+        let takes = match danger.filter(|_| self.credentials()) {
+            Some(switch) => format!(", which with credentials takes {switch}"),
+            None => String::new(),
+        };
+        format!("add \"{entry}\" to allow_origins{reason}{takes}")
     }
 
     fn explain_credentials(&self, request: &Parts) -> Option<Step> {
@@ -171,7 +151,7 @@ impl Compiled {
             ));
         }
         let reason = if request.headers.contains_key(COOKIE) {
-            "there is a cookie, so that the request was likely made with credentials, which are not allowed"
+            "the request has a cookie, so it was probably made with credentials, which are not allowed"
         } else {
             "the response can be read unless the request was made with credentials"
         };
@@ -190,12 +170,10 @@ impl Compiled {
     fn explain_method(&self, request: &Parts) -> Step {
         const CLAUSE: &str = "Fetch #cors-preflight-fetch step 7.5";
         let method = match fields::sole(&request.headers, &ACCESS_CONTROL_REQUEST_METHOD) {
-            Some(Ok(method)) => method.as_bytes(),
-            Some(Err(_)) | None => {
-                return Step::broken(
-                    CLAUSE,
-                    String::from("there are several Access-Control-Request-Method lines"),
-                );
+            Sole::One(method) => method.as_bytes(),
+            Sole::Several | Sole::Absent => {
+                let reason = "there are several Access-Control-Request-Method lines";
+                return Step::broken(CLAUSE, String::from(reason), NOT_SENT);
             }
         };
         let shown = Excerpt(method);
@@ -204,14 +182,14 @@ impl Compiled {
         }
         let text = std::str::from_utf8(method).unwrap_or_default();
         let upper = text.to_ascii_uppercase();
-        if !names::is_token(text) {
-            Step::broken(CLAUSE, format!("{shown} is no method"))
+        if !fields::is_token(method) {
+            Step::broken(CLAUSE, format!("{shown} is not a method"), NOT_SENT)
         } else if upper != text && self.methods.allow(upper.as_bytes()) {
             let remedy = format!("write the method as {upper:?} in the script");
             Step::fails(
                 CLAUSE,
                 "allow_methods",
-                format!("{shown} is not {upper:?}, for methods are case-sensitive"),
+                format!("{shown} is not {upper:?}, as methods are case-sensitive"),
                 remedy,
             )
         } else {
@@ -243,6 +221,7 @@ impl Compiled {
             (Err(acrh::Refused::Length), _) => Step::broken(
                 clause,
                 String::from("there are more names than a request can carry"),
+                NOT_SENT,
             ),
             (Err(acrh::Refused::Name(name)), Headers::Any { .. }) => Step::fails(
                 clause,
@@ -262,131 +241,39 @@ impl Compiled {
 
 /// An entry that may have been meant to cover the origin.
 fn near_miss(origins: &OriginSet, origin: &Origin) -> Option<String> {
-    origins.iter().find_map(|entry| {
-        let below = |host: &str, base: &str| {
-            host.strip_suffix(base)
-                .is_some_and(|rest| rest.ends_with('.'))
-        };
-        let same_host = origin.host() == entry.host();
-        let same_scheme = origin.scheme() == entry.scheme();
-        let difference = if entry.covers_subdomains() && same_host {
-            "is not below the name in"
-        } else if !entry.covers_subdomains() && below(origin.host(), entry.host()) {
-            "is a name below that in"
-        } else if !(same_host || entry.covers_subdomains() && below(origin.host(), entry.host())) {
-            return None;
-        } else if same_scheme {
+    origins
+        .iter()
+        .find_map(|entry| Some(format!("\"{origin}\" {} \"{entry}\"", miss(entry, origin)?)))
+}
+
+/// The difference that keeps a similar origin from matching the entry.
+fn miss(entry: &OriginPattern, origin: &Origin) -> Option<&'static str> {
+    let rootless = |host: &str| host.strip_suffix('.').unwrap_or(host).to_owned();
+    let (host, base) = (rootless(origin.host()), rootless(entry.host()));
+    if base.is_empty() {
+        return None;
+    }
+    let is_below = host
+        .strip_suffix(&base)
+        .is_some_and(|rest| rest.ends_with('.'));
+    let is_covered = if entry.covers_subdomains() {
+        is_below
+    } else {
+        host == base
+    };
+    if !is_covered {
+        let has_base = host == base;
+        return has_base
+            .then_some("is not below the name in")
+            .or(is_below.then_some("is a name below that in"));
+    }
+    Some(
+        if origin.host().ends_with('.') != entry.host().ends_with('.') {
+            "differs in the dot at the end of its host from"
+        } else if origin.scheme() == entry.scheme() {
             "differs in its port from"
         } else {
             "differs in its scheme from"
-        };
-        Some(format!("\"{origin}\" {difference} \"{entry}\""))
-    })
-}
-
-impl Explanation {
-    /// The rule that the request fails, if it does.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.refusal
-    }
-
-    /// The steps, in the order in which a browser takes them.
-    #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-}
-
-impl Step {
-    fn passes(clause: &'static str, key: Option<&'static str>, reason: String) -> Self {
-        let outcome = Outcome::Passes;
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy: None,
-        }
-    }
-
-    fn fails(clause: &'static str, key: &'static str, reason: String, remedy: String) -> Self {
-        let (outcome, key, remedy) = (Outcome::Fails, Some(key), Some(remedy));
-        Self {
-            outcome,
-            clause,
-            key,
-            reason,
-            remedy,
-        }
-    }
-
-    /// What no browser sends.
-    fn broken(clause: &'static str, reason: String) -> Self {
-        let remedy = Some(String::from(
-            "look for what wrote that, for no browser does",
-        ));
-        Self {
-            outcome: Outcome::Fails,
-            clause,
-            key: None,
-            reason,
-            remedy,
-        }
-    }
-
-    /// How it ends.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
-    }
-
-    /// The clause of the Fetch standard.
-    #[must_use]
-    pub fn clause(&self) -> &'static str {
-        self.clause
-    }
-
-    /// The setting that decides it, by the name of its setter.
-    #[must_use]
-    pub fn key(&self) -> Option<&'static str> {
-        self.key
-    }
-
-    /// Why it ends so.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// What to change, if the request is to be allowed.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.refusal {
-            Some(refusal) => writeln!(f, "{}: refused, {refusal}", self.request)?,
-            None => writeln!(f, "{}: not refused", self.request)?,
-        }
-        self.steps.iter().try_for_each(|step| step.fmt(f))
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match self.outcome {
-            Outcome::Passes => "passes",
-            Outcome::Fails => "fails",
-            Outcome::Depends => "depends",
-        };
-        writeln!(f, "- {outcome}: {} ({})", self.reason, self.clause)?;
-        match &self.remedy {
-            Some(remedy) => writeln!(f, "  to allow it: {remedy}"),
-            None => Ok(()),
-        }
-    }
+        },
+    )
 }

@@ -1,6 +1,6 @@
 //! The future of the service.
 
-use super::respond::{Answer, Share};
+use super::respond::{Answer, ResponseHeaders};
 use http::Response;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -20,25 +20,25 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<F> {
-        // The application's response, to be marked.
-        Share { #[pin] inner: F, share: Option<Share> },
-        // Of a preflight, which the application never sees.
-        Answer { answer: Option<Answer> },
+        // The application answers, and its response gets the headers.
+        Actual { #[pin] inner: F, headers: Option<ResponseHeaders> },
+        // The application never sees a preflight.
+        Preflight { answer: Option<Answer> },
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn share(inner: F, share: Share) -> Self {
-        let share = Some(share);
+    pub(super) fn actual(inner: F, headers: ResponseHeaders) -> Self {
+        let headers = Some(headers);
         Self {
-            kind: Kind::Share { inner, share },
+            kind: Kind::Actual { inner, headers },
         }
     }
 
-    pub(super) fn answer(answer: Answer) -> Self {
+    pub(super) fn preflight(answer: Answer) -> Self {
         let answer = Some(answer);
         Self {
-            kind: Kind::Answer { answer },
+            kind: Kind::Preflight { answer },
         }
     }
 }
@@ -52,14 +52,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
-            KindProj::Share { inner, share } => {
+            KindProj::Actual { inner, headers } => {
                 let mut response = ready!(inner.poll(cx))?;
-                if let Some(share) = share.take() {
-                    share.apply(response.headers_mut());
+                if let Some(headers) = headers.take() {
+                    headers.apply(response.headers_mut());
                 }
                 Poll::Ready(Ok(response))
             }
-            KindProj::Answer { answer } => {
+            KindProj::Preflight { answer } => {
                 let answer = answer.take().expect("a future is not polled after its end");
                 Poll::Ready(Ok(answer.into_response()))
             }

@@ -2,8 +2,8 @@
 
 use super::event;
 use super::judge::Verdict;
-use super::policy::{Compiled, CorsPolicy};
-use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use super::policy::CorsPolicy;
+use arc_swap::{ArcSwap, Guard};
 use http::Method;
 use http::header::{HeaderMap, ORIGIN};
 use std::fmt;
@@ -31,8 +31,7 @@ pub struct CorsHandle {
     shared: Arc<Shared>,
 }
 
-/// How often a candidate said something else than the policy in place. Counts requests, preflights
-/// included.
+/// Numbers of requests, preflights included, about which a candidate and the policy in place differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Differences {
@@ -44,17 +43,26 @@ pub struct Differences {
     pub other_credentials: u64,
 }
 
-/// What a layer, its services and its handles have in common.
+/// The state that a layer shares with its services and handles.
 pub(super) struct Shared {
-    /// The policy until a handle is used. To look whether one was costs a plain load, where a swap
-    /// costs a read-modify-write: most policies are never replaced. It stays in memory.
-    first: CorsPolicy,
-    live: OnceLock<Live>,
+    /// In place until a handle replaces something, which most layers never see. To look whether one did is
+    /// a plain load; a swap alone would add 4 to 10 % to what the layer costs (`benches/cors.rs`).
+    first: Live,
+    replaced: OnceLock<ArcSwap<Live>>,
 }
 
+/// The policy in place, and a candidate beside it. Both are replaced together, so that a request is
+/// judged by what stood together.
+#[derive(Clone)]
 pub(super) struct Live {
-    policy: ArcSwap<Compiled>,
-    candidate: ArcSwapOption<Candidate>,
+    policy: CorsPolicy,
+    candidate: Option<Arc<Candidate>>,
+}
+
+/// The state that judges one request from beginning to end.
+pub(super) enum Current<'a> {
+    First(&'a Live),
+    Replaced(Guard<Arc<Live>>),
 }
 
 /// A policy that is judged and not obeyed.
@@ -65,26 +73,27 @@ struct Candidate {
     other_credentials: AtomicU64,
 }
 
-/// What judges one request.
-pub(super) enum Current<'a> {
-    First(&'a Compiled),
-    Live(Guard<Arc<Compiled>>, &'a Live),
-}
-
 impl CorsHandle {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
     /// Puts another policy in place, for all services of the layer at once.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "handed over, as a reader expects; its clone is a reference"
+    )]
     pub fn replace(&self, policy: CorsPolicy) {
-        self.shared.live().policy.store(policy.shared());
+        self.shared.replace(|live| Live {
+            policy: policy.clone(),
+            candidate: live.candidate.clone(),
+        });
     }
 
     /// The policy in place.
     #[must_use]
     pub fn policy(&self) -> CorsPolicy {
-        self.shared.policy()
+        self.shared.current().policy.clone()
     }
 
     /// Judges each request by a candidate, too, which is not obeyed: so a stricter policy can be tried
@@ -99,15 +108,19 @@ impl CorsHandle {
                 other_credentials: AtomicU64::new(0),
             })
         });
-        self.shared.live().candidate.store(candidate);
+        self.shared.replace(|live| Live {
+            policy: live.policy.clone(),
+            candidate: candidate.clone(),
+        });
     }
 
-    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
+    /// The requests about which the candidate differed since [`report_only`](Self::report_only); `None`
+    /// without a candidate.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
-        let candidate = self.shared.live.get()?.candidate.load();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        candidate.as_ref().map(|candidate| Differences {
+        let live = self.shared.current();
+        live.candidate.as_ref().map(|candidate| Differences {
             newly_refused: count(&candidate.newly_refused),
             newly_allowed: count(&candidate.newly_allowed),
             other_credentials: count(&candidate.other_credentials),
@@ -117,65 +130,61 @@ impl CorsHandle {
 
 impl Shared {
     pub(super) fn new(policy: CorsPolicy) -> Self {
+        let candidate = None;
         Self {
-            first: policy,
-            live: OnceLock::new(),
+            first: Live { policy, candidate },
+            replaced: OnceLock::new(),
         }
     }
 
     #[inline]
     pub(super) fn current(&self) -> Current<'_> {
-        match self.live.get() {
-            None => Current::First(self.first.compiled()),
-            Some(live) => Current::Live(live.policy.load(), live),
+        match self.replaced.get() {
+            None => Current::First(&self.first),
+            Some(live) => Current::Replaced(live.load()),
         }
     }
 
-    pub(super) fn policy(&self) -> CorsPolicy {
-        match self.live.get() {
-            None => self.first.clone(),
-            Some(live) => CorsPolicy::from_shared(live.policy.load_full()),
-        }
-    }
-
-    fn live(&self) -> &Live {
-        self.live.get_or_init(|| Live {
-            policy: ArcSwap::new(self.first.clone().shared()),
-            candidate: ArcSwapOption::empty(),
-        })
+    fn replace(&self, change: impl FnMut(&Arc<Live>) -> Live) {
+        let live = || ArcSwap::from_pointee(self.first.clone());
+        self.replaced.get_or_init(live).rcu(change);
     }
 }
 
-impl Current<'_> {
+impl Deref for Current<'_> {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        match self {
+            Self::First(live) => live,
+            Self::Replaced(live) => live,
+        }
+    }
+}
+
+impl Live {
+    pub(super) fn policy(&self) -> &CorsPolicy {
+        &self.policy
+    }
+
     /// The verdict, with an event where a request is refused or a candidate differs.
     #[inline]
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
-        let verdict = Compiled::judge(self, method, headers);
+        let policy = self.policy.compiled();
+        let verdict = policy.judge(method, headers);
         if let Some(refusal) = verdict.refusal() {
-            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN));
+            let name = policy.refused_name(refusal, headers);
+            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN), name);
         }
-        if let Self::Live(_, live) = self {
-            if let Some(candidate) = live.candidate.load().as_deref() {
-                candidate.compare(verdict, method, headers);
-            }
+        if let Some(candidate) = &self.candidate {
+            candidate.compare(verdict, method, headers);
         }
         verdict
     }
 }
 
-impl Deref for Current<'_> {
-    type Target = Compiled;
-
-    fn deref(&self) -> &Compiled {
-        match self {
-            Self::First(policy) => policy,
-            Self::Live(policy, _) => policy,
-        }
-    }
-}
-
 impl Candidate {
-    /// Notes it if the candidate says something else than the policy in place.
+    /// Counts the request if the candidate differs from the policy in place.
     #[cold]
     fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
         let tried = self.policy.compiled().judge(method, headers);
@@ -194,6 +203,6 @@ impl Candidate {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.policy().fmt(f)
+        self.current().policy.fmt(f)
     }
 }

@@ -1,10 +1,10 @@
-//! The decision: what a request is to CORS, and what the policy says to it.
+//! The decision: the kind of a request, and whether the policy allows it.
 //!
 //! Nothing here allocates or can panic, whatever the request holds.
 
 use super::acrh;
 use super::policy::{Access, Compiled, CorsPolicy};
-use crate::fields;
+use crate::fields::{self, Sole};
 use http::Method;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
@@ -12,16 +12,16 @@ use http::header::{
 use http::request::Parts;
 use std::fmt;
 
-/// What a request is to CORS, and what the policy says to it.
+/// The kind of a request, and whether the policy allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict<'a> {
     /// Not a CORS request, as it has no `Origin`. The application answers.
     NotCors,
-    /// An actual request. The application answers in any case: CORS is no access control, and the
-    /// same field comes with same-origin requests. Whether the page may read the answer is decided.
+    /// An actual request. The application answers in any case: CORS is not access control, and the
+    /// same field comes with same-origin requests. Decided is whether the page may read the answer.
     Actual(Result<Grant<'a>, Refusal>),
-    /// A preflight, which asks what an actual request may be. It is answered on the spot.
+    /// A preflight, which asks for permission to make an actual request. It is answered on the spot.
     Preflight(Result<Grant<'a>, Refusal>),
 }
 
@@ -32,7 +32,7 @@ pub struct Grant<'a> {
     credentials: bool,
 }
 
-/// The rule of the policy that a request fails.
+/// The rule of the policy that a request breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -40,11 +40,11 @@ pub struct Grant<'a> {
 pub enum Refusal {
     /// There are several `Origin` lines, which no browser sends.
     SeveralOrigins,
-    /// The origin is not allowed, or is none.
+    /// The origin is not allowed, or the value is not an origin.
     Origin,
     /// The origin is `null`, which is not allowed.
     NullOrigin,
-    /// The preflight asks for a method that is not allowed, or is none.
+    /// The preflight asks for a method that is not allowed, or the value is not a method.
     Method,
     /// The preflight asks for a header that is not allowed.
     Header,
@@ -55,14 +55,14 @@ pub enum Refusal {
 static STAR: HeaderValue = HeaderValue::from_static("*");
 static NULL: HeaderValue = HeaderValue::from_static("null");
 
-/// What a policy for everybody says to everybody.
+/// The permission that a policy for everybody gives to everybody.
 pub(super) static FOR_ALL: Grant<'static> = Grant {
     origin: &STAR,
     credentials: false,
 };
 
 impl CorsPolicy {
-    /// Says what the request is to CORS, and what the policy says to it.
+    /// Decides of what kind the request is, and whether it is allowed.
     ///
     /// This is the whole decision; the layer only does what it says. Allocates nothing.
     ///
@@ -89,6 +89,8 @@ impl Compiled {
     pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
         match self.admit(headers) {
             Some(admitted) => self.proceed(admitted, method, headers),
+            // Fetch #http-requests: without `Origin` it is not a CORS request, whatever its method. To
+            // answer an `OPTIONS` with Access-Control-Request-Method all the same would serve no browser.
             None => Verdict::NotCors,
         }
     }
@@ -101,17 +103,23 @@ impl Compiled {
         method: &Method,
         headers: &HeaderMap,
     ) -> Verdict<'a> {
-        // Fetch #cors-preflight-request: any other `OPTIONS` is the application's.
-        let requested = (method == Method::OPTIONS)
-            .then(|| fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD))
-            .flatten();
+        let requested = if method == Method::OPTIONS {
+            fields::sole(headers, &ACCESS_CONTROL_REQUEST_METHOD)
+        } else {
+            Sole::Absent
+        };
         match requested {
-            None => Verdict::Actual(admitted),
-            Some(requested) => Verdict::Preflight(admitted.and_then(|grant| {
-                // Fetch #cors-preflight-fetch step 3: one method. Two lines would be a list.
-                let requested = requested.map_err(|_| Refusal::Method)?;
-                self.check(requested, headers).map(|()| grant)
-            })),
+            // Fetch #cors-preflight-request: any other `OPTIONS` is the application's. To take each for a
+            // preflight would swallow those that scripts, WebDAV and API clients make.
+            Sole::Absent => Verdict::Actual(admitted),
+            // The origin first, and the rest only if it is allowed. To look at all would name every fault,
+            // and read lists for strangers; `explain` does that, for the owner of the policy.
+            Sole::One(requested) => Verdict::Preflight(
+                admitted.and_then(|grant| self.check(requested, headers).map(|()| grant)),
+            ),
+            // Fetch #cors-preflight-fetch step 3: one method. Two lines make a list, of which others may
+            // read the first and others the last.
+            Sole::Several => Verdict::Preflight(admitted.and(Err(Refusal::Method))),
         }
     }
 
@@ -132,20 +140,55 @@ impl Compiled {
         &'a self,
         headers: &'a HeaderMap,
     ) -> Option<Result<Grant<'a>, Refusal>> {
-        let origin = fields::sole(headers, &ORIGIN)?;
-        let Access::Listed { origins, null, .. } = &self.access else {
-            return Some(Ok(FOR_ALL));
-        };
-        let admitted = match origin {
-            Err(_) => Err(Refusal::SeveralOrigins),
+        let admitted = match (fields::sole(headers, &ORIGIN), &self.access) {
+            (Sole::Absent, _) => return None,
+            // The answer is the same for all, and so must not depend on the value.
+            (_, Access::Any) => return Some(Ok(FOR_ALL)),
+            // No browser sends two. To take one of them is to trust that nobody before or behind takes the
+            // other.
+            (Sole::Several, Access::Listed { .. }) => Err(Refusal::SeveralOrigins),
             // Fetch #origin-header: exactly these four bytes.
-            Ok(origin) if origin == NULL => null.then_some(&NULL).ok_or(Refusal::NullOrigin),
-            Ok(origin) => origins.find(origin).ok_or(Refusal::Origin),
+            (Sole::One(origin), Access::Listed { null, .. }) if origin == NULL => {
+                null.then_some(&NULL).ok_or(Refusal::NullOrigin)
+            }
+            // Byte for byte, or by a pattern. To parse the origin first and compare its parts would let
+            // texts through that no browser sends, and that the one who reads the answer may read otherwise.
+            (Sole::One(origin), Access::Listed { origins, .. }) => {
+                origins.find(origin).ok_or(Refusal::Origin)
+            }
         };
         Some(admitted.map(|origin| self.grant_to(origin)))
     }
 
-    /// Whether a preflight asks only for what is allowed.
+    /// The method or header that a preflight was refused for. For people: it looks again.
+    #[cold]
+    pub(super) fn refused_name<'a>(
+        &self,
+        refusal: Refusal,
+        headers: &'a HeaderMap,
+    ) -> Option<&'a [u8]> {
+        match refusal {
+            Refusal::Method => headers
+                .get(ACCESS_CONTROL_REQUEST_METHOD)
+                .map(HeaderValue::as_bytes),
+            Refusal::Header => {
+                let names = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
+                match self.headers.allow(names) {
+                    Err(acrh::Refused::Name(name)) => Some(name),
+                    Err(acrh::Refused::Length) | Ok(()) => None,
+                }
+            }
+            Refusal::SeveralOrigins
+            | Refusal::Origin
+            | Refusal::NullOrigin
+            | Refusal::TooManyHeaders => None,
+        }
+    }
+
+    /// Whether a preflight asks only for allowed names.
+    ///
+    /// Credentials are not asked about: a browser learns of them by the answer (Fetch #cors-check), so that
+    /// one answer serves both modes.
     fn check(&self, method: &HeaderValue, headers: &HeaderMap) -> Result<(), Refusal> {
         if !self.methods.allow(method.as_bytes()) {
             return Err(Refusal::Method);
@@ -174,7 +217,7 @@ impl<'a> Verdict<'a> {
         matches!(self, Self::Preflight(_))
     }
 
-    /// The rule that the request fails, if it does.
+    /// The rule that the request breaks, if it does.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         match self {

@@ -1,5 +1,6 @@
 //! The tower layer and its service.
 
+use super::config::{CorsBuilder, PolicyErrors};
 use super::future::ResponseFuture;
 use super::handle::{CorsHandle, Shared};
 use super::judge::Verdict;
@@ -12,9 +13,17 @@ use tower_service::Service;
 
 /// Puts a [`CorsPolicy`] around a service.
 ///
-/// Answers preflights itself and marks all other responses with what the policy says, errors and
-/// redirects included. It belongs outside of everything that may answer a preflight or an error by
-/// itself: authentication, rate limits, routing by method.
+/// Answers preflights itself and marks all other responses as the policy says, errors and redirects
+/// included. It belongs outside of everything that may answer a preflight or an error by itself:
+/// authentication, rate limits, routing by method.
+///
+/// ```
+/// use same_origin::cors::CorsPolicy;
+///
+/// let cors = CorsPolicy::builder().allow_origins("https://app.example.com").layer()?;
+/// let app = axum::Router::<()>::new().layer(cors);
+/// # Ok::<(), same_origin::cors::PolicyErrors>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CorsLayer {
     shared: Arc<Shared>,
@@ -45,6 +54,17 @@ impl CorsLayer {
     }
 }
 
+impl CorsBuilder {
+    /// [Builds](Self::build) the policy, and a layer that obeys it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    pub fn layer(&self) -> Result<CorsLayer, PolicyErrors> {
+        self.build().map(CorsLayer::new)
+    }
+}
+
 impl<S> Cors<S> {
     /// A service that obeys the policy around the inner one. A [`CorsLayer`] has a handle, too.
     #[must_use]
@@ -70,6 +90,15 @@ impl<S> Layer<S> for CorsLayer {
     }
 }
 
+/// A policy is a layer without a handle.
+impl<S> Layer<S> for CorsPolicy {
+    type Service = Cors<S>;
+
+    fn layer(&self, inner: S) -> Cors<S> {
+        Cors::new(inner, self.clone())
+    }
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Cors<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
@@ -84,15 +113,16 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.shared.current();
-        match policy.judge(request.method(), request.headers()) {
+        let live = self.shared.current();
+        let policy = live.policy().compiled();
+        match live.judge(request.method(), request.headers()) {
             Verdict::Preflight(granted) => {
-                ResponseFuture::answer(policy.answer(granted, request.headers()))
+                ResponseFuture::preflight(policy.answer(granted, request.headers()))
             }
             verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
-                let share = policy.share(verdict);
-                drop(policy);
-                ResponseFuture::share(self.inner.call(request), share)
+                let headers = policy.response_headers(verdict);
+                drop(live);
+                ResponseFuture::actual(self.inner.call(request), headers)
             }
         }
     }

@@ -3,69 +3,153 @@
 //! ```
 //! use http::Method;
 //! use http::header::{AUTHORIZATION, CONTENT_TYPE};
-//! use same_origin::cors::{CorsLayer, CorsPolicy};
+//! use same_origin::cors::CorsPolicy;
 //! use std::time::Duration;
 //!
-//! let cors: CorsLayer = CorsPolicy::builder()
+//! let cors = CorsPolicy::builder()
 //!     .allow_origins(["https://app.example.com", "https://*.example.com", "http://localhost:*"])
 //!     .allow_credentials(true)
 //!     .allow_methods([Method::PUT, Method::DELETE])
 //!     .allow_headers([AUTHORIZATION, CONTENT_TYPE])
 //!     .expose_headers(["x-request-id"])
 //!     .max_age(Duration::from_secs(600))
-//!     .build()?
-//!     .into();
+//!     .layer()?;
 //!
 //! let app = axum::Router::<()>::new().route("/items", axum::routing::get(|| async { "items" })).layer(cors);
 //! # Ok::<(), same_origin::cors::PolicyErrors>(())
 //! ```
 //!
-//! [`build`](CorsBuilder::build) says all that is wrong at once, each with what to write instead. After
-//! that nothing can fail: [`CorsPolicy::judge`] is the whole decision, a function of the request's head
-//! that allocates nothing, and the layer only does what it says.
+//! [`build`](CorsBuilder::build) and [`layer`](CorsBuilder::layer) report all errors at once, each with what
+//! to write instead. After that nothing can fail: [`CorsPolicy::judge`] is the whole decision, a function of
+//! the request's head that allocates nothing, and the layer only does what it says.
 //!
-//! # The rules
+//! # Rules
 //!
 //! The clauses are those of the [Fetch standard](https://fetch.spec.whatwg.org).
 //!
-//! 1. A request without `Origin` is no CORS request, and the application answers it. `OPTIONS` with
+//! 1. A request without `Origin` is not a CORS request, and the application answers it. `OPTIONS` with
 //!    `Origin` and `Access-Control-Request-Method` is a preflight, which is answered here
 //!    (`#cors-preflight-request`). All else is an actual request, any other `OPTIONS` too.
-//! 2. An actual request always reaches the application. CORS is no access control: the same `Origin`
-//!    comes with same-origin requests (`#http-requests`), and a page that may not read the response could
+//! 2. An actual request always reaches the application. CORS is not access control: the same `Origin`
+//!    comes with same-origin requests (`#http-requests`), and a page that may not read the response can
 //!    make many of these requests by a form.
 //! 3. An origin is allowed if it is in the list byte for byte, or matches a
-//!    [pattern](crate::origin::OriginPattern) and is what browsers serialize (`#origin-header`). `null` is
+//!    [pattern](crate::origin::OriginPattern) and is serialized as browsers do (`#origin-header`). `null` is
 //!    allowed by [`allow_null_origin`](CorsBuilder::allow_null_origin) alone. Several `Origin` lines are
-//!    no origin.
-//! 4. What is allowed gets `Access-Control-Allow-Origin` with that origin, `Access-Control-Allow-Credentials`
-//!    where credentials are allowed, and `Access-Control-Expose-Headers`, whatever the status: errors,
-//!    redirects and `304` are read by pages, too (`#cors-check`). With [`Any`] origin, all responses get
-//!    `*`, those to requests without `Origin` too, so that a cache needs one copy.
-//! 5. What is not allowed gets no `Access-Control-*` header and learns nothing.
+//!    refused.
+//! 4. The response to an allowed origin has `Access-Control-Allow-Origin` with that origin,
+//!    `Access-Control-Allow-Credentials` where credentials are allowed, and `Access-Control-Expose-Headers`,
+//!    whatever the status: pages read errors, redirects and `304`, too (`#cors-check`). With [`Any`] origin,
+//!    all responses have `*`, those to requests without `Origin` too, so that a cache needs one copy.
+//! 5. The response to any other origin has no `Access-Control-*` header, so that its page learns nothing.
 //! 6. A preflight is answered with `204` and the whole lists of methods and headers, as browsers remember
 //!    each entry (`#cors-preflight-cache`); or with `403` and nothing (`#http-responses`). `GET`, `HEAD`
 //!    and `POST` need no permission, methods are case-sensitive, and header names are not
 //!    (`#cors-preflight-fetch` step 7).
-//! 7. The list in `Access-Control-Request-Headers` is read as HTTP has it: in any order and case, with
+//! 7. The list in `Access-Control-Request-Headers` is read as HTTP defines lists: in any order and case, with
 //!    repetitions, empty elements and white space, over several lines (RFC 9110 5.6.1); up to 1024
 //!    elements, which is more than a request can carry.
-//! 8. The policy is the only author of `Access-Control-*`: what the application or an upstream set is
-//!    removed. Two values of `Access-Control-Allow-Origin` would be as good as none.
+//! 8. The policy is the only author of `Access-Control-*`: headers that the application or an upstream set
+//!    are removed. Two values of `Access-Control-Allow-Origin` would be as good as none.
 //! 9. `Vary` gets `Origin` on all responses that can depend on it, allowed, refused or without `Origin`
 //!    (`#cors-protocol-and-http-caches`), unless it has that or `*`. Answers to preflights name all three
 //!    request headers: `OPTIONS` is not cacheable (RFC 9110 9.3.7), yet some caches keep it.
 //!
-//! # What is refused at build time
+//! # Origins
 //!
-//! - What no browser sends: a path or slash behind the origin, upper case, default ports, Unicode in place
-//!   of punycode, IPv6 that is not compressed, `*` anywhere but in front of a name or as the port.
-//! - What the standard forbids: the methods `CONNECT`, `TRACE` and `TRACK`, request headers that scripts
-//!   cannot set, response headers that they cannot read, `*` in any list together with credentials.
-//! - What is dangerous with credentials, unless its switch is set: origins that are neither `https` nor on
-//!   this machine, patterns below a public suffix (`https://*.github.io`), the null origin.
+//! | kind of page | origin that its browser sends | entry |
+//! |---|---|---|
+//! | a site | `https://app.example.com` | the same; `https://*.example.com` for subdomains, `:*` for any port |
+//! | a site whose address has a dot at its end | `https://app.example.com.` | the same: it is another origin |
+//! | Tauri, Capacitor, Ionic | `tauri://localhost`, `capacitor://localhost`, `http://tauri.localhost` | the same |
+//! | Electron and other applications | `app://.`, `app://-`, `app://obsidian.md` | the same |
+//! | an extension of Chromium | `chrome-extension://` and its name in the store | the same |
+//! | an extension of Firefox or Safari | `moz-extension://` and a host of each installation | `moz-extension://*`, `safari-web-extension://*` |
+//! | a file, a sandboxed frame, a redirected request | `null` | [`allow_null_origin`](CorsBuilder::allow_null_origin) |
+//! | a file in Chromium that may read files, or in a WebView | `file://` | the same |
 //!
-//! What is allowed and may yet disappoint is in [`CorsPolicy::warnings`].
+//! # Errors: settings that are refused
+//!
+//! - Origins that no browser sends: a path or slash at the end, upper case in the host of a site, default
+//!   ports, Unicode instead of punycode, IPv6 that is not compressed, `*` anywhere but before a name, as the
+//!   port or as the host of an extension.
+//! - Settings that the standard forbids: the methods `CONNECT`, `TRACE` and `TRACK`, request headers that
+//!   scripts cannot set, response headers that they cannot read, `*` in any list together with credentials.
+//! - Settings that are dangerous with credentials, unless their switch is set:
+//!
+//! | with `allow_credentials` | switch |
+//! |---|---|
+//! | origins that are neither `https` nor on this machine | [`dangerously_allow_insecure_origins`](CorsBuilder::dangerously_allow_insecure_origins) |
+//! | patterns that cover a public suffix, such as `https://*.github.io` and `https://*.amazonaws.com` | [`dangerously_allow_public_suffixes`](CorsBuilder::dangerously_allow_public_suffixes) |
+//! | every extension, such as `moz-extension://*` | [`dangerously_allow_any_extension`](CorsBuilder::dangerously_allow_any_extension) |
+//! | `null` | [`dangerously_allow_credentialed_null_origin`](CorsBuilder::dangerously_allow_credentialed_null_origin) |
+//!
+//! # Warnings: settings that are legal but probably unintended
+//!
+//! [`CorsPolicy::warnings`] lists them: a pattern that covers a public suffix, without credentials; `file://`;
+//! `patch` in lower case; a method with `*` in it, which is one method and not a pattern; `*` for headers
+//! without `authorization`; a `max_age` beyond the limits of browsers.
+//!
+//! # Layer order: tracing, compression, authentication
+//!
+//! The layer belongs outside of everything that may answer by itself: authentication, limits, timeouts,
+//! routing by method. Otherwise their 401 and 405 answer the preflights, and pages cannot read their errors.
+//!
+//! | layer | place | otherwise |
+//! |---|---|---|
+//! | tracing, metrics, request ids | outside of CORS | preflights are not seen |
+//! | **CORS** | | |
+//! | panics, timeouts, limits, load shedding | inside | pages cannot read the 429 and 503 |
+//! | authentication, sessions | inside | preflights, which bear no credentials, are answered 401 |
+//! | compression | inside or outside | |
+//! | a cache | inside, and inside of authentication | one copy for each origin instead of one for all |
+//! | a reverse proxy, routes | inside | |
+//!
+//! In axum the layer that is added last is the outermost; in a `tower::ServiceBuilder` it is the one that is
+//! added first. A layer on a router also covers what its routes do not match, 404 and 405, if it is added
+//! after the fallback. A policy for some routes is a layer on a router of these routes, which is then nested
+//! or merged.
+//!
+//! ```
+//! # use axum::{Router, routing::get};
+//! # use same_origin::cors::{Any, CorsPolicy};
+//! # let authentication = tower::layer::util::Identity::new();
+//! let fonts = Router::<()>::new()
+//!     .route("/a.woff2", get(|| async { "" }))
+//!     .layer(CorsPolicy::builder().allow_origins(Any).layer()?);
+//! let api = Router::new()
+//!     .route("/items", get(|| async { "items" }))
+//!     .layer(authentication)
+//!     .layer(CorsPolicy::builder().allow_origins("https://app.example.com").layer()?);
+//! let app = Router::new().nest("/fonts", fonts).nest("/api", api);
+//! # Ok::<(), same_origin::cors::PolicyErrors>(())
+//! ```
+//!
+//! The empty body of an answer to a preflight is `Default::default()`. Bodies of `TraceLayer` and some other
+//! layers have no default, so that CORS directly outside of them does not compile in one `ServiceBuilder`.
+//! Put tracing outside, where it also sees preflights; or two calls of axum's `Router::layer`, which makes one
+//! type of all bodies; or a line in between that does the same:
+//!
+//! ```
+//! # use axum::{Router, body::Body, response::Response};
+//! # use same_origin::cors::CorsPolicy;
+//! use tower::ServiceBuilder;
+//! use tower_http::trace::TraceLayer;
+//!
+//! # let app = Router::<()>::new();
+//! # let cors = CorsPolicy::builder().allow_origins("https://app.example.com").layer()?;
+//! let usual = ServiceBuilder::new().layer(TraceLayer::new_for_http()).layer(cors.clone());
+//! let reverse = ServiceBuilder::new()
+//!     .layer(cors)
+//!     .map_response(|response: Response<_>| response.map(Body::new))
+//!     .layer(TraceLayer::new_for_http());
+//! # let app = app.layer(usual).layer(reverse);
+//! # Ok::<(), same_origin::cors::PolicyErrors>(())
+//! ```
+//!
+//! axum itself adds `Allow`, with the methods of the path, to what a layer on a router answers to a
+//! preflight, `204` and `403` alike. It means nothing to CORS, and pages do not see it. A layer around the
+//! whole router, `cors.layer(router)`, sends none.
 //!
 //! # The null origin
 //!
@@ -78,13 +162,12 @@
 //! to allow the page's own origin there does nothing. Where page and API share an origin, the redirect is
 //! not the second foreign one and keeps the page's origin.
 //!
-//! # What browsers do
+//! # Browser behaviour
 //!
 //! Measured in Chromium 156:
 //!
 //! - `*` for request headers covers `authorization`, against the standard. Firefox and Safari are said to
-//!   do the same, and may stop. This policy does as the standard has it: `["*", "authorization"]` is what
-//!   covers all.
+//!   do the same, and may stop. This policy follows the standard: `["*", "authorization"]` covers all.
 //! - A preflight is remembered for 5 seconds without `Access-Control-Max-Age`, otherwise for that long up
 //!   to 7200 seconds, and per URL: each new URL asks again. The answer has to be a 2xx. A redirect, 401,
 //!   403, 404, 405 or 500 fails it, even with all the headers.
@@ -96,60 +179,33 @@
 //! - `fetch` with `method: "OPTIONS"` sends a preflight and then that `OPTIONS` (rule 1). A listener for
 //!   the progress of an upload makes any request preflighted. `patch` is not `PATCH`.
 //! - Private Network Access is gone, and with it `Access-Control-Request-Private-Network`. A public page
-//!   asks the user for Local Network Access before it reaches a private address; no header of the server
-//!   takes part.
-//! - WebSocket handshakes are not under CORS. The server has to look at `Origin` by itself, for which
-//!   there is [`OriginSet`](crate::origin::OriginSet).
+//!   asks the user for Local Network Access before it reaches a private address; headers of the server take
+//!   no part in it.
+//! - WebSocket handshakes are not under CORS. The server has to look at `Origin` by itself, with an
+//!   [`OriginSet`](crate::origin::OriginSet).
 //!
-//! # Where it goes
-//!
-//! Outside of everything that may answer by itself: authentication, limits, timeouts, routing by method.
-//! Otherwise their 401 and 405 answer the preflights, and their errors cannot be read.
-//!
-//! In axum the layer that is added last is the outermost. A layer on a router covers also what its routes
-//! do not match, 404 and 405, if it is added after the fallback. A policy for some routes is a layer on a
-//! router of these routes, which is then nested or merged.
-//!
-//! ```
-//! # use axum::{Router, routing::get};
-//! # use same_origin::cors::{Any, CorsLayer, CorsPolicy};
-//! # let authentication = tower::layer::util::Identity::new();
-//! # let policy = CorsPolicy::builder().allow_origins(["https://app.example.com"]).build()?;
-//! let public = CorsPolicy::builder().allow_origins(Any).build()?;
-//! let fonts = Router::<()>::new().route("/a.woff2", get(|| async { "" })).layer(CorsLayer::from(public));
-//! let api = Router::new()
-//!     .route("/items", get(|| async { "items" }))
-//!     .layer(authentication)
-//!     .layer(CorsLayer::from(policy));
-//! let app = Router::new().nest("/fonts", fonts).nest("/api", api);
-//! # Ok::<(), same_origin::cors::PolicyErrors>(())
-//! ```
-//!
-//! axum itself adds `Allow`, with the methods of the path, to what a layer on a router answers to a
-//! preflight, `204` and `403` alike. It means nothing to CORS, and no page sees it. A layer around the
-//! whole router, `cors.layer(router)`, sends none.
-//!
-//! # In production
+//! # Operation: replacing a policy, logs, debugging
 //!
 //! - [`CorsLayer::handle`] replaces the policy under a running server, and
 //!   [judges by another one](CorsHandle::report_only) without obeying it, to report where they differ.
 //! - [`CorsPolicy::explain`] says why a request is refused and what to change;
 //!   [`debug`](CorsBuilder::debug) lets the browser's console say it. With the feature `tracing`, each
-//!   refusal is an event of the target `same_origin::cors` at the level `DEBUG`.
-//! - The module `cors::dynamic` takes origins from a database, say; it is there with the feature
+//!   refusal is an event of the target `same_origin::cors` at the level `INFO`, with the origin and the
+//!   method or header that was refused.
+//! - The module `cors::source` asks a database, say, for origins; it is there with the feature
 //!   `origin-source`.
 //!
-//! # From `tower_http::cors`
+//! # Migration from `tower_http::cors`
 //!
 //! | `tower_http::cors::CorsLayer` | here |
 //! |---|---|
-//! | `new()` | [`CorsPolicy::builder`]; the layer is made of the policy |
+//! | `CorsLayer::new()` … | `CorsPolicy::builder()` … [`.layer()?`](CorsBuilder::layer) |
 //! | `permissive()` | `allow_origins(Any).allow_methods(Any).allow_headers(Any).expose_headers(Any)` |
 //! | `very_permissive()` | not here: it gives every site the visitor's credentials |
-//! | `allow_origin("https://a.example".parse()?)` | `allow_origins(["https://a.example"])` |
-//! | `allow_origin(AllowOrigin::list(..))` | `allow_origins([..])` |
+//! | `allow_origin("https://a.example".parse()?)` | `allow_origins("https://a.example")`, or a `HeaderValue` |
+//! | `allow_origin(AllowOrigin::list(..))` | `allow_origins(..)` with the same list |
 //! | `allow_origin(AllowOrigin::predicate(..))` | patterns such as `https://*.a.example`, or a source |
-//! | `allow_origin(AllowOrigin::async_predicate(..))` | `build_dynamic(..)`, with the feature `origin-source` |
+//! | `allow_origin(AllowOrigin::async_predicate(..))` | `layer_with_source(..)`, with the feature `origin-source` |
 //! | `allow_origin(AllowOrigin::mirror_request())` | `allow_origins(Any)`; with credentials, name the origins |
 //! | `allow_methods(..)` | `allow_methods(..)`, where `GET`, `HEAD` and `POST` can be left out |
 //! | `allow_methods(AllowMethods::mirror_request())` | `allow_methods(Any)`; with credentials, name the methods |
@@ -161,40 +217,35 @@
 //! | `max_age(..)` | `max_age(..)` |
 //! | `max_age(MaxAge::dynamic(..))` | a policy for each group of routes |
 //! | `vary(..)` | follows from the policy |
-//! | `allow_private_network(true)` | no browser asks any more |
+//! | `allow_private_network(true)` | browsers do not ask any more |
 //!
-//! What changes for clients: `OPTIONS` that is no preflight reaches the application; a preflight that asks
-//! for what is not allowed gets `403` in place of `200`; a refused origin gets no header; nothing panics
-//! when a policy is wrong, since it cannot be built.
+//! Clients see these differences: `OPTIONS` that is not a preflight reaches the application; a preflight for
+//! a method or header that is not allowed gets `403` instead of `200`; the response to a refused origin has
+//! no CORS header. Nothing panics when a policy is wrong, since it cannot be built.
 
 mod acrh;
-mod builder;
-#[cfg(feature = "origin-source")]
-#[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
-pub mod dynamic;
-mod error;
+mod config;
 mod event;
-mod excerpt;
 mod explain;
+mod explanation;
 mod future;
 mod handle;
 mod judge;
 mod layer;
-mod list;
 mod names;
 mod policy;
 mod respond;
-mod validate;
-mod value;
-mod warning;
+#[cfg(feature = "origin-source")]
+#[cfg_attr(docsrs, doc(cfg(feature = "origin-source")))]
+pub mod source;
 
-pub use builder::CorsBuilder;
-pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
-pub use explain::{Explanation, Outcome, Step};
+pub use config::{
+    AllowList, Any, CorsBuilder, IntoAllowList, PolicyError, PolicyErrorKind, PolicyErrors,
+    PolicyWarning, PolicyWarningKind,
+};
+pub use explanation::{Explanation, Outcome, Step};
 pub use future::ResponseFuture;
 pub use handle::{CorsHandle, Differences};
 pub use judge::{Grant, Refusal, Verdict};
 pub use layer::{Cors, CorsLayer};
-pub use list::{Any, List};
 pub use policy::CorsPolicy;
-pub use warning::{PolicyWarning, PolicyWarningKind};

@@ -1,11 +1,5 @@
 //! The lists of names that Fetch treats differently from others.
 
-/// RFC 9110 5.6.2: what methods and field names are made of.
-pub(super) fn is_token(text: &str) -> bool {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(is_tchar)
-}
-
 /// Fetch #forbidden-method
 pub(super) fn is_forbidden_method(method: &str) -> bool {
     ["CONNECT", "TRACE", "TRACK"]
@@ -79,16 +73,6 @@ pub(super) fn is_forbidden_response_header(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens() {
-        for text in ["PUT", "x_a", "x.b", "x'c", "1", "!#$%&'*+-.^_`|~"] {
-            assert!(is_token(text), "{text}");
-        }
-        for text in ["", " ", "x a", "x:", "x,y", "x/a", "x\n", "x-é", "\"x\""] {
-            assert!(!is_token(text), "{text}");
-        }
-    }
 
     #[test]
     fn methods() {

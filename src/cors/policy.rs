@@ -1,21 +1,21 @@
-//! The policy: what remains of the settings when all that is wrong has been refused.
+//! The policy: the settings, checked and compiled.
 
 use super::acrh;
-use super::builder::CorsBuilder;
-use super::list::List;
 use super::names;
-use super::value::ready;
+use crate::fields;
 use crate::origin::{OriginPattern, OriginSet};
-use http::header::{HeaderMap, HeaderValue};
-use std::fmt;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, VARY,
+};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Who may read the responses of a server, and what they may ask for.
+/// The origins that may read the responses of a server, and the requests that they may make.
 ///
 /// A policy is built of settings that were all checked ([`CorsPolicy::builder`]) and never changes. Its
-/// clones share one memory. [`Display`](fmt::Display) prints it in canonical form, as the table of a
-/// configuration file that would build it again (see [`settings`](Self::settings)).
+/// clones share one memory. [`Display`](std::fmt::Display) prints it in canonical form, as the table of a
+/// configuration file that builds it again (see [`settings`](Self::settings)). It is a layer itself, and
+/// [`CorsLayer`](super::CorsLayer) is one with a handle.
 ///
 /// ```
 /// use same_origin::cors::CorsPolicy;
@@ -48,7 +48,7 @@ pub(super) struct Compiled {
     pub(super) permission: HeaderMap,
 }
 
-/// Who may read. `*` with credentials cannot be written.
+/// The origins that may read. `*` with credentials cannot be written.
 pub(super) enum Access {
     Any,
     Listed {
@@ -74,60 +74,28 @@ pub(super) enum Headers {
     Listed(Box<[String]>),
 }
 
-impl CorsPolicy {
-    /// The settings of a new policy, none of them set.
-    pub fn builder() -> CorsBuilder {
-        CorsBuilder::default()
-    }
+pub(super) const TRUE: HeaderValue = HeaderValue::from_static("true");
 
-    /// The settings that build this policy, in canonical form: lists sorted and without repetitions,
-    /// header names in lower case.
-    ///
-    /// A policy that stands beside a source of origins is built again as such, by `build_beside_source`
-    /// (feature `origin-source`): [`build`](CorsBuilder::build) refuses an empty list.
-    pub fn settings(&self) -> CorsBuilder {
-        let compiled = &*self.0;
-        let (origins, null, credentials) = match &compiled.access {
-            Access::Any => (List::Any, false, false),
+/// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
+pub(super) const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+);
+
+impl CorsPolicy {
+    /// The origins whose pages may read with the visitor's credentials; `None` where nobody's may.
+    pub(crate) fn credentialed_origins(&self) -> Option<&OriginSet> {
+        match &self.0.access {
             Access::Listed {
                 origins,
-                null,
-                credentials,
-            } => (List::from(origins.iter()), *null, *credentials),
-        };
-        let any_origin = |wrong: fn(&OriginPattern) -> bool| match &compiled.access {
-            Access::Listed { origins, .. } => credentials && origins.iter().any(wrong),
-            Access::Any => false,
-        };
-        CorsBuilder {
-            allow_origins: origins,
-            allow_null_origin: null,
-            allow_credentials: credentials,
-            allow_methods: match &compiled.methods {
-                Methods::Any => List::Any,
-                Methods::Listed(names) => List::from(&**names),
-            },
-            allow_headers: match &compiled.headers {
-                Headers::Any {
-                    authorization: false,
-                } => List::Any,
-                Headers::Any {
-                    authorization: true,
-                } => List::from(["*", "authorization"]),
-                Headers::Listed(names) => List::from(&**names),
-            },
-            expose_headers: match compiled.expose.as_ref().map(text) {
-                None => List::default(),
-                Some("*") => List::Any,
-                Some(names) => List::from(names.split(',')),
-            },
-            max_age: compiled.max_age.map(Duration::from_secs),
-            debug: compiled.debug,
-            dangerously_allow_insecure_origins: compiled.asks_insecure
-                || any_origin(|pattern| !pattern.is_secure()),
-            dangerously_allow_public_suffixes: any_origin(OriginPattern::is_open_to_registration),
-            dangerously_allow_credentialed_null_origin: credentials && null,
+                credentials: true,
+                ..
+            } => Some(origins),
+            Access::Listed { .. } | Access::Any => None,
         }
+    }
+
+    pub(crate) fn allows_null(&self) -> bool {
+        matches!(self.0.access, Access::Listed { null: true, .. })
     }
 
     pub(super) fn new(compiled: Compiled) -> Self {
@@ -137,22 +105,28 @@ impl CorsPolicy {
     pub(super) fn compiled(&self) -> &Compiled {
         &self.0
     }
+}
 
-    pub(super) fn shared(self) -> Arc<Compiled> {
-        self.0
+impl Compiled {
+    pub(super) fn credentials(&self) -> bool {
+        self.access.credentials()
     }
 
-    pub(super) fn from_shared(compiled: Arc<Compiled>) -> Self {
-        Self(compiled)
+    /// The origins by name, and the patterns.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &OriginPattern> {
+        let origins = match &self.access {
+            Access::Any => None,
+            Access::Listed { origins, .. } => Some(origins),
+        };
+        origins.into_iter().flat_map(OriginSet::iter)
     }
 }
 
-#[cfg(feature = "origin-source")]
-impl Compiled {
-    pub(super) fn credentials(&self) -> bool {
-        match self.access {
-            Access::Any => false,
-            Access::Listed { credentials, .. } => credentials,
+impl Access {
+    fn credentials(&self) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Listed { credentials, .. } => *credentials,
         }
     }
 }
@@ -160,16 +134,26 @@ impl Compiled {
 impl Methods {
     /// Whether a browser may use the method, which is case-sensitive.
     pub(super) fn allow(&self, method: &[u8]) -> bool {
-        // Fetch #cors-preflight-fetch step 7.5: safelisted methods need no permission.
+        // Fetch #cors-preflight-fetch step 7.5: browsers ask no permission for safelisted methods, which
+        // a preflight has where a header needs it. To demand them in the list would break a POST of JSON
+        // under `allow_methods = ["PUT"]`, and gain nothing: a form makes the same POST unasked.
         names::is_safelisted_method(method)
             || match self {
-                Self::Any => std::str::from_utf8(method).is_ok_and(names::is_token),
+                Self::Any => fields::is_token(method),
                 Self::Listed(names) => names.iter().any(|name| name.as_bytes() == method),
             }
     }
 
+    /// The methods by name.
+    pub(super) fn listed(&self) -> &[String] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(names) => names,
+        }
+    }
+
     /// `Access-Control-Allow-Methods`
-    pub(super) fn to_value(&self) -> Option<HeaderValue> {
+    fn to_value(&self) -> Option<HeaderValue> {
         match self {
             Self::Any => Some(HeaderValue::from_static("*")),
             Self::Listed(names) => (!names.is_empty()).then(|| ready(names.join(","))),
@@ -178,8 +162,26 @@ impl Methods {
 }
 
 impl Headers {
+    /// Whether a list of names, which may be spread over lines, holds none but allowed ones.
+    pub(super) fn allow<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a HeaderValue>,
+    ) -> Result<(), acrh::Refused<'a>> {
+        match self {
+            Self::Any {
+                authorization: true,
+            } => acrh::check(lines, |_| true),
+            // Fetch #cors-preflight-fetch step 7.6: `*` does not cover it. Chromium says it does. To agree
+            // with it would work today, and fail in every browser that follows the standard.
+            Self::Any {
+                authorization: false,
+            } => acrh::check(lines, |name| !name.eq_ignore_ascii_case(b"authorization")),
+            Self::Listed(names) => acrh::check_sorted(lines, names),
+        }
+    }
+
     /// `Access-Control-Allow-Headers`
-    pub(super) fn to_value(&self) -> Option<HeaderValue> {
+    fn to_value(&self) -> Option<HeaderValue> {
         match self {
             Self::Any {
                 authorization: false,
@@ -190,75 +192,49 @@ impl Headers {
             Self::Listed(names) => (!names.is_empty()).then(|| ready(names.join(","))),
         }
     }
-
-    /// Whether a list of names, which may be spread over lines, holds none but allowed ones.
-    pub(super) fn allow<'a>(
-        &self,
-        lines: impl Iterator<Item = &'a HeaderValue>,
-    ) -> Result<(), acrh::Refused<'a>> {
-        match self {
-            Self::Any {
-                authorization: true,
-            } => acrh::check(lines, |_| true),
-            // Fetch #cors-preflight-fetch step 7.6: `*` does not cover it.
-            Self::Any {
-                authorization: false,
-            } => acrh::check(lines, |name| !name.eq_ignore_ascii_case(b"authorization")),
-            Self::Listed(names) => acrh::check_sorted(lines, names),
-        }
-    }
 }
 
-/// A value that was made of text.
-fn text(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or_default()
+/// The answer to all allowed preflights of a policy. Where the origin depends on the request, its value
+/// only keeps the place, so that a clone does not have to grow.
+///
+/// It has the whole lists, where the one method and the headers asked for would do. Browsers remember
+/// each entry (Fetch #cors-preflight-fetch step 7.13), and so have to ask less often: with `PUT,DELETE`
+/// the first `DELETE` of a URL goes out without a preflight of its own. The price is the length of the
+/// lists in each answer, and that allowed pages learn them.
+pub(super) fn permission(
+    access: &Access,
+    methods: &Methods,
+    headers: &Headers,
+    max_age: Option<u64>,
+) -> HeaderMap {
+    let fields = [
+        (
+            ACCESS_CONTROL_ALLOW_ORIGIN,
+            Some(HeaderValue::from_static("*")),
+        ),
+        (
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            access.credentials().then_some(TRUE),
+        ),
+        (ACCESS_CONTROL_ALLOW_METHODS, methods.to_value()),
+        (ACCESS_CONTROL_ALLOW_HEADERS, headers.to_value()),
+        (
+            ACCESS_CONTROL_MAX_AGE,
+            max_age.map(|age| ready(age.to_string())),
+        ),
+        (VARY, Some(PREFLIGHT_VARY)),
+    ];
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
-impl fmt::Display for CorsPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let settings = self.settings();
-        for (key, list) in [
-            ("allow_origins", &settings.allow_origins),
-            ("allow_methods", &settings.allow_methods),
-            ("allow_headers", &settings.allow_headers),
-            ("expose_headers", &settings.expose_headers),
-        ] {
-            match list {
-                List::Any => writeln!(f, "{key} = \"*\"")?,
-                List::Only(entries) if entries.is_empty() => {}
-                List::Only(entries) => writeln!(f, "{key} = {entries:?}")?,
-            }
-        }
-        if let Some(age) = settings.max_age {
-            writeln!(f, "max_age = {}", age.as_secs())?;
-        }
-        for (key, switch) in [
-            ("allow_null_origin", settings.allow_null_origin),
-            ("allow_credentials", settings.allow_credentials),
-            ("debug", settings.debug),
-            (
-                "dangerously_allow_insecure_origins",
-                settings.dangerously_allow_insecure_origins,
-            ),
-            (
-                "dangerously_allow_public_suffixes",
-                settings.dangerously_allow_public_suffixes,
-            ),
-            (
-                "dangerously_allow_credentialed_null_origin",
-                settings.dangerously_allow_credentialed_null_origin,
-            ),
-        ] {
-            if switch {
-                writeln!(f, "{key} = true")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for CorsPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings().fmt(f)
-    }
+/// The value of a list of tokens, or of a number.
+pub(super) fn ready(text: String) -> HeaderValue {
+    let value =
+        HeaderValue::try_from(text).expect("tokens, commas and digits can stand in a field");
+    // The first clone of a value allocates its counter: let it be this one.
+    let _counted = value.clone();
+    value
 }

@@ -1,28 +1,19 @@
 //! The headers of responses.
 
 use super::judge::{FOR_ALL, Grant, Refusal, Verdict};
-use super::policy::{Access, Compiled, Headers, Methods};
-use super::value::ready;
+use super::policy::{Access, Compiled, Headers, PREFLIGHT_VARY, TRUE};
 use crate::fields;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap,
-    HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
 
-const TRUE: HeaderValue = HeaderValue::from_static("true");
-
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
-/// OPTIONS is not cacheable (RFC 9110 9.3.7), yet some shared caches keep it.
-const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
-    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
-);
-
-/// What the response to an actual request gets, kept until the application has answered.
+/// The headers of the response to an actual request, kept until the application has answered.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct ResponseHeaders {
     origin: Option<HeaderValue>,
     credentials: bool,
     expose: Option<HeaderValue>,
@@ -37,19 +28,23 @@ pub(super) struct Answer {
 }
 
 impl Compiled {
-    /// What the response to a request that is no preflight gets.
-    pub(super) fn share(&self, verdict: Verdict<'_>) -> Share {
+    /// The headers of the response to a request that is not a preflight.
+    pub(super) fn response_headers(&self, verdict: Verdict<'_>) -> ResponseHeaders {
         let grant = match (&self.access, verdict) {
-            // Fetch #cors-protocol-and-http-caches: what is the same for all is sent to all, with or
-            // without `Origin`, so that a cache can keep one response for everybody.
+            // Fetch #cors-protocol-and-http-caches: the same is sent to all, with `Origin` or without, so
+            // that a cache keeps one response for everybody. To repeat the origin instead would cost a
+            // `Vary`, and a copy for each page.
             (Access::Any, _) => Some(FOR_ALL),
             (Access::Listed { .. }, Verdict::Actual(granted)) => granted.ok(),
             (Access::Listed { .. }, Verdict::NotCors | Verdict::Preflight(_)) => None,
         };
-        Share {
+        ResponseHeaders {
             origin: grant.map(|grant| grant.origin().clone()),
             credentials: grant.is_some_and(|grant| grant.credentials()),
             expose: grant.and_then(|_| self.expose.clone()),
+            // Where one origin is listed, the same clause lets a server send it to all, and no `Vary`.
+            // That saves caches a copy, and costs a second rule, under which a policy that gets its second
+            // origin finds the answers of before in the caches.
             vary: matches!(self.access, Access::Listed { .. }),
         }
     }
@@ -68,6 +63,8 @@ impl Compiled {
             },
         };
         Answer {
+            // Fetch #cors-preflight-fetch step 7 takes any ok status. 200 would do too, and is said to be
+            // needed by browsers that are older than the standard; 204 says that there is no body.
             status: StatusCode::NO_CONTENT,
             headers,
         }
@@ -75,12 +72,14 @@ impl Compiled {
 
     /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
     /// step at which the preflight fails, and names it in its console.
+    ///
+    /// Not without debug mode: who reads a log or the answer to curl takes 204 for a yes.
     #[cold]
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
-        // Then the origin was allowed, for it is judged before.
+        // Then the origin was allowed, as it is judged before.
         let failed_later = matches!(refusal, Refusal::Method | Refusal::Header);
         let origin = request.get(ORIGIN).filter(|_| self.debug && failed_later)?;
-        // Fetch #cors-preflight-fetch steps 7.5 and 7.7: what was asked for is not in the list.
+        // Fetch #cors-preflight-fetch steps 7.5 and 7.7: the name asked for is not in the list.
         let mut headers = self.permit(self.grant_to(origin));
         if refusal == Refusal::Header && matches!(self.headers, Headers::Any { .. }) {
             // Chromium would take `*` for `authorization`, against step 7.6.
@@ -99,41 +98,6 @@ impl Compiled {
     }
 }
 
-/// The answer to all allowed preflights of a policy; where the origin depends on the request, its value
-/// only keeps the place, so that the clone need not grow.
-///
-/// It has the whole lists rather than what was asked for: browsers remember each entry, and so have to
-/// ask less often (Fetch #cors-preflight-fetch step 7.13).
-pub(super) fn permission(
-    access: &Access,
-    methods: &Methods,
-    headers: &Headers,
-    max_age: Option<u64>,
-) -> HeaderMap {
-    let credentials = match access {
-        Access::Any => false,
-        Access::Listed { credentials, .. } => *credentials,
-    };
-    let fields = [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, Some(FOR_ALL.origin().clone())),
-        (
-            ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            credentials.then_some(TRUE),
-        ),
-        (ACCESS_CONTROL_ALLOW_METHODS, methods.to_value()),
-        (ACCESS_CONTROL_ALLOW_HEADERS, headers.to_value()),
-        (
-            ACCESS_CONTROL_MAX_AGE,
-            max_age.map(|age| ready(age.to_string())),
-        ),
-        (VARY, Some(PREFLIGHT_VARY)),
-    ];
-    fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
-}
-
 impl Answer {
     pub(super) fn into_response<B: Default>(self) -> Response<B> {
         let mut response = Response::new(B::default());
@@ -142,7 +106,10 @@ impl Answer {
         response
     }
 
-    /// Fetch #http-responses: 403, and nothing else to be learned.
+    /// Fetch #http-responses: 403, without a header of which a stranger could learn anything.
+    ///
+    /// A browser fails the preflight at 204 without headers just as well. 403 says it to logs, metrics and
+    /// people, and costs that the console tells of the status and not of a header: hence debug mode.
     fn refusal() -> Self {
         let mut headers = HeaderMap::new();
         put(&mut headers, VARY, PREFLIGHT_VARY);
@@ -151,12 +118,16 @@ impl Answer {
     }
 }
 
-impl Share {
+impl ResponseHeaders {
     /// Makes the policy the only author of `Access-Control-*`, and says on what the response depends.
     /// To be called once.
+    ///
+    /// Independent of the status: pages read errors and redirects, too (Fetch #cors-check).
     pub(super) fn apply(self, headers: &mut HeaderMap) {
         remove_foreign(headers);
-        // First, as it must not be missing where there is room for the others.
+        // First, as it must not be missing where there is room for the others. On refused responses and
+        // those to requests without `Origin`, too: a cache would otherwise give these to allowed pages
+        // (Fetch #cors-protocol-and-http-caches).
         if self.vary {
             fields::add_token(headers, VARY, VARY_ORIGIN);
         }
@@ -172,8 +143,12 @@ impl Share {
     }
 }
 
-/// What the application or an upstream said gives way: two values of `Access-Control-Allow-Origin` are
-/// as good as none, and one that the policy did not give is a hole.
+/// Removes `Access-Control-*` of the application or an upstream. Two values of
+/// `Access-Control-Allow-Origin` are as good as none (Fetch #cors-check), and one that the policy did not
+/// give is a hole.
+///
+/// To let the application's values win, where it has some, would serve a route with rules of its own. It
+/// costs that nobody can tell from the policy who reads what; such a route takes a policy of its own.
 fn remove_foreign(headers: &mut HeaderMap) {
     let is_foreign = |name: &&HeaderName| name.as_str().starts_with("access-control-");
     if headers.keys().any(|name| is_foreign(&name)) {

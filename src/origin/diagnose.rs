@@ -1,6 +1,7 @@
-//! What is wrong with a text that the grammar refuses. Only configuration is read here.
+//! The reason why the grammar refuses a text. Only configuration is read here.
 
 use super::error::OriginErrorKind as Kind;
+use super::host;
 use super::parse::{self, OPAQUE, WEBSOCKET};
 
 /// The first thing that is wrong with a text, read from the left; it was refused as a pattern.
@@ -15,6 +16,7 @@ pub(super) fn diagnose(text: &str) -> Kind {
         return without_scheme(text);
     };
     in_scheme(scheme)
+        .or_else(|| (scheme == "file").then_some(Kind::File))
         .or_else(|| around_host(authority))
         .unwrap_or_else(|| in_host_and_port(scheme, authority))
 }
@@ -24,6 +26,7 @@ fn without_scheme(text: &str) -> Kind {
         "" => Kind::Empty,
         "*" => Kind::Star,
         _ if text.eq_ignore_ascii_case("null") => Kind::Null,
+        _ if text.starts_with("file:") => Kind::File,
         _ if text
             .split_once(':')
             .is_some_and(|(scheme, _)| OPAQUE.contains(&scheme)) =>
@@ -60,7 +63,7 @@ fn around_host(authority: &str) -> Option<Kind> {
 }
 
 fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
-    // No colon but those of IPv6 addresses are found twice.
+    // Only in IPv6 addresses is there more than one colon.
     let is_ipv6_like = |b: u8| b.is_ascii_hexdigit() || b":.]".contains(&b);
     if authority.starts_with('[')
         || (authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like))
@@ -75,12 +78,19 @@ fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
         Some(base) => (true, base),
         None => (false, host),
     };
-    in_host(name, subdomains).unwrap_or_else(|| {
+    let in_host = if parse::is_special(scheme.as_bytes()) {
+        in_domain(name, subdomains)
+    } else {
+        in_opaque_host(name, subdomains)
+    };
+    in_host.unwrap_or_else(|| {
         match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
             Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
                 Kind::DefaultPort
             }
             Some((port, None)) if port.contains('*') => Kind::Wildcard,
+            // An empty host is good, unless a port follows it.
+            Some(_) if host.is_empty() => Kind::NoHost,
             // Nothing is wrong with it as a pattern: it was read where an origin has to be.
             Some((_, Some(_))) | None => Kind::Wildcard,
             Some((_, None)) => Kind::Port,
@@ -88,29 +98,42 @@ fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
     })
 }
 
-fn in_host(name: &str, subdomains: bool) -> Option<Kind> {
+fn in_domain(name: &str, subdomains: bool) -> Option<Kind> {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b);
-    let last = name.rsplit('.').next().unwrap_or_default();
+    let rooted = name.strip_suffix('.').unwrap_or(name);
     let wrong = match name {
         "" | "." => Kind::NoHost,
         _ if name.contains('*') => Kind::Wildcard,
         _ if name.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) => Kind::Unicode,
         _ if !name.bytes().all(|b| known(b.to_ascii_lowercase())) => Kind::HostCharacter,
         _ if !name.bytes().all(known) => Kind::UpperCase,
-        _ if name.ends_with('.') => Kind::TrailingDot,
-        _ if name.split('.').any(str::is_empty) => Kind::EmptyLabel,
-        _ if name.split('.').any(|label| label == "xn--") => Kind::Punycode,
-        _ if name
+        _ if rooted.split('.').any(str::is_empty) => Kind::EmptyLabel,
+        _ if rooted
             .split('.')
-            .any(|label| label.starts_with('-') || label.ends_with('-')) =>
+            .any(|label| label.starts_with("xn--") && label.ends_with('-')) =>
         {
-            Kind::Hyphen
+            Kind::Punycode
         }
-        _ if name.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
-        _ if name.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
-        _ if !super::host::is_number(last.as_bytes()) => return None,
+        _ if rooted.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
+        _ if rooted.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
+        _ if !host::ends_in_number(name.as_bytes()) => return None,
         _ if subdomains => Kind::Wildcard,
         _ if name.parse::<std::net::Ipv4Addr>().is_err() => Kind::Ipv4,
+        _ => return None,
+    };
+    Some(wrong)
+}
+
+fn in_opaque_host(name: &str, subdomains: bool) -> Option<Kind> {
+    let rooted = name.strip_suffix('.').unwrap_or(name);
+    let wrong = match name {
+        _ if name.contains('*') => Kind::Wildcard,
+        _ if name.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) => Kind::Unicode,
+        _ if !name.bytes().all(host::is_opaque) => Kind::HostCharacter,
+        _ if !subdomains => return None,
+        "" | "." => Kind::NoHost,
+        _ if rooted.split('.').any(str::is_empty) => Kind::EmptyLabel,
+        _ if host::ends_in_number(name.as_bytes()) => Kind::Wildcard,
         _ => return None,
     };
     Some(wrong)
@@ -136,7 +159,10 @@ mod tests {
             ("my~app://example.com", Kind::Scheme),
             ("*://example.com", Kind::Wildcard),
             ("HTTPS://example.com", Kind::UpperCase),
-            ("file:///", Kind::OpaqueScheme),
+            ("file:///", Kind::File),
+            ("file:///home/me/page.html", Kind::File),
+            ("file://host", Kind::File),
+            ("file:", Kind::File),
             ("data:text/html,x", Kind::OpaqueScheme),
             ("blob:https://example.com", Kind::OpaqueScheme),
             ("wss://example.com", Kind::WebSocketScheme),
@@ -155,12 +181,21 @@ mod tests {
             ("https://ex%61mple.com", Kind::HostCharacter),
             ("https://a.example,https://b.example", Kind::Several),
             ("https://a.example https://b.example", Kind::Several),
-            ("https://example.com.", Kind::TrailingDot),
+            ("https://example.com..", Kind::EmptyLabel),
             ("https://.example.com", Kind::EmptyLabel),
             ("https://a..example.com", Kind::EmptyLabel),
-            ("https://-a.example.com", Kind::Hyphen),
-            ("https://a-.example.com", Kind::Hyphen),
             ("https://xn--.example.com", Kind::Punycode),
+            ("https://xn--a-.example.com", Kind::Punycode),
+            ("app://a b", Kind::HostCharacter),
+            ("app://bücher", Kind::Unicode),
+            ("app://:80", Kind::NoHost),
+            ("app://a/", Kind::Path),
+            ("app://*", Kind::Wildcard),
+            ("app://*.", Kind::NoHost),
+            ("app://*.a..b", Kind::EmptyLabel),
+            ("app://*.127.0.0.1", Kind::Wildcard),
+            ("moz-extension://*:*", Kind::Wildcard),
+            ("moz-extension://*:80", Kind::Wildcard),
             ("https://example.com:443", Kind::DefaultPort),
             ("http://example.com:80", Kind::DefaultPort),
             ("https://example.com:", Kind::Port),
@@ -181,6 +216,7 @@ mod tests {
             ("http://*.127.0.0.1", Kind::Wildcard),
             ("http://127.1", Kind::Ipv4),
             ("http://0x7f.0.0.1", Kind::Ipv4),
+            ("http://127.0.0.1.", Kind::Ipv4),
             ("http://256.0.0.1", Kind::Ipv4),
             ("http://::1", Kind::Ipv6),
             ("http://[::1", Kind::Ipv6),

@@ -1,10 +1,10 @@
-//! What is wrong with a text that should be an origin.
+//! The error of a text that should be an origin.
 
 use std::fmt;
 
-/// The text is no serialized origin, or no pattern of them.
+/// The error of a text that is neither a serialized origin nor a pattern of them.
 ///
-/// Displays the text, what is wrong with it and, where that can be told, what to write instead.
+/// Displays the text, the reason and, where that can be told, the text to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
     value: Box<str>,
@@ -12,15 +12,15 @@ pub struct OriginError {
     suggestion: Option<Box<str>>,
 }
 
-/// What is wrong with a text that should be an origin.
+/// The kind of an error of a text that should be an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum OriginErrorKind {
-    /// There is no text.
+    /// The text is empty.
     Empty,
-    /// `null` names no origin: it stands for all opaque ones.
+    /// `null` does not name an origin: it stands for all opaque ones.
     Null,
     /// `*` is not an origin, but all of them.
     Star,
@@ -32,7 +32,9 @@ pub enum OriginErrorKind {
     Scheme,
     /// Documents of this scheme have an opaque origin, which is sent as `null`.
     OpaqueScheme,
-    /// A WebSocket has no origin of its own: the browser sends that of the page.
+    /// The text names a file, where browsers send `file://` or `null` for all of them.
+    File,
+    /// A WebSocket does not have an origin of its own: the browser sends that of the page.
     WebSocketScheme,
     /// A user name stands before the host.
     Userinfo,
@@ -40,18 +42,14 @@ pub enum OriginErrorKind {
     Path,
     /// There is no host.
     NoHost,
-    /// Browsers serialize schemes and hosts in lower case.
+    /// Browsers serialize schemes in lower case, and the hosts of `http` and `https`.
     UpperCase,
-    /// Browsers serialize internationalized hosts in punycode.
+    /// Browsers serialize internationalized hosts in punycode, and opaque hosts percent-encoded.
     Unicode,
-    /// The host has a character that no serialized host has.
+    /// The host has a character that hosts of its scheme do not have.
     HostCharacter,
     /// Two dots in a row, or one in front.
     EmptyLabel,
-    /// A label of the host begins or ends with a hyphen.
-    Hyphen,
-    /// The host ends with a dot.
-    TrailingDot,
     /// A label of the host is longer than 63 bytes.
     LongLabel,
     /// The host is longer than 253 bytes.
@@ -66,7 +64,7 @@ pub enum OriginErrorKind {
     Port,
     /// Browsers leave out the default port of the scheme.
     DefaultPort,
-    /// `*` stands elsewhere than as the first label or as the port.
+    /// `*` stands elsewhere than as the first label, as the port or as the host of an extension's scheme.
     Wildcard,
 }
 
@@ -91,13 +89,13 @@ impl OriginError {
         &self.value
     }
 
-    /// What is wrong with it.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> OriginErrorKind {
         self.kind
     }
 
-    /// What to write instead, where the text leaves no doubt about what was meant.
+    /// The text to write instead, where there is no doubt about what was meant.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()
@@ -120,35 +118,35 @@ impl fmt::Display for OriginErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "is empty",
-            Self::Null => "stands for all opaque origins and names none",
-            Self::Star => "stands for all origins and is none itself",
+            Self::Null => "does not name an origin, as it stands for all opaque ones",
+            Self::Star => "is not an origin, as it stands for all of them",
             Self::Several => "holds several origins",
             Self::NoScheme => "does not begin with a scheme and \"://\"",
             Self::Scheme => {
-                "has no valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""
+                "does not have a valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""
             }
             Self::OpaqueScheme => "has a scheme whose documents send \"null\" as their origin",
+            Self::File => "names a file, where browsers send \"file://\" or \"null\" for all files",
             Self::WebSocketScheme => {
                 "has the scheme of a WebSocket, whose origin is that of its page"
             }
-            Self::Userinfo => "has a user name, which is no part of an origin",
-            Self::Path => "has a path, query or fragment, which is no part of an origin",
-            Self::NoHost => "has no host",
-            Self::UpperCase => "has upper-case letters, which browsers never send",
-            Self::Unicode => "has characters outside ASCII, where browsers send punycode",
-            Self::HostCharacter => "has a character that no host has",
+            Self::Userinfo => "has a user name, which is not part of an origin",
+            Self::Path => "has a path, query or fragment, which is not part of an origin",
+            Self::NoHost => "does not have a host",
+            Self::UpperCase => "has upper-case letters, where browsers send lower case",
+            Self::Unicode => "has characters outside ASCII, which browsers encode",
+            Self::HostCharacter => "has a character that cannot stand in its host",
             Self::EmptyLabel => "has an empty label in its host",
-            Self::Hyphen => "has a label that begins or ends with a hyphen",
-            Self::TrailingDot => "has a dot at the end of its host",
             Self::LongLabel => "has a label of more than 63 bytes",
             Self::LongHost => "has a host of more than 253 bytes",
             Self::Punycode => "has a label in \"xn--\" that is not punycode",
-            Self::Ipv4 => "has a host that is an IPv4 address in no canonical form",
-            Self::Ipv6 => "has a host that is no IPv6 address in canonical form and brackets",
-            Self::Port => "has no valid port: 1 to 65535 without leading zeros",
+            Self::Ipv4 => "has an IPv4 address that is not in its canonical form",
+            Self::Ipv6 => "has an IPv6 address that is not in its canonical form and brackets",
+            Self::Port => "does not have a valid port: 1 to 65535 without leading zeros",
             Self::DefaultPort => "has the scheme's default port, which browsers leave out",
             Self::Wildcard => {
-                "has a \"*\" that is neither the first label before a name nor the port"
+                "has a \"*\" that is not the first label before a name, nor the port, nor the host of an \
+                 extension's scheme"
             }
         })
     }

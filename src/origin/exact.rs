@@ -12,7 +12,11 @@ use std::str::FromStr;
 /// A tuple origin as browsers serialize it: scheme, host and port.
 ///
 /// An `Origin` is always canonical, so that two of them are the same origin exactly when their texts
-/// are equal. The opaque origins, which are all serialized as `null`, are none.
+/// are equal. The opaque origins, which are all serialized as `null`, are not among them.
+///
+/// Schemes that are not special in the URL standard have opaque hosts, whose case matters and which may
+/// be empty or a mere dot: `app://.`, `file://`, `safari-web-extension://140BB581-…`. A dot at the end of
+/// a name makes another origin: `https://example.com.` is not `https://example.com`.
 ///
 /// ```
 /// use same_origin::origin::Origin;
@@ -50,7 +54,8 @@ impl Origin {
         &self.text[..self.shape.scheme]
     }
 
-    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
+    /// The host: a name, an IPv4 address, an IPv6 address in brackets, or for a scheme that is not
+    /// special an opaque host, which may be empty.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.text[self.shape.host.clone()]
@@ -65,8 +70,18 @@ impl Origin {
         }
     }
 
+    /// Whether the host is drawn for each installation, so that a server cannot name it.
+    pub(crate) fn has_drawn_host(&self) -> bool {
+        matches!(
+            self.scheme(),
+            "moz-extension" | "safari-web-extension" | "vscode-webview"
+        )
+    }
+
     /// Whether nobody on the network can pretend to be this origin: its scheme is `https`, or its
     /// host is this machine (`localhost` and the names below it, 127.0.0.0/8, `::1`).
+    ///
+    /// Schemes of applications and extensions are not in the standards, and so are not taken for secure.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.scheme() == "https" || host::is_loopback(self.host())
@@ -78,7 +93,7 @@ impl FromStr for Origin {
 
     /// # Errors
     ///
-    /// When the text is not what a browser would send, with what it would send if that is clear.
+    /// When the text is not what a browser sends, with what it sends if that is clear.
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let pattern = text
             .parse::<OriginPattern>()
@@ -94,8 +109,8 @@ impl TryFrom<&HeaderValue> for Origin {
 
     /// # Errors
     ///
-    /// When the value of the field is not what a browser would send; `null` is not an origin. There is
-    /// no suggestion, as nobody is there to take it.
+    /// When the value of the field is not what a browser sends; `null` is not an origin. There is no
+    /// suggestion, as nobody is there to take it.
     fn try_from(value: &HeaderValue) -> Result<Self, OriginError> {
         let text = String::from_utf8_lossy(value.as_bytes());
         match parse::origin(text.as_bytes()) {

@@ -1,32 +1,74 @@
-//! Hosts in their canonical form (URL #host-serializing), and what is special about some of them.
+//! Hosts in their canonical form (URL #host-serializing): addresses, loopback, public suffixes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-/// Whether a browser serializes a host like that; `subdomains`: `*.` stands before it.
-pub(super) fn is_canonical(host: &[u8], subdomains: bool) -> bool {
+/// Whether the URL parser leaves the host as it is (URL #host-parsing).
+///
+/// `special` is what its scheme is. A host of another scheme is opaque; it may be empty, and is not
+/// looked at further than its characters.
+pub(super) fn is_canonical(host: &[u8], special: bool) -> bool {
     if host.starts_with(b"[") {
-        return !subdomains && is_ipv6(host);
+        is_ipv6(host)
+    } else if special {
+        // URL #ends-in-a-number-checker: such a host is an IPv4 address or refused. It looks before a
+        // dot at the end, which an address in its canonical form does not have.
+        is_domain(host, LONGEST) && (!ends_in_number(host) || is_ipv4(host))
+    } else {
+        host.iter().all(|&byte| is_opaque(byte))
     }
-    // RFC 1035 2.3.4, less the bytes of the last length and of the root; `*.` stands for two at least.
-    let longest = if subdomains { 251 } else { 253 };
-    let mut labels = host.split(|&byte| byte == b'.');
-    let last = host.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-    // URL #ends-in-a-number-checker: such a host is an IPv4 address or none at all.
-    host.len() <= longest
-        && labels.all(is_label)
-        && (!is_number(last) || (!subdomains && is_ipv4(host)))
+}
+
+/// Whether a pattern can stand for the names below the host.
+pub(super) fn is_base(host: &[u8], special: bool) -> bool {
+    let is_name = if special {
+        // `*.` stands for two bytes at least.
+        is_domain(host, LONGEST - 2)
+    } else {
+        labels(host).all(|label| !label.is_empty() && label.iter().all(|&byte| is_opaque(byte)))
+    };
+    is_name && !ends_in_number(host)
+}
+
+/// RFC 1035 2.3.4: 255 bytes, less the lengths of the first label and of the root.
+const LONGEST: usize = 253;
+
+/// Whether it is a name of DNS that the URL parser leaves as it is, with a dot at its end or without:
+/// the two are different origins.
+///
+/// The parser lets more through, since it neither bounds lengths nor refuses empty labels and most
+/// punctuation (URL #concept-domain-to-ascii, with its `beStrict` false). DNS has no such names, and
+/// to accept them would hide mistakes; underscores are in use.
+fn is_domain(host: &[u8], longest: usize) -> bool {
+    host.strip_suffix(b".").unwrap_or(host).len() <= longest && labels(host).all(is_label)
+}
+
+/// The labels of a name, without the empty one that a dot at the end stands for.
+fn labels(name: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    name.split(|&byte| byte == b'.')
 }
 
 fn is_label(label: &[u8]) -> bool {
     let known = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    matches!(label.len(), 1..=63)
-        && label.iter().all(known)
-        && !matches!(label, [b'-', ..] | [.., b'-'])
+    // Nothing encodes to punycode that ends with its delimiter (UTS #46 4, step 4).
+    let is_nothing = label.starts_with(b"xn--") && label.ends_with(b"-");
+    matches!(label.len(), 1..=63) && label.iter().all(known) && !is_nothing
+}
+
+/// RFC 3986 3.2.2, reg-name, which is the host of Fetch #origin-header; without `*`, which means
+/// something else in a pattern.
+pub(super) fn is_opaque(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;=".contains(&byte)
+}
+
+/// URL #ends-in-a-number-checker
+pub(super) fn ends_in_number(host: &[u8]) -> bool {
+    labels(host).next_back().is_some_and(is_number)
 }
 
 /// URL #ipv4-number-parser, as far as it tells numbers from names.
-pub(super) fn is_number(label: &[u8]) -> bool {
+fn is_number(label: &[u8]) -> bool {
     match label {
         [b'0', b'x', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
         digits => digits.iter().all(u8::is_ascii_digit),
@@ -38,7 +80,7 @@ fn is_ipv4(host: &[u8]) -> bool {
     text(host).parse::<Ipv4Addr>().is_ok()
 }
 
-/// Compares without writing the canonical form, for that would allocate.
+/// Compares without writing the canonical form, which would allocate.
 fn is_ipv6(host: &[u8]) -> bool {
     struct Rest<'a>(&'a str);
     impl std::fmt::Write for Rest<'_> {
@@ -51,7 +93,7 @@ fn is_ipv6(host: &[u8]) -> bool {
     ipv6(rest.0).is_some_and(|address| write_ipv6(address, &mut rest).is_ok() && rest.0.is_empty())
 }
 
-/// No host where it is no text.
+/// The host as text, or an empty host where it is not.
 fn text(host: &[u8]) -> &str {
     std::str::from_utf8(host).unwrap_or_default()
 }
@@ -104,8 +146,10 @@ pub(super) fn is_punycode_valid(host: &str) -> bool {
     !host.split('.').any(|label| label.starts_with("xn--")) || canonical(host)
 }
 
-/// Whether the host is this machine, whatever the network says: RFC 6761 6.3 names, 127/8 and ::1.
+/// Whether the host is this machine, whatever the network says: RFC 6761 6.3 names, 127/8 and ::1. A dot
+/// at the end of a name changes nothing (Secure Contexts #is-origin-trustworthy).
 pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
     host == "localhost"
         || host.ends_with(".localhost")
         || host
@@ -114,23 +158,44 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host == "[::1]"
 }
 
-/// Whether anybody can have a name right below this one, as under `com`, `co.uk` or `github.io`.
+/// Whether anybody can have a name below this one: it is a public suffix, such as `com`, `co.uk` or
+/// `github.io`, or there is one below it, as `s3.amazonaws.com` is below `amazonaws.com`.
 ///
 /// Names below `localhost` are this machine's own. A name of one label that is in no list is a public
 /// suffix too (the list's own rule: the prevailing rule is `*`). Without the feature `public-suffix`
 /// these are the only ones that are known.
-pub(super) fn is_public_suffix(host: &str) -> bool {
+pub(super) fn covers_public_suffix(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
     if is_loopback(host) {
         return false;
     }
     #[cfg(feature = "public-suffix")]
     {
-        let is_suffix = |name: &str| psl::suffix_str(name).is_some_and(|suffix| suffix == name);
         // A rule such as `*.ck` makes each name below `ck` a suffix, so that `*.ck` is no better.
-        is_suffix(host) || is_suffix(&format!("a.{host}"))
+        is_public_suffix(host) || is_public_suffix(&format!("a.{host}")) || has_suffix_below(host)
     }
     #[cfg(not(feature = "public-suffix"))]
     !host.contains('.')
+}
+
+#[cfg(feature = "public-suffix")]
+fn is_public_suffix(host: &str) -> bool {
+    psl::suffix_str(host).is_some_and(|suffix| suffix == host)
+}
+
+/// `psl` answers about a name and not about those below it, so that these are listed: for each name of
+/// the public-suffix list that has a suffix below it and is not one, the shortest such suffix.
+#[cfg(feature = "public-suffix")]
+const DEEP_SUFFIXES: &str = include_str!("deep_suffixes.txt");
+
+#[cfg(feature = "public-suffix")]
+fn has_suffix_below(host: &str) -> bool {
+    let is_below = |suffix: &str| {
+        suffix
+            .strip_suffix(host)
+            .is_some_and(|labels| labels.ends_with('.'))
+    };
+    DEEP_SUFFIXES.lines().any(is_below)
 }
 
 #[cfg(test)]
@@ -159,10 +224,18 @@ mod tests {
             "[1::4:0:0:7:8]",
             "[2001:0:0:1::1]",
             "[1:2:3:4:5:6::]",
+            "example.com.",
+            "localhost.",
+            "-a.example.com",
+            "a-.example.com",
+            "-",
+            "sub.-.example",
         ] {
-            assert!(is_canonical(host.as_bytes(), false), "{host}");
+            assert!(is_canonical(host.as_bytes(), true), "{host}");
         }
-        assert!(is_canonical("a".repeat(63).as_bytes(), false));
+        assert!(is_canonical("a".repeat(63).as_bytes(), true));
+        let longest = format!("{}.", ["abcdefg"; 31].join("."));
+        assert!(is_canonical(longest.as_bytes(), true));
     }
 
     #[test]
@@ -176,12 +249,14 @@ mod tests {
             "ex%61mple.com",
             "a,b",
             "a[b",
-            "example.com.",
+            "..",
+            "example.com..",
             ".example.com",
             "a..example.com",
-            "-a.example.com",
-            "a-.example.com",
             "xn--.example.com",
+            "xn--a-.example.com",
+            "127.0.0.1.",
+            "example.1.",
             "a*.example.com",
             "*",
             "127.1",
@@ -205,25 +280,40 @@ mod tests {
             "[::1",
             "[::1]x",
         ] {
-            assert!(!is_canonical(host.as_bytes(), false), "{host}");
+            assert!(!is_canonical(host.as_bytes(), true), "{host}");
         }
-        assert!(!is_canonical("a".repeat(64).as_bytes(), false));
-        assert!(!is_canonical(["abcdefg"; 32].join(".").as_bytes(), false));
-        assert!(!is_canonical(b"\xff.example", false));
+        assert!(!is_canonical("a".repeat(64).as_bytes(), true));
+        assert!(!is_canonical(["abcdefg"; 32].join(".").as_bytes(), true));
+        assert!(!is_canonical(b"\xff.example", true));
     }
 
     #[test]
-    fn no_wildcard_before_an_address() {
-        assert!(!is_canonical(b"127.0.0.1", true));
-        assert!(!is_canonical(b"[::1]", true));
-        assert!(is_canonical(b"example.com", true));
+    fn no_wildcard_before_an_address_or_nothing() {
+        for special in [true, false] {
+            for host in [
+                "127.0.0.1",
+                "127.0.0.1.",
+                "[::1]",
+                "",
+                ".",
+                "..",
+                "a..b",
+                ".a",
+            ] {
+                assert!(!is_base(host.as_bytes(), special), "{host}");
+            }
+            assert!(is_base(b"example.com", special));
+            assert!(is_base(b"example.com.", special));
+        }
     }
 
     #[test]
     fn loopback_is_this_machine_alone() {
         for host in [
             "localhost",
+            "localhost.",
             "app.localhost",
+            "app.localhost.",
             "127.0.0.1",
             "127.255.0.3",
             "[::1]",
@@ -244,26 +334,46 @@ mod tests {
 
     #[test]
     #[cfg(feature = "public-suffix")]
-    fn public_suffixes() {
+    fn names_that_anybody_can_have() {
         for host in [
             "com",
+            "com.",
             "co.uk",
             "github.io",
             "pages.dev",
             "xn--p1ai",
             "ck",
             "unlisted",
+            "amazonaws.com",
+            "eu-west-1.amazonaws.com",
+            "execute-api.eu-west-1.amazonaws.com",
+            "windows.net",
+            "fastly.net",
         ] {
-            assert!(is_public_suffix(host), "{host}");
+            assert!(covers_public_suffix(host), "{host}");
         }
         for host in [
             "example.com",
+            "example.com.",
             "example.co.uk",
             "me.github.io",
+            "mine.s3.eu-west-1.amazonaws.com",
+            "abc.execute-api.eu-west-1.amazonaws.com",
+            "notamazonaws.com",
             "localhost",
             "app.localhost",
         ] {
-            assert!(!is_public_suffix(host), "{host}");
+            assert!(!covers_public_suffix(host), "{host}");
+        }
+    }
+
+    /// The list moves on: a line that is not a suffix any more has to go.
+    #[test]
+    #[cfg(feature = "public-suffix")]
+    fn the_suffixes_that_are_listed_are_suffixes() {
+        assert!(DEEP_SUFFIXES.lines().is_sorted());
+        for suffix in DEEP_SUFFIXES.lines() {
+            assert!(is_public_suffix(suffix), "{suffix}");
         }
     }
 

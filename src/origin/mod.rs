@@ -1,9 +1,9 @@
-//! What an origin is, how sets of them are written, and the compiled allowlist.
+//! Origins, patterns of origins, and the compiled allowlist.
 //!
-//! An origin is what browsers send in `Origin`: scheme, host and port, serialized in one canonical
-//! way (Fetch #origin-header). Because there is only one way, an allowlist may compare bytes, provided
-//! that its entries are canonical too. That is what the types of this module see to: [`Origin`] and
-//! [`OriginPattern`] cannot hold what no browser sends, and say what to write instead.
+//! Browsers send an origin in the field `Origin`: scheme, host and port, serialized in one canonical way
+//! (Fetch #origin-header). As there is only one way, an allowlist may compare bytes, if its entries are
+//! canonical too. The types of this module see to that: [`Origin`] and [`OriginPattern`] cannot hold a text
+//! that no browser sends, and their errors say what to write instead.
 
 mod diagnose;
 mod error;

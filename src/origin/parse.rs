@@ -1,9 +1,9 @@
 //! The grammar of origins and patterns, as a recognizer: one walk over the bytes, nothing allocated.
-//! Requests are read by it. What is wrong with a text that it refuses is for `diagnose` to say.
+//! Requests are read by it. `diagnose` says what is wrong with a text that it refuses.
 //!
-//! Fetch #origin-header gives the grammar of a serialized origin. It is obeyed to the letter with one
-//! exception: a label may hold underscores. The ABNF has none, but the URL parser lets them through,
-//! names with underscores are in use, and browsers send them.
+//! Fetch #origin-header gives the grammar of a serialized origin, and the URL standard says which of
+//! these texts its parser leaves as they are. A scheme that is special (URL #is-special) has a domain or
+//! an address for a host; any other has an opaque host, which keeps its case and may be empty.
 
 use super::host;
 use std::ops::Range;
@@ -13,11 +13,21 @@ use std::ops::Range;
 pub(super) struct Shape {
     /// The scheme ends here.
     pub(super) scheme: usize,
-    /// `*.` stands before the host.
-    pub(super) subdomains: bool,
-    /// The host, of which `*.` is no part; with the brackets, where it is an IPv6 address.
+    pub(super) hosts: Hosts,
+    /// The host, or the base of a pattern of hosts; with the brackets, where it is an IPv6 address.
     pub(super) host: Range<usize>,
     pub(super) port: Port,
+}
+
+/// The hosts that a text stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Hosts {
+    /// The host that is written.
+    One,
+    /// `*.` before a host: those below it.
+    Below,
+    /// `*`: every host of an extension's scheme.
+    Every,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,14 +40,28 @@ pub(super) enum Port {
 }
 
 /// Schemes whose documents have an opaque origin (URL #concept-url-origin).
-pub(super) const OPAQUE: [&str; 5] = ["about", "blob", "data", "file", "javascript"];
+///
+/// `file` is not one of them: the standard leaves its origin to the browser, and Chromium sends
+/// `file://` where it is told to let files read other files.
+pub(super) const OPAQUE: [&str; 4] = ["about", "blob", "data", "javascript"];
 
-/// Schemes of URLs that are no documents; the origin that is sent is that of the page.
+/// Schemes of URLs that are not documents; the origin that is sent is that of the page.
 pub(super) const WEBSOCKET: [&str; 2] = ["ws", "wss"];
+
+/// Schemes of extensions, of browsers and of VS Code. Some of them draw the host for each installation,
+/// so that a server cannot know it.
+const EXTENSION: [&str; 6] = [
+    "chrome-extension",
+    "moz-extension",
+    "ms-browser-extension",
+    "safari-extension",
+    "safari-web-extension",
+    "vscode-webview",
+];
 
 /// Reads an origin, as it stands in an `Origin` field.
 pub(super) fn origin(text: &[u8]) -> Option<Shape> {
-    pattern(text).filter(|shape| !shape.subdomains && shape.port != Port::Any)
+    pattern(text).filter(|shape| shape.hosts == Hosts::One && shape.port != Port::Any)
 }
 
 /// Reads an origin or a pattern of origins, as it stands in an allowlist.
@@ -45,29 +69,45 @@ pub(super) fn pattern(text: &[u8]) -> Option<Shape> {
     let (scheme, rest) = text.split_at(text.iter().position(|&byte| byte == b':')?);
     let authority = rest.strip_prefix(b"://")?;
     let (host, port) = split_port(authority);
-    let start = text.len() - authority.len();
-    let (subdomains, host, start) = match host {
-        [b'*', b'.', base @ ..] => (true, base, start + 2),
-        host => (false, host, start),
-    };
     let port = match port {
         None => Port::Default,
         Some(b"*") => Port::Any,
         Some(digits) => Port::Number(port_number(digits)?),
     };
-    let canonical = match port {
+    let special = is_special(scheme);
+    let start = text.len() - authority.len();
+    let (hosts, host, start) = match host {
+        b"*" => (Hosts::Every, &b""[..], start),
+        [b'*', b'.', base @ ..] => (Hosts::Below, base, start + 2),
+        host => (Hosts::One, host, start),
+    };
+    let good_host = match hosts {
+        // The URL parser refuses a port behind an empty host (URL #host-state).
+        Hosts::One if host.is_empty() => !special && port == Port::Default,
+        // Such an origin is that of one file or of all of them, never that of a host.
+        Hosts::One | Hosts::Below if scheme == b"file" => false,
+        Hosts::One => host::is_canonical(host, special),
+        Hosts::Below => host::is_base(host, special),
+        Hosts::Every => is_extension(scheme) && port == Port::Default,
+    };
+    let good_port = match port {
         Port::Number(number) => default_port(scheme) != Some(number),
         Port::Default | Port::Any => true,
     };
-    (canonical && is_scheme(scheme) && host::is_canonical(host, subdomains)).then(|| Shape {
+    (good_host && good_port && is_scheme(scheme)).then(|| Shape {
         scheme: scheme.len(),
-        subdomains,
+        hosts,
         host: start..start + host.len(),
         port,
     })
 }
 
-/// The default ports of the schemes that have one (URL #special-scheme).
+/// Whether hosts of the scheme are domains and addresses (URL #is-special), rather than opaque.
+pub(super) fn is_special(scheme: &[u8]) -> bool {
+    default_port(scheme).is_some()
+}
+
+/// The default ports of the special schemes whose documents have an origin (URL #special-scheme).
 pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
     match scheme {
         b"https" => Some(443),
@@ -75,6 +115,11 @@ pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
         b"ftp" => Some(21),
         _ => None,
     }
+}
+
+/// Whether pages of the scheme are those of extensions.
+fn is_extension(scheme: &[u8]) -> bool {
+    EXTENSION.iter().any(|name| name.as_bytes() == scheme)
 }
 
 fn is_scheme(scheme: &[u8]) -> bool {
@@ -91,7 +136,7 @@ fn is_scheme(scheme: &[u8]) -> bool {
             && !has_no_origin())
 }
 
-/// Host and port; what is before the colon of a host in brackets is no business of this function.
+/// Host and port; a colon between the brackets of an address is not the one before the port.
 pub(super) fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     let skip = match authority {
         [b'[', ..] => authority.iter().position(|&byte| byte == b']').unwrap_or(0),
@@ -126,7 +171,7 @@ mod tests {
         let shape = pattern(text.as_bytes()).unwrap();
         assert_eq!(&text[..shape.scheme], "https");
         assert_eq!(&text[shape.host], "example.com");
-        assert!(shape.subdomains);
+        assert_eq!(shape.hosts, Hosts::Below);
         assert_eq!(shape.port, Port::Number(8443));
 
         let text = "http://[::1]:*";
@@ -140,6 +185,7 @@ mod tests {
     fn a_pattern_is_no_origin() {
         assert_eq!(origin(b"https://*.example.com"), None);
         assert_eq!(origin(b"https://example.com:*"), None);
+        assert_eq!(origin(b"moz-extension://*"), None);
         assert!(origin(b"https://example.com:8443").is_some());
     }
 
@@ -158,6 +204,64 @@ mod tests {
             "ftp://example.com:21",
         ] {
             assert_eq!(origin(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn schemes_that_are_not_special_have_opaque_hosts() {
+        for text in [
+            "app://.",
+            "app://-",
+            "app://",
+            "app://My-App",
+            "app://1.2.3.4.5",
+            "app://a..b:8080",
+            "app://[::1]",
+            "file://",
+            "qrc://",
+            "safari-web-extension://140BB581-A2C0-422A-9DD3-6982A5ABEE5E",
+            "safari-extension://com.example.ext-ABCDE12345",
+        ] {
+            assert!(origin(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "app://a b",
+            "app://a/",
+            "app://a@b",
+            "app://a*",
+            "app://[::0001]",
+            "app://:80",
+            "app://b\u{fc}cher",
+            "file://host",
+            "file:///",
+            "file://:80",
+            "https://",
+        ] {
+            assert_eq!(origin(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_host_of_extensions_alone() {
+        for scheme in EXTENSION {
+            let text = format!("{scheme}://*");
+            let shape = pattern(text.as_bytes()).unwrap();
+            assert_eq!((shape.hosts, shape.port), (Hosts::Every, Port::Default));
+            assert!(text[shape.host].is_empty());
+        }
+        for text in [
+            "https://*",
+            "http://*:*",
+            "app://*",
+            "tauri://*",
+            "file://*",
+            "moz-extension://*:*",
+            "moz-extension://*:80",
+            "moz-extension://*.",
+            "moz-extension://**",
+            "moz-extension://a*",
+        ] {
+            assert_eq!(pattern(text.as_bytes()), None, "{text}");
         }
     }
 

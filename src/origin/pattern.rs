@@ -3,7 +3,7 @@
 use super::diagnose::diagnose;
 use super::error::OriginError;
 use super::exact::Origin;
-use super::parse::{self, Port, Shape};
+use super::parse::{self, Hosts, Port, Shape};
 use super::suggest::suggest;
 use super::{OriginErrorKind, host};
 use std::fmt;
@@ -17,9 +17,14 @@ use std::str::FromStr;
 /// | `https://*.example.com` | one or more labels before `.example.com`, default port; not `https://example.com` |
 /// | `http://localhost:*` | any port, the default one included |
 /// | `https://*.example.com:*` | both |
+/// | `moz-extension://*` | every extension: the scheme of a browser's extensions, and nothing but `*` behind it |
 ///
 /// Nothing else is a pattern: no `*` elsewhere, none within a label, no regular expression. These
 /// are the forms that mean the same to everybody who reads them.
+///
+/// The last form is for `chrome-extension`, `moz-extension`, `ms-browser-extension`, `safari-extension`,
+/// `safari-web-extension` and `vscode-webview`. Firefox and Safari draw the host of an extension for
+/// each installation, so that its server cannot name it.
 ///
 /// ```
 /// use same_origin::origin::{Origin, OriginPattern};
@@ -50,7 +55,8 @@ impl OriginPattern {
         &self.text[..self.shape.scheme]
     }
 
-    /// The host without a leading `*.`.
+    /// The host without a leading `*.`; empty where the pattern [covers every
+    /// host](Self::covers_hosts) of its scheme.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.text[self.shape.host.clone()]
@@ -59,7 +65,13 @@ impl OriginPattern {
     /// Whether it stands for the names below [`host`](Self::host), rather than for the host itself.
     #[must_use]
     pub fn covers_subdomains(&self) -> bool {
-        self.shape.subdomains
+        self.shape.hosts == Hosts::Below
+    }
+
+    /// Whether it stands for every host of its scheme, which is that of a browser's extensions.
+    #[must_use]
+    pub fn covers_hosts(&self) -> bool {
+        self.shape.hosts == Hosts::Every
     }
 
     /// Whether it stands for all ports.
@@ -71,7 +83,7 @@ impl OriginPattern {
     /// Whether it stands for one origin alone.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        !self.covers_subdomains() && !self.covers_ports()
+        self.shape.hosts == Hosts::One && !self.covers_ports()
     }
 
     /// The origin, if it stands for one alone.
@@ -84,11 +96,13 @@ impl OriginPattern {
     /// Whether the origin is one of those that the pattern stands for.
     #[must_use]
     pub fn matches(&self, origin: &Origin) -> bool {
-        let host = if self.covers_subdomains() {
-            let below = origin.host().strip_suffix(self.host());
-            below.is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
-        } else {
-            origin.host() == self.host()
+        let host = match self.shape.hosts {
+            Hosts::One => origin.host() == self.host(),
+            Hosts::Below => {
+                let below = origin.host().strip_suffix(self.host());
+                below.is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
+            }
+            Hosts::Every => !origin.host().is_empty(),
         };
         let port = match self.shape.port {
             Port::Any => true,
@@ -98,19 +112,33 @@ impl OriginPattern {
         host && port && origin.scheme() == self.scheme()
     }
 
-    /// Whether none of the origins can be taken by somebody on the network: `https`, or this machine.
+    /// Whether nobody on the network can take the place of one of the origins: the scheme is `https`, or
+    /// the host is this machine.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.scheme() == "https" || host::is_loopback(self.host())
     }
 
-    /// Whether it stands for names that anybody can have: those below a public suffix such as
-    /// `co.uk` or `github.io`.
+    /// Whether it stands for names that anybody can have: those below a public suffix, such as `co.uk` or
+    /// `github.io`, or below a name that has one below it, such as `amazonaws.com`.
     ///
     /// Without the feature `public-suffix` only names of one label are known as such.
     #[must_use]
-    pub fn is_open_to_registration(&self) -> bool {
-        self.covers_subdomains() && host::is_public_suffix(self.host())
+    pub fn covers_public_suffix(&self) -> bool {
+        self.covers_subdomains() && host::covers_public_suffix(self.host())
+    }
+
+    pub(super) fn hosts(&self) -> Hosts {
+        self.shape.hosts
+    }
+
+    /// Whether a label in `xn--` was believed, as without the feature `idna` nothing here reads punycode.
+    pub(crate) fn has_unchecked_punycode(&self) -> bool {
+        cfg!(not(feature = "idna"))
+            && self
+                .host()
+                .split('.')
+                .any(|label| label.starts_with("xn--"))
     }
 
     pub(super) fn port(&self) -> Port {
@@ -123,11 +151,10 @@ impl FromStr for OriginPattern {
 
     /// # Errors
     ///
-    /// When the text stands for nothing that a browser would ever send, with what was meant if that
-    /// is clear.
+    /// When no page has an origin that the text stands for, with what was meant if that is clear.
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let kind = match parse::pattern(text.as_bytes()) {
-            Some(shape) if host::is_punycode_valid(&text[shape.host.clone()]) => {
+            Some(shape) if is_punycode_valid(text, &shape) => {
                 let text = text.into();
                 return Ok(Self { text, shape });
             }
@@ -136,6 +163,12 @@ impl FromStr for OriginPattern {
         };
         Err(OriginError::new(text, kind, suggest(text)))
     }
+}
+
+/// An opaque host is not looked at: its parser does not know punycode.
+fn is_punycode_valid(text: &str, shape: &Shape) -> bool {
+    !parse::is_special(&text.as_bytes()[..shape.scheme])
+        || host::is_punycode_valid(&text[shape.host.clone()])
 }
 
 impl fmt::Display for OriginPattern {

@@ -1,6 +1,6 @@
 //! The compiled allowlist.
 
-use super::parse::{self, Port, Shape};
+use super::parse::{self, Hosts, Port, Shape};
 use super::pattern::OriginPattern;
 use foldhash::fast::RandomState;
 use http::HeaderValue;
@@ -27,7 +27,7 @@ use std::hash::{Hash, Hasher};
 pub struct OriginSet {
     exact: HashSet<Exact, RandomState>,
     patterns: Labels,
-    /// What the set was made of, sorted and without repetitions.
+    /// The patterns that the set was made of, sorted and without repetitions.
     listed: Vec<OriginPattern>,
 }
 
@@ -41,7 +41,7 @@ struct Labels {
     next: HashMap<Box<[u8]>, Self, RandomState>,
     /// Allowed for the very host that the labels so far make up.
     here: Vec<Rule>,
-    /// Allowed for the hosts below it.
+    /// Allowed for the hosts below it; at the root, for every host.
     below: Vec<Rule>,
 }
 
@@ -51,8 +51,8 @@ type Rule = (Box<[u8]>, Port);
 impl OriginSet {
     /// Whether the bytes are a serialized origin that is in the set.
     ///
-    /// Takes what stands in an `Origin` field, of which nothing needs to be known; neither `null` nor
-    /// anything that no browser sends is ever in the set. Allocates nothing.
+    /// Takes the value of an `Origin` field as it was sent. Neither `null` nor anything that no browser
+    /// sends is ever in the set. Allocates nothing.
     #[must_use]
     pub fn contains(&self, origin: impl AsRef<[u8]>) -> bool {
         let origin = origin.as_ref();
@@ -90,18 +90,20 @@ impl OriginSet {
 
 impl Labels {
     fn is_empty(&self) -> bool {
-        self.next.is_empty()
+        self.next.is_empty() && self.below.is_empty()
     }
 
     fn insert(&mut self, pattern: &OriginPattern) {
-        let labels = pattern.host().as_bytes().rsplit(|&byte| byte == b'.');
-        let node = labels.fold(self, |node, label| {
-            node.next.entry(label.into()).or_default()
-        });
-        let rules = if pattern.covers_subdomains() {
-            &mut node.below
-        } else {
-            &mut node.here
+        let descend = |root| {
+            let labels = pattern.host().as_bytes().rsplit(|&byte| byte == b'.');
+            labels.fold(root, |node: &mut Self, label| {
+                node.next.entry(label.into()).or_default()
+            })
+        };
+        let rules = match pattern.hosts() {
+            Hosts::One => &mut descend(self).here,
+            Hosts::Below => &mut descend(self).below,
+            Hosts::Every => &mut self.below,
         };
         let rule = (pattern.scheme().as_bytes().into(), pattern.port());
         if let Err(place) = rules.binary_search(&rule) {
@@ -111,16 +113,20 @@ impl Labels {
 
     fn matches(&self, text: &[u8], origin: &Shape) -> bool {
         let scheme = &text[..origin.scheme];
+        let host = &text[origin.host.clone()];
         let mut node = self;
-        for label in text[origin.host.clone()].rsplit(|&byte| byte == b'.') {
-            // A label is left, so that this host is below the node.
-            if allows(&node.below, scheme, origin.port) {
+        let mut left = host.len();
+        for label in host.rsplit(|&byte| byte == b'.') {
+            // Something is left, so that this host is below the node. An opaque host may be empty, or
+            // begin with a dot.
+            if left > 0 && allows(&node.below, scheme, origin.port) {
                 return true;
             }
             match node.next.get(label) {
                 Some(next) => node = next,
                 None => return false,
             }
+            left = left.saturating_sub(label.len() + 1);
         }
         allows(&node.here, scheme, origin.port)
     }
@@ -197,6 +203,11 @@ mod tests {
             "http://127.0.0.1:*",
             "app://*.shell.example",
             "https://*.example.net:8443",
+            "https://*.example.edu.",
+            "moz-extension://*",
+            "app://.",
+            "app://-:*",
+            "file://",
         ];
         let set = set(&patterns);
         for (origin, expected) in [
@@ -219,6 +230,26 @@ mod tests {
             ("http://1.127.0.0.1", false),
             ("app://win1.shell.example", true),
             ("app://shell.example", false),
+            ("app://.shell.example", false),
+            ("app://..shell.example", true),
+            ("app://Win1.shell.example", true),
+            ("app://.", true),
+            ("app://..", false),
+            ("app://", false),
+            ("app://-:7", true),
+            ("app://-.:7", false),
+            ("file://", true),
+            ("file://x", false),
+            ("https://a.example.edu.", true),
+            ("https://a.example.edu", false),
+            ("https://example.edu.", false),
+            ("https://a.example.com.", false),
+            ("moz-extension://140bb581-a2c0-422a-9dd3-6982a5abee5e", true),
+            ("moz-extension://X", true),
+            ("moz-extension://", false),
+            ("moz-extension://x:80", false),
+            ("moz-extension://*", false),
+            ("chrome-extension://x", false),
         ] {
             assert_eq!(set.contains(origin), expected, "{origin}");
             if let Ok(parsed) = origin.parse() {

@@ -1,4 +1,4 @@
-//! What to write instead of a text that is no origin: what a browser makes of it.
+//! The origin that a browser makes of a text that is not one, to be written instead.
 
 use super::{host, parse};
 
@@ -14,13 +14,24 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     let scheme = match scheme.as_str() {
         "wss" | "*" => "https",
         "ws" => "http",
+        "file" => return Some(String::from("file://")),
         scheme => scheme,
     };
-    // URL #special-authority-ignore-slashes-state: any number of slashes will do.
-    let authority = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
+    let special = parse::is_special(scheme.as_bytes());
+    let rest = if special {
+        // URL #special-authority-ignore-slashes-state: any number of slashes will do.
+        rest.trim_start_matches('/')
+    } else {
+        rest.strip_prefix("//")?
+    };
+    let authority = rest.split(['/', '?', '#']).next()?;
     let authority = authority.rsplit('@').next()?;
     let (host, port) = split_port(authority);
-    let host = canonical(host)?;
+    let host = if special {
+        canonical(host)?
+    } else {
+        percent_encoded(host)
+    };
     let default = parse::default_port(scheme.as_bytes()).map(|port| port.to_string());
     let suggestion = if port.is_empty() || default.as_deref() == Some(port) {
         format!("{scheme}://{host}")
@@ -30,7 +41,11 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     let shape = parse::pattern(suggestion.as_bytes())?;
     // A single word is as likely a mistake of another kind.
     let guessed = !value.contains(':') && !host.contains('.');
-    let good = suggestion != value && !guessed && host::is_punycode_valid(&suggestion[shape.host]);
+    let empty = shape.host.is_empty();
+    let good = suggestion != value
+        && !guessed
+        && !empty
+        && (!special || host::is_punycode_valid(&suggestion[shape.host]));
     good.then_some(suggestion)
 }
 
@@ -54,10 +69,30 @@ fn canonical(written: &str) -> Option<String> {
         Some(base) => ("*.", base),
         None => ("", written),
     };
-    let name = name.trim_end_matches('.').to_lowercase();
+    let name = name.to_lowercase();
     #[cfg(feature = "idna")]
     let name = idna::domain_to_ascii(&name).ok()?;
+    // One dot at the end of a name is another origin; one behind an address is dropped.
+    let bare = name.trim_end_matches('.');
+    let is_address = bare.parse::<std::net::Ipv4Addr>().is_ok();
+    let name = if is_address || name.ends_with("..") {
+        bare
+    } else {
+        &name
+    };
     Some(format!("{wildcard}{name}"))
+}
+
+/// An opaque host as browsers serialize it (URL #concept-opaque-host-parser).
+fn percent_encoded(host: &str) -> String {
+    host.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii() {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
 }
 
 #[cfg(test)]
@@ -76,7 +111,14 @@ mod tests {
             ("http://example.com:80/", "http://example.com"),
             ("https://example.com:08443", "https://example.com:8443"),
             ("https://example.com:", "https://example.com"),
-            ("https://example.com.", "https://example.com"),
+            ("https://Example.com.", "https://example.com."),
+            ("https://example.com..", "https://example.com"),
+            ("http://127.0.0.1.", "http://127.0.0.1"),
+            ("file:///home/me/page.html", "file://"),
+            ("file:///", "file://"),
+            ("app://My-App/", "app://My-App"),
+            ("APP://My-App", "app://My-App"),
+            ("app://bücher", "app://b%C3%BCcher"),
             ("https://user:pw@example.com", "https://example.com"),
             (" https://example.com ", "https://example.com"),
             ("\"https://example.com\"", "https://example.com"),
@@ -122,9 +164,10 @@ mod tests {
             "https://a.example,https://b.example",
             "https://app*.example.com",
             "https://example.com:99999",
-            "file:///x",
             "https://exa mple.com",
-            "https://-.example.com",
+            "app:///index.html",
+            "app://a b",
+            "app://*",
             "intranet",
         ] {
             assert_eq!(suggest(value), None, "{value}");

@@ -1,4 +1,4 @@
-//! Why a request was not answered by its upstream.
+//! Errors of requests that were not answered by their upstream.
 
 use http::StatusCode;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A request that the proxy answered itself, and why.
+/// The reason for which the proxy answered a request itself.
 ///
 /// It rides in the extensions of the response, so that a layer outside can tell a 502 of the proxy
 /// from one of the upstream, log the cause, or make its own error page. The client is told the status
@@ -50,13 +50,22 @@ impl ProxyError {
         }
     }
 
-    /// What went wrong.
+    /// This error, for the reason that another one is.
+    pub(crate) fn because_of(self, reason: &Self) -> Self {
+        Self {
+            kind: reason.kind,
+            was_sent: self.was_sent,
+            source: reason.source.clone().or(self.source),
+        }
+    }
+
+    /// The kind of the error, which decides the status.
     #[must_use]
     pub fn kind(&self) -> ProxyErrorKind {
         self.kind
     }
 
-    /// Whether the upstream may have seen the request, or a part of it.
+    /// Returns whether the upstream may have seen the request, or a part of it.
     ///
     /// While it is `false` the request can be repeated, whatever its method.
     #[must_use]
@@ -99,9 +108,9 @@ impl Error for ProxyError {
 pub enum ProxyErrorKind {
     /// The path is not below the proxy's prefix: 404.
     OutsidePrefix,
-    /// A segment of the path can be read as a dot segment, see [`check_path`](crate::proxy::check_path): 400.
+    /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
-    /// The request target is no path (`*`, `host:port`): 400.
+    /// The request target is not a path (`*`, `host:port`): 400.
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
@@ -109,6 +118,10 @@ pub enum ProxyErrorKind {
     HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
+    /// The `Destination` of a WebDAV request is not below the proxy's prefix (RFC 4918 9.8.5): 502.
+    ForeignDestination,
+    /// The request's `Via` has the proxy's own name more than eight times: 508.
+    Loop,
     /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
@@ -120,6 +133,12 @@ pub enum ProxyErrorKind {
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
     RequestBody,
+    /// The client gave nothing of its request's body for the client timeout, or took nothing of its response:
+    /// 408 (RFC 9110 15.5.9), or an error of the response's body.
+    ClientTimeout,
+    /// The client has its share of the upstream's places, and its queue for them is full or was waited in for
+    /// the connect timeout: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
+    TooManyRequests,
     /// The upstream's name could not be resolved: 502.
     Dns,
     /// The upstream refused the connection, or it failed: 502.
@@ -142,7 +161,7 @@ pub enum ProxyErrorKind {
     ResponseTimeout,
     /// The upstream closed or reset the connection before its response's head was complete: 502.
     Closed,
-    /// What the upstream answered is not HTTP: 502.
+    /// The upstream's response is not HTTP: 502.
     MalformedResponse,
     /// The upstream switched protocols unasked, or to one that was not offered: 502.
     UpgradeFailed,
@@ -161,12 +180,16 @@ impl ProxyErrorKind {
             | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
+            Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             // Not 405, which says that another method would do and must list which.
             Self::MethodNotForwarded | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::Dns
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::ForeignDestination
+            | Self::Dns
             | Self::Connect
             | Self::Tls
             | Self::Certificate
@@ -190,11 +213,15 @@ impl ProxyErrorKind {
             | Self::MalformedHost
             | Self::HeadTooLarge
             | Self::TargetTooLong
+            | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
             | Self::UnexpectedContent
             | Self::BodyTooLarge
-            | Self::RequestBody => "http_request_error",
+            | Self::RequestBody
+            | Self::ClientTimeout => "http_request_error",
+            Self::TooManyRequests => "http_request_denied",
+            Self::Loop => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
@@ -210,7 +237,7 @@ impl ProxyErrorKind {
         }
     }
 
-    /// Whether there was no connection.
+    /// Returns whether there was no connection.
     pub(crate) fn is_connect(self) -> bool {
         matches!(
             self,
@@ -223,12 +250,6 @@ impl ProxyErrorKind {
         )
     }
 
-    /// Whether it is the client's doing, as a 4xx says.
-    #[must_use]
-    pub fn is_client_error(self) -> bool {
-        self.status().is_client_error()
-    }
-
     const fn text(self) -> &'static str {
         match self {
             Self::OutsidePrefix => "the path is outside the proxy's prefix",
@@ -237,11 +258,15 @@ impl ProxyErrorKind {
             Self::MalformedHost => "the request names no host, or no single valid one",
             Self::HeadTooLarge => "the request has too many fields",
             Self::TargetTooLong => "the request target is too long",
+            Self::ForeignDestination => "the destination is not below the proxy's prefix",
+            Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
             Self::UnexpectedContent => "the method gives the request's content no meaning",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
+            Self::ClientTimeout => "the client sent or took nothing for too long",
+            Self::TooManyRequests => "the client has too many requests under way at the upstream",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
             Self::LocalResources => "no port or file descriptor is left for a connection",
@@ -258,3 +283,11 @@ impl ProxyErrorKind {
         }
     }
 }
+
+impl fmt::Display for ProxyErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Error for ProxyErrorKind {}

@@ -18,73 +18,143 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What happens to a request
+//! # Processing of a request
 //!
 //! In this order; each step is a function of the head alone.
 //!
 //! 1. **Target** (RFC 9112 3.2). The path is matched against the prefix on segment boundaries, `/api` and
-//!    `/api/…` but never `/apix`; what is outside gets 404. Under axum the public path is matched,
-//!    `OriginalUri`, so a nest strips nothing twice; what a layer inside the nest makes of the query or the
-//!    path counts. A path in which any segment can be read as `.` or `..`
-//!    is refused with 400 ([`check_path`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
+//!    `/api/…` but never `/apix`; a path outside of it gets 404. Under axum the public path is matched,
+//!    `OriginalUri`, so that a nest strips nothing twice; changes that a layer inside the nest makes to the
+//!    query or the path count. A path in which any segment can be read as `.` or `..`
+//!    is refused with 400 ([`check`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
-//!    instead). What follows, and the query, go byte for byte: AWS Signature V4 and signed URLs depend on it.
-//! 3. **Host** (RFC 9112 3.2). None, two, or one that is no host and port is 400; an absolute target's host
-//!    wins over the field.
-//! 4. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
+//!    instead). The rest of the path and the query go byte for byte: AWS Signature V4 and signed URLs depend
+//!    on it. `Destination` and `If` of WebDAV are mapped too; a destination outside of the prefix gets 502.
+//! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port gets 400; an absolute target's
+//!    host wins over the field. A request without a host passes where the server does not say who its peer is,
+//!    as under axum without `ConnectInfo`: it may be one that a test made, `Request::get("/api/items")`, and
+//!    nobody can tell. A server that says nothing of its peers has to ask [`check`] itself.
+//! 4. **Loops**. A request whose `Via` has the proxy's own name more than eight times gets 508.
+//! 5. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
 //!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays. Lengths that
-//!    say the same become one, those that do not are 400; a body in another transfer coding than `chunked`
-//!    is 501 (RFC 9110 8.6, RFC 9112 6.1).
-//! 5. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
-//!    replaced, spellings with underscores included; a trusted peer's are added to. The server has to say
-//!    who the peer is ([`Peer`]); one that is unknown is not trusted.
-//! 6. **`Via`** (RFC 9110 7.6.3), then the removal of [`remove_request_headers`].
-//! 7. **`Host`** is the upstream's, unless [`preserve_host`].
-//! 8. Last, the hook of [`map_request`]. Of several upstreams one is chosen, and named, after it.
+//!    say the same become one, those that do not get 400; a body in another transfer coding than `chunked`
+//!    gets 501 (RFC 9110 8.6, RFC 9112 6.1). The crumbs of an HTTP/2 cookie become one field.
+//! 6. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
+//!    replaced, spellings with underscores included; a trusted peer's are continued. The server has to say
+//!    who the peer is ([`Peer`]); an unknown one is not trusted.
+//! 7. **`Via`** (RFC 9110 7.6.3), then [`remove_request_headers`] and [`set_request_headers`].
+//! 8. **`Host`** is the upstream's, unless [`preserve_host`]; **`Origin`** is the page's, unless
+//!    [`rewrite_origin`].
+//! 9. Last, the hook of [`map_request`]. Of several upstreams one is chosen, and named, after it.
 //!
-//! # What happens to a response
+//! # Processing of a response
 //!
-//! 1. Hop-by-hop fields out and one length, as above; what is unsound is 502. An upstream of HTTP/1.0 is
-//!    answered for in HTTP/1.1 (RFC 9112 2.3).
+//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502. An upstream of HTTP/1.0 is
+//!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
-//!    byte for byte. `Link` is left alone.
-//! 3. `Set-Cookie` loses its `Domain` and has its `Path` mapped back; `__Host-` cookies keep `Path=/`.
-//! 4. `Via`.
+//!    byte for byte. `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
+//!    is put before ours.
+//! 3. `Set-Cookie` has its `Path` mapped back, but for `/`, which means the whole origin. `Domain` stays where
+//!    it covers the public host and is not a public suffix, and is dropped elsewhere. `__Host-` cookies keep
+//!    `Path=/`. See [`rewrite_cookies`].
+//! 4. [`remove_response_headers`] and [`set_response_headers`], then `Via`.
 //!
-//! Bodies are frames, streamed at the pace of their reader, trailers included, but for fields that only a head
-//! decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is an error
-//! to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second; then the
-//! body is asked for without it (RFC 9110 10.1.1).
+//! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
+//! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
+//! an error to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second;
+//! then the body is asked for without it (RFC 9110 10.1.1).
 //!
-//! # When it fails
+//! # Errors
 //!
 //! A failure is a response with a status, a `Proxy-Status` field (RFC 9209), no word about the inside, and a
 //! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent, or once if it is
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2) or the upstream says that it has
 //! not processed it (RFC 9113 8.7).
 //!
-//! # What is held
+//! # Memory bounds
 //!
-//! Of a response's head up to 64 KiB; a longer one is a 502. Of a body that its client does not read, 128 KiB
-//! that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room for all
-//! of its streams. How long a client may take nothing is its server's business: until that closes the
-//! connection, the request is under way.
+//! Of a response's head up to 64 KiB are held; a longer one is a 502. Of a body that its client does not read,
+//! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
+//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
 //!
-//! # Upgrades
+//! # Clients that take all they can
+//!
+//! A request has a place at its upstream ([`Limits::in_flight`]) until the upstream's last byte is here, whether
+//! the client has taken it or not. No client has more than its share of the places ([`Limits::client_share`],
+//! [`Limits::connection_share`]), and one that sends or takes nothing loses its place ([`Timeouts::client`]). For
+//! that the server has to say who the client is: by a [`Peer`] or axum's `ConnectInfo`, and by
+//! [`trusted_proxies`] whose word on others is taken ([`ClientAddr`]). The connection to the client stays its
+//! server's business.
+//!
+//! # Logs
+//!
+//! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
+//! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx),
+//! at `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
+//!
+//! # Upgrades and WebSockets
 //!
 //! A tunnel opens only on a `101` that switches to a protocol that was offered; bytes that a client sends early
-//! wait for it (RFC 9931). `h2c` and `TLS` are not offered on. A WebSocket that comes by HTTP/2 (RFC 8441: the
-//! server has to announce it, in hyper by `enable_connect_protocol`) goes on by HTTP/1.1.
+//! wait for it (RFC 9931). `h2c` and `TLS` are not offered on, and of a list that names `websocket` nothing
+//! else is. A WebSocket is asked for by GET; `HEAD` and `OPTIONS` open no tunnel. One that comes by HTTP/2 (RFC
+//! 8441: the server has to announce it, in hyper by `enable_connect_protocol`) goes on by HTTP/1.1.
 //!
-//! # What stands in the way
+//! # Applications behind a prefix
 //!
-//! These are limits of hyper 1.12's server, which the proxy cannot work around from a service:
+//! An application under `/app` either knows its public prefix or it does not. Three settings go with that:
 //!
-//! - Informational responses other than `100` (`103 Early Hints`) of an upstream are not passed on; the final
-//!   response is.
-//! - Trailers over HTTP/1.1 reach a client only if it sent `TE: trailers` and the response announces them with
-//!   `Trailer`.
+//! | the application | set |
+//! |---|---|
+//! | knows nothing of a prefix: its redirects and cookies are for `/…` | nothing; they are mapped back |
+//! | is told by `X-Forwarded-Prefix`: Flask with `ProxyFix(x_prefix=1)`, Spring with `ForwardedHeaderFilter` | [`XForwardedPrefix`](ForwardingField::XForwardedPrefix) in [`forwarding`] |
+//! | is configured with it, and wants it stripped: Django's `FORCE_SCRIPT_NAME` | the same: what is below a prefix that was sent is public, and stays |
+//! | is configured with it, and wants it in its requests: Vite's `base`, Grafana's `serve_from_sub_path`, Jupyter's `base_url` | [`keep_prefix`] |
+//! | writes public addresses that cannot be told from its own | [`rewrite_location(false)`] and [`rewrite_cookies(false)`] |
+//!
+//! Without `X-Forwarded-Prefix` the redirect of such an application to `/app/login` becomes `/app/app/login`:
+//! the proxy cannot know that `/app/login` was meant to be public.
+//!
+//! ## Applications that compare `Origin` with `Host`
+//!
+//! Django, Rails, SvelteKit and Grafana answer 403 to a POST whose `Origin` is not the `Host` that they see, and
+//! they see the upstream's. Set [`preserve_host`], if the upstream is not a virtual host that needs its own name,
+//! or tell the application its public origin: Django's `CSRF_TRUSTED_ORIGINS`, SvelteKit's `ORIGIN`, Grafana's
+//! `csrf_trusted_origins`. Rails takes `X-Forwarded-Host` and `X-Forwarded-Proto` for it, which are sent by
+//! default; behind a TLS terminator that has to be one of the [`trusted_proxies`].
+//!
+//! Vite, webpack-dev-server, Jupyter and Phoenix check the `Origin` of WebSockets: set [`rewrite_origin`] behind
+//! a [guard](crate::guard), which then makes that check in their place. Do not remove `Origin` to switch such a
+//! check off: nothing would be left of it.
+//!
+//! ## Absolute redirects made of `X-Forwarded-Host`
+//!
+//! Spring, Express with `trust proxy` and others make `https://app.example/login` of `X-Forwarded-Host`, or of
+//! a [preserved](ProxyBuilder::preserve_host) `Host`. That is an address of the public origin and not of the
+//! upstream, so it stays as it is, without the prefix. Send `X-Forwarded-Prefix` to those that understand it;
+//! for others leave `X-Forwarded-Host` out of [`forwarding`] and do not preserve `Host`: a redirect to
+//! the upstream's own address is mapped back.
+//!
+//! ## `webpack-dev-server` and Vite
+//!
+//! They refuse a `Host` that they do not know (`allowedHosts`), which only matters with [`preserve_host`], and
+//! open a WebSocket on a path of their own: mount the whole server (`/`), or set `devServer.client.webSocketURL`
+//! or Vite's `server.hmr.path` below the prefix, and `output.publicPath` or `base` to the prefix, with
+//! [`keep_prefix`].
+//!
+//! ## nginx upstreams that do not compress
+//!
+//! nginx sends no compressed response to a request with `Via` unless `gzip_proxied any;` says so. Set that
+//! there, or remove the field: `remove_request_headers(["via"])`. Loops are then not noticed.
+//!
+//! # Limitations
+//!
+//! - Addresses in bodies are not mapped, those of WebDAV's multistatus responses among them: a page's links
+//!   have to be relative, or made of the public prefix.
+//! - hyper 1.12's server, which a service cannot work around: informational responses other than `100` (`103 Early
+//!   Hints`) of an upstream are not passed on; the final response is. Trailers over HTTP/1.1 reach a client
+//!   only if it sent `TE: trailers` and the response announces them with `Trailer`.
 //!
 //! # From axum-reverse-proxy
 //!
@@ -106,9 +176,10 @@
 //! | `location /api/ { proxy_pass https://up; }` | `.keep_prefix(true)` |
 //! | `proxy_set_header Host $host` | `.preserve_host(true)` |
 //! | `proxy_set_header Authorization ""` | `.remove_request_headers(["authorization"])` |
+//! | `proxy_set_header X-Key …`, `add_header`, `proxy_hide_header` | `.set_request_headers(…)`, `.set_response_headers(…)`, `.remove_response_headers(…)` |
 //! | `proxy_set_header X-Forwarded-For …` | the default |
 //! | `set_real_ip_from 10.0.0.0/8` | `.trusted_proxies(["10.0.0.0/8".parse()?])` |
-//! | `proxy_redirect default`, `proxy_cookie_path` | the default |
+//! | `proxy_redirect default`, `proxy_cookie_path` | the default; cookies for `/` stay |
 //! | `proxy_http_version 1.1`, `proxy_set_header Connection $connection_upgrade` | the default |
 //! | `proxy_buffering off`, `proxy_request_buffering off` | always |
 //! | `proxy_connect_timeout`, `proxy_read_timeout` | [`Timeouts::connect`], [`Timeouts::response`] |
@@ -117,11 +188,19 @@
 //! | `upstream { server a; server b; least_conn; }` | [`ProxyBuilder::upstreams`] |
 //! | `upstream { server name resolve; }` | `ProxyBuilder::dns` |
 //!
+//! [`forwarding`]: ProxyBuilder::forwarding
 //! [`keep_prefix`]: ProxyBuilder::keep_prefix
-//! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
-//! [`remove_request_headers`]: ProxyBuilder::remove_request_headers
-//! [`preserve_host`]: ProxyBuilder::preserve_host
 //! [`map_request`]: ProxyBuilder::map_request
+//! [`preserve_host`]: ProxyBuilder::preserve_host
+//! [`remove_request_headers`]: ProxyBuilder::remove_request_headers
+//! [`remove_response_headers`]: ProxyBuilder::remove_response_headers
+//! [`rewrite_cookies(false)`]: ProxyBuilder::rewrite_cookies
+//! [`rewrite_cookies`]: ProxyBuilder::rewrite_cookies
+//! [`rewrite_location(false)`]: ProxyBuilder::rewrite_location
+//! [`rewrite_origin`]: ProxyBuilder::rewrite_origin
+//! [`set_request_headers`]: ProxyBuilder::set_request_headers
+//! [`set_response_headers`]: ProxyBuilder::set_response_headers
+//! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
 
 mod body;
 mod client;
@@ -134,9 +213,12 @@ mod plan;
 mod request;
 mod response;
 mod service;
+mod share;
+mod ticker;
 mod trace;
+mod transport;
 mod tunnel;
-mod upstream;
+pub(crate) mod upstream;
 mod wire;
 
 pub use body::Body;
@@ -145,22 +227,24 @@ pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
+pub use config::builder::ProxyBuilder;
 #[cfg(feature = "balance")]
 #[doc(hidden)]
-pub use config::balance::DiscoverBuilder;
-pub use config::builder::ProxyBuilder;
-pub use config::error::{ProxyConfigError, ProxyConfigErrors};
+pub use config::discover::DiscoverBuilder;
+pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use config::tls::UpstreamTls;
 pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
+pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
-pub use request::path::{AmbiguousPath, check_path};
 pub use request::peer::Peer;
-pub use request::target::{MalformedHost, check_host};
+pub use request::target::check;
+pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
+pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
 #[cfg(feature = "balance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
@@ -172,11 +256,14 @@ pub use upstream::dns::Dns;
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
-// What every mount in axum needs.
+// Bounds that every mount in axum needs.
 const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}
     const fn error<T: std::error::Error + Send + Sync + 'static>() {}
     mountable::<ReverseProxy>();
+    // A service that is shared by its clients has to be: poem's, and layers of tower that share a body.
+    const fn shared<T: Send + Sync + 'static>() {}
+    shared::<Body>();
     mountable::<Client>();
     error::<ClientError>();
     error::<ProxyError>();

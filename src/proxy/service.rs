@@ -2,13 +2,12 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::config::builder::ProxyBuilder;
-use crate::proxy::error::BoxError;
-use crate::proxy::exchange::Exchange;
+use crate::proxy::error::{BoxError, ProxyError};
+use crate::proxy::exchange::{Answer, Exchange};
 use crate::proxy::plan::Plan;
 use crate::proxy::request::Verdict;
-use crate::proxy::request::peer::Peer;
-use crate::proxy::trace::Trace;
+use crate::proxy::trace::{self, Trace};
+use crate::proxy::transport::Transport;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use std::convert::Infallible;
@@ -22,18 +21,23 @@ use tower_service::Service;
 /// A reverse proxy for what is below a prefix of the public path.
 ///
 /// See the [module documentation](crate::proxy) for what it does to a request and a response, and
-/// [`ProxyBuilder`] for what can be set.
+/// [`ProxyBuilder`](crate::proxy::ProxyBuilder) for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
-/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
-/// carries the rewritten requests, [`Client`] unless another is given.
+/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone.
+/// `T` carries the rewritten requests: [`Client`] unless another service is given.
+///
+/// A server tells it of the client by a [`Peer`](crate::proxy::Peer) in the request's extensions. A request
+/// without one, or axum's `ConnectInfo`, is taken for one that the program itself makes, as tests do: it
+/// needs no host, although RFC 9112 3.2 demands one of a client. A server that inserts neither has to refuse
+/// it itself ([`check`](crate::proxy::check)).
 #[derive(Clone)]
-pub struct ReverseProxy<C = Client> {
+pub struct ReverseProxy<T = Client> {
     plan: Arc<Plan>,
-    client: C,
+    transport: T,
 }
 
-impl<C> fmt::Debug for ReverseProxy<C> {
+impl<T> fmt::Debug for ReverseProxy<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReverseProxy")
             .field("plan", &self.plan)
@@ -41,94 +45,45 @@ impl<C> fmt::Debug for ReverseProxy<C> {
     }
 }
 
-impl ReverseProxy {
-    /// A proxy of `upstream` (`scheme://host[:port][/base]`) under `prefix`, with every default.
-    ///
-    /// # Errors
-    ///
-    /// [`ProxyConfigErrors`](crate::proxy::ProxyConfigErrors) with every problem of the two, and what to write instead.
+impl<T> ReverseProxy<T> {
+    /// The path at the upstream of a public one: what a cache behind the proxy knows it by. `None` if it is
+    /// outside of the prefix.
     ///
     /// # Examples
     ///
     /// ```
-    /// use same_origin::proxy::ReverseProxy;
-    ///
-    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
-    /// // GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
-    /// let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
-    /// # let _ = api;
-    /// # Ok(()) }
+    /// # use same_origin::proxy::ReverseProxy;
+    /// let api = ReverseProxy::new("/api", "http://127.0.0.1:3000/v1")?;
+    /// assert_eq!(api.upstream_path("/api/items"), Some("/v1/items".to_owned()));
+    /// assert_eq!(api.upstream_path("/elsewhere"), None);
+    /// # Ok::<(), same_origin::proxy::ProxyConfigErrors>(())
     /// ```
-    pub fn new(
-        prefix: impl Into<String>,
-        upstream: impl Into<String>,
-    ) -> Result<Self, crate::proxy::ProxyConfigErrors> {
-        Self::builder(prefix, upstream).build()
+    #[must_use]
+    pub fn upstream_path(&self, public: &str) -> Option<String> {
+        let public = public.parse().ok()?;
+        let target = self.plan.request.mount.map.to_upstream(&public)?.ok()?;
+        Some(target.path().to_owned())
     }
 
-    /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
-    pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
-        ProxyBuilder::new(prefix, upstream)
+    /// Puts the parts together, and registers the mount in the table now that nothing can fail.
+    pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
+        plan.response.mounts.register(&plan.response.mount);
+        Self { plan, transport }
     }
 }
 
-impl<C> ReverseProxy<C> {
-    /// Puts the parts together, and enters the mount in the table now that nothing can fail.
-    pub(crate) fn from_parts(plan: Arc<Plan>, client: C) -> Self {
-        plan.response.mounts.enter(&plan.response.mount);
-        Self { plan, client }
-    }
-
-    /// Answers a request as the service does, for a server that knows its peer itself: nothing has to
-    /// go through the request's extensions.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::{Request, Response};
-    /// use same_origin::proxy::{Body, Peer, ReverseProxy};
-    ///
-    /// async fn serve(proxy: &ReverseProxy, peer: &Peer, request: Request<Body>) -> Response<Body> {
-    ///     proxy.respond(peer, request).await
-    /// }
-    /// ```
-    pub fn respond<CB, B>(
-        &self,
-        peer: &Peer,
-        request: Request<B>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        self.answer(Some(peer), request)
-    }
-
-    fn answer<CB, B>(&self, peer: Option<&Peer>, request: Request<B>) -> Answer
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+impl<T: Transport> ReverseProxy<T> {
+    fn answer(&self, request: Request<Body>) -> Answer {
+        let version = request.version();
         let (mut parts, body) = request.into_parts();
-        let body = Body::new(body);
         let is_head = parts.method == Method::HEAD;
-        match self.plan.request(peer, &mut parts, &body) {
+        match self.plan.request(&mut parts, &body) {
             Verdict::Forward(context) => {
-                let trace = Trace::begin(&parts);
+                let trace = Trace::begin(&context);
                 let plan = Arc::clone(&self.plan);
-                let exchange = Exchange::new(plan, context, trace.clone());
+                let exchange = Exchange::new(plan, context, trace.clone(), version);
                 let request = Box::new(Request::from_parts(parts, body));
-                trace.follow(exchange.run(self.client.clone(), request))
+                trace.follow(exchange.run(self.transport.clone(), request))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());
@@ -136,20 +91,17 @@ impl<C> ReverseProxy<C> {
                 Box::pin(ready(response))
             }
             Verdict::Refuse(kind) => {
-                let refusal = self.plan.error_page.render(kind.into(), is_head);
-                Box::pin(ready(refusal))
+                let error = ProxyError::from(kind);
+                trace::refused(&self.plan, &parts, &error);
+                Box::pin(ready(self.plan.error_page.render(error, is_head)))
             }
         }
     }
 }
 
-impl<C, CB, B> Service<Request<B>> for ReverseProxy<C>
+impl<T, B> Service<Request<B>> for ReverseProxy<T>
 where
-    C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-    C::Future: Send,
-    C::Error: Into<BoxError>,
-    CB: http_body::Body<Data = Bytes> + Send + 'static,
-    CB::Error: Into<BoxError>,
+    T: Transport,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
@@ -165,15 +117,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         ResponseFuture {
-            inner: self.answer(None, request),
+            inner: self.answer(request.map(Body::new)),
         }
     }
 }
-
-/// What answers a request: an exchange with an upstream, or what is known already. Boxed once, because
-/// an exchange is some 980 bytes, and every server and layer around it moves it about. Above 1,032 glibc
-/// leaves its fast path, which costs more than all locks of a request together.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// The future of [`ReverseProxy`].
 #[must_use = "futures do nothing unless polled"]

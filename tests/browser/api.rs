@@ -1,4 +1,4 @@
-//! What a test's author meets: mistakes, relative URLs, cookies, traces, time.
+//! The interface for a test's author: mistakes, relative URLs, cookies, traces, time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::any;
 use bytes::Bytes;
 use http::HeaderMap;
-use same_origin::browser::{Credentials, ErrorKind, Event, Mode, Request, ResponseType, Web};
+use same_origin::browser::{Credentials, Event, FetchErrorKind, Mode, Request, ResponseType, Web};
 
 pub const API: &str = "https://api.test";
 
@@ -48,7 +48,7 @@ async fn mistakes_come_back_all_at_once_and_say_what_to_write() {
         .send()
         .await;
 
-    let ErrorKind::Setup(mistakes) = outcome.error().expect("an error").kind() else {
+    let FetchErrorKind::Setup(mistakes) = outcome.error().expect("an error").kind() else {
         panic!("{:?}", outcome.error());
     };
     assert_eq!(mistakes.len(), 5, "{mistakes:#?}");
@@ -96,7 +96,7 @@ async fn a_request_is_whatever_can_be_one() {
             .await
             .error()
             .map(|error| error.kind()),
-        Some(ErrorKind::Setup(_))
+        Some(FetchErrorKind::Setup(_))
     ));
 }
 
@@ -180,8 +180,8 @@ async fn bodies_have_their_length_and_type() {
 #[tokio::test]
 async fn a_stream_is_preflighted_and_cannot_be_sent_twice() {
     for (status, kind) in [
-        (302, Some(&ErrorKind::BodyNotReplayable)),
-        (307, Some(&ErrorKind::BodyNotReplayable)),
+        (302, Some(&FetchErrorKind::BodyNotReplayable)),
+        (307, Some(&FetchErrorKind::BodyNotReplayable)),
         (303, None),
     ] {
         let redirecting = Router::new().fallback(async move |method: http::Method| {
@@ -238,7 +238,7 @@ async fn values_are_trimmed_and_streams_are_for_cors() {
         .mode(Mode::NoCors);
     assert!(matches!(
         stream.send().await.error().map(|error| error.kind()),
-        Some(ErrorKind::Script(_))
+        Some(FetchErrorKind::Script(_))
     ));
 }
 
@@ -252,7 +252,7 @@ async fn images_of_addresses_are_not_upgraded() {
         .await;
     assert_eq!(
         outcome.error().map(|error| error.kind()),
-        Some(&ErrorKind::MixedContent)
+        Some(&FetchErrorKind::MixedContent)
     );
 }
 

@@ -4,10 +4,15 @@
 mod support;
 
 mod api;
+mod attacks;
 mod conformance;
+mod embedding;
 mod mutants;
+mod navigation;
 mod one_origin;
+mod readable;
 mod scenarios;
 mod services;
 mod tables;
 mod vectors;
+mod wpt;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt;
-use same_origin::browser::{Body, ErrorKind, Request, Web};
+use same_origin::browser::{Body, FetchErrorKind, Request, Web};
 use tower::service_fn;
 use tower_service::Service;
 
@@ -35,7 +35,7 @@ async fn failing_services_are_network_errors_with_their_cause() {
     for (url, cause) in [(API, "down"), ("https://cut.test", "cut")] {
         let outcome = page.fetch(url).send().await;
         let error = outcome.error().expect("an error");
-        assert_eq!(error.kind(), &ErrorKind::Service);
+        assert_eq!(error.kind(), &FetchErrorKind::Service);
         let mut source = error.source().expect("a cause");
         while let Some(next) = source.source() {
             source = next;
@@ -45,7 +45,9 @@ async fn failing_services_are_network_errors_with_their_cause() {
     let unknown = page.fetch("https://nowhere.test").send().await;
     assert_eq!(
         unknown.error().map(|error| error.kind()),
-        Some(&ErrorKind::UnknownOrigin("https://nowhere.test".into()))
+        Some(&FetchErrorKind::UnknownOrigin(
+            "https://nowhere.test".into()
+        ))
     );
 }
 
@@ -98,7 +100,7 @@ async fn long_bodies_are_cut_off() {
     let outcome = fetch("12345").await;
     assert_eq!(
         outcome.error().map(|error| error.kind()),
-        Some(&ErrorKind::BodyTooLong(4))
+        Some(&FetchErrorKind::BodyTooLong(4))
     );
 }
 

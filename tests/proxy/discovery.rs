@@ -311,6 +311,9 @@ async fn endpoints_are_those_of_one_service() {
         .discover(stream::empty::<EndpointChange<u8>>())
         .build();
     let errors = errors.unwrap_err();
-    let keys: Vec<_> = errors.iter().map(|error| error.key()).collect();
-    assert_eq!(keys, ["upstream[1]"]);
+    let keys: Vec<_> = errors
+        .iter()
+        .map(|error| (error.key(), error.index()))
+        .collect();
+    assert_eq!(keys, [("upstream", Some(1))]);
 }

@@ -348,7 +348,7 @@ fn what_dns_cannot_follow_is_told_at_once() {
         let errors = builder.build().unwrap_err();
         let all: Vec<_> = errors
             .iter()
-            .map(|error| (error.key(), error.reason()))
+            .map(|error| (error.key(), error.remedy()))
             .collect();
         assert!(
             all.len() == 1 && all[0].0 == key && all[0].1.contains(why),
@@ -359,5 +359,6 @@ fn what_dns_cannot_follow_is_told_at_once() {
         .upstreams(["http://a.test", "http://b.test"])
         .dns(Dns::default());
     let errors = several.build().unwrap_err();
-    assert_eq!(errors.iter().next().unwrap().key(), "upstream[1]");
+    let first = errors.iter().next().unwrap();
+    assert_eq!((first.key(), first.index()), ("upstream", Some(1)));
 }

@@ -15,6 +15,7 @@ mod limits;
 mod mounting;
 mod resets;
 mod response_heads;
+mod rewriting;
 mod settings;
 mod support;
 mod tls;

@@ -9,12 +9,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// `key: what is wrong` of each problem.
-fn problems(builder: ProxyBuilder) -> Vec<String> {
+fn problems(builder: &ProxyBuilder) -> Vec<String> {
     let errors = builder.build().unwrap_err();
-    errors
-        .iter()
-        .map(|error| format!("{}: {}", error.key(), error.reason()))
-        .collect()
+    errors.to_string().lines().map(str::to_owned).collect()
 }
 
 #[test]
@@ -25,23 +22,35 @@ fn every_problem_is_told_at_once() {
         .limits(
             Limits::default()
                 .in_flight(0)
+                .client_share(0.0)
+                .connection_share(f64::NAN)
                 .tunnels(usize::MAX)
                 .response_head(100),
         )
         .via("two words");
     assert_eq!(
-        problems(builder),
+        problems(&builder),
         [
-            "prefix: a prefix starts with a slash; write \"/api\"",
-            "upstream: unknown scheme \"ftp\"; write http, https or h2c",
-            "remove_request_headers[1]: not a field name",
-            "remove_request_headers[2]: the message needs this field",
-            "timeouts.connect: write a time above zero",
-            "limits.in_flight: write at least 1",
-            &format!("limits.tunnels: write at most {}", Semaphore::MAX_PERMITS),
-            "limits.response_head: write at least 1024",
-            "via: not a name for Via and Proxy-Status; write a token that begins with a letter or `*` \
-             (RFC 9110 5.6.2, RFC 9651 3.3.4), or host:port",
+            "prefix: \"api\" does not start with a slash: write \"/api\"",
+            "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; \
+             write http, https or h2c",
+            "remove_request_headers[1]: \"not a name\" is not the name of a field: write letters, digits and \
+             -_. only",
+            "remove_request_headers[2]: \"Host\" is a field that the proxy needs or writes itself: write \
+             `preserve_host`",
+            "timeouts.connect: \"0s\" is out of bounds: write a time above zero",
+            "limits.in_flight: \"0\" is out of bounds: write at least 1",
+            &format!(
+                "limits.tunnels: \"{}\" is out of bounds: write at most {}",
+                usize::MAX,
+                Semaphore::MAX_PERMITS
+            ),
+            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which is no bound",
+            "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which is \
+             no bound",
+            "limits.response_head: \"100\" is out of bounds: write at least 1024",
+            "via: \"two words\" is not a name for Via and Proxy-Status: write a token that begins with a letter \
+             or `*`, or host:port (RFC 9110 5.6.2, RFC 9651 3.3.4)",
         ]
     );
 }
@@ -74,8 +83,9 @@ fn a_client_that_could_not_work_is_not_built() {
     );
     let small = Limits::default().response_head(1);
     let aged = Limits::default().connection_age(Duration::ZERO);
+    let greedy = Limits::default().client_share(1.5);
     let no_fields = Limits::default().response_fields(0);
-    for limits in [few, many, small, aged, no_fields] {
+    for limits in [few, many, small, aged, greedy, no_fields] {
         let refused = client().limits(limits.clone()).build();
         assert!(
             matches!(refused, Err(ClientBuildError::Bounds(_))),
@@ -125,17 +135,17 @@ fn files_are_looked_at_beside_everything_else() {
 #[test]
 fn prefixes_are_canonical() {
     for (prefix, why) in [
-        ("", "starts with a slash"),
-        ("/api/", "trailing slash"),
+        ("", "not start with a slash"),
+        ("/api/", "write \"/api\""),
         ("/api//x", "empty segment"),
         ("/a/../b", "dot segment"),
         ("/%2e%2e/b", "dot segment"),
         ("/api?x", "query"),
         ("/api#x", "fragment"),
-        ("/a b", "percent-encoded"),
-        ("/ä", "percent-encoded"),
+        ("/a b", "write them percent-encoded"),
+        ("/ä", "write them percent-encoded"),
     ] {
-        let found = problems(ReverseProxy::builder(prefix, "http://a.example"));
+        let found = problems(&ReverseProxy::builder(prefix, "http://a.example"));
         assert!(
             found.len() == 1 && found[0].contains(why),
             "{prefix}: {found:?}"
@@ -151,15 +161,20 @@ fn prefixes_are_canonical() {
 
 #[test]
 fn a_list_of_upstreams_is_one_service() {
-    let list =
-        |urls: &[&str]| problems(ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()));
-    assert_eq!(list(&[]), ["upstream: an empty list; name at least one"]);
+    let list = |urls: &[&str]| {
+        problems(&ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()))
+    };
+    assert_eq!(
+        list(&[]),
+        ["upstream: is empty: name at least one upstream"]
+    );
     assert_eq!(
         list(&["http://a/x", "http://b/y", "http://A:80/x", "b"]),
         [
-            "upstream[1]: its base path differs from the first one's",
-            "upstream[2]: it is in the list twice",
-            "upstream[3]: no scheme; write http://, https:// or h2c:// before the host",
+            "upstream[1]: \"http://b/y\" has another base path than the first upstream: write the path \"/x\"",
+            "upstream[2]: \"http://A:80/x\" is in the list already: remove it",
+            "upstream[3]: \"b\" is not the address of an upstream: no scheme; write http://, https:// or h2c:// \
+             before the host",
         ]
     );
 }
@@ -174,13 +189,24 @@ fn the_builder_is_the_configuration() {
         timeouts = { connect = "1s 500ms" }
         forwarding = ["x-forwarded-for", "forwarded", "x-real-ip"]
         trusted_proxies = ["10.0.0.0/8"]
-        limits = { request_body = 1024, connection_age = "1m" }
+        limits = { request_body = "10MB", response_head = "128KiB", connection_age = "1m" }
+        rewrite_cookies = "confine"
+        set_request_headers = { x-api-key = "k" }
+        set_response_headers = { Cache-Control = "no-store", vary = "accept" }
+        remove_response_headers = ["Server"]
     "#;
     let builder: ProxyBuilder = toml::from_str(text).unwrap();
     let written = toml::to_string(&builder).unwrap();
     let again: ProxyBuilder = toml::from_str(&written).unwrap();
     assert_eq!(toml::to_string(&again).unwrap(), written);
-    assert!(written.contains("connect = \"1s 500ms\""), "{written}");
+    for part in [
+        "connect = \"1s 500ms\"",
+        "request_body = 10000000",
+        "response_head = 131072",
+        "rewrite_cookies = \"confine\"",
+    ] {
+        assert!(written.contains(part), "{part} in\n{written}");
+    }
     builder.build().unwrap();
 
     for (wrong, why) in [
@@ -191,13 +217,33 @@ fn the_builder_is_the_configuration() {
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { connect = '5' }",
-            "is no duration",
+            "is not a duration",
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { conect = '5s' }",
             "unknown field",
         ),
         ("prefix = '/a'\nupstream = 1", "a URL or a list of URLs"),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\ntimeouts = { connect = 5 }",
+            "a duration with its unit",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { request_body = '10m' }",
+            "10MiB",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { request_body = -1 }",
+            "at least 0",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nlimits = { response_head = '8GiB' }",
+            "too large",
+        ),
+        (
+            "prefix = '/a'\nupstream = 'http://a'\nrewrite_cookies = 'yes'",
+            "true, false or \"confine\"",
+        ),
         (
             "prefix = '/a'\nupstream = 'http://a'\ntrusted_proxies = ['x']",
             "trusted_proxies",

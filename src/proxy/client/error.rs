@@ -1,7 +1,6 @@
 //! The failure of an exchange, with the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
-use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
@@ -98,13 +97,6 @@ impl From<ProxyError> for ClientError {
             error,
             request: Mutex::new(None),
         }
-    }
-}
-
-/// The response timeout was over.
-impl From<Late> for ClientError {
-    fn from(late: Late) -> Self {
-        ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::fields;
 use crate::proxy::body::Body;
 use crate::proxy::upstream::destination::Destination;
 use crate::proxy::wire::host::set_host;
+use crate::proxy::wire::own::own_values;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Uri, Version};
@@ -51,6 +52,7 @@ pub(super) fn to_http1(request: &mut Request<Body>) {
 /// fields.
 pub(super) fn to_http2(request: &mut Request<Body>, to: &Destination) {
     *request.version_mut() = Version::HTTP_2;
+    own_values(request.headers_mut());
     let host = request.headers_mut().remove(header::HOST);
     request.headers_mut().remove(header::CONNECTION);
     request.headers_mut().remove(header::UPGRADE);

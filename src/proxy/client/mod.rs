@@ -35,7 +35,6 @@ mod tls;
 pub use builder::{ClientBuildError, ClientBuilder};
 pub use connect_to::ConnectTo;
 pub use error::ClientError;
-pub(crate) use pooled_body::PooledBody;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{crypto_provider, system_roots};
 

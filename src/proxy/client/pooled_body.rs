@@ -2,6 +2,7 @@
 
 use super::pool::connection::{Http1, Stream};
 use super::pool::{Pool, Slot};
+use crate::proxy::body::Body;
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -117,6 +118,12 @@ pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
                 }
             });
         }
+    }
+}
+
+impl From<PooledBody> for Body {
+    fn from(body: PooledBody) -> Self {
+        Self::own(body)
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) async fn send(
         let mut failed = match Exchange::begin(connection, request, pool).await {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
+                #[cfg(feature = "cache")]
+                let response = crate::cache::mark_open_end(response);
                 return Ok(response.map(|body| Body::from(PooledBody::new(body, held))));
             }
             Err(failed) => failed,

@@ -1,9 +1,7 @@
-//! What can be set, and what is wrong with it.
+//! Settings of a proxy, as the setters of a builder and as the keys of a configuration.
 
 use crate::proxy::body::Body;
-use crate::proxy::client::Client;
-use crate::proxy::config::compile::Compiled;
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
+use crate::proxy::config::discover::DiscoverBuilder;
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 use crate::proxy::config::tls::UpstreamTls;
@@ -11,22 +9,28 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::request::RequestHook;
 use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
+use crate::proxy::response::cookie::CookieRewrite;
 use crate::proxy::response::error_page::ErrorHook;
-use crate::proxy::service::ReverseProxy;
 use crate::proxy::tunnel::Tunnels;
-use crate::proxy::upstream::Changes;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
+#[cfg(feature = "balance")]
+use futures_core::Stream;
 use http::{Response, request};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::fmt;
+#[cfg(feature = "balance")]
+use std::hash::Hash;
 use std::sync::Arc;
 
-/// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
+/// Settings of a [`ReverseProxy`](crate::proxy::ReverseProxy), checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the proxy's configuration: its keys are the names of the
-/// setters, `prefix` and `upstream` are required, unknown keys are refused. What is not data (hooks,
-/// shared tables, a client) has setters only.
+/// setters, `prefix` and `upstream` are required, unknown keys are refused. Hooks, shared tables and a client
+/// are not data and have setters only.
 ///
 /// # Examples
 ///
@@ -57,12 +61,20 @@ pub struct ProxyBuilder {
     pub(crate) keep_prefix: bool,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) preserve_host: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) rewrite_origin: bool,
     #[cfg_attr(feature = "serde", serde(default = "yes"))]
     pub(crate) rewrite_location: bool,
-    #[cfg_attr(feature = "serde", serde(default = "yes"))]
-    pub(crate) rewrite_cookies: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) rewrite_cookies: CookieRewrite,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) remove_request_headers: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) set_request_headers: BTreeMap<String, String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) remove_response_headers: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) set_response_headers: BTreeMap<String, String>,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) refuse_unexpected_content: bool,
     #[cfg_attr(feature = "serde", serde(default))]
@@ -77,7 +89,7 @@ pub struct ProxyBuilder {
     pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
     #[cfg_attr(feature = "serde", serde(default))]
-    upstream_tls: Option<UpstreamTls>,
+    pub(crate) upstream_tls: Option<UpstreamTls>,
     #[cfg(feature = "dns")]
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) dns: Option<Dns>,
@@ -85,7 +97,7 @@ pub struct ProxyBuilder {
     pub(crate) shared: Shared,
 }
 
-/// What is not data.
+/// Settings that are not data.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
     pub(crate) mounts: Mounts,
@@ -115,6 +127,24 @@ fn yes() -> bool {
     true
 }
 
+fn owned<I>(names: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let names = names.into_iter();
+    names.map(|name| name.as_ref().to_owned()).collect()
+}
+
+fn owned_pairs<N, V>(fields: impl IntoIterator<Item = (N, V)>) -> BTreeMap<String, String>
+where
+    N: AsRef<str>,
+    V: AsRef<str>,
+{
+    let owned = |(name, value): (N, V)| (name.as_ref().to_owned(), value.as_ref().to_owned());
+    fields.into_iter().map(owned).collect()
+}
+
 fn default_forwarding() -> Vec<ForwardingField> {
     Forwarding::DEFAULT.to_vec()
 }
@@ -130,9 +160,13 @@ impl ProxyBuilder {
             upstream: OneOrMany::One(upstream.into()),
             keep_prefix: false,
             preserve_host: false,
+            rewrite_origin: false,
             rewrite_location: true,
-            rewrite_cookies: true,
+            rewrite_cookies: CookieRewrite::default(),
             remove_request_headers: Vec::new(),
+            set_request_headers: BTreeMap::new(),
+            remove_response_headers: Vec::new(),
+            set_response_headers: BTreeMap::new(),
             refuse_unexpected_content: false,
             timeouts: Timeouts::default(),
             forwarding: default_forwarding(),
@@ -145,6 +179,102 @@ impl ProxyBuilder {
             dns: None,
             shared: Shared::default(),
         }
+    }
+
+    /// Several upstreams instead of one, balanced over the requests under way. They are the same
+    /// service: their base paths have to be equal.
+    ///
+    /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s, and the request
+    /// goes to another; when none is left the answer is 502 at once. For a list that changes see
+    /// [`discover`](Self::discover).
+    ///
+    /// Of two taken at random the one with fewer requests under way gets the next, as in
+    /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,
+    /// where here one client serves all, and they count to the head of a response, where here a request
+    /// weighs until its response's last byte.
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+    pub fn upstreams<I>(mut self, upstreams: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.upstream = OneOrMany::Many(upstreams.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
+    /// are.
+    ///
+    /// The builder's upstream names the service: scheme, `Host`, certificate and base path. The changes give
+    /// its addresses: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and its result can only be
+    /// built.
+    ///
+    /// The stream is one of `tower::discover`'s kind. It has a [`EndpointChange`] of our own because that
+    /// crate's holds a service for each endpoint, where here one client serves all, and its version
+    /// would be part of ours; `futures_core::Stream` is what both agree on. A stream of errors too, as
+    /// `tower::discover::Discover` is, has to say first what is to become of them.
+    ///
+    /// - A key that comes again moves its endpoint; the same endpoint again changes nothing.
+    /// - Of an endpoint that is removed the requests in flight finish; its idle connections close.
+    /// - With no endpoint, as before the first change, the answer is 502 at once
+    ///   ([`ProxyErrorKind::NoUpstream`](crate::proxy::ProxyErrorKind::NoUpstream)).
+    /// - An endpoint that is the only one is tried for each request, however often that failed.
+    /// - When the stream ends, the last list stays.
+    ///
+    /// A task polls the stream. It is spawned when the proxy is built, or at the first request if there
+    /// was no tokio runtime then, and is gone when the last clone of the proxy is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use same_origin::proxy::{EndpointChange, Endpoint, ReverseProxy};
+    /// use std::net::SocketAddr;
+    ///
+    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+    /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
+    /// // In earnest from a directory, an orchestrator or a registry that is watched:
+    /// let changes = stream::iter([EndpointChange::Insert("a", at(1)), EndpointChange::Insert("b", at(2))]);
+    /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
+    ///     .discover(changes)
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+    pub fn discover<K, S>(self, changes: S) -> DiscoverBuilder<S>
+    where
+        K: Eq + Hash + Send + 'static,
+        S: Stream<Item = EndpointChange<K>> + Send + 'static,
+    {
+        DiscoverBuilder::new(self, changes)
+    }
+
+    /// Each address of the upstream's name is an endpoint, as DNS has it now: the name is resolved again
+    /// when its records' time is over, and the list changes as with [`discover`](Self::discover).
+    /// Default: the system resolves the name for each new connection, and a request has one upstream.
+    ///
+    /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
+    ///   a search list.
+    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
+    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
+    ///   question comes after 1 s, then 2 s, up to 60 s.
+    /// - Requests that come before the first answer wait for it, for the connect timeout at most.
+    ///
+    /// Needs Rust 1.88, as `hickory-resolver` does.
+    #[cfg(feature = "dns")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
+    pub fn dns(mut self, dns: Dns) -> Self {
+        self.dns = Some(dns);
+        self
+    }
+
+    /// The prefix of the public path, as it was given.
+    #[must_use]
+    pub fn public_prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Whether the prefix stays in the upstream's path, as in a CloudFront behaviour. Default: `false`.
@@ -160,28 +290,116 @@ impl ProxyBuilder {
         self
     }
 
+    /// Whether the upstream sees its own origin in `Origin`: its scheme, and the `Host` that it sees. Default:
+    /// `false`. For upstreams that take requests and WebSockets of their own pages only (Vite, Jupyter,
+    /// Phoenix), which are told that a page is theirs.
+    ///
+    /// The proxy must know that it is: a [`GuardLayer`](crate::guard::GuardLayer) around it leaves its word,
+    /// and only the `Origin` of a page that is [own or trusted](crate::guard::Admitted) is rewritten. Without
+    /// a guard nothing is, and a warning says so once. An `Origin` that
+    /// [`set_request_headers`](Self::set_request_headers) or [`map_request`](Self::map_request) sets stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::guard::{Guard, GuardLayer};
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let notebook = ReverseProxy::builder("/notebook", "http://127.0.0.1:8888")
+    ///     .rewrite_origin(true)
+    ///     .build()?;
+    /// let guard = GuardLayer::new(Guard::builder().build()?);
+    /// let app: axum::Router = axum::Router::new().nest_service("/notebook", notebook).layer(guard);
+    /// # Ok(()) }
+    /// ```
+    pub fn rewrite_origin(mut self, rewrite: bool) -> Self {
+        self.rewrite_origin = rewrite;
+        self
+    }
+
     /// Whether `Location`, `Content-Location` and `Refresh` are mapped back under the prefix. Default:
     /// `true`.
+    ///
+    /// An upstream that knows its public prefix says public addresses already: send it
+    /// [`XForwardedPrefix`](ForwardingField::XForwardedPrefix), and what is below that prefix stays.
     pub fn rewrite_location(mut self, rewrite: bool) -> Self {
         self.rewrite_location = rewrite;
         self
     }
 
-    /// Whether `Set-Cookie` loses its `Domain` and has its `Path` mapped back. Default: `true`.
-    pub fn rewrite_cookies(mut self, rewrite: bool) -> Self {
-        self.rewrite_cookies = rewrite;
+    /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    ///
+    /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
+    /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
+    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too.
+    /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
+    /// without the feature `public-suffix` it always is.
+    pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {
+        self.rewrite_cookies = rewrite.into();
         self
     }
 
-    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s.
-    /// Default: none.
+    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s; in
+    /// trailers neither. Default: none.
     pub fn remove_request_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let names = names.into_iter().map(|name| name.as_ref().to_owned());
-        self.remove_request_headers = names.collect();
+        self.remove_request_headers = owned(names);
+        self
+    }
+
+    /// Request fields that the upstream sees with these values, whatever the client sends. Default: none.
+    ///
+    /// They are set after [`remove_request_headers`](Self::remove_request_headers), and before
+    /// [`map_request`](Self::map_request), which can set what depends on the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// let api = ReverseProxy::builder("/api", "https://api.example")
+    ///     .set_request_headers([("x-api-key", "0123456789")])
+    ///     .set_response_headers([("cross-origin-opener-policy", "same-origin"), ("vary", "accept")])
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok::<(), same_origin::proxy::ProxyConfigErrors>(())
+    /// ```
+    pub fn set_request_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_request_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Response fields of the upstream that the client never sees. Default: none.
+    pub fn remove_response_headers<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.remove_response_headers = owned(names);
+        self
+    }
+
+    /// Response fields that the client sees with these values, whatever the upstream sends; what is set in
+    /// `Vary` is added to what is there. Default: none.
+    ///
+    /// They are not on responses of the proxy's own, its errors, for which there is
+    /// [`map_error`](Self::map_error).
+    pub fn set_response_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_response_headers = owned_pairs(fields);
         self
     }
 
@@ -197,7 +415,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// How long the proxy waits for what.
+    /// Timeouts. Default: those of [`Timeouts`].
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
@@ -231,14 +449,14 @@ impl ProxyBuilder {
         self
     }
 
-    /// How much the proxy takes on.
+    /// Limits. Default: those of [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whom https upstreams are trusted by, and who the proxy is to them. Default: the system's roots,
-    /// and nobody.
+    /// Trust anchors for https upstreams, and an optional client certificate. Default: the system's roots,
+    /// and none.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn upstream_tls(mut self, tls: UpstreamTls) -> Self {
@@ -246,7 +464,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// The table of mounts that this proxy enters and looks up redirects in. Default: its own alone.
+    /// The table of mounts in which this proxy registers itself and looks up redirects. Default: its own alone.
     pub fn mounts(mut self, mounts: &Mounts) -> Self {
         self.shared.mounts = mounts.clone();
         self
@@ -277,106 +495,6 @@ impl ProxyBuilder {
     ) -> Self {
         self.shared.map_error = Some(Arc::new(map));
         self
-    }
-
-    /// The proxy, with a [`Client`] of its own.
-    ///
-    /// # Errors
-    ///
-    /// Every problem of the settings, each with the key, the value, and what to write instead.
-    pub fn build(self) -> Result<ReverseProxy, ProxyConfigErrors> {
-        self.build_from(None)
-    }
-
-    pub(crate) fn build_from(
-        self,
-        changes: Option<Changes>,
-    ) -> Result<ReverseProxy, ProxyConfigErrors> {
-        let compiled = self.compile(changes);
-        #[cfg(feature = "tls")]
-        let (tls, compiled) = {
-            let tls = self.upstream_tls.as_ref().map(UpstreamTls::config);
-            both(tls.transpose(), compiled)?
-        };
-        #[cfg(not(feature = "tls"))]
-        let compiled = compiled?;
-        let Compiled { plan, upstreams } = compiled;
-        let client = Client::builder()
-            .timeouts(self.timeouts)
-            .limits(self.limits);
-        #[cfg(feature = "tls")]
-        let client = match tls {
-            Some(tls) => client.tls_config(tls),
-            None => client.needs_tls(
-                upstreams
-                    .iter()
-                    .any(|one| one.destination.protocol().is_tls()),
-            ),
-        };
-        let client = client.build().map_err(|error| {
-            let first = upstreams
-                .first()
-                .map_or("", |first| first.destination.authority().as_str());
-            ProxyConfigErrors::new(vec![ProxyConfigError::new("upstream", first, error)])
-        })?;
-        Ok(ReverseProxy::from_parts(plan, client))
-    }
-
-    /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
-    /// layers that sign, trace or try again, or any other tower service that takes a request with an
-    /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
-    ///
-    /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
-    /// `request_body` and `tunnels`, TLS and `h2c`.
-    ///
-    /// # Errors
-    ///
-    /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
-    /// effect.
-    pub fn build_with_client<C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
-        self.build_with_client_from(client, None)
-    }
-
-    pub(crate) fn build_with_client_from<C>(
-        self,
-        client: C,
-        changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
-        let compiled = self.compile(changes);
-        #[cfg(feature = "tls")]
-        let ((), compiled) = both(self.no_upstream_tls(), compiled)?;
-        #[cfg(not(feature = "tls"))]
-        let compiled = compiled?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
-    }
-}
-
-#[cfg(feature = "tls")]
-impl ProxyBuilder {
-    /// A client of one's own knows nothing of it, and whoever set it would think that it does.
-    fn no_upstream_tls(&self) -> Result<(), ProxyConfigErrors> {
-        if self.upstream_tls.is_none() {
-            return Ok(());
-        }
-        let why = "the client is given; set TLS there, as `ClientBuilder::tls_config` does";
-        let error = ProxyConfigError::new("upstream_tls", "", why);
-        Err(ProxyConfigErrors::new(vec![error]))
-    }
-}
-
-/// Two outcomes, or the problems of both.
-#[cfg(feature = "tls")]
-fn both<A, B>(
-    tls: Result<A, ProxyConfigErrors>,
-    compiled: Result<B, ProxyConfigErrors>,
-) -> Result<(A, B), ProxyConfigErrors> {
-    match (tls, compiled) {
-        (Ok(tls), Ok(compiled)) => Ok((tls, compiled)),
-        (tls, compiled) => {
-            let problems = compiled.err().into_iter().flatten();
-            let all = problems.chain(tls.err().into_iter().flatten());
-            Err(ProxyConfigErrors::new(all.collect()))
-        }
     }
 }
 

@@ -1,15 +1,14 @@
-//! The settings of a proxy: what can be set, how it is checked, and what is said of mistakes.
+//! Settings of a proxy: setters and keys, checks, errors.
 
-#[cfg(feature = "balance")]
-pub(crate) mod balance;
-mod bounds;
+pub(crate) mod build;
 pub(crate) mod builder;
-mod compile;
-#[cfg(feature = "serde")]
-pub(crate) mod duration;
+#[cfg(feature = "balance")]
+pub(crate) mod discover;
 pub(crate) mod error;
+mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod validate;
 
-pub(crate) use bounds::problems;
+pub(crate) use validate::out_of_bounds as problems;

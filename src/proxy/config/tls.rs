@@ -1,15 +1,15 @@
-//! TLS to the upstream by files: an authority of one's own, a client certificate.
+//! TLS to the upstream by files: trust anchors of one's own, a client certificate.
 
 use crate::proxy::client::{ClientBuildError, crypto_provider};
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrors};
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Whom an https upstream is trusted by, and who the proxy is to it. PEM files, read when the proxy is
-/// built.
+/// Trust anchors for https upstreams, and an optional client certificate: PEM files, read when the proxy
+/// is built.
 ///
 /// For anything else (revocation, a hardware key), give a `rustls::ClientConfig` to
 /// [`ClientBuilder::tls_config`](crate::proxy::ClientBuilder::tls_config).
@@ -37,29 +37,38 @@ impl UpstreamTls {
         self
     }
 
-    /// The configuration, or what is wrong with the files.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, ProxyConfigErrors> {
-        let mut errors = Vec::new();
-        let roots = self.roots(&mut errors);
-        let identity = self.identity(&mut errors);
+    /// The configuration, or errors that say what is wrong with the files.
+    pub(super) fn config(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Arc<ClientConfig>> {
+        let roots = self.roots(errors);
+        let identity = self.identity(errors);
         let provider = crypto_provider();
-        let (Some(roots), Some(identity), Some(provider)) = (roots, identity, provider) else {
-            if errors.is_empty() {
-                errors.push(wrong("", Path::new(""), ClientBuildError::NoCryptoProvider));
-            }
-            return Err(ProxyConfigErrors::new(errors));
-        };
-        let config = ClientConfig::builder_with_provider(provider)
+        if provider.is_none() {
+            let remedy = ClientBuildError::NoCryptoProvider.to_string();
+            errors.push(ProxyConfigError::new("upstream_tls", Kind::Tls, remedy));
+        }
+        let (roots, identity) = (roots?, identity?);
+        let config = ClientConfig::builder_with_provider(provider?)
             .with_safe_default_protocol_versions()
             .map(|config| config.with_root_certificates(roots));
         let config = config.and_then(|config| match identity {
-            Some((chain, key)) => config.with_client_auth_cert(chain, key),
-            None => Ok(config.with_no_client_auth()),
+            Identity::Certified(chain, key) => config.with_client_auth_cert(chain, key),
+            Identity::Nobody => Ok(config.with_no_client_auth()),
         });
-        config.map(Arc::new).map_err(|error| {
-            let file = self.cert.as_deref().unwrap_or(Path::new(""));
-            ProxyConfigErrors::new(vec![wrong(".cert", file, error)])
-        })
+        let unusable = |error: rustls::Error| {
+            let remedy = format!("name a certificate and the key that belongs to it ({error})");
+            ProxyConfigError::new("upstream_tls.cert", Kind::Tls, remedy)
+        };
+        match config {
+            Ok(config) => Some(Arc::new(config)),
+            Err(error) => {
+                let error = unusable(error);
+                errors.push(match &self.cert {
+                    Some(file) => error.value_at(None, file.display().to_string()),
+                    None => error,
+                });
+                None
+            }
+        }
     }
 
     fn roots(&self, errors: &mut Vec<ProxyConfigError>) -> Option<RootCertStore> {
@@ -67,93 +76,85 @@ impl UpstreamTls {
             return match crate::proxy::client::system_roots() {
                 Ok(roots) => Some(roots),
                 Err(error) => {
-                    errors.push(wrong(".ca", Path::new(""), error));
+                    let remedy = error.to_string();
+                    errors.push(ProxyConfigError::new("upstream_tls.ca", Kind::Tls, remedy));
                     None
                 }
             };
         };
         let mut roots = RootCertStore::empty();
-        for certificate in certificates(".ca", file, errors)? {
+        for certificate in certificates("upstream_tls.ca", file, errors)? {
             if let Err(error) = roots.add(certificate) {
-                errors.push(wrong(".ca", file, error));
+                let remedy = format!("name a PEM file of certificates of authorities ({error})");
+                errors.push(unusable("upstream_tls.ca", file, remedy));
                 return None;
             }
         }
         Some(roots)
     }
 
-    /// Nothing, or both halves of who the proxy is.
-    #[allow(
-        clippy::type_complexity,
-        reason = "the two halves that rustls wants, or none of them"
-    )]
-    fn identity(
-        &self,
-        errors: &mut Vec<ProxyConfigError>,
-    ) -> Option<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>> {
+    /// The identity of the proxy: nobody, or both halves of a pair.
+    fn identity(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Identity> {
+        let missing = |key, remedy| ProxyConfigError::new(key, Kind::Missing, remedy);
         match (&self.cert, &self.key) {
-            (None, None) => Some(None),
+            (None, None) => Some(Identity::Nobody),
             (Some(cert), Some(key_file)) => {
-                let chain = certificates(".cert", cert, errors);
+                let chain = certificates("upstream_tls.cert", cert, errors);
                 match PrivateKeyDer::from_pem_file(key_file) {
-                    Ok(key) => Some(Some((chain?, key))),
+                    Ok(key) => Some(Identity::Certified(chain?, key)),
                     Err(error) => {
-                        errors.push(wrong(".key", key_file, error));
+                        let remedy = format!("name a PEM file of the private key ({error})");
+                        errors.push(unusable("upstream_tls.key", key_file, remedy));
                         None
                     }
                 }
             }
             (Some(_), None) => {
-                let why = "missing; write the file of the private key, or remove `cert`";
-                errors.push(wrong(".key", Path::new(""), why));
+                let remedy = "write the file of the private key, or remove `cert`";
+                errors.push(missing("upstream_tls.key", remedy));
                 None
             }
             (None, Some(_)) => {
-                let why = "missing; write the file of the certificate, or remove `key`";
-                errors.push(wrong(".cert", Path::new(""), why));
+                let remedy = "write the file of the certificate, or remove `key`";
+                errors.push(missing("upstream_tls.cert", remedy));
                 None
             }
         }
     }
+}
+
+/// The identity of the proxy to an upstream.
+enum Identity {
+    Nobody,
+    /// A chain of certificates, and the key of the first one.
+    Certified(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
 }
 
 /// The certificates of a PEM file; at least one.
 fn certificates(
-    key: &str,
+    key: &'static str,
     file: &Path,
     errors: &mut Vec<ProxyConfigError>,
 ) -> Option<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(found) if !found.is_empty() => Some(found),
-        Ok(_) => {
-            errors.push(wrong(
-                key,
-                file,
-                "no certificate in this file; it has to be PEM",
-            ));
-            None
-        }
-        Err(error) => {
-            errors.push(wrong(key, file, error));
-            None
-        }
-    }
+    let remedy = match read {
+        Ok(found) if !found.is_empty() => return Some(found),
+        Ok(_) => "name a PEM file of certificates (there is no certificate in this one)".to_owned(),
+        Err(error) => format!("name a PEM file of certificates ({error})"),
+    };
+    errors.push(unusable(key, file, remedy));
+    None
 }
 
-fn wrong(key: &str, file: &Path, reason: impl std::fmt::Display) -> ProxyConfigError {
-    ProxyConfigError::new(
-        format!("upstream_tls{key}"),
-        file.display().to_string(),
-        reason,
-    )
+fn unusable(key: &'static str, file: &Path, remedy: String) -> ProxyConfigError {
+    ProxyConfigError::new(key, Kind::File, remedy).value_at(None, file.display().to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is missing has no value, least of all that of the other half.
+    /// The missing half has no value, least of all that of the other one.
     #[test]
     fn half_a_pair_is_told_of_at_the_other_half() {
         let file = || Some(PathBuf::from("there.pem"));
@@ -169,7 +170,7 @@ mod tests {
             };
             assert!(tls.identity(&mut errors).is_none());
             let told: Vec<_> = errors.iter().map(|e| (e.key(), e.value())).collect();
-            assert_eq!(told, [(missing, "")]);
+            assert_eq!(told, [(missing, None)]);
         }
     }
 }

@@ -33,26 +33,30 @@ impl PathMap {
         }
     }
 
-    /// Whether forwarding leaves every path as it is.
-    pub(crate) fn is_identity(&self) -> bool {
-        self.is_identity
+    /// The prefix, without a slash at its end.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether all of the upstream is mounted at the root.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.prefix.is_empty() && self.base.is_empty()
     }
 
     /// Whether a public path, perhaps with a query or a fragment, is below the prefix.
-    pub(crate) fn forwards(&self, public: &str) -> bool {
-        let path_len = public.find(['?', '#']).unwrap_or(public.len());
-        below(&public[..path_len], &self.prefix).is_some()
+    pub(crate) fn covers(&self, public: &str) -> bool {
+        below(path_of(public), &self.prefix).is_some()
     }
 
     /// The upstream's path and query for a public one; `None` outside the prefix.
     ///
     /// The error is of a target that became longer than [`PathAndQuery`] can hold.
-    pub(crate) fn forward(
+    pub(crate) fn to_upstream(
         &self,
         public: &PathAndQuery,
     ) -> Option<Result<PathAndQuery, http::uri::InvalidUri>> {
         let rest = below(public.path(), &self.prefix)?;
-        if self.is_identity() {
+        if self.is_identity {
             return Some(Ok(public.clone()));
         }
         // An empty path is `/` in a request (RFC 9112 3.2.1).
@@ -77,27 +81,26 @@ impl PathMap {
         self.base.is_empty() && !self.prefix.is_empty() && public.len() == self.prefix.len()
     }
 
-    /// The public path for one of the upstream; `None` outside the base. What follows the path (a
-    /// query, a fragment) may stand behind it and stays.
-    pub(crate) fn backward(&self, upstream: &str) -> Option<String> {
-        let path_len = upstream.find(['?', '#']).unwrap_or(upstream.len());
-        let (path, tail) = upstream.split_at(path_len);
+    /// The public path for one of the upstream; `None` outside the base. A query or a fragment may stand
+    /// behind the path, and stays.
+    pub(crate) fn to_public(&self, upstream: &str) -> Option<String> {
+        let path = path_of(upstream);
         let rest = below(path, &self.base)?;
         let rest = if self.prefix.is_empty() && rest.is_empty() {
             "/"
         } else {
             rest
         };
-        Some([&self.prefix, rest, tail].concat())
+        Some([&self.prefix, rest, &upstream[path.len()..]].concat())
     }
 
-    /// As [`backward`](Self::backward), for a reference in an address field. Where nothing is left before
+    /// As [`to_public`](Self::to_public), for a reference in an address field. Where nothing is left before
     /// an empty segment, what follows it would be read as a host (RFC 3986 4.2): `//evil.example/x`. A
     /// dot segment before it keeps it a path, the same one (URL standard, URL serializing).
     ///
     /// Dot segments go first: they are about the upstream's path, and would lead out of the prefix here.
-    pub(crate) fn backward_reference(&self, upstream: &str) -> Option<String> {
-        let public = self.backward(&without_dot_segments(upstream))?;
+    pub(crate) fn reference_to_public(&self, upstream: &str) -> Option<String> {
+        let public = self.to_public(&without_dot_segments(upstream))?;
         Some(if public.starts_with("//") {
             ["/.", &public].concat()
         } else {
@@ -106,20 +109,19 @@ impl PathMap {
     }
 }
 
-/// What follows `prefix` in `path` if the prefix ends at a segment's end.
-fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
-    // Nothing is not compared: an empty box lies at no address, and the masked load with which glibc's
-    // memcmp looks there takes 40 ns.
-    let rest = if prefix.is_empty() {
-        path
-    } else {
-        path.strip_prefix(prefix)?
-    };
+/// The path of a reference that starts with one.
+fn path_of(reference: &str) -> &str {
+    &reference[..reference.find(['?', '#']).unwrap_or(reference.len())]
+}
+
+/// The rest of `path` behind `prefix`, if the prefix ends at a segment's end.
+pub(super) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(prefix)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
 /// RFC 3986 5.2.4, with the spellings that the URL standard takes for a dot segment too.
-fn without_dot_segments(reference: &str) -> Cow<'_, str> {
+pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
     let dots = |segment: &str| match segment.len() {
         1..=6 => match &*segment.to_ascii_lowercase().replace("%2e", ".") {
             "." => 1,
@@ -128,8 +130,7 @@ fn without_dot_segments(reference: &str) -> Cow<'_, str> {
         },
         _ => 0,
     };
-    let path_len = reference.find(['?', '#']).unwrap_or(reference.len());
-    let (path, tail) = reference.split_at(path_len);
+    let (path, tail) = reference.split_at(path_of(reference).len());
     if path.split('/').all(|segment| dots(segment) == 0) {
         return Cow::Borrowed(reference);
     }
@@ -142,7 +143,7 @@ fn without_dot_segments(reference: &str) -> Cow<'_, str> {
                 if up == 2 {
                     left.pop();
                 }
-                // What it named is a folder.
+                // The segment named a folder.
                 if segments.peek().is_none() {
                     left.push("");
                 }
@@ -156,8 +157,8 @@ fn without_trailing_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// What the upstreams of a mount are called. It is looked at only where a response holds an address,
-/// and changes with a list that does.
+/// The names of the upstreams of a mount. They are looked at only where a response holds an address, and
+/// change with a list that does.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins(Arc<ArcSwap<Vec<Destination>>>);
 
@@ -187,28 +188,35 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
+    /// Whether `scheme://authority` is one of the upstreams; `scheme` is `None` for a reference without
+    /// one (`//host/path`).
+    pub(crate) fn leads_to(&self, scheme: Option<&str>, authority: &str) -> bool {
+        self.origins.0.load().iter().any(|origin| {
+            scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme().as_str()))
+                && origin.has_authority(authority)
+        })
+    }
+
     /// The public path for what an upstream calls `scheme://authority/path`, if that is this mount's.
-    ///
-    /// `scheme` is `None` for a reference without one (`//host/path`).
-    pub(crate) fn backward(
+    pub(crate) fn to_public(
         &self,
         scheme: Option<&str>,
         authority: &str,
         path: &str,
     ) -> Option<String> {
-        let ours = self.origins.0.load().iter().any(|origin| {
-            scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme().as_str()))
-                && origin.has_authority(authority)
-        });
-        if !ours {
+        if !self.leads_to(scheme, authority) {
             return None;
         }
-        // `http://host` and `http://host?x` name the root (RFC 9110 4.2.3).
-        if path.is_empty() || path.starts_with(['?', '#']) {
-            self.map.backward_reference(&format!("/{path}"))
-        } else {
-            self.map.backward_reference(path)
-        }
+        self.map.reference_to_public(&rooted(path))
+    }
+}
+
+/// The path behind an authority: `http://host` and `http://host?x` name the root (RFC 9110 4.2.3).
+pub(crate) fn rooted(path: &str) -> Cow<'_, str> {
+    if path.starts_with('/') {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(["/", path].concat())
     }
 }
 
@@ -220,12 +228,12 @@ pub(crate) mod tests {
 
     fn forward(prefix: &str, base: &str, public: &'static str) -> Option<String> {
         PathMap::new(prefix, base)
-            .forward(&PathAndQuery::from_static(public))
+            .to_upstream(&PathAndQuery::from_static(public))
             .map(|target| target.unwrap().as_str().to_owned())
     }
 
     #[test]
-    fn forward_strips_one_prefix_and_puts_the_base_before() {
+    fn to_upstream_strips_one_prefix_and_puts_the_base_before() {
         for (prefix, base, public, want) in [
             ("/api", "/base", "/api/x", Some("/base/x")),
             ("/api", "/base", "/api", Some("/base")),
@@ -261,7 +269,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn backward_is_the_inverse() {
+    fn to_public_is_the_inverse() {
         for (prefix, base, upstream, want) in [
             ("/api", "/prod", "/prod/x?a#b", Some("/api/x?a#b")),
             ("/api", "/prod", "/prod", Some("/api")),
@@ -274,7 +282,7 @@ pub(crate) mod tests {
             ("/api", "/prod", "/production", None),
             ("/api", "/prod", "/login?next=/prod/x", None),
         ] {
-            let public = PathMap::new(prefix, base).backward(upstream);
+            let public = PathMap::new(prefix, base).to_public(upstream);
             assert_eq!(public.as_deref(), want, "{prefix} {base} {upstream}");
         }
     }
@@ -297,7 +305,7 @@ pub(crate) mod tests {
             ("/api", "/base", "/x/../base/.../..x/y", "/api/.../..x/y"),
             ("/", "/base", "/base/./../base//evil", "/.//evil"),
         ] {
-            let public = PathMap::new(prefix, base).backward_reference(upstream);
+            let public = PathMap::new(prefix, base).reference_to_public(upstream);
             assert_eq!(public.as_deref(), Some(want), "{prefix} {base} {upstream}");
         }
     }
@@ -306,7 +314,7 @@ pub(crate) mod tests {
     fn a_target_that_grows_too_long_is_an_error() {
         let map = PathMap::new("/a", &format!("/{}", "b".repeat(1000)));
         let public: PathAndQuery = format!("/a/{}", "c".repeat(65_000)).parse().unwrap();
-        assert!(map.forward(&public).unwrap().is_err());
+        assert!(map.to_upstream(&public).unwrap().is_err());
     }
 
     pub(crate) fn mount(prefix: &str, upstream: &str, base: &str) -> Mount {
@@ -331,9 +339,25 @@ pub(crate) mod tests {
             (Some("http"), "up.example:81", "/x", None),
             (Some("http"), "up.example.evil.example", "/x", None),
             (Some("http"), "u@up.example", "/x", None),
+            (Some("http"), "[::1]", "/x", None),
         ] {
-            let public = api.backward(scheme, authority, path);
+            let public = api.to_public(scheme, authority, path);
             assert_eq!(public.as_deref(), want, "{scheme:?} {authority} {path}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_is_known_in_each_spelling() {
+        let api = mount("/api", "http://[2001:db8::1]:81", "");
+        for (authority, want) in [
+            ("[2001:db8::1]:81", Some("/api/x")),
+            ("[2001:DB8:0:0:0:0:0:1]:81", Some("/api/x")),
+            ("[2001:db8::0001]:81", Some("/api/x")),
+            ("[2001:db8::1]", None),
+            ("[2001:db8::2]:81", None),
+        ] {
+            let public = api.to_public(Some("http"), authority, "/x");
+            assert_eq!(public.as_deref(), want, "{authority}");
         }
     }
 
@@ -350,9 +374,9 @@ pub(crate) mod tests {
             let Ok(parsed) = public.parse::<PathAndQuery>() else { return Ok(()) };
             prop_assume!(parsed.as_str() == public);
             let map = PathMap::new(&prefix, &base);
-            let target = map.forward(&parsed).unwrap().unwrap();
+            let target = map.to_upstream(&parsed).unwrap().unwrap();
             prop_assert_eq!(target.as_str(), format!("{}{}{}", without_trailing_slash(&base), rest, query));
-            prop_assert_eq!(map.backward(target.as_str()), Some(public));
+            prop_assert_eq!(map.to_public(target.as_str()), Some(public));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, RwLock, Weak};
 /// in a bucket, and the client is sent to `/files/…`, where the bucket is mounted, query and signature
 /// byte for byte as they were.
 ///
-/// Cheap to clone; all clones are the same table. Each proxy enters itself when it is built with
+/// Cheap to clone; all clones are the same table. Each proxy registers itself when it is built with
 /// [`ProxyBuilder::mounts`](crate::proxy::ProxyBuilder::mounts), and leaves it with the last of its
 /// clones.
 ///
@@ -40,18 +40,31 @@ impl Mounts {
         Self::default()
     }
 
-    pub(crate) fn enter(&self, mount: &Arc<Mount>) {
+    pub(crate) fn register(&self, mount: &Arc<Mount>) {
         let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
         table.retain(|other| other.strong_count() > 0);
         table.push(Arc::downgrade(mount));
     }
 
-    /// The public path for one of the upstream that `own` leads to, through another mount that leads
+    /// The public path for an absolute URI, through `own` or, failing that, any other mount; of
+    /// several, the one with the longest base, which is the most specific.
+    pub(crate) fn to_public(
+        &self,
+        own: &Mount,
+        scheme: Option<&str>,
+        authority: &str,
+        path: &str,
+    ) -> Option<String> {
+        let public = own.to_public(scheme, authority, path);
+        public.or_else(|| self.most_specific(|mount| mount.to_public(scheme, authority, path)))
+    }
+
+    /// The public path for a path of the upstream that `own` leads to, through another mount that leads
     /// there.
-    pub(crate) fn beside(&self, own: &Mount, path: &str) -> Option<String> {
+    pub(crate) fn path_to_public(&self, own: &Mount, path: &str) -> Option<String> {
         self.most_specific(|mount| {
             let is_there = mount.origins.meet(&own.origins);
-            is_there.then(|| mount.map.backward_reference(path))?
+            is_there.then(|| mount.map.reference_to_public(path))?
         })
     }
 
@@ -67,19 +80,6 @@ impl Mounts {
             .min_by_key(|(base_len, _)| Reverse(*base_len))
             .map(|(_, public)| public)
     }
-
-    /// The public path for an absolute URI, through `own` or, failing that, any other mount; of
-    /// several, the one with the longest base, which is the most specific.
-    pub(crate) fn backward(
-        &self,
-        own: &Mount,
-        scheme: Option<&str>,
-        authority: &str,
-        path: &str,
-    ) -> Option<String> {
-        let public = own.backward(scheme, authority, path);
-        public.or_else(|| self.most_specific(|mount| mount.backward(scheme, authority, path)))
-    }
 }
 
 #[cfg(test)]
@@ -92,9 +92,9 @@ mod tests {
         let (mounts, api) = (Mounts::new(), mount("/api", "https://api.example", "/prod"));
         let files = Arc::new(mount("/files", "https://bucket.example", ""));
         let deep = Arc::new(mount("/deep", "https://bucket.example", "/deep"));
-        mounts.enter(&files);
-        mounts.enter(&deep);
-        let back = |authority, path| mounts.backward(&api, Some("https"), authority, path);
+        mounts.register(&files);
+        mounts.register(&deep);
+        let back = |authority, path| mounts.to_public(&api, Some("https"), authority, path);
         assert_eq!(
             back("bucket.example", "/a?sig=%2F").as_deref(),
             Some("/files/a?sig=%2F")
@@ -108,7 +108,7 @@ mod tests {
         // A proxy that is gone serves nothing.
         drop(files);
         assert_eq!(back("bucket.example", "/a"), None);
-        mounts.enter(&deep);
+        mounts.register(&deep);
         assert_eq!(mounts.table.read().unwrap().len(), 2);
     }
 }

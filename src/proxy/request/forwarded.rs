@@ -1,10 +1,13 @@
-//! What the upstream is told of the client: `X-Forwarded-*`, `X-Real-IP`, `Forwarded` (RFC 7239).
+//! Forwarding fields, by which the upstream is told of the client: `X-Forwarded-*`, `X-Real-IP`, `Forwarded`
+//! (RFC 7239).
 //!
-//! A client can send these fields itself, so they are worth only as much as the peer that sent them:
-//! those of a trusted proxy are kept and added to, anybody else's are replaced.
+//! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
+//! of a trusted proxy are kept and continued, those of anybody else are replaced.
 
+use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
-use crate::proxy::wire::scan::{HeaderScan, is_claim};
+use crate::proxy::wire::host::{default_port, scheme_name};
+use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use std::fmt::{self, Write};
@@ -22,7 +25,7 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ForwardingField {
-    /// `X-Forwarded-For`: the client's address, behind those that trusted proxies have put there.
+    /// `X-Forwarded-For`: the client's address, behind those that trusted proxies have put there, on one line.
     XForwardedFor,
     /// `X-Forwarded-Proto`: `http` or `https`, as the client came.
     XForwardedProto,
@@ -31,11 +34,12 @@ pub enum ForwardingField {
     /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
     /// scheme or the host and not the port, which is then not known.
     XForwardedPort,
-    /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was.
+    /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
+    /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
     XForwardedPrefix,
     /// `X-Real-IP`: the client's address alone.
     XRealIp,
-    /// `Forwarded` (RFC 7239), an element with `for`, `host` and `proto`.
+    /// `Forwarded` (RFC 7239), an element with `for`, `host` and `proto`, behind those of trusted proxies.
     Forwarded,
 }
 
@@ -63,13 +67,24 @@ impl Forwarding {
         }
     }
 
-    /// How many fields there may be to add.
+    /// The part of the public prefix that the upstream is told of, without that of a proxy before this one:
+    /// empty where none is stripped, `None` where it is not told.
+    pub(crate) fn told_prefix(&self) -> Option<&str> {
+        match &self.prefix {
+            None => Some(""),
+            Some(_) if !self.fields.contains(&ForwardingField::XForwardedPrefix) => None,
+            Some(prefix) => prefix.to_str().ok(),
+        }
+    }
+
+    /// The number of fields that may be added.
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// Writes the fields. `host` is what the client named, if anything; hop-by-hop fields are gone, so
-    /// that `Connection` cannot take away what is set here (CVE-2022-31813, CVE-2024-45410).
+    /// Writes the fields, and returns what trusted proxies have said. `host` is what the client named, if
+    /// anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
+    /// (CVE-2022-31813, CVE-2024-45410).
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,
@@ -77,17 +92,18 @@ impl Forwarding {
         peer: Option<&Peer>,
         trusted: bool,
         host: Option<&HeaderValue>,
-    ) {
+    ) -> Option<Box<Outside>> {
         // Nearly no request has any. Those that have pay for it.
-        let has_claims = scan.has_claims();
-        if has_claims {
-            remove_claims(headers, trusted);
+        let is_forwarded = scan.has_forwarded();
+        if is_forwarded {
+            remove_untrusted(headers, trusted);
         }
-        // Who is trusted for the scheme or the host knows the port that belongs to it, and we do not.
-        let is_told = |name| has_claims && headers.contains_key(name);
+        let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
+        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        let is_told = |name| is_forwarded && headers.contains_key(name);
         let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
-            if !(has_claims && headers.contains_key(&name)) {
+            if !(is_forwarded && headers.contains_key(&name)) {
                 let _full = headers.try_insert(name, value);
             }
         };
@@ -95,13 +111,13 @@ impl Forwarding {
             match field {
                 ForwardingField::XForwardedFor => {
                     if let Some(peer) = peer {
-                        crate::fields::append_line(headers, X_FORWARDED_FOR, peer.ip_value());
+                        crate::fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
                     }
                 }
                 ForwardingField::XForwardedProto => {
                     let secure = peer.is_some_and(Peer::is_secure);
-                    let scheme = if secure { "https" } else { "http" };
-                    set(headers, X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+                    let scheme = HeaderValue::from_static(scheme_name(secure));
+                    set(headers, X_FORWARDED_PROTO, scheme);
                 }
                 ForwardingField::XForwardedHost => {
                     if let Some(host) = host {
@@ -123,11 +139,12 @@ impl Forwarding {
                     // Only what is quoted below is in it, so it is a field value; if not, no element
                     // is better than a wrong one.
                     if let Ok(element) = HeaderValue::try_from(element) {
-                        crate::fields::append_line(headers, header::FORWARDED, element);
+                        crate::fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
             }
         }
+        outside
     }
 
     /// A trusted proxy's prefix was stripped before ours, so ours is below it.
@@ -153,17 +170,46 @@ fn port(host: Option<&HeaderValue>, peer: Option<&Peer>) -> HeaderValue {
         let (_, port) = host.to_str().ok()?.rsplit_once(':')?;
         port.parse::<u16>().ok()
     });
-    match named {
-        Some(port) => HeaderValue::from(port),
-        None if peer.is_some_and(Peer::is_secure) => HeaderValue::from_static("443"),
-        None => HeaderValue::from_static("80"),
+    let port = named.unwrap_or_else(|| default_port(peer.is_some_and(Peer::is_secure)));
+    HeaderValue::from(port)
+}
+
+/// The public side of a request, as trusted proxies before this one say it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outside {
+    /// The prefix that they have taken away, without a slash at its end.
+    pub(crate) prefix: Option<Box<str>>,
+    /// The host and port that their client asked for.
+    pub(crate) host: Option<HeaderValue>,
+}
+
+impl Outside {
+    /// Looks at fields of which only trusted ones are left.
+    fn of(headers: &HeaderMap) -> Option<Box<Self>> {
+        let prefix = headers.get(X_FORWARDED_PREFIX).and_then(|value| {
+            let prefix = value.to_str().ok()?;
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            is_prefix(prefix).then(|| prefix.into())
+        });
+        let host = headers.get(X_FORWARDED_HOST).cloned();
+        (prefix.is_some() || host.is_some()).then(|| Box::new(Self { prefix, host }))
     }
 }
 
-/// Takes out what a peer says of who is before it, unless it is trusted; misspelled claims in any case.
-fn remove_claims(headers: &mut HeaderMap, trusted: bool) {
-    let claims = headers.keys().filter(|name| is_claim(name, trusted));
-    for name in claims.cloned().collect::<Vec<_>>() {
+/// Whether a text can be put before paths for a browser to take: it is one path, and no host.
+fn is_prefix(text: &str) -> bool {
+    text.starts_with('/')
+        && !text.contains("//")
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\?#\"<>,;".contains(&byte))
+        && !is_ambiguous(text)
+}
+
+/// Takes out what a peer says of who is before it, unless it is trusted; misspelled names in any case.
+fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
+    let untrusted = headers.keys().filter(|name| is_untrusted(name, trusted));
+    for name in untrusted.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
@@ -187,14 +233,13 @@ impl fmt::Display for Element<'_> {
             write_value(f, host)?;
         }
         let secure = self.peer.is_some_and(Peer::is_secure);
-        write!(f, ";proto={}", if secure { "https" } else { "http" })
+        write!(f, ";proto={}", scheme_name(secure))
     }
 }
 
 /// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
 fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !value.is_empty() && value.bytes().all(is_token) {
+    if crate::fields::is_token(value.as_bytes()) {
         return f.write_str(value);
     }
     f.write_char('"')?;
@@ -339,11 +384,8 @@ mod tests {
         assert_eq!(
             apply(ALL, &sent, true, "a"),
             [
-                "forwarded: for=203.0.113.7",
-                "forwarded: for=\"[2001:db8::1]\";host=a;proto=https",
-                "x-forwarded-for: 203.0.113.7, 10.0.0.1",
-                "x-forwarded-for: 10.0.0.2",
-                "x-forwarded-for: 2001:db8::1",
+                "forwarded: for=203.0.113.7, for=\"[2001:db8::1]\";host=a;proto=https",
+                "x-forwarded-for: 203.0.113.7, 10.0.0.1, 10.0.0.2, 2001:db8::1",
                 "x-forwarded-host: public.example",
                 "x-forwarded-port: 444",
                 "x-forwarded-prefix: /outer/api",
@@ -354,7 +396,48 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_quoted_when_it_is_no_token() {
+    fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
+        for (name, trusted, prefix, want) in [
+            ("trusted", true, "/outer", Some("/outer")),
+            ("a slash", true, "/outer/", Some("/outer")),
+            ("the root", true, "/", None),
+            ("a stranger", false, "/outer", None),
+            ("a host", true, "//evil.example", None),
+            ("a host, behind a slash", true, "/a//evil.example", None),
+            ("a backslash", true, "/\\evil.example", None),
+            ("a list", true, "/a, /b", None),
+            ("not a path", true, "outer", None),
+            ("a query", true, "/a?b", None),
+            ("climbing", true, "/a/../b", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_FORWARDED_PREFIX, prefix.parse().unwrap());
+            let scan = HeaderScan::of(&headers);
+            let outside = Forwarding::new(vec![XForwardedPrefix], "/api").apply(
+                &mut headers,
+                scan,
+                None,
+                trusted,
+                None,
+            );
+            let found = outside.and_then(|outside| outside.prefix);
+            assert_eq!(found.as_deref(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
+        let told = |fields: &[ForwardingField], stripped| {
+            let forwarding = Forwarding::new(fields.to_vec(), stripped);
+            forwarding.told_prefix().map(str::to_owned)
+        };
+        assert_eq!(told(&[XForwardedPrefix], "/api").as_deref(), Some("/api"));
+        assert_eq!(told(&[XForwardedFor], "/api"), None);
+        assert_eq!(told(&[XForwardedPrefix], "").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_value_is_quoted_when_it_is_not_a_token() {
         struct Value(&'static str);
         impl fmt::Display for Value {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,28 +5,36 @@
 //! step sets. All of it is decided from the head alone. Only the `Host` of one of several upstreams has to
 //! wait until that one is chosen.
 
+pub(crate) mod client;
 pub(crate) mod forwarded;
+pub(crate) mod origin;
 pub(crate) mod path;
 pub(crate) mod peer;
 pub(crate) mod target;
+pub(crate) mod webdav;
 
 use crate::fields;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Mount;
+use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::framing::{self, Unsound};
 use crate::proxy::wire::host::set_host;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop, upgrade, websocket};
-use forwarded::Forwarding;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use client::{ClientAddr, Requester, client_address, is_in};
+use forwarded::{Forwarding, Outside};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
-use path::check_path;
-use peer::{Peer, peer_of};
-use std::borrow::Cow;
+use origin::{OriginChoice, OriginRule};
+use path::is_ambiguous;
+use peer::peer_of;
+use std::net::IpAddr;
 use std::sync::Arc;
+use webdav::AddressMapper;
 
 pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 
@@ -34,7 +42,8 @@ pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 pub(crate) struct RequestRules {
     pub(crate) mount: Arc<Mount>,
     pub(crate) preserve_host: bool,
-    pub(crate) remove_request_headers: Arc<[HeaderName]>,
+    pub(crate) rewrite_origin: Option<OriginRule>,
+    pub(crate) edits: FieldEdits,
     pub(crate) refuse_unexpected_content: bool,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -52,11 +61,16 @@ pub(crate) enum Verdict {
     Refuse(ProxyErrorKind),
 }
 
-/// Facts about a request that its response's way back needs.
+/// Facts about a request that its exchange and its response's way back need.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
-    /// What the upstream may switch to, if anything. Rare, so in a box that takes no room if it is not
-    /// there.
+    /// What the client asked for, for logs.
+    pub(crate) method: Method,
+    pub(crate) public: PathAndQuery,
+    /// Whose request it is, if that is known.
+    pub(crate) requester: Option<Requester>,
+    /// The protocols that the upstream may switch to, if any. Rare, so in a box that takes no room if it is
+    /// not there.
     pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether no answer has content.
     pub(crate) is_head: bool,
@@ -64,8 +78,25 @@ pub(crate) struct RequestContext {
     pub(crate) at_bare_root: bool,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
-    /// The `Host` of the client, if that is to be kept, or of the hook.
-    host: Option<HeaderValue>,
+    /// The host and port that the client named, if any.
+    client_host: Option<HeaderValue>,
+    /// The `Host` that the upstream sees.
+    host: HostChoice,
+    /// The `Origin` that the upstream sees.
+    origin: OriginChoice,
+    /// The public side as trusted proxies say it. Rare, as above.
+    outside: Option<Box<Outside>>,
+}
+
+/// The `Host` that an upstream sees.
+#[derive(Debug)]
+enum HostChoice {
+    /// Its own.
+    Upstream,
+    /// The client's, if it named one.
+    Client,
+    /// That of the hook.
+    Hook(Box<HeaderValue>),
 }
 
 /// An upgrade, as it is offered to the upstream.
@@ -77,25 +108,44 @@ pub(crate) struct Upgrade {
 }
 
 impl RequestContext {
-    /// Names the upstream as the host, unless another has been named for good.
+    /// Names the upstream as the host, unless another has been named for good, and as the origin, if it is to
+    /// see its own.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &HeaderValue) {
-        set_host(headers, self.host.as_ref().unwrap_or(upstream).clone());
+        let host = match &self.host {
+            HostChoice::Upstream => upstream,
+            HostChoice::Client => self.client_host.as_ref().unwrap_or(upstream),
+            HostChoice::Hook(host) => host,
+        };
+        set_host(headers, host.clone());
+        self.origin.apply(headers);
+    }
+
+    /// The host and port that the browser asked for, as `X-Forwarded-Host` says it.
+    pub(crate) fn public_host(&self) -> Option<&HeaderValue> {
+        let outside = self.outside.as_deref();
+        outside
+            .and_then(|outside| outside.host.as_ref())
+            .or(self.client_host.as_ref())
+    }
+
+    /// The prefix that a trusted proxy took away before this one; empty if none did.
+    pub(crate) fn outer_prefix(&self) -> &str {
+        let outside = self.outside.as_deref();
+        outside
+            .and_then(|outside| outside.prefix.as_deref())
+            .unwrap_or_default()
     }
 }
 
 impl RequestRules {
-    /// Rewrites a request's head.
-    ///
-    /// `peer` is the client's end; `None` looks for it in the extensions. `only_host` is the `Host` of the
-    /// upstream where there is but one.
+    /// Rewrites a request's head. `only_host` is the `Host` of the upstream where there is but one.
     pub(crate) fn apply(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
     ) -> Verdict {
-        match self.rewrite(peer, parts, body, only_host) {
+        match self.rewrite(parts, body, only_host) {
             Ok(verdict) => verdict,
             Err(kind) => Verdict::Refuse(kind),
         }
@@ -103,11 +153,13 @@ impl RequestRules {
 
     fn rewrite(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
     ) -> Result<Verdict, ProxyErrorKind> {
+        if parts.version >= Version::HTTP_2 {
+            join_cookies(&mut parts.headers);
+        }
         if parts.headers.len() > MOST_LINES {
             return Err(ProxyErrorKind::HeadTooLarge);
         }
@@ -116,17 +168,25 @@ impl RequestRules {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
         let bridged = websocket::from_http2(parts);
-        let asked_for = target::public_uri(parts);
+        let asked_for = target::public_uri(parts)?;
         let public = target::public_path(&parts.method, &asked_for)?;
-        check_path(public.path()).map_err(|_| ProxyErrorKind::AmbiguousPath)?;
-        let at_bare_root = self.mount.map.is_bare_root(public.path());
-        let target = self
-            .mount
-            .map
-            .forward(public)
+        if is_ambiguous(public.path()) {
+            return Err(ProxyErrorKind::AmbiguousPath);
+        }
+        let map = &self.mount.map;
+        let at_bare_root = map.is_bare_root(public.path());
+        let asked = public.clone();
+        let target = map
+            .to_upstream(public)
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
+        let peer = peer_of(&parts.extensions);
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
+        // from the program itself: a test, as axum's own write it.
+        if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
         if self.refuse_unexpected_content
             && !body.is_end_stream()
             && framing::gives_content_no_meaning(&parts.method)
@@ -137,51 +197,85 @@ impl RequestRules {
             return Ok(Verdict::Answer(status));
         }
 
+        let rewritable = self
+            .rewrite_origin
+            .as_ref()
+            .and_then(|rule| Some((rule, rule.rewritable(parts)?)));
         let headers = &mut parts.headers;
         // Grows at most once for what is added below.
-        headers.reserve(self.forwarding.len() + 1);
+        headers.reserve(self.forwarding.len() + self.edits.len() + 1);
         let scan = HeaderScan::of(headers);
+        if scan.has(Field::Via) && self.via.is_loop(headers) {
+            return Err(ProxyErrorKind::Loop);
+        }
         framing::check_coding(headers, scan).map_err(Unsound::of_request)?;
         framing::settle_length(headers, scan).map_err(Unsound::of_request)?;
         if scan.has(Field::ContentLength) {
             self.check_length(headers)?;
         }
         let offer = hop_by_hop::strip_request(headers, scan);
-        let peer = peer
-            .map(Cow::Borrowed)
-            .or_else(|| peer_of(&parts.extensions));
-        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
-        self.forwarding
+        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer.ip()));
+        let requester = peer.as_deref().map(|peer| {
+            let said = parts.extensions.get::<ClientAddr>().copied();
+            let is_multiplexed = parts.version >= Version::HTTP_2;
+            Requester::new(peer, trusted, said, is_multiplexed, || {
+                client_address(peer.ip(), headers, |ip| self.trusts(ip))
+            })
+        });
+        let outside = self
+            .forwarding
             .apply(headers, scan, peer.as_deref(), trusted, host.as_ref());
-        if parts.version >= Version::HTTP_2 {
-            join_cookies(headers);
-        }
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
-        for name in self.remove_request_headers.iter() {
-            headers.remove(name);
+        let mut context = RequestContext {
+            method: parts.method.clone(),
+            public: asked,
+            requester,
+            upgrade: None,
+            is_head: parts.method == Method::HEAD,
+            at_bare_root,
+            expects_continue: false,
+            client_host: host,
+            host: HostChoice::Upstream,
+            origin: OriginChoice::AsItIs,
+            outside,
+        };
+        if scan.has(Field::WebDav) {
+            let mapper = AddressMapper {
+                map,
+                outer: context.outer_prefix(),
+                public_host: context.public_host(),
+            };
+            mapper.map_fields(headers)?;
         }
+        self.edits.apply(headers);
         // RFC 9110 7.8: an upgrade is of HTTP/1.1; with a body on its way there is nothing to switch.
         let upgrade = offer
             .upgrade
-            .filter(|offered| parts.version == Version::HTTP_11 && upgrade::may_offer(offered))
-            .filter(|_| body.is_end_stream())
+            .filter(|_| parts.version == Version::HTTP_11 && body.is_end_stream())
+            .and_then(|protocols| upgrade::offer(&parts.method, &protocols))
             .or(bridged.as_ref().map(|_| websocket::PROTOCOL));
         set_connection(headers, upgrade.as_ref(), offer.trailers);
+        context.upgrade = upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged }));
         framing::announce_body(parts, scan, body);
         parts.uri = Uri::from(target);
-        let mut host = host.filter(|_| self.preserve_host);
-        if let Some(hook) = &self.map_request {
-            name_host_early(&mut parts.headers, host.as_ref().or(only_host));
-            hook(parts);
-            host = parts.headers.get(header::HOST).cloned();
+        if self.preserve_host {
+            context.host = HostChoice::Client;
         }
-        Ok(Verdict::Forward(RequestContext {
-            is_head: parts.method == Method::HEAD,
-            at_bare_root,
-            upgrade: upgrade.map(|protocols| Box::new(Upgrade { protocols, bridged })),
-            expects_continue: scan.has(Field::Expect) && parts.headers.contains_key(header::EXPECT),
-            host,
-        }))
+        if let Some(hook) = &self.map_request {
+            let kept = context.client_host.as_ref().filter(|_| self.preserve_host);
+            name_host_early(&mut parts.headers, kept.or(only_host));
+            hook(parts);
+            context.host = match parts.headers.get(header::HOST) {
+                Some(host) => HostChoice::Hook(Box::new(host.clone())),
+                None => HostChoice::Upstream,
+            };
+        }
+        if let Some((rule, origin)) = rewritable {
+            context.origin = rule.choose(&parts.headers, &origin);
+        }
+        context.expects_continue =
+            scan.has(Field::Expect) && parts.headers.contains_key(header::EXPECT);
+        Ok(Verdict::Forward(context))
     }
 
     /// A body that says itself that it is too long is refused before it is sent.
@@ -197,10 +291,8 @@ impl RequestRules {
         }
     }
 
-    fn trusts(&self, peer: &Peer) -> bool {
-        self.trusted_proxies
-            .iter()
-            .any(|net| net.contains(&peer.ip()))
+    fn trusts(&self, ip: IpAddr) -> bool {
+        is_in(&self.trusted_proxies, ip)
     }
 }
 

@@ -1,28 +1,36 @@
-//! What a request is for: the public path, and the host that the client named.
+//! The target of a request: the public path, and the host that the client named.
 
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::host::is_host_and_port;
+use crate::proxy::request::path::is_ambiguous;
+use crate::proxy::wire::host::{is_host_and_port, is_same_authority};
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
 use std::borrow::Cow;
-use std::fmt;
 
 /// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
 /// what layers have made of the rest.
-pub(crate) fn public_uri(parts: &request::Parts) -> Cow<'_, Uri> {
+///
+/// # Errors
+///
+/// [`ProxyErrorKind::TargetTooLong`] if the whole of it is longer than a URI can be.
+pub(crate) fn public_uri(parts: &request::Parts) -> Result<Cow<'_, Uri>, ProxyErrorKind> {
     #[cfg(feature = "axum")]
     if let Some(nest) = parts.extensions.get::<axum::extract::NestedPath>() {
         if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
             return below_nest(nest.as_str(), &original.0, &parts.uri);
         }
     }
-    Cow::Borrowed(&parts.uri)
+    Ok(Cow::Borrowed(&parts.uri))
 }
 
 /// `nest` may hold parameters, so that it tells only how many segments the nests took.
 #[cfg(feature = "axum")]
-fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri> {
+fn below_nest<'a>(
+    nest: &str,
+    original: &'a Uri,
+    inner: &'a Uri,
+) -> Result<Cow<'a, Uri>, ProxyErrorKind> {
     let taken = nest
         .split('/')
         .filter(|segment| !segment.is_empty())
@@ -42,11 +50,13 @@ fn below_nest<'a>(nest: &str, original: &'a Uri, inner: &'a Uri) -> Cow<'a, Uri>
         inner.path()
     };
     if below == left && original.query() == inner.query() {
-        return Cow::Borrowed(original);
+        return Ok(Cow::Borrowed(original));
     }
     let query = inner.query().map(|query| ["?", query].concat());
     let public = [prefix, below, query.as_deref().unwrap_or_default()].concat();
-    public.parse().map_or(Cow::Borrowed(inner), Cow::Owned)
+    // Two paths that were parsed make one, if it is not too long.
+    let public = public.parse().map_err(|_| ProxyErrorKind::TargetTooLong)?;
+    Ok(Cow::Owned(public))
 }
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).
@@ -73,12 +83,12 @@ pub(crate) fn public_path<'a>(
 
 /// The host and port that the client named, checked.
 ///
-/// `None` for an HTTP/1.0 request that names none.
+/// `None` for a request that names none, see [`must_name_host`].
 ///
 /// # Errors
 ///
-/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request of HTTP/1.1 without `Host`, with
-/// more than one, or with one that is no host and port.
+/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request with more than one `Host`, or with one
+/// that is not a host and port.
 pub(crate) fn host(
     version: Version,
     uri: &Uri,
@@ -105,53 +115,63 @@ pub(crate) fn host(
             from_authority(authority).map(Some)
         }
         (None, Some(value)) => Ok(Some(value.clone())),
-        (None, None) if version < Version::HTTP_11 => Ok(None),
-        (None, None) => Err(ProxyErrorKind::MalformedHost),
+        (None, None) => Ok(None),
     }
 }
 
-/// A request was refused by [`check_host`]: it names no host, or no single valid one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedHost(());
-
-impl fmt::Display for MalformedHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request names no host, or no single valid one")
-    }
+/// Whether a request that came over a connection has to name a host (RFC 9112 3.2, RFC 9113 8.3.1).
+pub(crate) fn must_name_host(version: Version) -> bool {
+    version >= Version::HTTP_11
 }
 
-impl std::error::Error for MalformedHost {}
-
-/// Refuses a request without a host, with more than one `Host`, with one that is no name or address with
-/// a port perhaps, or over HTTP/2 with one that contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1).
-/// A target in absolute form names the host where there is no `Host`.
+/// Refuses a request that different servers could read in different ways: by its host or by its path.
+///
+/// - It names no host, or more than one, it is not a name or address with an optional port,
+///   or over HTTP/2 it contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1). A target in absolute
+///   form names the host where there is no `Host`. HTTP/1.0 may do without one.
+/// - A segment of the path can be read as `.` or `..` (RFC 3986 3.3, CWE-22), where `\`, `%2f`, `%5c` and
+///   `;` may end a segment too.
 ///
 /// [`ReverseProxy`](crate::proxy::ReverseProxy) asks this of every request. A server asks it itself
-/// for what it does not proxy, so that a refused host is refused on every kind of route.
+/// for what it does not proxy, so that a refused request is refused on every kind of route.
 ///
 /// # Errors
 ///
-/// [`MalformedHost`], which a server answers with 400.
+/// [`MalformedHost`](ProxyErrorKind::MalformedHost) or [`AmbiguousPath`](ProxyErrorKind::AmbiguousPath),
+/// which a server answers with 400.
 ///
 /// # Examples
 ///
 /// ```
 /// use http::Request;
-/// use same_origin::proxy::check_host;
+/// use same_origin::proxy::{ProxyErrorKind, check};
 ///
-/// let named = |host| Request::get("/x").header("host", host).body(()).unwrap();
-/// assert!(check_host(&named("app.example:8443")).is_ok());
-/// assert!(check_host(&named("user@app.example")).is_err());
-/// assert!(check_host(&Request::new(())).is_err());
+/// let get = |path, host| Request::get(path).header("host", host).body(()).unwrap();
+/// assert!(check(&get("/api/v1.0/a..b/%2Ehidden/...", "app.example:8443")).is_ok());
+/// assert_eq!(check(&get("/", "user@app.example")), Err(ProxyErrorKind::MalformedHost));
+/// for path in ["/api/../x", "/api/%2e%2E/x", "/api/..%2fx", "/api/..;a=b/x"] {
+///     assert_eq!(check(&get(path, "app.example")), Err(ProxyErrorKind::AmbiguousPath));
+/// }
 /// ```
-pub fn check_host<B>(request: &Request<B>) -> Result<(), MalformedHost> {
-    let found = host(request.version(), request.uri(), request.headers());
-    found.map(drop).map_err(|_| MalformedHost(()))
+pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
+    let host = host(request.version(), request.uri(), request.headers())?;
+    if host.is_none() && must_name_host(request.version()) {
+        return Err(ProxyErrorKind::MalformedHost);
+    }
+    if is_ambiguous(request.uri().path()) {
+        return Err(ProxyErrorKind::AmbiguousPath);
+    }
+    Ok(())
 }
 
+/// Whether a `Host` says what `:authority` says. A port is part of it: one that is left out is the
+/// scheme's, which only the server knows.
 fn same(line: &HeaderValue, authority: &Authority) -> bool {
     line.as_bytes()
         .eq_ignore_ascii_case(authority.as_str().as_bytes())
+        || line
+            .to_str()
+            .is_ok_and(|line| is_same_authority(line, authority, 0))
 }
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
@@ -178,7 +198,7 @@ mod tests {
                 &["a.example"],
                 Ok(Some("b.example")),
             ),
-            (v11, "/x", &[], Err(MalformedHost)),
+            (v11, "/x", &[], Ok(None)),
             (v11, "/x", &["a", "b"], Err(MalformedHost)),
             (v11, "/x", &["a", "a"], Err(MalformedHost)),
             (v11, "/x", &[""], Err(MalformedHost)),
@@ -198,8 +218,15 @@ mod tests {
                 &["b.example"],
                 Err(MalformedHost),
             ),
+            (
+                v2,
+                "https://[::1]:81/x",
+                &["[0:0:0:0:0:0:0:1]:81"],
+                Ok(Some("[::1]:81")),
+            ),
+            (v2, "https://[::1]:81/x", &["[::1]:82"], Err(MalformedHost)),
             (v2, "https://u@a.example/x", &[], Err(MalformedHost)),
-            (v2, "/x", &[], Err(MalformedHost)),
+            (v2, "/x", &[], Ok(None)),
         ] {
             let headers = hosts
                 .iter()
@@ -208,6 +235,19 @@ mod tests {
             let found = host(version, &uri.parse().unwrap(), &headers);
             let want = want.map(|host| host.map(HeaderValue::from_static));
             assert_eq!(found, want, "{version:?} {uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_refuses_a_request_that_names_no_host() {
+        for (version, want) in [
+            (Version::HTTP_10, Ok(())),
+            (Version::HTTP_11, Err(ProxyErrorKind::MalformedHost)),
+            (Version::HTTP_2, Err(ProxyErrorKind::MalformedHost)),
+        ] {
+            let mut request = Request::new(());
+            *request.version_mut() = version;
+            assert_eq!(check(&request), want, "{version:?}");
         }
     }
 

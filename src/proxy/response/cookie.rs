@@ -1,75 +1,214 @@
 //! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
 
 use crate::proxy::mount::map::PathMap;
+use crate::proxy::mount::prefix::PublicPrefix;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+use std::borrow::Cow;
 
-/// Maps every `Set-Cookie` of a response back.
-pub(crate) fn map_back(headers: &mut HeaderMap, map: &PathMap) {
-    if let http::header::Entry::Occupied(mut entry) = headers.entry(SET_COOKIE) {
-        for value in entry.iter_mut() {
-            let mapped = set_cookie(value.as_bytes(), map);
-            if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
-                *value = mapped;
-            }
-        }
-    }
-}
-
-/// One `Set-Cookie` as the client of the public origin needs it, or `None` when it is right already.
+/// Rewriting of an upstream's cookies to those of the public origin.
 ///
-/// - `Domain` is dropped: it names the upstream's host, which the client does not talk to, and a
-///   client refuses a cookie of a domain that it is not at. Without it the cookie is the public
-///   host's alone.
-/// - `Path` under the upstream's base becomes the one under the prefix. Another path stays as it is.
-/// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
-/// - Everything else is kept byte for byte, the value above all.
-fn set_cookie(value: &[u8], map: &PathMap) -> Option<Vec<u8>> {
-    let mut parts = value.split(|byte| *byte == b';');
-    let pair = parts.next()?;
-    let host_only = has_host_prefix(pair);
-    let mut changed = false;
-    let mut mapped = pair.to_vec();
-    for part in parts {
-        let (name, argument) = match part.iter().position(|byte| *byte == b'=') {
-            Some(equals) => (
-                trim(&part[..equals]),
-                Some((equals + 1, trim(&part[equals + 1..]))),
-            ),
-            None => (trim(part), None),
-        };
-        if name.eq_ignore_ascii_case(b"domain") {
-            changed = true;
-            continue;
-        }
-        mapped.push(b';');
-        let public = argument
-            .filter(|_| !host_only && name.eq_ignore_ascii_case(b"path"))
-            .and_then(|(start, path)| Some((start, public_path(path, map)?)));
-        match public {
-            Some((start, public)) => {
-                changed = true;
-                mapped.extend_from_slice(&part[..start]);
-                mapped.extend_from_slice(public.as_bytes());
-            }
-            None => mapped.extend_from_slice(part),
-        }
-    }
-    changed.then_some(mapped)
+/// With the feature `serde` it is written as `true`, `false` or `"confine"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "Written", into = "Written"))]
+#[non_exhaustive]
+pub enum CookieRewrite {
+    /// They stay as they are.
+    Off,
+    /// `Path` is mapped back, and a `Domain` that does not cover the public host is dropped.
+    #[default]
+    On,
+    /// As `On`, and `Path=/` becomes the prefix: no page outside of it gets the cookie.
+    Confine,
 }
 
-fn public_path(path: &[u8], map: &PathMap) -> Option<String> {
-    // A `?` or `#` is an ordinary character of a cookie's path, not of a mapped one.
-    let path = std::str::from_utf8(path).ok()?;
-    if !path.starts_with('/') || path.contains(['?', '#']) || map.is_identity() {
-        return None;
+impl From<bool> for CookieRewrite {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
     }
-    // `Path=/` of an upstream without base path covers all of it, so all below the prefix; `/api/`
-    // would miss `/api` itself (RFC 6265bis 5.1.4: a path matches itself and what is below).
-    let public = map.backward(path)?;
-    Some(match public.strip_suffix('/') {
-        Some(bare) if path == "/" && !bare.is_empty() => bare.to_owned(),
-        _ => public,
-    })
+}
+
+/// A [`CookieRewrite`] in a configuration.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(untagged, expecting = "true, false or \"confine\"")]
+enum Written {
+    Switch(bool),
+    Word(Word),
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Confine,
+}
+
+#[cfg(feature = "serde")]
+impl From<Written> for CookieRewrite {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Switch(on) => on.into(),
+            Written::Word(Word::Confine) => Self::Confine,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<CookieRewrite> for Written {
+    fn from(rewrite: CookieRewrite) -> Self {
+        match rewrite {
+            CookieRewrite::Off => Self::Switch(false),
+            CookieRewrite::On => Self::Switch(true),
+            CookieRewrite::Confine => Self::Word(Word::Confine),
+        }
+    }
+}
+
+/// The way back for the cookies of one response.
+pub(crate) struct CookieMapper<'a> {
+    pub(crate) map: &'a PathMap,
+    pub(crate) prefix: &'a PublicPrefix<'a>,
+    /// Whether `Path=/` becomes the prefix.
+    pub(crate) confine: bool,
+    /// The host and port that the browser asked for, if anybody knows.
+    pub(crate) public_host: Option<&'a HeaderValue>,
+}
+
+impl CookieMapper<'_> {
+    /// Maps every `Set-Cookie` of a response.
+    pub(crate) fn map_fields(&self, headers: &mut HeaderMap) {
+        if let http::header::Entry::Occupied(mut entry) = headers.entry(SET_COOKIE) {
+            for value in entry.iter_mut() {
+                let mapped = self.to_public(value.as_bytes());
+                if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
+                    *value = mapped;
+                }
+            }
+        }
+    }
+
+    /// One `Set-Cookie` as the client of the public origin needs it, or `None` when it is right already.
+    ///
+    /// - `Domain` stays where it covers the public host: a logout has to delete the cookie of the parent
+    ///   domain. Any other is dropped, because a client refuses a cookie of a domain that it is not at.
+    ///   Without it the cookie is the public host's alone.
+    /// - `Path` under the upstream's base becomes the one under the prefix. `/` is the whole origin's and
+    ///   stays, since pages read double-submit cookies there, unless cookies are confined. Another path stays.
+    /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
+    /// - Everything else is kept byte for byte, the value above all.
+    fn to_public(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let mut parts = value.split(|byte| *byte == b';');
+        let pair = parts.next()?;
+        let host_only = has_host_prefix(pair);
+        let keeps_domain = !host_only && self.keeps_domain(parts.clone());
+        let mut changed = false;
+        let mut mapped = pair.to_vec();
+        for part in parts {
+            let (name, argument) = attribute(part);
+            if name.eq_ignore_ascii_case(b"domain") && !keeps_domain {
+                changed = true;
+                continue;
+            }
+            mapped.push(b';');
+            let public = argument
+                .filter(|_| !host_only && name.eq_ignore_ascii_case(b"path"))
+                .and_then(|path| self.path_to_public(path));
+            match public {
+                Some(public) => {
+                    changed = true;
+                    let start = part.iter().position(|byte| *byte == b'=').unwrap_or(0) + 1;
+                    mapped.extend_from_slice(&part[..start]);
+                    mapped.extend_from_slice(public.as_bytes());
+                }
+                None => mapped.extend_from_slice(part),
+            }
+        }
+        changed.then_some(mapped)
+    }
+
+    /// Whether the `Domain` of a cookie means something to the public host. The last one counts (RFC 6265bis
+    /// 5.6), so that all stay or none does.
+    fn keeps_domain<'v>(&self, parts: impl Iterator<Item = &'v [u8]>) -> bool {
+        let domains = parts
+            .map(attribute)
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"domain"));
+        let last = domains.last().and_then(|(_, domain)| domain);
+        let last = last.and_then(|domain| std::str::from_utf8(domain).ok());
+        let host = self.public_host.and_then(|host| host.to_str().ok());
+        matches!((last, host), (Some(domain), Some(host)) if covers(domain, host))
+    }
+
+    fn path_to_public(&self, path: &[u8]) -> Option<String> {
+        // A `?` or `#` is an ordinary character of a cookie's path, not of a mapped one.
+        let path = std::str::from_utf8(path).ok()?;
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return None;
+        }
+        if path == "/" {
+            return self.root_to_public();
+        }
+        if self.prefix.of_told(path).is_some() {
+            return None;
+        }
+        let public = self.prefix.with_outer(self.map.to_public(path)?);
+        (public != path).then_some(public)
+    }
+
+    /// The path of a cookie that is for all of the upstream.
+    fn root_to_public(&self) -> Option<String> {
+        if !self.confine {
+            return None;
+        }
+        // Without its slash: `/api/` would miss `/api` itself (RFC 6265bis 5.1.4: a path matches itself and
+        // what is below).
+        let prefix = self.prefix.with_outer(self.map.prefix().to_owned());
+        (!prefix.is_empty()).then_some(prefix)
+    }
+}
+
+/// An attribute's name, and its value if it has one.
+fn attribute(part: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match part.iter().position(|byte| *byte == b'=') {
+        Some(equals) => (trim(&part[..equals]), Some(trim(&part[equals + 1..]))),
+        None => (trim(part), None),
+    }
+}
+
+/// Whether a cookie of a domain would be taken from a host (RFC 6265bis 5.1.3, 5.6): the domain is the
+/// host's or one above it, and not one below which anybody can have a name. A leading dot does not count.
+///
+/// An address has no domains. Without the list of public suffixes none can be told from them.
+fn covers(domain: &str, host: &str) -> bool {
+    let domain = domain.strip_prefix('.').unwrap_or(domain);
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let (domain, host) = (lower(domain), lower(host));
+    let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_above = host
+        .strip_suffix(&*domain)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    !domain.is_empty() && !is_address && is_above && !may_be_public_suffix(&domain)
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(feature = "public-suffix")]
+fn may_be_public_suffix(domain: &str) -> bool {
+    psl::suffix_str(domain).is_none_or(|suffix| suffix.len() == domain.len())
+}
+
+#[cfg(not(feature = "public-suffix"))]
+fn may_be_public_suffix(_: &str) -> bool {
+    true
 }
 
 /// `__Host-` in any case, as RFC 6265bis 5.6 compares it.
@@ -86,13 +225,28 @@ fn trim(value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const APP: HeaderValue = HeaderValue::from_static("app.example.com:8443");
+
+    fn map(prefix: &str, base: &str, value: &str) -> Option<String> {
+        let mapper = CookieMapper {
+            map: &PathMap::new(prefix, base),
+            prefix: &PublicPrefix::NONE,
+            confine: false,
+            public_host: Some(&APP),
+        };
+        let mapped = mapper.to_public(value.as_bytes());
+        mapped.map(|mapped| String::from_utf8(mapped).unwrap())
+    }
 
     #[test]
-    fn domain_goes_and_path_comes_back() {
+    fn a_foreign_domain_goes_and_path_comes_back() {
         for (value, want) in [
             ("a=1; Domain=up.example; Path=/base", "a=1; Path=/api"),
             ("a=1;domain=.up.example", "a=1"),
             ("a=1; Domain", "a=1"),
+            ("a=1; Domain=", "a=1"),
             ("a=1; Path=/base/", "a=1; Path=/api/"),
             ("a=1; Path=/base/x/y; Secure", "a=1; Path=/api/x/y; Secure"),
             ("a=1; path = /base ; HttpOnly", "a=1; path =/api; HttpOnly"),
@@ -108,10 +262,13 @@ mod tests {
                 "__Host-a=1; Secure; Path=/; Domain=up",
                 "__Host-a=1; Secure; Path=/",
             ),
+            (
+                "__Host-Http-a=1; Secure; Path=/; Domain=app.example.com",
+                "__Host-Http-a=1; Secure; Path=/",
+            ),
         ] {
-            let mapped = set_cookie(value.as_bytes(), &PathMap::new("/api", "/base"));
             assert_eq!(
-                mapped.map(|m| String::from_utf8(m).unwrap()).as_deref(),
+                map("/api", "/base", value).as_deref(),
                 Some(want),
                 "{value}"
             );
@@ -132,32 +289,156 @@ mod tests {
             "c=\"q,z\"",
             "",
         ] {
-            assert_eq!(
-                set_cookie(value.as_bytes(), &PathMap::new("/api", "/base")),
-                None,
-                "{value}"
-            );
+            assert_eq!(map("/api", "/base", value), None, "{value}");
         }
-        let host = b"__host-a=1; Secure; Path=/";
-        assert_eq!(set_cookie(host, &PathMap::new("/api", "")), None);
-        assert_eq!(set_cookie(b"a=1; Path=/x", &PathMap::new("/", "")), None);
+        assert_eq!(map("/api", "", "__host-a=1; Secure; Path=/"), None);
+        assert_eq!(map("/", "", "a=1; Path=/x"), None);
     }
 
+    /// Spring, Angular, Laravel and Django have the page at `/` read the cookie and send it back in a field.
     #[test]
-    fn the_root_of_an_upstream_is_the_prefix() {
-        let map = PathMap::new("/api", "");
-        assert_eq!(set_cookie(b"a=1; Path=/", &map).unwrap(), b"a=1; Path=/api");
+    fn a_cookie_of_the_whole_origin_stays_one() {
+        for (name, prefix, base, confine, want) in [
+            ("no base", "/api", "", false, None),
+            ("a base", "/api", "/base", false, None),
+            ("at the root", "/", "/base", false, None),
+            ("confined", "/api", "", true, Some("a=1; Path=/api")),
+            (
+                "confined, base",
+                "/api",
+                "/base",
+                true,
+                Some("a=1; Path=/api"),
+            ),
+            ("confined to all", "/", "/base", true, None),
+        ] {
+            let mapper = CookieMapper {
+                map: &PathMap::new(prefix, base),
+                prefix: &PublicPrefix::NONE,
+                confine,
+                public_host: None,
+            };
+            let mapped = mapper.to_public(b"a=1; Path=/");
+            assert_eq!(mapped.as_deref(), want.map(str::as_bytes), "{name}");
+        }
         assert_eq!(
-            set_cookie(b"a=1; Path=/x/", &map).unwrap(),
-            b"a=1; Path=/api/x/"
+            map("/api", "", "a=1; Path=/x/").unwrap(),
+            "a=1; Path=/api/x/"
         );
     }
 
     #[test]
+    fn an_upstream_that_was_told_of_its_prefix_says_public_paths() {
+        let map = PathMap::new("/api", "");
+        for (name, prefix, confine, path, want) in [
+            (
+                "public",
+                PublicPrefix::new("", Some("/api")),
+                false,
+                "/api",
+                None,
+            ),
+            (
+                "public, below",
+                PublicPrefix::new("", Some("/api")),
+                true,
+                "/api/x",
+                None,
+            ),
+            (
+                "its own",
+                PublicPrefix::new("", Some("/api")),
+                false,
+                "/x",
+                Some("/api/x"),
+            ),
+            (
+                "outer",
+                PublicPrefix::new("/o", Some("/api")),
+                false,
+                "/o/api",
+                None,
+            ),
+            (
+                "outer, its own",
+                PublicPrefix::new("/o", None),
+                false,
+                "/x",
+                Some("/o/api/x"),
+            ),
+            (
+                "outer, confined",
+                PublicPrefix::new("/o", None),
+                true,
+                "/",
+                Some("/o/api"),
+            ),
+        ] {
+            let mapper = CookieMapper {
+                map: &map,
+                prefix: &prefix,
+                confine,
+                public_host: None,
+            };
+            let mapped = mapper.path_to_public(path.as_bytes());
+            assert_eq!(mapped.as_deref(), want, "{name}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "public-suffix")]
+    fn a_domain_that_covers_the_public_host_stays() {
+        for value in [
+            "sid=; Domain=example.com; Path=/; Max-Age=0",
+            "sid=; domain=.EXAMPLE.com",
+            "sid=1; Domain=app.example.com",
+            "sid=1; Domain=other.example; Domain=example.com",
+        ] {
+            assert_eq!(map("/api", "", value), None, "{value}");
+        }
+        for (value, want) in [
+            ("a=1; Domain=com", "a=1"),
+            ("a=1; Domain=ample.com", "a=1"),
+            ("a=1; Domain=x.app.example.com", "a=1"),
+            ("a=1; Domain=example.com.", "a=1"),
+            ("a=1; Domain=..example.com", "a=1"),
+            ("a=1; Domain=example.com; Domain=other.example", "a=1"),
+            ("a=1; Domain=example.com; Domain=", "a=1"),
+        ] {
+            assert_eq!(map("/api", "", value).as_deref(), Some(want), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_one_of_the_host_and_not_of_everybody() {
+        let known = cfg!(feature = "public-suffix");
+        for (domain, host, want) in [
+            ("example.com", "app.example.com", known),
+            ("example.com", "APP.Example.com:80", known),
+            ("app.github.io", "app.github.io", known),
+            ("github.io", "app.github.io", false),
+            ("co.uk", "a.co.uk", false),
+            ("a.co.uk", "a.co.uk", known),
+            ("localhost", "localhost:8080", false),
+            ("127.0.0.1", "127.0.0.1:80", false),
+            ("0.0.1", "127.0.0.1", false),
+            ("[::1]", "[::1]:80", false),
+            ("1]", "[::1]", false),
+        ] {
+            assert_eq!(covers(domain, host), want, "{domain} {host}");
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_text_are_kept() {
-        let map = PathMap::new("/api", "/base");
+        let mapper = CookieMapper {
+            map: &PathMap::new("/api", "/base"),
+            prefix: &PublicPrefix::NONE,
+            confine: false,
+            public_host: None,
+        };
         assert_eq!(
-            set_cookie(b"a=\xff; Path=/base", &map).unwrap(),
+            mapper.to_public(b"a=\xff; Path=/base").unwrap(),
             b"a=\xff; Path=/api"
         );
     }
@@ -168,8 +449,32 @@ mod tests {
         for value in ["a=1; Path=/base", "b=2", "c=3; Domain=x"] {
             headers.append(SET_COOKIE, HeaderValue::from_static(value));
         }
-        map_back(&mut headers, &PathMap::new("/api", "/base"));
+        CookieMapper {
+            map: &PathMap::new("/api", "/base"),
+            prefix: &PublicPrefix::NONE,
+            confine: false,
+            public_host: None,
+        }
+        .map_fields(&mut headers);
         let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
         assert_eq!(lines, ["a=1; Path=/api", "b=2", "c=3"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cookie_keeps_its_value_and_its_other_attributes(
+            value in "[!-:<-~]{0,12}",
+            path in "(/[a-z]{0,5}){1,3}",
+            domain in "(app\\.)?(example\\.com|other\\.example|com)",
+            rest in "(; (Secure|HttpOnly|SameSite=Lax|Max-Age=0)){0,3}",
+        ) {
+            let cookie = format!("n={value}; Path={path}; Domain={domain}{rest}");
+            let mapped = map("/api", "/base", &cookie).unwrap_or(cookie);
+            let (start, end) = (format!("n={value};"), rest);
+            prop_assert!(mapped.starts_with(&start) && mapped.ends_with(&end), "{}", mapped);
+            // A browser would refuse the whole cookie for a domain that is not its own.
+            let kept = mapped.split("; Domain=").nth(1).map(|kept| kept.split(';').next().unwrap());
+            prop_assert!(kept.is_none_or(|kept| covers(kept, "app.example.com")), "{}", mapped);
+        }
     }
 }

@@ -1,38 +1,42 @@
 //! The way back for addresses: `Location`, `Content-Location` and `Refresh`.
 //!
-//! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
-//! byte for byte, because it may be signed.
+//! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
+//! because it may be signed.
 
-use crate::proxy::mount::map::Mount;
+use crate::proxy::mount::map::{Mount, rooted};
+use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
-/// Where an upstream says an address from.
-#[derive(Clone, Copy)]
+/// The way back for the addresses of one response.
 pub(crate) struct LocationMapper<'a> {
     /// The mount of the request.
     pub(crate) own: &'a Mount,
+    /// The mounts beside it.
     pub(crate) others: &'a Mounts,
+    pub(crate) prefix: &'a PublicPrefix<'a>,
     /// Whether the client asked for the bare prefix and the upstream for its root: a reference relative to
     /// the one leads beside the prefix, and one relative to the other below it.
     pub(crate) at_bare_root: bool,
 }
 
 impl LocationMapper<'_> {
-    /// Maps the address fields of a response back.
-    pub(crate) fn map_back(self, headers: &mut HeaderMap) {
-        map_field(headers, &header::LOCATION, |value| self.reference(value));
+    /// Maps the address fields of a response.
+    pub(crate) fn map_fields(&self, headers: &mut HeaderMap) {
+        map_field(headers, &header::LOCATION, |value| self.to_public(value));
         map_field(headers, &header::CONTENT_LOCATION, |value| {
-            self.reference(value)
+            self.to_public(value)
         });
-        map_field(headers, &header::REFRESH, |value| self.refresh(value));
+        map_field(headers, &header::REFRESH, |value| {
+            self.refresh_to_public(value)
+        });
     }
 
     /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
-    /// address, or a reference relative to the document, which is right on both sides nearly always.
-    fn reference(self, value: &str) -> Option<String> {
-        let Self { own, others, .. } = self;
+    /// address, one that is public already, or a reference relative to the document, which is right on both
+    /// sides nearly always.
+    fn to_public(&self, value: &str) -> Option<String> {
         // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
         // read in another way than this is left alone rather than half understood.
         if value
@@ -43,27 +47,54 @@ impl LocationMapper<'_> {
         }
         if let Some(rest) = value.strip_prefix("//") {
             let (authority, path) = split_authority(rest);
-            return others.backward(own, None, authority, path);
+            return self.absolute_to_public(None, authority, path);
         }
         if value.starts_with('/') {
-            let public = own.map.backward_reference(value);
-            // An upstream that knows its public prefix may say it.
-            let is_public = own.map.forwards(value);
-            return public.or_else(|| others.beside(own, value).filter(|_| !is_public));
+            return self.path_to_public(value);
         }
         let is_scheme = |text: &str| {
             text.bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
         };
         let Some((scheme, rest)) = value.split_once("://").filter(|(it, _)| is_scheme(it)) else {
-            return self.relative(value);
+            return self.relative_to_public(value);
         };
         let (authority, path) = split_authority(rest);
-        others.backward(own, Some(scheme), authority, path)
+        self.absolute_to_public(Some(scheme), authority, path)
     }
 
-    /// What is relative to the upstream's root, for a client that asked for the prefix without a slash.
-    fn relative(self, value: &str) -> Option<String> {
+    fn absolute_to_public(
+        &self,
+        scheme: Option<&str>,
+        authority: &str,
+        path: &str,
+    ) -> Option<String> {
+        if let Some(public) = self.prefix.of_told(&rooted(path)) {
+            if self.own.leads_to(scheme, authority) {
+                return Some(public.into_owned());
+            }
+        }
+        let public = self.others.to_public(self.own, scheme, authority, path)?;
+        Some(self.prefix.with_outer(public))
+    }
+
+    fn path_to_public(&self, path: &str) -> Option<String> {
+        if self.prefix.of_told(path).is_some() {
+            return None;
+        }
+        let public = self.own.map.reference_to_public(path);
+        // Another mount's, unless it is below this one's prefix: an upstream may know that without being told.
+        let is_public = || self.own.map.covers(path);
+        let public = match public {
+            None if is_public() => None,
+            None => self.others.path_to_public(self.own, path),
+            own => own,
+        };
+        Some(self.prefix.with_outer(public?))
+    }
+
+    /// A reference relative to the upstream's root, for a client that asked for the prefix without a slash.
+    fn relative_to_public(&self, value: &str) -> Option<String> {
         let segment = value.split(['/', '?', '#']).next().unwrap_or_default();
         // RFC 3986 4.2: a first segment with a colon is a scheme.
         if !self.at_bare_root
@@ -73,12 +104,13 @@ impl LocationMapper<'_> {
         {
             return None;
         }
-        self.own.map.backward_reference(&["/", value].concat())
+        let public = self.own.map.reference_to_public(&["/", value].concat())?;
+        Some(self.prefix.with_outer(public))
     }
 
     /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
     /// steps" are its grammar: a time, `;` or `,` or white space, then `url =`, then perhaps a quote.
-    fn refresh(self, value: &str) -> Option<String> {
+    fn refresh_to_public(&self, value: &str) -> Option<String> {
         let time = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
         let after = time.trim_start();
         let after = match after.strip_prefix([';', ',']) {
@@ -103,7 +135,7 @@ impl LocationMapper<'_> {
             address = &address[..address.find(quote).unwrap_or(address.len())];
         }
         let start = address.as_ptr() as usize - value.as_ptr() as usize;
-        let mapped = self.reference(address)?;
+        let mapped = self.to_public(address)?;
         Some([&value[..start], &mapped, &value[start + address.len()..]].concat())
     }
 }
@@ -143,6 +175,7 @@ mod tests {
     use super::*;
     use crate::proxy::mount::map::{Origins, PathMap};
     use crate::proxy::upstream::Upstream;
+    use proptest::prelude::*;
     use std::sync::{Arc, OnceLock};
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
@@ -153,17 +186,20 @@ mod tests {
         }
     }
 
+    const NO_PREFIX: &PublicPrefix<'_> = &PublicPrefix::NONE;
+
     fn from<'a>(own: &'a Mount, others: &'a Mounts) -> LocationMapper<'a> {
         LocationMapper {
             own,
             others,
+            prefix: NO_PREFIX,
             at_bare_root: false,
         }
     }
 
     fn table() -> (Mount, Mounts) {
         let mounts = Mounts::new();
-        mounts.enter(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
+        mounts.register(BUCKET.get_or_init(|| Arc::new(mount("/files", "bucket:81", ""))));
         (mount("/api", "up:80", "/base"), mounts)
     }
 
@@ -207,7 +243,7 @@ mod tests {
             (SIGNED, None),
         ] {
             assert_eq!(
-                from(&own, &others).reference(value).as_deref(),
+                from(&own, &others).to_public(value).as_deref(),
                 want,
                 "{value}"
             );
@@ -220,12 +256,12 @@ mod tests {
         let want = Some("/.//evil.example/x");
         for value in ["http://up/base//evil.example/x", "/base//evil.example/x"] {
             assert_eq!(
-                from(&own, &others).reference(value).as_deref(),
+                from(&own, &others).to_public(value).as_deref(),
                 want,
                 "{value}"
             );
         }
-        let refreshed = from(&own, &others).refresh("0; url=/base//evil.example/x");
+        let refreshed = from(&own, &others).refresh_to_public("0; url=/base//evil.example/x");
         assert_eq!(refreshed.as_deref(), Some("0; url=/.//evil.example/x"));
     }
 
@@ -252,8 +288,8 @@ mod tests {
             ("http://other.example/x", None),
             ("/x", Some("/app/x")),
         ] {
-            assert_eq!(at_root.reference(value).as_deref(), want, "{value}");
-            let below = from(&own, &others).reference(value);
+            assert_eq!(at_root.to_public(value).as_deref(), want, "{value}");
+            let below = from(&own, &others).to_public(value);
             assert_eq!(below.as_deref(), want.filter(|_| value == "/x"), "{value}");
         }
     }
@@ -264,7 +300,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let raw = HeaderValue::from_bytes("http://up/base/café".as_bytes()).unwrap();
         headers.insert(header::LOCATION, raw);
-        from(&own, &others).map_back(&mut headers);
+        from(&own, &others).map_fields(&mut headers);
         assert_eq!(headers[header::LOCATION], "/api/caf%C3%A9");
     }
 
@@ -274,9 +310,9 @@ mod tests {
         let login = Arc::new(mount("/auth", "up:80", "/login"));
         let elsewhere = Arc::new(mount("/other", "other:80", "/other"));
         let all = Arc::new(mount("/all", "up:80", ""));
-        others.enter(&login);
-        others.enter(&all);
-        others.enter(&elsewhere);
+        others.register(&login);
+        others.register(&all);
+        others.register(&elsewhere);
         for (value, want) in [
             ("/login/x", Some("/auth/x")),
             ("/base/login", Some("/api/login")),
@@ -285,10 +321,51 @@ mod tests {
             ("/api/x", None),
         ] {
             assert_eq!(
-                from(&own, &others).reference(value).as_deref(),
+                from(&own, &others).to_public(value).as_deref(),
                 want,
                 "{value}"
             );
+        }
+    }
+
+    /// Flask with `ProxyFix`, Django with `FORCE_SCRIPT_NAME`: such an application says public paths.
+    #[test]
+    fn an_upstream_that_was_told_of_its_prefix_says_public_addresses() {
+        let (own, others) = (mount("/api", "up:80", ""), Mounts::new());
+        let told = PublicPrefix::new("", Some("/api"));
+        let outer = PublicPrefix::new("/outer", Some("/api"));
+        let untold = PublicPrefix::new("/outer", None);
+        for (name, prefix, value, want) in [
+            ("public", &told, "/api/login", None),
+            ("the prefix itself", &told, "/api?next=/x", None),
+            ("its own", &told, "/login", Some("/api/login")),
+            ("beside", &told, "/apis", Some("/api/apis")),
+            (
+                "absolute",
+                &told,
+                "http://up/api/login?x",
+                Some("/api/login?x"),
+            ),
+            ("absolute root", &told, "http://up", Some("/api/")),
+            ("no scheme", &told, "//up/api", Some("/api")),
+            ("absolute, its own", &told, "http://up/x", Some("/api/x")),
+            ("foreign", &told, "https://app.example/api/x", None),
+            ("climbing", &told, "/api/../x", Some("/api/x")),
+            ("outer, public", &outer, "/outer/api/login", None),
+            ("outer, its own", &outer, "/login", Some("/outer/api/login")),
+            ("a directory", &untold, "/docs/", Some("/outer/api/docs/")),
+            (
+                "an absolute directory",
+                &untold,
+                "http://up:80/docs/",
+                Some("/outer/api/docs/"),
+            ),
+        ] {
+            let mapper = LocationMapper {
+                prefix,
+                ..from(&own, &others)
+            };
+            assert_eq!(mapper.to_public(value).as_deref(), want, "{name}: {value}");
         }
     }
 
@@ -310,7 +387,7 @@ mod tests {
             ("5;", None),
         ] {
             assert_eq!(
-                from(&own, &others).refresh(value).as_deref(),
+                from(&own, &others).refresh_to_public(value).as_deref(),
                 want,
                 "{value}"
             );
@@ -324,9 +401,30 @@ mod tests {
         for name in [header::LOCATION, header::CONTENT_LOCATION, header::LINK] {
             headers.insert(name, HeaderValue::from_static("/base/x"));
         }
-        from(&own, &others).map_back(&mut headers);
+        from(&own, &others).map_fields(&mut headers);
         assert_eq!(headers[header::LOCATION], "/api/x");
         assert_eq!(headers[header::CONTENT_LOCATION], "/api/x");
         assert_eq!(headers[header::LINK], "/base/x");
+    }
+
+    proptest! {
+        /// An address that is public is so for good, whatever the prefixes: nothing gets one twice.
+        #[test]
+        fn what_an_upstream_that_was_told_says_is_mapped_once(
+            outer in "(/[a-c]{1,2}){0,2}",
+            prefix in "(/[a-c]{1,2}){1,2}",
+            base in "(/[a-c]{1,2}){0,2}",
+            authority in "(http://up|//up)?",
+            path in "(/[a-c.]{0,2}){1,4}(\\?[a-c/]{0,4})?",
+        ) {
+            let (own, others) = (mount(&prefix, "up:80", &base), Mounts::new());
+            let prefixes = PublicPrefix::new(&outer, Some(&prefix));
+            let mapper = LocationMapper { prefix: &prefixes, ..from(&own, &others) };
+            let value = [authority.as_str(), &path].concat();
+            if let Some(public) = mapper.to_public(&value) {
+                prop_assert!(public.starts_with(&[outer.as_str(), &prefix].concat()), "{}", public);
+                prop_assert_eq!(mapper.to_public(&public), None);
+            }
+        }
     }
 }

@@ -7,13 +7,16 @@ pub(crate) mod location;
 use crate::fields;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Mount;
+use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::request::RequestContext;
+use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::framing;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop};
-use http::header::{self, HeaderValue};
+use cookie::{CookieMapper, CookieRewrite};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, Version};
 use location::LocationMapper;
 use std::sync::Arc;
@@ -23,7 +26,10 @@ pub(crate) struct ResponseRules {
     pub(crate) mount: Arc<Mount>,
     pub(crate) mounts: Mounts,
     pub(crate) rewrite_location: bool,
-    pub(crate) rewrite_cookies: bool,
+    pub(crate) rewrite_cookies: CookieRewrite,
+    /// The mount's part of the prefix that the upstream is told of, see [`PublicPrefix::new`].
+    pub(crate) told_prefix: Option<Box<str>>,
+    pub(crate) edits: FieldEdits,
     pub(crate) via: Arc<Via>,
 }
 
@@ -57,18 +63,38 @@ impl ResponseRules {
             headers.remove(header::CONTENT_LENGTH);
         }
         let upgrade = hop_by_hop::strip_response(headers, scan);
+        // RFC 7838 2.1: it says where else the upstream's origin is, which is not the public one.
+        if scan.has(Field::AltSvc) {
+            headers.remove(header::ALT_SVC);
+        }
+        if scan.has(Field::Address) || scan.has(Field::SetCookie) {
+            self.map_back(headers, scan, to);
+        }
+        self.edits.apply(headers);
+        fields::append_line(headers, header::VIA, self.via.received(version));
+        Ok(upgrade)
+    }
+
+    /// Makes public addresses and cookies of those of the upstream.
+    fn map_back(&self, headers: &mut HeaderMap, scan: HeaderScan, to: &RequestContext) {
+        let prefix = &PublicPrefix::new(to.outer_prefix(), self.told_prefix.as_deref());
         if self.rewrite_location && scan.has(Field::Address) {
             let mapper = LocationMapper {
                 own: &self.mount,
                 others: &self.mounts,
+                prefix,
                 at_bare_root: to.at_bare_root,
             };
-            mapper.map_back(headers);
+            mapper.map_fields(headers);
         }
-        if self.rewrite_cookies && scan.has(Field::SetCookie) {
-            cookie::map_back(headers, &self.mount.map);
+        if self.rewrite_cookies != CookieRewrite::Off && scan.has(Field::SetCookie) {
+            let mapper = CookieMapper {
+                map: &self.mount.map,
+                prefix,
+                confine: self.rewrite_cookies == CookieRewrite::Confine,
+                public_host: to.public_host(),
+            };
+            mapper.map_fields(headers);
         }
-        fields::append_line(headers, header::VIA, self.via.received(version));
-        Ok(upgrade)
     }
 }

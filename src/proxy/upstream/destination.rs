@@ -1,9 +1,10 @@
 //! Where a request goes: protocol, authority and address.
 
 use crate::proxy::upstream::InvalidUpstream;
+use crate::proxy::wire::host::{canonical_host, default_port, ipv6};
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +31,7 @@ impl Protocol {
     }
 
     const fn default_port(self) -> u16 {
-        if self.is_tls() { 443 } else { 80 }
+        default_port(self.is_tls())
     }
 }
 
@@ -141,18 +142,12 @@ fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Inv
     if authority.as_str().contains('@') {
         return invalid("an upstream has no user information; remove what stands before `@`");
     }
-    let mut host = authority.host().to_ascii_lowercase();
+    let host = canonical_host(authority.host()).into_owned();
     if host.is_empty() {
         return invalid("no host; write it as scheme://host:port/base");
     }
-    if let Some(literal) = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        let Ok(ip) = literal.parse::<Ipv6Addr>() else {
-            return invalid("not an IPv6 address between the brackets");
-        };
-        host = format!("[{ip}]");
+    if host.starts_with('[') && ipv6(&host).is_none() {
+        return invalid("not an IPv6 address between the brackets");
     }
     let port = &authority.as_str()[authority.host().len()..];
     let text = match port.strip_prefix(':') {

@@ -1,6 +1,6 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
 use crate::proxy::upstream::backoff::pause;
 use crate::proxy::upstream::destination::Destination;
 use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
@@ -37,9 +37,9 @@ use std::time::{Duration, Instant};
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Dns {
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     min_ttl: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::proxy::config::duration"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     max_ttl: Duration,
     ipv6: bool,
     servers: Vec<SocketAddr>,
@@ -90,27 +90,42 @@ impl Dns {
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
-        let mut wrong = |key: &str, value: String, why: &dyn std::fmt::Display| {
-            errors.push(ProxyConfigError::new(key, value, why));
+        let mut wrong = |error: ProxyConfigError, value: &str| {
+            errors.push(error.value_at(None, value));
         };
         if self.min_ttl.is_zero() {
-            wrong("dns.min_ttl", "0s".to_owned(), &"write a time above zero");
+            let remedy = "write a time above zero";
+            let error = ProxyConfigError::new("dns.min_ttl", Kind::OutOfBounds, remedy);
+            wrong(error, "0s");
         }
         if self.max_ttl < self.min_ttl {
-            let value = format!("{:?}", self.max_ttl);
-            wrong("dns.max_ttl", value, &"write no less than `min_ttl`");
+            let remedy = "write no less than `min_ttl`";
+            let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
+            wrong(error, &format!("{:?}", self.max_ttl));
         }
         let host = upstream.host();
         if host.parse::<IpAddr>().is_ok() {
-            let why = "an address needs no DNS; remove `dns`, or write a name";
-            wrong("upstream", host.to_owned(), &why);
+            let remedy = "an address needs no DNS; remove `dns`, or write a name";
+            wrong(
+                ProxyConfigError::new("upstream", Kind::Conflict, remedy),
+                host,
+            );
             return None;
         }
         // A search list would make it another name for each reader.
         let name = Name::from_ascii(format!("{}.", host.trim_end_matches('.')));
-        let name = name.map_err(|error| wrong("upstream", host.to_owned(), &error));
+        let name = name.map_err(|error| {
+            let remedy = format!("write a name of the DNS ({error})");
+            wrong(
+                ProxyConfigError::new("upstream", Kind::Upstream, remedy),
+                host,
+            );
+        });
         let resolver = self.resolver();
-        let resolver = resolver.map_err(|error| wrong("dns", String::new(), &error));
+        let resolver = resolver.map_err(|error| {
+            let remedy = format!("name the servers in `dns.servers` ({error})");
+            errors.push(ProxyConfigError::new("dns", Kind::Dns, remedy));
+        });
         if errors.len() > before {
             return None;
         }

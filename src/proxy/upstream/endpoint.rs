@@ -1,6 +1,6 @@
 //! One endpoint of an upstream, as somebody found it.
 
-use crate::proxy::config::error::ProxyConfigError;
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind};
 use crate::proxy::upstream::Upstream;
 use http::uri::Authority;
 use std::net::SocketAddr;
@@ -47,17 +47,18 @@ impl Endpoint {
     ///
     /// It is not a host with or without a port.
     pub fn named(authority: &str) -> Result<Self, ProxyConfigError> {
-        let wrong = |why: &dyn std::fmt::Display| {
-            ProxyConfigError::new("endpoint", authority, format_args!("{why}"))
+        let wrong = |remedy: String| {
+            ProxyConfigError::new("endpoint", ProxyConfigErrorKind::Upstream, remedy)
+                .value_at(None, authority)
         };
         // As the address of an upstream, without a scheme and a path.
         if authority.contains('/') {
             return Err(wrong(
-                &"write host:port alone; scheme and path are the upstream's",
+                "write host:port alone; scheme and path are the upstream's".to_owned(),
             ));
         }
-        let upstream =
-            Upstream::parse(&format!("http://{authority}")).map_err(|why| wrong(&why))?;
+        let upstream = Upstream::parse(&format!("http://{authority}"))
+            .map_err(|why| wrong(why.to_string()))?;
         // The port may be the default one of another scheme, so it is kept as it is written.
         let authority = authority.parse();
         let name = authority.unwrap_or_else(|_| upstream.destination.authority().clone());
@@ -108,7 +109,7 @@ mod tests {
             ("a b", ""),
         ] {
             let error = Endpoint::named(name).unwrap_err();
-            assert!(error.reason().contains(why), "{name}: {error}");
+            assert!(error.remedy().contains(why), "{name}: {error}");
         }
     }
 }

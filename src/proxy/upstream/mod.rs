@@ -18,7 +18,7 @@ pub(crate) mod endpoint_list;
 pub(crate) mod member;
 pub(crate) mod upstreams;
 
-use crate::proxy::request::path::check_path;
+use crate::proxy::request::path::is_ambiguous;
 use destination::{Destination, Protocol};
 #[cfg(feature = "balance")]
 pub(crate) use endpoint_list::Changes;
@@ -84,7 +84,7 @@ impl Upstream {
             return invalid("no host; write it as scheme://host:port/base");
         };
         let base = uri.path();
-        if check_path(base).is_err() || base.contains("//") || base.contains('\\') {
+        if is_ambiguous(base) || base.contains("//") || base.contains('\\') {
             return invalid(
                 "the base path has `.`, `..`, `//` or a backslash in it; write it resolved",
             );
@@ -143,6 +143,7 @@ mod tests {
                 "/prod/",
             ),
             ("h2c://[::1]:50051", Protocol::H2c, "[::1]:50051", "/"),
+            ("http://[0:0::1]:80", Protocol::Http, "[::1]", "/"),
             ("http://a/b%20c/v1.0", Protocol::Http, "a", "/b%20c/v1.0"),
         ] {
             let upstream = Upstream::parse(text).unwrap();

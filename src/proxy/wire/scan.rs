@@ -22,7 +22,7 @@ pub(crate) enum Field {
     /// `Keep-Alive`, `Proxy-Connection`, `HTTP2-Settings`.
     OtherHop = 1 << 6,
     /// `Forwarded`, `X-Real-IP`, `X-Forwarded-*`.
-    Claim = 1 << 7,
+    Forwarded = 1 << 7,
     /// The same, spelled with an underscore.
     ForwardedUnderscore = 1 << 8,
     Expect = 1 << 9,
@@ -32,6 +32,10 @@ pub(crate) enum Field {
     ContentLength = 1 << 12,
     /// More than one `Content-Length`, on as many lines or on one.
     LengthList = 1 << 13,
+    AltSvc = 1 << 14,
+    Via = 1 << 15,
+    /// `Destination` and `If`, in which WebDAV says addresses of the server (RFC 4918 10).
+    WebDav = 1 << 16,
 }
 
 impl HeaderScan {
@@ -59,72 +63,39 @@ impl HeaderScan {
     }
 
     /// Whether anything is said of who is before the peer.
-    pub(crate) fn has_claims(self) -> bool {
-        self.has(Field::Claim) || self.has(Field::ForwardedUnderscore)
+    pub(crate) fn has_forwarded(self) -> bool {
+        self.has(Field::Forwarded) || self.has(Field::ForwardedUnderscore)
     }
 }
-
-/// The names that are looked for, but for the claims.
-const NAMES: [(&str, Field); 16] = [
-    ("content-length", Field::ContentLength),
-    ("connection", Field::Connection),
-    ("te", Field::Te),
-    ("transfer-encoding", Field::TransferEncoding),
-    ("upgrade", Field::Upgrade),
-    ("proxy-authenticate", Field::ProxyAuthenticate),
-    ("proxy-authorization", Field::ProxyAuthorization),
-    ("proxy-authentication-info", Field::ProxyAuthenticate),
-    ("keep-alive", Field::OtherHop),
-    ("proxy-connection", Field::OtherHop),
-    ("http2-settings", Field::OtherHop),
-    ("expect", Field::Expect),
-    ("location", Field::Address),
-    ("content-location", Field::Address),
-    ("refresh", Field::Address),
-    ("set-cookie", Field::SetCookie),
-];
-
-/// Lengths from this one on are taken for one.
-const LONG: usize = 31;
-
-/// By first letter, the lengths of the names that begin with it, as bits. Nearly every name is ruled out
-/// by one look here, without a jump that each name would take to another place.
-const LENGTHS: [u32; 256] = {
-    let mut lengths = [0; 256];
-    let mut index = 0;
-    while index < NAMES.len() {
-        let name = NAMES[index].0.as_bytes();
-        lengths[name[0] as usize] |= 1 << name.len();
-        index += 1;
-    }
-    lengths[b'f' as usize] |= 1 << "forwarded".len();
-    lengths[b'x' as usize] |= 1 << "x-real-ip".len();
-    let mut length = X_FORWARDED.len() + 1;
-    while length <= LONG {
-        lengths[b'x' as usize] |= 1 << length;
-        length += 1;
-    }
-    lengths
-};
 
 const X_FORWARDED: &str = "x-forwarded-";
 
 pub(crate) fn field(name: &HeaderName) -> Option<Field> {
-    let name = name.as_str();
-    let first = *name.as_bytes().first()?;
-    if LENGTHS[usize::from(first)] >> name.len().min(LONG) & 1 == 0 {
-        return None;
-    }
-    if matches!(first, b'f' | b'x') {
-        return claim(name);
-    }
-    let found = NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, field)| *field)
+    Some(match name.as_str() {
+        "content-length" => Field::ContentLength,
+        "connection" => Field::Connection,
+        "te" => Field::Te,
+        "transfer-encoding" => Field::TransferEncoding,
+        "upgrade" => Field::Upgrade,
+        "proxy-authenticate" | "proxy-authentication-info" => Field::ProxyAuthenticate,
+        "proxy-authorization" => Field::ProxyAuthorization,
+        "keep-alive" | "proxy-connection" | "http2-settings" => Field::OtherHop,
+        "expect" => Field::Expect,
+        "location" | "content-location" | "refresh" => Field::Address,
+        "set-cookie" => Field::SetCookie,
+        "alt-svc" => Field::AltSvc,
+        "via" => Field::Via,
+        "destination" | "if" => Field::WebDav,
+        other => return forwarded(other),
+    })
 }
 
-/// What says who is before the peer. Servers of the CGI kind cannot tell `_` from `-` in a name, so a
-/// spelling with it is as good as the real one to them (CVE-2025-64484).
-fn claim(name: &str) -> Option<Field> {
+/// The fields that say who is before the peer. Servers of the CGI kind cannot tell `_` from `-` in a name,
+/// so a spelling with it is as good as the real one to them (CVE-2025-64484).
+fn forwarded(name: &str) -> Option<Field> {
+    if !name.starts_with(['f', 'x']) {
+        return None;
+    }
     let is = |wanted: &str| {
         name.bytes()
             .zip(wanted.bytes())
@@ -140,13 +111,13 @@ fn claim(name: &str) -> Option<Field> {
     Some(if name.contains('_') {
         Field::ForwardedUnderscore
     } else {
-        Field::Claim
+        Field::Forwarded
     })
 }
 
-/// Whether a name is a claim, and one that a trusted proxy's word does not cover.
-pub(crate) fn is_claim(name: &HeaderName, trusted: bool) -> bool {
-    match claim(name.as_str()) {
+/// Whether a name is one of those fields, and one that a trusted proxy's word does not cover.
+pub(crate) fn is_untrusted(name: &HeaderName, trusted: bool) -> bool {
+    match forwarded(name.as_str()) {
         Some(Field::ForwardedUnderscore) => true,
         Some(_) => !trusted,
         None => false,
@@ -168,7 +139,7 @@ mod tests {
             ("content-encoding", None),
             ("expect", Some(Field::Expect)),
             ("expect-ct", None),
-            ("forwarded", Some(Field::Claim)),
+            ("forwarded", Some(Field::Forwarded)),
             ("forwarded-for", None),
             ("from", None),
             ("keep-alive", Some(Field::OtherHop)),
@@ -182,22 +153,28 @@ mod tests {
             ("referrer", None),
             ("set-cookie", Some(Field::SetCookie)),
             ("set-cookie2", None),
+            ("alt-svc", Some(Field::AltSvc)),
+            ("alt-used", None),
+            ("via", Some(Field::Via)),
+            ("destination", Some(Field::WebDav)),
+            ("if", Some(Field::WebDav)),
+            ("if-match", None),
             ("te", Some(Field::Te)),
             ("trailer", None),
             ("transfer-encoding", Some(Field::TransferEncoding)),
             ("upgrade", Some(Field::Upgrade)),
             ("upgrade-insecure-requests", None),
-            ("x-forwarded-for", Some(Field::Claim)),
-            ("x-forwarded-anything", Some(Field::Claim)),
-            ("x-forwarded-x", Some(Field::Claim)),
+            ("x-forwarded-for", Some(Field::Forwarded)),
+            ("x-forwarded-anything", Some(Field::Forwarded)),
+            ("x-forwarded-x", Some(Field::Forwarded)),
             (
                 "x-forwarded-for-a-name-of-any-length-at-all",
-                Some(Field::Claim),
+                Some(Field::Forwarded),
             ),
             ("x-for-a-name-of-any-length-at-all-that-is-not", None),
             ("x-forwarded-", None),
             ("x-forward", None),
-            ("x-real-ip", Some(Field::Claim)),
+            ("x-real-ip", Some(Field::Forwarded)),
             ("x-real-ipx", None),
             ("x_forwarded_for", Some(Field::ForwardedUnderscore)),
             ("x-forwarded_for", Some(Field::ForwardedUnderscore)),
@@ -208,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_census_counts_each_name_in() {
+    fn a_scan_takes_each_name_in() {
         let mut headers = HeaderMap::new();
         assert!(!HeaderScan::of(&headers).has_hop_by_hop());
         for name in ["host", "te", "x_real_ip"] {
@@ -216,7 +193,7 @@ mod tests {
         }
         let scan = HeaderScan::of(&headers);
         assert!(scan.has(Field::Te) && scan.has_hop_by_hop());
-        assert!(scan.has_claims() && !scan.has(Field::Claim));
+        assert!(scan.has_forwarded() && !scan.has(Field::Forwarded));
         assert!(!scan.has(Field::Expect) && !scan.has(Field::SetCookie));
     }
 }

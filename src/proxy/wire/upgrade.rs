@@ -1,29 +1,40 @@
 //! Offers of another protocol (RFC 9110 7.8): which go on, and which answer is one to them.
 
 use crate::fields;
+use http::Method;
 use http::header::HeaderValue;
 
-/// Whether an offer may be passed on: HTTP/2 in plain text would be a second proxy connection past
-/// all that this one checks (h2c smuggling), and TLS (RFC 2817) is the hop's own business.
-pub(crate) fn may_offer(protocols: &HeaderValue) -> bool {
-    let mut tokens = protocols
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(fields::trim);
-    tokens.all(|token| {
-        let lower = token.to_ascii_lowercase();
-        !lower.is_empty() && !lower.starts_with(b"h2") && !lower.starts_with(b"tls/")
-    })
+/// The part of an offer that goes on to the upstream, if any does.
+///
+/// - A WebSocket is asked for by GET (RFC 6455 4.1), and HEAD and OPTIONS ask for nothing: no tunnel.
+/// - Of a list that names `websocket` only that goes on. Whoever judges handshakes has judged one, and an
+///   upstream must not be able to make another protocol of it.
+/// - HTTP/2 in plain text would be a second proxy connection past all that this one checks (h2c smuggling),
+///   and TLS (RFC 2817) is the hop's own business. Any other protocol is bytes in a tunnel.
+pub(crate) fn offer(method: &Method, protocols: &HeaderValue) -> Option<HeaderValue> {
+    if *method == Method::HEAD || *method == Method::OPTIONS {
+        return None;
+    }
+    let mut tokens = fields::split(protocols);
+    if let Some(websocket) = tokens.find(|token| token.eq_ignore_ascii_case(b"websocket")) {
+        let is_get = *method == Method::GET;
+        return is_get.then(|| HeaderValue::from_bytes(websocket).ok())?;
+    }
+    let tunneled: Vec<_> = fields::split(protocols)
+        .filter(|token| may_tunnel(token))
+        .collect();
+    (!tunneled.is_empty()).then(|| HeaderValue::from_bytes(&tunneled.join(&b", "[..])).ok())?
+}
+
+fn may_tunnel(protocol: &[u8]) -> bool {
+    let lower = protocol.to_ascii_lowercase();
+    !lower.is_empty() && !lower.starts_with(b"h2") && !lower.starts_with(b"tls/")
 }
 
 /// Whether a `101` switches to what was offered (RFC 9110 15.2.2), and to that alone.
 pub(crate) fn is_offered(offered: &HeaderValue, chosen: &HeaderValue) -> bool {
     let chosen = fields::trim(chosen.as_bytes());
-    let mut tokens = offered
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(fields::trim);
-    tokens.any(|token| token.eq_ignore_ascii_case(chosen))
+    fields::split(offered).any(|token| token.eq_ignore_ascii_case(chosen))
 }
 
 #[cfg(test)]
@@ -31,21 +42,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offers_past_the_proxys_checks_are_not_passed_on() {
-        for (offer, passed) in [
-            ("websocket", true),
-            ("WebSocket, custom/1", true),
-            ("h2c", false),
-            ("websocket, H2C", false),
-            ("TLS/1.0", false),
-            ("", false),
-            ("a,,b", false),
+    fn only_what_can_be_switched_to_is_offered_on() {
+        const GET: Method = Method::GET;
+        for (method, protocols, want) in [
+            (GET, "websocket", Some("websocket")),
+            (GET, "WebSocket", Some("WebSocket")),
+            (GET, "foo/2, websocket", Some("websocket")),
+            (GET, "websocket, H2C", Some("websocket")),
+            (GET, "SPDY/3.1", Some("SPDY/3.1")),
+            (GET, "a/1,,b", Some("a/1, b")),
+            (GET, "tcp, h2c, TLS/1.0", Some("tcp")),
+            (GET, "h2c", None),
+            (GET, "TLS/1.0", None),
+            (GET, "", None),
+            (Method::POST, "tcp", Some("tcp")),
+            (Method::POST, "websocket", None),
+            (Method::HEAD, "websocket", None),
+            (Method::OPTIONS, "tcp", None),
         ] {
-            assert_eq!(
-                may_offer(&HeaderValue::from_static(offer)),
-                passed,
-                "{offer}"
-            );
+            let offered = offer(&method, &HeaderValue::from_static(protocols));
+            let want = want.map(HeaderValue::from_static);
+            assert_eq!(offered, want, "{method} {protocols}");
         }
     }
 

@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// What is offered to the upstream.
+/// The protocol that is offered to the upstream.
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
 
 /// RFC 6455 1.3.
@@ -30,7 +30,8 @@ pub(crate) fn from_http2(parts: &mut request::Parts) -> Option<Handshake> {
     let protocol = parts.extensions.get::<Protocol>()?;
     let is_websocket = parts.version == Version::HTTP_2
         && parts.method == Method::CONNECT
-        && protocol.as_str().eq_ignore_ascii_case("websocket");
+        // RFC 8441 5: the value is this one; a name in another case is another protocol.
+        && protocol.as_str() == "websocket";
     if !is_websocket {
         return None;
     }
@@ -65,7 +66,7 @@ impl Handshake {
     }
 }
 
-/// Sixteen bytes that do not repeat (RFC 6455 4.1): they keep caches from answering, and are no secret.
+/// Sixteen bytes that do not repeat (RFC 6455 4.1): they keep caches from answering, and are not a secret.
 fn nonce() -> [u8; 16] {
     let half = || RandomState::new().hash_one(()).to_ne_bytes();
     let mut nonce = [0; 16];
@@ -116,6 +117,7 @@ mod tests {
         for (method, protocol) in [
             (Method::CONNECT, None),
             (Method::CONNECT, Some("connect-udp")),
+            (Method::CONNECT, Some("WebSocket")),
             (Method::GET, Some("websocket")),
         ] {
             let mut other = parts(method.clone(), protocol);

@@ -1,4 +1,4 @@
-//! Whatever stands in `Origin`: nothing panics, and only origins are ever allowed.
+//! Any value of `Origin`: nothing panics, and only origins are ever allowed.
 #![no_main]
 
 use http::{HeaderValue, Request};
@@ -9,10 +9,20 @@ use std::sync::LazyLock;
 
 static POLICY: LazyLock<CorsPolicy> = LazyLock::new(|| {
     CorsPolicy::builder()
-        .allow_origins(["https://example.com", "https://*.example.com:*", "http://[::1]:*", "app://*.x"])
+        .allow_origins([
+            "https://example.com",
+            "https://*.example.com:*",
+            "http://[::1]:*",
+            "app://*.x",
+            "app://.",
+            "file://",
+            "https://example.com.",
+            "moz-extension://*",
+        ])
         .allow_credentials(true)
         .dangerously_allow_insecure_origins(true)
         .dangerously_allow_public_suffixes(true)
+        .dangerously_allow_any_extension(true)
         .build()
         .expect("a policy")
 });
@@ -31,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(parsed.is_ok());
         }
         Verdict::Actual(Err(_)) => {}
-        other => panic!("{other:?} is no verdict on that"),
+        other => panic!("{other:?} is not a verdict on that"),
     }
     let _text = POLICY.explain(&request).to_string();
 });

@@ -1,5 +1,5 @@
-//! Whatever stands in a configuration: it is refused with a suggestion that is none the worse, or means
-//! the same when it is read again.
+//! Any text of a configuration: it is refused, with a suggestion that can be written if there is one, or
+//! means the same when it is read again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Whatever stands in `Access-Control-Request-Headers`: the verdict is that of a slow and plain reading.
+//! Any value of `Access-Control-Request-Headers`: the verdict is that of a slow and plain reading.
 #![no_main]
 
 use http::{HeaderValue, Request};
@@ -32,6 +32,6 @@ fuzz_target!(|bytes: &[u8]| {
         Verdict::Preflight(Ok(_)) => assert!(allowed),
         Verdict::Preflight(Err(Refusal::Header)) => assert!(!allowed),
         Verdict::Preflight(Err(Refusal::TooManyHeaders)) => assert!(elements.len() > 1024),
-        other => panic!("{other:?} is no verdict on that"),
+        other => panic!("{other:?} is not a verdict on that"),
     }
 });

@@ -24,7 +24,8 @@ impl Target {
         self.with("s", &status.to_string())
     }
 
-    /// Headers of the answer; in a value `{origin}` and `{method}` stand for what the request said.
+    /// Headers of the answer; in a value `{origin}` and `{method}` stand for what the request said, and
+    /// `{space}` for white space at its ends.
     pub fn headers(self, lines: &[&str]) -> Self {
         lines
             .iter()
@@ -90,9 +91,18 @@ pub fn server() -> Router {
     Router::new().fallback(async |request: Request| answer(&request))
 }
 
-/// The server of a page's origin: `/` is the page.
+/// The server of a page's origin: `/` is the page, and what is below `/page/`; `/hidden/page` is the
+/// same with a referrer policy.
 pub fn page_server(page: &'static str) -> Router {
-    server().route("/", axum::routing::get(axum::response::Html(page)))
+    let shown = || axum::routing::get(axum::response::Html(page));
+    let hidden = (
+        [("referrer-policy", "no-referrer")],
+        axum::response::Html(page),
+    );
+    server()
+        .route("/", shown())
+        .route("/page/{*any}", shown())
+        .route("/hidden/page", axum::routing::get(hidden))
 }
 
 /// The number of the scenario goes along with redirects.
@@ -138,10 +148,14 @@ fn answer(request: &Request) -> Response {
             _ => value.trim().to_owned(),
         };
         let value = value
+            .replace("{space}", " \t ")
             .replace("{origin}", header("origin"))
             .replace("{method}", requested);
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-        headers.append(name, HeaderValue::from_str(&value).expect("a value"));
+        headers.append(
+            name,
+            HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+        );
     }
     if let Some(left) = values("hops").find_map(|left| left.parse::<usize>().ok()?.checked_sub(1)) {
         let again = query.replace(&format!("hops={}", left + 1), &format!("hops={left}"));

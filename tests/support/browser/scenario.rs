@@ -1,14 +1,14 @@
-//! A scenario: what a page does, what comes of it. The same in both browsers, line by line.
+//! A scenario: the steps of a page and their results, the same in both browsers, line by line.
 
 use std::fmt::Write as _;
 
-use same_origin::browser::{Engine, Page, Web};
+use same_origin::browser::{Engine, Page, ReferrerPolicy, Web};
 use serde_json::Value;
 
 use super::step::{NO_SCENARIO, Seen, Step, without_queries};
 use super::world::{Arrived, World};
 
-/// What a page does and what is to be seen of it.
+/// The steps of a page, and what is to be seen of them.
 #[derive(Clone)]
 pub struct Scenario {
     pub name: &'static str,
@@ -24,7 +24,7 @@ pub struct Scenario {
     pub watch: &'static [&'static str],
 }
 
-/// Where the script runs.
+/// The frame in which the script runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
     Top,
@@ -64,7 +64,7 @@ impl Scenario {
         Self { watch, ..self }
     }
 
-    /// What the simulated browser makes of it.
+    /// The result in the simulated browser.
     pub async fn simulate(&self, world: &World, engine: Engine) -> String {
         let web = world.web().engine(engine);
         for (url, cookie) in &self.cookies {
@@ -82,7 +82,10 @@ impl Scenario {
     }
 
     fn page_of(&self, web: &Web) -> Page {
-        let page = web.page(self.page);
+        let mut page = web.page(self.page);
+        if self.page.contains("/hidden/") {
+            page = page.referrer_policy(ReferrerPolicy::NoReferrer);
+        }
         match self.frame {
             Frame::Top => page,
             Frame::Sandbox => page.sandboxed(),
@@ -105,7 +108,11 @@ impl Scenario {
 
     /// The lines of one step: its requests, what script saw, what the console said.
     pub fn report(&self, lines: &mut String, arrived: &[Arrived], seen: Seen) {
-        for request in arrived {
+        // Chromium asks for the icon of every document that it shows.
+        for request in arrived
+            .iter()
+            .filter(|request| request.path != "/favicon.ico")
+        {
             writeln!(lines, "{}", self.request_line(request)).expect("a string");
         }
         match seen {
@@ -136,6 +143,8 @@ impl Scenario {
                 if shown == "auth" {
                     value.truncate(value.find(' ').unwrap_or(value.len()));
                 }
+                // Each multipart body has a boundary of its own.
+                value.truncate(value.find("; boundary=").unwrap_or(value.len()));
                 write!(line, " {shown}={}", without_queries(&value)).expect("a string");
             }
         }

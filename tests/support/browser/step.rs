@@ -1,10 +1,11 @@
-//! What script does in a scenario, and what it sees of it.
+//! The steps of script in a scenario, and what it sees of them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use same_origin::browser::{
-    Credentials, Fetch, Mode, Page, Redirect, ReferrerPolicy, Request, ResponseType, Web,
+    Credentials, Encoding, Fetch, Form, Mode, Outcome, Page, Redirect, ReferrerPolicy, Request,
+    ResponseType, Web,
 };
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ pub struct Step {
     referrer_policy: Option<(ReferrerPolicy, &'static str)>,
 }
 
-/// What the steps of tables have for a number.
+/// The number of steps that belong to a table.
 pub const NO_SCENARIO: usize = 0;
 
 /// A URL with or without instructions to the server; each scenario makes its own of it.
@@ -40,6 +41,39 @@ enum Kind {
     Xhr,
     Image,
     Wait(u64),
+    /// Of these nothing is to be seen but the requests.
+    Blind(Blind),
+}
+
+/// The means of a page by which it sends and sees nothing of what comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Blind {
+    Script,
+    Beacon,
+    Socket,
+    Frame,
+    Window,
+    FrameForm(Encoding),
+    WindowForm(Encoding),
+}
+
+impl Blind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Script => "script",
+            Self::Beacon => "beacon",
+            Self::Socket => "socket",
+            Self::Frame => "frame",
+            Self::Window => "window",
+            Self::FrameForm(_) => "frame-form",
+            Self::WindowForm(_) => "window-form",
+        }
+    }
+
+    /// The page is gone after it.
+    pub fn leaves(self) -> bool {
+        matches!(self, Self::Window | Self::WindowForm(_))
+    }
 }
 
 /// `fetch(url, { method })`.
@@ -82,7 +116,15 @@ pub fn upload(method: &'static str, target: &Target) -> Step {
     }
 }
 
-/// Nothing, for some seconds.
+/// One of the means by which a page sends and sees nothing. Forms have the one field `a=1`.
+pub fn blind(means: Blind, method: &'static str, target: &Target) -> Step {
+    Step {
+        kind: Kind::Blind(means),
+        ..fetch(method, target)
+    }
+}
+
+/// Waits for some seconds.
 pub fn wait(seconds: u64) -> Step {
     let nowhere = super::instructed::at("https://app.test", "");
     Step {
@@ -101,7 +143,7 @@ impl Address {
     }
 }
 
-/// What came of a step.
+/// The result of a step.
 pub enum Seen {
     Nothing,
     Result(String),
@@ -155,6 +197,14 @@ impl Step {
         }
     }
 
+    /// The whole outcome, in a browser that is simulated.
+    pub async fn outcome(&self, page: &Page, id: usize) -> Outcome {
+        match self.kind {
+            Kind::Blind(means) => self.blind(means, page, id).send().await,
+            _ => self.fetch(page, id).send().await,
+        }
+    }
+
     /// The status that script sees, unless it sees nothing.
     pub async fn status(&self, page: &Page) -> Option<u16> {
         let outcome = self.fetch(page, NO_SCENARIO).send().await;
@@ -166,8 +216,14 @@ impl Step {
             web.advance(Duration::from_secs(seconds));
             return Seen::Nothing;
         }
+        if let Kind::Blind(means) = self.kind {
+            self.blind(means, page, id).send().await;
+            return Seen::Nothing;
+        }
         let outcome = self.fetch(page, id).send().await;
         match outcome.response() {
+            // That it is there is all that the page is told.
+            Ok(_) if self.kind == Kind::Image => Seen::Result("0 opaque".into()),
             Ok(response) => {
                 let kind = match response.kind() {
                     ResponseType::Basic => "basic",
@@ -194,6 +250,43 @@ impl Step {
                 ))
             }
             Err(error) => Seen::Failure(error.console()),
+        }
+    }
+
+    pub fn is_form(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Blind(Blind::FrameForm(_) | Blind::WindowForm(_))
+        )
+    }
+
+    /// Whether the page is gone after this step.
+    pub fn leaves(&self) -> bool {
+        matches!(self.kind, Kind::Blind(means) if means.leaves())
+    }
+
+    fn blind(&self, means: Blind, page: &Page, id: usize) -> Fetch {
+        let url = self.url.of(id);
+        let form = |encoding| {
+            match self.method {
+                "GET" => Form::get(&*url),
+                _ => Form::post(&*url),
+            }
+            .encoding(encoding)
+            .field("a", "1")
+        };
+        let asked = match means {
+            Blind::Script => page.script(&url),
+            Blind::Beacon => page.beacon(&url, self.body.unwrap_or("text")),
+            Blind::Socket => page.socket(&url.replacen("http", "ws", 1)),
+            Blind::Frame => page.iframe(&url),
+            Blind::Window => page.navigate(&url),
+            Blind::FrameForm(encoding) => page.submit_in_frame(form(encoding)),
+            Blind::WindowForm(encoding) => page.submit(form(encoding)),
+        };
+        match self.referrer_policy {
+            Some((policy, _)) => asked.referrer_policy(policy),
+            None => asked,
         }
     }
 
@@ -230,11 +323,23 @@ impl Step {
             Kind::Xhr => ("xhr", 0),
             Kind::Image => ("image", 0),
             Kind::Wait(seconds) => ("wait", seconds),
+            Kind::Blind(means) => (means.name(), 0),
         };
+        let encoding = match self.kind {
+            Kind::Blind(Blind::FrameForm(encoding) | Blind::WindowForm(encoding)) => Some(encoding),
+            _ => None,
+        };
+        let encoding = encoding.map(|encoding| match encoding {
+            Encoding::UrlEncoded => "application/x-www-form-urlencoded",
+            Encoding::Multipart => "multipart/form-data",
+            Encoding::Plain => "text/plain",
+            other => panic!("a new encoding: {other:?}"),
+        });
         json!({
             "kind": kind, "seconds": seconds, "method": self.method, "url": self.url.of(id).as_str(), "headers": self.headers,
             "body": self.body, "credentials": self.credentials.as_str(),
             "mode": self.mode.as_str(), "redirect": self.redirect.as_str(),
+            "encoding": encoding,
             "referrerPolicy": self.referrer_policy.map(|(_, name)| name),
         })
     }

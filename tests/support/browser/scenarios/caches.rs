@@ -1,9 +1,9 @@
-//! What a browser remembers: preflights and responses.
+//! Caches: of preflights and of responses.
 
 use super::super::instructed::{Target, at};
 use super::super::scenario::{Frame, Scenario, scenario};
 use super::super::step::{Step, fetch, image, upload, wait};
-use super::{API, APP_PAGE, BUCKET};
+use super::{API, APP, APP_PAGE, BUCKET};
 
 /// Allows what is asked, for so long.
 fn remembered(path: &str, max_age: &str) -> Target {
@@ -131,6 +131,23 @@ fn preflights() -> Vec<Scenario> {
                 fetch("GET", &star).header("authorization", "1"),
             ]
         }),
+        scenario("conditional requests and preflights", APP_PAGE).does({
+            let target = at(API, "conditional")
+                .headers(&["access-control-allow-origin: *"])
+                .preflight(
+                    204,
+                    &[
+                        "access-control-allow-origin: *",
+                        "access-control-allow-headers: if-none-match, x-a",
+                        LONG,
+                    ],
+                );
+            [
+                fetch("GET", &target).header("if-none-match", "x"),
+                fetch("GET", &target).header("if-none-match", "x"),
+                fetch("GET", &target).header("x-a", "x"),
+            ]
+        }),
         scenario("a fragment is part of the remembered URL", APP_PAGE).does([
             fetch("PUT", &remembered("fragment", LONG).fragment("a")),
             fetch("PUT", &remembered("fragment", LONG).fragment("b")),
@@ -249,6 +266,39 @@ fn responses() -> Vec<Scenario> {
             let target = at(API, "no-store")
                 .headers(&["access-control-allow-origin: *", "cache-control: no-store"]);
             [fetch("GET", &target), fetch("GET", &target)]
+        }),
+        scenario("lasting statuses are remembered without a word", APP_PAGE).does({
+            let moved = |status: u16| {
+                let to = at(API, "end").headers(&["access-control-allow-origin: *"]);
+                let from = at(API, &format!("moved-{status}"))
+                    .headers(&["access-control-allow-origin: *"])
+                    .redirect(status, &to);
+                [fetch("GET", &from), fetch("GET", &from)]
+            };
+            [300, 301, 302, 303, 307, 308, 410].map(moved).concat()
+        }),
+        scenario("lasting statuses that say otherwise", APP_PAGE).does({
+            let moved = |line: &str| {
+                let to = at(APP, "end");
+                let from = at(APP, "moved").headers(&[line]).redirect(301, &to);
+                [fetch("GET", &from), fetch("GET", &from)]
+            };
+            [
+                "cache-control: no-cache",
+                "cache-control: max-age=0",
+                "cache-control: must-revalidate",
+                "cache-control: private",
+                "pragma: no-cache",
+                "expires: 0",
+                "vary: *",
+            ]
+            .map(moved)
+            .concat()
+        }),
+        scenario("a redirect that is fresh is remembered", APP_PAGE).does({
+            let to = at(API, "end").headers(&["access-control-allow-origin: *"]);
+            let from = fresh("moved", &["access-control-allow-origin: *"]).redirect(302, &to);
+            [fetch("GET", &from), fetch("GET", &from)]
         }),
     ]
 }

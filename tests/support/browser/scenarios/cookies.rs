@@ -136,5 +136,43 @@ pub fn scenarios() -> Vec<Scenario> {
                     .redirect(302, &at(APP, "there").headers(CREDENTIALED)),
             )
             .include()]),
+        scenario("a cookie without a name", APP_PAGE).does([
+            set(APP, "alone; Path=/"),
+            read(APP),
+            set(APP, "=other; Path=/"),
+            set(APP, "=; Path=/"),
+            read(APP),
+        ]),
+        scenario("the older cookie goes first", APP_PAGE).does([
+            set(APP, "site=1; Domain=app.test; Path=/"),
+            set(APP, "host=1; Path=/"),
+            set(APP, "site=2; Domain=app.test; Path=/"),
+            set(APP, "deep=1; Path=/x"),
+            read(APP),
+        ]),
+        scenario("attributes that are too long, or stand twice", APP_PAGE).does([
+            set(APP, &format!("a=1; Path=/{}", "x".repeat(1023))),
+            set(APP, &format!("b=1; Path=/; Path=/{}", "x".repeat(1024))),
+            set(APP, "c=1; Path=/; Domain=other.test; Domain=app.test"),
+            set(APP, "d=1; Path=/; Domain=app.test; Domain="),
+            set(APP, "e=1; Path=/; Domain=app.test; Domain=other.test"),
+            set(APP, "f=1; Path=/; Max-Age=0; Max-Age=60"),
+            set(
+                APP,
+                "g=1; Path=/; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            ),
+            read(APP),
+            read(SIBLING).include(),
+        ]),
+        scenario("prefixes of cookies that script does not see", APP_PAGE).does([
+            set(APP, "__Http-a=1; Secure; Path=/"),
+            set(APP, "__Http-b=1; Secure; HttpOnly; Path=/"),
+            set(APP, "__Host-Http-c=1; Secure; Path=/"),
+            set(APP, "__Host-Http-d=1; Secure; HttpOnly; Path=/"),
+            set(APP, "__Host-Http-e=1; Secure; HttpOnly; Path=/x"),
+            set(APP, "=__Host-f; Secure; Path=/"),
+            set(APP, "__http-g=1; Path=/"),
+            read(APP),
+        ]),
     ]
 }

@@ -2,9 +2,12 @@
 
 mod caches;
 mod cookies;
+mod cross_site;
+mod locations;
 mod pages;
 mod preflight;
 mod redirects;
+mod referrers;
 mod simple;
 mod token;
 
@@ -14,6 +17,8 @@ use super::world::World;
 
 const APP: &str = "https://app.test";
 const APP_PAGE: &str = "https://app.test/";
+/// A page that is sent with `Referrer-Policy: no-referrer`.
+const HIDDEN_PAGE: &str = "https://app.test/hidden/page";
 const API: &str = "https://api.test";
 const BUCKET: &str = "https://bucket.test";
 const PLAIN: &str = "http://plain.test";
@@ -50,6 +55,9 @@ pub fn groups() -> Vec<Group> {
         group("redirects", redirects::scenarios()),
         group("pages", pages::scenarios()),
         group("cookies", cookies::scenarios()),
+        group("referrers", referrers::scenarios()),
+        group("locations", locations::scenarios()),
+        group("cross_site", cross_site::scenarios()),
         Group {
             name: "token",
             scenarios: token::scenarios(),

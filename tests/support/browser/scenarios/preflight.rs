@@ -165,6 +165,15 @@ fn safelist() -> Vec<Scenario> {
             get("save-data", "on"),
             get("dpr", "x"),
         ]),
+        scenario("client hints about the network", APP_PAGE).does([
+            get("downlink", "1.5"),
+            get("downlink", "x"),
+            get("ect", "4g"),
+            get("ect", "x"),
+            get("rtt", "50"),
+            get("rtt", "x"),
+            get("rtt", "\"x\""),
+        ]),
         scenario("a safe value twice", APP_PAGE).does([fetch("POST", &nothing)
             .header("content-type", "text/plain")
             .header("content-type", "text/plain")

@@ -1,8 +1,10 @@
 //! Requests without preflight: the CORS check, and what script sees.
 
+use same_origin::browser::Mode;
+
 use super::super::instructed::at;
 use super::super::scenario::{Scenario, scenario};
-use super::super::step::fetch;
+use super::super::step::{fetch, image};
 use super::{API, APP, APP_PAGE, CREDENTIALED, ECHO, STAR};
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -162,5 +164,39 @@ pub fn scenarios() -> Vec<Scenario> {
             "x-a: 1",
             "set-cookie: a=b",
         ])]),
+        scenario("white space around a value is not part of it", APP_PAGE).does([
+            read(&[
+                "access-control-allow-origin: {space}*{space}",
+                "x-a: {space}1{space}",
+                "access-control-expose-headers: {space}x-a",
+            ]),
+            read(&[
+                "access-control-allow-origin: {space}{origin}",
+                "access-control-allow-credentials: {space}true{space}",
+            ])
+            .include(),
+        ]),
+        scenario("query is not QUERY", APP_PAGE).does(["QUERY", "query"].map(|method| {
+            fetch(
+                method,
+                &at(API, "x").headers(STAR).preflight(
+                    204,
+                    &[
+                        "access-control-allow-origin: *",
+                        "access-control-allow-methods: QUERY",
+                    ],
+                ),
+            )
+            .body("select")
+        })),
+        scenario("a part that was not asked for", APP_PAGE).does([
+            fetch("GET", &at(API, "x").status(206)).mode(Mode::NoCors),
+            fetch("GET", &at(API, "x").status(416)).mode(Mode::NoCors),
+            fetch("GET", &at(API, "x").status(206).headers(STAR)),
+            fetch("GET", &at(API, "x").status(416).headers(STAR)),
+            fetch("GET", &at(APP, "x").status(206)),
+            image(&at(API, "x").status(206)),
+            image(&at(API, "x").status(416)),
+        ]),
     ]
 }

@@ -5,13 +5,14 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use hmac::{Hmac, Mac};
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, ORIGIN, VARY,
 };
 use http::{HeaderMap, StatusCode};
-use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use same_origin::cors::{CorsLayer, CorsPolicy};
-use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::super::scenario::{Scenario, scenario};
 use super::super::step::{Step, fetch_url};
@@ -57,11 +58,8 @@ async fn authorized(headers: HeaderMap) -> Response {
     let token = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let rules = Validation::default();
-    let claims = token
-        .map(|token| jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(KEY), &rules));
-    match claims {
-        Some(Ok(_)) => "done".into_response(),
+    match token {
+        Some(token) if is_signed(token) => "done".into_response(),
         _ => (StatusCode::UNAUTHORIZED, "Invalid token").into_response(),
     }
 }
@@ -93,10 +91,21 @@ async fn list_on_preflights(request: Request, next: Next) -> Response {
 }
 
 fn token(key: &[u8]) -> String {
-    let claims = json!({ "sub": "1", "exp": 4_102_444_800_u32 });
-    let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(key))
-        .expect("a token");
-    format!("Bearer {token}")
+    let parts = [r#"{"typ":"JWT","alg":"HS256"}"#, r#"{"sub":"1"}"#];
+    let signed = parts.map(|part| BASE64.encode(part)).join(".");
+    let signature = mac(key, &signed).finalize().into_bytes();
+    format!("Bearer {signed}.{}", BASE64.encode(signature))
+}
+
+fn is_signed(token: &str) -> bool {
+    let (signed, signature) = token.rsplit_once('.').unwrap_or_default();
+    let signature = BASE64.decode(signature).unwrap_or_default();
+    mac(KEY, signed).verify_slice(&signature).is_ok()
+}
+
+fn mac(key: &[u8], text: &str) -> Hmac<Sha256> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.chain_update(text)
 }
 
 fn work_with(origin: &str, token: &str) -> Step {

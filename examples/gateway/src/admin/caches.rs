@@ -1,0 +1,125 @@
+//! The caches of all routes, purged by public paths.
+
+use same_origin::cache::Cache;
+
+/// The cache of one route, and how a public path is the upstream's there.
+pub struct CachedRoute {
+    pub cache: Cache,
+    /// The prefix of the route, without a trailing slash.
+    pub prefix: String,
+    /// The upstream's path for a public one below the prefix.
+    pub to_upstream: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+/// The caches of all routes.
+#[derive(Default)]
+pub struct Caches(pub Vec<CachedRoute>);
+
+/// What a purge names.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Path(String),
+    Prefix(String),
+}
+
+impl Caches {
+    /// Forgets everything.
+    pub fn clear(&self) {
+        for route in &self.0 {
+            route.cache.clear();
+        }
+    }
+
+    /// Purges what a query names: `path=/api/x`, or `prefix=/api/`, form-encoded.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the query, and what to write.
+    pub fn purge(&self, query: &str) -> Result<(), &'static str> {
+        let target = target(query)?;
+        for route in &self.0 {
+            route.purge(&target);
+        }
+        Ok(())
+    }
+}
+
+impl CachedRoute {
+    fn purge(&self, target: &Target) {
+        match target {
+            Target::Path(path) => {
+                if let Some(path) = (self.to_upstream)(path) {
+                    self.cache.purge(&path);
+                }
+            }
+            // All of the route is below it.
+            Target::Prefix(prefix) if covers(prefix, &self.prefix) => self.cache.clear(),
+            Target::Prefix(prefix) => {
+                if let Some(prefix) = (self.to_upstream)(prefix) {
+                    self.cache.purge_prefix(&prefix);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a path is the prefix or below it, on segment boundaries.
+fn covers(prefix: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(prefix.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn target(query: &str) -> Result<Target, &'static str> {
+    const HELP: &str = "write /purge?path=/api/x, or /purge?prefix=/api/";
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (Some((key, value)), None) = (pairs.next(), pairs.next()) else {
+        return Err(HELP);
+    };
+    if !value.starts_with('/') {
+        return Err("the path does not begin with a slash; write /purge?path=/api/x");
+    }
+    match &*key {
+        "path" => Ok(Target::Path(value.into_owned())),
+        "prefix" => Ok(Target::Prefix(value.into_owned())),
+        _ => Err(HELP),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purge_names_one_path_or_one_prefix() {
+        let (path, prefix) = (
+            |text: &str| Ok(Target::Path(text.to_owned())),
+            |text: &str| Ok(Target::Prefix(text.to_owned())),
+        );
+        for (query, wanted) in [
+            ("path=/api/x", path("/api/x")),
+            ("path=%2Fapi%2520x", path("/api%20x")),
+            ("prefix=/", prefix("/")),
+            ("", Err(())),
+            ("path=api", Err(())),
+            ("path=", Err(())),
+            ("path=/a&path=/b", Err(())),
+            ("where=/a", Err(())),
+        ] {
+            assert_eq!(target(query).map_err(|_| ()), wanted, "{query}");
+        }
+    }
+
+    #[test]
+    fn prefixes_cover_whole_segments() {
+        for (prefix, path, covered) in [
+            ("/", "/api", true),
+            ("/", "", true),
+            ("/api", "/api", true),
+            ("/api/", "/api/v1", true),
+            ("/api", "/apis", false),
+            ("/api/v1", "/api", false),
+        ] {
+            assert_eq!(covers(prefix, path), covered, "{path} below {prefix}");
+        }
+    }
+}

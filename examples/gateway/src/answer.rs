@@ -1,0 +1,25 @@
+//! Short answers of the gateway itself: 404, and the 400 of every kind of route.
+
+use http::{Request, Response, StatusCode};
+use same_origin::proxy::{Body, check};
+
+/// The answer to a request that names no host, or whose path not everybody reads in the same way. A
+/// proxy asks by itself.
+pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let kind = check(request).err()?;
+    Some(text(kind.status(), format!("{kind}\n")))
+}
+
+pub fn not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "not found\n")
+}
+
+pub fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,32 @@
+//! The response cache of a route: `cache = true`, or a table of its settings.
+
+use super::Checker;
+use super::problems::join;
+use super::read::read;
+use same_origin::cache::{Cache, CacheBuilder};
+use toml::{Table, Value};
+
+impl Checker<'_> {
+    pub(super) fn cache(&mut self, at: &str, value: Option<Value>) -> Option<Cache> {
+        let table = match value {
+            None | Some(Value::Boolean(false)) => return None,
+            Some(Value::Boolean(true)) => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                let message = "write `true`, or a table like { size = \"64MB\", object = \"1MB\" }";
+                self.problems.push(at, message);
+                return None;
+            }
+        };
+        let read = read::<CacheBuilder>(table, at, &[], &mut self.problems)?;
+        match read.value.clone().build() {
+            Ok(cache) => Some(cache),
+            Err(errors) => {
+                for error in &errors {
+                    self.problems.add(join(at, error.key()), error);
+                }
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The guard: the table `[guard]`, and what a route says instead of it.
+
+use super::Checker;
+use super::problems::join;
+use super::read::{Read, read};
+use same_origin::cors::CorsPolicy;
+use same_origin::guard::{Guard, GuardBuilder, Mode};
+use toml::{Table, Value};
+
+/// What holds for a route before its CORS policy is known.
+#[derive(Clone)]
+pub(super) struct Guarding {
+    builder: GuardBuilder,
+    /// Whether only some hosts are answered, which holds for files as for everything else.
+    pub(super) names_hosts: bool,
+}
+
+impl Checker<'_> {
+    /// The settings at a key: a table, `false`, or nothing, which is `absent`.
+    pub(super) fn guarding(
+        &mut self,
+        at: &str,
+        value: Option<Value>,
+        absent: Option<Guarding>,
+    ) -> Option<Guarding> {
+        let table = match value {
+            None => return absent,
+            Some(Value::Boolean(false)) => return None,
+            Some(Value::Boolean(true)) => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                let message = "write a table of the guard's keys, or `false` for no guard here";
+                self.problems.push(at, message);
+                return absent;
+            }
+        };
+        let names_hosts = table.contains_key("hosts");
+        let read = read::<GuardBuilder>(table, at, &[], &mut self.problems)?;
+        let builder = read.value.clone().default_mode(Mode::Credentials);
+        let guard = self.built_guard(at, &builder, Some(&read))?;
+        for warning in guard.warnings() {
+            self.warnings.push(join(at, warning.key()), warning);
+        }
+        Some(Guarding {
+            builder,
+            names_hosts,
+        })
+    }
+
+    /// The guard of a route: the origins that its policy allows with credentials are trusted there.
+    pub(super) fn guard(
+        &mut self,
+        at: &str,
+        guarding: &Guarding,
+        cors: Option<&CorsPolicy>,
+    ) -> Option<Guard> {
+        let Some(policy) = cors else {
+            return self.built_guard(at, &guarding.builder, None);
+        };
+        let builder = guarding.builder.clone().trust_cors(policy);
+        let guard = self.built_guard(at, &builder, None)?;
+        for warning in guard.disagreements(policy) {
+            // Routes share settings, and what is wrong with them is said once.
+            self.warnings.push_once(at, warning);
+        }
+        Some(guard)
+    }
+
+    fn built_guard(
+        &mut self,
+        at: &str,
+        builder: &GuardBuilder,
+        read: Option<&Read<GuardBuilder>>,
+    ) -> Option<Guard> {
+        match builder.build() {
+            Ok(guard) => Some(guard),
+            Err(errors) => {
+                for error in &errors {
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    let key = read.map_or(key.clone(), |read| read.original(&key));
+                    self.problems.add(join(at, &key), error);
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Default for Guarding {
+    /// As it is where nothing is said: on, for what bears a browser's credentials.
+    fn default() -> Self {
+        Self {
+            builder: Guard::builder().default_mode(Mode::Credentials),
+            names_hosts: false,
+        }
+    }
+}

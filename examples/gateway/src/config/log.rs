@@ -1,0 +1,73 @@
+//! The table `[log]`.
+
+use super::Checker;
+use crate::observe::{Format, Target};
+use serde::Deserialize;
+use toml::Value;
+
+/// The access log, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub target: Target,
+    pub format: Format,
+    pub shows_queries: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogTable {
+    access: Option<Value>,
+    format: Option<String>,
+    #[serde(default)]
+    query: bool,
+}
+
+impl Checker<'_> {
+    pub(super) fn log(&mut self, table: LogTable) -> Option<Log> {
+        let format = match table.format.as_deref() {
+            None | Some("text") => Format::Text,
+            Some("json") => Format::Json,
+            Some(other) => {
+                let message = format!("{other:?} is not a format; write \"text\" or \"json\"");
+                self.problems.push("log.format", message);
+                return None;
+            }
+        };
+        let target = match table.access {
+            None | Some(Value::Boolean(false)) => return None,
+            Some(Value::String(text)) => match text.as_str() {
+                "stdout" => Target::Stdout,
+                "stderr" => Target::Stderr,
+                path => self.log_file(path)?,
+            },
+            Some(_) => {
+                let message =
+                    "write \"stdout\", \"stderr\", the name of a file, or false for no log";
+                self.problems.push("log.access", message);
+                return None;
+            }
+        };
+        Some(Log {
+            target,
+            format,
+            shows_queries: table.query,
+        })
+    }
+
+    /// A file, which is made by the first start and not by a check.
+    fn log_file(&mut self, path: &str) -> Option<Target> {
+        let path = self.folder.join(path);
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+            let message = format!(
+                "{} is not a file in a folder that exists; make the folder, or name another file",
+                path.display()
+            );
+            self.problems.push("log.access", message);
+            return None;
+        }
+        Some(Target::File(path))
+    }
+}

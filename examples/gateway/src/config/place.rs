@@ -1,0 +1,141 @@
+//! Where in the file a key is, and how people name it.
+
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A configuration file, for messages about it.
+pub struct Source<'a> {
+    /// As it is named in messages.
+    name: &'a str,
+    text: &'a str,
+    tree: Option<Spanned<DeTable<'a>>>,
+}
+
+/// A step of a key: `routes[1].prefix` has three.
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl<'a> Source<'a> {
+    pub fn new(name: &'a str, text: &'a str) -> Self {
+        let tree = DeTable::parse(text).ok();
+        Self { name, text, tree }
+    }
+
+    /// The file and the line of a key, or of the innermost of its tables that there is.
+    pub fn place(&self, key: &str) -> String {
+        let line = self.span(key).map(|span| self.line(span.start));
+        match line {
+            Some(line) => format!("{}:{line}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// The file and the line of a byte.
+    pub fn place_at(&self, byte: usize) -> String {
+        format!("{}:{}", self.name, self.line(byte))
+    }
+
+    /// The key with its route by its prefix, `routes["/api"]`, or counted as people count, `routes[#2]`.
+    pub fn name(&self, key: &str) -> String {
+        let Some(rest) = key.strip_prefix("routes[") else {
+            return key.to_owned();
+        };
+        let Some((index, rest)) = rest.split_once(']') else {
+            return key.to_owned();
+        };
+        let Ok(index) = index.parse::<usize>() else {
+            return key.to_owned();
+        };
+        let prefix = self.tree.as_ref().and_then(|tree| {
+            let routes = tree.get_ref().get("routes")?.get_ref();
+            routes
+                .get(index)?
+                .get_ref()
+                .get("prefix")?
+                .get_ref()
+                .as_str()
+        });
+        match prefix {
+            Some(prefix) => format!("routes[{prefix:?}]{rest}"),
+            None => format!("routes[#{}]{rest}", index + 1),
+        }
+    }
+
+    fn span(&self, key: &str) -> Option<Range<usize>> {
+        let mut steps = steps(key);
+        let Step::Name(first) = steps.next()? else {
+            return None;
+        };
+        let (name, mut value) = self.tree.as_ref()?.get_ref().get_key_value(first)?;
+        let mut span = name.span();
+        for step in steps {
+            let below = match (step, value.get_ref()) {
+                (Step::Name(name), DeValue::Table(table)) => table
+                    .get_key_value(name)
+                    .map(|(name, value)| (name.span(), value)),
+                (Step::Index(index), DeValue::Array(list)) => {
+                    list.get(index).map(|value| (value.span(), value))
+                }
+                _ => None,
+            };
+            let Some((at, below)) = below else { break };
+            span = at;
+            value = below;
+        }
+        Some(span)
+    }
+
+    fn line(&self, byte: usize) -> usize {
+        let before = self.text.get(..byte).unwrap_or(self.text);
+        1 + before.matches('\n').count()
+    }
+}
+
+fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
+    key.split(['.', '['])
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let index = part.strip_suffix(']').and_then(|index| index.parse().ok());
+            index.map_or(Step::Name(part), Step::Index)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_the_text_and_named_as_people_name_them() {
+        let text = "listen = \"x\"\n\n[cors]\nallow_origins = [\n  \"a\",\n  \"b\",\n]\n\n[[routes]]\nprefix = \"/api\"\n\
+                    timeouts = { connect = 1 }\n[[routes]]\nupstream = 1\n[routes.cors]\nmax_age = 1\n";
+        let source = Source::new("gateway.toml", text);
+        for (key, place, name) in [
+            ("listen", "gateway.toml:1", "listen"),
+            (
+                "cors.allow_origins[1]",
+                "gateway.toml:6",
+                "cors.allow_origins[1]",
+            ),
+            ("cors.max_age", "gateway.toml:3", "cors.max_age"),
+            (
+                "routes[0].timeouts.connect",
+                "gateway.toml:11",
+                "routes[\"/api\"].timeouts.connect",
+            ),
+            ("routes[1].prefix", "gateway.toml:12", "routes[#2].prefix"),
+            (
+                "routes[1].cors.max_age",
+                "gateway.toml:15",
+                "routes[#2].cors.max_age",
+            ),
+            ("drain", "gateway.toml", "drain"),
+        ] {
+            assert_eq!(source.place(key), place, "{key}");
+            assert_eq!(source.name(key), name, "{key}");
+        }
+        assert_eq!(Source::new("a", "= nothing").place("listen"), "a");
+    }
+}

@@ -1,0 +1,126 @@
+//! Problems of a configuration: all of them, each with the key that it is at.
+
+use super::place::Source;
+use std::fmt;
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file and the line, once they are known: `gateway.toml:12`.
+    place: Option<String>,
+    /// As it is written in TOML and in messages of its readers: `routes[1].timeouts.connect`. Counted
+    /// from 0. Empty for the whole file.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// Every problem of a configuration; one line each when displayed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub fn push(&mut self, key: impl Into<String>, message: impl fmt::Display) {
+        self.0.push(Problem {
+            place: None,
+            key: key.into(),
+            message: one_line(&message.to_string()),
+        });
+    }
+
+    /// Adds a problem, unless it is there already.
+    pub fn push_once(&mut self, key: &str, message: impl fmt::Display) {
+        let message = one_line(&message.to_string());
+        let is_same = |other: &Problem| other.key == key && other.message == message;
+        if !self.0.iter().any(is_same) {
+            self.push(key, message);
+        }
+    }
+
+    /// Adds a problem that was found in what is left of the file: none at a key at which, or below
+    /// which, there is one already. What follows from another problem is no news.
+    pub fn add(&mut self, key: String, message: impl fmt::Display) {
+        if !self.touch(&key) {
+            self.push(key, message);
+        }
+    }
+
+    /// Whether there is a problem at a key or below it already.
+    pub fn touch(&self, key: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+        self.0
+            .iter()
+            .any(|problem| problem.key.strip_prefix(key).is_some_and(below))
+    }
+
+    /// Says where in the file each of them is, and names routes by their prefixes.
+    pub fn locate(&mut self, source: &Source<'_>) {
+        for problem in &mut self.0 {
+            if problem.place.is_none() {
+                problem.place = Some(source.place(&problem.key));
+                problem.key = source.name(&problem.key);
+            }
+        }
+    }
+
+    /// A problem at a place that is no key's.
+    pub fn push_at(&mut self, place: String, message: impl fmt::Display) {
+        self.push("", message);
+        if let Some(problem) = self.0.last_mut() {
+            problem.place = Some(place);
+        }
+    }
+
+    /// One line each, for a log.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(ToString::to_string)
+    }
+
+    /// Fails with the problems if there are any.
+    pub fn or<T>(self, value: Option<T>) -> Result<T, Self> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            Some(_) | None => Err(self),
+        }
+    }
+}
+
+/// Messages of parsers come on several lines, indented.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A key below another.
+pub fn join(above: &str, key: &str) -> String {
+    let dot = if above.is_empty() || key.is_empty() || key.starts_with('[') {
+        ""
+    } else {
+        "."
+    };
+    format!("{above}{dot}{key}")
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place,
+            key,
+            message,
+        } = self;
+        for part in place.iter().chain([key]).filter(|part| !part.is_empty()) {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(message)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.0.iter().enumerate() {
+            let line = if number == 0 { "" } else { "\n" };
+            write!(f, "{line}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,249 @@
+//! The routes of the configuration file.
+
+use super::Checker;
+use super::guard::Guarding;
+use super::problems::join;
+use super::read::{Read, read};
+use crate::admin::CachedRoute;
+use crate::files::Files;
+use crate::routes::{Layered, Route};
+use same_origin::cors::CorsPolicy;
+use same_origin::guard::Guard;
+use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// An upstream that is never asked.
+const NOWHERE: &str = "http://127.0.0.1";
+
+/// A route that serves files. Nothing is required here, see [`super::File`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Directory {
+    prefix: Option<String>,
+    dir: Option<PathBuf>,
+    #[serde(default)]
+    spa: bool,
+}
+
+impl Checker<'_> {
+    pub(super) fn routes(
+        &mut self,
+        tables: Option<Vec<Table>>,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Vec<(Box<str>, Route)> {
+        let tables = tables.unwrap_or_default();
+        if tables.is_empty() && !self.problems.touch("routes") {
+            self.problems
+                .push("routes", "at least one [[routes]] is needed");
+        }
+        let mut seen = Vec::new();
+        let mut routes = Vec::new();
+        for (index, table) in tables.into_iter().enumerate() {
+            let at = format!("routes[{index}]");
+            self.unique(&at, table.get("prefix"), &mut seen);
+            let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
+            let route = self.route(&at, table, cors, guarding);
+            routes.extend(prefix.zip(route));
+        }
+        routes
+    }
+
+    /// Refuses a prefix that another route has.
+    fn unique(&mut self, at: &str, prefix: Option<&Value>, seen: &mut Vec<Option<String>>) {
+        let prefix = prefix.and_then(Value::as_str).map(str::to_owned);
+        let other = seen
+            .iter()
+            .position(|other| other.is_some() && *other == prefix);
+        if let Some(other) = other {
+            let message = format!(
+                "route {} has this prefix already; write each prefix once",
+                other + 1
+            );
+            self.problems.push(join(at, "prefix"), message);
+        }
+        seen.push(prefix);
+    }
+
+    fn route(
+        &mut self,
+        at: &str,
+        mut table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Route> {
+        let cors = match table.remove("cors") {
+            None => cors.cloned(),
+            Some(Value::Boolean(false)) => None,
+            Some(Value::Table(own)) => self.cors(&join(at, "cors"), own),
+            Some(_) => {
+                let message = "write a table of the keys of [cors], or `false` for no CORS here";
+                self.problems.push(join(at, "cors"), message);
+                None
+            }
+        };
+        let own_guard = table.contains_key("guard");
+        let guard_at = join(at, "guard");
+        let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
+        let guard_at = if own_guard { &guard_at } else { "guard" };
+        // What stands in for a missing key lets the others be checked.
+        if !table.contains_key("prefix") {
+            let message = "missing; write \"/api\" for what is below it, or \"/\" for all paths";
+            self.problems.push(join(at, "prefix"), message);
+            table.insert("prefix".to_owned(), "/".into());
+        }
+        let upstream = table.contains_key("upstream");
+        if table.contains_key("dir") && !upstream {
+            let files = self.directory(at, table)?;
+            // To files nothing unsafe can be done, so that all there is to ask of them is the host.
+            let guarding = guarding.filter(|guarding| guarding.names_hosts);
+            let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            return Some(Route::Files(Box::new(Layered::new(files, around))));
+        }
+        if !upstream {
+            let message = "missing; write a URL here, or a directory in `dir`";
+            self.problems.push(join(at, "upstream"), message);
+            table.insert("upstream".to_owned(), NOWHERE.into());
+        }
+        for key in ["dir", "spa"] {
+            if table.remove(key).is_some() {
+                let message = "a route has either an `upstream` or a `dir`, with or without `spa`";
+                self.problems.push(join(at, key), message);
+            }
+        }
+        let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
+        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let (builder, read) = self.proxy(at, table)?;
+        let original = |key: &str| read.original(key);
+        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        // A foreign page's request would reach the upstream as one of its own pages'.
+        if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
+            let message =
+                "the guard of this route is off or reports only; switch it on, or remove this";
+            self.problems.add(join(at, "rewrite_origin"), message);
+        }
+        Some(match cache {
+            None => {
+                let proxy = self.built(at, builder.build(), original)?;
+                Route::Proxy(Layered::new(proxy, around))
+            }
+            Some(cache) => {
+                let built = builder.build_with_layer(&cache.layer());
+                let proxy = self.built(at, built, original)?;
+                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let mapper = proxy.clone();
+                self.caches.0.push(CachedRoute {
+                    cache,
+                    prefix,
+                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
+                });
+                Route::Cached(Box::new(Layered::new(proxy, around)))
+            }
+        })
+    }
+
+    fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
+        if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
+            for (_, file) in tls.iter_mut() {
+                if let Value::String(path) = file {
+                    *path = self.folder.join(&*path).display().to_string();
+                }
+            }
+        }
+        let trusts = table.contains_key("trusted_proxies");
+        if table.contains_key("upstream_tls") && !has_https(table.get("upstream")) {
+            let message =
+                "no upstream of this route is https; write https:// there, or remove this";
+            self.problems.push(join(at, "upstream_tls"), message);
+        }
+        let read = read::<ProxyBuilder>(
+            table,
+            at,
+            &["cache", "cors", "dir", "guard", "spa"],
+            &mut self.problems,
+        )?;
+        let mut builder = read
+            .value
+            .clone()
+            .mounts(&self.mounts)
+            .tunnels(&self.tunnels);
+        if !trusts {
+            builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
+        }
+        Some((builder, read))
+    }
+
+    fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
+        let Directory { prefix, dir, spa } =
+            read(table, at, &["cors", "guard"], &mut self.problems)?.value;
+        // What is a prefix is the same for all routes, so a proxy is asked.
+        let prefix = prefix.filter(|prefix| {
+            let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
+            self.built(at, asked, str::to_owned).is_some()
+        });
+        let dir = dir?;
+        if dir.as_os_str().is_empty() {
+            let message =
+                "\"\" is the folder of this file, with all that is in it; name what to serve";
+            self.problems.push(join(at, "dir"), message);
+            return None;
+        }
+        let dir = self.folder.join(dir);
+        if let Err(error) = std::fs::read_dir(&dir) {
+            let message = format!("cannot read the directory {}: {error}", dir.display());
+            self.problems.push(join(at, "dir"), message);
+        } else if spa && std::fs::File::open(dir.join("index.html")).is_err() {
+            let message = format!("{} has no index.html that can be read", dir.display());
+            self.problems.push(join(at, "spa"), message);
+        }
+        self.beware_of_own_files(at, &dir);
+        Some(Files::new(&prefix?, &dir, spa))
+    }
+
+    /// What is beside the configuration may be a key.
+    fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
+        let own = Path::new(".").join(self.folder).canonicalize();
+        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
+            && own.starts_with(dir)
+        {
+            let warning = "this file and what is beside it would be served";
+            self.warnings.push(join(at, "dir"), warning);
+        }
+    }
+
+    fn built<T>(
+        &mut self,
+        at: &str,
+        built: Result<T, ProxyConfigErrors>,
+        original: impl Fn(&str) -> String,
+    ) -> Option<T> {
+        match built {
+            Ok(built) => Some(built),
+            Err(errors) => {
+                for error in &errors {
+                    let index = error.index().map(|index| format!("[{index}]"));
+                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
+                    self.problems.add(join(at, &original(&key)), error);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Whether a route's upstream may be spoken to by TLS. What is no URL is another problem.
+fn has_https(upstream: Option<&Value>) -> bool {
+    let is_plain = |url: &Value| {
+        let scheme = url.as_str().and_then(|url| url.split_once("://"));
+        scheme.is_some_and(|(scheme, _)| {
+            scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("h2c")
+        })
+    };
+    match upstream {
+        Some(Value::Array(urls)) => !urls.iter().all(is_plain),
+        Some(url) => !is_plain(url),
+        None => true,
+    }
+}

@@ -1,0 +1,156 @@
+//! What readers say of a value in terms of their types, said in the terms of the file.
+
+use std::net::{IpAddr, SocketAddr};
+use toml::Value;
+
+/// What is wrong with a value that stands at a key, which may be one of a list. Messages that are no
+/// reader's own stay as they are.
+pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
+    let Some(value) = value else {
+        return message.to_owned();
+    };
+    match (message, value) {
+        ("invalid IP address syntax", Value::String(text)) => return no_network(text),
+        ("invalid socket address syntax", Value::String(text)) => return no_server(text),
+        _ if message.starts_with("unknown field") => return with_suggestion(key, message),
+        _ if message.starts_with("missing field") => return message.to_owned(),
+        _ => {}
+    }
+    let expected = message
+        .split_once(", expected ")
+        .map_or(message, |(_, expected)| expected);
+    match remedy(key, value, expected) {
+        Some(remedy) => format!("{} does not fit; write {remedy}", given(value)),
+        None => message.to_owned(),
+    }
+}
+
+/// How alike two keys have to be for one to be meant by the other; a letter left out, doubled or exchanged is.
+const ALIKE: f64 = 0.85;
+
+/// The message with the known key that is most like the unknown one, if any is.
+fn with_suggestion(key: &str, message: &str) -> String {
+    let written = key.rsplit('.').next().unwrap_or(key);
+    let known = message
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|known| *known != written);
+    let likeness = |known: &str| strsim::jaro_winkler(&written.replace('-', "_"), known);
+    let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    match best.filter(|known| likeness(known) > ALIKE) {
+        Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
+        None => message.to_owned(),
+    }
+}
+
+pub fn no_network(text: &str) -> String {
+    format!("{text:?} is no network; write \"127.0.0.1/32\" or \"fd00::/8\"")
+}
+
+fn no_server(text: &str) -> String {
+    match text.parse::<IpAddr>() {
+        Ok(ip) => {
+            let server = SocketAddr::new(ip, 53).to_string();
+            format!("{text:?} has no port; write {server:?}")
+        }
+        Err(_) => format!("{text:?} is no address with a port; write \"1.1.1.1:53\""),
+    }
+}
+
+/// A value as it is in the file, if it is short.
+fn given(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            value.to_string()
+        }
+    }
+}
+
+/// What to write instead, by what the reader expected.
+fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let name = name.split_once('[').map_or(name, |(list, _)| list);
+    if name == "routes" {
+        return Some("[[routes]], in double brackets, above the keys of each route".to_owned());
+    }
+    let (least, number) = match expected.strip_prefix("a nonzero ") {
+        Some(number) => (1, number),
+        None => (0, expected),
+    };
+    let remedy = match number {
+        "i64" => "a whole number".to_owned(),
+        "f64" => "a number such as 0.5".to_owned(),
+        "u32" => format!("a whole number from {least} to {}", u32::MAX),
+        "u64" | "usize" => format!("a whole number from {least} on"),
+        "a boolean" => "true or false, without quotes".to_owned(),
+        "a string"
+        | "path string"
+        | "string only"
+        | "socket address"
+        | "IPv4 or IPv6 network address" => format!("text in quotes: {}", text(name)),
+        "a URL or a list of URLs" => format!("{expected}, in quotes: {}", text(name)),
+        "a sequence" => format!("a list: {}", list(name, value)),
+        "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),
+        // The library's own readers say what to write.
+        _ if expected.contains("such as") || expected.starts_with("true, false or ") => {
+            expected.to_owned()
+        }
+        _ if expected == "a map" || expected.starts_with("struct ") => {
+            format!("a table: {}", table(name))
+        }
+        _ => {
+            let names = expected.strip_prefix("one of ")?;
+            format!("one of {}", names.replace('`', "\""))
+        }
+    };
+    Some(remedy)
+}
+
+/// The value as the only one of a list, or a list that may stand there.
+fn list(name: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("[{text:?}]"),
+        _ => format!("[{}]", text(name)),
+    }
+}
+
+/// A text that may stand at a key, or in a list there.
+fn text(name: &str) -> &'static str {
+    match name {
+        "listen" => "\"127.0.0.1:8080\"",
+        "drain" | "head_timeout" | "response" => "\"30s\"",
+        "connect" | "idle" | "tunnel" | "connection_age" | "min_ttl" | "max_ttl" => "\"60s\"",
+        "trusted_proxies" => "\"127.0.0.1/32\"",
+        "servers" => "\"1.1.1.1:53\"",
+        "prefix" => "\"/api\"",
+        "upstream" => "\"https://api.example.com\"",
+        "dir" => "\"dist\"",
+        "allow_origins" => "\"https://app.example.com\"",
+        "allow_methods" => "\"PUT\"",
+        "allow_headers" | "expose_headers" | "remove_request_headers" => "\"authorization\"",
+        "remove_response_headers" => "\"server\"",
+        "forwarding" => "\"x-forwarded-for\"",
+        "cert" | "ca" => "\"cert.pem\"",
+        "key" => "\"key.pem\"",
+        "via" => "\"gateway\"",
+        _ => "\"...\"",
+    }
+}
+
+/// A table that may stand at a key.
+fn table(name: &str) -> String {
+    match name {
+        "tls" => "{ cert = \"cert.pem\", key = \"key.pem\" }".to_owned(),
+        "upstream_tls" => "{ ca = \"cert.pem\" }".to_owned(),
+        "timeouts" => "{ connect = \"5s\" }".to_owned(),
+        "limits" => "{ in_flight = 1024 }".to_owned(),
+        "set_request_headers" => "{ x-api-key = \"...\" }".to_owned(),
+        "set_response_headers" => "{ cache-control = \"no-store\" }".to_owned(),
+        "dns" => "{ max_ttl = \"60s\" }".to_owned(),
+        _ => format!("[{name}], with its keys below"),
+    }
+}

@@ -1,0 +1,188 @@
+//! A directory of static files under a prefix, compressed, with the single-page-application rule.
+
+mod disk;
+mod encodings;
+mod paths;
+mod ranges;
+
+use crate::answer::{not_found, refused};
+use bytes::Bytes;
+use disk::Disk;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::Empty;
+use paths::{is_hidden, names_no_file};
+use ranges::Part;
+use same_origin::proxy::Body;
+use std::convert::Infallible;
+use std::future::ready;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::{Service, ServiceExt};
+use tower_http::compression::Compression;
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{DefaultServeDirFallback, ServeFileSystemResponseBody};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
+type Head = Request<Empty<Bytes>>;
+type Found = Response<ServeFileSystemResponseBody>;
+type Directory = ServeDir<DefaultServeDirFallback, Disk>;
+
+/// Serves the files of a directory: GET and HEAD, ranges, validators, no listings.
+#[derive(Clone)]
+pub struct Files {
+    /// Without a trailing slash; empty for the root.
+    prefix: Arc<str>,
+    files: Compression<Lookup>,
+}
+
+/// A file, or the page that stands for what the application routes by itself.
+#[derive(Clone)]
+struct Lookup {
+    dir: Directory,
+    spa: bool,
+}
+
+impl Files {
+    /// With `spa`, an unknown path whose last segment has no dot gets the directory's `index.html`.
+    pub fn new(prefix: &str, dir: &Path, spa: bool) -> Self {
+        let prefix = prefix.trim_end_matches('/');
+        let files = Compression::new(Lookup {
+            dir: ServeDir::with_backend(dir, Disk).redirect_path_prefix(prefix),
+            spa,
+        });
+        Self {
+            prefix: prefix.into(),
+            files,
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Files {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Response<Body>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Some(response) = refused(&request) {
+            return Box::pin(ready(Ok(response)));
+        }
+        let path = request.uri().path();
+        // A directory's path gets its slash by a redirect, which after two slashes would name a host
+        // (RFC 3986 4.2).
+        if is_hidden(path) || path.starts_with("//") {
+            return Box::pin(ready(Ok(not_found())));
+        }
+        let (mut head, _body) = request.into_parts();
+        match below(&self.prefix, &head.uri) {
+            Target::Below(uri) => head.uri = uri,
+            Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
+        }
+        ranges::ask(&head.method, &mut head.headers);
+        // RFC 9110 9.3.2: a HEAD is told what a GET would be, whose content the routes take away. What is
+        // not asked for is not read.
+        if head.method == Method::HEAD {
+            head.method = Method::GET;
+        }
+        let has_compressed = encodings::ask(&mut head.headers);
+        let found = self
+            .files
+            .clone()
+            .oneshot(Request::from_parts(head, Empty::new()));
+        Box::pin(async move {
+            let mut found = found.await?.map(Body::new);
+            encodings::answer(found.status(), found.headers_mut(), has_compressed);
+            Ok(found)
+        })
+    }
+}
+
+/// Where a request below a prefix leads.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    /// To a file of the directory.
+    Below(Uri),
+    /// To the prefix itself, without the slash that relative links of its page need.
+    Beside(HeaderValue),
+}
+
+fn below(prefix: &str, uri: &Uri) -> Target {
+    let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let rest = target.strip_prefix(prefix).unwrap_or(target);
+    if rest.starts_with('/') {
+        // What begins with a slash is a target as the whole was one.
+        return Target::Below(rest.parse().unwrap_or_default());
+    }
+    let location = HeaderValue::try_from(format!("{prefix}/{rest}"));
+    Target::Beside(location.unwrap_or(HeaderValue::from_static("/")))
+}
+
+fn redirect(location: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+impl Service<Head> for Lookup {
+    type Response = Found;
+    type Error = Infallible;
+    type Future = BoxFuture<Found>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, head: Head) -> Self::Future {
+        let Self { dir, spa } = self.clone();
+        Box::pin(async move {
+            let page = (spa && names_no_file(head.uri().path())).then(|| index(&head));
+            let found = read(&dir, head).await?;
+            match page {
+                Some(page) if found.status() == StatusCode::NOT_FOUND => read(&dir, page).await,
+                Some(_) | None => Ok(found),
+            }
+        })
+    }
+}
+
+/// The same request for the directory's page.
+fn index(head: &Head) -> Head {
+    let mut page = head.clone();
+    *page.uri_mut() = Uri::default();
+    page
+}
+
+/// A file, or the part of it that is asked for.
+async fn read(dir: &Directory, head: Head) -> Result<Found, Infallible> {
+    let part = Part::of(&head);
+    let found = dir.clone().oneshot(head).await?;
+    match part {
+        Some(part) if part.must_be_whole(&found) => dir.clone().oneshot(part.whole).await,
+        Some(_) | None => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_taken_off_and_its_root_gets_its_slash() {
+        let below = |prefix, uri: &'static str| match below(prefix, &Uri::from_static(uri)) {
+            Target::Below(uri) => uri.to_string(),
+            Target::Beside(location) => format!("-> {}", location.to_str().unwrap()),
+        };
+        assert_eq!(below("", "/a?b"), "/a?b");
+        assert_eq!(below("/docs", "/docs/a%20b?c"), "/a%20b?c");
+        assert_eq!(below("/docs", "/docs/"), "/");
+        assert_eq!(below("/docs", "/docs"), "-> /docs/");
+        assert_eq!(below("/docs", "/docs?a=b"), "-> /docs/?a=b");
+    }
+}

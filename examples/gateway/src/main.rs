@@ -1,0 +1,102 @@
+//! A same-origin gateway: page, API and bucket under one origin, so that no browser asks for CORS.
+//!
+//!     cargo run --release -p same-origin-gateway
+//!     cargo run --release -p same-origin-gateway -- --config gateway.toml [--listen ADDR] [--check]
+//!
+//! Without a configuration it shows what it is for: a demo in the browser, all on loopback.
+
+mod admin;
+mod answer;
+mod args;
+mod config;
+mod demo;
+mod files;
+mod observe;
+mod routes;
+mod run;
+mod server;
+
+use args::{Args, Command};
+use config::Config;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Exit status of a start that failed: nothing listened.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match Args::parse() {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("{error}\n\n{}", args::USAGE);
+            return ExitCode::from(REFUSED);
+        }
+    };
+    let outcome = match command {
+        Command::Help => say(args::USAGE),
+        Command::Version => say(env!("CARGO_PKG_VERSION")),
+        Command::Check(config) => check(&config),
+        Command::Serve(args) => run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn check(path: &Path) -> Result<(), Error> {
+    for warning in Config::load(path)?.warnings.lines() {
+        say(&format!("warning: {warning}"))?;
+    }
+    say(&format!("{}: ok", path.display()))
+}
+
+fn run(args: &Args) -> Result<(), Error> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let config = args.config.as_deref().map(Config::load).transpose()?;
+    for warning in config.iter().flat_map(|config| config.warnings.lines()) {
+        tracing::warn!("{warning}");
+    }
+    let workers = config.as_ref().and_then(|config| config.workers);
+    let runtime = server::runtime::build(workers)?;
+    let served = runtime.block_on(async {
+        match config {
+            Some(config) => run::gateway(config, args.listen).await,
+            None => show(args.listen).await,
+        }
+    });
+    // What was cut at the end of the drain time is not waited for again.
+    runtime.shutdown_background();
+    served
+}
+
+/// Serves the demo.
+async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
+    let stop = server::shutdown::on_signal(&Arc::default(), Duration::ZERO)?;
+    let demo = demo::Demo::start(listen, stop).await?;
+    say(&format!("listening on {}", demo.origin()?))?;
+    tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
+    demo.serve().await;
+    Ok(())
+}
+
+/// A line on standard output, at once: whoever started the gateway may wait for it.
+fn say(line: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

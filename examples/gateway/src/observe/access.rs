@@ -1,0 +1,61 @@
+//! The access log: where its lines go, and in which form.
+
+use super::line::Line;
+use super::sink::Sink;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Stdout,
+    Stderr,
+    /// Appended to; opened again when the process gets SIGHUP, so that it can be rotated.
+    File(PathBuf),
+}
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// A log with a line for each request.
+pub struct AccessLog {
+    sink: Sink,
+    format: Format,
+    shows_queries: bool,
+}
+
+impl AccessLog {
+    /// # Errors
+    ///
+    /// The file cannot be opened for writing.
+    pub fn open(target: &Target, format: Format, shows_queries: bool) -> io::Result<Self> {
+        Ok(Self {
+            sink: Sink::open(target)?,
+            format,
+            shows_queries,
+        })
+    }
+
+    pub fn shows_queries(&self) -> bool {
+        self.shows_queries
+    }
+
+    /// Opens the file again, which may be another one by now.
+    pub fn reopen(&self) {
+        self.sink.reopen();
+    }
+
+    pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
+        let text = match self.format {
+            Format::Text => line.text(bytes, duration),
+            Format::Json => line.json(bytes, duration),
+        };
+        self.sink.write(text);
+    }
+}

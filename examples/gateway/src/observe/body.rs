@@ -1,0 +1,47 @@
+//! A response's body whose bytes are counted.
+
+use super::Observation;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use same_origin::proxy::Body;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A body, and the observation that ends with it.
+pub struct ObservedBody {
+    body: Body,
+    observation: Box<Observation>,
+}
+
+impl ObservedBody {
+    pub fn new(body: Body, observation: Box<Observation>) -> Self {
+        Self { body, observation }
+    }
+}
+
+impl http_body::Body for ObservedBody {
+    type Data = Bytes;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            let bytes = data.len();
+            self.observation.sent(bytes);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

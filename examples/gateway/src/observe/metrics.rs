@@ -1,0 +1,125 @@
+//! Metrics for Prometheus: counted as requests end, rendered when the admin listener is asked.
+
+use crate::admin::Caches;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Upper bounds of the duration's buckets, in seconds: from a hit in memory to a long poll.
+const BUCKETS: [f64; 14] = [
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+const REQUESTS: &str = "same_origin_requests_total";
+const DURATION: &str = "same_origin_request_duration_seconds";
+const IN_FLIGHT: &str = "same_origin_requests_in_flight";
+
+/// The recorder of this process.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Installs the recorder. Without it everything that is counted is counted for nobody.
+    ///
+    /// # Errors
+    ///
+    /// There is one already, or a bucket is not a number.
+    pub fn install() -> Result<Self, String> {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS)
+            .map_err(|error| format!("metrics: {error}"))?;
+        let handle = builder
+            .install_recorder()
+            .map_err(|error| format!("metrics: {error}"))?;
+        metrics::describe_counter!(REQUESTS, "Requests answered, by route and status.");
+        metrics::describe_histogram!(
+            DURATION,
+            "Time from a request's head to its response's last byte."
+        );
+        metrics::describe_gauge!(IN_FLIGHT, "Requests under way, by route.");
+        Ok(Self(handle))
+    }
+
+    /// All of it as text, with the counts of the caches as of now.
+    pub fn render(&self, caches: &Caches) -> String {
+        self.0.run_upkeep();
+        let mut text = self.0.render();
+        render_caches(&mut text, caches);
+        render_memory(&mut text);
+        text
+    }
+}
+
+/// What is counted of one route. Made once, so that a request looks nothing up but its status.
+pub struct RouteMetrics {
+    route: String,
+    in_flight: Gauge,
+    duration: Histogram,
+}
+
+impl RouteMetrics {
+    pub fn new(route: &str) -> Self {
+        let route = route.to_owned();
+        Self {
+            in_flight: gauge!(IN_FLIGHT, "route" => route.clone()),
+            duration: histogram!(DURATION, "route" => route.clone()),
+            route,
+        }
+    }
+
+    pub fn begun(&self) {
+        self.in_flight.increment(1.0);
+    }
+
+    /// A request has ended: answered with this status, or given up by its client before there was one.
+    pub fn ended(&self, status: Option<http::StatusCode>, after: Duration) {
+        self.in_flight.decrement(1.0);
+        self.duration.record(after.as_secs_f64());
+        self.requests(status).increment(1);
+    }
+
+    fn requests(&self, status: Option<http::StatusCode>) -> Counter {
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.as_str().to_owned());
+        counter!(REQUESTS, "route" => self.route.clone(), "status" => status)
+    }
+}
+
+fn render_caches(text: &mut String, caches: &Caches) {
+    if caches.0.is_empty() {
+        return;
+    }
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "# TYPE same_origin_cache_requests_total counter");
+    for route in &caches.0 {
+        let stats = route.cache.stats();
+        for (outcome, count) in [
+            ("hit", stats.hits),
+            ("stale", stats.stale),
+            ("revalidated", stats.revalidated),
+            ("miss", stats.misses),
+        ] {
+            let route = &route.prefix;
+            let _ = writeln!(
+                text,
+                "same_origin_cache_requests_total{{route={route:?},outcome={outcome:?}}} {count}"
+            );
+        }
+    }
+    let _ = writeln!(text, "# TYPE same_origin_cache_bytes gauge");
+    for route in &caches.0 {
+        let (prefix, bytes) = (&route.prefix, route.cache.stats().bytes);
+        let _ = writeln!(text, "same_origin_cache_bytes{{route={prefix:?}}} {bytes}");
+    }
+}
+
+/// The memory of the process, where the system tells (Linux).
+fn render_memory(text: &mut String) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    if let Some(kib) = kib {
+        let _ = writeln!(text, "# TYPE process_resident_memory_bytes gauge");
+        let _ = writeln!(text, "process_resident_memory_bytes {}", kib * 1024);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is seen of requests: a line in the access log, and counts for Prometheus. Off, neither costs a request
+//! more than a look at an empty option.
+
+mod access;
+mod body;
+mod line;
+mod metrics;
+mod redact;
+mod sink;
+
+pub use access::{AccessLog, Format, Target};
+pub use metrics::{Metrics, RouteMetrics};
+
+use body::ObservedBody;
+use http::{Request, Response, StatusCode};
+use line::Line;
+use same_origin::proxy::{Body, Peer};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Who looks at the requests of one route.
+#[derive(Clone, Default)]
+pub struct Observer {
+    pub log: Option<Arc<AccessLog>>,
+    pub metrics: Option<Arc<RouteMetrics>>,
+    /// The prefix of the route, for the log.
+    pub route: Arc<str>,
+}
+
+/// One request, from its head to its response's last byte. Told when it is dropped, so that what a client gives
+/// up is told, too.
+pub struct Observation {
+    observer: Observer,
+    started: Instant,
+    line: Option<Box<Line>>,
+    status: Option<StatusCode>,
+    bytes: u64,
+}
+
+impl Observer {
+    /// Begins to look at a request; `None` if nobody does.
+    pub fn begin<B>(&self, peer: &Peer, request: &Request<B>) -> Option<Box<Observation>> {
+        if self.log.is_none() && self.metrics.is_none() {
+            return None;
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.begun();
+        }
+        let line = self.log.as_ref();
+        let line =
+            line.map(|log| Box::new(Line::of(peer, request, &self.route, log.shows_queries())));
+        Some(Box::new(Observation {
+            observer: self.clone(),
+            started: Instant::now(),
+            line,
+            status: None,
+            bytes: 0,
+        }))
+    }
+}
+
+impl Observation {
+    /// Looks at the response, and follows its body to the end.
+    pub fn follow(mut self: Box<Self>, response: Response<Body>) -> Response<Body> {
+        self.status = Some(response.status());
+        if let Some(line) = &mut self.line {
+            line.answered(&response, self.started.elapsed());
+        }
+        response.map(|body| Body::new(ObservedBody::new(body, self)))
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        let elapsed = self.started.elapsed();
+        if let Some(metrics) = &self.observer.metrics {
+            metrics.ended(self.status, elapsed);
+        }
+        if let (Some(log), Some(line)) = (&self.observer.log, &self.line) {
+            log.write(line, self.bytes, elapsed);
+        }
+    }
+}

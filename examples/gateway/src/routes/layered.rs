@@ -1,0 +1,112 @@
+//! A service under what lies around it: CORS, and inside of it the guard.
+
+use crate::answer::text;
+use futures_util::future::{Either as EitherFuture, FutureExt};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use same_origin::cors::{Cors, CorsLayer};
+use same_origin::guard::{Guard, GuardError, GuardLayer, GuardService, OwnOrigin};
+use same_origin::proxy::{Body, Peer};
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::Arc;
+use tower::util::{Either, option_layer};
+use tower::{Layer, Service, service_fn};
+
+type Page = fn(&GuardError, &Parts) -> Response<Body>;
+type Guarded<S> = Either<GuardService<S, Page>, S>;
+type WithCors<S> = Either<Cors<S>, S>;
+
+/// What lies around the services of a route.
+#[derive(Clone, Default)]
+pub struct Around {
+    pub cors: Option<CorsLayer>,
+    pub guard: Option<Guard>,
+    /// Peers whose word on the public scheme and authority is taken.
+    pub trusted_proxies: Arc<[IpNet]>,
+}
+
+/// A service of a route, with all that lies around it.
+///
+/// CORS is outermost: it answers preflights, which bear no credentials and are nobody's action, and lets allowed
+/// pages read what the guard refuses.
+pub struct Layered<S> {
+    service: WithCors<Guarded<S>>,
+    around: Around,
+}
+
+impl<S> Layered<S>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    pub fn new(service: S, around: Around) -> Self {
+        let guard = around.guard.clone();
+        let guard = guard.map(|guard| GuardLayer::new(guard).page(page as Page));
+        let guarded = option_layer(guard).layer(service);
+        let service = option_layer(around.cors.clone()).layer(guarded);
+        Self { service, around }
+    }
+
+    /// The answer to a request of `peer`. Nothing of it is boxed for a proxy.
+    pub fn answer(
+        &self,
+        peer: &Peer,
+        mut request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
+        // Said by a trusted peer alone: anybody can send the fields.
+        if self.around.guard.is_some() && self.trusts(peer) {
+            let own = OwnOrigin::forwarded(request.headers(), peer.is_secure());
+            request.extensions_mut().insert(own);
+        }
+        request.extensions_mut().insert(peer.clone());
+        let is_head = *request.method() == Method::HEAD;
+        // All of these services are always ready.
+        self.service.clone().call(request).map(move |answered| {
+            let Ok::<_, Infallible>(response) = answered;
+            // RFC 9110 9.3.2: no content, which over HTTP/2 nobody else takes away.
+            if is_head {
+                return response.map(|_content| Body::empty());
+            }
+            response
+        })
+    }
+
+    fn trusts(&self, peer: &Peer) -> bool {
+        let networks = self.around.trusted_proxies.iter();
+        let ip = peer.ip().to_canonical();
+        networks.into_iter().any(|network| network.contains(&ip))
+    }
+
+    pub fn around(&self) -> &Around {
+        &self.around
+    }
+}
+
+impl Around {
+    /// An answer that is known already, as readable for a page as any other.
+    pub fn answer(
+        &self,
+        answer: Response<Body>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+        let Some(cors) = &self.cors else {
+            return EitherFuture::Left(ready(answer));
+        };
+        let mut answer = Some(answer);
+        let known = service_fn(move |_| ready(Ok(answer.take().unwrap_or_default())));
+        EitherFuture::Right(cors.layer(known).call(request).map(|answered| {
+            let Ok::<_, Infallible>(response) = answered;
+            response
+        }))
+    }
+}
+
+/// The page of a refusal: its status in words. The reason is in the log, and not for a stranger.
+fn page(error: &GuardError, _: &Parts) -> Response<Body> {
+    let reason = error.status().canonical_reason().unwrap_or("Forbidden");
+    text(error.status(), format!("{reason}\n"))
+}

@@ -1,0 +1,189 @@
+//! Which route answers a request: the longest prefix wins.
+
+mod layered;
+mod prefixes;
+
+pub use layered::{Around, Layered};
+
+use crate::answer::{not_found, refused, text};
+use crate::files::Files;
+use crate::observe::{AccessLog, Observer, RouteMetrics};
+use crate::server::head;
+use crate::server::limits::Limits;
+use futures_util::future::{Either, FutureExt};
+use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use prefixes::Prefixes;
+use same_origin::cache::Cached;
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::Service;
+
+/// The routes, and what answers when none matches.
+pub struct Table {
+    prefixes: Prefixes,
+    /// In the order of their prefixes.
+    routes: Vec<Route>,
+    none: Layered<NoRoute>,
+    limits: Limits,
+    /// In the order of the routes, and that of requests that match none behind them.
+    observers: Vec<Observer>,
+}
+
+/// A proxy with a cache before its upstream.
+type CachedProxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
+
+/// What answers below a prefix.
+pub enum Route {
+    Proxy(Layered<ReverseProxy>),
+    /// With a cache between the proxy and its upstream.
+    Cached(Box<Layered<CachedProxy>>),
+    /// Boxed, because it is the larger one by far.
+    Files(Box<Layered<Files>>),
+}
+
+impl Route {
+    fn around(&self) -> &Around {
+        match self {
+            Self::Proxy(proxy) => proxy.around(),
+            Self::Cached(proxy) => proxy.around(),
+            Self::Files(files) => files.around(),
+        }
+    }
+}
+
+impl Table {
+    /// `around` is for requests that match no route, so that a page can read their 404.
+    pub fn new(mut routes: Vec<(Box<str>, Route)>, around: Around, limits: Limits) -> Self {
+        for (prefix, _) in &mut routes {
+            *prefix = prefix.trim_end_matches('/').into();
+        }
+        routes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let (prefixes, routes) = routes.into_iter().unzip();
+        let routes: Vec<Route> = routes;
+        Self {
+            observers: vec![Observer::default(); routes.len() + 1],
+            prefixes: Prefixes::new(prefixes),
+            routes,
+            none: Layered::new(NoRoute, around),
+            limits,
+        }
+    }
+
+    /// With a log of its requests, and with their metrics.
+    pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
+        let names = self.prefixes.texts().map(|prefix| match prefix {
+            "" => "/",
+            prefix => prefix,
+        });
+        let observers = names.chain(["none"]).map(|route| Observer {
+            log: log.cloned(),
+            metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
+            route: route.into(),
+        });
+        self.observers = observers.collect();
+        self
+    }
+
+    /// The answer to a request of `peer`, under the eyes of who looks at it.
+    pub fn answer(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+        let index = self.prefixes.longest(request.uri().path());
+        let observer = &self.observers[index.unwrap_or(self.routes.len())];
+        let observation = observer.begin(peer, &request);
+        let answer = self.answer_by(index, peer, request);
+        answer.map(move |response| match observation {
+            None => response,
+            Some(observation) => observation.follow(response),
+        })
+    }
+
+    /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
+    /// for a proxy.
+    fn answer_by(
+        &self,
+        index: Option<usize>,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+        let covering = index.map(|index| &self.routes[index]);
+        let known = head::refusal(&request, &self.limits)
+            .map(refusal)
+            .or_else(|| options(&request));
+        if let Some(known) = known {
+            let around = covering.map_or(self.none.around(), Route::around);
+            // A preflight would be answered by the policy, whatever is wrong with it.
+            if is_preflight(&request) {
+                return Either::Right(ready(known).boxed());
+            }
+            return Either::Right(around.answer(known, request).boxed());
+        }
+        match covering {
+            Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
+            Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
+            Some(Route::Files(files)) => Either::Right(files.answer(peer, request).boxed()),
+            None => Either::Right(self.none.answer(peer, request).boxed()),
+        }
+    }
+}
+
+/// The answer to a head that is above a limit.
+fn refusal(status: StatusCode) -> Response<Body> {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    text(status, format!("{reason}\n"))
+}
+
+/// Answers what no route matches.
+#[derive(Clone, Copy)]
+pub struct NoRoute;
+
+impl<B> Service<Request<B>> for NoRoute {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(refused(&request).unwrap_or_else(not_found)))
+    }
+}
+
+/// The answer to an OPTIONS in which no policy has a say. Preflights are answered by a policy alone, so
+/// that what is refused has to be refused before it.
+fn options<B>(request: &Request<B>) -> Option<Response<Body>> {
+    if *request.method() != Method::OPTIONS {
+        return None;
+    }
+    let is_of_all = request.uri().path() == "*";
+    let refused = (is_of_all || is_preflight(request)).then(|| refused(request))?;
+    if let Some(mut refused) = refused {
+        // As the policy's own answers to a preflight: caches that keep it are told on what it hangs.
+        let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+        let vary = HeaderValue::from_static(vary);
+        refused.headers_mut().insert(header::VARY, vary);
+        return Some(refused);
+    }
+    // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
+    is_of_all.then(|| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response
+    })
+}
+
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -1,0 +1,374 @@
+//! The connections that are open: told to stop, and closed when they are silent, at no cost to a
+//! request but two counters.
+//!
+//! A timer for each request head would be entered in the runtime's wheel and taken out again for what
+//! hardly ever happens; here one task for all connections counts the steps in which one had no request.
+
+mod request;
+
+pub use request::{CountedBody, InRequest};
+
+use super::clients::ClientGuard;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// In how many steps a connection's silence is counted.
+const STEPS: u8 = 8;
+/// For how many of them a client may take nothing of its answers: twice as long.
+const UNREAD_STEPS: u8 = 2 * STEPS;
+
+/// All connections of a listener.
+pub struct Connections {
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    next: AtomicU64,
+    /// How many requests one may reset, see [`Limits::resets`](crate::server::limits::Limits).
+    max_resets: u32,
+    /// Told when one has ended, and there is room.
+    one_ended: Notify,
+    /// Told when the last one has ended.
+    all_ended: Notify,
+}
+
+/// One connection, as seen from outside its task.
+#[derive(Default)]
+pub struct Connection {
+    requests: AtomicU32,
+    /// Those of them that have given more of their response than the client has taken.
+    unread: AtomicU32,
+    /// Requests that ended before their response, less those that did not.
+    resets: AtomicU32,
+    max_resets: u32,
+    /// The client's budget over all of its connections, if it is one client's.
+    client: Option<ClientGuard>,
+    /// Steps in a row without a request, or in which the client took nothing.
+    silent: AtomicU8,
+    order: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// What a connection is told.
+const STOP: u8 = 1;
+const CLOSE: u8 = 2;
+
+impl Connections {
+    pub fn new(max_resets: u32) -> Self {
+        Self {
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+            max_resets,
+            one_ended: Notify::new(),
+            all_ended: Notify::new(),
+        }
+    }
+
+    /// Waits until fewer than so many are open.
+    pub async fn fewer_than(&self, most: usize) {
+        loop {
+            let ended = self.one_ended.notified();
+            if lock(&self.open).len() < most {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// A connection that has begun. It has ended when the guard is dropped.
+    pub fn admit(self: &Arc<Self>, client: Option<ClientGuard>) -> ConnectionGuard {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection {
+            max_resets: self.max_resets,
+            client,
+            ..Connection::default()
+        });
+        lock(&self.open).insert(id, Arc::clone(&connection));
+        ConnectionGuard {
+            connection,
+            id,
+            all: Arc::clone(self),
+        }
+    }
+
+    /// Ends each connection that has had no request for `timeout`, whether it sent part of one or
+    /// nothing, and each whose client takes nothing of what is there for it for twice as long: in peace
+    /// if it can, a step later in any case. Never ends itself.
+    pub async fn close_silent(self: Arc<Self>, timeout: Duration) {
+        loop {
+            tokio::time::sleep(timeout / u32::from(STEPS)).await;
+            for connection in lock(&self.open).values() {
+                if let Some(patience) = connection.patience() {
+                    match connection.silent.fetch_add(1, Ordering::Relaxed) {
+                        steps if steps < patience => {}
+                        steps if steps == patience => connection.tell(STOP),
+                        _ => connection.tell(CLOSE),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells all to stop after the requests in flight, and waits until they have ended.
+    pub async fn drain(&self) {
+        loop {
+            let ended = self.all_ended.notified();
+            let open: Vec<_> = lock(&self.open).values().cloned().collect();
+            if open.is_empty() {
+                return;
+            }
+            for connection in open {
+                connection.tell(STOP);
+            }
+            ended.await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connection {
+    fn tell(&self, order: u8) {
+        self.order.fetch_max(order, Ordering::Relaxed);
+        if let Some(waker) = &*lock(&self.waker) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// For how many steps this may go on, if it is the client who has to act.
+    fn patience(&self) -> Option<u8> {
+        match self.requests.load(Ordering::Relaxed) {
+            0 => Some(STEPS),
+            requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
+            _ => None,
+        }
+    }
+
+    /// A request has begun. It has ended when the guard is dropped.
+    pub fn request(self: &Arc<Self>) -> InRequest {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        InRequest::new(Arc::clone(self))
+    }
+
+    fn answered(&self) {
+        if let Some(client) = &self.client {
+            client.client().answered();
+        }
+        if self.resets.load(Ordering::Relaxed) > 0 {
+            let less = |resets: u32| resets.checked_sub(1);
+            let _none = self
+                .resets
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    fn reset(&self) {
+        let client = self.client.as_ref().map(ClientGuard::client);
+        let is_over = client.is_some_and(|client| {
+            client.reset();
+            client.is_over()
+        });
+        if self.resets.fetch_add(1, Ordering::Relaxed) >= self.max_resets || is_over {
+            self.tell(CLOSE);
+        }
+    }
+}
+
+/// A connection's place among the others.
+pub struct ConnectionGuard {
+    pub connection: Arc<Connection>,
+    id: u64,
+    all: Arc<Connections>,
+}
+
+impl ConnectionGuard {
+    /// Runs a connection until it ends or has to, which is `None`. When it is to take no further
+    /// request, `stop` is called and says whether there is anything to wait for.
+    pub async fn drive<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        stop: impl Fn(Pin<&mut C>) -> bool,
+    ) -> Option<C::Output> {
+        let mut known: Option<Waker> = None;
+        let mut stopped = false;
+        poll_fn(|cx| {
+            if !known
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
+                known = Some(cx.waker().clone());
+                lock(&self.connection.waker).clone_from(&known);
+            }
+            match self.connection.order.load(Ordering::Relaxed) {
+                CLOSE => return Poll::Ready(None),
+                STOP if !stopped => {
+                    stopped = true;
+                    if !stop(connection.as_mut()) {
+                        return Poll::Ready(None);
+                    }
+                }
+                _ => {}
+            }
+            connection.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        let mut open = lock(&self.all.open);
+        open.remove(&self.id);
+        self.all.one_ended.notify_waiters();
+        if open.is_empty() {
+            self.all.all_ended.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::{Body, Frame};
+    use std::future::pending;
+    use std::pin::pin;
+    use std::task::Context;
+    use tokio::time::Instant;
+
+    const TIMEOUT: Duration = Duration::from_secs(8);
+
+    /// Runs a connection that does nothing by itself, and gives how long it was left open.
+    async fn silence(connections: &Arc<Connections>, keep: bool) -> Duration {
+        let entry = connections.admit(None);
+        let begun = Instant::now();
+        let request = keep.then(|| entry.connection.request());
+        if let Some(request) = request {
+            tokio::spawn(async move {
+                tokio::time::sleep(TIMEOUT * 3).await;
+                drop(request);
+            });
+        }
+        let closed = entry.drive(pin!(pending::<()>()), |_| true).await;
+        assert!(closed.is_none());
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_closed_and_one_with_a_request_is_not() {
+        let connections = Arc::new(Connections::new(2));
+        tokio::spawn(connections.clone().close_silent(TIMEOUT));
+        let idle = silence(&connections, false).await;
+        assert!(idle >= TIMEOUT && idle <= TIMEOUT * 5 / 4, "{idle:?}");
+        let busy = silence(&connections, true).await;
+        assert!(busy >= TIMEOUT * 4 && busy <= TIMEOUT * 17 / 4, "{busy:?}");
+    }
+
+    /// A body that always has more, unless it waits.
+    struct Endless {
+        waits: bool,
+    }
+
+    impl Body for Endless {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            if self.waits {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(bytes::Bytes::from_static(b"more")))))
+        }
+    }
+
+    /// How long a connection is left open whose client asks for more of its answer each `pause`, or once.
+    async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
+        let connections = Arc::new(Connections::new(2));
+        tokio::spawn(connections.clone().close_silent(TIMEOUT));
+        let entry = connections.admit(None);
+        let begun = Instant::now();
+        let body = CountedBody::new(Endless { waits }, entry.connection.request());
+        let serving = async {
+            let mut body = pin!(body);
+            loop {
+                poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx).is_ready())).await;
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => pending().await,
+                }
+            }
+        };
+        let mut serving = pin!(serving);
+        let served = entry.drive(serving.as_mut(), |_| true);
+        let ended: Result<Option<()>, _> = tokio::time::timeout(TIMEOUT * 10, served).await;
+        assert!(!matches!(ended, Ok(Some(()))));
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_closed_and_one_that_waits_is_not() {
+        let taking_nothing = reading(false, None).await;
+        assert!(taking_nothing >= TIMEOUT * 2 && taking_nothing <= TIMEOUT * 9 / 4);
+        assert_eq!(reading(false, Some(TIMEOUT * 3 / 2)).await, TIMEOUT * 10);
+        assert_eq!(reading(true, None).await, TIMEOUT * 10);
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
+        let connections = Arc::new(Connections::new(2));
+        let entry = connections.admit(None);
+        let reset = || drop(entry.connection.request());
+        let answer = || drop(CountedBody::new(String::new(), entry.connection.request()));
+        for _ in 0..10 {
+            reset();
+            reset();
+            answer();
+            answer();
+        }
+        let is_open = async || {
+            let connection = pin!(std::future::ready(()));
+            entry.drive(connection, |_| true).await.is_some()
+        };
+        assert!(is_open().await);
+        reset();
+        reset();
+        assert!(is_open().await);
+        reset();
+        assert!(!is_open().await);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_when_one_has_ended() {
+        let connections = Arc::new(Connections::new(2));
+        let (one, _two) = (connections.admit(None), connections.admit(None));
+        connections.fewer_than(3).await;
+        let waiting = tokio::spawn(async move { connections.fewer_than(2).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(one);
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_drain_waits_for_every_connection() {
+        let connections = Arc::new(Connections::new(2));
+        let entry = connections.admit(None);
+        let (told, mut telling) = tokio::sync::mpsc::channel(1);
+        let connection = tokio::spawn(async move {
+            let mut ends = pin!(telling.recv());
+            entry
+                .drive(ends.as_mut(), |_| told.try_send(()).is_ok())
+                .await
+        });
+        tokio::task::yield_now().await;
+        connections.drain().await;
+        assert_eq!(connection.await.unwrap(), Some(Some(())));
+    }
+}

@@ -1,0 +1,110 @@
+//! A request in flight, counted in its connection.
+
+use super::Connection;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+/// A request in flight, to the end of its response's body.
+pub struct InRequest {
+    connection: Arc<Connection>,
+    answered: bool,
+    unread: bool,
+}
+
+impl InRequest {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            answered: false,
+            unread: false,
+        }
+    }
+
+    /// Its response has begun.
+    fn answered(mut self) -> Self {
+        self.answered = true;
+        self.connection.answered();
+        self
+    }
+
+    /// The server asks for more of the response: what it had is on its way.
+    fn is_read(&mut self) {
+        if self.unread {
+            self.unread = false;
+            self.connection.unread.fetch_sub(1, Ordering::Relaxed);
+            self.connection.silent.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The server has something of the response, and will ask for more.
+    fn is_unread(&mut self) {
+        self.unread = true;
+        self.connection.unread.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for InRequest {
+    fn drop(&mut self) {
+        self.is_read();
+        let connection = &self.connection;
+        connection.silent.store(0, Ordering::Relaxed);
+        connection.requests.fetch_sub(1, Ordering::Relaxed);
+        if !self.answered {
+            connection.reset();
+        }
+    }
+}
+
+pin_project! {
+    /// A response's body, with which its request ends.
+    pub struct CountedBody<B> {
+        #[pin]
+        body: B,
+        request: InRequest,
+    }
+}
+
+impl<B> CountedBody<B> {
+    /// The body of a response that earns its connection credit for one reset.
+    pub fn new(body: B, request: InRequest) -> Self {
+        Self {
+            body,
+            request: request.answered(),
+        }
+    }
+
+    /// The body of a refusal that cost as much as a reset, and counts as one when it ends.
+    pub fn of_refusal(body: B, request: InRequest) -> Self {
+        Self { body, request }
+    }
+}
+
+impl<B: Body> Body for CountedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        this.request.is_read();
+        let polled = this.body.as_mut().poll_frame(cx);
+        if matches!(polled, Poll::Ready(Some(Ok(_)))) && !this.body.is_end_stream() {
+            this.request.is_unread();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,88 @@
+//! HTTP on a connection, within the limits of the listener.
+
+use super::connections::{ConnectionGuard, CountedBody};
+use super::head;
+use super::limits::Limits;
+use super::{BoxError, Handler};
+use futures_util::FutureExt;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use same_origin::proxy::Peer;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much is held for a client of HTTP/1.1 that does not read.
+const WRITE_SIZE: usize = 128 * 1024;
+/// How much of an upload a client of HTTP/2 may send ahead of the upstream.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// How often a silent HTTP/2 peer is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+pub(super) async fn http(
+    io: impl Read + Write + Send + Unpin + 'static,
+    http2: bool,
+    peer: Peer,
+    limits: Limits,
+    handle: impl Handler,
+    entry: &ConnectionGuard,
+) -> Result<(), BoxError> {
+    let connection = Arc::clone(&entry.connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let in_request = connection.request();
+        // Mapped rather than awaited, so that the future is not stored twice.
+        handle.answer(&peer, request).map(|response| {
+            // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
+            let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let counted = if is_costly {
+                CountedBody::of_refusal
+            } else {
+                CountedBody::new
+            };
+            Ok::<_, Infallible>(response.map(|body| counted(body, in_request)))
+        })
+    });
+    let ended = if http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(limits.head_size)
+            .max_concurrent_streams(limits.streams)
+            .max_pending_accept_reset_streams(limits.resets as usize)
+            // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(8 * STREAM_WINDOW)
+            .keep_alive_interval(PING_INTERVAL)
+            // WebSockets by HTTP/2 (RFC 8441).
+            .enable_connect_protocol()
+            .serve_connection(io, service);
+        let stop = |connection: Pin<&mut http2::Connection<_, _, _>>| {
+            connection.graceful_shutdown();
+            true
+        };
+        entry.drive(Box::pin(connection).as_mut(), stop).await
+    } else {
+        let mut http1 = http1::Builder::new();
+        // Heads that take too long are the connections' watch's business.
+        http1
+            .header_read_timeout(None)
+            // Our own limits are below these, so that the refusal is ours too: see `head`.
+            .max_header_size(head::MARGIN * limits.head_size as usize)
+            .max_headers(head::MARGIN * limits.head_fields)
+            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
+        let connection = http1.serve_connection(io, service).with_upgrades();
+        let stop = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
+            connection.graceful_shutdown();
+            true
+        };
+        entry.drive(pin!(connection), stop).await
+    };
+    match ended {
+        Some(ended) => Ok(ended?),
+        None => Err("closed: no request for too long, or too many that were reset".into()),
+    }
+}

@@ -1,0 +1,51 @@
+//! What the gateway takes from its clients: the table `[server]`.
+//!
+//! What is above a limit is answered where HTTP has an answer for it. What hyper 1.12 leaves no say in:
+//!
+//! - A head that is late ends its connection without the 408 that RFC 9110 15.5.9 has for it.
+//! - The size of a head over HTTP/1.1 is known when it is complete; until then up to 128 KiB are held, or as much
+//!   as may be.
+//! - Of HTTP/2 streams that are reset, only those that were not begun yet are counted by it, and end the
+//!   connection with GOAWAY and ENHANCE_YOUR_CALM. The others are counted here, and the connection is
+//!   closed without a word, because no reason can be given to hyper.
+//! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
+
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long a peer may take for a TLS handshake, and to send a request, the first or the next. Twice
+    /// as long it may take nothing of its answers.
+    pub head_timeout: Duration,
+    /// The largest request head in bytes; above it the answer is 431.
+    pub head_size: u32,
+    /// The most field lines of a request head; above it the answer is 431.
+    pub head_fields: usize,
+    /// Connections of clients that are open at once. The next one waits until one of them ends.
+    pub connections: usize,
+    /// Requests under way on one connection of HTTP/2. The next one is refused (REFUSED_STREAM).
+    pub streams: u32,
+    /// Requests that one connection of HTTP/2 may reset before their response, beyond those that it
+    /// lets be answered (CVE-2023-44487). One more ends the connection.
+    pub resets: u32,
+    /// The same over all connections of one client. One more closes its connections; half of them are forgiven
+    /// in each ten seconds.
+    pub client_resets: u32,
+    /// The share of the connections that one client may have open, above 0 and at most 1.
+    pub client_share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(30),
+            head_size: 64 * 1024,
+            head_fields: 100,
+            connections: 16_384,
+            streams: 200,
+            resets: 100,
+            client_resets: 400,
+            client_share: 0.5,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads of a connection that take turns with those of the others.
+//!
+//! h2 reads and decodes for as long as the socket has bytes. A client that sends heads of one-byte HPACK
+//! references faster than they are decoded keeps its worker, and all other connections of it wait. Here a
+//! connection gives its turn back after a number of bytes, and is polled again behind the others. hyper and h2
+//! have no such bound themselves (tokio's own budget counts reads, of up to 16 KiB each).
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
+const TURN: usize = 16 * 1024;
+
+/// A connection whose reads are bounded in each turn.
+pub struct Paced<T> {
+    io: T,
+    /// Bytes that may still be read in this turn.
+    left: usize,
+}
+
+impl<T> Paced<T> {
+    pub fn new(io: T) -> Self {
+        Self { io, left: TURN }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            self.left = TURN;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        self.left = match polled {
+            Poll::Ready(_) => self.left.saturating_sub(buf.filled().len() - before),
+            // The turn is over by itself.
+            Poll::Pending => TURN,
+        };
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_turn_ends_after_its_bytes_and_another_is_asked_for() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let mut paced = pin!(Paced::new(tokio::io::repeat(0)));
+        for turn in 1..4 {
+            let mut read = 0;
+            loop {
+                let mut bytes = [0; 4096];
+                let mut buf = ReadBuf::new(&mut bytes);
+                match paced.as_mut().poll_read(&mut cx, &mut buf) {
+                    Poll::Ready(_) => read += buf.filled().len(),
+                    Poll::Pending => break,
+                }
+                assert!(read <= TURN, "{read}");
+            }
+            assert_eq!(read, TURN);
+            assert_eq!(count.0.load(Ordering::Relaxed), turn);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_lost_between_turns() {
+        let text: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        let mut paced = pin!(Paced::new(&text[..]));
+        let mut seen = Vec::new();
+        loop {
+            let mut bytes = [0; 3000];
+            let mut buf = ReadBuf::new(&mut bytes);
+            poll_fn(|cx| paced.as_mut().poll_read(cx, &mut buf))
+                .await
+                .unwrap();
+            if buf.filled().is_empty() {
+                break;
+            }
+            seen.extend_from_slice(buf.filled());
+        }
+        assert_eq!(seen, text);
+    }
+}

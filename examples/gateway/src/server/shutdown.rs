@@ -1,0 +1,74 @@
+//! When to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
+
+use crate::admin::Health;
+use crate::server::Stop;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Begins to listen for the signals; what is given back hears of the first one, after the delay. Meanwhile the
+/// gateway is not ready, and serves on: balancers send requests until they have heard of it.
+pub fn on_signal(health: &Arc<Health>, delay: Duration) -> io::Result<Stop> {
+    let mut signals = Signals::new()?;
+    let health = Arc::clone(health);
+    let (going, stop) = watch::channel(());
+    tokio::spawn(async move {
+        signals.next().await;
+        health.stopping();
+        if !delay.is_zero() {
+            tracing::info!(
+                ?delay,
+                "stopping: not ready any more, serving on for the delay"
+            );
+            sleep(delay).await;
+        }
+        tracing::info!("stopping: requests in flight finish");
+        drop(going);
+        signals.next().await;
+        std::process::exit(1);
+    });
+    Ok(stop)
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _signal = self.terminate.recv() => {}
+            _signal = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(Self { interrupt })
+    }
+
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
+    }
+}

@@ -1,0 +1,227 @@
+//! What can be read and makes no sense.
+
+use super::{ROUTE, refused};
+
+#[test]
+fn values_that_mean_nothing_are_refused() {
+    refused(
+        &format!(
+            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.1', '::/0', 'x']\n\
+             server = {{ head_timeout = '0s', head_size = 10, head_fields = 5000 }}\n{ROUTE}"
+        ),
+        &[
+            ("listen", "127.0.0.1:8080"),
+            ("drain", "\"30s\""),
+            ("server.head_timeout", "above zero"),
+            ("server.head_size", "from 1024 to 262144"),
+            ("server.head_fields", "from 10 to 1000"),
+            ("trusted_proxies[0]", "127.0.0.1/32"),
+            ("trusted_proxies[2]", "127.0.0.1/32"),
+        ],
+    );
+}
+
+#[test]
+fn there_are_only_so_many_workers() {
+    for workers in ["0", "1025", "100000"] {
+        refused(
+            &format!("workers = {workers}\n{ROUTE}"),
+            &[("workers", "from 1 to 1024")],
+        );
+    }
+}
+
+/// The clock ends somewhere: a time beyond it would be a panic when it begins.
+#[test]
+fn times_have_an_end() {
+    refused(
+        &format!("drain = '300000000000y'\nserver.head_timeout = '367d'\n{ROUTE}"),
+        &[
+            ("drain", "\"300000000000y\" is longer than a year"),
+            ("server.head_timeout", "longer than a year"),
+        ],
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be_meant_is_refused_entry_by_entry() {
+    refused(
+        &format!(
+            "[cors]\nallow_origins = ['https://a.example/', 1, 'http://B.example', 'https://ok.example']\n\
+             allow_credentials = true\nallow_headers = '*'\n{ROUTE}"
+        ),
+        &[
+            ("cors.allow_origins[0]", "https://a.example"),
+            ("cors.allow_origins[1]", "1 does not fit"),
+            ("cors.allow_origins[2]", "http://b.example"),
+            ("cors.allow_headers", "credentials"),
+        ],
+    );
+}
+
+#[test]
+fn routes_are_refused_for_their_prefix_and_for_where_they_lead() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "api"
+            upstream = "ftp://127.0.0.1/"
+            [[routes]]
+            prefix = "/a/../b"
+            upstream = "http://127.0.0.1/?x=1"
+            [[routes]]
+            prefix = "/same"
+            upstream = "http://127.0.0.1/#x"
+            [[routes]]
+            prefix = "/same"
+            dir = "nowhere"
+            [[routes]]
+            prefix = "files"
+            dir = "empty"
+            spa = true
+            [[routes]]
+            prefix = "/both"
+            upstream = "http://127.0.0.1"
+            dir = "empty"
+            [[routes]]
+            prefix = "/spa"
+            upstream = "http://127.0.0.1"
+            spa = true
+            [[routes]]
+            prefix = "/index"
+            dir = "empty"
+            spa = true
+        "#,
+        &[
+            ("routes[0].prefix", "\"/api\""),
+            ("routes[0].upstream", "scheme"),
+            ("routes[1].prefix", ""),
+            ("routes[1].upstream", "query"),
+            ("routes[2].upstream", "fragment"),
+            ("routes[3].prefix", "route 3 has this prefix"),
+            ("routes[3].dir", "cannot read the directory"),
+            ("routes[4].prefix", "\"/files\""),
+            ("routes[4].spa", "index.html"),
+            ("routes[5].dir", "either"),
+            ("routes[6].spa", "either"),
+            ("routes[7].spa", "index.html"),
+        ],
+    );
+}
+
+#[test]
+fn dns_is_for_one_name_and_times_that_fit() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "/address"
+            upstream = "http://127.0.0.1"
+            dns = {}
+            [[routes]]
+            prefix = "/list"
+            upstream = ["http://a.example", "http://b.example"]
+            dns = {}
+            [[routes]]
+            prefix = "/times"
+            upstream = "http://a.example"
+            dns = { min_ttl = "1m", max_ttl = "1s", servers = ["here"] }
+        "#,
+        &[
+            ("routes[0].upstream", "remove `dns`"),
+            ("routes[1].upstream[1]", "one upstream"),
+            ("routes[2].dns.max_ttl", "no less than `min_ttl`"),
+            ("routes[2].dns.servers[0]", "address"),
+        ],
+    );
+}
+
+#[test]
+fn addresses_that_lack_a_part_are_told_which() {
+    refused(
+        &format!(
+            "{ROUTE}trusted_proxies = ['10.0.0.1', '10.0.0.0/8']\n\
+             dns = {{ servers = ['1.1.1.1', '1.1.1.1:53', '2606:4700::1111', 'dns.example'] }}\n"
+        ),
+        &[
+            (
+                "routes[0].trusted_proxies[0]",
+                "\"10.0.0.1\" is no network; write \"127.0.0.1/32\"",
+            ),
+            (
+                "routes[0].dns.servers[0]",
+                "\"1.1.1.1\" has no port; write \"1.1.1.1:53\"",
+            ),
+            ("routes[0].dns.servers[2]", "write \"[2606:4700::1111]:53\""),
+            ("routes[0].dns.servers[3]", "\"dns.example\" is no address"),
+            ("routes[0].upstream", "remove `dns`"),
+        ],
+    );
+}
+
+#[test]
+fn a_directory_without_a_name_is_not_the_folder_of_the_file() {
+    refused(
+        "[[routes]]\nprefix = '/'\ndir = ''\n",
+        &[("routes[0].dir", "name what to serve")],
+    );
+}
+
+#[test]
+fn tls_to_an_upstream_is_for_https_and_by_whole_pairs() {
+    refused(
+        r#"
+            [[routes]]
+            prefix = "/plain"
+            upstream = ["http://127.0.0.1:1", "h2c://127.0.0.1:2"]
+            upstream_tls = { ca = "one.pem" }
+            [[routes]]
+            prefix = "/one-of-two"
+            upstream = ["http://127.0.0.1:1", "https://a.example"]
+            upstream_tls = { ca = "one.pem" }
+            [[routes]]
+            prefix = "/half"
+            upstream = "https://a.example"
+            upstream_tls = { cert = "one.pem" }
+            [[routes]]
+            prefix = "/other-half"
+            upstream = "https://a.example"
+            upstream_tls = { key = "one.key" }
+        "#,
+        &[
+            (
+                "routes[0].upstream_tls",
+                "no upstream of this route is https",
+            ),
+            (
+                "routes[2].upstream_tls.key",
+                ": is missing: write the file of the private key",
+            ),
+            (
+                "routes[3].upstream_tls.cert",
+                ": is missing: write the file of the certificate",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn certificates_and_keys_are_read_before_anything_listens() {
+    for (cert, key, problems) in [
+        (
+            "none.pem",
+            "none.key",
+            &[("tls.cert", "none.pem"), ("tls.key", "none.key")][..],
+        ),
+        (
+            "not.pem",
+            "not.pem",
+            &[("tls.cert", "no certificate"), ("tls.key", "private key")],
+        ),
+        ("one.pem", "two.key", &[("tls", "do not serve together")]),
+    ] {
+        refused(
+            &format!("tls = {{ cert = '{cert}', key = '{key}' }}\n{ROUTE}"),
+            problems,
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! Files in the form that a client can read.
+
+use crate::client::{Answer, exchange, send_from};
+use crate::gateway;
+use crate::process::Process;
+
+/// A site with text that is worth compressing, text that is not, and a directory.
+fn serve() -> (tempfile::TempDir, Process) {
+    let site = tempfile::tempdir().unwrap();
+    let text = "let x = 1;\n".repeat(500);
+    std::fs::write(site.path().join("big.js"), text).unwrap();
+    std::fs::write(site.path().join("small.js"), "let x;").unwrap();
+    std::fs::create_dir(site.path().join("sub")).unwrap();
+    let dir = site.path();
+    let gateway = gateway::with(&format!("[[routes]]\nprefix = '/'\ndir = {dir:?}\n"));
+    (site, gateway)
+}
+
+async fn ask(gateway: &Process, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let url = format!("{}{path}", gateway.origin);
+    send_from(method, "https://a.example", url, fields).await
+}
+
+/// RFC 9110 9.3.2, 8.6.
+#[tokio::test]
+async fn a_head_says_what_a_get_would() {
+    let (_site, gateway) = serve();
+    let tag = ask(&gateway, "GET", "/big.js", &[]).await;
+    let tag = tag.field("etag");
+    for (path, fields) in [
+        ("/big.js", &[("accept-encoding", "gzip")][..]),
+        ("/big.js", &[]),
+        ("/big.js", &[("if-none-match", tag)]),
+        ("/big.js", &[("accept-encoding", "identity;q=0")]),
+        ("/small.js", &[("accept-encoding", "gzip")]),
+        ("/sub", &[]),
+    ] {
+        let head = ask(&gateway, "HEAD", path, fields).await;
+        let mut get = ask(&gateway, "GET", path, fields).await;
+        // Of that the length is not known before it is compressed.
+        get.headers.remove("transfer-encoding");
+        let mut same = head.headers.clone();
+        for answer in [&mut get.headers, &mut same] {
+            answer.remove("date");
+            // An empty one may go without saying (8.6).
+            if answer
+                .get("content-length")
+                .is_some_and(|length| length == "0")
+            {
+                answer.remove("content-length");
+            }
+        }
+        assert_eq!(head.status, get.status, "{path} {fields:?}");
+        assert_eq!(same, get.headers, "{path} {fields:?}");
+    }
+    let host = gateway.address();
+    for fields in ["accept-encoding: gzip\r\n", ""] {
+        let head =
+            format!("HEAD /big.js HTTP/1.1\r\nhost: {host}\r\n{fields}connection: close\r\n\r\n");
+        let answer = exchange(&gateway, head).await;
+        assert!(answer.ends_with(b"\r\n\r\n"), "{fields}");
+    }
+}
+
+/// RFC 9110 12.5.3: what is not in a form that the client likes may be sent as it is, and what is sent
+/// for other reasons stays what it is.
+#[tokio::test]
+async fn no_encoding_is_so_unwelcome_that_nothing_is_sent() {
+    let (_site, gateway) = serve();
+    for refused in ["br, *;q=0", "identity;q=0", "*;q=0", "gzip;q=0, *;q=0"] {
+        for (method, path, range, status, length) in [
+            ("GET", "/big.js", "", 200, 5500),
+            ("GET", "/big.js", "bytes=0-1", 206, 2),
+            ("GET", "/big.js", "bytes=9999-", 416, 0),
+            ("GET", "/missing.js", "", 404, 0),
+            ("GET", "/sub", "", 307, 0),
+            ("POST", "/big.js", "", 405, 0),
+        ] {
+            let fields = [("accept-encoding", refused), ("range", range)];
+            let count = if range.is_empty() { 1 } else { 2 };
+            let answer = ask(&gateway, method, path, &fields[..count]).await;
+            assert_eq!(answer.status, status, "{method} {path} {range} {refused}");
+            assert_eq!(answer.body.len(), length, "{method} {path} {range}");
+            assert_eq!(answer.field("content-encoding"), "", "{path} {refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_encoding_that_weighs_more_is_sent() {
+    let (_site, gateway) = serve();
+    for (accepted, encoding) in [
+        ("gzip", "gzip"),
+        ("GZIP ; Q=0.5, br", "gzip"),
+        ("x-gzip", "gzip"),
+        ("*", "gzip"),
+        ("*;q=0.5", "gzip"),
+        ("identity;q=0, gzip;q=0.1", "gzip"),
+        ("identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("identity, gzip;q=0.5", ""),
+        ("gzip;q=0, *", ""),
+        ("gzip;q=0", ""),
+        ("gzip;q=x", ""),
+        ("br", ""),
+    ] {
+        let fields = [("accept-encoding", accepted)];
+        let answer = ask(&gateway, "GET", "/big.js", &fields).await;
+        assert_eq!(answer.field("content-encoding"), encoding, "{accepted}");
+        assert_eq!(answer.field("vary"), "accept-encoding", "{accepted}");
+    }
+}
+
+/// RFC 9110 5.3: a list on two lines is one list.
+#[tokio::test]
+async fn tags_on_two_lines_are_all_read() {
+    let (_site, gateway) = serve();
+    let plain = ask(&gateway, "GET", "/big.js", &[]).await;
+    let gzip = ("accept-encoding", "gzip");
+    let small = ask(&gateway, "GET", "/big.js", &[gzip]).await;
+    let (plain, small) = (plain.field("etag"), small.field("etag"));
+    for (fields, status, tag) in [
+        (
+            &[("if-none-match", "\"a\""), ("if-none-match", plain)][..],
+            304,
+            plain,
+        ),
+        (
+            &[gzip, ("if-none-match", "\"a\""), ("if-none-match", small)],
+            304,
+            small,
+        ),
+        (
+            &[("if-none-match", "\"a\""), ("if-none-match", "\"b\"")],
+            200,
+            plain,
+        ),
+        (&[("if-match", "\"a\""), ("if-match", plain)], 200, plain),
+        (&[("if-match", "\"a\""), ("if-match", "\"b\"")], 412, ""),
+    ] {
+        let answer = ask(&gateway, "GET", "/big.js", fields).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        assert_eq!(answer.field("etag"), tag, "{fields:?}");
+    }
+}

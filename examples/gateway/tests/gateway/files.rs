@@ -1,0 +1,223 @@
+//! Static files.
+
+use crate::client::{get, send_from};
+use crate::gateway;
+use crate::process::Process;
+use http::StatusCode;
+
+/// A site with a page, an asset, a folder without an index, and text worth compressing.
+fn site() -> tempfile::TempDir {
+    let site = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(site.path().join("assets/deep")).unwrap();
+    std::fs::write(site.path().join("index.html"), "<title>the page</title>").unwrap();
+    std::fs::write(
+        site.path().join("assets/app.js"),
+        "let x = 1;\n".repeat(500),
+    )
+    .unwrap();
+    std::fs::write(site.path().join("assets/deep/index.html"), "deep").unwrap();
+    std::fs::write(site.path().join("LICENSE"), "the licence").unwrap();
+    std::fs::write(site.path().join(".env"), "SECRET=x").unwrap();
+    site
+}
+
+fn serve(prefix: &str, site: &tempfile::TempDir, spa: bool) -> Process {
+    let dir = site.path();
+    gateway::with(&format!(
+        "[[routes]]\nprefix = '{prefix}'\ndir = {dir:?}\nspa = {spa}\n"
+    ))
+}
+
+#[tokio::test]
+async fn with_spa_unknown_pages_are_the_page_and_unknown_files_are_not_found() {
+    let site = site();
+    for (spa, unknown_page) in [(true, StatusCode::OK), (false, StatusCode::NOT_FOUND)] {
+        let gateway = serve("/", &site, spa);
+        for (path, status, words) in [
+            ("/", StatusCode::OK, "the page"),
+            ("/LICENSE", StatusCode::OK, "the licence"),
+            ("/assets/app.js", StatusCode::OK, "let x"),
+            ("/assets/deep/", StatusCode::OK, "deep"),
+            ("/assets/missing.js", StatusCode::NOT_FOUND, ""),
+            ("/.env", StatusCode::NOT_FOUND, ""),
+            ("//assets/deep", StatusCode::NOT_FOUND, ""),
+            ("/orders/7.5/", unknown_page, ""),
+            ("/orders/7?tab=2", unknown_page, ""),
+            ("/assets/", unknown_page, ""),
+        ] {
+            let answer = get(format!("{}{path}", gateway.origin)).await;
+            assert_eq!(answer.status, status, "{path} with spa {spa}");
+            assert!(
+                answer.body.contains(words),
+                "{path} with spa {spa}: {}",
+                answer.body
+            );
+            // No listing, in any case.
+            assert!(!answer.body.contains("app.js"), "{path}: {}", answer.body);
+        }
+    }
+    let gateway = serve("/", &site, true);
+    let answer = get(format!("{}/orders/7", gateway.origin)).await;
+    assert_eq!(answer.body, "<title>the page</title>");
+    assert_eq!(answer.field("content-type"), "text/html");
+}
+
+#[tokio::test]
+async fn a_directory_may_stand_below_a_prefix() {
+    let site = site();
+    let gateway = &serve("/docs", &site, true);
+    let got = |path: &'static str| async move { get(format!("{}{path}", gateway.origin)).await };
+    assert_eq!(got("/docs/LICENSE").await.body, "the licence");
+    assert_eq!(got("/docs/some/page").await.body, "<title>the page</title>");
+    assert_eq!(got("/LICENSE").await.status, StatusCode::NOT_FOUND);
+    // Relative links need the slash.
+    for (path, location) in [
+        ("/docs?a=b", "/docs/?a=b"),
+        ("/docs/assets/deep", "/docs/assets/deep/"),
+    ] {
+        let answer = got(path).await;
+        assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{path}");
+        assert_eq!(answer.field("location"), location);
+    }
+}
+
+#[tokio::test]
+async fn files_are_read_and_nothing_else() {
+    let site = site();
+    let gateway = serve("/", &site, true);
+    let url = |path: &str| format!("{}{path}", gateway.origin);
+    let from = "https://a.example";
+
+    let head = send_from("HEAD", from, url("/assets/app.js"), &[]).await;
+    assert_eq!((head.status, &*head.body), (StatusCode::OK, ""));
+    assert_eq!(head.field("content-length"), "5500");
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        let answer = send_from(method, from, url("/orders/7"), &[]).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(answer.field("allow"), "GET,HEAD", "{method}");
+    }
+
+    let part = send_from(
+        "GET",
+        from,
+        url("/assets/app.js"),
+        &[("range", "bytes=4-8")],
+    )
+    .await;
+    assert_eq!(
+        (part.status, &*part.body),
+        (StatusCode::PARTIAL_CONTENT, "x = 1")
+    );
+    let small = send_from(
+        "GET",
+        from,
+        url("/assets/app.js"),
+        &[("accept-encoding", "gzip")],
+    )
+    .await;
+    assert_eq!(small.field("content-encoding"), "gzip");
+    assert!(small.body.len() < 1000);
+
+    let modified = head.field("last-modified");
+    let again = [("if-modified-since", modified)];
+    let answer = send_from("GET", from, url("/assets/app.js"), &again).await;
+    assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
+}
+
+/// RFC 9110 8.8.3.3. A browser that has the compressed file and is told by a 304 that it may take a range
+/// out of it fails to decode what it takes.
+#[tokio::test]
+async fn the_compressed_file_has_a_tag_of_its_own() {
+    let site = site();
+    let gateway = &serve("/", &site, true);
+    let ask = |fields: Vec<(&'static str, String)>| async move {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        let url = format!("{}/assets/app.js", gateway.origin);
+        send_from("GET", "https://a.example", url, &fields).await
+    };
+    let (gzip, part) = (
+        ("accept-encoding", "gzip".to_owned()),
+        ("range", "bytes=4-8".to_owned()),
+    );
+    let identity = ("accept-encoding", "identity".to_owned());
+    let small = ask(vec![gzip.clone()]).await;
+    let plain = ask(vec![]).await;
+    let tag = |answer: &crate::client::Answer| answer.field("etag").to_owned();
+    assert_ne!(tag(&small), tag(&plain));
+    assert!(!tag(&plain).starts_with("W/"), "{}", tag(&plain));
+
+    for (fields, status, own) in [
+        // What the client has is what it would get: there is nothing to send.
+        (
+            vec![gzip.clone(), ("if-none-match", tag(&small))],
+            304,
+            tag(&small),
+        ),
+        (
+            vec![identity.clone(), ("if-none-match", tag(&plain))],
+            304,
+            tag(&plain),
+        ),
+        (
+            vec![gzip.clone(), ("if-none-match", tag(&plain))],
+            304,
+            tag(&plain),
+        ),
+        // It has the compressed file, and wants the plain one or a part of it.
+        (
+            vec![identity.clone(), ("if-none-match", tag(&small))],
+            200,
+            tag(&plain),
+        ),
+        (
+            vec![identity, part.clone(), ("if-none-match", tag(&small))],
+            206,
+            tag(&plain),
+        ),
+        (
+            vec![gzip.clone(), part.clone(), ("if-none-match", tag(&small))],
+            206,
+            tag(&plain),
+        ),
+        (
+            vec![gzip, part, ("if-range", tag(&small))],
+            200,
+            tag(&small),
+        ),
+    ] {
+        let answer = ask(fields.clone()).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        assert_eq!(tag(&answer), own, "{fields:?}");
+        assert_eq!(answer.field("vary"), "accept-encoding", "{fields:?}");
+    }
+}
+
+/// RFC 9110 13.1.5: the rest of one file is not put behind the beginning of another.
+#[tokio::test]
+async fn a_download_is_resumed_only_from_the_same_file() {
+    let site = site();
+    let gateway = serve("/", &site, true);
+    let url = || format!("{}/assets/app.js", gateway.origin);
+    let first = get(url()).await;
+    let (tag, modified) = (first.field("etag"), first.field("last-modified"));
+    let of_another = r#""0-0""#;
+    for (range, validator, status) in [
+        ("bytes=4-8", tag, 206),
+        ("bytes=4-8", modified, 206),
+        ("bytes=4-8", of_another, 200),
+        ("bytes=4-8", &format!("W/{tag}"), 200),
+        ("bytes=4-8", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
+        ("bytes=9999-", tag, 416),
+        ("bytes=9999-", of_another, 200),
+    ] {
+        let fields = [("range", range), ("if-range", validator)];
+        let answer = send_from("GET", "https://a.example", url(), &fields).await;
+        assert_eq!(answer.status, status, "{range} {validator}");
+        if status == 200 {
+            assert_eq!(answer.body, first.body);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The gateway with a configuration.
+
+use crate::process::Process;
+use std::path::Path;
+use std::process::Command;
+
+/// The gateway, which cargo builds before its tests.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_same-origin-gateway");
+
+/// What a gateway that did not serve left behind.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Starts it with these arguments.
+#[track_caller]
+pub fn start(args: &[&str]) -> Process {
+    Process::start(Path::new(BINARY), args)
+}
+
+/// Starts it with a configuration, on a free port.
+#[track_caller]
+pub fn with(config: &str) -> Process {
+    let folder = tempfile::tempdir().unwrap();
+    let config = file(folder.path(), config);
+    start(&["--config", &config, "--listen", "127.0.0.1:0"])
+}
+
+/// Runs it to its end, which a start that is refused comes to by itself.
+pub fn run(args: &[&str]) -> Ended {
+    let output = Command::new(BINARY).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// Writes a configuration; gives its path.
+pub fn file(folder: &Path, config: &str) -> String {
+    let path = folder.join("gateway.toml");
+    std::fs::write(&path, config).unwrap();
+    path.to_str().unwrap().to_owned()
+}

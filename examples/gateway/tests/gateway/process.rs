@@ -1,0 +1,128 @@
+//! Servers as processes: started, waited for until they listen, killed when dropped.
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+/// A process that said that it listens. Dropping it kills it, and so does the end of this process.
+pub struct Process {
+    child: Child,
+    watch: Watch,
+    stdout: BufReader<ChildStdout>,
+    /// What the ready line says: `http://127.0.0.1:40123`.
+    pub origin: String,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Process {
+    /// Starts it with these arguments and waits for its ready line.
+    #[track_caller]
+    pub fn start(program: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let watch = Watch::over(&child, args);
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            let _ = stderr.read_to_string(&mut log);
+            log
+        });
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let Some(origin) = line.trim_end().strip_prefix("listening on ") else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("not ready: {line:?}, {}", log.join().unwrap());
+        };
+        Self {
+            origin: origin.to_owned(),
+            child,
+            watch,
+            stdout,
+            log: Some(log),
+        }
+    }
+
+    /// The next line that it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        let (_, address) = self.origin.split_once("://").unwrap();
+        address.parse().unwrap()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for its end; gives the status and what it logged.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        (status, self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        // First, as the number of a process that was waited for may become another's.
+        self.watch.end();
+        let _ = self.child.wait();
+        if let Some(log) = self.log.take() {
+            let _ = log.join();
+        }
+    }
+}
+
+/// A process that kills another when its standard input closes, which the kernel does for us however
+/// this process ends.
+struct Watch(Child);
+
+impl Watch {
+    /// The arguments are for those who look at a list of processes.
+    fn over(child: &Child, args: &[&str]) -> Self {
+        let watch = Command::new("sh")
+            .args(["-c", "read _; kill -KILL $1", "watch"])
+            .arg(child.id().to_string())
+            .args(args)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(watch.expect("sh starts"))
+    }
+
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,134 @@
+//! TLS and HTTP/2.
+
+use crate::client::{Answer, get, upstream};
+use crate::gateway::{self, file};
+use crate::process::Process;
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::Empty;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A gateway with a new certificate, which only `connect` trusts.
+async fn start() -> (Process, CertificateDer<'static>) {
+    let upstream = upstream("up").await;
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(
+        folder.path().join("key.pem"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let path = file(
+        folder.path(),
+        &format!(
+            "listen = '127.0.0.1:0'\ntls = {{ cert = 'cert.pem', key = 'key.pem' }}\n\
+             [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
+        ),
+    );
+    (gateway::start(&["--config", &path]), made.cert.into())
+}
+
+async fn connect(
+    address: SocketAddr,
+    certificate: CertificateDer<'static>,
+    protocols: &[&str],
+) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_protocol_is_negotiated_by_alpn() {
+    let (gateway, certificate) = start().await;
+    assert!(gateway.origin.starts_with("https://"), "{}", gateway.origin);
+    for (offered, agreed) in [
+        (&["h2", "http/1.1"][..], Some("h2")),
+        (&["http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
+        let stream = connect(gateway.address(), certificate.clone(), offered).await;
+        let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        assert_eq!(
+            protocol.as_deref(),
+            agreed.map(str::as_bytes),
+            "{offered:?}"
+        );
+
+        let uri = "https://localhost/x";
+        let request = Request::get(uri)
+            .header("host", "localhost")
+            .body(Empty::<Bytes>::new());
+        let (mut request, io) = (request.unwrap(), TokioIo::new(stream));
+        let response = if agreed == Some("h2") {
+            request.headers_mut().remove("host");
+            let (mut sender, connection) =
+                http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        } else {
+            *request.uri_mut() = "/x".parse().unwrap();
+            let (mut sender, connection) = http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap()
+        };
+        let http2 = response.version() == Version::HTTP_2;
+        assert_eq!(http2, agreed == Some("h2"));
+        let answer = Answer::read(response).await;
+        assert!(answer.body.starts_with("up GET /x\n"), "{}", answer.body);
+        assert!(
+            answer.body.contains("x-forwarded-proto: https\n"),
+            "{}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_tls_http2_is_spoken_by_prior_knowledge() {
+    let upstream = upstream("up").await;
+    let gateway = gateway::with(&format!(
+        "[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
+    ));
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let io = TokioIo::new(stream);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("http://localhost/x")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.version(), Version::HTTP_2);
+    let answer = Answer::read(response).await;
+    assert!(
+        answer.body.contains("x-forwarded-proto: http\n"),
+        "{}",
+        answer.body
+    );
+
+    let answer = get(format!("{}/x", gateway.origin)).await;
+    assert!(answer.body.starts_with("up GET /x\n"), "{}", answer.body);
+}

@@ -1,0 +1,157 @@
+//! How does a proxy sign its requests on their way to the upstream, here for AWS by `aws-sigv4`?
+//!
+//! A tower layer stands between the proxy's rewriting and its client: it sees each request as it will
+//! be sent, which is what a signature has to cover. Browsers need no credentials then.
+//!
+//!     cargo run -p signed_upstream
+//!     curl http://127.0.0.1:3000/files/a%2Fb?x=1                              # signed by the proxy
+//!     curl http://127.0.0.1:3000/files/a -T Cargo.toml                        # its body too
+//!     curl http://127.0.0.1:3000/files/a -T - < Cargo.toml                    # streamed, not signed
+//!     curl -i "$UPSTREAM/a"                                                   # the printed one: 403
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode,
+};
+use aws_sigv4::sign::v4;
+use axum::Router;
+use axum::body::to_bytes;
+use axum::http::{HeaderMap, Request, StatusCode, header::HOST};
+use hmac::{Hmac, Mac};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use same_origin::proxy::{Body, Client, ReverseProxy};
+use sha2::{Digest, Sha256};
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Yours come from `aws-config`, and change with time.
+const KEY: (&str, &str) = ("AKIDEXAMPLE", "not a secret: it stands in this file");
+const REGION: &str = "eu-west-1";
+/// Up to here a body is held until it has been hashed.
+const HELD: u64 = 1 << 20;
+
+/// Signs a request as S3 wants it: the path as it is sent, and a checksum of the body in a field.
+async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
+    let (parts, mut body) = request.into_parts();
+    // A signature comes before the body and covers its checksum, so a body is either held or not
+    // covered. S3 takes UNSIGNED-PAYLOAD, where TLS protects the body; a service that does not (API
+    // Gateway) needs every body held, so a limit, and 413 for what is above it.
+    let mut held = None;
+    if body
+        .size_hint()
+        .exact()
+        .is_some_and(|length| length <= HELD)
+    {
+        let bytes = body.collect().await?.to_bytes();
+        body = Body::from(bytes.clone());
+        held = Some(bytes);
+    }
+    let payload = held
+        .as_deref()
+        .map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
+
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    let identity = Credentials::from_keys(KEY.0, KEY.1, None).into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(REGION)
+        .name("s3")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()?;
+    // What a later hop may change (Via, X-Forwarded-For) is better not covered.
+    let host = parts.headers.get(HOST).ok_or("no host")?.to_str()?;
+    let (method, uri) = (parts.method.as_str(), parts.uri.to_string());
+    let signable = SignableRequest::new(method, uri, [("host", host)].into_iter(), payload)?;
+    let (signature, _) = aws_sigv4::http_request::sign(signable, &params.into())?.into_parts();
+    let mut request = Request::from_parts(parts, body);
+    signature.apply_to_request_http1x(&mut request);
+    Ok(request)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let upstream = start_bucket().await?;
+    // Errors of the client pass through boxed, and are still told apart: 502, 503, 504.
+    let client = ServiceBuilder::new()
+        .filter_async(sign)
+        .service(Client::new()?);
+    let files = ReverseProxy::builder("/files", &upstream)
+        // A browser's own would be a second authority.
+        .remove_request_headers(["authorization", "cookie", "x-amz-security-token"])
+        .build_with_client(client)?;
+    let app = Router::new().nest_service("/files", files);
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".into());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    println!("UPSTREAM={upstream}");
+    // With the client's address, so that the bucket's log is told it in X-Forwarded-For.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, app).await?)
+}
+
+/// A bucket that answers who has signed what.
+async fn start_bucket() -> Result<String, BoxError> {
+    let answer = async |request: Request<axum::body::Body>| {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let target = format!("{} {}", parts.method, parts.uri);
+        match verify(&target, &parts.headers, &body) {
+            Some(payload) => Ok(format!("{target}, signed, {payload}\n")),
+            None => Err(StatusCode::FORBIDDEN),
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    Ok(url)
+}
+
+/// Signature Version 4 from the other side; what is said of the body, if all is right. A real service
+/// looks at the time as well.
+fn verify(target: &str, headers: &HeaderMap, body: &[u8]) -> Option<&'static str> {
+    let field = |name| headers.get(name)?.to_str().ok();
+    let (date, checksum) = (field("x-amz-date")?, field("x-amz-content-sha256")?);
+    let scope = format!("{}/{REGION}/s3/aws4_request", date.get(..8)?);
+    const NAMES: &str = "host;x-amz-content-sha256;x-amz-date";
+    let prefix = format!(
+        "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={NAMES}, Signature=",
+        KEY.0
+    );
+    let signature = field("authorization")?.strip_prefix(&prefix)?;
+
+    let (method, uri) = target.split_once(' ')?;
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let host = field("host")?;
+    let canonical = format!(
+        "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{checksum}\nx-amz-date:{date}\n\n{NAMES}\n{checksum}"
+    );
+    let to_sign = format!(
+        "AWS4-HMAC-SHA256\n{date}\n{scope}\n{:x}",
+        Sha256::digest(canonical)
+    );
+    let mac = |key: &[u8], text: &str| {
+        let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+        mac.chain_update(text).finalize().into_bytes()
+    };
+    let secret = format!("AWS4{}", KEY.1).into_bytes();
+    let key = scope
+        .split('/')
+        .fold(secret, |key, part| mac(&key, part).to_vec());
+    let payload = match checksum {
+        "UNSIGNED-PAYLOAD" => "its body not",
+        _ if checksum == format!("{:x}", Sha256::digest(body)) => "its body too",
+        _ => return None,
+    };
+    (format!("{:x}", mac(&key, &to_sign)) == signature).then_some(payload)
+}

@@ -1,0 +1,179 @@
+//! Fetch #cors-preflight-cache.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use url::Url;
+
+use super::responses::is_conditional;
+use crate::browser::engine::Engine;
+use crate::browser::fetch::classify;
+use crate::browser::fetch::options::Credentials;
+use crate::browser::fetch::preflight::Grant;
+use crate::browser::fetch::state::State;
+
+/// The length from which on Chromium remembers no preflight.
+const CHROMIUM_URL_LIMIT: usize = 1024;
+
+/// Methods and headers that earlier preflights allowed. Times are of the browser's own clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PreflightCache {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    key: Key,
+    credentials: bool,
+    allowed: Allowed,
+    expires: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    partition: String,
+    origin: String,
+    url: Url,
+}
+
+/// One of the methods or headers of an answer; `*` stands for itself.
+#[derive(Clone, Debug)]
+enum Allowed {
+    Method(String),
+    Header(String),
+}
+
+impl Key {
+    /// Chromium has none for what it never finds again: to Fetch `null` is an origin like any other and
+    /// a long URL one like any other, but its `null` equals nothing, and it keeps no long URLs.
+    fn of(state: &State) -> Option<Self> {
+        let (origin, url) = (state.serialized_origin(), state.url().clone());
+        let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
+        (state.engine == Engine::Standard || kept).then(|| Self {
+            partition: state.network_partition(),
+            origin,
+            url,
+        })
+    }
+}
+
+impl Entry {
+    /// Fetch #concept-cache-match: with credentials is good for without, not the reverse.
+    fn matches(&self, key: &Key, state: &State, now: Duration) -> bool {
+        now < self.expires
+            && self.key == *key
+            && (self.credentials || state.credentials != Credentials::Include)
+    }
+
+    /// In the cache Fetch takes `*` for a wildcard even where it came with credentials.
+    fn is_wildcard(&self, item: &str, engine: Engine) -> bool {
+        item == "*" && !(self.credentials && engine == Engine::Chromium)
+    }
+
+    fn allows_method(&self, method: &str, engine: Engine) -> bool {
+        matches!(&self.allowed, Allowed::Method(item) if item == method || self.is_wildcard(item, engine))
+    }
+
+    fn allows_header(&self, name: &str, engine: Engine) -> bool {
+        matches!(&self.allowed, Allowed::Header(item)
+            if item.eq_ignore_ascii_case(name)
+                || self.is_wildcard(item, engine) && !classify::is_non_wildcard(name))
+    }
+}
+
+impl PreflightCache {
+    /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
+    pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
+        // Chromium asks again for whatever script makes conditional, as it passes all caches by.
+        let passes_by = state.engine == Engine::Chromium && is_conditional(&state.headers);
+        let Some(key) = Key::of(state).filter(|_| !passes_by) else {
+            return false;
+        };
+        let matching = || {
+            self.entries
+                .iter()
+                .filter(|entry| entry.matches(&key, state, now))
+        };
+        let needs_method = !classify::is_safelisted_method(&state.method) || state.use_preflight;
+        let method = !needs_method
+            || matching().any(|entry| entry.allows_method(state.method.as_str(), state.engine));
+        let header = |name: &HeaderName| {
+            matching().any(|entry| entry.allows_header(name.as_str(), state.engine))
+        };
+        let covers = method && state.unsafe_header_names().iter().all(header);
+        if !covers && state.engine == Engine::Chromium {
+            self.clear(state);
+        }
+        covers
+    }
+
+    /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
+    pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
+        if state.engine == Engine::Chromium {
+            self.clear(state);
+        }
+        let Some(key) = Key::of(state) else {
+            return;
+        };
+        let expires = now.saturating_add(Duration::from_secs(grant.max_age));
+        self.entries.retain(|entry| now < entry.expires);
+        for method in grant.methods {
+            let known = |entry: &Entry| entry.allows_method(&method, state.engine);
+            self.refresh_or_add(
+                &key,
+                state,
+                known,
+                now,
+                expires,
+                Allowed::Method(method.clone()),
+            );
+        }
+        for name in grant.headers {
+            let known = |entry: &Entry| entry.allows_header(&name, state.engine);
+            self.refresh_or_add(
+                &key,
+                state,
+                known,
+                now,
+                expires,
+                Allowed::Header(name.clone()),
+            );
+        }
+    }
+
+    fn refresh_or_add(
+        &mut self,
+        key: &Key,
+        state: &State,
+        known: impl Fn(&Entry) -> bool,
+        now: Duration,
+        expires: Duration,
+        allowed: Allowed,
+    ) {
+        let mut found = false;
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.matches(key, state, now) && known(entry))
+        {
+            entry.expires = expires;
+            found = true;
+        }
+        if !found {
+            let credentials = state.credentials == Credentials::Include;
+            self.entries.push(Entry {
+                key: key.clone(),
+                credentials,
+                allowed,
+                expires,
+            });
+        }
+    }
+
+    /// Fetch #concept-cache-clear: a preflighted request failed, so what was remembered is void.
+    pub(crate) fn clear(&mut self, state: &State) {
+        if let Some(key) = Key::of(state) {
+            self.entries.retain(|entry| entry.key != key);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The headers that a browser itself puts on a request: `Origin`, `Referer`, Fetch Metadata, length.
+
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, PRAGMA, RANGE,
+    REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::{Position, Url};
+
+use super::initiator::Initiator;
+use super::options::Mode;
+use super::referrer::ReferrerPolicy;
+use super::state::{State, Tainting};
+use crate::browser::cache::responses::is_conditional;
+use crate::browser::engine::Engine;
+use crate::browser::origin::Origin;
+use crate::browser::site::{potentially_trustworthy, same_site};
+
+const BROWSER: HeaderValue = HeaderValue::from_static("Mozilla/5.0 (same-origin; simulated)");
+
+/// The key of RFC 6455 1.3, where its answer is written down too.
+pub(crate) const SOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// Fetch #http-network-or-cache-fetch step 8, up to the cookies, which the caller adds.
+pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
+    let mut headers = state.headers.clone();
+    let mut add = |name: HeaderName, value: String| {
+        // All of them are made of URLs, numbers and fixed words.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    match body_length {
+        Some(length) => add(CONTENT_LENGTH, length.to_string()),
+        None if matches!(state.method, Method::POST | Method::PUT) => {
+            add(CONTENT_LENGTH, "0".into())
+        }
+        None => {}
+    }
+    if let Some(referrer) = &state.referrer {
+        add(REFERER, referrer.to_string());
+    }
+    if let Some(origin) = origin(state) {
+        add(ORIGIN, origin);
+    }
+    for (name, value) in metadata(state) {
+        add(HeaderName::from_static(name), value.into());
+    }
+    add(
+        HOST,
+        state.url()[Position::BeforeHost..Position::AfterPort].into(),
+    );
+    headers.entry(USER_AGENT).or_insert(BROWSER);
+    if state.initiator == Initiator::Socket {
+        // WebSockets #concept-websocket-establish steps 3 to 8.
+        for (name, value) in [
+            (UPGRADE, "websocket"),
+            (CONNECTION, "Upgrade"),
+            (SEC_WEBSOCKET_KEY, SOCKET_KEY),
+            (SEC_WEBSOCKET_VERSION, "13"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if headers.contains_key(RANGE) {
+        // A part of a compressed response could not be decoded.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if is_conditional(&headers) {
+        // Script validates on its own: the cache stays out of it and says so to those behind.
+        let said = match state.engine {
+            Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
+            Engine::Chromium => &[(CACHE_CONTROL, "max-age=0")],
+        };
+        for (name, value) in said {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
+    }
+    headers
+}
+
+/// Fetch #append-a-request-origin-header.
+fn origin(state: &State) -> Option<String> {
+    if state.client.is_user {
+        // The user asks, not a page, and all that a user can type is a GET.
+        return None;
+    }
+    if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
+        return Some(state.serialized_origin());
+    }
+    if matches!(state.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    // A request in mode cors always tells its origin. For the others the referrer policy decides, in
+    // Chromium for windows and frames only.
+    let decides = state.engine == Engine::Standard || state.initiator.is_navigation();
+    let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
+    Some(if hidden {
+        "null".into()
+    } else {
+        state.serialized_origin()
+    })
+}
+
+/// Whether the referrer policy keeps the origin from the request.
+fn is_hidden(state: &State) -> bool {
+    match state.referrer_policy {
+        ReferrerPolicy::NoReferrer => true,
+        ReferrerPolicy::NoReferrerWhenDowngrade
+        | ReferrerPolicy::StrictOrigin
+        | ReferrerPolicy::StrictOriginWhenCrossOrigin => is_downgrade(state),
+        ReferrerPolicy::SameOrigin => !state.is_same_origin(),
+        ReferrerPolicy::Origin
+        | ReferrerPolicy::OriginWhenCrossOrigin
+        | ReferrerPolicy::UnsafeUrl => false,
+    }
+}
+
+fn is_downgrade(state: &State) -> bool {
+    state.origin().serialized().starts_with("https:") && state.url().scheme() != "https"
+}
+
+/// Fetch Metadata: the `Sec-Fetch-*` of a request to a trustworthy URL.
+fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
+    if !tells_metadata(state) {
+        return Vec::new();
+    }
+    let mut fields = vec![
+        ("sec-fetch-dest", state.initiator.destination()),
+        ("sec-fetch-mode", state.mode.as_str()),
+        ("sec-fetch-site", site(state)),
+    ];
+    // Fetch Metadata #sec-fetch-user-header: absent rather than `?0`.
+    if state.initiator.is_navigation() && state.user_activation {
+        fields.push(("sec-fetch-user", "?1"));
+    }
+    fields
+}
+
+/// Fetch Metadata is for trustworthy URLs; Chromium says nothing of it in a WebSocket's handshake.
+pub(crate) fn tells_metadata(state: &State) -> bool {
+    let silent = state.engine == Engine::Chromium && state.initiator == Initiator::Socket;
+    potentially_trustworthy(state.url()) && !silent
+}
+
+/// Fetch Metadata #sec-fetch-site-header: the farthest that any URL of the chain was from the page.
+fn site(state: &State) -> &'static str {
+    if state.client.is_user {
+        return "none";
+    }
+    let farthest = |url: &Url| {
+        let origin = Origin::of(url);
+        let page = state.origin();
+        (origin != *page, !same_site(&origin, page))
+    };
+    match state
+        .urls
+        .iter()
+        .map(farthest)
+        .fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1))
+    {
+        (_, true) => "cross-site",
+        (true, false) => "same-site",
+        (false, false) => "same-origin",
+    }
+}

@@ -1,0 +1,141 @@
+//! HTTP-redirect fetch: whether a response is a redirect, and the request that follows it.
+
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use url::Url;
+
+use super::options::{Mode, Redirect};
+use super::referrer::ReferrerPolicy;
+use super::state::{Body, State, Tainting};
+use crate::browser::engine::Engine;
+use crate::browser::origin::Origin;
+use crate::browser::outcome::error::FetchErrorKind;
+use crate::browser::values;
+
+/// Fetch #http-redirect-fetch step 7.
+const MAX_REDIRECTS: usize = 20;
+
+/// Fetch #redirect-status.
+pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether the response is handled as a redirect.
+///
+/// By Fetch #http-fetch step 6 the status decides. Chromium also wants a `Location` that is not empty,
+/// unless redirects are script's to handle, and takes other responses for ordinary ones.
+pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
+    let mut lines = response.get_all(LOCATION).iter();
+    let by_status = state.engine == Engine::Standard || state.redirect == Redirect::Manual;
+    is_redirect_status(status) && (by_status || lines.any(|line| !line.is_empty()))
+}
+
+impl State {
+    /// Fetch #http-redirect-fetch: the request goes on to `Location`; `false` when there is none.
+    pub(crate) fn follow(
+        &mut self,
+        status: StatusCode,
+        response: &HeaderMap,
+    ) -> Result<bool, FetchErrorKind> {
+        // Steps 3 to 5.
+        let Some(location) = self.location(response)? else {
+            return Ok(false);
+        };
+        if !matches!(location.scheme(), "http" | "https") {
+            return Err(FetchErrorKind::RedirectScheme(location.into())); // step 6
+        }
+        if self.urls.len() > MAX_REDIRECTS {
+            return Err(FetchErrorKind::TooManyRedirects); // step 7
+        }
+        self.check_credentials_of(&location)?;
+        if status != StatusCode::SEE_OTHER && self.body == Body::Stream {
+            return Err(FetchErrorKind::BodyNotReplayable); // step 11
+        }
+        if becomes_get(status, &self.method) {
+            // Step 12.
+            self.method = Method::GET;
+            self.body = Body::None;
+            for name in [
+                CONTENT_ENCODING,
+                CONTENT_LANGUAGE,
+                CONTENT_LOCATION,
+                CONTENT_TYPE,
+            ] {
+                self.headers.remove(name);
+            }
+        }
+        if location.origin() != self.url().origin() {
+            self.headers.remove(AUTHORIZATION); // step 13
+        }
+        self.urls.push(location);
+        if let Some(policy) = ReferrerPolicy::from_headers(response) {
+            self.referrer_policy = policy; // step 19
+        }
+        Ok(true)
+    }
+
+    /// Whether `Location` can be read, and where redirects are an error, leads to http or https.
+    pub(crate) fn check_location(&self, response: &HeaderMap) -> Result<(), FetchErrorKind> {
+        match self.location(response)? {
+            Some(url)
+                if self.redirect == Redirect::Error
+                    && !matches!(url.scheme(), "http" | "https") =>
+            {
+                Err(FetchErrorKind::RedirectScheme(url.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps 9 and 10: a user name or a password in the URL, where CORS is involved. Chromium takes them
+    /// from no redirect but that of a window or frame.
+    fn check_credentials_of(&self, location: &Url) -> Result<(), FetchErrorKind> {
+        let has_credentials = !location.username().is_empty() || location.password().is_some();
+        let foreign = self.mode == Mode::Cors && Origin::of(location) != *self.origin();
+        let embedded = self.engine == Engine::Chromium && !self.initiator.is_navigation();
+        match (has_credentials, foreign || self.tainting == Tainting::Cors) {
+            (true, true) => Err(FetchErrorKind::RedirectWithCredentials(
+                location.to_string(),
+            )),
+            (true, false) if embedded => {
+                Err(FetchErrorKind::EmbeddedCredentials(location.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fetch #concept-response-location-url.
+    fn location(&self, response: &HeaderMap) -> Result<Option<Url>, FetchErrorKind> {
+        let Some(location) = values::joined(response, LOCATION) else {
+            return Ok(None);
+        };
+        let invalid = || FetchErrorKind::InvalidLocation(values::isomorphic(&location));
+        let mut lines = response.get_all(LOCATION).iter();
+        let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
+        let harmless = |line: &HeaderValue| self.engine == Engine::Chromium && line == first;
+        if !lines.all(harmless) {
+            return Err(FetchErrorKind::MultipleLocations(values::isomorphic(
+                &location,
+            )));
+        }
+        // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
+        let text =
+            std::str::from_utf8(first).map_or_else(|_| values::isomorphic(first), Into::into);
+        let mut url = self.url().join(&text).map_err(|_| invalid())?;
+        if url.fragment().is_none() {
+            url.set_fragment(self.url().fragment());
+        }
+        Ok(Some(url))
+    }
+}
+
+/// Fetch #http-redirect-fetch step 12.
+fn becomes_get(status: StatusCode, method: &Method) -> bool {
+    match status {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
+        StatusCode::SEE_OTHER => !matches!(*method, Method::GET | Method::HEAD),
+        _ => false,
+    }
+}

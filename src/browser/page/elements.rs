@@ -1,0 +1,60 @@
+//! The requests of markup and of script's smaller means: images, scripts, styles, fonts, beacons, sockets.
+
+use super::Page;
+use super::fetch::Fetch;
+use super::request::{BodyInit, Request};
+use crate::browser::fetch::classify;
+use crate::browser::fetch::initiator::Initiator;
+use crate::browser::fetch::options::{Credentials, Mode, Redirect};
+
+impl Page {
+    /// `<img src="…">`: mode `no-cors`, with credentials.
+    pub fn image(&self, url: &str) -> Fetch {
+        self.embed(Initiator::Image, url)
+    }
+
+    /// `<script src="…">`: mode `no-cors`, with credentials.
+    pub fn script(&self, url: &str) -> Fetch {
+        self.embed(Initiator::Script, url)
+    }
+
+    /// `<link rel="stylesheet" href="…">`: mode `no-cors`, with credentials.
+    pub fn stylesheet(&self, url: &str) -> Fetch {
+        self.embed(Initiator::Stylesheet, url)
+    }
+
+    /// `@font-face`: mode `cors`, credentials for the page's own origin only.
+    pub fn font(&self, url: &str) -> Fetch {
+        self.ask(Initiator::Font, url.into())
+    }
+
+    /// `navigator.sendBeacon()`: a POST with credentials, in mode `no-cors` unless the type of its body needs
+    /// a preflight.
+    pub fn beacon(&self, url: &str, body: impl Into<BodyInit>) -> Fetch {
+        let request = Request::post(url).body(body);
+        let mode = match &request.body.content_type {
+            Some(value) if !classify::is_form_type(value.as_bytes()) => Mode::Cors,
+            _ => Mode::NoCors,
+        };
+        self.ask(Initiator::Beacon, request)
+            .mode(mode)
+            .credentials(Credentials::Include)
+    }
+
+    /// `new WebSocket("wss://…")`: the handshake, with credentials and, always, `Origin`. It succeeds when
+    /// the server answers 101 with the fields that belong to it.
+    ///
+    /// A WebSocket has no CORS check: the server decides by `Origin` which pages may talk to it.
+    pub fn socket(&self, url: &str) -> Fetch {
+        self.ask(Initiator::Socket, url.into())
+            .mode(Mode::WebSocket)
+            .credentials(Credentials::Include)
+            .redirect(Redirect::Error)
+    }
+
+    fn embed(&self, initiator: Initiator, url: &str) -> Fetch {
+        self.ask(initiator, url.into())
+            .mode(Mode::NoCors)
+            .credentials(Credentials::Include)
+    }
+}

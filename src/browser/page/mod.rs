@@ -1,0 +1,136 @@
+//! A page, and what its script and its markup can ask for.
+
+mod elements;
+pub(crate) mod fetch;
+pub(crate) mod form;
+mod navigation;
+pub(crate) mod request;
+
+use url::Url;
+
+use crate::browser::fetch::client::{Client, EmbedderPolicy, StorageAccess};
+use crate::browser::fetch::referrer::ReferrerPolicy;
+use crate::browser::origin::Origin;
+use crate::browser::web::Web;
+
+/// A page that script runs in.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Page {
+    web: Web,
+    client: Client,
+    referrer_policy: ReferrerPolicy,
+    mistakes: Vec<String>,
+}
+
+impl Page {
+    pub(crate) fn open(web: Web, url: &str) -> Self {
+        let (client, mistakes) = match Url::parse(url) {
+            Ok(url) if !Origin::of(&url).is_opaque() => (Client::top(&url), Vec::new()),
+            _ => {
+                let mistake = format!(
+                    "`{url}` is not the URL of a page; write one like `https://app.example.com`"
+                );
+                (Client::nowhere(), vec![mistake])
+            }
+        };
+        Self {
+            web,
+            client,
+            referrer_policy: ReferrerPolicy::default(),
+            mistakes,
+        }
+    }
+
+    /// A page in an `<iframe>` of this one, of any origin: what it asks for is asked for below this page,
+    /// which decides about `SameSite`, partitions and storage access.
+    pub fn frame(&self, url: &str) -> Self {
+        let framed = Self::open(self.web.clone(), url);
+        let client = Client {
+            top: self.client.top.clone(),
+            cross_site_ancestor: self.client.is_cross_site_framed(),
+            embedder_policy: self.client.embedder_policy,
+            ..framed.client
+        };
+        let mistakes = [self.mistakes.clone(), framed.mistakes].concat();
+        Self {
+            client,
+            mistakes,
+            ..framed
+        }
+    }
+
+    /// The same page in `<iframe sandbox="allow-scripts">`: its origin is `null`, equal to no other.
+    ///
+    /// Its forms are sent, and it can lead the window away, as if `allow-forms` and `allow-top-navigation`
+    /// were there too: whoever writes the attribute can allow them.
+    pub fn sandboxed(&self) -> Self {
+        let client = Client {
+            origin: Origin::opaque(),
+            ..self.client.clone()
+        };
+        Self {
+            client,
+            ..self.clone()
+        }
+    }
+
+    /// A `data:` document in a frame of this page: its origin is `null`, and it has no address.
+    pub fn data(&self) -> Self {
+        let mut page = self.sandboxed();
+        page.client.address = None;
+        page
+    }
+
+    /// The policy of the whole page, as by its own `Referrer-Policy` header.
+    pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
+        Self {
+            referrer_policy,
+            ..self
+        }
+    }
+
+    /// The policy of the whole page about what it embeds, as by `Cross-Origin-Embedder-Policy`.
+    pub fn embedder_policy(mut self, policy: EmbedderPolicy) -> Self {
+        self.client.embedder_policy = policy;
+        self
+    }
+
+    /// Whether a frame of another site has its cookies where those of third parties are blocked.
+    pub fn storage_access(mut self, access: StorageAccess) -> Self {
+        self.client.storage_access = access;
+        self
+    }
+
+    /// The origin that the page's requests tell in `Origin`, or `null`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.client.origin.serialized()
+    }
+
+    /// For tables: the address, and what became of it.
+    pub(crate) fn name(&self) -> String {
+        let address = self.client.address.as_ref().map(Origin::of);
+        match address {
+            Some(address) if self.client.origin.is_opaque() => {
+                format!("{} (sandboxed)", address.serialized())
+            }
+            Some(address) if self.client.origin != self.client.top => {
+                let top = self.client.top.serialized();
+                format!("{} (in {top})", address.serialized())
+            }
+            Some(address) => address.serialized(),
+            None => "data:".into(),
+        }
+    }
+}
+
+impl Web {
+    /// Opens a page: an origin, or a whole URL, which relative URLs and `Referer` are made from.
+    ///
+    /// The page needs no service behind its own origin, unless it fetches from there. Pages of
+    /// applications and extensions have their own schemes: `tauri://localhost`, `chrome-extension://…`.
+    pub fn page(&self, url: &str) -> Page {
+        Page::open(self.clone(), url)
+    }
+}

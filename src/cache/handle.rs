@@ -1,0 +1,84 @@
+//! The cache itself, as its owner sees it.
+
+use super::builder::CacheBuilder;
+use super::error::CacheErrors;
+use super::shared::Shared;
+use super::stats::Stats;
+use std::sync::Arc;
+
+/// Stored responses, bounded in bytes, and what is counted about them.
+///
+/// Clones share what is stored. A [`CacheLayer`](super::CacheLayer) puts it before a service; the handle that stays here
+/// empties it and reads its counts.
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::cache::Cache;
+///
+/// # fn main() -> Result<(), same_origin::cache::CacheErrors> {
+/// let cache = Cache::builder().build()?;
+/// let layer = cache.layer();
+/// cache.purge("/items"); // whatever its query
+/// cache.purge_prefix("/items/"); // and all below it
+/// assert_eq!(cache.stats().hits, 0);
+/// # let _ = layer;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Cache {
+    /// A builder with every default in place.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+
+    /// Forgets all that is stored of a path, whatever its query and host, and returns of how many targets
+    /// there was something. What is on its way to the cache at that moment is not used either.
+    ///
+    /// The path is the one that the inner service sees: between a proxy and its upstream that is the
+    /// upstream's.
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn purge(&self, path: &str) -> usize {
+        self.shared.store.purge(path)
+    }
+
+    /// Forgets all that is stored of a path and of those below it, on segment boundaries: `/items` and
+    /// `/items/` are the same prefix, of `/items/1` but not of `/itemsets`.
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn purge_prefix(&self, prefix: &str) -> usize {
+        self.shared.store.purge_prefix(prefix)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.shared.store.clear();
+    }
+
+    /// The counts, and the size as of now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            entries: self.shared.store.entries(),
+            bytes: self.shared.store.bytes(),
+            ..self.shared.counters.read()
+        }
+    }
+}
+
+impl CacheBuilder {
+    /// The cache.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the settings, each with the key, the value, and what to write instead.
+    pub fn build(&self) -> Result<Cache, CacheErrors> {
+        CacheErrors::into_result(self.problems())?;
+        Ok(Cache {
+            shared: Arc::new(Shared::new(self)),
+        })
+    }
+}

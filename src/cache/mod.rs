@@ -1,0 +1,180 @@
+//! A shared HTTP cache (RFC 9111), as a layer before any service or between a proxy and its upstream.
+//!
+//! What may be stored, for how long and for whom is the upstream's to say, by `Cache-Control`,
+//! `CDN-Cache-Control`, `Expires` and `Vary`. What it does not say is not guessed.
+//!
+//! ```
+//! use same_origin::cache::Cache;
+//! # #[cfg(feature = "proxy")]
+//! use same_origin::proxy::ReverseProxy;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cache = Cache::builder().size(256_000_000).build()?;
+//! # #[cfg(feature = "proxy")]
+//! let api = ReverseProxy::builder("/api", "http://127.0.0.1:3000").build_with_layer(&cache.layer())?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Storing
+//!
+//! Stored is the response to a `GET` (RFC 9111 3), and that to a `POST` which says in `Content-Location` that it
+//! is what a `GET` of the same target would get, if
+//!
+//! - it has freshness, or something to validate it by (`ETag`, `Last-Modified`), or may be used stale;
+//! - neither `no-store` nor `private` forbids it, with or without field names; `no-store, must-understand`
+//!   does not for a status whose meaning is known (5.2.2.3);
+//! - the request had no `Authorization`, or `public`, `must-revalidate` or `s-maxage` allows it (3.5). In turn,
+//!   without one of the three a request with `Authorization` is not answered from memory;
+//! - it sets no cookie, or [`dangerously_store_set_cookie`] is on. RFC 9111 7.3 leaves it to upstreams to
+//!   forbid that, and those that forget it hand the session of one user to the next;
+//! - `Vary` names neither `*`, nor a field that each client has its own value of (`X-Forwarded-For`,
+//!   `X-Real-IP`, `Forwarded`, `Via`), nor more than 16 fields;
+//! - its body can be known to be whole: by a length, by chunks, or by HTTP/2. One that ends with its
+//!   connection is not stored, nor one that is cut, of another length than announced, or longer than
+//!   [`object`];
+//! - the request had no body, no `If-Match` and no `If-Unmodified-Since`.
+//!
+//! With explicit freshness any final status is stored. Without, those that RFC 9110 15.1 names, if they can be
+//! validated. Directives that contradict each other, cannot be read or stand in a string without end are read
+//! in the strict way: the least freshness, or none, or not stored at all.
+//!
+//! # Answering
+//!
+//! - Fresh is what is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this order;
+//!   where there is a sound [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213), it stands for all of
+//!   them and is passed on. How old it is says `Age`, `Date`, the time that the request took, and the time in
+//!   memory (4.2.3).
+//! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
+//!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
+//! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503,
+//!   504), for as long as `stale-while-revalidate` and `stale-if-error` say (RFC 5861), or [`stale`]. Never
+//!   with `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache` (4.2.4).
+//! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
+//!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
+//! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less
+//!   (`max-stale`) as far as the upstream allows it (5.2.1).
+//! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
+//!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
+//!   way is not used after that.
+//! - [`Cache-Status`](https://www.rfc-editor.org/rfc/rfc9211) says what was done, and an [`Outcome`] in the
+//!   response's extensions says it to logs.
+//!
+//! # Requests for the same
+//!
+//! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
+//! it has `Authorization`, `Range`, conditions or directives of its own; and once a response could not be
+//! stored, nobody waits for those of the same key for two minutes. If the one that fetches goes away, the
+//! next one fetches.
+//!
+//! # Keys
+//!
+//! The method (of `HEAD`, that of `GET`), the target and `Host` as they are sent to the upstream, the sent
+//! `X-Forwarded-Host`, `-Proto`, `-Port` and `-Prefix`, `host` and `proto` of `Forwarded`, and the fields that
+//! `Vary` names. Frameworks make links of them, so that a client that forges one poisons its own copy and no
+//! other one.
+//!
+//! Other fields that some servers answer by are left to the upstream: `X-Original-URL`, `X-Rewrite-URL`,
+//! `X-Host`, `X-Original-Host`, `X-Forwarded-Server`, `X-Forwarded-Scheme`, `X-HTTP-Method-Override`. It should
+//! not read them, name them in `Vary`, or have them removed on the way (`remove_request_headers` of a proxy).
+//! The same is true of cookies: a page that is made for a user says so by `private`, or by `Vary: Cookie`.
+//!
+//! # Layer order
+//!
+//! **The cache lies inside of [CORS](crate::cors)**, as it does in a proxy's client. It then stores what the
+//! upstream said, one copy for all pages, and each page gets its own `Access-Control-*` and `Vary`; preflights are
+//! answered before it. The other way round the answers are right, too, because the CORS layer says `Vary: Origin`,
+//! but there is a copy for each origin. Authentication lies outside, or the cache answers before it is asked.
+//! Compression lies outside, too, so that what is stored fits every client.
+//!
+//! # Memory
+//!
+//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Bodies
+//! on their way into the cache may take as much again; what finds no room there goes to its client only.
+//! Bodies go on frame by frame while they are copied; from memory they cost no copy.
+//!
+//! # A CDN's cache
+//!
+//! For a CDN before an API whose TTLs are 0, so that the backend alone decides:
+//!
+//! | there | here |
+//! |---|---|
+//! | minimum, maximum and default TTL 0 | the default: what the backend does not mark is not stored |
+//! | the backend's `Cache-Control: s-maxage=60` | the same |
+//! | `Cache-Control: max-age=0`, another time for the CDN | `CDN-Cache-Control: max-age=60` beside it |
+//! | `Authorization` forwarded, and so in the key | not stored, unless the backend says `public`, `must-revalidate` or `s-maxage`; `Vary: Authorization` for one copy each |
+//! | query strings forwarded | always, byte for byte |
+//! | an invalidation of `/items/*` | [`Cache::purge_prefix`] |
+//! | error caching minimum TTL | [`stale`], or `stale-if-error` of the backend |
+//!
+//! # What is not done, on purpose
+//!
+//! Of the public suite [http-tests/cache-tests](https://cache-tests.fyi) these are not passed:
+//!
+//! | tests | why |
+//! |---|---|
+//! | `heuristic-*-cached` | freshness that nobody has set is not guessed (4.2.2 allows it, and does not ask for it) |
+//! | `headers-store-Set-Cookie`, `other-set-cookie` | see above; with [`dangerously_store_set_cookie`] they pass |
+//! | `stale-close-*` | they count only where stale is given unasked when a connection closes; with [`stale`] they pass |
+//! | `vary-normalise-lang-order` | servers do go by the order of languages, whatever RFC 9110 12.5.4 says |
+//! | `vary-normalise-lang-select` | it would take knowing which languages there are |
+//! | `conditional-lm-fresh-no-lm` | RFC 9111 4.3.2 says otherwise: `Date` is later than what the client has |
+//! | `partial-store-partial-complete` | without a strong validator parts must not be put together (3.4) |
+//! | `headers-store-Transfer-Encoding` | a proxy refuses an unknown transfer coding with 502 |
+//! | `interim-*` | hyper's server sends no 1xx for a service |
+//!
+//! And besides: nothing is written to a disk, and nothing is shared with other processes.
+//!
+//! [`dangerously_store_set_cookie`]: CacheBuilder::dangerously_store_set_cookie
+//! [`object`]: CacheBuilder::object
+//! [`size`]: CacheBuilder::size
+//! [`stale`]: CacheBuilder::stale
+//! [`wait`]: CacheBuilder::wait
+
+mod answer;
+mod arrival;
+mod body;
+mod builder;
+mod changes;
+mod conditional;
+mod control;
+mod date;
+mod entry;
+mod error;
+mod fetch;
+mod flight;
+mod freshen;
+mod handle;
+mod key;
+mod layer;
+mod look;
+mod plan;
+mod range;
+mod recording;
+mod reuse;
+mod rules;
+mod shared;
+mod stats;
+mod status;
+mod store;
+mod structured;
+mod targets;
+mod vary;
+mod whole;
+
+pub use body::Body;
+pub use builder::CacheBuilder;
+pub use error::{CacheError, CacheErrorKind, CacheErrors};
+pub use handle::Cache;
+pub use layer::{CacheLayer, Cached, ResponseFuture};
+pub use stats::{Outcome, Stats};
+#[cfg(feature = "proxy")]
+pub(crate) use whole::mark_open_end;
+
+const _: () = {
+    const fn mountable<T: Clone + Send + Sync + 'static>() {}
+    const fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    mountable::<Cache>();
+    mountable::<CacheLayer>();
+    mountable::<Cached<()>>();
+    error::<CacheErrors>();
+};

@@ -1,0 +1,292 @@
+//! Invalidation: which targets have been changed since something of them was fetched.
+//!
+//! Two things keep the answers of before a change from being used after it. A counter belongs to every path and
+//! query of which something is stored, and what is stored remembers what it was: an unsafe request or a purge counts
+//! up, and what remembers less is not used any more, whatever its host. For answers that are still on their way
+//! there is a list of the latest changes: a fetch remembers where it ended, and what it brings is stored only if
+//! nothing of its target was added since. Looking for entries would miss both other hosts and such answers.
+
+use foldhash::quality::RandomState;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// How many changes are remembered. A fetch during which there are more is not stored.
+const MOST_CHANGES: usize = 4096;
+
+/// The counters in use, and the latest changes.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    counters: Mutex<HashMap<Arc<str>, Weak<Target>>>,
+    changes: Mutex<Changes>,
+    /// How many changes there have been.
+    latest: AtomicU64,
+    hasher: RandomState,
+}
+
+/// The latest changes: their numbers, and the hashes of their targets.
+#[derive(Debug, Default)]
+struct Changes {
+    list: VecDeque<(u64, u64)>,
+    /// Up to this one, anything may have been changed.
+    forgotten: u64,
+}
+
+/// When a fetch began, by the number of changes before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Began(u64);
+
+/// A path and query, and how often it was changed.
+struct Target {
+    name: Arc<str>,
+    changes: AtomicU64,
+    home: Weak<Targets>,
+}
+
+/// A target as it was when something of it was stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    target: Arc<Target>,
+    changes: u64,
+}
+
+impl Targets {
+    /// Now, for a fetch that begins.
+    pub(crate) fn now(&self) -> Began {
+        Began(self.latest.load(Ordering::Acquire))
+    }
+
+    /// The target as it is now, for something that was fetched; nothing if it was changed meanwhile.
+    pub(crate) fn snapshot(self: &Arc<Self>, name: &str, began: Began) -> Option<Snapshot> {
+        let target = self.enter(name);
+        let snapshot = Snapshot {
+            changes: target.changes.load(Ordering::Acquire),
+            target,
+        };
+        // A change is in the list before it is counted: what was counted before the line above is found here.
+        let is_changed = self.lock_changes().contain(self.hash(name), began);
+        (!is_changed).then_some(snapshot)
+    }
+
+    /// Notes a change of one target.
+    pub(crate) fn change(&self, name: &str) {
+        self.note(Some(self.hash(name)));
+        let known = self.lock().get(name).and_then(Weak::upgrade);
+        if let Some(target) = known {
+            target.change();
+        }
+    }
+
+    /// Notes a change of each target whose path and query are wanted, and returns of how many something is
+    /// stored. What is on its way may be of one of them, and is not stored.
+    pub(crate) fn change_all(&self, wanted: impl Fn(&str) -> bool) -> usize {
+        self.note(None);
+        // Let go of only when the lock is free: the last one to let go of a target takes the lock.
+        let found: Vec<_> = {
+            let counters = self.lock();
+            let found = counters.iter().filter(|(name, _)| wanted(name));
+            found.filter_map(|(_, target)| target.upgrade()).collect()
+        };
+        found.iter().for_each(|target| target.change());
+        found.len()
+    }
+
+    fn note(&self, hash: Option<u64>) {
+        let mut changes = self.lock_changes();
+        let number = self.latest.load(Ordering::Acquire) + 1;
+        changes.add(number, hash);
+        self.latest.store(number, Ordering::Release);
+    }
+
+    fn enter(self: &Arc<Self>, name: &str) -> Arc<Target> {
+        let mut counters = self.lock();
+        if let Some(known) = counters.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        let name: Arc<str> = Arc::from(name);
+        let target = Arc::new(Target {
+            name: Arc::clone(&name),
+            changes: AtomicU64::new(0),
+            home: Arc::downgrade(self),
+        });
+        counters.insert(name, Arc::downgrade(&target));
+        target
+    }
+
+    /// Two targets with one hash are changed together, which is the safe side.
+    fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Target>>> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Changes {
+    /// Adds a change of one target, or of any.
+    fn add(&mut self, number: u64, hash: Option<u64>) {
+        match hash {
+            Some(hash) => self.list.push_back((number, hash)),
+            None => {
+                self.list.clear();
+                self.forgotten = number;
+            }
+        }
+        if self.list.len() > MOST_CHANGES {
+            if let Some((oldest, _)) = self.list.pop_front() {
+                self.forgotten = oldest;
+            }
+        }
+    }
+
+    fn contain(&self, hash: u64, began: Began) -> bool {
+        let since = self
+            .list
+            .iter()
+            .rev()
+            .take_while(|(number, _)| *number > began.0);
+        self.forgotten > began.0 || since.into_iter().any(|(_, changed)| *changed == hash)
+    }
+}
+
+impl Target {
+    fn change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Snapshot {
+    /// Whether nothing has changed since.
+    pub(crate) fn is_current(&self) -> bool {
+        self.target.changes.load(Ordering::Acquire) == self.changes
+    }
+
+    /// The bytes that the name takes.
+    pub(crate) fn size(&self) -> usize {
+        self.target.name.len()
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let Some(home) = self.home.upgrade() else {
+            return;
+        };
+        let mut counters = home.lock();
+        // Another one may have taken its place since its last owner let go.
+        let is_own = counters
+            .get(&self.name)
+            .is_some_and(|held| held.strong_count() == 0);
+        if is_own {
+            counters.remove(&self.name);
+        }
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("changes", &self.changes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a path and query is of a path: that path, whatever its query.
+pub(crate) fn is_of_path(target: &str, path: &str) -> bool {
+    target
+        .strip_prefix(path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
+}
+
+/// Whether a path and query is below a prefix, on segment boundaries.
+pub(crate) fn is_below(target: &str, prefix: &str) -> bool {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    let rest = target.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_reaches_what_is_stored_and_nothing_else() {
+        let targets = Arc::new(Targets::default());
+        let stored = |name| targets.snapshot(name, targets.now()).unwrap();
+        let (before, other) = (stored("/a"), stored("/b"));
+        targets.change("/a");
+        let after = stored("/a");
+        assert!(!before.is_current());
+        assert!(after.is_current() && other.is_current());
+        assert_eq!(targets.change_all(|name| name == "/b"), 1);
+        assert!(!other.is_current() && after.is_current());
+    }
+
+    #[test]
+    fn a_change_reaches_what_is_on_its_way() {
+        let targets = Arc::new(Targets::default());
+        let (early, _) = (targets.now(), targets.change("/a"));
+        let late = targets.now();
+        assert!(targets.snapshot("/a", early).is_none());
+        assert!(targets.snapshot("/b", early).is_some());
+        assert!(targets.snapshot("/a", late).is_some());
+        targets.change_all(|_| false);
+        assert!(targets.snapshot("/b", late).is_none());
+        assert!(targets.snapshot("/b", targets.now()).is_some());
+    }
+
+    #[test]
+    fn of_more_changes_than_are_remembered_any_may_be_meant() {
+        let targets = Arc::new(Targets::default());
+        let began = targets.now();
+        for number in 0..MOST_CHANGES {
+            targets.change(&number.to_string());
+        }
+        assert!(targets.snapshot("/a", began).is_some());
+        targets.change("one more");
+        assert!(targets.snapshot("/a", began).is_none());
+        assert_eq!(targets.lock_changes().list.len(), MOST_CHANGES);
+    }
+
+    #[test]
+    fn a_target_that_nobody_holds_is_forgotten() {
+        let targets = Arc::new(Targets::default());
+        let held = targets.snapshot("/a", targets.now());
+        for n in 0..1000 {
+            drop(targets.snapshot(&format!("/{n}"), targets.now()));
+        }
+        assert_eq!(targets.lock().len(), 1);
+        drop(held);
+        assert_eq!(targets.lock().len(), 0);
+    }
+
+    #[test]
+    fn paths_and_prefixes_end_at_segments() {
+        for (target, path, expected) in [
+            ("/api/x", "/api/x", true),
+            ("/api/x?a=1", "/api/x", true),
+            ("/api/x/y", "/api/x", false),
+            ("/api/xy", "/api/x", false),
+        ] {
+            assert_eq!(is_of_path(target, path), expected, "{target}");
+        }
+        for (target, prefix, expected) in [
+            ("/api/x", "/api", true),
+            ("/api/x", "/api/", true),
+            ("/api?a", "/api/", true),
+            ("/api", "/api/", true),
+            ("/apix", "/api", false),
+            ("/apix", "/", true),
+            ("/apix", "", true),
+        ] {
+            assert_eq!(is_below(target, prefix), expected, "{target} {prefix}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! From settings to a policy, and back.
+
+mod allow_list;
+mod builder;
+mod error;
+#[cfg(feature = "serde")]
+mod seconds;
+mod validate;
+mod warning;
+
+pub use allow_list::{AllowList, Any, IntoAllowList};
+pub use builder::CorsBuilder;
+pub use error::{PolicyError, PolicyErrorKind, PolicyErrors};
+pub use warning::{PolicyWarning, PolicyWarningKind};

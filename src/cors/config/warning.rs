@@ -1,0 +1,215 @@
+//! Settings that are legal but probably unintended.
+
+use crate::cors::policy::{CorsPolicy, Headers};
+use std::fmt;
+
+/// A setting that is legal but probably unintended.
+///
+/// Displays value, reason and remedy in one line, without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct PolicyWarning {
+    key: &'static str,
+    value: String,
+    kind: PolicyWarningKind,
+    remedy: &'static str,
+}
+
+/// The kind of a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum PolicyWarningKind {
+    /// Anybody can have an origin that the pattern covers. With credentials it is refused.
+    PublicSuffix,
+    /// The feature `idna` is off, so that a host in `xn--` was not looked into. If it is not the punycode
+    /// of anything, no browser has that origin.
+    PunycodeUnchecked,
+    /// Files have this origin in Chromium alone, where it is told to let files read files.
+    FileOrigin,
+    /// Methods are case-sensitive, and browsers send this one as the script wrote it.
+    MethodCase,
+    /// `*` in a method is a character like another. There are no patterns of methods.
+    StarInMethod,
+    /// `*` does not cover `authorization` (Fetch #cors-non-wildcard-request-header-name).
+    StarWithoutAuthorization,
+    /// Chromium remembers the answer to a preflight for 7200 seconds at most.
+    AgeBeyondChromium,
+    /// Firefox remembers the answer to a preflight for 86400 seconds at most, Chromium for 7200.
+    AgeBeyondFirefox,
+}
+
+impl CorsPolicy {
+    /// The settings that are legal but probably unintended; worth a line in the log at start.
+    ///
+    /// ```
+    /// use same_origin::cors::{Any, CorsPolicy};
+    ///
+    /// let policy = CorsPolicy::builder().allow_origins(Any).allow_headers(Any).build()?;
+    /// for warning in policy.warnings() {
+    ///     eprintln!("{}: {warning}", warning.key());
+    /// }
+    /// # assert_eq!(policy.warnings().len(), 1);
+    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn warnings(&self) -> Vec<PolicyWarning> {
+        let compiled = self.compiled();
+        let origins = compiled.origins().filter_map(|pattern| {
+            let (kind, remedy) = if pattern.scheme() == "file" {
+                (
+                    PolicyWarningKind::FileOrigin,
+                    "set allow_null_origin too, if pages are opened from files",
+                )
+            // With credentials it was refused, or asked for in so many words.
+            } else if pattern.covers_public_suffix() && !compiled.credentials() {
+                (
+                    PolicyWarningKind::PublicSuffix,
+                    "name the origins that are yours, or write \"*\" if all are meant",
+                )
+            } else {
+                return None;
+            };
+            let value = pattern.as_str();
+            Some(PolicyWarning::new("allow_origins", value, kind, remedy))
+        });
+        let unchecked = compiled
+            .origins()
+            .filter(|pattern| pattern.has_unchecked_punycode())
+            .map(|pattern| {
+                PolicyWarning::new(
+                    "allow_origins",
+                    pattern.as_str(),
+                    PolicyWarningKind::PunycodeUnchecked,
+                    "compare it with the browser's address bar, or switch the feature idna on",
+                )
+            });
+        let methods = compiled.methods.listed().iter().filter_map(|method| {
+            let (kind, remedy) = if method.contains('*') {
+                (
+                    PolicyWarningKind::StarInMethod,
+                    "write \"*\" in place of the list for all methods, or each method in full",
+                )
+            // The other common ones are sent in upper case, so that they are errors in any other.
+            } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
+                (
+                    PolicyWarningKind::MethodCase,
+                    "write \"PATCH\", unless scripts write it like that",
+                )
+            } else {
+                return None;
+            };
+            Some(PolicyWarning::new("allow_methods", method, kind, remedy))
+        });
+        let star = matches!(
+            compiled.headers,
+            Headers::Any {
+                authorization: false
+            }
+        )
+        .then(|| {
+            let remedy = "write [\"*\", \"authorization\"] if it is needed";
+            PolicyWarning::new(
+                "allow_headers",
+                "*",
+                PolicyWarningKind::StarWithoutAuthorization,
+                remedy,
+            )
+        });
+        let age = compiled.max_age.and_then(|age| {
+            let kind = match age {
+                0..=7_200 => return None,
+                7_201..=86_400 => PolicyWarningKind::AgeBeyondChromium,
+                86_401.. => PolicyWarningKind::AgeBeyondFirefox,
+            };
+            Some(PolicyWarning::new(
+                "max_age",
+                &age.to_string(),
+                kind,
+                "write 7200",
+            ))
+        });
+        let origins = origins.chain(unchecked);
+        origins.chain(methods).chain(star).chain(age).collect()
+    }
+}
+
+impl PolicyWarning {
+    fn new(key: &'static str, value: &str, kind: PolicyWarningKind, remedy: &'static str) -> Self {
+        let value = value.to_owned();
+        Self {
+            key,
+            value,
+            kind,
+            remedy,
+        }
+    }
+
+    /// The setting, by the name of its setter, which is also its key in a configuration file.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// The value as it was written.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The kind of the warning.
+    #[must_use]
+    pub fn kind(&self) -> PolicyWarningKind {
+        self.kind
+    }
+
+    /// The change that mends it, if it is not intended.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        self.remedy
+    }
+}
+
+impl fmt::Display for PolicyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}: {}", self.value, self.kind, self.remedy)
+    }
+}
+
+impl fmt::Display for PolicyWarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PublicSuffix => "covers names that anybody can register",
+            Self::PunycodeUnchecked => "has a label in \"xn--\" that was not checked, because the feature idna is off",
+            Self::FileOrigin => {
+                "is sent for files by Chromium alone, with --allow-file-access-from-files or in a WebView"
+            }
+            Self::MethodCase => {
+                "is not PATCH: methods are case-sensitive, and browsers leave the case of this one"
+            }
+            Self::StarInMethod => "is one method, as there are no patterns of methods",
+            Self::StarWithoutAuthorization => "does not cover the header authorization",
+            Self::AgeBeyondChromium => "is more than 7200 seconds, beyond which Chromium does not go",
+            Self::AgeBeyondFirefox => {
+                "is more than 86400 seconds, beyond which Firefox does not go, nor Chromium beyond 7200"
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punycode_is_checked_or_said_not_to_be() {
+        let policy = CorsPolicy::builder().allow_origins(["https://xn--bcher-kva.example"]);
+        let warnings = policy.build().unwrap().warnings();
+        let kinds: Vec<_> = warnings.iter().map(PolicyWarning::kind).collect();
+        match cfg!(feature = "idna") {
+            true => assert_eq!(kinds, []),
+            false => assert_eq!(kinds, [PolicyWarningKind::PunycodeUnchecked]),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The future of the service with a source.
+
+use super::lookup::Answer;
+use crate::cors::event;
+use crate::cors::future::ResponseFuture as Known;
+use crate::cors::judge::{Refusal, Verdict};
+use crate::cors::policy::CorsPolicy;
+use crate::cors::respond::ResponseHeaders;
+use http::Response;
+use http::header::{HeaderValue, ORIGIN};
+use http::request::Parts;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// The response of [`SourcedCors`](super::SourcedCors).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F>
+    where
+        F: Future,
+    {
+        #[pin]
+        kind: Kind<F>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F>
+    where
+        F: Future,
+    {
+        // There is nothing to ask.
+        Known { #[pin] inner: Known<F> },
+        // The application and the source are asked at the same time.
+        Actual {
+            #[pin]
+            inner: F,
+            output: Option<F::Output>,
+            answer: Answer,
+            allowed: Option<bool>,
+            headers: Option<EitherHeaders>,
+        },
+        Preflight { answer: Answer, policy: CorsPolicy, parts: Parts },
+    }
+}
+
+/// The headers of the response by the source's answer.
+pub(super) struct EitherHeaders {
+    pub(super) origin: HeaderValue,
+    pub(super) allowed: ResponseHeaders,
+    pub(super) refused: ResponseHeaders,
+}
+
+impl<F: Future> ResponseFuture<F> {
+    pub(super) fn known(inner: Known<F>) -> Self {
+        Self {
+            kind: Kind::Known { inner },
+        }
+    }
+
+    pub(super) fn actual(inner: F, answer: Answer, headers: EitherHeaders) -> Self {
+        let headers = Some(headers);
+        Self {
+            kind: Kind::Actual {
+                inner,
+                output: None,
+                answer,
+                allowed: None,
+                headers,
+            },
+        }
+    }
+
+    pub(super) fn preflight(answer: Answer, policy: CorsPolicy, parts: Parts) -> Self {
+        Self {
+            kind: Kind::Preflight {
+                answer,
+                policy,
+                parts,
+            },
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().kind.project() {
+            KindProj::Known { inner } => inner.poll(cx),
+            KindProj::Actual {
+                inner,
+                output,
+                answer,
+                allowed,
+                headers,
+            } => {
+                if allowed.is_none() {
+                    if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                        *allowed = Some(answer);
+                    }
+                }
+                if output.is_none() {
+                    *output = Some(ready!(inner.poll(cx)));
+                }
+                let (Some(allowed), Some(headers)) =
+                    (*allowed, allowed.and_then(|_| headers.take()))
+                else {
+                    return Poll::Pending;
+                };
+                let mut response = output.take().expect("it was put there above")?;
+                headers.apply(allowed, &mut response);
+                Poll::Ready(Ok(response))
+            }
+            KindProj::Preflight {
+                answer,
+                policy,
+                parts,
+            } => {
+                let allowed = ready!(answer.as_mut().poll(cx));
+                Poll::Ready(Ok(preflight(policy, allowed, parts)))
+            }
+        }
+    }
+}
+
+impl EitherHeaders {
+    fn apply<B>(self, allowed: bool, response: &mut Response<B>) {
+        if allowed {
+            self.allowed.apply(response.headers_mut());
+        } else {
+            event::refused(Refusal::Origin, false, Some(&self.origin), None);
+            self.refused.apply(response.headers_mut());
+        }
+    }
+}
+
+fn preflight<B: Default>(policy: &CorsPolicy, allowed: bool, parts: &Parts) -> Response<B> {
+    let policy = policy.compiled();
+    let origin = parts.headers.get(ORIGIN);
+    let admitted = match origin {
+        Some(origin) if allowed => Ok(policy.grant_to(origin)),
+        _ => Err(Refusal::Origin),
+    };
+    let granted = match policy.proceed(admitted, &parts.method, &parts.headers) {
+        Verdict::Preflight(granted) => granted,
+        Verdict::Actual(_) | Verdict::NotCors => Err(Refusal::Method),
+    };
+    if let Err(refusal) = granted {
+        let name = policy.refused_name(refusal, &parts.headers);
+        event::refused(refusal, true, origin, name);
+    }
+    policy.answer(granted, &parts.headers).into_response()
+}
+
+impl<F: Future> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

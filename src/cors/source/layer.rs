@@ -1,0 +1,121 @@
+//! The layer with a source, and its service.
+
+use super::future::{EitherHeaders, ResponseFuture};
+use super::lookup::{Memory, OriginSource};
+use crate::cors::config::{CorsBuilder, PolicyErrors};
+use crate::cors::handle::CorsHandle;
+use crate::cors::judge::{Refusal, Verdict};
+use crate::cors::layer::{Cors, CorsLayer};
+use crate::cors::policy::Compiled;
+use crate::origin::Origin;
+use http::header::{HeaderMap, HeaderValue, ORIGIN};
+use http::{Request, Response};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// A [`CorsLayer`] with an [`OriginSource`] beside the list of its policy.
+///
+/// Made by [`CorsBuilder::layer_with_source`].
+#[derive(Clone, Debug)]
+pub struct SourcedCorsLayer {
+    layer: CorsLayer,
+    memory: Arc<Memory>,
+}
+
+/// A service with a policy and a source of origins around it; made by [`SourcedCorsLayer`].
+#[derive(Clone, Debug)]
+pub struct SourcedCors<S> {
+    cors: Cors<S>,
+    memory: Arc<Memory>,
+}
+
+impl CorsBuilder {
+    /// As [`layer`](Self::layer), with a source that is asked about origins that are not in the list; the
+    /// list may be empty.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build_with_source`](Self::build_with_source).
+    pub fn layer_with_source(
+        &self,
+        source: OriginSource,
+    ) -> Result<SourcedCorsLayer, PolicyErrors> {
+        Ok(SourcedCorsLayer {
+            layer: CorsLayer::new(self.build_with_source()?),
+            memory: Memory::new(source),
+        })
+    }
+}
+
+impl SourcedCorsLayer {
+    /// A handle by which the policy can be replaced while requests are served; the source stays.
+    ///
+    /// The other policy is one of [`build_with_source`](CorsBuilder::build_with_source). One of
+    /// [`build`](CorsBuilder::build) does too, and never has the source asked about insecure origins
+    /// with credentials.
+    ///
+    /// A [candidate](CorsHandle::report_only) is compared where the source is not asked.
+    #[must_use]
+    pub fn handle(&self) -> CorsHandle {
+        self.layer.handle()
+    }
+}
+
+impl<S> Layer<S> for SourcedCorsLayer {
+    type Service = SourcedCors<S>;
+
+    fn layer(&self, inner: S) -> SourcedCors<S> {
+        SourcedCors {
+            cors: self.layer.layer(inner),
+            memory: Arc::clone(&self.memory),
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SourcedCors<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Service::<Request<ReqBody>>::poll_ready(&mut self.cors, cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let policy = self.cors.shared.current().policy().clone();
+        let compiled = policy.compiled();
+        let verdict = compiled.judge(request.method(), request.headers());
+        let Some((value, origin)) = question(compiled, verdict, request.headers()) else {
+            return ResponseFuture::known(self.cors.call(request));
+        };
+        let answer = self.memory.allows(origin);
+        if verdict.is_preflight() {
+            return ResponseFuture::preflight(answer, policy, request.into_parts().0);
+        }
+        let headers = EitherHeaders {
+            allowed: compiled.response_headers(Verdict::Actual(Ok(compiled.grant_to(value)))),
+            refused: compiled.response_headers(verdict),
+            origin: value.clone(),
+        };
+        ResponseFuture::actual(self.cors.inner.call(request), answer, headers)
+    }
+}
+
+/// The origin that the source has to be asked about, as a value and as an origin.
+fn question<'a>(
+    policy: &Compiled,
+    verdict: Verdict<'_>,
+    headers: &'a HeaderMap,
+) -> Option<(&'a HeaderValue, Origin)> {
+    let unlisted = verdict.refusal() == Some(Refusal::Origin);
+    let value = headers.get(ORIGIN).filter(|_| unlisted)?;
+    let origin = Origin::try_from(value).ok()?;
+    let askable = !policy.credentials() || policy.asks_insecure || origin.is_secure();
+    askable.then_some((value, origin))
+}

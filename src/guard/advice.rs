@@ -1,0 +1,140 @@
+//! The reason of a refusal and what to write, for people.
+
+use super::head::Head;
+use super::policy::Compiled;
+use super::verdict::Refusal;
+use crate::excerpt::Excerpt;
+use crate::fields::Sole;
+use crate::origin::Origin;
+use http::HeaderValue;
+
+/// The reason of a refusal in terms of the request, and what to write if the request is to be let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Advice {
+    pub(super) reason: String,
+    pub(super) remedy: String,
+}
+
+const LOOK_FOR_AUTHOR: &str =
+    "no browser sends this; look for the program or the proxy that wrote it";
+
+const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name that proxy in trusted_proxies, \
+                            or the origin in public_origins";
+
+const EXEMPT: &str = "if the path has to take requests of other sites and asks for a proof of its own, \
+                      name it in dangerously_exempt";
+
+impl Compiled {
+    pub(super) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
+        let (reason, remedy) = match refusal {
+            Refusal::ForeignHost => foreign_host(head),
+            Refusal::NoHost => (refusal.to_string(), LOOK_FOR_AUTHOR.to_owned()),
+            Refusal::SameSite | Refusal::CrossSite => self.other_site(refusal, head),
+            Refusal::InvalidFetchSite => (
+                format!(
+                    "Sec-Fetch-Site is {}",
+                    excerpt(head.headers.get("sec-fetch-site"))
+                ),
+                LOOK_FOR_AUTHOR.to_owned(),
+            ),
+            Refusal::NullOrigin => (
+                String::from(
+                    "Origin is \"null\", which sandboxed pages send, redirects through another site, \
+                     and pages with Referrer-Policy: no-referrer",
+                ),
+                format!(
+                    "for one's own page, serve it by https or with Referrer-Policy: same-origin; {EXEMPT}"
+                ),
+            ),
+            Refusal::SeveralOrigins => (refusal.to_string(), LOOK_FOR_AUTHOR.to_owned()),
+            Refusal::OtherScheme => (
+                format!("{} in its scheme alone", self.difference(head)),
+                TLS_IN_FRONT.to_owned(),
+            ),
+            Refusal::ForeignOrigin => self.foreign_origin(head),
+            Refusal::NoBrowserFields => (
+                refusal.to_string(),
+                format!("if programs make this request, remove require_browser_fields; {EXEMPT}"),
+            ),
+        };
+        Advice { reason, remedy }
+    }
+
+    fn other_site(&self, refusal: Refusal, head: &Head<'_>) -> (String, String) {
+        let word = if refusal == Refusal::SameSite {
+            "same-site"
+        } else {
+            "cross-site"
+        };
+        let Sole::One(origin) = head.fields.origin else {
+            let reason =
+                format!("Sec-Fetch-Site is \"{word}\", and there is no Origin to be trusted");
+            return (reason, EXEMPT.to_owned());
+        };
+        if self.differs_in_scheme_alone(head, origin) {
+            let reason = format!(
+                "Sec-Fetch-Site is \"{word}\", and {} in its scheme alone",
+                self.difference(head)
+            );
+            return (
+                reason,
+                format!("serve the page by the same scheme; {TLS_IN_FRONT}"),
+            );
+        }
+        let reason = format!(
+            "Sec-Fetch-Site is \"{word}\", and {} is not trusted",
+            excerpt(Some(origin))
+        );
+        (reason, remedy_for(origin))
+    }
+
+    fn foreign_origin(&self, head: &Head<'_>) -> (String, String) {
+        let reason = self.difference(head);
+        let Some(origin) = head.origin_text() else {
+            return (reason, LOOK_FOR_AUTHOR.to_owned());
+        };
+        let mut remedy = remedy_for(origin);
+        if self.public_origins.is_none() && Origin::try_from(origin).is_ok() {
+            remedy.push_str(
+                "; if it is this server's own and a proxy rewrites Host, name that proxy in trusted_proxies, \
+                 or the origin in public_origins",
+            );
+        }
+        (reason, remedy)
+    }
+
+    /// The origin beside the own one.
+    fn difference(&self, head: &Head<'_>) -> String {
+        let origin = excerpt(head.origin_text());
+        match &self.public_origins {
+            Some(_) => format!("{origin} differs from all of public_origins"),
+            None => format!(
+                "{origin} differs from the request's own origin \"{}\"",
+                head.own()
+            ),
+        }
+    }
+}
+
+fn foreign_host(head: &Head<'_>) -> (String, String) {
+    let host = match head.own().authority() {
+        Some(authority) => format!("\"{authority}\""),
+        None => String::from("the host"),
+    };
+    (
+        format!("{host} is not in hosts"),
+        format!("if this server is known by that name, add {host} to hosts"),
+    )
+}
+
+fn remedy_for(origin: &HeaderValue) -> String {
+    match Origin::try_from(origin) {
+        Ok(origin) => format!("if its pages may do this, add \"{origin}\" to trust"),
+        Err(_) if origin == "null" => EXEMPT.to_owned(),
+        Err(_) => LOOK_FOR_AUTHOR.to_owned(),
+    }
+}
+
+fn excerpt(value: Option<&HeaderValue>) -> Excerpt<'_> {
+    Excerpt(value.map(HeaderValue::as_bytes).unwrap_or_default())
+}

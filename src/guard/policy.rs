@@ -1,0 +1,148 @@
+//! The guard: what remains of the settings when all that is wrong has been refused.
+
+use super::builder::{GuardBuilder, Mode};
+use super::exempt::Exempt;
+use super::host::Hosts;
+use crate::origin::OriginSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// Which requests of other sites' pages reach a server, and under which names it is reached.
+///
+/// A guard is built of settings that were all checked ([`Guard::builder`]) and never changes. Its clones
+/// share one memory. [`Display`](fmt::Display) prints it as the table of a configuration file that would
+/// build it again.
+///
+/// ```
+/// use same_origin::guard::Guard;
+///
+/// let guard = Guard::builder()
+///     .hosts(["app.example.com"])
+///     .trust(["https://partner.example"])
+///     .build()?;
+/// assert_eq!(
+///     guard.to_string(),
+///     "mode = \"strict\"\n\
+///      hosts = [\"app.example.com\"]\n\
+///      trust = [\"https://partner.example\"]\n",
+/// );
+/// # Ok::<(), same_origin::guard::GuardErrors>(())
+/// ```
+#[derive(Clone)]
+pub struct Guard(Arc<Compiled>);
+
+/// A guard, with all that is compared ready for it.
+pub(super) struct Compiled {
+    pub(super) mode: Mode,
+    /// `None`: all are answered.
+    pub(super) hosts: Option<Hosts>,
+    /// `None`: by each request.
+    pub(super) public_origins: Option<OriginSet>,
+    /// Those of the guard and those of CORS.
+    pub(super) trusted: OriginSet,
+    pub(super) exempt: Exempt,
+    pub(super) require_browser_fields: bool,
+    pub(super) report_only: bool,
+    pub(super) settings: GuardBuilder,
+}
+
+impl Guard {
+    /// The settings of a new guard, none of them set.
+    pub fn builder() -> GuardBuilder {
+        GuardBuilder::default()
+    }
+
+    /// The settings that build this guard.
+    pub fn settings(&self) -> GuardBuilder {
+        self.0.settings.clone()
+    }
+
+    /// The requests that are judged.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.0.mode
+    }
+
+    /// The origins that are trusted, those of CORS among them.
+    #[must_use]
+    pub fn trusted(&self) -> &OriginSet {
+        &self.0.trusted
+    }
+
+    /// Whether requests are judged and logged, and never refused.
+    #[must_use]
+    pub fn is_report_only(&self) -> bool {
+        self.0.report_only
+    }
+
+    pub(super) fn new(compiled: Compiled) -> Self {
+        Self(Arc::new(compiled))
+    }
+
+    pub(super) fn compiled(&self) -> &Compiled {
+        &self.0
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let GuardBuilder {
+            mode: _,
+            hosts,
+            public_origins,
+            trust,
+            dangerously_exempt,
+            require_browser_fields,
+            report_only,
+            trusted_by_cors,
+        } = &self.0.settings;
+        let mode = match self.0.mode {
+            Mode::Strict => "strict",
+            Mode::Credentials => "credentials",
+        };
+        writeln!(f, "mode = {mode:?}")?;
+        for (key, list) in [
+            ("hosts", hosts),
+            ("public_origins", public_origins),
+            ("trust", trust),
+        ] {
+            if let Some(entries) = list {
+                writeln!(f, "{key} = {entries:?}")?;
+            }
+        }
+        if !trusted_by_cors.is_empty() {
+            let origins: Vec<&str> = trusted_by_cors
+                .iter()
+                .map(|origin| origin.as_str())
+                .collect();
+            writeln!(f, "# trusted by CORS: {origins:?}")?;
+        }
+        if let Some(exemptions) = dangerously_exempt {
+            f.write_str("dangerously_exempt = [")?;
+            for (i, exemption) in exemptions.iter().enumerate() {
+                let comma = if i == 0 { "" } else { ", " };
+                write!(f, "{comma}{{ path = {:?}", exemption.path)?;
+                if let Some(methods) = &exemption.methods {
+                    write!(f, ", methods = {methods:?}")?;
+                }
+                f.write_str(" }")?;
+            }
+            f.write_str("]\n")?;
+        }
+        for (key, switch) in [
+            ("require_browser_fields", *require_browser_fields),
+            ("report_only", *report_only),
+        ] {
+            if switch {
+                writeln!(f, "{key} = true")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.settings.fmt(f)
+    }
+}

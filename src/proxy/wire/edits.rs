@@ -1,0 +1,99 @@
+//! Fields that the settings of a proxy remove and set.
+
+use crate::fields;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+
+/// Fields to remove, and fields to set after that; checked by the builder.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FieldEdits {
+    remove: Arc<[HeaderName]>,
+    set: Box<[(HeaderName, HeaderValue)]>,
+}
+
+impl FieldEdits {
+    /// A field that is set replaces what is there, so it counts as removed too, in trailers above all. Of
+    /// `Vary` nothing is taken away: what a response depends on is not less for what is added.
+    pub(crate) fn new(mut remove: Vec<HeaderName>, set: Vec<(HeaderName, HeaderValue)>) -> Self {
+        let replaced = set.iter().map(|(name, _)| name);
+        remove.extend(replaced.filter(|name| **name != header::VARY).cloned());
+        Self {
+            remove: remove.into(),
+            set: set.into(),
+        }
+    }
+
+    /// The fields that do not pass.
+    pub(crate) fn removed(&self) -> &Arc<[HeaderName]> {
+        &self.remove
+    }
+
+    /// The number of fields that may be added.
+    pub(crate) fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
+        for name in self.remove.iter() {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            if *name == header::VARY {
+                merge(headers, value);
+            } else {
+                let _full = headers.try_insert(name, value.clone());
+            }
+        }
+    }
+}
+
+/// Adds to `Vary` what it does not say yet.
+fn merge(headers: &mut HeaderMap, value: &HeaderValue) {
+    for token in fields::split(value).filter(|token| !token.is_empty()) {
+        if let Ok(token) = HeaderValue::from_bytes(token) {
+            fields::add_token(headers, header::VARY, token);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &'static str)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn fields_go_are_replaced_and_added() {
+        let edits = FieldEdits::new(
+            vec![header::SERVER],
+            vec![
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                (header::VARY, HeaderValue::from_static("cookie, Accept")),
+            ],
+        );
+        let mut headers = map(&[
+            ("server", "x"),
+            ("server", "y"),
+            ("cache-control", "public"),
+            ("cache-control", "max-age=1"),
+            ("vary", "accept"),
+            ("x-a", "1"),
+        ]);
+        edits.apply(&mut headers);
+        let want = map(&[
+            ("cache-control", "no-store"),
+            ("vary", "accept"),
+            ("vary", "cookie"),
+            ("x-a", "1"),
+        ]);
+        assert_eq!(headers, want);
+        let removed: Vec<_> = edits.removed().iter().collect();
+        assert_eq!(removed, [&header::SERVER, &header::CACHE_CONTROL]);
+    }
+}

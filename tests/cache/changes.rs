@@ -1,0 +1,162 @@
+//! What is changed is not answered from memory any more.
+
+use crate::support::{FRESH, Site, counted, data, frames, get, request, response};
+use same_origin::cache::{Cache, Outcome};
+use std::time::Duration;
+use tokio::time::sleep;
+
+#[tokio::test]
+async fn an_unsafe_request_that_succeeds_ends_what_is_stored() {
+    for (method, status, expected) in [
+        ("POST", 200, Outcome::Miss),
+        ("PUT", 204, Outcome::Miss),
+        ("DELETE", 303, Outcome::Miss),
+        ("PATCH", 200, Outcome::Miss),
+        ("M-SEARCH", 200, Outcome::Miss),
+        ("POST", 500, Outcome::Hit),
+        ("PUT", 412, Outcome::Hit),
+        ("OPTIONS", 200, Outcome::Hit),
+        ("TRACE", 200, Outcome::Hit),
+    ] {
+        let site = Site::new(move |seen| match seen.method.as_str() {
+            "GET" => response(200, &[FRESH], "body"),
+            _ => response(status, &[], ""),
+        });
+        site.get("/a?b=1").await;
+        let changed = site.ask(request(method, "/a?b=1", &[])).await;
+        assert_eq!(changed.outcome, Some(Outcome::Bypass), "{method}");
+        assert_eq!(
+            changed.field("cache-status"),
+            Some("same-origin; fwd=method")
+        );
+        assert_eq!(
+            site.get("/a?b=1").await.outcome,
+            Some(expected),
+            "{method} {status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_ends_what_its_answer_names_of_the_same_origin() {
+    for (field, at, expected) in [
+        ("location", "/other", Outcome::Miss),
+        ("content-location", "other", Outcome::Miss),
+        ("location", "http://site.example/other", Outcome::Miss),
+        ("location", "http://evil.example/other", Outcome::Hit),
+        ("location", "/another", Outcome::Hit),
+    ] {
+        let site = Site::new(move |seen| match seen.method.as_str() {
+            "GET" => response(200, &[FRESH], "body"),
+            _ => response(201, &[(field, at)], ""),
+        });
+        let host = [("host", "site.example")];
+        site.ask(get("/other", &host)).await;
+        site.ask(request("POST", "/a", &host)).await;
+        let outcome = site.ask(get("/other", &host)).await.outcome;
+        assert_eq!(outcome, Some(expected), "{field}: {at}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_host_the_target_is_changed() {
+    let site = Site::new(counted(&[FRESH]));
+    for host in ["one", "two"] {
+        site.ask(get("/a", &[("host", host)])).await;
+    }
+    site.ask(request("POST", "/a", &[("host", "one")])).await;
+    let other = site.ask(get("/a", &[("host", "two")])).await;
+    assert_eq!(other.outcome, Some(Outcome::Miss));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_the_change_is_not_used_after_it() {
+    type Change = fn(&Site);
+    let purge: Change = |site| assert_eq!(site.cache.purge("/a"), 0);
+    let prefix: Change = |site| assert_eq!(site.cache.purge_prefix("/"), 0);
+    let clear: Change = |site| site.cache.clear();
+    for (name, change) in [
+        ("POST", None),
+        ("purge", Some(purge)),
+        ("prefix", Some(prefix)),
+        ("clear", Some(clear)),
+    ] {
+        let site = Site::slow(Cache::builder(), |seen| {
+            Box::pin(async move {
+                if seen.method == "GET" {
+                    sleep(Duration::from_secs(2)).await;
+                }
+                Ok(response(200, &[FRESH], format!("answer {}", seen.number)))
+            })
+        });
+        let early = tokio::spawn({
+            let site = site.clone();
+            async move { site.get("/a").await }
+        });
+        sleep(Duration::from_secs(1)).await;
+        match change {
+            Some(change) => change(&site),
+            None => {
+                site.ask(request("POST", "/a", &[])).await;
+            }
+        }
+        assert_eq!(early.await.unwrap().text(), "answer 0", "{name}");
+        let late = site.get("/a").await;
+        assert_eq!(late.outcome, Some(Outcome::Miss), "{name}");
+        assert_eq!(site.get("/a").await.outcome, Some(Outcome::Hit), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_one_whose_body_was_still_on_its_way() {
+    let site = Site::new(|_| {
+        let fields = [FRESH, ("transfer-encoding", "chunked")];
+        response(200, &fields, frames([data("body")]))
+    });
+    let head = site.head(get("/a", &[])).await;
+    site.ask(request("POST", "/a", &[])).await;
+    crate::support::Got::of(head).await;
+    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Miss));
+}
+
+#[tokio::test]
+async fn a_purge_is_of_a_path_or_of_all_below_it() {
+    const ALL: [&str; 5] = ["/api", "/api/x", "/api/x?y=1", "/api/x/z", "/apix"];
+    type Purge = fn(&Cache) -> usize;
+    let cases: [(&str, Purge, &[&str]); 5] = [
+        (
+            "path",
+            |cache| cache.purge("/api/x"),
+            &["/api/x", "/api/x?y=1"],
+        ),
+        ("other path", |cache| cache.purge("/api/"), &[]),
+        (
+            "prefix",
+            |cache| cache.purge_prefix("/api/x"),
+            &["/api/x", "/api/x?y=1", "/api/x/z"],
+        ),
+        ("folder", |cache| cache.purge_prefix("/api/"), &ALL[..4]),
+        ("all", |cache| cache.purge_prefix("/"), &ALL),
+    ];
+    for (name, purge, gone) in cases {
+        let site = Site::new(counted(&[FRESH]));
+        for target in ALL {
+            site.get(target).await;
+        }
+        assert_eq!(purge(&site.cache), gone.len(), "{name}");
+        assert_eq!(
+            site.cache.stats().entries,
+            (ALL.len() - gone.len()) as u64,
+            "{name}"
+        );
+        for target in ALL {
+            let outcome = site.get(target).await.outcome;
+            let expected = if gone.contains(&target) {
+                Outcome::Miss
+            } else {
+                Outcome::Hit
+            };
+            assert_eq!(outcome, Some(expected), "{name}: {target}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The cache as its users meet it: in front of a service, and between a proxy and its upstream.
+
+mod changes;
+mod cors;
+mod hits;
+mod hostile;
+mod keys;
+mod proxy;
+mod secrets;
+mod settings;
+mod sharing;
+mod stale;
+mod streams;
+mod support;

@@ -1,0 +1,173 @@
+//! One fetch for all who miss the same, and nobody waits for what is not for everybody.
+
+use crate::support::{FRESH, Got, Site, get, response};
+use futures_util::future::join_all;
+use same_origin::cache::{Cache, Outcome};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+/// An origin that takes a second for each answer.
+fn slow(fields: &'static [(&'static str, &'static str)]) -> Site {
+    Site::slow(Cache::builder(), move |seen| {
+        Box::pin(async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok(response(200, fields, format!("answer {}", seen.number)))
+        })
+    })
+}
+
+async fn many(site: &Site, count: usize, fields: &[(&str, &str)]) -> Vec<Got> {
+    join_all((0..count).map(|_| site.ask(get("/a", fields)))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_misses_make_one_fetch() {
+    let site = slow(&[FRESH]);
+    let all = many(&site, 100, &[("cookie", "a=1")]).await;
+    assert!(all.iter().all(|got| got.text() == "answer 0"));
+    assert_eq!(site.seen().len(), 1);
+    assert_eq!(site.cache.stats().collapsed, 99);
+    let collapsed = |got: &&Got| got.field("cache-status").unwrap().ends_with("; collapsed");
+    assert_eq!(all.iter().filter(collapsed).count(), 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_make_one_validation() {
+    let site = slow(&[FRESH, ("etag", "\"a\"")]);
+    site.get("/a").await;
+    tokio::time::advance(Duration::from_secs(61)).await;
+    many(&site, 100, &[]).await;
+    assert_eq!(site.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gets_a_private_answer_of_another_one_or_waits_for_it_twice() {
+    let site = slow(&[("cache-control", "private")]);
+    let began = Instant::now();
+    let all = many(&site, 20, &[]).await;
+    let mut texts: Vec<_> = all.iter().map(Got::text).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), 20);
+    // Once nobody knew. Then they go at the same time.
+    assert_eq!(began.elapsed().as_secs(), 2);
+    let began = Instant::now();
+    many(&site, 20, &[]).await;
+    assert_eq!(began.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_and_wishes_wait_for_nobody() {
+    for fields in [
+        &[("authorization", "x")][..],
+        &[("cache-control", "no-cache")],
+        &[("range", "bytes=0-1")],
+        &[("if-none-match", "\"a\"")],
+    ] {
+        let site = slow(&[FRESH]);
+        let began = Instant::now();
+        many(&site, 10, fields).await;
+        assert_eq!(began.elapsed().as_secs(), 1, "{fields:?}");
+        assert_eq!(site.seen().len(), 10, "{fields:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_bounded() {
+    let builder = Cache::builder().wait(Duration::from_secs(2));
+    let site = Site::slow(builder, |seen| {
+        Box::pin(async move {
+            let time = if seen.number == 0 { 3600 } else { 1 };
+            sleep(Duration::from_secs(time)).await;
+            Ok(response(200, &[FRESH], "body"))
+        })
+    });
+    let hanging = tokio::spawn({
+        let site = site.clone();
+        async move { site.get("/a").await }
+    });
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Miss));
+    assert_eq!(began.elapsed().as_secs(), 3);
+    hanging.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_the_one_that_fetches_leaves_another_one_fetches() {
+    let site = slow(&[FRESH]);
+    let leaving = tokio::spawn({
+        let site = site.clone();
+        async move { site.get("/a").await }
+    });
+    tokio::task::yield_now().await;
+    let waiting = tokio::spawn({
+        let site = site.clone();
+        async move { many(&site, 10, &[]).await }
+    });
+    sleep(Duration::from_millis(500)).await;
+    leaving.abort();
+    let all = waiting.await.unwrap();
+    assert!(all.iter().all(|got| got.text() == "answer 1"));
+    assert_eq!(site.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_variant_is_fetched_once() {
+    let site = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            sleep(Duration::from_millis(500)).await;
+            let language = seen.field("accept-language").unwrap().to_owned();
+            Ok(response(
+                200,
+                &[FRESH, ("vary", "accept-language")],
+                language,
+            ))
+        })
+    });
+    let asks = (0..60).map(|number| {
+        let language = ["de", "en", "fr"][number % 3];
+        let site = site.clone();
+        async move {
+            (
+                language,
+                site.ask(get("/a", &[("accept-language", language)])).await,
+            )
+        }
+    });
+    for (language, got) in join_all(asks).await {
+        assert_eq!(got.text(), language);
+    }
+    assert_eq!(site.seen().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_threads_one_fetch_is_one_fetch() {
+    for _ in 0..20 {
+        let gate = Arc::new(Semaphore::new(0));
+        let site = Site::slow(Cache::builder(), {
+            let gate = Arc::clone(&gate);
+            move |_| {
+                let gate = Arc::clone(&gate);
+                Box::pin(async move {
+                    let _pass = gate.acquire().await.unwrap();
+                    Ok(response(200, &[FRESH], "body"))
+                })
+            }
+        });
+        let clients: Vec<_> = (0..50)
+            .map(|_| {
+                let site = site.clone();
+                tokio::spawn(async move { site.get("/a").await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        gate.add_permits(100);
+        for client in clients {
+            client.await.unwrap();
+        }
+        assert_eq!(site.seen().len(), 1);
+    }
+}

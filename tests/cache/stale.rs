@@ -1,0 +1,154 @@
+//! Stale answers: only where the upstream allows it, and only while there is a reason.
+
+use crate::support::{Seen, Site, get, request, response};
+use axum::body::Body;
+use http::Response;
+use same_origin::cache::{Cache, Outcome};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::{advance, sleep};
+
+fn answer(seen: &Seen, control: &str) -> Response<Body> {
+    let fields = [("cache-control", control), ("etag", "\"a\"")];
+    response(200, &fields, format!("answer {}", seen.number))
+}
+
+/// An origin that fails on demand, by an error or a status.
+fn failing(control: &'static str, status: Option<u16>, stale: u64) -> (Site, Arc<AtomicBool>) {
+    let fails = Arc::new(AtomicBool::new(false));
+    let builder = Cache::builder().stale(Duration::from_secs(stale));
+    let site = Site::slow(builder, {
+        let fails = Arc::clone(&fails);
+        move |seen| {
+            let answer = match (fails.load(Ordering::Relaxed), status) {
+                (false, _) => Ok(answer(&seen, control)),
+                (true, Some(status)) => Ok(response(status, &[], "failure")),
+                (true, None) => Err("gone"),
+            };
+            Box::pin(async move { answer })
+        }
+    });
+    (site, fails)
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_validated_the_old_answer_is_given_at_once() {
+    let site = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok(answer(&seen, "max-age=10, stale-while-revalidate=60"))
+        })
+    });
+    site.get("/a").await;
+    advance(Duration::from_secs(20)).await;
+    for _ in 0..5 {
+        let began = tokio::time::Instant::now();
+        let fields = [("if-none-match", "\"x\""), ("range", "bytes=0-5")];
+        let stale = site.ask(get("/a", &fields)).await;
+        assert_eq!(
+            (stale.outcome, stale.text()),
+            (Some(Outcome::Stale), "answer")
+        );
+        assert!(began.elapsed().is_zero());
+        tokio::task::yield_now().await;
+    }
+    sleep(Duration::from_secs(2)).await;
+    // One validation, of all of it, in the cache's own name.
+    assert_eq!(site.seen().len(), 2);
+    assert_eq!(site.seen()[1].field("if-none-match"), Some("\"a\""));
+    assert_eq!(site.seen()[1].field("range"), None);
+    let next = site.get("/a").await;
+    assert_eq!(
+        (next.outcome, next.text()),
+        (Some(Outcome::Hit), "answer 1")
+    );
+    let stats = site.cache.stats();
+    assert_eq!((stats.stale, stats.misses), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_window_it_is_validated_first() {
+    let site = Site::new(|seen| answer(seen, "max-age=10, stale-while-revalidate=60"));
+    site.get("/a").await;
+    advance(Duration::from_secs(71)).await;
+    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Miss));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_in_the_window_renews_the_get() {
+    let site = Site::new(|seen| answer(seen, "max-age=10, stale-while-revalidate=60"));
+    site.get("/a").await;
+    advance(Duration::from_secs(20)).await;
+    assert_eq!(
+        site.ask(request("HEAD", "/a", &[])).await.outcome,
+        Some(Outcome::Stale)
+    );
+    tokio::task::yield_now().await;
+    assert_eq!(site.seen()[1].method, "GET");
+    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Hit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stands_in_for_a_failure_where_that_is_allowed() {
+    for (control, stale, expected) in [
+        ("max-age=10, stale-if-error=60", 0, true),
+        ("max-age=10", 60, true),
+        ("max-age=10", 0, false),
+        ("max-age=10, stale-if-error=5", 0, false),
+        ("max-age=10, stale-if-error=60, must-revalidate", 60, false),
+        ("max-age=10, stale-if-error=60, proxy-revalidate", 60, false),
+        ("s-maxage=10, stale-if-error=60", 60, false),
+        ("max-age=10, stale-if-error=60, no-cache", 60, false),
+    ] {
+        for status in [None, Some(500), Some(502), Some(503), Some(504)] {
+            let (site, fails) = failing(control, status, stale);
+            site.get("/a").await;
+            advance(Duration::from_secs(20)).await;
+            fails.store(true, Ordering::Relaxed);
+            let at = format!("{control}, {stale}, {status:?}");
+            if expected {
+                let got = site.get("/a").await;
+                assert_eq!(
+                    (got.outcome, got.text()),
+                    (Some(Outcome::Stale), "answer 0"),
+                    "{at}"
+                );
+            } else if let Some(status) = status {
+                assert_eq!(site.get("/a").await.status, status, "{at}");
+            } else {
+                assert_eq!(site.error(get("/a", &[])).await, "gone", "{at}");
+            }
+            fails.store(false, Ordering::Relaxed);
+            assert_eq!(site.get("/a").await.status, 200, "{at}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_is_an_answer_and_no_failure() {
+    let (site, fails) = failing("max-age=10, stale-if-error=60", Some(404), 60);
+    site.get("/a").await;
+    advance(Duration::from_secs(20)).await;
+    fails.store(true, Ordering::Relaxed);
+    assert_eq!(site.get("/a").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_takes_what_is_stale_only_if_the_upstream_lets_it() {
+    for (control, expected) in [
+        ("max-age=10, stale-if-error=60", Outcome::Stale),
+        ("max-age=10, must-revalidate", Outcome::Miss),
+        ("max-age=10, no-cache", Outcome::Miss),
+    ] {
+        let site = Site::new(move |seen| answer(seen, control));
+        site.get("/a").await;
+        advance(Duration::from_secs(20)).await;
+        let fields = [("cache-control", "max-stale")];
+        assert_eq!(
+            site.ask(get("/a", &fields)).await.outcome,
+            Some(expected),
+            "{control}"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The guard, over its layer.
+
+mod allocations;
+mod axum;
+mod config;
+mod events;
+mod explain;
+mod layer;
+mod properties;
+mod request;
+mod vectors;

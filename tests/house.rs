@@ -1,0 +1,252 @@
+//! The shape of the source: folders that only decide stay clean, and files do not import each other in circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The most files that may import each other in a circle.
+const LARGEST_CIRCLE: usize = 3;
+
+/// Rooms whose circle is yet to be opened.
+const YET_LARGER: [&str; 2] = ["cache", "proxy/client"];
+
+/// Folders and files that decide and do not act, below `src`.
+const PURE: [&str; 8] = [
+    "cors/judge",
+    "cors/policy",
+    "guard/judge",
+    "origin",
+    "proxy/mount",
+    "proxy/request",
+    "proxy/response",
+    "proxy/wire",
+];
+
+/// Paths that stand for a future, a runtime or a client, and for the parts of the proxy that act.
+const IMPURE: [&str; 16] = [
+    "std::future",
+    "std::pin",
+    "std::task",
+    "futures_core",
+    "hyper::client",
+    "hyper::server",
+    "hyper::upgrade",
+    "hyper_util",
+    "tokio",
+    "tokio_rustls",
+    "tower_service",
+    "crate::proxy::client",
+    "crate::proxy::config",
+    "crate::proxy::exchange",
+    "crate::proxy::service",
+    "crate::proxy::tunnel",
+];
+
+#[test]
+fn what_decides_names_no_future_no_runtime_and_no_client() {
+    let files = Source::read();
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for (module, paths) in &files.0 {
+        let Some(room) = PURE.iter().find(|room| is_below(module, room)) else {
+            continue;
+        };
+        seen.insert(room);
+        for path in paths {
+            if IMPURE
+                .iter()
+                .any(|impure| path == impure || path.starts_with(&format!("{impure}::")))
+            {
+                wrong.push(format!("{module} names {path}"));
+            }
+        }
+    }
+    assert_eq!(seen.len(), PURE.len(), "a folder is gone: {seen:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_circle_of_imports_is_longer_than_one_reads_at_once() {
+    let files = Source::read();
+    let circles: Vec<_> = files
+        .circles()
+        .into_iter()
+        .filter(|circle| circle.len() > LARGEST_CIRCLE)
+        .filter(|circle| !circle.iter().any(|module| YET_LARGER.contains(module)))
+        .map(|circle| circle.join(", "))
+        .collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn paths_are_found_in_all_that_is_code() {
+    let text = "//! use crate::doc;\nuse crate::a::{b, c::{self, D}};\npub use crate::facade::E;\n\
+                #[cfg(x)]\nuse super::f as g;\nuse child::H;\nfn i() { crate::j::k() } // crate::comment\n\
+                #[cfg(test)]\nmod tests { use crate::l; }\n";
+    let want = [
+        "crate::a::b",
+        "crate::a::c",
+        "crate::a::c::D",
+        "crate::j::k",
+        "crate::x::f",
+        "crate::x::y::child::H",
+    ];
+    assert_eq!(paths("x/y", text), want.map(str::to_owned).into());
+}
+
+/// The paths that each file of the library names, by the name of its module: `proxy/wire/scan`.
+struct Source(BTreeMap<String, BTreeSet<String>>);
+
+impl Source {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = BTreeMap::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let module = module_of(path.strip_prefix(&root).unwrap());
+                    let paths = paths(&module, &fs::read_to_string(&path).unwrap());
+                    files.insert(module, paths);
+                }
+            }
+        }
+        assert!(files.len() > 50, "the source is not where it was");
+        Self(files)
+    }
+
+    /// The module that a path leads to: its longest part that is one.
+    fn module_at(&self, path: &str) -> Option<&str> {
+        let mut module = path.strip_prefix("crate::")?.replace("::", "/");
+        loop {
+            if let Some((found, _)) = self.0.get_key_value(&module) {
+                return Some(found);
+            }
+            module.truncate(module.rfind('/')?);
+        }
+    }
+
+    /// The modules that one leads to, over as many imports as it takes.
+    fn reach(&self, from: &str) -> BTreeSet<&str> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(module) = open.pop() {
+            let imports = self.0[module]
+                .iter()
+                .filter_map(|path| self.module_at(path));
+            for import in imports.filter(|import| *import != module) {
+                if reached.insert(import) {
+                    open.push(import);
+                }
+            }
+        }
+        reached
+    }
+
+    /// The sets of modules of which each leads to each.
+    fn circles(&self) -> BTreeSet<Vec<&str>> {
+        let modules = self.0.keys().map(String::as_str);
+        let reach: BTreeMap<_, _> = modules.map(|module| (module, self.reach(module))).collect();
+        let circle_of = |module: &str| {
+            let back = reach[module]
+                .iter()
+                .filter(|other| reach[*other].contains(module));
+            back.copied().collect::<Vec<_>>()
+        };
+        reach.keys().map(|module| circle_of(module)).collect()
+    }
+}
+
+fn is_below(module: &str, room: &str) -> bool {
+    let rest = module.strip_prefix(room);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn module_of(file: &Path) -> String {
+    let mut module = file.with_extension("");
+    if module.ends_with("mod") || module.ends_with("lib") {
+        module.pop();
+    }
+    module.to_str().unwrap().replace('\\', "/")
+}
+
+/// The paths that a file names outside of its tests: those of `use`, but not what it only gives on by
+/// `pub use`, and what begins with `crate::` anywhere.
+fn paths(module: &str, text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    let code = lines.collect::<Vec<_>>().join(" ");
+    let mut found = BTreeSet::new();
+    for statement in code.split(';') {
+        match statement.rsplit_once("use ") {
+            Some((before, _))
+                if before.contains("pub") && before.trim_end().ends_with(['b', ')']) => {}
+            Some((before, tree)) if before.is_empty() || before.ends_with([' ', ']', '}']) => {
+                expand("", tree, &mut found);
+            }
+            _ => {
+                let inline = statement.match_indices("crate::");
+                found.extend(inline.map(|(start, _)| leading_path(&statement[start..]).to_owned()));
+            }
+        }
+    }
+    found.iter().map(|path| absolute(module, path)).collect()
+}
+
+/// The paths of a tree of imports: `a::{b, c::{self, D}}`.
+fn expand(before: &str, tree: &str, found: &mut BTreeSet<String>) {
+    let tree = tree.trim();
+    let Some((head, body)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default();
+        let path = path.strip_suffix("self").unwrap_or(path);
+        let path = [before, path].concat();
+        let path = path.trim_end_matches("::");
+        if !path.is_empty() {
+            found.insert(path.to_owned());
+        }
+        return;
+    };
+    let body = body.strip_suffix('}').unwrap_or(body);
+    let before = [before, head].concat();
+    let (mut depth, mut start) = (0, 0);
+    for (index, char) in body.char_indices() {
+        match char {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                expand(&before, &body[start..index], found);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    expand(&before, &body[start..], found);
+}
+
+fn leading_path(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
+    text[..end.unwrap_or(text.len())].trim_end_matches(':')
+}
+
+/// A path as it is from anywhere. One that begins with neither `crate` nor the name of a crate below is taken
+/// for that of a child of its module, which leads nowhere if there is none.
+fn absolute(module: &str, path: &str) -> String {
+    let first = path.split("::").next().unwrap_or_default();
+    let is_crate = |name: &&str| name.split("::").next() == Some(first);
+    if first == "std" || IMPURE.iter().any(is_crate) {
+        return path.to_owned();
+    }
+    let mut folders: Vec<_> = module.split('/').filter(|part| !part.is_empty()).collect();
+    let mut rest = path.strip_prefix("self::").unwrap_or(path);
+    while let Some(above) = rest.strip_prefix("super::") {
+        folders.pop();
+        rest = above;
+    }
+    let whole: Vec<_> = [&["crate"], &folders[..], &[rest]].concat();
+    whole.join("::")
+}

@@ -1,0 +1,256 @@
+//! Addresses, cookies and fields on their way there and back, as the settings of a proxy have them.
+
+use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
+use same_origin::guard::{Guard, GuardLayer};
+use same_origin::proxy::{CookieRewrite, ForwardingField, ReverseProxy};
+use tower::Layer;
+
+/// Answers with addresses and cookies below the prefix that it is told of, or below its own root.
+async fn application() -> Upstream {
+    Upstream::start(|seen| {
+        let prefix = seen.all("x-forwarded-prefix").join("|");
+        reply(&format!(
+            "location: {prefix}/login\r\ncontent-location: {prefix}/x\r\nrefresh: 0; url={prefix}/\r\n\
+             set-cookie: sid=1; Path={prefix}/a\r\nset-cookie: csrf=1; Path=/\r\n"
+        ))
+    })
+    .await
+}
+
+const ADDRESSES: [&str; 4] = ["location", "content-location", "refresh", "set-cookie"];
+
+#[tokio::test]
+async fn an_application_says_its_public_prefix_once() {
+    let upstream = application().await;
+    let builder = ReverseProxy::builder("/api", upstream.url(""))
+        .trusted_proxies(["127.0.0.0/8".parse().unwrap()]);
+    let told = builder
+        .clone()
+        .forwarding([ForwardingField::XForwardedPrefix]);
+    let outer = "x-forwarded-prefix: /outer\r\n";
+    for (name, builder, fields, prefix) in [
+        ("not told", &builder, "", "/api"),
+        ("told", &told, "", "/api"),
+        ("told, behind another", &told, outer, "/outer/api"),
+    ] {
+        let server = serve(builder.build().unwrap()).await;
+        let answer = get(server, "/api/x", fields).await;
+        let found = ADDRESSES.map(|field| answer.all(field).join("|"));
+        let want = [
+            format!("{prefix}/login"),
+            format!("{prefix}/x"),
+            format!("0; url={prefix}/"),
+            format!("sid=1; Path={prefix}/a|csrf=1; Path=/"),
+        ];
+        assert_eq!(found, want, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_behind_a_trusted_prefix_is_below_it() {
+    let upstream = Upstream::start(|seen| {
+        let host = seen.field("host").to_owned();
+        reply(&format!("location: http://{host}/docs/\r\n"))
+    })
+    .await;
+    let builder = ReverseProxy::builder("/api", upstream.url(""));
+    let trusting = builder
+        .clone()
+        .trusted_proxies(["::ffff:127.0.0.0/104".parse().unwrap()]);
+    for (builder, want) in [(trusting, "/outer/api/docs/"), (builder, "/api/docs/")] {
+        let server = serve(builder.build().unwrap()).await;
+        let answer = get(server, "/api/docs", "x-forwarded-prefix: /outer/\r\n").await;
+        assert_eq!(answer.all("location"), [want]);
+    }
+}
+
+#[tokio::test]
+async fn cookies_are_confined_if_that_is_wanted() {
+    let upstream = application().await;
+    for (rewrite, want) in [
+        (CookieRewrite::On, "/"),
+        (CookieRewrite::Confine, "/api"),
+        (false.into(), "/"),
+    ] {
+        let builder = ReverseProxy::builder("/api", upstream.url("")).rewrite_cookies(rewrite);
+        let server = serve(builder.build().unwrap()).await;
+        let answer = get(server, "/api/x", "").await;
+        let want = format!("csrf=1; Path={want}");
+        assert_eq!(answer.all("set-cookie")[1], want, "{rewrite:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_of_the_parent_domain_can_be_deleted() {
+    let upstream = Upstream::start(|_| {
+        reply("set-cookie: sid=; Domain=example.com; Max-Age=0\r\nset-cookie: b=1; Domain=up.example\r\n")
+    })
+    .await;
+    let server = proxy_of(&upstream, "").await;
+    for (host, want) in [
+        (
+            "app.example.com:8443",
+            "sid=; Domain=example.com; Max-Age=0|b=1",
+        ),
+        ("app.other.example", "sid=; Max-Age=0|b=1"),
+        ("127.0.0.1", "sid=; Max-Age=0|b=1"),
+    ] {
+        let request = format!("GET /api/x HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answer = exchange(server, request).await;
+        assert_eq!(answer.all("set-cookie").join("|"), want, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_move_is_within_what_is_mounted() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "/files").await;
+    let moved = async |destination: &str| {
+        let request = format!(
+            "MOVE /api/a HTTP/1.1\r\nhost: app.example\r\nconnection: close\r\ndestination: {destination}\r\n\
+             if: <http://app.example/api/a> (<opaquelocktoken:1>)\r\n\r\n"
+        );
+        exchange(server, request).await.status
+    };
+    assert_eq!(moved("http://app.example/api/b%20c").await, 200);
+    let seen = upstream.one();
+    assert_eq!(seen.target(), "/files/a");
+    assert_eq!(seen.field("destination"), "/files/b%20c");
+    assert_eq!(seen.field("if"), "</files/a> (<opaquelocktoken:1>)");
+    assert_eq!(moved("/secret").await, 502);
+    assert_eq!(moved("http://other.example/api/b").await, 502);
+    assert_eq!(moved("/api/../secret").await, 400);
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn fields_are_removed_and_set_both_ways() {
+    let upstream = Upstream::start(|_| {
+        reply(
+            "server: up/1.0\r\nalt-svc: h3=\":443\"\r\nvary: accept\r\ncache-control: no-store\r\n\
+             cache-control: private\r\n",
+        )
+    })
+    .await;
+    let proxy = ReverseProxy::builder("/api", upstream.url(""))
+        .remove_request_headers(["Cookie"])
+        .set_request_headers([("X-Api-Key", "k")])
+        .remove_response_headers(["Server"])
+        .set_response_headers([("Cache-Control", "max-age=60"), ("vary", "Accept, cookie")])
+        .build()
+        .unwrap();
+    let server = serve(proxy).await;
+    let answer = get(server, "/api/x", "cookie: a=1\r\nx-api-key: mine\r\n").await;
+    let seen = upstream.one();
+    assert_eq!(seen.all("x-api-key"), ["k"]);
+    assert!(seen.all("cookie").is_empty());
+    assert!(answer.all("server").is_empty() && answer.all("alt-svc").is_empty());
+    assert_eq!(answer.all("cache-control"), ["max-age=60"]);
+    assert_eq!(answer.all("vary").join(", "), "accept, cookie");
+}
+
+#[tokio::test]
+async fn a_loop_ends() {
+    let upstream = Upstream::ok().await;
+    let server = proxy_of(&upstream, "").await;
+    for (passes, status) in [(8, 200), (9, 508)] {
+        let via = vec!["1.1 same-origin"; passes].join(", ");
+        let answer = get(server, "/api/x", &format!("via: {via}\r\n")).await;
+        assert_eq!(answer.status, status, "{passes}");
+    }
+}
+
+#[tokio::test]
+async fn crumbs_are_one_cookie_before_they_are_counted() {
+    let upstream = Upstream::ok().await;
+    let stream = tokio::net::TcpStream::connect(proxy_of(&upstream, "").await);
+    let (mut client, connection) = h2::client::handshake(stream.await.unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = http::Request::get("http://a/api/x").body(()).unwrap();
+    for index in 0..300 {
+        let crumb = format!("c{index}=1").parse().unwrap();
+        request.headers_mut().append("cookie", crumb);
+    }
+    let (response, _) = client.send_request(request, true).unwrap();
+    assert_eq!(response.await.unwrap().status(), 200);
+    let seen = upstream.one();
+    assert_eq!(seen.field("cookie").split("; ").count(), 300);
+}
+
+#[tokio::test]
+async fn the_origin_of_our_own_pages_is_the_upstreams_behind_a_guard() {
+    let upstream = Upstream::ok().await;
+    let own = format!("http://{}", upstream.address);
+    let one = ReverseProxy::builder("/api", upstream.url("")).rewrite_origin(true);
+    let hooked = one.clone().map_request(|parts| {
+        let origin = "https://hook.example".parse().unwrap();
+        parts.headers.insert("origin", origin);
+    });
+    let several = one.clone().upstreams([upstream.url("")]);
+    let guard = Guard::builder()
+        .trust(["https://partner.example"])
+        .build()
+        .unwrap();
+    for (name, builder, guarded, origin, want) in [
+        ("own", &one, true, "http://app.example", &*own),
+        ("trusted", &one, true, "https://partner.example", &own),
+        ("of a list", &several, true, "http://app.example", &own),
+        (
+            "the hook's",
+            &hooked,
+            true,
+            "http://app.example",
+            "https://hook.example",
+        ),
+        (
+            "foreign",
+            &one,
+            true,
+            "https://evil.example",
+            "https://evil.example",
+        ),
+        (
+            "no guard",
+            &one,
+            false,
+            "http://app.example",
+            "http://app.example",
+        ),
+    ] {
+        let proxy = builder.build().unwrap();
+        let server = if guarded {
+            serve(GuardLayer::new(guard.clone()).layer(proxy)).await
+        } else {
+            serve(proxy).await
+        };
+        // A safe method passes any guard.
+        let answer = get(server, "/api/x", &format!("origin: {origin}\r\n")).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let seen = upstream.seen().pop().unwrap();
+        assert_eq!(seen.field("origin"), want, "{name}");
+    }
+    let server = serve(one.build().unwrap()).await;
+    get(server, "/api/x", "").await;
+    assert!(upstream.seen().pop().unwrap().all("origin").is_empty());
+    let mixed = one.upstreams(["http://a.example", "https://b.example"]);
+    let errors = mixed.build_with_client(()).unwrap_err();
+    assert_eq!(errors.iter().next().unwrap().key(), "rewrite_origin");
+}
+
+#[tokio::test]
+async fn an_application_in_nests_says_its_public_prefix_once() {
+    let upstream = application().await;
+    let proxy = ReverseProxy::builder("/v1/api", upstream.url("/base"))
+        .forwarding([ForwardingField::XForwardedPrefix])
+        .build()
+        .unwrap();
+    let inner = axum::Router::new().nest_service("/api", proxy);
+    let app = axum::Router::new().nest("/v1", inner);
+    let request = http::Request::get("/v1/api/x")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert_eq!(upstream.one().target(), "/base/x");
+    assert_eq!(answer.headers()["location"], "/v1/api/login");
+    assert_eq!(answer.headers()["set-cookie"], "sid=1; Path=/v1/api/a");
+}
