@@ -135,20 +135,22 @@ impl Pool {
 
     /// Puts a connection into the books. One of HTTP/1.1 is given back, for a request or to lie idle.
     fn admit(self: &Arc<Self>, state: &mut State, new: NewConnection, need: Need) -> Option<Http1> {
+        let NewConnection { sender, meter } = new;
         let now = self.clock.look();
+        meter.is_born(now);
         self.start_reaper();
-        match new.sender {
-            Sender::Http1(sender, task) => {
+        match sender {
+            Sender::Http1(sender) => {
                 // Unless it was not the upstream that chose.
                 if self.shares(need) {
                     self.speaks_http2.store(false, Ordering::Relaxed);
                 }
-                Some(Http1::new(sender, task, new.meter, now))
+                Some(Http1 { sender, meter })
             }
             Sender::Http2(sender) => {
                 self.speaks_http2.store(true, Ordering::Relaxed);
                 if !self.common.is_retired() || !state.for_any.is_empty() {
-                    let connection = Multiplexed::new(sender, new.meter, now);
+                    let connection = Multiplexed::new(sender, meter, now);
                     state.http2.push(connection);
                 }
                 None

@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::task::AbortHandle;
 
 /// The pool of this runtime for an upstream that is never reached.
 pub(in crate::proxy::client) fn pool_of(protocol: Protocol, idle: Duration) -> Arc<Pool> {
@@ -55,8 +54,8 @@ fn runtime() -> Runtime {
 async fn new_http1(pool: &Arc<Pool>) -> (Http1, DuplexStream) {
     let (io, upstream) = tokio::io::duplex(64);
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
-    let task: AbortHandle = tokio::spawn(connection).abort_handle();
-    let new = NewConnection::of(Sender::Http1(sender, task));
+    tokio::spawn(connection);
+    let new = NewConnection::of(Sender::Http1(sender));
     match pool.admit_new(new) {
         Connection::Http1(connection) => (connection, upstream),
         Connection::Http2(_) => panic!("it is one of HTTP/1.1"),
@@ -135,7 +134,7 @@ async fn an_upstream_that_forgets_connections_early_is_believed() {
     for (kept_for, is_used) in [(Duration::ZERO, false), (LONG, true)] {
         let (mut connection, _upstream) = new_http1(&pool).await;
         connection.sender.ready().await.unwrap();
-        connection.is_kept_for(kept_for);
+        connection.meter.is_kept_for(kept_for);
         pool.put_back(connection);
         assert_eq!(pool.take(Need::Any).is_some(), is_used, "{kept_for:?}");
     }
@@ -158,7 +157,7 @@ async fn the_first_connection_with_room_is_used() {
     let Connection::Http2(stream) = &streams[0] else {
         panic!("it is one of HTTP/2")
     };
-    stream.meter.set_room(2);
+    stream.stream.meter().set_room(2);
     streams.push(pool.take(Need::Any).unwrap());
     let counts: Vec<_> = pool.lock().http2.iter().map(Multiplexed::streams).collect();
     assert_eq!(counts, [2, 1]);
