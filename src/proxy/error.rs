@@ -126,6 +126,9 @@ pub enum ProxyErrorKind {
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
     UnknownTransferCoding,
+    /// The request has content although its method gives that no meaning, and the proxy was told to
+    /// refuse it: 400.
+    UnexpectedContent,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
@@ -174,6 +177,7 @@ impl ProxyErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
             Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -212,6 +216,7 @@ impl ProxyErrorKind {
             | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
+            | Self::UnexpectedContent
             | Self::BodyTooLarge
             | Self::RequestBody
             | Self::ClientTimeout => "http_request_error",
@@ -257,6 +262,7 @@ impl ProxyErrorKind {
             Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
+            Self::UnexpectedContent => "the method gives the request's content no meaning",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::ClientTimeout => "the client sent or took nothing for too long",

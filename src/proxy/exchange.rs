@@ -13,7 +13,7 @@ use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::TunnelSlot;
-use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
@@ -179,7 +179,7 @@ impl Exchange {
             };
             let in_flight = picked.ok_or_else(|| upstreams.why_none())?;
             let member = in_flight.member();
-            self.tried = Some(member.upstream.authority.clone());
+            self.tried = Some(member.upstream.destination.authority().clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
@@ -192,7 +192,7 @@ impl Exchange {
                 }
                 Err(failed) if failed.kind().is_connect() => {
                     upstreams.failed(&in_flight);
-                    match failed.into_parts() {
+                    match failed.into_unsent() {
                         (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
                             request = unsent;
                         }
@@ -220,7 +220,7 @@ impl Exchange {
     ) -> Result<Response<Body>, ClientError> {
         self.trace.upstream(&to.upstream);
         self.context
-            .name_host(request.headers_mut(), &to.upstream.host);
+            .name_host(request.headers_mut(), to.upstream.destination.host_value());
         let asks_upgrade = self.context.upgrade.is_some();
         let answered = pin!(transport.carry(request, to, asks_upgrade));
         head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
@@ -314,7 +314,7 @@ impl Exchange {
     }
 
     fn tell(&self, error: &ProxyError) {
-        let first = &self.plan.upstreams.first().authority;
+        let first = self.plan.upstreams.first().destination.authority();
         let upstream = self.tried.as_ref().unwrap_or(first);
         self.trace
             .failed(&self.plan, &self.context, upstream, error);

@@ -222,12 +222,15 @@ mod upstream;
 mod wire;
 
 pub use body::Body;
+#[doc(hidden)]
 pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
-pub use config::build::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
+#[cfg(feature = "balance")]
+#[doc(hidden)]
+pub use config::discover::DiscoverBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
@@ -243,10 +246,14 @@ pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
-pub use upstream::discovery::Change;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+pub use upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub use upstream::dns::Dns;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
 // Bounds that every mount in axum needs.

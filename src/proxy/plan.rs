@@ -9,7 +9,7 @@ use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::share::Shares;
 use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::{TunnelSlots, Tunnels};
-use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::upstream::upstreams::Upstreams;
 use http::{Response, request};
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ pub(crate) struct TunnelPlan {
 impl Plan {
     /// Rewrites a request's head.
     pub(crate) fn request(&self, parts: &mut request::Parts, body: &Body) -> Verdict {
-        let only = self.upstreams.only().map(|only| &only.upstream.host);
+        let only = self.upstreams.only();
+        let only = only.map(|only| only.upstream.destination.host_value());
         self.request.apply(parts, body, only)
     }
 

@@ -7,7 +7,7 @@
 
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::request::client::{Requester, Subscriber};
-use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::member::Member;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn upstream() -> Member {
-        Member::new(Upstream::parse("http://a.example").unwrap(), None)
+        Member::new(Upstream::parse("http://a.example").unwrap())
     }
 
     fn requester(peer: &str, is_multiplexed: bool) -> Requester {

@@ -3,7 +3,7 @@
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, ClientError};
 use crate::proxy::error::BoxError;
-use crate::proxy::upstream::balance::Member;
+use crate::proxy::upstream::member::Member;
 use bytes::Bytes;
 use http::{Request, Response};
 use std::future::{Future, poll_fn};
@@ -68,7 +68,7 @@ impl Carry for Client {
         to: &Member,
         asks_upgrade: bool,
     ) -> Result<Response<Body>, ClientError> {
-        self.forward(request, &to.way, asks_upgrade).await
+        self.forward(request, &to.connect_to, asks_upgrade).await
     }
 }
 
@@ -81,9 +81,7 @@ impl<S: ClientService> Carry for ServiceTransport<S> {
         _asks_upgrade: bool,
     ) -> Result<Response<Body>, ClientError> {
         to.upstream.locate(request.uri_mut());
-        if let Some(place) = to.way.place() {
-            request.extensions_mut().insert(place.clone());
-        }
+        request.extensions_mut().insert(to.connect_to.clone());
         self.service.send(*request).await
     }
 }

@@ -32,8 +32,8 @@ fn every_problem_is_told_at_once() {
         problems(builder),
         [
             "prefix: \"api\" does not start with a slash: write \"/api\"",
-            "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; it is \
-             http, https or h2c",
+            "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; \
+             write http, https or h2c",
             "remove_request_headers[1]: \"not a name\" is not the name of a field: write letters, digits and \
              -_. only",
             "remove_request_headers[2]: \"Host\" is a field that the proxy needs or writes itself: write \
@@ -83,16 +83,22 @@ fn a_client_that_could_not_work_is_not_built() {
     );
     let small = Limits::default().response_head(1);
     let aged = Limits::default().connection_age(Duration::ZERO);
+    let no_fields = Limits::default().response_fields(0);
     let greedy = Limits::default().client_share(1.5);
-    for limits in [few, many, small, aged, greedy] {
-        let refused = client().limits(&limits).build();
+    for limits in [few, many, small, aged, no_fields, greedy] {
+        let refused = client().limits(limits.clone()).build();
         assert!(
             matches!(refused, Err(ClientBuildError::Bounds(_))),
             "{limits:?}"
         );
     }
-    assert!(client().connect_timeout(Duration::ZERO).build().is_err());
-    assert!(client().idle_timeout(Duration::ZERO).build().is_err());
+    let timeouts = Timeouts::default;
+    for timeouts in [
+        timeouts().connect(Duration::ZERO),
+        timeouts().idle(Duration::ZERO),
+    ] {
+        assert!(client().timeouts(timeouts).build().is_err());
+    }
 }
 
 fn no_roots() -> Arc<rustls::ClientConfig> {

@@ -1,4 +1,4 @@
-//! Why a request was not answered, and the request itself while it can be repeated.
+//! The failure of an exchange, with the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
@@ -6,7 +6,6 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
 use std::error::Error;
 use std::fmt;
-use std::sync::Mutex;
 
 /// A failed exchange of [`Client`](super::Client).
 ///
@@ -15,9 +14,8 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub struct ClientError {
     error: ProxyError,
-    /// The request, if no byte of it was written. Nobody waits for the lock: it is there because a body
-    /// need not be `Sync`, and an error has to be.
-    request: Mutex<Option<Box<Request<Body>>>>,
+    /// The request, if no byte of it was written.
+    request: Option<Box<Request<Body>>>,
 }
 
 impl ClientError {
@@ -25,7 +23,7 @@ impl ClientError {
     pub(crate) fn refused(error: ProxyError, request: Box<Request<Body>>) -> Self {
         Self {
             error,
-            request: Mutex::new(Some(request)),
+            request: Some(request),
         }
     }
 
@@ -55,8 +53,7 @@ impl ClientError {
 
     /// With an absolute URI again in the request that was not sent, so that the client takes it again.
     pub(super) fn addressed(mut self, scheme: Scheme, authority: Authority) -> Self {
-        let slot = self.request.get_mut().unwrap_or_else(|e| e.into_inner());
-        if let Some(request) = slot {
+        if let Some(request) = &mut self.request {
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
             (parts.scheme, parts.authority) = (Some(scheme), Some(authority));
             let root = PathAndQuery::from_static("/");
@@ -80,9 +77,13 @@ impl ClientError {
 
     /// The error and, if nothing of it was sent, the request.
     #[must_use]
-    pub fn into_parts(self) -> (ProxyError, Option<Box<Request<Body>>>) {
-        let request = self.request.into_inner().unwrap_or_else(|e| e.into_inner());
-        (self.error, request)
+    pub fn into_parts(self) -> (ProxyError, Option<Request<Body>>) {
+        let (error, request) = self.into_unsent();
+        (error, request.map(|request| *request))
+    }
+
+    pub(crate) fn into_unsent(self) -> (ProxyError, Option<Box<Request<Body>>>) {
+        (self.error, self.request)
     }
 }
 
@@ -90,7 +91,7 @@ impl From<ProxyError> for ClientError {
     fn from(error: ProxyError) -> Self {
         Self {
             error,
-            request: Mutex::new(None),
+            request: None,
         }
     }
 }
@@ -113,6 +114,22 @@ impl Error for ClientError {
     }
 }
 
+/// The reason why there is no connection.
+#[derive(Debug)]
+pub(super) struct ConnectError {
+    pub(super) kind: ProxyErrorKind,
+    pub(super) source: BoxError,
+}
+
+impl ConnectError {
+    pub(super) fn new(kind: ProxyErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+}
+
 /// RFC 9113 8.7: a stream above the last one of a `GOAWAY`, or refused, was not processed; its request
 /// is as good as unsent. h2 gives no other stream that error.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
@@ -127,8 +144,10 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
 fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
     let mut source = error.source();
     while let Some(cause) = source {
-        // A body of ours says itself what was wrong with it.
-        if let Some(own) = cause.downcast_ref::<ProxyError>() {
+        // A body or a stream of ours says itself what was wrong with it.
+        let io = cause.downcast_ref::<std::io::Error>();
+        let within = io.and_then(|io| io.get_ref()?.downcast_ref());
+        if let Some(own) = within.or(cause.downcast_ref::<ProxyError>()) {
             return own.kind();
         }
         source = cause.source();
@@ -167,7 +186,7 @@ mod tests {
             let request = failed.into_parts().1.unwrap();
             assert_eq!(request.uri().to_string(), format!("http://{address}/a?b"));
             assert_eq!(request.headers()["host"], "named.example");
-            failed = client.call(*request).await.unwrap_err();
+            failed = client.call(request).await.unwrap_err();
             assert_eq!(failed.kind(), ProxyErrorKind::Connect);
         }
     }

@@ -2,6 +2,8 @@
 
 pub(crate) mod build;
 pub(crate) mod builder;
+#[cfg(feature = "balance")]
+pub(crate) mod discover;
 pub(crate) mod error;
 mod fields;
 pub(crate) mod settings;

@@ -95,6 +95,7 @@ pub struct Limits {
     pub(crate) request_body: Option<u64>,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(crate) response_head: u32,
+    pub(crate) response_fields: usize,
     pub(crate) tunnels: usize,
 }
 
@@ -109,6 +110,7 @@ impl Default for Limits {
             connection_age: Duration::from_secs(600),
             request_body: None,
             response_head: 64 * 1024,
+            response_fields: 1000,
             tunnels: 4096,
         }
     }
@@ -175,9 +177,17 @@ impl Limits {
     }
 
     /// The largest head of an upstream's response, in bytes; a larger one is answered with 502.
-    /// Default: 64 KiB, and over HTTP/1.1 100 fields.
+    /// Default: 64 KiB.
     pub fn response_head(mut self, bytes: u32) -> Self {
         self.response_head = bytes;
+        self
+    }
+
+    /// The most field lines of an upstream's response over HTTP/1.1, in its head, in an informational one
+    /// before it, and in its trailers; more are answered with 502. Default: 1,000. Over HTTP/2 the size of
+    /// the head is the limit.
+    pub fn response_fields(mut self, lines: usize) -> Self {
+        self.response_fields = lines;
         self
     }
 

@@ -8,6 +8,7 @@ use crate::proxy::config::error::{
 };
 use crate::proxy::config::fields::{self, Head};
 use crate::proxy::config::settings::{Limits, Timeouts};
+#[cfg(feature = "balance")]
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
@@ -20,9 +21,13 @@ use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::share::{ShareRules, Shares};
 use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::TunnelSlots;
-use crate::proxy::upstream::balance::Upstreams;
-use crate::proxy::upstream::board::{Board, Changes, Discovery};
-use crate::proxy::upstream::{Protocol, Upstream};
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::balance::Balancer;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::endpoint_list::{Discovery, EndpointList};
+use crate::proxy::upstream::upstreams::Upstreams;
+use crate::proxy::upstream::{Changes, Upstream};
+use crate::proxy::wire::MOST_LINES;
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::via::Via;
 use ipnet::{IpNet, Ipv4Net};
@@ -83,11 +88,12 @@ pub(super) fn compile(
     let tls = check.tls(client);
     #[cfg(not(feature = "tls"))]
     let _ = client;
-    if !check.errors.is_empty() {
+    let Some(first) = upstreams.first().filter(|_| check.errors.is_empty()) else {
         return Err(ProxyConfigErrors::new(check.errors));
-    }
+    };
+    let plan = plan(settings, first, &upstreams, changes, (request, response));
     Ok(Compiled {
-        plan: Arc::new(plan(settings, &upstreams, changes, request, response)),
+        plan: Arc::new(plan),
         upstreams,
         #[cfg(feature = "tls")]
         tls,
@@ -97,37 +103,26 @@ pub(super) fn compile(
 /// The plan of settings without a problem.
 fn plan(
     settings: &ProxyBuilder,
+    first: &Upstream,
     upstreams: &[Upstream],
     changes: Option<Changes>,
-    request: FieldEdits,
-    response: FieldEdits,
+    edits: (FieldEdits, FieldEdits),
 ) -> Plan {
-    let base = upstreams.first().map_or("/", |first| &first.base);
+    let (request, response) = edits;
+    let base = &*first.base;
     let (base, stripped) = if settings.keep_prefix {
         let base = [base.trim_end_matches('/'), settings.prefix.as_str()].concat();
         (base, "")
     } else {
         (base.to_owned(), settings.prefix.trim_end_matches('/'))
     };
-    let origins: Vec<_> = upstreams.iter().map(Upstream::origin).collect();
+    let destinations = upstreams.iter().map(|one| one.destination.clone());
     let mount = Arc::new(Mount {
         map: PathMap::new(&settings.prefix, &base),
-        origins: Origins::from(origins),
+        origins: Origins::new(destinations.collect()),
     });
-    let list = match (changes, upstreams.first()) {
-        (Some(changes), Some(service)) => {
-            let board = Board::new(service.clone(), mount.origins.clone());
-            let patience = settings.timeouts.connect;
-            Upstreams::changing(Discovery::new(
-                board,
-                changes,
-                patience,
-                why_empty(settings),
-            ))
-        }
-        _ => Upstreams::fixed(upstreams.to_vec()),
-    };
-    let is_secure = upstreams.first().is_some_and(Upstream::is_secure);
+    let list = list(settings, changes, first, upstreams, &mount.origins);
+    let is_secure = first.destination.protocol().is_tls();
     let via = Arc::new(Via::new(&settings.via));
     let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
     let told_prefix = forwarding.told_prefix().map(Box::from);
@@ -137,6 +132,7 @@ fn plan(
             preserve_host: settings.preserve_host,
             rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
             edits: request,
+            refuse_unexpected_content: settings.refuse_unexpected_content,
             forwarding,
             trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
             via: Arc::clone(&via),
@@ -176,7 +172,40 @@ fn plan(
     }
 }
 
+/// The list that requests choose from; a single upstream that stays has no list around it.
+#[cfg(feature = "balance")]
+fn list(
+    settings: &ProxyBuilder,
+    changes: Option<Changes>,
+    first: &Upstream,
+    all: &[Upstream],
+    origins: &Origins,
+) -> Upstreams {
+    if let Some(changes) = changes {
+        let list = EndpointList::new(first.clone(), origins.clone());
+        let patience = settings.timeouts.connect;
+        let discovery = Discovery::new(list, changes, patience, why_empty(settings));
+        return Upstreams::Several(Balancer::changing(discovery));
+    }
+    match all {
+        [_] => Upstreams::one(first.clone()),
+        _ => Upstreams::Several(Balancer::fixed(all.to_vec())),
+    }
+}
+
+#[cfg(not(feature = "balance"))]
+fn list(
+    _: &ProxyBuilder,
+    _: Option<Changes>,
+    only: &Upstream,
+    _: &[Upstream],
+    _: &Origins,
+) -> Upstreams {
+    Upstreams::one(only.clone())
+}
+
 /// The error of a request for which a list that changes has no upstream.
+#[cfg(feature = "balance")]
 fn why_empty(settings: &ProxyBuilder) -> ProxyErrorKind {
     #[cfg(feature = "dns")]
     if settings.dns.is_some() {
@@ -243,6 +272,11 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
         let value = limits.response_head.to_string();
         wrong("limits.response_head", value, remedy.into());
     }
+    let fields = limits.response_fields;
+    if !(1..=MOST_LINES).contains(&fields) {
+        let remedy = format!("write a number from 1 to {MOST_LINES}");
+        wrong("limits.response_fields", fields.to_string(), remedy.into());
+    }
     errors
 }
 
@@ -287,7 +321,11 @@ impl Check<'_> {
     }
 
     fn rewrite_origin(&mut self, upstreams: &[Upstream]) {
-        let has = |is_secure| upstreams.iter().any(|one| one.is_secure() == is_secure);
+        let has = |is_secure| {
+            upstreams
+                .iter()
+                .any(|one| one.destination.protocol().is_tls() == is_secure)
+        };
         if self.settings.rewrite_origin && has(true) && has(false) {
             let remedy =
                 "write the same scheme for all upstreams, which then have one kind of origin";
@@ -308,13 +346,13 @@ impl Check<'_> {
                 self.refuse(ProxyConfigError::new("dns", Kind::Conflict, remedy));
                 None
             }
-            (Some(dns), None, Some(first)) => dns.changes(first, &mut self.errors),
+            (Some(dns), None, Some(first)) => dns.changes(&first.destination, &mut self.errors),
             (_, changes, _) => changes,
         };
         if let (Some(_), [_, second, ..]) = (&changes, upstreams) {
             let remedy = "endpoints are those of one upstream; name the service alone";
             let error = ProxyConfigError::new("upstream", Kind::Conflict, remedy);
-            self.refuse(error.value_at(1, second.authority.as_str()));
+            self.refuse(error.value_at(1, second.destination.authority().as_str()));
         }
         changes
     }
@@ -423,7 +461,7 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
         return Err((Kind::Variable, remedy.into()));
     }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
-    if !cfg!(feature = "tls") && one.protocol == Protocol::Https {
+    if !cfg!(feature = "tls") && one.destination.protocol().is_tls() {
         return Err((Kind::DisabledFeature, "enable the feature `tls`".into()));
     }
     let bare = |upstream: &Upstream| upstream.base.trim_end_matches('/').to_owned();
@@ -436,7 +474,10 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
         let remedy = format!("write the path {path:?}");
         return Err((Kind::OtherBasePath, remedy.into()));
     }
-    if others.iter().any(|other| other.origin() == one.origin()) {
+    if others
+        .iter()
+        .any(|other| other.destination.is_same_origin(&one.destination))
+    {
         return Err((Kind::Repeated, "remove it".into()));
     }
     Ok(one)

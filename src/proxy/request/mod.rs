@@ -44,6 +44,7 @@ pub(crate) struct RequestRules {
     pub(crate) preserve_host: bool,
     pub(crate) rewrite_origin: Option<OriginRule>,
     pub(crate) edits: FieldEdits,
+    pub(crate) refuse_unexpected_content: bool,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Arc<Via>,
@@ -185,6 +186,12 @@ impl RequestRules {
         // from the program itself: a test, as axum's own write it.
         if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
             return Err(ProxyErrorKind::MalformedHost);
+        }
+        if self.refuse_unexpected_content
+            && !body.is_end_stream()
+            && framing::gives_content_no_meaning(&parts.method)
+        {
+            return Err(ProxyErrorKind::UnexpectedContent);
         }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));

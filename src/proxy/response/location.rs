@@ -173,16 +173,15 @@ fn split_authority(rest: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::mount::map::{Origins, PathMap, UpstreamOrigin};
+    use crate::proxy::mount::map::{Origins, PathMap};
+    use crate::proxy::upstream::Upstream;
     use std::sync::{Arc, OnceLock};
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
+        let upstream = Upstream::parse(&format!("http://{authority}")).unwrap();
         Mount {
             map: PathMap::new(prefix, base),
-            origins: Origins::from(vec![UpstreamOrigin {
-                scheme: "http".parse().unwrap(),
-                authority: authority.parse().unwrap(),
-            }]),
+            origins: Origins::new(vec![upstream.destination]),
         }
     }
 

@@ -59,7 +59,7 @@ mod enabled {
 
         pub(crate) fn upstream(&self, upstream: &Upstream) {
             if let Some(Seen { span, .. }) = self.seen.as_deref() {
-                span.record("upstream", upstream.authority.as_str());
+                span.record("upstream", upstream.destination.authority().as_str());
             }
         }
 

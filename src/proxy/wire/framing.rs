@@ -26,6 +26,15 @@ impl Unsound {
     }
 }
 
+/// RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: whether content of a request has no meaning by its method, so that
+/// there are servers that leave it unread.
+pub(crate) fn gives_content_no_meaning(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
+    )
+}
+
 /// Checks the transfer codings of a message that has a body, before they are removed.
 ///
 /// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
