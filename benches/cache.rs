@@ -5,13 +5,16 @@
 //! its sockets included. The kinds of requests take turns, so that what else goes on meets all of them alike; the
 //! figures are medians of the rounds, and their ratios to the proxy without a cache.
 
+use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use same_origin::cache::Cache;
-use same_origin::proxy::{ReverseProxy, Transport};
+use same_origin::proxy::{Body, ReverseProxy};
+use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
+use tower::{Layer, Service};
 
 const CONNECTIONS: usize = 8;
 const REQUESTS: usize = 2_000;
@@ -27,6 +30,74 @@ fn main() {
     for size in [128, 16 * 1024] {
         table(size, rounds);
     }
+    layer_alone(rounds);
+}
+
+/// What the layer itself takes, around a service that answers at once.
+fn layer_alone(rounds: usize) {
+    const CALLS: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.unwrap();
+    let origin = tower::service_fn(|request: http::Request<Body>| async move {
+        let is_private = request.uri().path().starts_with("/private");
+        let control = if is_private {
+            "private"
+        } else {
+            "max-age=3600"
+        };
+        let response = http::Response::builder()
+            .header("cache-control", control)
+            .header("content-type", "text/plain")
+            .header("etag", "\"a\"")
+            .header("server", "upstream")
+            .body(Body::from("x".repeat(128)));
+        Ok::<_, Infallible>(response.unwrap())
+    });
+    let cache = Cache::builder().build().unwrap();
+    let cached = cache.layer().layer(origin);
+    let ask = |target: String| {
+        let request = http::Request::builder()
+            .uri(target)
+            .header("host", "upstream.example")
+            .header("accept", "*/*")
+            .header("user-agent", "bench")
+            .header("accept-encoding", "gzip")
+            .header("x-forwarded-for", "192.0.2.1")
+            .header("x-forwarded-host", "app.example")
+            .header("x-forwarded-proto", "https")
+            .header("via", "1.1 same-origin");
+        request.body(Body::empty()).unwrap()
+    };
+    let mut number = 0;
+    let mut time = |name: &str, target: fn(usize) -> String, bare: bool| {
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let began = std::time::Instant::now();
+            runtime.block_on(async {
+                for _ in 0..CALLS {
+                    number += 1;
+                    let request = ask(target(number));
+                    if bare {
+                        let response = origin.clone().call(request).await.unwrap();
+                        response.into_body().collect().await.unwrap();
+                    } else {
+                        let response = cached.clone().call(request).await.unwrap();
+                        response.into_body().collect().await.unwrap();
+                    }
+                }
+            });
+            times.push(began.elapsed().as_nanos() as f64 / CALLS as f64 / 1000.0);
+        }
+        println!("| {name} | {:.2} µs |", median(times));
+    };
+    println!("| the layer alone | a call |");
+    println!("|---|---|");
+    time("no cache", |_| "/private".to_owned(), true);
+    time("miss, may not be stored", |_| "/private".to_owned(), false);
+    time("miss, is stored", |number| format!("/{number}"), false);
+    time("hit", |_| "/one".to_owned(), false);
 }
 
 struct Kind {
@@ -103,7 +174,14 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start<T: Transport + Sync>(service: ReverseProxy<T>) -> Self {
+    fn start<C, CB>(service: ReverseProxy<C>) -> Self
+    where
+        C: Service<http::Request<Body>, Response = http::Response<CB>> + Clone + Send + 'static,
+        C::Future: Send,
+        C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        CB: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        CB::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let (sender, receiver) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

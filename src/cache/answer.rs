@@ -131,9 +131,8 @@ pub(crate) fn part<B>(
 /// RFC 9111 4: with its age, and otherwise as it came.
 fn head(stored: &Stored, mut status: Status, name: &str) -> HeaderMap {
     let age = stored.age();
-    let mut headers = HeaderMap::with_capacity(stored.headers.len() + 2);
-    headers.clone_from(&stored.headers);
-    headers.insert(header::AGE, HeaderValue::from(age.age.as_secs()));
+    let mut headers = stored.headers.clone();
+    let _full = headers.try_insert(header::AGE, HeaderValue::from(age.age.as_secs()));
     status.ttl = Some(age.left());
     status.append(name, &mut headers);
     headers

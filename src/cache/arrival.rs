@@ -1,15 +1,14 @@
 //! What becomes of a response that has come: it goes to its client, is stored, or renews what is.
 
-use super::Shared;
 use super::answer::{self, Found};
 use super::body::Body;
 use super::entry::Stored;
 use super::fetch::{Arrival, Head, Trip};
-use super::flight::Lead;
 use super::freshen::{self, Heads};
 use super::key::Key;
-use super::recording::{Draft, Recording};
+use super::recording::{Draft, Place, Recording};
 use super::rules::{self, Asked, Refusal, Storable};
+use super::shared::Shared;
 use super::stats::Outcome;
 use super::status::{Forward, Status};
 use bytes::Bytes;
@@ -23,7 +22,7 @@ impl Trip {
         stored: &Arc<Stored>,
         head: &Head,
         not_modified: Response<R>,
-        arrival: Arrival,
+        arrival: &Arrival,
     ) -> Response<Body<R>> {
         let (mut parts, _nothing) = not_modified.into_parts();
         parts.headers = freshen::updated(&stored.headers, &parts.headers);
@@ -31,7 +30,7 @@ impl Trip {
         let asked = head.asked();
         let judged = self
             .shared
-            .judge(asked, &parts, Some(stored.body.len() as u64), &arrival);
+            .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
         let status = Status {
             forward_status: Some(StatusCode::NOT_MODIFIED),
             stored: judged.is_ok(),
@@ -61,9 +60,9 @@ impl Trip {
     /// Gives a response of the upstream to the client, and stores it at the same time if it may be.
     pub(crate) fn arrived<R>(
         mut self,
-        head: &Head,
+        head: Head,
         response: Response<R>,
-        arrival: Arrival,
+        arrival: &Arrival,
     ) -> Response<Body<R>>
     where
         R: http_body::Body<Data = Bytes>,
@@ -71,25 +70,28 @@ impl Trip {
         let lead = self.lead.take();
         let (parts, body) = response.into_parts();
         if self.asked.is_head {
-            self.compare(&parts, &arrival, &head.headers);
+            self.compare(&parts, arrival, &head.headers);
         }
         let store = &self.shared.store;
         let judged = self
             .shared
-            .judge(head.asked(), &parts, body.size_hint().exact(), &arrival);
+            .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
         let recording = match judged {
             Ok(storable) => {
-                let lead = lead.map(|(lead, name)| {
-                    store.note_stored(&name);
-                    lead
-                });
-                let key = Key::from(&*self.asked.key);
+                if let Some(lead) = &lead {
+                    store.note_stored(lead.name());
+                }
+                let place = Place {
+                    key: Key::from(&*self.asked.key),
+                    target: head.target().into(),
+                    lead,
+                };
                 self.shared
-                    .record(key, &head.headers, &parts, storable, arrival, lead)
+                    .record(place, head.headers, &parts, storable, arrival)
             }
             Err(why) => {
-                if let Some((_lead, name)) = &lead {
-                    store.note_unstored(name);
+                if let Some(lead) = &lead {
+                    store.note_unstored(lead.name());
                 }
                 self.outdate(&parts, why);
                 None
@@ -135,7 +137,6 @@ impl Trip {
                 };
                 let length = Some(stored.body.len() as u64);
                 let judged = self.shared.judge(asked, &updated, length, arrival);
-                let arrival = arrival.clone();
                 judged
                     .ok()
                     .map(|storable| renewed(stored, &updated.headers, storable, arrival))
@@ -149,10 +150,10 @@ impl Shared {
     /// Gives the response to a POST to its client, and stores it as that to a GET if it says that it is.
     pub(crate) fn posted<R>(
         self: &Arc<Self>,
-        key: &[u8],
-        request: &HeaderMap,
+        place: Place,
+        request: HeaderMap,
         response: Response<R>,
-        arrival: Arrival,
+        arrival: &Arrival,
     ) -> Response<Body<R>>
     where
         R: http_body::Body<Data = Bytes>,
@@ -160,13 +161,13 @@ impl Shared {
         let (parts, body) = response.into_parts();
         let asked = Asked {
             method: &Method::POST,
-            headers: request,
+            headers: &request,
             is_at_content_location: true,
         };
-        let judged = self.judge(asked, &parts, body.size_hint().exact(), &arrival);
-        let recording = judged.ok().and_then(|storable| {
-            self.record(Key::from(key), request, &parts, storable, arrival, None)
-        });
+        let judged = self.judge(asked, &parts, body.size_hint().exact(), arrival);
+        let recording = judged
+            .ok()
+            .and_then(|storable| self.record(place, request, &parts, storable, arrival));
         let status = Status {
             forward: Some(Forward::Method),
             stored: recording.is_some(),
@@ -189,30 +190,28 @@ impl Shared {
 
     fn record(
         self: &Arc<Self>,
-        key: Key,
-        request: &HeaderMap,
+        place: Place,
+        request: HeaderMap,
         parts: &response::Parts,
         storable: Storable,
-        arrival: Arrival,
-        lead: Option<Lead>,
+        arrival: &Arrival,
     ) -> Option<Box<Recording>> {
         Recording::begin(Draft {
             shared: Arc::clone(self),
-            key,
-            request: request.clone(),
+            place,
+            request,
             status: parts.status,
             version: parts.version,
             headers: rules::head_to_store(&parts.headers, arrival.times.received),
             storable,
             received: arrival.at,
-            snapshot: arrival.snapshot,
-            lead,
+            began: arrival.began,
         })
     }
 }
 
 /// A stored response with another head, as of now.
-fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: Arrival) -> Stored {
+fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: &Arrival) -> Stored {
     Stored {
         status: stored.status,
         version: stored.version,
@@ -223,7 +222,8 @@ fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: Ar
         selection: storable.selection,
         part: None,
         received: arrival.at,
-        snapshot: arrival.snapshot,
+        // A change since then is one of this, too.
+        snapshot: stored.snapshot.clone(),
     }
 }
 

@@ -1,12 +1,11 @@
 //! Settings of a cache, and their check.
 
-use super::Cache;
 use super::control::MOST_SECONDS;
-use super::error::{CacheError, CacheErrorKind, CacheErrors};
+use super::error::{CacheError, CacheErrorKind};
 use crate::fields::is_token;
 use std::time::Duration;
 
-/// Settings of a [`Cache`], checked all at once by [`build`](Self::build).
+/// Settings of a [`Cache`](super::Cache), checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the cache's configuration: its keys are the names of the setters, all
 /// are optional, unknown keys are refused. A size is a number of bytes or text such as `"64MB"` (by 1000) or
@@ -102,17 +101,7 @@ impl CacheBuilder {
         self
     }
 
-    /// The cache.
-    ///
-    /// # Errors
-    ///
-    /// Every problem of the settings, each with the key, the value, and what to write instead.
-    pub fn build(&self) -> Result<Cache, CacheErrors> {
-        CacheErrors::into_result(self.problems())?;
-        Ok(Cache::from_settings(self))
-    }
-
-    fn problems(&self) -> Vec<CacheError> {
+    pub(super) fn problems(&self) -> Vec<CacheError> {
         let mut problems = Vec::new();
         let sizes = [("size", self.size), ("object", self.object)];
         for (key, _) in sizes.iter().filter(|(_, bytes)| *bytes == 0) {
@@ -155,6 +144,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Cache;
 
     #[test]
     fn every_problem_is_told_with_its_remedy() {

@@ -73,7 +73,7 @@ pub(crate) fn ask(request: &mut HeaderMap, stored: &HeaderMap) {
     ] {
         match stored.get(held) {
             Some(validator) => {
-                request.insert(asked, validator.clone());
+                let _full = request.try_insert(asked, validator.clone());
             }
             None => {
                 request.remove(asked);

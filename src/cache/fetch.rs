@@ -5,13 +5,15 @@ use super::body::Body;
 use super::changes::Sent;
 use super::entry::Stored;
 use super::flight::{Lead, Place};
+use super::key::{self, Key};
 use super::plan::Asked;
 use super::reuse::Use;
 use super::rules::{self, Times};
+use super::shared::Shared;
 use super::stats::Outcome;
 use super::status::{Forward, Status};
-use super::targets::Snapshot;
-use super::{Shared, conditional, key};
+use super::targets::Began;
+use super::{conditional, recording};
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
@@ -32,8 +34,8 @@ pub(crate) struct Trip {
     pub(crate) shared: Arc<Shared>,
     pub(crate) asked: Asked,
     pub(crate) found: Found,
-    /// Others wait for this one, by this name.
-    pub(crate) lead: Option<(Lead, Vec<u8>)>,
+    /// Others wait for this one.
+    pub(crate) lead: Option<Lead>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -48,17 +50,17 @@ pub(crate) struct Head {
 }
 
 /// A request that has been sent.
-pub(crate) struct Trial {
+struct Trial {
     sent: Instant,
-    snapshot: Snapshot,
+    began: Began,
 }
 
 /// A response that has come.
-#[derive(Clone)]
 pub(crate) struct Arrival {
     pub(crate) at: Instant,
     pub(crate) times: Times,
-    pub(crate) snapshot: Snapshot,
+    /// What has been changed since the request was sent may be another thing than this.
+    pub(crate) began: Began,
 }
 
 /// Asks a service that has not been asked whether it is ready.
@@ -139,13 +141,17 @@ where
         None => Ok(shared.passed(response, Forward::Method)),
         Some((key, headers)) => {
             // What came of the change is what a GET gets from now on, so that it is as of now.
-            let snapshot = shared.store.targets.snapshot(&sent.target);
             let arrival = Trial {
                 sent: began,
-                snapshot,
+                began: shared.store.targets.now(),
             }
             .arrived();
-            Ok(shared.posted(&key, &headers, response, arrival))
+            let place = recording::Place {
+                key: Key::from(key),
+                target: sent.target,
+                lead: None,
+            };
+            Ok(shared.posted(place, headers, response, &arrival))
         }
     }
 }
@@ -159,7 +165,7 @@ impl Trip {
             let wait = match self.shared.flights.join(&name) {
                 Place::Wait(wait) => wait,
                 Place::Lead(lead) => {
-                    self.lead = Some((lead, name));
+                    self.lead = Some(lead);
                     // The one before may have ended since the look.
                     return self.look_again(request);
                 }
@@ -202,7 +208,7 @@ impl Trip {
             conditional::ask(request.headers_mut(), &stored.headers);
             request.extensions().clone()
         });
-        let mut trial = self.trial(&head);
+        let mut trial = self.trial();
         let mut response = match (send(&mut service, request).await, self.stand_in()) {
             (Err(_), Some(stored)) => return Ok(self.stale(stored, &head.headers)),
             (Ok(response), Some(stored)) if is_failure(response.status()) => {
@@ -213,27 +219,22 @@ impl Trip {
         if response.status() == StatusCode::NOT_MODIFIED {
             if let (Some(stored), Some(extensions)) = (validated, again) {
                 if conditional::is_about(response.headers(), &stored.headers) {
-                    let arrival = trial.arrived();
-                    return Ok(self.revalidated(&stored, &head, response, arrival));
+                    return Ok(self.revalidated(&stored, &head, response, &trial.arrived()));
                 }
                 // RFC 9111 4.3.3: the upstream says of something that is not stored that it is not modified.
                 // What the client asked for itself has not been asked yet.
                 self.shared.store.replace(&self.asked.key, &stored, None);
                 self.found = Found::Nothing(Forward::Stale);
-                trial = self.trial(&head);
+                trial = self.trial();
                 response = send(&mut service, head.repeat(extensions)).await?;
             }
         }
-        Ok(self.arrived(&head, response, trial.arrived()))
+        Ok(self.arrived(head, response, &trial.arrived()))
     }
 
-    fn trial(&self, head: &Head) -> Trial {
-        let target = head
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
+    fn trial(&self) -> Trial {
         Trial {
-            snapshot: self.shared.store.targets.snapshot(target),
+            began: self.shared.store.targets.now(),
             sent: Instant::now(),
         }
     }
@@ -356,6 +357,13 @@ fn is_failure(status: StatusCode) -> bool {
 }
 
 impl Head {
+    /// The path and query.
+    pub(crate) fn target(&self) -> &str {
+        self.uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+    }
+
     /// As storing depends on it.
     pub(crate) fn asked(&self) -> rules::Asked<'_> {
         rules::Asked {
@@ -395,7 +403,7 @@ impl Trial {
                 received: SystemTime::now(),
                 delay: at.duration_since(self.sent),
             },
-            snapshot: self.snapshot,
+            began: self.began,
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// The fetches under way that others may wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    under_way: Mutex<HashMap<Box<[u8]>, watch::Receiver<()>>>,
+    under_way: Mutex<HashMap<Arc<[u8]>, watch::Receiver<()>>>,
 }
 
 /// A request's place in a fetch.
@@ -24,7 +24,7 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Lead {
     flights: Arc<Flights>,
-    key: Box<[u8]>,
+    key: Arc<[u8]>,
     _end: watch::Sender<()>,
 }
 
@@ -41,18 +41,26 @@ impl Flights {
             return Place::Wait(Wait { end: end.clone() });
         }
         let (sender, receiver) = watch::channel(());
-        under_way.insert(key.into(), receiver);
+        let key: Arc<[u8]> = key.into();
+        under_way.insert(Arc::clone(&key), receiver);
         Place::Lead(Lead {
             flights: Arc::clone(self),
-            key: key.into(),
+            key,
             _end: sender,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, watch::Receiver<()>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, watch::Receiver<()>>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lead {
+    /// The name of the fetch.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.key
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn storable(headers: &HeaderMap) -> HeaderMap {
 /// The stored head, with each field that a newer head has in place of the one that was there.
 pub(crate) fn updated(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     let newer = storable(newer);
-    let mut updated = HeaderMap::with_capacity(stored.len() + newer.len());
+    let mut updated = HeaderMap::new();
     let is_kept = |name: &HeaderName| OF_BODY.contains(name) || !newer.contains_key(name);
     for (name, value) in stored.iter().filter(|(name, _)| is_kept(name)) {
         let _full = updated.try_append(name.clone(), value.clone());

@@ -1,17 +1,14 @@
 //! The cache itself, as its owner sees it.
 
 use super::builder::CacheBuilder;
-use super::flight::Flights;
-use super::layer::CacheLayer;
-use super::rules::Limits;
-use super::stats::{Counters, Stats};
-use super::store::Store;
+use super::error::CacheErrors;
+use super::shared::Shared;
+use super::stats::Stats;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Stored responses, bounded in bytes, and what is counted about them.
 ///
-/// Clones share what is stored. A [`CacheLayer`] puts it before a service; the handle that stays here
+/// Clones share what is stored. A [`CacheLayer`](super::CacheLayer) puts it before a service; the handle that stays here
 /// empties it and reads its counts.
 ///
 /// # Examples
@@ -33,45 +30,10 @@ pub struct Cache {
     pub(super) shared: Arc<Shared>,
 }
 
-/// All that the services before which a cache stands have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) limits: Limits,
-    pub(crate) wait: Duration,
-    pub(crate) name: Box<str>,
-    pub(crate) store: Store,
-    pub(crate) flights: Arc<Flights>,
-    pub(crate) counters: Counters,
-}
-
 impl Cache {
     /// A builder with every default in place.
     pub fn builder() -> CacheBuilder {
         CacheBuilder::default()
-    }
-
-    pub(super) fn from_settings(settings: &CacheBuilder) -> Self {
-        let shared = Shared {
-            limits: Limits {
-                object: settings.object,
-                stale: settings.stale,
-                store_set_cookie: settings.dangerously_store_set_cookie,
-            },
-            wait: settings.wait,
-            name: settings.name.as_str().into(),
-            store: Store::new(settings.size),
-            flights: Arc::default(),
-            counters: Counters::default(),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
-    }
-
-    /// The layer that puts this cache before a service.
-    #[must_use]
-    pub fn layer(&self) -> CacheLayer {
-        CacheLayer::new(self)
     }
 
     /// Forgets all that is stored of a path, whatever its query and host, and returns of how many targets
@@ -104,5 +66,19 @@ impl Cache {
             bytes: self.shared.store.bytes(),
             ..self.shared.counters.read()
         }
+    }
+}
+
+impl CacheBuilder {
+    /// The cache.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the settings, each with the key, the value, and what to write instead.
+    pub fn build(&self) -> Result<Cache, CacheErrors> {
+        CacheErrors::into_result(self.problems())?;
+        Ok(Cache {
+            shared: Arc::new(Shared::new(self)),
+        })
     }
 }

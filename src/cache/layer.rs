@@ -2,10 +2,11 @@
 
 use super::body::Body;
 use super::fetch;
+use super::handle::Cache;
 use super::look::Look;
 use super::plan::Plan;
+use super::shared::Shared;
 use super::status::Forward;
-use super::{Cache, Shared};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::fmt;
@@ -43,6 +44,14 @@ impl CacheLayer {
         Self {
             shared: Arc::clone(&cache.shared),
         }
+    }
+}
+
+impl Cache {
+    /// The layer that puts this cache before a service.
+    #[must_use]
+    pub fn layer(&self) -> CacheLayer {
+        CacheLayer::new(self)
     }
 }
 

@@ -1,11 +1,11 @@
 //! A look at what is stored: whether it answers a request, and what a fetch for it would be called.
 
-use super::Shared;
 use super::answer::{self, Found};
 use super::body::Body;
 use super::control::RequestControl;
 use super::plan::Asked;
 use super::reuse::Use;
+use super::shared::Shared;
 use super::stats::Outcome;
 use super::status::{Forward, Status};
 use http::{HeaderMap, Response};
@@ -112,6 +112,10 @@ impl Shared {
             return None;
         }
         let mut name = asked.key.clone();
+        // There may be something that is for other requests, by whose fields this one is another fetch.
+        if matches!(found, Found::Nothing(Forward::UriMiss)) {
+            return (!self.store.was_unstored(&name)).then_some(name);
+        }
         if let Some(resource) = self.store.get(&asked.key) {
             if let Some(youngest) = resource.iter().next() {
                 youngest.selection.ask(request, &mut name);

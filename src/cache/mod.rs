@@ -152,22 +152,23 @@ mod range;
 mod recording;
 mod reuse;
 mod rules;
+mod shared;
 mod stats;
 mod status;
 mod store;
 mod structured;
 mod targets;
 mod vary;
+mod whole;
 
 pub use body::Body;
 pub use builder::CacheBuilder;
 pub use error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
-use handle::Shared;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
-#[cfg(feature = "proxy")]
-pub(crate) use rules::mark_open_end;
 pub use stats::{Outcome, Stats};
+#[cfg(feature = "proxy")]
+pub(crate) use whole::mark_open_end;
 
 const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}

@@ -142,12 +142,10 @@ impl Extent {
             return;
         }
         if let Some(range) = self.content_range(part, length) {
-            headers.insert(header::CONTENT_RANGE, range);
+            let _full = headers.try_insert(header::CONTENT_RANGE, range);
         }
-        headers.insert(
-            header::CONTENT_LENGTH,
-            HeaderValue::from(part.end - part.start),
-        );
+        let length = HeaderValue::from(part.end - part.start);
+        let _full = headers.try_insert(header::CONTENT_LENGTH, length);
         // Trailers are about the whole.
         headers.remove(header::TRAILER);
     }

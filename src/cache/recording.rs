@@ -1,11 +1,11 @@
 //! A response that is stored while it goes to its client.
 
-use super::Shared;
 use super::entry::Stored;
 use super::flight::Lead;
 use super::key::Key;
 use super::rules::Storable;
-use super::targets::Snapshot;
+use super::shared::Shared;
+use super::targets::Began;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use std::fmt;
@@ -13,10 +13,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
+/// Where a response is to be stored.
+pub(crate) struct Place {
+    pub(crate) key: Key,
+    /// Path and query.
+    pub(crate) target: Box<str>,
+    /// Others wait for it.
+    pub(crate) lead: Option<Lead>,
+}
+
 /// The head of a response that is to be stored, and how its body has to be.
 pub(crate) struct Draft {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) key: Key,
+    pub(crate) place: Place,
     /// The request's fields.
     pub(crate) request: HeaderMap,
     pub(crate) status: StatusCode,
@@ -24,9 +33,7 @@ pub(crate) struct Draft {
     pub(crate) headers: HeaderMap,
     pub(crate) storable: Storable,
     pub(crate) received: Instant,
-    pub(crate) snapshot: Snapshot,
-    /// Others wait for it.
-    pub(crate) lead: Option<Lead>,
+    pub(crate) began: Began,
 }
 
 /// A response, as far as it has come.
@@ -42,12 +49,22 @@ pub(crate) struct Recording {
     trailers: Option<HeaderMap>,
 }
 
+impl Draft {
+    /// Tells those who ask next that there is nothing to wait for.
+    fn let_go(&self) {
+        if let Some(lead) = &self.place.lead {
+            self.shared.store.note_unstored(lead.name());
+        }
+    }
+}
+
 impl Recording {
     /// `None` if there is no room for it.
     pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
         let shared = Arc::clone(&draft.shared);
         let expected = draft.storable.length.unwrap_or(0);
         if !shared.store.reserve(expected) {
+            draft.let_go();
             return None;
         }
         let mut recording = Box::new(Self {
@@ -72,12 +89,13 @@ impl Recording {
         };
         let most = draft.storable.length.unwrap_or(self.shared.limits.object);
         if length > most {
-            self.shared.store.note_unstored(&draft.key);
+            draft.let_go();
             return false;
         }
         if length > self.room {
             let grown = (2 * self.room).clamp(length, most);
             if !self.shared.store.reserve(grown - self.room) {
+                draft.let_go();
                 return false;
             }
             self.room = grown;
@@ -120,6 +138,11 @@ impl Recording {
             return;
         };
         self.release();
+        let Place { key, target, lead } = draft.place;
+        // Changed while it was on its way.
+        let Some(snapshot) = self.shared.store.targets.snapshot(&target, draft.began) else {
+            return;
+        };
         let body = std::mem::take(&mut self.data).into_boxed_slice();
         let stored = Stored {
             status: draft.status,
@@ -131,12 +154,12 @@ impl Recording {
             selection: draft.storable.selection,
             part: draft.storable.part,
             received: draft.received,
-            snapshot: draft.snapshot,
+            snapshot,
         };
         self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
-        self.shared.store.insert(draft.key, stored, &draft.request);
+        self.shared.store.insert(key, stored, &draft.request);
         // Now those that wait find it.
-        drop(draft.lead);
+        drop(lead);
     }
 }
 

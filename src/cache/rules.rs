@@ -10,12 +10,10 @@ use super::control::{Flag, MOST_SECONDS, ResponseControl};
 use super::date;
 use super::range::Extent;
 use super::vary::{Selection, Unmatchable};
-use super::{conditional, freshen};
-use crate::fields::{self, Sole};
-#[cfg(feature = "proxy")]
-use http::HeaderName;
+use super::{conditional, freshen, whole};
+use crate::fields;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version, response};
+use http::{Method, Request, Response, StatusCode, response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use std::time::{Duration, SystemTime};
 
@@ -121,6 +119,9 @@ pub(crate) struct Limits {
     pub(crate) store_set_cookie: bool,
 }
 
+/// How many field lines a stored head may have.
+const MOST_FIELDS: usize = 1000;
+
 /// Whether a response may be stored. `exact` is the body's length if it is known without being said.
 pub(crate) fn judge(
     asked: Asked<'_>,
@@ -129,6 +130,9 @@ pub(crate) fn judge(
     times: Times,
     limits: Limits,
 ) -> Result<Storable, Refusal> {
+    if head.headers.len() > MOST_FIELDS {
+        return Err(Refusal::TooLarge);
+    }
     let part = extent(asked, head)?;
     let control = ResponseControl::of(&head.headers);
     let explicit = is_explicit(&control, &head.headers);
@@ -145,7 +149,7 @@ pub(crate) fn judge(
     if !is_of_use {
         return Err(Refusal::Useless);
     }
-    let length = length(head, exact)?;
+    let length = whole::length(head, exact)?;
     if length.is_some_and(|length| length > limits.object) {
         return Err(Refusal::TooLarge);
     }
@@ -211,10 +215,19 @@ fn life(
         }
         control.clear(Flag::NoStore);
     }
+    // The crate would say the same, at some price.
+    if control.has(Flag::NoStore) || control.has(Flag::Private) {
+        return Err(Refusal::Forbidden);
+    }
     let age = initial_age(&head.headers, times);
     let policy = policy(asked, head, control, explicit, times.received);
     if !policy.is_storable() {
-        return Err(refusal(asked, control));
+        // What is left is that nothing can come of it, or who asked.
+        return Err(if asked.headers.contains_key(header::AUTHORIZATION) {
+            Refusal::Request
+        } else {
+            Refusal::Useless
+        });
     }
     let seconds = |directive: Option<u64>| Duration::from_secs(directive.unwrap_or(0));
     let no_cache = control.has(Flag::NoCache);
@@ -233,16 +246,6 @@ fn life(
             || control.has(Flag::MustRevalidate)
             || control.s_maxage.is_some(),
     })
-}
-
-fn refusal(asked: Asked<'_>, control: ResponseControl) -> Refusal {
-    if control.has(Flag::NoStore) || control.has(Flag::Private) {
-        Refusal::Forbidden
-    } else if asked.headers.contains_key(header::AUTHORIZATION) {
-        Refusal::Request
-    } else {
-        Refusal::Useless
-    }
 }
 
 /// The question to http-cache-semantics.
@@ -357,61 +360,6 @@ fn is_understood(status: StatusCode) -> bool {
     )
 }
 
-/// How long the body has to be, if that is known. Where nothing says where it ends but the end of the
-/// connection, a body that was cut is taken for a whole one, so that it is not stored.
-fn length(head: &response::Parts, exact: Option<u64>) -> Result<Option<u64>, Refusal> {
-    let headers = &head.headers;
-    match fields::sole(headers, &header::TRANSFER_ENCODING) {
-        Sole::Absent => {}
-        Sole::One(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => return Ok(None),
-        // RFC 9112 6.1: another coding than chunked is on the body that is here.
-        Sole::One(_) | Sole::Several => return Err(Refusal::Incomplete),
-    }
-    match fields::sole(headers, &header::CONTENT_LENGTH) {
-        Sole::Absent => {}
-        Sole::Several => return Err(Refusal::Incomplete),
-        Sole::One(length) => {
-            let length = length.to_str().ok().and_then(|length| length.parse().ok());
-            let length: u64 = length.ok_or(Refusal::Incomplete)?;
-            // A body may know better.
-            return match exact {
-                Some(exact) if exact != length => Err(Refusal::Incomplete),
-                _ => Ok(Some(length)),
-            };
-        }
-    }
-    if exact.is_some() {
-        return Ok(exact);
-    }
-    let is_closed = fields::has_token(headers, &header::CONNECTION, "close");
-    if head.version <= Version::HTTP_10 || is_closed || is_ended_by_connection(head) {
-        return Err(Refusal::Incomplete);
-    }
-    Ok(None)
-}
-
-/// Marks a response of HTTP/1.1 whose body ends with its connection (RFC 9112 6.3). A service that answers
-/// with a stream of its own has as few fields, and knows its end.
-#[derive(Clone, Copy, Debug)]
-struct EndsWithConnection;
-
-/// Marks a response that came from a connection, if nothing in it says where it ends.
-#[cfg(feature = "proxy")]
-pub(crate) fn mark_open_end<B>(mut response: Response<B>) -> Response<B> {
-    let says = |name: HeaderName| response.headers().contains_key(name);
-    let is_open = response.version() < Version::HTTP_2
-        && !says(header::CONTENT_LENGTH)
-        && !says(header::TRANSFER_ENCODING);
-    if is_open {
-        response.extensions_mut().insert(EndsWithConnection);
-    }
-    response
-}
-
-fn is_ended_by_connection(head: &response::Parts) -> bool {
-    head.extensions.get::<EndsWithConnection>().is_some()
-}
-
 /// The head that is stored: without what is for one connection, with the framing and the date that a
 /// recipient has to know (RFC 9110 6.6.1).
 pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> HeaderMap {
@@ -422,7 +370,7 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
     }
     if !stored.contains_key(header::DATE) {
         if let Some(now) = date::format(received) {
-            stored.insert(header::DATE, now);
+            let _full = stored.try_insert(header::DATE, now);
         }
     }
     stored

@@ -1,6 +1,7 @@
 //! Tables of what is stored, and for how long.
 
 use super::*;
+use http::Version;
 use http::header::HeaderName;
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {

@@ -6,11 +6,11 @@ use super::targets::{self, Targets};
 use foldhash::quality::RandomState;
 use http::HeaderMap;
 use moka::Expiry;
-use moka::ops::compute::Op;
 use moka::sync::Cache as Map;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long it is remembered that a key's response was not stored, so that nobody waits for the next one.
@@ -28,6 +28,10 @@ pub(crate) struct Store {
     pub(crate) targets: Arc<Targets>,
     /// Bytes of bodies that are on their way.
     recorded: AtomicU64,
+    /// Bytes that were stored since the last eviction.
+    behind: AtomicU64,
+    locks: [Mutex<()>; 64],
+    hasher: RandomState,
     size: u64,
 }
 
@@ -47,6 +51,9 @@ impl Store {
             unstored,
             targets: Arc::default(),
             recorded: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+            locks: [(); 64].map(Mutex::new),
+            hasher: RandomState::default(),
             size,
         }
     }
@@ -58,35 +65,45 @@ impl Store {
     /// Stores a response to a request with these fields.
     pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) {
         let stored = Arc::new(stored);
-        let entry = self.resources.entry(key);
-        let _entry = entry.and_upsert_with(|held| {
-            let resource = held.map(moka::Entry::into_value).unwrap_or_default();
-            Arc::new(resource.with(&stored, request))
-        });
-        self.settle();
+        let _alone = self.lock(&key);
+        let held = self.resources.get(&key).unwrap_or_default();
+        self.put(key, held.with(&stored, request));
     }
 
     /// Puts one response in place of another, or removes it.
     pub(crate) fn replace(&self, key: &[u8], old: &Arc<Stored>, new: Option<Stored>) {
         let new = new.map(Arc::new);
-        let entry = self.resources.entry(Key::from(key));
-        let _entry = entry.and_compute_with(|held| {
-            let Some(held) = held else {
-                return Op::Nop;
-            };
-            let resource = held.into_value().replaced(old, new);
-            if resource.is_empty() {
-                Op::Remove
-            } else {
-                Op::Put(Arc::new(resource))
-            }
-        });
-        self.settle();
+        let _alone = self.lock(key);
+        let Some(held) = self.resources.get(key) else {
+            return;
+        };
+        let resource = held.replaced(old, new);
+        if resource.is_empty() {
+            self.resources.invalidate(key);
+        } else {
+            self.put(Key::from(key), resource);
+        }
     }
 
-    /// Evicts now what is too much, not some time later: the bound is one in bytes, and moka counts the
-    /// writes that it may be behind with in entries.
+    fn put(&self, key: Key, resource: Resource) {
+        let weight = u64::from(resource.weight(&key));
+        self.resources.insert(key, Arc::new(resource));
+        // moka evicts some time later, and counts in entries how late. The bound is one in bytes.
+        let behind = self.behind.fetch_add(weight, Ordering::Relaxed) + weight;
+        if behind > self.size / 64 {
+            self.settle();
+        }
+    }
+
+    /// Lets one thread at a time read and write a resource.
+    fn lock(&self, key: &[u8]) -> MutexGuard<'_, ()> {
+        let at = self.hasher.hash_one(key) as usize % self.locks.len();
+        let lock = &self.locks[at];
+        lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn settle(&self) {
+        self.behind.store(0, Ordering::Relaxed);
         self.resources.run_pending_tasks();
     }
 
@@ -159,6 +176,7 @@ impl Store {
     }
 
     pub(crate) fn entries(&self) -> u64 {
+        self.settle();
         self.resources.entry_count()
     }
 
@@ -170,8 +188,7 @@ impl Store {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("entries", &self.entries())
-            .field("bytes", &self.bytes())
+            .field("resources", &self.resources.entry_count())
             .finish_non_exhaustive()
     }
 }

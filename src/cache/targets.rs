@@ -1,29 +1,51 @@
 //! Invalidation: which targets have been changed since something of them was fetched.
 //!
-//! A counter belongs to every path and query of which something is stored or on its way, and every stored
-//! response remembers what it was when its request was sent. An unsafe request or a purge counts up, and
-//! what remembers less is not used any more: whatever its host, and even if it was on its way in that
-//! moment and is stored only later. Looking for entries would miss those.
+//! Two things keep the answers of before a change from being used after it. A counter belongs to every path and
+//! query of which something is stored, and what is stored remembers what it was: an unsafe request or a purge counts
+//! up, and what remembers less is not used any more, whatever its host. For answers that are still on their way
+//! there is a list of the latest changes: a fetch remembers where it ended, and what it brings is stored only if
+//! nothing of its target was added since. Looking for entries would miss both other hosts and such answers.
 
-use std::collections::HashMap;
+use foldhash::quality::RandomState;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// The counters in use.
+/// How many changes are remembered. A fetch during which there are more is not stored.
+const MOST_CHANGES: usize = 4096;
+
+/// The counters in use, and the latest changes.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     counters: Mutex<HashMap<Arc<str>, Weak<Target>>>,
+    changes: Mutex<Changes>,
+    /// How many changes there have been.
+    latest: AtomicU64,
+    hasher: RandomState,
 }
 
+/// The latest changes: their numbers, and the hashes of their targets.
+#[derive(Debug, Default)]
+struct Changes {
+    list: VecDeque<(u64, u64)>,
+    /// Up to this one, anything may have been changed.
+    forgotten: u64,
+}
+
+/// When a fetch began, by the number of changes before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Began(u64);
+
 /// A path and query, and how often it was changed.
-pub(crate) struct Target {
+struct Target {
     name: Arc<str>,
     changes: AtomicU64,
     home: Weak<Targets>,
 }
 
-/// A target as it was when something of it was asked for.
+/// A target as it was when something of it was stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     target: Arc<Target>,
@@ -31,36 +53,36 @@ pub(crate) struct Snapshot {
 }
 
 impl Targets {
-    /// The target as it is now.
-    pub(crate) fn snapshot(self: &Arc<Self>, name: &str) -> Snapshot {
-        let mut counters = self.lock();
-        let known = counters.get(name).and_then(Weak::upgrade);
-        let target = known.unwrap_or_else(|| {
-            let name: Arc<str> = Arc::from(name);
-            let target = Arc::new(Target {
-                name: Arc::clone(&name),
-                changes: AtomicU64::new(0),
-                home: Arc::downgrade(self),
-            });
-            counters.insert(name, Arc::downgrade(&target));
-            target
-        });
-        drop(counters);
-        let changes = target.changes.load(Ordering::Acquire);
-        Snapshot { target, changes }
+    /// Now, for a fetch that begins.
+    pub(crate) fn now(&self) -> Began {
+        Began(self.latest.load(Ordering::Acquire))
     }
 
-    /// Notes a change of one target, and returns whether anything of it was there.
-    pub(crate) fn change(&self, name: &str) -> bool {
+    /// The target as it is now, for something that was fetched; nothing if it was changed meanwhile.
+    pub(crate) fn snapshot(self: &Arc<Self>, name: &str, began: Began) -> Option<Snapshot> {
+        let target = self.enter(name);
+        let snapshot = Snapshot {
+            changes: target.changes.load(Ordering::Acquire),
+            target,
+        };
+        // A change is in the list before it is counted: what was counted before the line above is found here.
+        let is_changed = self.lock_changes().contain(self.hash(name), began);
+        (!is_changed).then_some(snapshot)
+    }
+
+    /// Notes a change of one target.
+    pub(crate) fn change(&self, name: &str) {
+        self.note(Some(self.hash(name)));
         let known = self.lock().get(name).and_then(Weak::upgrade);
-        known.is_some_and(|target| {
+        if let Some(target) = known {
             target.change();
-            true
-        })
+        }
     }
 
-    /// Notes a change of each target whose path and query are wanted, and returns of how many.
+    /// Notes a change of each target whose path and query are wanted, and returns of how many something is
+    /// stored. What is on its way may be of one of them, and is not stored.
     pub(crate) fn change_all(&self, wanted: impl Fn(&str) -> bool) -> usize {
+        self.note(None);
         // Let go of only when the lock is free: the last one to let go of a target takes the lock.
         let found: Vec<_> = {
             let counters = self.lock();
@@ -71,8 +93,66 @@ impl Targets {
         found.len()
     }
 
+    fn note(&self, hash: Option<u64>) {
+        let mut changes = self.lock_changes();
+        let number = self.latest.load(Ordering::Acquire) + 1;
+        changes.add(number, hash);
+        self.latest.store(number, Ordering::Release);
+    }
+
+    fn enter(self: &Arc<Self>, name: &str) -> Arc<Target> {
+        let mut counters = self.lock();
+        if let Some(known) = counters.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        let name: Arc<str> = Arc::from(name);
+        let target = Arc::new(Target {
+            name: Arc::clone(&name),
+            changes: AtomicU64::new(0),
+            home: Arc::downgrade(self),
+        });
+        counters.insert(name, Arc::downgrade(&target));
+        target
+    }
+
+    /// Two targets with one hash are changed together, which is the safe side.
+    fn hash(&self, name: &str) -> u64 {
+        self.hasher.hash_one(name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Target>>> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Changes {
+    /// Adds a change of one target, or of any.
+    fn add(&mut self, number: u64, hash: Option<u64>) {
+        match hash {
+            Some(hash) => self.list.push_back((number, hash)),
+            None => {
+                self.list.clear();
+                self.forgotten = number;
+            }
+        }
+        if self.list.len() > MOST_CHANGES {
+            if let Some((oldest, _)) = self.list.pop_front() {
+                self.forgotten = oldest;
+            }
+        }
+    }
+
+    fn contain(&self, hash: u64, began: Began) -> bool {
+        let since = self
+            .list
+            .iter()
+            .rev()
+            .take_while(|(number, _)| *number > began.0);
+        self.forgotten > began.0 || since.into_iter().any(|(_, changed)| *changed == hash)
     }
 }
 
@@ -137,12 +217,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_reaches_what_was_asked_for_before_and_nothing_else() {
+    fn a_change_reaches_what_is_stored_and_nothing_else() {
         let targets = Arc::new(Targets::default());
-        let before = targets.snapshot("/a");
-        let other = targets.snapshot("/b");
-        assert!(targets.change("/a"));
-        let after = targets.snapshot("/a");
+        let stored = |name| targets.snapshot(name, targets.now()).unwrap();
+        let (before, other) = (stored("/a"), stored("/b"));
+        targets.change("/a");
+        let after = stored("/a");
         assert!(!before.is_current());
         assert!(after.is_current() && other.is_current());
         assert_eq!(targets.change_all(|name| name == "/b"), 1);
@@ -150,14 +230,39 @@ mod tests {
     }
 
     #[test]
+    fn a_change_reaches_what_is_on_its_way() {
+        let targets = Arc::new(Targets::default());
+        let (early, _) = (targets.now(), targets.change("/a"));
+        let late = targets.now();
+        assert!(targets.snapshot("/a", early).is_none());
+        assert!(targets.snapshot("/b", early).is_some());
+        assert!(targets.snapshot("/a", late).is_some());
+        targets.change_all(|_| false);
+        assert!(targets.snapshot("/b", late).is_none());
+        assert!(targets.snapshot("/b", targets.now()).is_some());
+    }
+
+    #[test]
+    fn of_more_changes_than_are_remembered_any_may_be_meant() {
+        let targets = Arc::new(Targets::default());
+        let began = targets.now();
+        for number in 0..MOST_CHANGES {
+            targets.change(&number.to_string());
+        }
+        assert!(targets.snapshot("/a", began).is_some());
+        targets.change("one more");
+        assert!(targets.snapshot("/a", began).is_none());
+        assert_eq!(targets.lock_changes().list.len(), MOST_CHANGES);
+    }
+
+    #[test]
     fn a_target_that_nobody_holds_is_forgotten() {
         let targets = Arc::new(Targets::default());
-        let held = targets.snapshot("/a");
+        let held = targets.snapshot("/a", targets.now());
         for n in 0..1000 {
-            drop(targets.snapshot(&format!("/{n}")));
+            drop(targets.snapshot(&format!("/{n}"), targets.now()));
         }
         assert_eq!(targets.lock().len(), 1);
-        assert!(!targets.change("/1"));
         drop(held);
         assert_eq!(targets.lock().len(), 0);
     }

@@ -218,7 +218,7 @@ mod ticker;
 mod trace;
 mod transport;
 mod tunnel;
-mod upstream;
+pub(crate) mod upstream;
 mod wire;
 
 pub use body::Body;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// `key: what is wrong` of each problem.
-fn problems(builder: ProxyBuilder) -> Vec<String> {
+fn problems(builder: &ProxyBuilder) -> Vec<String> {
     let errors = builder.build().unwrap_err();
     errors.to_string().lines().map(str::to_owned).collect()
 }
@@ -29,7 +29,7 @@ fn every_problem_is_told_at_once() {
         )
         .via("two words");
     assert_eq!(
-        problems(builder),
+        problems(&builder),
         [
             "prefix: \"api\" does not start with a slash: write \"/api\"",
             "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; \
@@ -145,7 +145,7 @@ fn prefixes_are_canonical() {
         ("/a b", "write them percent-encoded"),
         ("/ä", "write them percent-encoded"),
     ] {
-        let found = problems(ReverseProxy::builder(prefix, "http://a.example"));
+        let found = problems(&ReverseProxy::builder(prefix, "http://a.example"));
         assert!(
             found.len() == 1 && found[0].contains(why),
             "{prefix}: {found:?}"
@@ -161,8 +161,9 @@ fn prefixes_are_canonical() {
 
 #[test]
 fn a_list_of_upstreams_is_one_service() {
-    let list =
-        |urls: &[&str]| problems(ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()));
+    let list = |urls: &[&str]| {
+        problems(&ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()))
+    };
     assert_eq!(
         list(&[]),
         ["upstream: is empty: name at least one upstream"]

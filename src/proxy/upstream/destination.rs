@@ -4,7 +4,7 @@ use crate::proxy::upstream::InvalidUpstream;
 use crate::proxy::wire::host::{canonical_host, default_port, ipv6};
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

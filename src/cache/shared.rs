@@ -1,0 +1,38 @@
+//! All that the services before which one cache stands have in common.
+
+use super::builder::CacheBuilder;
+use super::flight::Flights;
+use super::rules::Limits;
+use super::stats::Counters;
+use super::store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A cache's memory and its settings.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) wait: Duration,
+    pub(crate) name: Box<str>,
+    pub(crate) store: Store,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) counters: Counters,
+}
+
+impl Shared {
+    /// By settings that have been checked.
+    pub(crate) fn new(settings: &CacheBuilder) -> Self {
+        Self {
+            limits: Limits {
+                object: settings.object,
+                stale: settings.stale,
+                store_set_cookie: settings.dangerously_store_set_cookie,
+            },
+            wait: settings.wait,
+            name: settings.name.as_str().into(),
+            store: Store::new(settings.size),
+            flights: Arc::default(),
+            counters: Counters::default(),
+        }
+    }
+}
