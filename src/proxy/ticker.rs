@@ -27,11 +27,11 @@ pub(crate) struct Ticker {
 }
 
 /// Something that is looked after.
-pub(crate) trait Ticked: Send + Sync + 'static {
+pub(crate) trait Ticked: Send + Sync + Sized + 'static {
     fn ticker(&self) -> &Ticker;
 
     /// Looks after what there is. If nothing is left, the clock stops until it is started again.
-    fn tick(&self) -> bool;
+    fn tick(self: &Arc<Self>) -> bool;
 }
 
 impl Ticker {
@@ -40,6 +40,12 @@ impl Ticker {
             step: (period / STEPS).max(SHORTEST_STEP),
             runtimes: Mutex::default(),
         }
+    }
+
+    /// Whether the clock goes on some runtime.
+    #[cfg(test)]
+    pub(crate) fn goes(&self) -> bool {
+        !self.runtimes().is_empty()
     }
 
     fn runtimes(&self) -> MutexGuard<'_, Vec<Id>> {
@@ -142,7 +148,7 @@ mod tests {
             &self.ticker
         }
 
-        fn tick(&self) -> bool {
+        fn tick(self: &Arc<Self>) -> bool {
             let one_less = |left: usize| left.checked_sub(1);
             let counted = self
                 .left

@@ -9,6 +9,7 @@ use crate::proxy::config::error::{
 };
 use crate::proxy::config::fields::{self, Head};
 use crate::proxy::config::settings::{Limits, Timeouts};
+#[cfg(feature = "balance")]
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};

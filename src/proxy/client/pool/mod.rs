@@ -15,6 +15,7 @@ pub(super) mod tests;
 
 use super::connect::{NewConnection, Sender};
 use crate::proxy::error::ProxyError;
+use crate::proxy::ticker::Ticker;
 use crate::proxy::upstream::destination::{Destination, Protocol};
 use common::{Common, Settings};
 use connection::{Clock, Connection, Http1, Idle, Multiplexed};
@@ -33,7 +34,7 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// Whether the upstream has chosen HTTP/2 by ALPN, or is spoken to in nothing else.
     speaks_http2: AtomicBool,
-    reaper_runs: AtomicBool,
+    ticker: Ticker,
     clock: Clock,
     /// Exchanges that go on although their clients have gone.
     abandoned: AtomicUsize,
@@ -71,12 +72,13 @@ impl State {
 impl Pool {
     fn new(common: Arc<Common>, runtime: Option<Id>) -> Self {
         let speaks_http2 = common.destination.protocol() == Protocol::H2c;
+        let ticker = Ticker::new(common.settings.idle_timeout);
         Self {
             common,
             runtime,
             state: Mutex::default(),
             speaks_http2: AtomicBool::new(speaks_http2),
-            reaper_runs: AtomicBool::new(false),
+            ticker,
             clock: Clock::new(),
             abandoned: AtomicUsize::new(0),
         }

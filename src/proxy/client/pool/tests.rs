@@ -120,12 +120,12 @@ async fn a_reaper_stays_until_there_is_no_connection() {
     drop(pool);
     let taken = pools.here().take(Need::Any).unwrap();
     tokio::time::sleep(2 * LONG).await;
-    assert!(pools.here().reaper_runs.load(Ordering::Relaxed));
+    assert!(pools.here().ticker.goes());
     drop((taken, slot));
     tokio::time::sleep(LONG).await;
-    assert!(!pools.here().reaper_runs.load(Ordering::Relaxed));
+    assert!(!pools.here().ticker.goes());
     let _upstream = use_one(&pools.here()).await;
-    assert!(pools.here().reaper_runs.load(Ordering::Relaxed));
+    assert!(pools.here().ticker.goes());
 }
 
 #[tokio::test]
