@@ -179,7 +179,7 @@ impl Exchange {
             };
             let in_flight = picked.ok_or_else(|| upstreams.why_none())?;
             let member = in_flight.member();
-            self.tried = Some(member.upstream.authority.clone());
+            self.tried = Some(member.upstream.destination.authority().clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
@@ -314,7 +314,7 @@ impl Exchange {
     }
 
     fn tell(&self, error: &ProxyError) {
-        let first = &self.plan.upstreams.first().authority;
+        let first = self.plan.upstreams.first().destination.authority();
         let upstream = self.tried.as_ref().unwrap_or(first);
         self.trace
             .failed(&self.plan, &self.context, upstream, error);
