@@ -1,8 +1,8 @@
 //! Facts about one connection that its stream and its user share.
 
 use crate::proxy::upstream::backoff::millis;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -27,6 +27,8 @@ pub(super) struct Meter {
     born: AtomicU64,
     /// How many milliseconds its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
     kept_for: AtomicU64,
+    /// One of its pool's connections.
+    counted: OnceLock<Arc<()>>,
     /// The task that drives a connection of HTTP/1.1.
     task: OnceLock<AbortHandle>,
 }
@@ -44,6 +46,7 @@ impl Default for Meter {
             room: AtomicUsize::new(usize::MAX),
             born: AtomicU64::new(0),
             kept_for: AtomicU64::new(FOR_EVER),
+            counted: OnceLock::new(),
             task: OnceLock::new(),
         }
     }
@@ -101,8 +104,10 @@ impl Meter {
         self.room.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_born(&self, now: u64) {
+    /// It comes into a pool, and is one of its connections.
+    pub(super) fn is_born(&self, now: u64, connections: &Arc<()>) {
         self.born.store(now, Ordering::Relaxed);
+        let _is_the_first = self.counted.set(Arc::clone(connections));
     }
 
     pub(super) fn born(&self) -> u64 {
