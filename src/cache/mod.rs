@@ -132,6 +132,7 @@
 
 mod answer;
 mod arrival;
+mod behind;
 mod body;
 mod builder;
 mod changes;
