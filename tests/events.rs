@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 use same_origin::cors::{CorsLayer, CorsPolicy};
-use same_origin::proxy::{Body, ReverseProxy};
+use same_origin::proxy::{Body, Limits, ReverseProxy};
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,8 +121,9 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
     };
     // With the span of the exchange where that is looked at, and without.
     let told = fail(Level::DEBUG).await;
-    let spans = "application:proxy{method=GET target=/x?y";
+    let spans = "application:proxy{method=GET path=\"/api/x\"";
     assert!(told.contains(spans) && told.contains("WARN"), "{told}");
+    assert!(!told.contains("x?y"), "{told}");
     let told = fail(Level::WARN).await;
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.starts_with(" WARN same_origin::proxy"), "{told}");
@@ -131,8 +132,73 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
         told.starts_with(" WARN application: same_origin::proxy"),
         "{told}"
     );
+    let why = "method=GET path=/api/x route=\"/api\" upstream=";
+    assert!(told.contains(why), "{told}");
+    let why =
+        "kind=Connect was_sent=false cause=tcp connect error: Connection refused (os error 111)";
+    assert!(told.contains(why), "{told}");
+}
+
+/// What the client does wrong is no warning, and leaves a line.
+#[tokio::test]
+async fn a_refused_request_is_told_of_with_its_public_path() {
+    let log = Log::default();
+    let _guard = log.follow(Level::INFO);
+    let proxy = ReverseProxy::builder("/api", "http://127.0.0.1:9");
+    let proxy = proxy
+        .limits(Limits::default().request_body(3))
+        .build()
+        .unwrap();
+    for (uri, status, kind) in [
+        ("/elsewhere?secret=1", 404, "OutsidePrefix"),
+        ("/api/..%2Fx?secret=1", 400, "AmbiguousPath"),
+        ("/api/upload?secret=1", 413, "BodyTooLarge"),
+        ("/api/host?secret=1", 400, "MalformedHost"),
+    ] {
+        let host = if uri.starts_with("/api/host") {
+            "a b"
+        } else {
+            "a"
+        };
+        let request = Request::post(uri)
+            .header("host", host)
+            .header("content-length", "4");
+        let request = request.body(Body::from("body")).unwrap();
+        let answer = proxy.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), status, "{uri}");
+        let told = log.take();
+        let path = uri.split('?').next().unwrap();
+        let line = format!("method=POST path={path} route=\"/api\" kind={kind} was_sent=false\n");
+        assert!(
+            told.starts_with(" INFO same_origin::proxy: ") && told.ends_with(&line),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_one_kind_ten_lines_a_second_are_told_and_the_rest_counted() {
+    let log = Log::default();
+    let _guard = log.follow(Level::INFO);
+    let proxy = ReverseProxy::new("/api", "http://127.0.0.1:9").unwrap();
+    let ask = async |path: &str| {
+        let request = Request::get(path).header("host", "a").body(Body::empty());
+        proxy.clone().oneshot(request.unwrap()).await.unwrap();
+    };
+    for _ in 0..50 {
+        ask("/elsewhere").await;
+    }
+    assert_eq!(log.take().lines().count(), 10);
+    // Another kind has lines of its own.
+    ask("/api/%2e%2e").await;
+    assert_eq!(log.take().lines().count(), 1);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let told = log.take();
     assert!(
-        told.contains(&format!("upstream=\"{dead}\" kind=Connect was_sent=false")),
+        told.contains("route=\"/api\" kind=OutsidePrefix left_out=40"),
         "{told}"
     );
+    ask("/elsewhere").await;
+    let told = log.take();
+    assert_eq!(told.lines().count(), 1, "{told}");
 }

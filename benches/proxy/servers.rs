@@ -14,11 +14,11 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{Peer, ReverseProxy};
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service as _;
 
 /// A server on a thread, which lives as long as the program.
 #[derive(Clone)]
@@ -158,9 +158,9 @@ pub fn ours_in_hyper(upstream: SocketAddr) -> Server {
         loop {
             let (stream, peer) = accept(&listener).await;
             let (proxy, peer) = (proxy.clone(), Peer::new(peer));
-            let service = service_fn(move |request| {
-                let response = proxy.respond(&peer, request);
-                async { Ok::<_, Infallible>(response.await) }
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer.clone());
+                proxy.clone().call(request)
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::spawn(connection.with_upgrades());

@@ -32,7 +32,7 @@ pub enum Engine {
     /// - 300, 301, 308 and 410 are fresh for ever, unless `Cache-Control`, `Pragma` or `Expires` say otherwise;
     /// - a redirect whose `Location` has a user name is refused, without CORS as well;
     /// - a response with the status of a redirect and no `Location`, or an empty one, is an ordinary
-    ///   response, except in redirect mode `manual`; and a `Location` that is no URL is an error in all modes;
+    ///   response, except in redirect mode `manual`; and a `Location` that is not a URL is an error in all modes;
     /// - WebSocket handshakes have no `Sec-Fetch-*`.
     Chromium,
 }

@@ -27,34 +27,50 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 //!
-//! [`cors_conformance`] takes what pages must and must not be able to do and gives back a table.
+//! # Tests in a line
+//!
+//! | question | answer |
+//! |---|---|
+//! | Can these pages use my API, and no others? | [`cors_conformance`] |
+//! | Can a page read every refusal, or does a layer answer outside of CORS? | [`readable()`] |
+//! | Can a foreign page act in my user's name? | [`attacks()`] |
+//! | What does script get of this one request? | [`Page::fetch`], and the `assert_…` of [`Outcome`] |
 //!
 //! An application whose `ReverseProxy` makes CORS unnecessary is tested in the same way, without a
 //! network: its `build_with_client` takes the upstream's own service.
 //!
-//! # What it does
+//! # Guarantees
 //!
 //! 1. It takes a request as script gives it: methods in any case, headers that are the browser's to set
 //!    ignored, URLs relative to the page.
 //! 2. It finds out whether a preflight is needed, sends it, judges it, and remembers it by Fetch's
 //!    CORS-preflight cache. Time passes only by [`Web::advance`].
-//! 3. It sends the request with the headers a browser adds: `Origin`, `Referer`, `Sec-Fetch-*`, cookies
-//!    by RFC 6265bis with `SameSite`, `Secure`, `Domain`, `Path` and the `__Host-` prefixes.
+//! 3. It sends the request with the headers a browser adds: `Origin`, `Referer` by the referrer policy,
+//!    `Sec-Fetch-*`, cookies by RFC 6265bis with `SameSite`, prefixes and partitions.
 //! 4. It runs the CORS check or the cross-origin resource policy check, follows redirects as the
-//!    standard wants (methods, dropped headers, `Origin: null`), and starts again at 2.
+//!    standard wants (methods, dropped headers, `Origin: null`, the referrer), and starts again at 2.
 //! 5. It hands script what it may see: status, body and exposed headers, or nothing of it.
 //!
-//! It sends nothing over a network and needs no runtime; services are called in-process. Where
-//! Chromium is known to differ from the standard, [`Engine`] chooses; [`_what_browsers_do`] has what was
-//! measured.
+//! Beside `fetch()`, a page has [images](Page::image), [scripts](Page::script), [styles](Page::stylesheet),
+//! [fonts](Page::font), [beacons](Page::beacon), [WebSockets](Page::socket), [links](Page::navigate),
+//! [frames](Page::iframe) and [forms](Page::submit). A page can be [sandboxed](Page::sandboxed), in a
+//! [frame](Page::frame) of another, or of a scheme of its own such as `tauri://localhost`.
 //!
-//! # What it leaves out
+//! The browser sends nothing over a network and needs no runtime; services are called in-process. (With the
+//! feature `proxy`, `Web::network` makes an exception: its origins are real servers.) Where
+//! Chromium is known to differ from the standard, [`Engine`] chooses. [`_what_browsers_do`] has the
+//! measurements, [`_web_platform_tests`] the assertions that the standard's own tests make.
 //!
-//! Navigation, forms, WebSocket and service workers; `data:`, `blob:` and other schemes; Content Security
-//! Policy, Subresource Integrity, embedder policies and opaque response blocking; HSTS, blocked ports and
-//! local network access; authentication prompts; compression (`Accept-Encoding` is not sent, but for
-//! ranges); partitioned cookies; the HTTP cache beyond fresh answers to GET; pages of other schemes than
-//! http and https. Bodies are read to their end: a response that never ends never arrives.
+//! # Limitations
+//!
+//! - Documents are not rendered: what a page links to, it does not load, and `X-Frame-Options`, Content
+//!   Security Policy, Subresource Integrity and opaque response blocking do not act.
+//! - Service workers, `data:` and `blob:` URLs, HSTS, blocked ports, authentication prompts and compression
+//!   (`Accept-Encoding` is not sent, but for ranges) are left out.
+//! - The HTTP cache has fresh answers to GET only: it neither validates nor puts parts together.
+//! - A WebSocket ends with its handshake. A service that needs a connection below it to switch protocols
+//!   answers as if there were none, in axum with 426.
+//! - Bodies are read to their end: a response that never ends never arrives.
 
 mod attacks;
 mod cache;

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// The steps in which a browser reads the response to a request, and the settings to change.
 ///
-/// Made by [`CorsPolicy::explain`]. Displays as a text of a few lines.
+/// Made by [`CorsPolicy::explain`](super::CorsPolicy::explain). Displays as a text of a few lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Explanation {

@@ -60,6 +60,7 @@ impl Admitted {
     }
 
     /// Leaves the word beside that of an outer guard.
+    #[inline]
     pub(super) fn leave(standing: Standing, extensions: &mut Extensions) {
         match standing {
             Standing::Own => drop(extensions.insert(Own)),

@@ -1,7 +1,6 @@
 //! The reason of a refusal and what to write, for people.
 
 use super::head::Head;
-use super::own_origin::Own;
 use super::policy::Compiled;
 use super::verdict::Refusal;
 use crate::excerpt::Excerpt;
@@ -26,7 +25,7 @@ const EXEMPT: &str = "if the path has to take requests of other sites and asks f
                       name it in dangerously_exempt";
 
 impl Compiled {
-    pub(super) fn advise(&self, refusal: Refusal, head: Head<'_>) -> Advice {
+    pub(super) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
         let (reason, remedy) = match refusal {
             Refusal::ForeignHost => foreign_host(head),
             Refusal::NoHost => (refusal.to_string(), LOOK_FOR_AUTHOR.to_owned()),
@@ -61,7 +60,7 @@ impl Compiled {
         Advice { reason, remedy }
     }
 
-    fn other_site(&self, refusal: Refusal, head: Head<'_>) -> (String, String) {
+    fn other_site(&self, refusal: Refusal, head: &Head<'_>) -> (String, String) {
         let word = if refusal == Refusal::SameSite {
             "same-site"
         } else {
@@ -89,7 +88,7 @@ impl Compiled {
         (reason, remedy_for(origin))
     }
 
-    fn foreign_origin(&self, head: Head<'_>) -> (String, String) {
+    fn foreign_origin(&self, head: &Head<'_>) -> (String, String) {
         let reason = self.difference(head);
         let Some(origin) = head.origin_text() else {
             return (reason, LOOK_FOR_AUTHOR.to_owned());
@@ -105,20 +104,20 @@ impl Compiled {
     }
 
     /// The origin beside the own one.
-    fn difference(&self, head: Head<'_>) -> String {
+    fn difference(&self, head: &Head<'_>) -> String {
         let origin = excerpt(head.origin_text());
         match &self.public_origins {
             Some(_) => format!("{origin} differs from all of public_origins"),
             None => format!(
                 "{origin} differs from the request's own origin \"{}\"",
-                Own::of(head)
+                head.own()
             ),
         }
     }
 }
 
-fn foreign_host(head: Head<'_>) -> (String, String) {
-    let host = match Own::of(head).authority() {
+fn foreign_host(head: &Head<'_>) -> (String, String) {
+    let host = match head.own().authority() {
         Some(authority) => format!("\"{authority}\""),
         None => String::from("the host"),
     };

@@ -8,7 +8,7 @@ use super::verdict::Refusal;
 
 /// A request was refused, or would be but for `report_only`.
 #[cold]
-pub(super) fn refused(guard: &Compiled, refusal: Refusal, head: Head<'_>) {
+pub(super) fn refused(guard: &Compiled, refusal: Refusal, head: &Head<'_>) {
     #[cfg(feature = "tracing")]
     written::refused(guard, refusal, head);
     #[cfg(not(feature = "tracing"))]
@@ -21,7 +21,7 @@ pub(super) fn differs(
     guard: &Compiled,
     difference: &'static str,
     refusal: Option<Refusal>,
-    head: Head<'_>,
+    head: &Head<'_>,
 ) {
     #[cfg(feature = "tracing")]
     written::differs(guard, difference, refusal, head);
@@ -36,11 +36,11 @@ mod written {
     use http::HeaderValue;
 
     /// The path without its query, which may bear a signature.
-    fn path(head: Head<'_>) -> Excerpt<'_> {
+    fn path<'a>(head: &Head<'a>) -> Excerpt<'a> {
         Excerpt(head.public_path().as_bytes())
     }
 
-    fn origin(head: Head<'_>) -> Excerpt<'_> {
+    fn origin<'a>(head: &Head<'a>) -> Excerpt<'a> {
         Excerpt(
             head.origin_text()
                 .map(HeaderValue::as_bytes)
@@ -48,7 +48,7 @@ mod written {
         )
     }
 
-    pub(super) fn refused(guard: &Compiled, refusal: Refusal, head: Head<'_>) {
+    pub(super) fn refused(guard: &Compiled, refusal: Refusal, head: &Head<'_>) {
         // A flood of refusals costs no texts where nobody reads them.
         if !tracing::enabled!(target: "same_origin::guard", tracing::Level::WARN) {
             return;
@@ -76,7 +76,7 @@ mod written {
         guard: &Compiled,
         difference: &'static str,
         refusal: Option<Refusal>,
-        head: Head<'_>,
+        head: &Head<'_>,
     ) {
         let reason = refusal.map(|refusal| guard.advise(refusal, head).reason);
         tracing::info!(

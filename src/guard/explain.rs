@@ -2,7 +2,6 @@
 
 use super::builder::Mode;
 use super::head::Head;
-use super::own_origin::Own;
 use super::policy::{Compiled, Guard};
 use super::signals;
 use super::verdict::{Admission, Refusal, Verdict};
@@ -82,12 +81,12 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn explain(&self, request: &Parts) -> Explanation {
-        self.compiled().explain(Head::from(request))
+        self.compiled().explain(&Head::from(request))
     }
 }
 
 impl Compiled {
-    fn explain(&self, head: Head<'_>) -> Explanation {
+    fn explain(&self, head: &Head<'_>) -> Explanation {
         let verdict = self.judge(head);
         let (deciding, decision) = match verdict {
             Verdict::Admitted(admission) => (admission.rule(), self.admits(admission, head)),
@@ -112,7 +111,7 @@ impl Compiled {
             ),
             own_origin: match &self.public_origins {
                 Some(origins) => format!("{origins:?}"),
-                None => Own::of(head).to_string(),
+                None => head.own().to_string(),
             },
             refusal: verdict.refusal(),
             steps: passed.chain([decision]).collect(),
@@ -122,7 +121,7 @@ impl Compiled {
         }
     }
 
-    fn admits(&self, admission: Admission, head: Head<'_>) -> Step {
+    fn admits(&self, admission: Admission, head: &Head<'_>) -> Step {
         let origin = head
             .origin_text()
             .map(HeaderValue::as_bytes)
@@ -146,7 +145,7 @@ impl Compiled {
     }
 
     /// The rules that did not decide. Those that have nothing to say are left out.
-    fn continues(&self, rule: u8, head: Head<'_>) -> Option<Step> {
+    fn continues(&self, rule: u8, head: &Head<'_>) -> Option<Step> {
         let reason = match rule {
             1 => {
                 self.hosts.as_ref()?;

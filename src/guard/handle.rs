@@ -137,7 +137,7 @@ impl Current {
 
     /// The verdict, with an event where a request is refused or a candidate differs.
     #[inline]
-    pub(super) fn judge(&self, head: Head<'_>) -> Verdict {
+    pub(super) fn judge(&self, head: &Head<'_>) -> Verdict {
         let verdict = self.guard().judge(head);
         if let Verdict::Refused(refusal) = verdict {
             event::refused(self.guard(), refusal, head);
@@ -152,7 +152,7 @@ impl Current {
 impl Candidate {
     /// Notes it if the candidate says something else than the guard in place.
     #[cold]
-    fn compare(&self, verdict: Verdict, head: Head<'_>) {
+    fn compare(&self, verdict: Verdict, head: &Head<'_>) {
         let guard = self.guard.compiled();
         match (verdict, guard.judge(head)) {
             (Verdict::Admitted(_), Verdict::Refused(refusal)) => {

@@ -1,12 +1,15 @@
 //! The head of a request, whatever holds it.
 
+use super::own_origin::Own;
+use super::signals;
 use crate::fields::Sole;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
+use std::cell::Cell;
 
 /// The parts of a request that are judged. Borrowed, so that a layer need not take the request apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Head<'a> {
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
@@ -14,6 +17,8 @@ pub(super) struct Head<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) extensions: &'a Extensions,
     pub(super) fields: Fields<'a>,
+    /// Made when it is first asked for.
+    own: Cell<Option<Own<'a>>>,
 }
 
 /// The fields that are judged, found in one walk over the head: each look-up hashes a name, so that four of
@@ -23,8 +28,8 @@ pub(super) struct Fields<'a> {
     pub(super) host: Sole<'a>,
     pub(super) origin: Sole<'a>,
     pub(super) fetch_site: Sole<'a>,
-    /// Whether there is an `Upgrade`, of whatever kind.
-    pub(super) upgrade: bool,
+    /// Whether `Upgrade` asks for a WebSocket.
+    pub(super) websocket: bool,
 }
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -39,6 +44,7 @@ impl<'a> Head<'a> {
             headers: request.headers(),
             extensions: request.extensions(),
             fields: Fields::of(request.headers()),
+            own: Cell::new(None),
         }
     }
 
@@ -49,6 +55,14 @@ impl<'a> Head<'a> {
             return original.0.path();
         }
         self.uri.path()
+    }
+
+    /// The own origin of the request.
+    #[inline]
+    pub(super) fn own(&self) -> Own<'a> {
+        let own = self.own.get().unwrap_or_else(|| Own::of(self));
+        self.own.set(Some(own));
+        own
     }
 
     /// The `Origin`, for people: the first one, where there are several.
@@ -67,6 +81,7 @@ impl<'a> From<&'a Parts> for Head<'a> {
             headers: &parts.headers,
             extensions: &parts.extensions,
             fields: Fields::of(&parts.headers),
+            own: Cell::new(None),
         }
     }
 }
@@ -78,7 +93,7 @@ impl<'a> Fields<'a> {
             host: Sole::Absent,
             origin: Sole::Absent,
             fetch_site: Sole::Absent,
-            upgrade: false,
+            websocket: false,
         };
         for (name, value) in headers {
             let field = if *name == HOST {
@@ -88,7 +103,7 @@ impl<'a> Fields<'a> {
             } else if *name == SEC_FETCH_SITE {
                 &mut found.fetch_site
             } else {
-                found.upgrade |= *name == UPGRADE;
+                found.websocket |= *name == UPGRADE && signals::names_websocket(value);
                 continue;
             };
             *field = match field {

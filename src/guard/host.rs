@@ -20,12 +20,13 @@ impl<'a> Authority<'a> {
     /// what else the grammar of a registered name allows (a comma, a percent-encoding, a user name before
     /// an `@`) is read differently by different servers. An empty port is the default one (RFC 3986
     /// 3.2.3).
+    #[inline]
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
         let (host, port) = match text {
             [b'[', rest @ ..] => text.split_at(address(rest)? + 2),
             _ => {
                 // Up to the first byte that a name cannot have, which has to be the port's colon.
-                let end = text.iter().position(|&byte| !is_in_name(byte));
+                let end = text.iter().position(|&byte| !IN_NAME[usize::from(byte)]);
                 text.split_at(end.unwrap_or(text.len()))
             }
         };
@@ -39,12 +40,12 @@ impl<'a> Authority<'a> {
 
     /// Whether browsers write this authority so in an origin: in lower case, and without the port that is
     /// the scheme's default (URL #origin-serialization).
+    #[inline]
     pub(super) fn is_serialized_as(&self, text: &[u8], default: u16) -> bool {
         let Some((host, port)) = text.split_at_checked(self.host.len()) else {
             return false;
         };
-        // Nearly every request names its host in lower case.
-        if host != self.host && self.cmp_host(host) != Ordering::Equal {
+        if self.cmp_host(host) != Ordering::Equal {
             return false;
         }
         match (self.port.filter(|&port| port != default), port) {
@@ -61,6 +62,10 @@ impl<'a> Authority<'a> {
     ///
     /// Shorter ones are less, so that most are told apart without a look at their bytes.
     fn cmp_host(&self, lower: &[u8]) -> Ordering {
+        // Nearly every request names its host in lower case.
+        if self.host == lower {
+            return Ordering::Equal;
+        }
         let host = self.host.iter().map(u8::to_ascii_lowercase);
         let by_length = self.host.len().cmp(&lower.len());
         by_length.then_with(|| host.cmp(lower.iter().copied()))
@@ -84,10 +89,17 @@ fn address(text: &[u8]) -> Option<usize> {
     (end > 0 && text[..end].iter().all(legal)).then_some(end)
 }
 
-/// RFC 3986's `unreserved`.
-fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
+/// The bytes of a name or an IPv4 address: RFC 3986's `unreserved`.
+const IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 /// A port, which a client may write with leading zeros (RFC 3986 3.2.3).
 fn port_number(digits: &[u8]) -> Option<u16> {

@@ -4,7 +4,6 @@
 
 use super::builder::Mode;
 use super::head::Head;
-use super::own_origin::Own;
 use super::policy::{Compiled, Guard};
 use super::signals::{self, FetchSite};
 use super::verdict::{Admission, Refusal, Verdict};
@@ -43,7 +42,7 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn judge(&self, request: &Parts) -> Verdict {
-        self.compiled().judge(Head::from(request))
+        self.compiled().judge(&Head::from(request))
     }
 
     /// The rule of the host alone, for what a server answers itself: files, say, are not changed by any
@@ -53,14 +52,14 @@ impl Guard {
     ///
     /// [`Refusal::ForeignHost`] and [`Refusal::NoHost`].
     pub fn judge_host(&self, request: &Parts) -> Result<(), Refusal> {
-        self.compiled().judge_host(Head::from(request))
+        self.compiled().judge_host(&Head::from(request))
     }
 }
 
 impl Compiled {
     /// The rules in the order and with the numbers of the module's documentation.
     #[inline]
-    pub(super) fn judge(&self, head: Head<'_>) -> Verdict {
+    pub(super) fn judge(&self, head: &Head<'_>) -> Verdict {
         // 1. First, as a page whose name was rebound is same-origin to its browser.
         if let Err(refusal) = self.judge_host(head) {
             return Verdict::Refused(refusal);
@@ -85,11 +84,11 @@ impl Compiled {
         self.judge_fields(head)
     }
 
-    fn judge_host(&self, head: Head<'_>) -> Result<(), Refusal> {
+    fn judge_host(&self, head: &Head<'_>) -> Result<(), Refusal> {
         let Some(hosts) = &self.hosts else {
             return Ok(());
         };
-        let own = Own::of(head);
+        let own = head.own();
         match own.authority() {
             None => Err(Refusal::NoHost),
             Some(authority) if hosts.answer(authority, own.default_port()) => Ok(()),
@@ -99,32 +98,44 @@ impl Compiled {
 
     /// The rules of the fields that browsers send and pages cannot.
     #[inline]
-    fn judge_fields(&self, head: Head<'_>) -> Verdict {
-        let site = signals::fetch_site(head.fields.fetch_site);
-        // 5. Before `Origin`, for the browser knows what neither we nor a proxy can: the page's scheme behind
-        // a TLS terminator, and the page itself where its referrer policy makes `Origin` null.
-        match site {
+    fn judge_fields(&self, head: &Head<'_>) -> Verdict {
+        let refusal = match signals::fetch_site(head.fields.fetch_site) {
+            None => return self.judge_origin(head),
+            // 5. Before `Origin`, for the browser knows what neither we nor a proxy can: the page's scheme behind
+            // a TLS terminator, and the page itself where its referrer policy makes `Origin` null.
             Some(FetchSite::SameOrigin) => return Verdict::Admitted(Admission::SameOrigin),
             Some(FetchSite::None) => return Verdict::Admitted(Admission::UserInitiated),
-            Some(FetchSite::SameSite | FetchSite::CrossSite | FetchSite::Invalid) | None => {}
-        }
-        // 6.
-        let origin = head.fields.origin;
-        if let Sole::One(origin) = origin {
-            if self.trusted.contains(origin) {
-                return Verdict::Admitted(Admission::TrustedOrigin);
+            Some(FetchSite::SameSite) => Refusal::SameSite,
+            Some(FetchSite::CrossSite) => Refusal::CrossSite,
+            Some(FetchSite::Invalid) => Refusal::InvalidFetchSite,
+        };
+        match head.fields.origin {
+            // 6.
+            Sole::One(origin) if self.trusted.contains(origin) => {
+                Verdict::Admitted(Admission::TrustedOrigin)
             }
+            // 7. Not compared with the own origin: the browser has done so, and followed redirects.
+            Sole::One(_) | Sole::Several | Sole::Absent => Verdict::Refused(refusal),
         }
-        // 7. Not compared with the own origin any more: the browser has done so, and followed redirects.
-        match site {
-            Some(FetchSite::SameSite) => return Verdict::Refused(Refusal::SameSite),
-            Some(FetchSite::CrossSite) => return Verdict::Refused(Refusal::CrossSite),
-            Some(_) => return Verdict::Refused(Refusal::InvalidFetchSite),
-            None => {}
-        }
-        match origin {
+    }
+
+    /// The rules of `Origin` without `Sec-Fetch-Site`. Rules 6 and 8 both admit, and the own page is the more
+    /// frequent.
+    fn judge_origin(&self, head: &Head<'_>) -> Verdict {
+        match head.fields.origin {
             // 8.
-            Sole::One(origin) => self.judge_origin(head, origin),
+            Sole::One(origin) if self.is_own(head, origin) => {
+                Verdict::Admitted(Admission::OwnOrigin)
+            }
+            // 6.
+            Sole::One(origin) if self.trusted.contains(origin) => {
+                Verdict::Admitted(Admission::TrustedOrigin)
+            }
+            Sole::One(origin) if origin == "null" => Verdict::Refused(Refusal::NullOrigin),
+            Sole::One(origin) if self.differs_in_scheme_alone(head, origin) => {
+                Verdict::Refused(Refusal::OtherScheme)
+            }
+            Sole::One(_) => Verdict::Refused(Refusal::ForeignOrigin),
             Sole::Several => Verdict::Refused(Refusal::SeveralOrigins),
             // 9.
             Sole::Absent if self.require_browser_fields => {
@@ -134,27 +145,16 @@ impl Compiled {
         }
     }
 
-    fn judge_origin(&self, head: Head<'_>, origin: &HeaderValue) -> Verdict {
-        if self.is_own(head, origin) {
-            Verdict::Admitted(Admission::OwnOrigin)
-        } else if origin == "null" {
-            Verdict::Refused(Refusal::NullOrigin)
-        } else if self.differs_in_scheme_alone(head, origin) {
-            Verdict::Refused(Refusal::OtherScheme)
-        } else {
-            Verdict::Refused(Refusal::ForeignOrigin)
-        }
-    }
-
-    fn is_own(&self, head: Head<'_>, origin: &HeaderValue) -> bool {
+    #[inline]
+    fn is_own(&self, head: &Head<'_>, origin: &HeaderValue) -> bool {
         match &self.public_origins {
             Some(public) => public.contains(origin),
-            None => Own::of(head).is(origin.as_bytes()),
+            None => head.own().is(origin.as_bytes()),
         }
     }
 
     /// Whether the origin would be the own one if the scheme were the other one.
-    pub(super) fn differs_in_scheme_alone(&self, head: Head<'_>, origin: &HeaderValue) -> bool {
+    pub(super) fn differs_in_scheme_alone(&self, head: &Head<'_>, origin: &HeaderValue) -> bool {
         match &self.public_origins {
             Some(public) => {
                 let rest = signals::behind_scheme(origin.as_bytes());
@@ -162,14 +162,15 @@ impl Compiled {
                     |own: &OriginPattern| signals::behind_scheme(own.as_str().as_bytes()) == rest;
                 rest.is_some() && public.iter().any(is_like)
             }
-            None => Own::of(head).differs_in_scheme_alone(origin.as_bytes()),
+            None => head.own().differs_in_scheme_alone(origin.as_bytes()),
         }
     }
 
     /// Whose page sent the `Origin`, on whatever ground the request was let through; `None` without one.
+    #[inline]
     pub(super) fn standing(
         &self,
-        head: Head<'_>,
+        head: &Head<'_>,
         admission: Option<Admission>,
     ) -> Option<Standing> {
         let origin = match head.fields.origin {

@@ -124,10 +124,10 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let current = self.shared.current();
         let head = Head::of(&request);
-        let standing = match current.judge(head) {
-            Verdict::Admitted(admission) => current.guard().standing(head, Some(admission)),
+        let standing = match current.judge(&head) {
+            Verdict::Admitted(admission) => current.guard().standing(&head, Some(admission)),
             Verdict::Refused(_) if current.guard().report_only => {
-                current.guard().standing(head, None)
+                current.guard().standing(&head, None)
             }
             Verdict::Refused(refusal) => {
                 let (error, mode) = (GuardError::from(refusal), current.guard().mode);

@@ -99,7 +99,7 @@ pub(super) struct Own<'a> {
 
 impl<'a> Own<'a> {
     #[inline]
-    pub(super) fn of(head: Head<'a>) -> Self {
+    pub(super) fn of(head: &Head<'a>) -> Self {
         let told = head.extensions.get::<OwnOrigin>();
         Self {
             secure: match told {
@@ -122,6 +122,7 @@ impl<'a> Own<'a> {
     }
 
     /// Whether the field is this origin, as browsers serialize it (URL #origin-serialization).
+    #[inline]
     pub(super) fn is(&self, origin: &[u8]) -> bool {
         self.with_scheme(self.secure).serializes_to(origin)
     }
@@ -135,6 +136,7 @@ impl<'a> Own<'a> {
         Self { secure, ..self }
     }
 
+    #[inline]
     fn serializes_to(&self, origin: &[u8]) -> bool {
         let Some(authority) = self.authority else {
             return false;
@@ -157,7 +159,7 @@ impl fmt::Display for Own<'_> {
 }
 
 /// The authority that the request names.
-fn named(head: Head<'_>) -> Option<Authority<'_>> {
+fn named<'a>(head: &Head<'a>) -> Option<Authority<'a>> {
     match (head.uri.authority(), head.fields.host) {
         (_, Sole::Several) => None,
         // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
@@ -223,7 +225,7 @@ mod tests {
                 request = request.header(HOST, *host);
             }
             let request = request.body(()).unwrap();
-            let found = Own::of(Head::of(&request)).to_string();
+            let found = Own::of(&Head::of(&request)).to_string();
             assert_eq!(found, own, "{version:?} {uri} {hosts:?}");
         }
     }
@@ -234,7 +236,7 @@ mod tests {
             .header(HOST, "a.example")
             .body(())
             .unwrap();
-        let own = |request: &http::Request<()>| Own::of(Head::of(request)).to_string();
+        let own = |request: &http::Request<()>| Own::of(&Head::of(request)).to_string();
         assert_eq!(own(&request), "http://a.example");
         #[cfg(feature = "proxy")]
         {
@@ -271,7 +273,7 @@ mod tests {
             ("a.example", "app://a.example", false),
         ] {
             let request = request(host);
-            let own = Own::of(Head::of(&request));
+            let own = Own::of(&Head::of(&request));
             assert_eq!(
                 own.differs_in_scheme_alone(origin.as_bytes()),
                 alone,

@@ -3,7 +3,7 @@
 use super::head::Head;
 use crate::fields::{self, Sole};
 use http::Method;
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, UPGRADE};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
 
 /// What `Sec-Fetch-Site` says (Fetch Metadata 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +31,16 @@ pub(super) fn is_safe(method: &Method) -> bool {
 ///
 /// `Connection` is not asked for: who leaves it out has nothing to fear but a refusal, whereas a server that
 /// does not ask for it either opens a tunnel.
-pub(super) fn is_handshake(head: Head<'_>) -> bool {
-    *head.method == Method::CONNECT || head.fields.upgrade && names_websocket(head.headers)
+pub(super) fn is_handshake(head: &Head<'_>) -> bool {
+    *head.method == Method::CONNECT || head.fields.websocket
 }
 
-fn names_websocket(headers: &HeaderMap) -> bool {
-    headers.get_all(UPGRADE).iter().any(|line| {
-        let mut protocols = fields::split(line);
-        protocols.any(|protocol| {
-            // RFC 9110 7.8: a version may follow.
-            let name = protocol.split(|&byte| byte == b'/').next();
-            name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
-        })
+/// Whether a line of `Upgrade` names the protocol (RFC 6455 4.1), which has no case.
+pub(super) fn names_websocket(line: &HeaderValue) -> bool {
+    fields::split(line).any(|protocol| {
+        // RFC 9110 7.8: a version may follow.
+        let name = protocol.split(|&byte| byte == b'/').next();
+        name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
     })
 }
 
@@ -93,6 +91,7 @@ mod tests {
     use super::super::head::Fields;
     use super::*;
     use http::Request;
+    use http::header::UPGRADE;
 
     #[test]
     fn safe_methods_have_case() {
@@ -138,7 +137,7 @@ mod tests {
             }
             let request = request.body(()).unwrap();
             assert_eq!(
-                is_handshake(Head::of(&request)),
+                is_handshake(&Head::of(&request)),
                 asks,
                 "{method} {upgrades:?}"
             );

@@ -1,4 +1,4 @@
-//! Why a request was not answered by its upstream.
+//! Errors of requests that were not answered by their upstream.
 
 use http::StatusCode;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A request that the proxy answered itself, and why.
+/// The reason for which the proxy answered a request itself.
 ///
 /// It rides in the extensions of the response, so that a layer outside can tell a 502 of the proxy
 /// from one of the upstream, log the cause, or make its own error page. The client is told the status
@@ -50,13 +50,22 @@ impl ProxyError {
         }
     }
 
-    /// What went wrong.
+    /// This error, for the reason that another one is.
+    pub(crate) fn because_of(self, reason: &Self) -> Self {
+        Self {
+            kind: reason.kind,
+            was_sent: self.was_sent,
+            source: reason.source.clone().or(self.source),
+        }
+    }
+
+    /// The kind of the error, which decides the status.
     #[must_use]
     pub fn kind(&self) -> ProxyErrorKind {
         self.kind
     }
 
-    /// Whether the upstream may have seen the request, or a part of it.
+    /// Returns whether the upstream may have seen the request, or a part of it.
     ///
     /// While it is `false` the request can be repeated, whatever its method.
     #[must_use]
@@ -101,7 +110,7 @@ pub enum ProxyErrorKind {
     OutsidePrefix,
     /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
-    /// The request target is no path (`*`, `host:port`): 400.
+    /// The request target is not a path (`*`, `host:port`): 400.
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
@@ -117,14 +126,26 @@ pub enum ProxyErrorKind {
     MethodNotForwarded,
     /// The request's body has another transfer coding than `chunked`: 501.
     UnknownTransferCoding,
+    /// The request has content although its method gives that no meaning, and the proxy was told to
+    /// refuse it: 400.
+    UnexpectedContent,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
     /// The client's body ended too early or was malformed: 400.
     RequestBody,
+    /// The client gave nothing of its request's body for the client timeout, or took nothing of its response:
+    /// 408 (RFC 9110 15.5.9), or an error of the response's body.
+    ClientTimeout,
+    /// The client has its share of the upstream's places, and its queue for them is full or was waited in for
+    /// the connect timeout: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
+    TooManyRequests,
     /// The upstream's name could not be resolved: 502.
     Dns,
     /// The upstream refused the connection, or it failed: 502.
     Connect,
+    /// The proxy's own system has no port, or no file descriptor, left for a connection to the
+    /// upstream: 503.
+    LocalResources,
     /// Connecting took longer than its timeout: 504.
     ConnectTimeout,
     /// TLS failed: no common protocol, or the upstream does not speak it: 502.
@@ -140,7 +161,7 @@ pub enum ProxyErrorKind {
     ResponseTimeout,
     /// The upstream closed or reset the connection before its response's head was complete: 502.
     Closed,
-    /// What the upstream answered is not HTTP: 502.
+    /// The upstream's response is not HTTP: 502.
     MalformedResponse,
     /// The upstream switched protocols unasked, or to one that was not offered: 502.
     UpgradeFailed,
@@ -156,8 +177,11 @@ impl ProxyErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
+            Self::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             // Not 405, which says that another method would do and must list which.
             Self::MethodNotForwarded | Self::UnknownTransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -174,7 +198,7 @@ impl ProxyErrorKind {
             | Self::MalformedResponse
             | Self::UpgradeFailed
             | Self::Client => StatusCode::BAD_GATEWAY,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -192,8 +216,11 @@ impl ProxyErrorKind {
             | Self::ForeignDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
+            | Self::UnexpectedContent
             | Self::BodyTooLarge
-            | Self::RequestBody => "http_request_error",
+            | Self::RequestBody
+            | Self::ClientTimeout => "http_request_error",
+            Self::TooManyRequests => "http_request_denied",
             Self::Loop => "proxy_loop_detected",
             Self::Dns => "dns_error",
             Self::Connect => "connection_refused",
@@ -201,7 +228,7 @@ impl ProxyErrorKind {
             Self::Tls => "tls_protocol_error",
             Self::Certificate => "tls_certificate_error",
             Self::NoUpstream => "destination_unavailable",
-            Self::Overloaded => "connection_limit_reached",
+            Self::Overloaded | Self::LocalResources => "connection_limit_reached",
             Self::ResponseTimeout => "http_response_timeout",
             Self::Closed => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
@@ -210,18 +237,17 @@ impl ProxyErrorKind {
         }
     }
 
-    /// Whether there was no connection.
+    /// Returns whether there was no connection.
     pub(crate) fn is_connect(self) -> bool {
         matches!(
             self,
-            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Certificate
+            Self::Dns
+                | Self::Connect
+                | Self::LocalResources
+                | Self::ConnectTimeout
+                | Self::Tls
+                | Self::Certificate
         )
-    }
-
-    /// Whether it is the client's doing, as a 4xx says.
-    #[must_use]
-    pub fn is_client_error(self) -> bool {
-        self.status().is_client_error()
     }
 
     const fn text(self) -> &'static str {
@@ -236,10 +262,14 @@ impl ProxyErrorKind {
             Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",
+            Self::UnexpectedContent => "the method gives the request's content no meaning",
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
+            Self::ClientTimeout => "the client sent or took nothing for too long",
+            Self::TooManyRequests => "the client has too many requests under way at the upstream",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
+            Self::LocalResources => "no port or file descriptor is left for a connection",
             Self::ConnectTimeout => "connecting to the upstream timed out",
             Self::Tls => "the TLS handshake with the upstream failed",
             Self::Certificate => "the upstream's certificate was not accepted",

@@ -1,272 +1,367 @@
-//! One request, on its way to an upstream and back.
+//! One request, on its way to an upstream and back: prepare, send, answer the head, then switch protocols
+//! or hand on the body.
 
 use crate::proxy::body::Body;
-use crate::proxy::body::upload::{AbandonOnDrop, Progress, Upload};
-use crate::proxy::client::{Client, ClientError};
-use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::body::download::Hold;
+use crate::proxy::body::upload::{Progress, Upload, UploadRules};
+use crate::proxy::client::ClientError;
+use crate::proxy::deadline::{Late, head_within};
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::plan::Plan;
-use crate::proxy::request::{RequestContext, Upgrade};
+use crate::proxy::request::RequestContext;
+use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
+use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::TunnelSlot;
-use crate::proxy::upstream::balance::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member};
+use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
-use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use tower_service::Service;
+
+/// The answer to a request: an exchange with an upstream, or a response that is known already. Boxed once,
+/// because every server and layer around it moves it about; `benches/README.md` says how large it may be.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// One request, from its rewritten head to the head of its response.
 pub(crate) struct Exchange {
     plan: Arc<Plan>,
     context: RequestContext,
     trace: Trace,
+    is_http2: bool,
     upload: Option<Arc<Progress>>,
+    /// The upstream of several that was tried last, for logs.
+    tried: Option<Authority>,
+}
+
+/// The client's side of a tunnel, if one was asked for.
+#[derive(Default)]
+struct ClientSide {
+    upgrade: Option<OnUpgrade>,
+    slot: Option<TunnelSlot>,
+}
+
+/// The request's share of its upstream, held until the last byte of the response is here.
+struct Held {
+    _places: Places,
+    _in_flight: Option<InFlight>,
+}
+
+/// An exchange whose response is under way.
+struct UnderWay {
+    exchange: Box<Exchange>,
+    _held: Held,
 }
 
 impl Exchange {
-    pub(crate) fn new(plan: Arc<Plan>, context: RequestContext, trace: Trace) -> Self {
-        Self {
+    /// Boxed, as the request is: a future holds what it is given twice, and each one on the way does.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        context: RequestContext,
+        trace: Trace,
+        version: Version,
+    ) -> Box<Self> {
+        Box::new(Self {
             plan,
             context,
             trace,
+            is_http2: version == Version::HTTP_2,
             upload: None,
+            tried: None,
+        })
+    }
+
+    pub(crate) async fn run<T: Transport>(
+        mut self: Box<Self>,
+        mut transport: T,
+        mut request: Box<Request<Body>>,
+    ) -> Response<Body> {
+        let client = match self.prepare(&mut request) {
+            Ok(client) => client,
+            Err(error) => return self.failed(error),
+        };
+        let (mut response, held) = match self.send(&mut transport, request).await {
+            Ok(answered) => answered,
+            Err(error) => return self.failed(error),
+        };
+        drop(transport);
+        let answered = match self.answer(&mut response) {
+            Ok(answered) => answered,
+            Err(error) => return self.failed(error),
+        };
+        match answered {
+            Answered::Switched(to) => match self.switch(&mut response, to, client) {
+                Ok(()) => response.map(|_| Body::empty()),
+                Err(error) => self.failed(error),
+            },
+            Answered::Final => self.hand_on(response, held),
         }
     }
 
-    /// The request is boxed once, because each future on the way would hold it by value, twice. A block
-    /// that captures, unlike a function that is `async`, holds the rest only once.
-    #[expect(clippy::manual_async_fn, reason = "half the size")]
-    pub(crate) fn run<C, CB>(
-        mut self,
-        mut client: C,
-        mut request: Box<Request<Body>>,
-    ) -> impl Future<Output = Response<Body>> + Send
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-    {
-        async move {
-            let client_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-            let tunnel_slot = match &self.context.upgrade {
-                None => None,
-                Some(_) => match self.plan.tunnels.slots.take() {
-                    None => return self.failed(ProxyErrorKind::Overloaded.into()),
-                    slot => slot,
-                },
-            };
-            let expects_continue = self.context.expects_continue;
-            if !request.body().is_end_stream() {
-                self.upload = Some(watch(&mut request, &self.plan, expects_continue));
-            }
-            let mut in_flight = None;
-            let answered = match self.plan.upstreams.only() {
-                Some(only) => self.carry(&mut client, request, only).await,
-                None => self.balance(&mut client, request, &mut in_flight).await,
-            };
-            let mut response = match answered {
-                Ok(response) => response,
-                Err(failed) => return self.failed(failed.into()),
-            };
-            self.trace.answered(response.status());
-            let switched = match self.plan.response.apply(&mut response, &self.context) {
-                Ok(switched) => switched,
-                Err(kind) => return self.failed(ProxyError::new(kind, true, "unsound framing")),
-            };
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return self.switch(response, switched, client_upgrade, tunnel_slot);
-            }
-            // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
-            let is_bridged = |upgrade: &Upgrade| upgrade.bridged.is_some();
-            if self.context.upgrade.as_deref().is_some_and(is_bridged)
-                && response.status().is_success()
-            {
-                return self.unexpected("no 101 for a WebSocket");
-            }
-            response.map(|mut body| {
-                if let Some(in_flight) = in_flight {
-                    body = body.guarded(in_flight);
-                }
-                match self.upload {
-                    Some(progress) if expects_continue => body.guarded(AbandonOnDrop(progress)),
-                    _ => body,
-                }
-            })
+    /// Takes what a tunnel will need, and watches the request's body.
+    fn prepare(&mut self, request: &mut Request<Body>) -> Result<ClientSide, ProxyError> {
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        if !request.body().is_end_stream() {
+            self.upload = Some(self.watch(request));
         }
+        if self.context.upgrade.is_none() {
+            return Ok(ClientSide::default());
+        }
+        let slot = self.plan.tunnels.slots.take();
+        if slot.is_none() {
+            return Err(ProxyErrorKind::Overloaded.into());
+        }
+        Ok(ClientSide { upgrade, slot })
     }
 
-    /// Sends a request to the upstream that is chosen; to another one if that cannot be connected to.
-    async fn balance<C, CB>(
-        &self,
-        client: &mut C,
+    /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
+    /// (RFC 9110 10.1.1).
+    fn watch(&self, request: &mut Request<Body>) -> Arc<Progress> {
+        let rules = UploadRules {
+            limit: self.plan.request.max_body,
+            expects_continue: self.context.expects_continue,
+            is_stream: self.is_http2,
+            withheld: Arc::clone(self.plan.request.edits.removed()),
+            patience: self.plan.client_timeout,
+        };
+        let (upload, progress) = Upload::new(std::mem::take(request.body_mut()), rules);
+        *request.body_mut() = Body::own(upload);
+        if self.context.expects_continue {
+            let progress = Arc::clone(&progress);
+            hyper::ext::on_informational(request, move |response| {
+                if response.status() == StatusCode::CONTINUE {
+                    progress.open();
+                }
+            });
+        }
+        progress
+    }
+
+    /// Sends the request to the only upstream, or to one that is chosen; to another one if that cannot be
+    /// connected to.
+    async fn send<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        request: Box<Request<Body>>,
+    ) -> Result<(Response<Body>, Held), ProxyError> {
+        let Some(only) = self.plan.upstreams.only() else {
+            return Box::pin(self.balance(transport, request)).await;
+        };
+        let places = self.admit(only).await?;
+        let response = self.carry(transport, request, only).await?;
+        let held = Held {
+            _places: places,
+            _in_flight: None,
+        };
+        Ok((response, held))
+    }
+
+    async fn balance<T: Transport>(
+        &mut self,
+        transport: &mut T,
         mut request: Box<Request<Body>>,
-        chosen: &mut Option<InFlight>,
-    ) -> Result<Response<Body>, ClientError>
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + 'static,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-    {
-        let upstreams = &self.plan.upstreams;
+    ) -> Result<(Response<Body>, Held), ProxyError> {
+        let plan = Arc::clone(&self.plan);
+        let upstreams = &plan.upstreams;
         let mut times = 0;
         loop {
             times += 1;
             let picked = match upstreams.pick() {
-                None => Box::pin(upstreams.pick_late()).await,
+                None => upstreams.pick_late().await,
                 picked => picked,
             };
-            let Some(in_flight) = picked else {
-                return Err(ProxyError::refused(upstreams.why_none()).into());
-            };
+            let in_flight = picked.ok_or_else(|| upstreams.why_none())?;
             let member = in_flight.member();
-            match self.carry(client, request, member).await {
+            self.tried = Some(member.upstream.destination.authority().clone());
+            let places = self.admit(member).await?;
+            match self.carry(transport, request, member).await {
                 Ok(response) => {
                     member.succeeded();
-                    *chosen = Some(in_flight);
-                    return Ok(response);
+                    let held = Held {
+                        _places: places,
+                        _in_flight: Some(in_flight),
+                    };
+                    return Ok((response, held));
                 }
                 Err(failed) if failed.kind().is_connect() => {
                     upstreams.failed(&in_flight);
-                    match failed.into_parts() {
+                    match failed.into_unsent() {
                         (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
-                            request = unsent
+                            request = unsent;
                         }
-                        (error, _) => return Err(error.into()),
+                        (error, _) => return Err(error),
                     }
                 }
-                failed => return failed,
+                Err(failed) => return Err(failed.into()),
             }
         }
     }
 
-    /// Gives a request to the client, and waits for the response's head or until the response timeout
+    /// A place at an upstream of the share that the client has of them.
+    async fn admit(&self, at: &Member) -> Result<Places, ProxyError> {
+        let requester = self.context.requester.as_ref();
+        self.plan.shares.admit(at, requester).await
+    }
+
+    /// Gives the request to the transport, and waits for the response's head or until the response timeout
     /// is over, which does not run while a body is being uploaded.
-    #[expect(clippy::manual_async_fn, reason = "half the size, as above")]
-    fn carry<C, CB>(
+    async fn carry<T: Transport>(
         &self,
-        client: &mut C,
+        transport: &mut T,
         mut request: Box<Request<Body>>,
         to: &Member,
-    ) -> impl Future<Output = Result<Response<Body>, ClientError>>
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + 'static,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-    {
-        async move {
-            self.trace.upstream(&to.upstream);
-            self.context
-                .name_host(request.headers_mut(), &to.upstream.host);
-            let deadline = &self.plan.response_deadline;
-            let upload = self.upload.as_deref();
-            let goes_on = || upload.is_some_and(Progress::has_moved);
-            // Our own client needs no URI to know the upstream's connections by, and its future is part
-            // of this one; as a service's it would be a box of its own.
-            if let Some(own) = (client as &mut dyn Any).downcast_mut::<Client>() {
-                let asks_upgrade = self.context.upgrade.is_some();
-                let answer = pin!(own.forward(request, &to.way, asks_upgrade));
-                return deadline.bound(answer, goes_on).await;
-            }
-            let answer = pin!(call(client, request, to));
-            deadline.bound(answer, goes_on).await
+    ) -> Result<Response<Body>, ClientError> {
+        self.trace.upstream(&to.upstream);
+        self.context
+            .name_host(request.headers_mut(), to.upstream.destination.host_value());
+        let asks_upgrade = self.context.upgrade.is_some();
+        let answered = pin!(transport.carry(request, to, asks_upgrade));
+        head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
+            .await
+            .unwrap_or_else(|late: Late| {
+                Err(ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into())
+            })
+    }
+
+    /// Rewrites the response's head.
+    fn answer(&self, response: &mut Response<Body>) -> Result<Answered, ProxyError> {
+        self.trace.answered(response.status());
+        let switched = self.plan.response.apply(response, &self.context);
+        let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
+        if self.is_http2 {
+            own_values(response.headers_mut());
         }
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return match switched {
+                Some(to) => Ok(Answered::Switched(to)),
+                None => Err(unexpected("101 without a protocol")),
+            };
+        }
+        // RFC 8441 5: to a client that asked by CONNECT any 2xx says that the tunnel is open.
+        let upgrade = self.context.upgrade.as_deref();
+        let is_bridged = upgrade.is_some_and(|upgrade| upgrade.bridged.is_some());
+        if is_bridged && response.status().is_success() {
+            return Err(unexpected("no 101 for a WebSocket"));
+        }
+        Ok(Answered::Final)
     }
 
     /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
     fn switch(
-        self,
-        response: Response<Body>,
-        switched: Option<HeaderValue>,
-        client_upgrade: Option<OnUpgrade>,
-        slot: Option<TunnelSlot>,
-    ) -> Response<Body> {
-        let mut response = response.map(|_| Body::empty());
-        let upstream_upgrade = response.extensions_mut().remove::<OnUpgrade>();
-        let (Some(offered), Some(chosen)) = (self.context.upgrade.as_deref(), switched) else {
-            return self.unexpected("101 without being asked");
+        &self,
+        response: &mut Response<Body>,
+        to: HeaderValue,
+        client: ClientSide,
+    ) -> Result<(), ProxyError> {
+        let Some(offered) = self.context.upgrade.as_deref() else {
+            return Err(unexpected("101 without being asked"));
         };
-        let (Some(client), Some(upstream)) = (client_upgrade, upstream_upgrade) else {
-            return self.unexpected("101 on a connection that cannot be taken over");
+        let upstream = response.extensions_mut().remove::<OnUpgrade>();
+        let (Some(downstream), Some(upstream)) = (client.upgrade, upstream) else {
+            return Err(unexpected("101 on a connection that cannot be taken over"));
         };
-        if !is_offered(&offered.protocols, &chosen) {
-            return self.unexpected("101 to another protocol");
+        if !is_offered(&offered.protocols, &to) {
+            return Err(unexpected("101 to another protocol"));
         }
         match &offered.bridged {
             Some(handshake) if !handshake.is_proved_by(response.headers()) => {
-                return self.unexpected("101 without the proof of a WebSocket");
+                return Err(unexpected("101 without the proof of a WebSocket"));
             }
-            Some(_) => websocket::to_http2(&mut response),
+            Some(_) => websocket::to_http2(response),
             None => {
                 let headers = response.headers_mut();
-                headers.insert(header::UPGRADE, chosen);
+                headers.insert(header::UPGRADE, to);
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             }
         }
         let tunnels = &self.plan.tunnels;
-        tunnels.open.spawn(client, upstream, tunnels.idle, slot);
-        response
+        tunnels
+            .open
+            .spawn(downstream, upstream, tunnels.idle, client.slot);
+        Ok(())
     }
 
-    fn unexpected(&self, what: &'static str) -> Response<Body> {
-        self.failed(ProxyError::new(ProxyErrorKind::UpgradeFailed, true, what))
+    /// Hands on the response, and keeps its place at the upstream until the last byte is here.
+    fn hand_on(self: Box<Self>, response: Response<Body>, held: Held) -> Response<Body> {
+        if let Some(upload) = &self.upload {
+            upload.set_conversation(true);
+        }
+        let (parts, body) = response.into_parts();
+        let (downloads, is_http2) = (Arc::clone(&self.plan.downloads), self.is_http2);
+        let under_way = UnderWay {
+            exchange: self,
+            _held: held,
+        };
+        let body = downloads.begin(body, under_way, is_http2);
+        Response::from_parts(parts, body)
     }
 
+    /// The response to a request that failed, for the reason that its body gave if it gave one.
     fn failed(&self, error: ProxyError) -> Response<Body> {
-        self.trace.failed(&error, self.plan.upstreams.first());
+        let error = match self.upload.as_deref().and_then(Progress::failure) {
+            Some(reason) => error.because_of(reason),
+            None => error,
+        };
+        self.tell(&error);
         self.plan.failed(error, &self.context)
     }
+
+    fn tell(&self, error: &ProxyError) {
+        let first = self.plan.upstreams.first().destination.authority();
+        let upstream = self.tried.as_ref().unwrap_or(first);
+        self.trace
+            .failed(&self.plan, &self.context, upstream, error);
+    }
 }
 
-/// Gives a request to a client that is not our own, and tells it where to connect if that is known.
-async fn call<C, CB>(
-    client: &mut C,
-    mut request: Box<Request<Body>>,
-    to: &Member,
-) -> Result<Response<Body>, ClientError>
-where
-    C: Service<Request<Body>, Response = Response<CB>>,
-    C::Error: Into<BoxError>,
-    CB: http_body::Body<Data = Bytes> + Send + 'static,
-    CB::Error: Into<BoxError>,
-{
-    to.upstream.locate(request.uri_mut());
-    if let Some(place) = to.way.place() {
-        request.extensions_mut().insert(place.clone());
-    }
-    // A clone has to be asked for its own readiness.
-    poll_fn(|cx| client.poll_ready(cx).map_err(ClientError::from_client)).await?;
-    let answered = client.call(*request).await;
-    answered
-        .map(|response| response.map(Body::new))
-        .map_err(ClientError::from_client)
+/// The continuation of a response after its head.
+enum Answered {
+    /// Another protocol.
+    Switched(HeaderValue),
+    /// The body.
+    Final,
 }
 
-/// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
-/// (RFC 9110 10.1.1).
-fn watch(request: &mut Request<Body>, plan: &Plan, expects_continue: bool) -> Arc<Progress> {
-    let body = std::mem::take(request.body_mut());
-    let (mut upload, progress) = Upload::new(body, plan.request.max_body, expects_continue);
-    upload.withheld = Some(Arc::clone(plan.request.edits.removed()));
-    upload.is_stream = request.version() == Version::HTTP_2;
-    *request.body_mut() = Body::from(upload);
-    if expects_continue {
-        let progress = Arc::clone(&progress);
-        hyper::ext::on_informational(request, move |response| {
-            if response.status() == StatusCode::CONTINUE {
-                progress.open();
-            }
-        });
+fn unexpected(what: &'static str) -> ProxyError {
+    ProxyError::new(ProxyErrorKind::UpgradeFailed, true, what)
+}
+
+impl Hold for UnderWay {
+    fn timed_out(&self, error: &ProxyError) {
+        self.exchange.tell(error);
     }
-    progress
+}
+
+/// The response is here as a whole, or given up.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(upload) = &self.exchange.upload {
+            upload.set_conversation(false);
+            upload.abandon_unwanted();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Client;
+
+    fn size_of_output<F>(_: impl FnOnce(Box<Exchange>, Client, Box<Request<Body>>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Above this glibc leaves its fast path; see `benches/README.md`.
+    #[test]
+    fn an_exchange_fits_into_a_small_allocation() {
+        let size = size_of_output(Exchange::run::<Client>);
+        assert!(size <= 1032, "{size}");
+    }
 }

@@ -31,7 +31,9 @@
 //!    instead). The rest of the path and the query go byte for byte: AWS Signature V4 and signed URLs depend
 //!    on it. `Destination` and `If` of WebDAV are mapped too; a destination outside of the prefix gets 502.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port gets 400; an absolute target's
-//!    host wins over the field.
+//!    host wins over the field. A request without a host passes where the server does not say who its peer is,
+//!    as under axum without `ConnectInfo`: it may be one that a test made, `Request::get("/api/items")`, and
+//!    nobody can tell. A server that says nothing of its peers has to ask [`check`] itself.
 //! 4. **Loops**. A request whose `Via` has the proxy's own name more than eight times gets 508.
 //! 5. **Hop-by-hop fields out** (RFC 9110 7.6.1): the fixed ones and all that `Connection` nominates, on any
 //!    of its lines; `Host` and `Content-Length` cannot be nominated away. `TE: trailers` stays. Lengths that
@@ -74,8 +76,23 @@
 //!
 //! Of a response's head up to 64 KiB are held; a longer one is a 502. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams. The time that a client may take nothing is its server's business: until that closes
-//! the connection, the request is under way.
+//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
+//!
+//! # Clients that take all they can
+//!
+//! A request has a place at its upstream ([`Limits::in_flight`]) until the upstream's last byte is here, whether
+//! the client has taken it or not. No client has more than its share of the places ([`Limits::client_share`],
+//! [`Limits::connection_share`]), and one that sends or takes nothing loses its place ([`Timeouts::client`]). For
+//! that the server has to say who the client is: by a [`Peer`] or axum's `ConnectInfo`, and by
+//! [`trusted_proxies`] whose word on others is taken ([`ClientAddr`]). The connection to the client stays its
+//! server's business.
+//!
+//! # Logs
+//!
+//! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
+//! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx),
+//! at `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
 //!
 //! # Upgrades and WebSockets
 //!
@@ -196,35 +213,52 @@ mod plan;
 mod request;
 mod response;
 mod service;
+mod share;
+mod ticker;
 mod trace;
+mod transport;
 mod tunnel;
-mod upstream;
+pub(crate) mod upstream;
 mod wire;
 
 pub use body::Body;
+#[doc(hidden)]
 pub use client::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
-pub use config::build::DiscoverBuilder;
 pub use config::builder::ProxyBuilder;
+#[cfg(feature = "balance")]
+#[doc(hidden)]
+pub use config::discover::DiscoverBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
+#[doc(hidden)]
+pub use config::fields::_ResponseEdits;
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use config::tls::UpstreamTls;
 pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
+pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;
 pub use request::target::check;
 pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use trace::limiter::{_LineLimiter, _Shown};
+pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
-pub use upstream::discovery::Change;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+pub use upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub use upstream::dns::Dns;
+#[cfg(feature = "balance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
 // Bounds that every mount in axum needs.
@@ -232,6 +266,9 @@ const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}
     const fn error<T: std::error::Error + Send + Sync + 'static>() {}
     mountable::<ReverseProxy>();
+    // A service that is shared by its clients has to be: poem's, and layers of tower that share a body.
+    const fn shared<T: Send + Sync + 'static>() {}
+    shared::<Body>();
     mountable::<Client>();
     error::<ClientError>();
     error::<ProxyError>();

@@ -1,16 +1,18 @@
 //! The plan of a proxy: everything that its requests have in common, compiled by the builder.
 
 use crate::proxy::body::Body;
-use crate::proxy::deadline::Deadline;
+use crate::proxy::body::download::Downloads;
 use crate::proxy::error::ProxyError;
-use crate::proxy::request::peer::Peer;
 use crate::proxy::request::{RequestContext, RequestRules, Verdict};
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
+use crate::proxy::share::Shares;
+use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::{TunnelSlots, Tunnels};
-use crate::proxy::upstream::balance::Upstreams;
+use crate::proxy::upstream::upstreams::Upstreams;
 use http::{Response, request};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A proxy as compiled by the builder.
@@ -19,7 +21,13 @@ pub(crate) struct Plan {
     pub(crate) response: ResponseRules,
     pub(crate) error_page: ErrorPage,
     pub(crate) upstreams: Upstreams,
-    pub(crate) response_deadline: Deadline,
+    pub(crate) shares: Shares,
+    /// The timeout of a response's head.
+    pub(crate) response_timeout: Duration,
+    /// The time for which a client may send or take nothing.
+    pub(crate) client_timeout: Duration,
+    pub(crate) downloads: Arc<Downloads>,
+    pub(crate) failures: Arc<FailureLog>,
     pub(crate) tunnels: TunnelPlan,
 }
 
@@ -32,14 +40,10 @@ pub(crate) struct TunnelPlan {
 
 impl Plan {
     /// Rewrites a request's head.
-    pub(crate) fn request(
-        &self,
-        peer: Option<&Peer>,
-        parts: &mut request::Parts,
-        body: &Body,
-    ) -> Verdict {
-        let only = self.upstreams.only().map(|only| &only.upstream.host);
-        self.request.apply(peer, parts, body, only)
+    pub(crate) fn request(&self, parts: &mut request::Parts, body: &Body) -> Verdict {
+        let only = self.upstreams.only();
+        let only = only.map(|only| only.upstream.destination.host_value());
+        self.request.apply(parts, body, only)
     }
 
     /// The response that stands for an error.

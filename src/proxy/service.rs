@@ -2,12 +2,12 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
-use crate::proxy::error::BoxError;
-use crate::proxy::exchange::Exchange;
+use crate::proxy::error::{BoxError, ProxyError};
+use crate::proxy::exchange::{Answer, Exchange};
 use crate::proxy::plan::Plan;
 use crate::proxy::request::Verdict;
-use crate::proxy::request::peer::Peer;
-use crate::proxy::trace::Trace;
+use crate::proxy::trace::{self, Trace};
+use crate::proxy::transport::Transport;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use std::convert::Infallible;
@@ -24,15 +24,20 @@ use tower_service::Service;
 /// [`ProxyBuilder`](crate::proxy::ProxyBuilder) for what can be set.
 ///
 /// It is a tower service over any body of [`Bytes`], cannot fail (a failure is a response with a
-/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone. `C` is the service that
-/// carries the rewritten requests, [`Client`] unless another is given.
+/// [`ProxyError`](crate::proxy::ProxyError) in its extensions), and costs two reference counts to clone.
+/// `T` carries the rewritten requests: [`Client`] unless another service is given.
+///
+/// A server tells it of the client by a [`Peer`](crate::proxy::Peer) in the request's extensions. A request
+/// without one, or axum's `ConnectInfo`, is taken for one that the program itself makes, as tests do: it
+/// needs no host, although RFC 9112 3.2 demands one of a client. A server that inserts neither has to refuse
+/// it itself ([`check`](crate::proxy::check)).
 #[derive(Clone)]
-pub struct ReverseProxy<C = Client> {
+pub struct ReverseProxy<T = Client> {
     plan: Arc<Plan>,
-    client: C,
+    transport: T,
 }
 
-impl<C> fmt::Debug for ReverseProxy<C> {
+impl<T> fmt::Debug for ReverseProxy<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReverseProxy")
             .field("plan", &self.plan)
@@ -40,7 +45,7 @@ impl<C> fmt::Debug for ReverseProxy<C> {
     }
 }
 
-impl<C> ReverseProxy<C> {
+impl<T> ReverseProxy<T> {
     /// The path at the upstream of a public one: what a cache behind the proxy knows it by. `None` if it is
     /// outside of the prefix.
     ///
@@ -60,62 +65,25 @@ impl<C> ReverseProxy<C> {
         Some(target.path().to_owned())
     }
 
-    /// Puts the parts together, and enters the mount in the table now that nothing can fail.
-    pub(crate) fn from_parts(plan: Arc<Plan>, client: C) -> Self {
+    /// Puts the parts together, and registers the mount in the table now that nothing can fail.
+    pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
         plan.response.mounts.register(&plan.response.mount);
-        Self { plan, client }
+        Self { plan, transport }
     }
+}
 
-    /// Answers a request as the service does, for a server that knows its peer itself: nothing has to
-    /// go through the request's extensions.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::{Request, Response};
-    /// use same_origin::proxy::{Body, Peer, ReverseProxy};
-    ///
-    /// async fn serve(proxy: &ReverseProxy, peer: &Peer, request: Request<Body>) -> Response<Body> {
-    ///     proxy.respond(peer, request).await
-    /// }
-    /// ```
-    pub fn respond<CB, B>(
-        &self,
-        peer: &Peer,
-        request: Request<B>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<C, CB, B>
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        self.answer(Some(peer), request)
-    }
-
-    fn answer<CB, B>(&self, peer: Option<&Peer>, request: Request<B>) -> Answer
-    where
-        C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<BoxError>,
-        CB: http_body::Body<Data = Bytes> + Send + 'static,
-        CB::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+impl<T: Transport> ReverseProxy<T> {
+    fn answer(&self, request: Request<Body>) -> Answer {
+        let version = request.version();
         let (mut parts, body) = request.into_parts();
-        let body = Body::new(body);
         let is_head = parts.method == Method::HEAD;
-        match self.plan.request(peer, &mut parts, &body) {
+        match self.plan.request(&mut parts, &body) {
             Verdict::Forward(context) => {
-                let trace = Trace::begin(&parts);
+                let trace = Trace::begin(&context);
                 let plan = Arc::clone(&self.plan);
-                let exchange = Exchange::new(plan, context, trace.clone());
+                let exchange = Exchange::new(plan, context, trace.clone(), version);
                 let request = Box::new(Request::from_parts(parts, body));
-                trace.follow(exchange.run(self.client.clone(), request))
+                trace.follow(exchange.run(self.transport.clone(), request))
             }
             Verdict::Answer(status) => {
                 let mut response = Response::new(Body::empty());
@@ -123,20 +91,17 @@ impl<C> ReverseProxy<C> {
                 Box::pin(ready(response))
             }
             Verdict::Refuse(kind) => {
-                let refusal = self.plan.error_page.render(kind.into(), is_head);
-                Box::pin(ready(refusal))
+                let error = ProxyError::from(kind);
+                trace::refused(&self.plan, &parts, &error);
+                Box::pin(ready(self.plan.error_page.render(error, is_head)))
             }
         }
     }
 }
 
-impl<C, CB, B> Service<Request<B>> for ReverseProxy<C>
+impl<T, B> Service<Request<B>> for ReverseProxy<T>
 where
-    C: Service<Request<Body>, Response = Response<CB>> + Clone + Send + 'static,
-    C::Future: Send,
-    C::Error: Into<BoxError>,
-    CB: http_body::Body<Data = Bytes> + Send + 'static,
-    CB::Error: Into<BoxError>,
+    T: Transport,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
@@ -152,15 +117,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         ResponseFuture {
-            inner: self.answer(None, request),
+            inner: self.answer(request.map(Body::new)),
         }
     }
 }
-
-/// What answers a request: an exchange with an upstream, or what is known already. Boxed once, because
-/// an exchange is some 980 bytes, and every server and layer around it moves it about. Above 1,032 glibc
-/// leaves its fast path, which costs more than all locks of a request together.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// The future of [`ReverseProxy`].
 #[must_use = "futures do nothing unless polled"]

@@ -1,4 +1,4 @@
-//! What a test's author meets: mistakes, relative URLs, cookies, traces, time.
+//! The interface for a test's author: mistakes, relative URLs, cookies, traces, time.
 
 use std::time::Duration;
 

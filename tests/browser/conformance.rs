@@ -5,7 +5,7 @@ use axum::routing::get;
 use http::Method;
 use http::header::{AUTHORIZATION, VARY};
 use same_origin::browser::{
-    Credentials::Include, Report, Request, Web, cors_conformance, must, must_not,
+    Credentials::Include, Mode, Report, Request, Web, cors_conformance, must, must_not,
 };
 use same_origin::cors::{CorsLayer, CorsPolicy};
 
@@ -188,4 +188,35 @@ async fn only_cors_counts_as_blocking() {
 #[should_panic(expected = "No 'Access-Control-Allow-Origin' header is present")]
 async fn the_assertion_shows_the_table_and_the_traces() {
     report_on(items()).await.assert_passed();
+}
+
+#[tokio::test]
+async fn an_opaque_answer_is_not_readable_and_rows_name_the_mode() {
+    let web = Web::new().origin("https://api.example.com", items());
+    let app = web.page("https://app.example.com");
+    let no_cors = || app.fetch(ITEMS).mode(Mode::NoCors);
+    let report = cors_conformance([
+        must(no_cors()),
+        must(app.image(ITEMS)),
+        must(app.fetch(ITEMS).mode(Mode::NoCors).credentials(Include)).status(0),
+        must_not(no_cors()),
+        must(app.navigate(ITEMS)),
+    ])
+    .await;
+
+    let faults = faults(&report);
+    assert_eq!(faults.len(), 4, "{report}");
+    assert!(
+        faults[0].contains("the response is opaque: script reads nothing of it"),
+        "{report}"
+    );
+    let asked: Vec<_> = report.rows().map(|row| row.request()).collect();
+    assert_eq!(
+        asked[..2],
+        [
+            "GET https://api.example.com/items, mode no-cors",
+            "GET https://api.example.com/items, mode no-cors, credentials include",
+        ]
+    );
+    assert!(asked[4].contains("mode navigate"), "{report}");
 }

@@ -173,7 +173,7 @@ async fn storage_access_is_told_and_used() {
         assert_eq!(header("cookie").as_deref(), cookie, "{access:?}");
         assert_eq!(header("origin").as_deref(), origin, "{access:?}");
     }
-    // Nothing of it where the site is its own.
+    // A page of its own site is not told anything.
     let outcome = web.page(WIDGET).fetch("/x").send().await;
     let request = outcome.trace().requests().next().expect("a request");
     assert_eq!(request.header("sec-fetch-storage-access"), None);

@@ -41,7 +41,7 @@ fn api() -> Router {
     Router::new().nest("/prod", routes)
 }
 
-/// What it was asked for, byte for byte; a second authority it refuses.
+/// Answers with the request's target, byte for byte; refuses a second authority.
 fn bucket() -> Router {
     Router::new().fallback(async |request: Received| -> Response {
         if request.headers().contains_key("authorization") {

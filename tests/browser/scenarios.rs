@@ -1,4 +1,4 @@
-//! What the scenarios are known to come to.
+//! The scenarios, and their known results.
 
 use same_origin::browser::Engine;
 

@@ -15,7 +15,7 @@ use tower::{ServiceExt, service_fn};
 
 const API: &str = "https://api.test";
 
-/// How many expectations were tried, and what did not come out.
+/// The number of expectations that were tried, and those that failed.
 #[derive(Default)]
 struct Tally {
     checks: usize,
@@ -48,7 +48,7 @@ async fn a_browser_decides_as_the_vectors_say() {
         failures,
     } = tally;
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    // What the files hold, but for methods, headers and origins that no browser sends.
+    // All that the files hold, except for methods, headers and origins that browsers do not send.
     let tried = (checks, preflights, exposed, max_ages);
     assert!(
         checks >= 366 && preflights >= 164 && exposed >= 59 && max_ages >= 10,
@@ -67,7 +67,7 @@ fn groups() -> Vec<Value> {
     files.flat_map(read).collect()
 }
 
-/// What the layer makes of a vector's one request; nothing where HTTP itself is in the way.
+/// The layer's answer to a vector's one request; `None` where HTTP itself is in the way.
 async fn answer(layer: &CorsLayer, case: &Value) -> Option<Response<String>> {
     let asked = case.get("request")?;
     let mut request = Request::new(String::new());
@@ -235,12 +235,12 @@ async fn preflight(
         .collect();
     let fetch = || {
         let request = browser::Request::new(method, format!("{API}/x"));
-        // No value with a brace is safe, whatever the header.
+        // A value with a brace is never safe, whatever the header.
         let request = names
             .iter()
             .fold(request, |request, name| request.header(*name, "{}"));
         let fetch = page.fetch(request).credentials(mode(expected));
-        // What needs no preflight of its own gets one by a listener.
+        // A request without a preflight of its own gets one by a listener.
         let simple = names.is_empty() && matches!(method, "GET" | "HEAD" | "POST");
         if simple {
             fetch.upload_listener().send()

@@ -4,7 +4,7 @@ use crate::support::{Got, get, request};
 use axum::body::Body;
 use http::Request;
 use same_origin::cache::{Cache, Cached, Outcome};
-use same_origin::proxy::{Client, ProxyBuilder, ReverseProxy};
+use same_origin::proxy::{Client, ProxyBuilder, ReverseProxy, ServiceTransport};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,13 +54,16 @@ impl Upstream {
     }
 }
 
-fn cached(builder: &ProxyBuilder) -> (Cache, ReverseProxy<Cached<Client>>) {
+fn cached(builder: &ProxyBuilder) -> (Cache, ReverseProxy<ServiceTransport<Cached<Client>>>) {
     let cache = Cache::builder().build().unwrap();
     let proxy = builder.build_with_layer(&cache.layer()).unwrap();
     (cache, proxy)
 }
 
-async fn ask(proxy: &ReverseProxy<Cached<Client>>, request: Request<Body>) -> Got {
+async fn ask(
+    proxy: &ReverseProxy<ServiceTransport<Cached<Client>>>,
+    request: Request<Body>,
+) -> Got {
     let response = proxy.clone().oneshot(request).await.unwrap();
     Got::of(response).await
 }

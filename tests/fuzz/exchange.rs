@@ -7,11 +7,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use tower::Service;
 
 /// The response, and the head that the upstream saw, if it was asked.
 pub fn exchange(
     proxy: ProxyBuilder,
-    request: Request<Body>,
+    mut request: Request<Body>,
     answer: Response<()>,
 ) -> (Response<Body>, Option<http::request::Parts>) {
     let seen = Arc::new(Mutex::new(None));
@@ -21,10 +22,11 @@ pub fn exchange(
         let answer = answer.lock().expect("one thread").take().unwrap_or_default();
         std::future::ready(Ok::<_, Infallible>(answer.map(|()| Body::empty())))
     });
-    let proxy = proxy.build_with_client(upstream).expect("a proxy");
+    let mut proxy = proxy.build_with_client(upstream).expect("a proxy");
     let peer = Peer::new("192.0.2.1:1".parse().expect("an address"));
-    let mut future = pin!(proxy.respond(&peer, request));
-    let Poll::Ready(response) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+    request.extensions_mut().insert(peer);
+    let mut future = pin!(proxy.call(request));
+    let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("an upstream that is a function makes nobody wait");
     };
     let seen = seen.lock().expect("one thread").take();

@@ -7,7 +7,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{
-    Body, Change, Client, ConnectTo, Endpoint, ProxyBuilder, ProxyError, ProxyErrorKind,
+    Body, Client, ConnectTo, Endpoint, EndpointChange, ProxyBuilder, ProxyError, ProxyErrorKind,
     ReverseProxy,
 };
 use std::convert::Infallible;
@@ -22,7 +22,7 @@ use tower::{Service, ServiceExt};
 /// The name of the service; nothing resolves it.
 const NAME: &str = "api.invalid";
 
-type Changes = UnboundedSender<Change<u8>>;
+type Changes = UnboundedSender<EndpointChange<u8>>;
 
 fn builder() -> ProxyBuilder {
     ReverseProxy::builder("/api", format!("http://{NAME}/base"))
@@ -31,7 +31,7 @@ fn builder() -> ProxyBuilder {
 /// A proxy whose list is fed by hand, and begins with this.
 fn fed(
     builder: ProxyBuilder,
-    first: impl IntoIterator<Item = Change<u8>>,
+    first: impl IntoIterator<Item = EndpointChange<u8>>,
 ) -> (ReverseProxy, Changes) {
     let (changes, mut received) = unbounded_channel();
     for change in first {
@@ -41,8 +41,8 @@ fn fed(
     (builder.discover(stream).build().unwrap(), changes)
 }
 
-fn insert(key: u8, upstream: &Upstream) -> Change<u8> {
-    Change::Insert(key, Endpoint::at(upstream.address))
+fn insert(key: u8, upstream: &Upstream) -> EndpointChange<u8> {
+    EndpointChange::Insert(key, Endpoint::at(upstream.address))
 }
 
 /// Asks until the answer is as wanted: a change takes a turn of the task that follows it.
@@ -94,10 +94,10 @@ async fn what_is_known_at_once_is_there_for_the_first_request() {
 struct Held(TcpListener);
 
 impl Held {
-    async fn start() -> (Self, Change<u8>) {
+    async fn start() -> (Self, EndpointChange<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = Endpoint::at(listener.local_addr().unwrap());
-        (Self(listener), Change::Insert(1, endpoint))
+        (Self(listener), EndpointChange::Insert(1, endpoint))
     }
 
     /// The next connection, when a request has come by it.
@@ -131,7 +131,7 @@ async fn of_a_removed_endpoint_requests_finish_and_idle_connections_close() {
     busy.write_all(&reply("")[..30]).await.unwrap();
 
     let other = Upstream::ok().await;
-    changes.send(Change::Remove(1)).unwrap();
+    changes.send(EndpointChange::Remove(1)).unwrap();
     changes.send(insert(2, &other)).unwrap();
     assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "idle: closed");
     busy.write_all(&reply("")[30..]).await.unwrap();
@@ -155,9 +155,9 @@ async fn a_connection_of_http_2_to_a_removed_endpoint_ends() {
             .await
     });
     let builder = ReverseProxy::builder("/api", format!("h2c://{NAME}"));
-    let (proxy, changes) = fed(builder, [Change::Insert(1, address.into())]);
+    let (proxy, changes) = fed(builder, [EndpointChange::Insert(1, address.into())]);
     assert_eq!(status_and_kind(proxy.clone()).await, (200, None));
-    changes.send(Change::Remove(1)).unwrap();
+    changes.send(EndpointChange::Remove(1)).unwrap();
     connection.await.unwrap().unwrap();
     let none = (502, Some(ProxyErrorKind::NoUpstream));
     assert_eq!(status_and_kind(proxy).await, none);
@@ -177,7 +177,7 @@ async fn a_key_that_comes_again_moves_its_endpoint() {
     let before = one.seen().len();
     assert_eq!(get(server, "/api/x", "").await.status, 200);
     assert_eq!(one.seen().len(), before);
-    changes.send(Change::Remove(1)).unwrap();
+    changes.send(EndpointChange::Remove(1)).unwrap();
     until(server, |answer| answer.status == 502).await;
 }
 
@@ -188,7 +188,7 @@ async fn the_only_endpoint_is_tried_for_each_request() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (proxy, _changes) = fed(builder(), [Change::Insert(1, address.into())]);
+    let (proxy, _changes) = fed(builder(), [EndpointChange::Insert(1, address.into())]);
     for _ in 0..3 {
         let refused = (502, Some(ProxyErrorKind::Connect));
         assert_eq!(status_and_kind(proxy.clone()).await, refused);
@@ -210,7 +210,7 @@ async fn a_dead_endpoint_costs_no_request() {
     let live = Upstream::ok().await;
     let (proxy, _changes) = fed(
         builder(),
-        [Change::Insert(1, dead.into()), insert(2, &live)],
+        [EndpointChange::Insert(1, dead.into()), insert(2, &live)],
     );
     let server = serve(proxy).await;
     for _ in 0..20 {
@@ -226,13 +226,13 @@ async fn an_endpoint_with_a_name_goes_by_it() {
     })
     .await;
     let shard = Endpoint::named("Shard-3.invalid:80").unwrap();
-    let shard = shard.connect_to(upstream.address);
+    let shard = shard.with_address(upstream.address);
     let local = Endpoint::named(&upstream.address.to_string()).unwrap();
     for (endpoint, host) in [
         (shard, "shard-3.invalid".to_owned()),
         (local, upstream.address.to_string()),
     ] {
-        let (proxy, _changes) = fed(builder(), [Change::Insert(1, endpoint)]);
+        let (proxy, _changes) = fed(builder(), [EndpointChange::Insert(1, endpoint)]);
         let answer = get(serve(proxy).await, "/api/x", "").await;
         assert_eq!(answer.all("location"), ["/api/there"], "{host}");
         assert_eq!(upstream.seen().last().unwrap().field("host"), host);
@@ -244,7 +244,7 @@ async fn the_task_ends_with_the_last_proxy() {
     let (proxy, changes) = fed(builder(), []);
     let clone = proxy.clone();
     drop(proxy);
-    assert!(changes.send(Change::Remove(1)).is_ok());
+    assert!(changes.send(EndpointChange::Remove(1)).is_ok());
     drop(clone);
     changes.closed().await;
 }
@@ -307,7 +307,9 @@ async fn a_client_below_layers_connects_to_the_endpoint() {
 #[tokio::test]
 async fn endpoints_are_those_of_one_service() {
     let builder = builder().upstreams(["http://a.example", "http://b.example"]);
-    let errors = builder.discover(stream::empty::<Change<u8>>()).build();
+    let errors = builder
+        .discover(stream::empty::<EndpointChange<u8>>())
+        .build();
     let errors = errors.unwrap_err();
     let keys: Vec<_> = errors
         .iter()

@@ -240,3 +240,23 @@ async fn a_relative_redirect_leads_where_the_upstream_means() {
         assert_eq!(answer.all("location"), [want], "{target}");
     }
 }
+
+#[tokio::test]
+async fn a_request_that_no_connection_brought_needs_no_host() {
+    use same_origin::proxy::{Body, Peer};
+    use tower::ServiceExt;
+    let upstream = Upstream::ok().await;
+    let proxy = ReverseProxy::new("/api", upstream.url("")).unwrap();
+    let peer = Peer::new("192.0.2.1:4711".parse().unwrap());
+    for (peer, status) in [(None, 200), (Some(peer), 400)] {
+        let mut request = http::Request::get("/api/items")
+            .body(Body::empty())
+            .unwrap();
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        let answer = proxy.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    assert_eq!(upstream.one().field("x-forwarded-proto"), "http");
+}

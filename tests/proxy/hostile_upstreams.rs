@@ -197,6 +197,10 @@ async fn interim_responses_without_end_are_no_response() {
         .await;
         let (answer, _) = upstream.ask().await;
         assert_eq!(answer.status, 504, "{more:?}: {answer:?}");
+        // As fast as it can, it is not waited for.
+        let (answer, written) = Hostile::repeating("", more).await.ask().await;
+        assert_eq!(answer.status, 502, "{more:?}: {answer:?}");
+        assert!(written < 16 << 20, "{written} bytes of {more:?}");
     }
 }
 
@@ -224,6 +228,10 @@ async fn a_body_with_broken_framing_is_cut() {
         assert!(!is_whole(&answer), "{more:?}: {answer:?}");
         assert!(written < 16 << 20, "{written} bytes of {more:?}");
     }
+    // A chunk's size has an end, leading zeros and all.
+    let (answer, written) = Hostile::repeating(CHUNKED, "0").await.ask().await;
+    assert!(!is_whole(&answer), "{answer:?}");
+    assert!(written < 16 << 20, "{written} bytes of a size");
     // Trailers have an end as well.
     let start: &'static str = [CHUNKED, "0\r\n"].concat().leak();
     let (answer, written) = Hostile::repeating(start, "x-a: b\r\n").await.ask().await;

@@ -1,9 +1,11 @@
 //! The reverse proxy over real sockets.
 
+mod abandoned;
 mod balancing;
 mod bodies;
 mod discovery;
 mod dns;
+mod early_answers;
 mod failures;
 mod framing;
 mod heads;
@@ -12,10 +14,12 @@ mod hostile_upstreams;
 mod limits;
 mod mounting;
 mod resets;
+mod response_heads;
 mod rewriting;
 mod settings;
 mod support;
 mod tls;
+mod unexpected_content;
 mod unprocessed;
 mod upgrades;
 mod websockets;

@@ -2,10 +2,10 @@
 
 use crate::support::{Upstream, get};
 use axum::Router;
-use http::Uri;
-use same_origin::proxy::ReverseProxy;
+use http::{Request, Uri};
+use same_origin::proxy::{Peer, ReverseProxy};
 use std::net::SocketAddr;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -146,4 +146,37 @@ async fn a_route_and_the_fallback_keep_the_path() {
     get(server, "/else?where", "").await;
     assert_eq!(api.one().target(), "/base/x");
     assert_eq!(rest.one().target(), "/else?where");
+}
+
+/// RFC 9112 3.2 demands a host of a client. A request that no client has sent, as axum's own tests write it,
+/// may do without.
+#[tokio::test]
+async fn a_request_of_the_program_itself_needs_no_host() {
+    let upstream = Upstream::ok().await;
+    let api = ReverseProxy::new("/api", upstream.url("/base")).unwrap();
+    let app = Router::new().nest_service("/api", api);
+    let ask = async |peer: Option<Peer>, uri: &str, host: Option<&str>| {
+        let mut request = Request::get(uri).body(axum::body::Body::empty()).unwrap();
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        if let Some(host) = host {
+            request.headers_mut().insert("host", host.parse().unwrap());
+        }
+        app.clone()
+            .oneshot(request)
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(ask(None, "/api/items", None).await, 200);
+    let seen = upstream.one();
+    assert_eq!(seen.field("host"), upstream.address.to_string());
+    assert!(seen.all("x-forwarded-host").is_empty());
+    // What is there has to be a host, and a client has to name one.
+    assert_eq!(ask(None, "/api/items", Some("a b")).await, 400);
+    let peer = || Some(Peer::new(([192, 0, 2, 1], 4711).into()));
+    assert_eq!(ask(peer(), "/api/items", None).await, 400);
+    assert_eq!(ask(peer(), "http://a.example/api/items", None).await, 200);
 }

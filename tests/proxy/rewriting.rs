@@ -236,3 +236,21 @@ async fn the_origin_of_our_own_pages_is_the_upstreams_behind_a_guard() {
     let errors = mixed.build_with_client(()).unwrap_err();
     assert_eq!(errors.iter().next().unwrap().key(), "rewrite_origin");
 }
+
+#[tokio::test]
+async fn an_application_in_nests_says_its_public_prefix_once() {
+    let upstream = application().await;
+    let proxy = ReverseProxy::builder("/v1/api", upstream.url("/base"))
+        .forwarding([ForwardingField::XForwardedPrefix])
+        .build()
+        .unwrap();
+    let inner = axum::Router::new().nest_service("/api", proxy);
+    let app = axum::Router::new().nest("/v1", inner);
+    let request = http::Request::get("/v1/api/x")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert_eq!(upstream.one().target(), "/base/x");
+    assert_eq!(answer.headers()["location"], "/v1/api/login");
+    assert_eq!(answer.headers()["set-cookie"], "sid=1; Path=/v1/api/a");
+}

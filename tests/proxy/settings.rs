@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// `key: what is wrong` of each problem.
-fn problems(builder: ProxyBuilder) -> Vec<String> {
+fn problems(builder: &ProxyBuilder) -> Vec<String> {
     let errors = builder.build().unwrap_err();
     errors.to_string().lines().map(str::to_owned).collect()
 }
@@ -22,16 +22,18 @@ fn every_problem_is_told_at_once() {
         .limits(
             Limits::default()
                 .in_flight(0)
+                .client_share(0.0)
+                .connection_share(f64::NAN)
                 .tunnels(usize::MAX)
                 .response_head(100),
         )
         .via("two words");
     assert_eq!(
-        problems(builder),
+        problems(&builder),
         [
             "prefix: \"api\" does not start with a slash: write \"/api\"",
-            "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; it is \
-             http, https or h2c",
+            "upstream: \"ftp://a.example\" is not the address of an upstream: unknown scheme \"ftp\"; \
+             write http, https or h2c",
             "remove_request_headers[1]: \"not a name\" is not the name of a field: write letters, digits and \
              -_. only",
             "remove_request_headers[2]: \"Host\" is a field that the proxy needs or writes itself: write \
@@ -43,6 +45,9 @@ fn every_problem_is_told_at_once() {
                 usize::MAX,
                 Semaphore::MAX_PERMITS
             ),
+            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which is no bound",
+            "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which is \
+             no bound",
             "limits.response_head: \"100\" is out of bounds: write at least 1024",
             "via: \"two words\" is not a name for Via and Proxy-Status: write a token that begins with a letter \
              or `*`, or host:port (RFC 9110 5.6.2, RFC 9651 3.3.4)",
@@ -78,15 +83,22 @@ fn a_client_that_could_not_work_is_not_built() {
     );
     let small = Limits::default().response_head(1);
     let aged = Limits::default().connection_age(Duration::ZERO);
-    for limits in [few, many, small, aged] {
-        let refused = client().limits(&limits).build();
+    let greedy = Limits::default().client_share(1.5);
+    let no_fields = Limits::default().response_fields(0);
+    for limits in [few, many, small, aged, greedy, no_fields] {
+        let refused = client().limits(limits.clone()).build();
         assert!(
             matches!(refused, Err(ClientBuildError::Bounds(_))),
             "{limits:?}"
         );
     }
-    assert!(client().connect_timeout(Duration::ZERO).build().is_err());
-    assert!(client().idle_timeout(Duration::ZERO).build().is_err());
+    let timeouts = Timeouts::default;
+    for timeouts in [
+        timeouts().connect(Duration::ZERO),
+        timeouts().idle(Duration::ZERO),
+    ] {
+        assert!(client().timeouts(timeouts).build().is_err());
+    }
 }
 
 fn no_roots() -> Arc<rustls::ClientConfig> {
@@ -133,7 +145,7 @@ fn prefixes_are_canonical() {
         ("/a b", "write them percent-encoded"),
         ("/ä", "write them percent-encoded"),
     ] {
-        let found = problems(ReverseProxy::builder(prefix, "http://a.example"));
+        let found = problems(&ReverseProxy::builder(prefix, "http://a.example"));
         assert!(
             found.len() == 1 && found[0].contains(why),
             "{prefix}: {found:?}"
@@ -149,8 +161,9 @@ fn prefixes_are_canonical() {
 
 #[test]
 fn a_list_of_upstreams_is_one_service() {
-    let list =
-        |urls: &[&str]| problems(ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()));
+    let list = |urls: &[&str]| {
+        problems(&ReverseProxy::builder("/api", "").upstreams(urls.iter().copied()))
+    };
     assert_eq!(
         list(&[]),
         ["upstream: is empty: name at least one upstream"]

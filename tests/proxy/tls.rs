@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use same_origin::proxy::{Change, ReverseProxy, UpstreamTls};
+use same_origin::proxy::{EndpointChange, ReverseProxy, UpstreamTls};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -165,7 +165,7 @@ async fn a_discovered_endpoint_has_to_prove_the_upstreams_name() {
         let address: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
         let proxy = ReverseProxy::builder("/api", "https://api.invalid")
             .upstream_tls(UpstreamTls::default().ca(authority.file("ca.pem")))
-            .discover(stream::iter([Change::Insert((), address.into())]))
+            .discover(stream::iter([EndpointChange::Insert((), address.into())]))
             .build()
             .unwrap();
         let answer = get(serve(proxy).await, "/api/x", "").await;
@@ -182,7 +182,11 @@ async fn a_request_follows_the_list_when_its_endpoint_has_moved_meanwhile() {
     let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
     let stuck = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (changes, mut received) = tokio::sync::mpsc::unbounded_channel();
-    let insert = |address: SocketAddr| changes.send(Change::Insert((), address.into())).unwrap();
+    let insert = |address: SocketAddr| {
+        changes
+            .send(EndpointChange::Insert((), address.into()))
+            .unwrap()
+    };
     insert(stuck.local_addr().unwrap());
     let proxy = ReverseProxy::builder("/api", "https://api.invalid")
         .upstream_tls(UpstreamTls::default().ca(authority.file("ca.pem")))

@@ -62,7 +62,7 @@ async fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
 async fn bytes_pass_both_ways_and_each_way_ends_alone() {
     let tunnels = Tunnels::new();
     let (mut client, mut upstream) = open(&tunnels).await;
-    assert_eq!(tunnels.open(), 1);
+    assert_eq!(tunnels.count(), 1);
     client.write_all(b"ping").await.unwrap();
     assert_eq!(read(&mut upstream, 4).await, b"ping");
     client.shutdown().await.unwrap();
@@ -80,7 +80,7 @@ async fn bytes_pass_both_ways_and_each_way_ends_alone() {
 async fn tunnels_can_be_cut() {
     let tunnels = Tunnels::new();
     let (mut client, _upstream) = open(&tunnels).await;
-    tunnels.cut();
+    tunnels.close_all();
     assert_eq!(client.read(&mut [0]).await.unwrap_or(0), 0);
     tunnels.closed().await;
 }
@@ -98,7 +98,7 @@ async fn a_refused_upgrade_is_a_response_and_opens_nothing() {
         .unwrap();
     let answer = client.await.unwrap();
     assert_eq!((answer.status, &answer.body[..]), (403, &b"no"[..]));
-    assert_eq!(tunnels.open(), 0);
+    assert_eq!(tunnels.count(), 0);
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ impl Web {
     /// Reaches the service of one origin by the name of another.
     fn alias(mut self, origin: &str, of: &str) -> Self {
         let of = Url::parse(of).map(|url| Origin::of(&url).serialized());
-        if let Some(server) = of.ok().and_then(|of| self.server(&of).cloned()) {
+        if let Some(server) = of.ok().and_then(|of| self.server(&of)) {
             self.servers.insert(origin.to_owned(), server);
         }
         self

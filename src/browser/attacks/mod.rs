@@ -148,7 +148,7 @@ impl Attacks {
     }
 }
 
-/// What became of an attempt.
+/// The verdict on an attempt.
 fn judge(
     outcome: &Outcome,
     target: &str,

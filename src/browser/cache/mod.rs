@@ -1,4 +1,4 @@
-//! What a browser remembers of earlier answers: of preflights, and of requests to read.
+//! The caches of a browser: of preflights, and of responses.
 
 pub(crate) mod preflights;
 pub(crate) mod responses;

@@ -15,7 +15,7 @@ use crate::browser::fetch::state::State;
 /// The length from which on Chromium remembers no preflight.
 const CHROMIUM_URL_LIMIT: usize = 1024;
 
-/// What earlier preflights allowed. Times are of the browser's own clock.
+/// Methods and headers that earlier preflights allowed. Times are of the browser's own clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PreflightCache {
     entries: Vec<Entry>,

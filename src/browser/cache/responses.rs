@@ -81,7 +81,7 @@ impl HttpCache {
         let lifetime =
             lifetime(response).or_else(|| implied_lifetime(asked.engine, status, response));
         let (Some(varied), Some(lifetime)) = (varied, lifetime) else {
-            return; // nothing that says for how long, or a `Vary` that is no list of names
+            return; // without a lifetime, or with a `Vary` that is not a list of names
         };
         let any = varied.iter().any(|name| name == "*");
         if any

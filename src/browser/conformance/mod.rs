@@ -14,7 +14,7 @@ use crate::browser::page::fetch::Fetch;
 use crate::browser::values;
 use crate::fields::elements;
 
-/// What a page must, or must not, be able to do; see [`must`] and [`must_not`].
+/// A wish: something that a page must, or must not, be able to do; see [`must`] and [`must_not`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Expectation {
@@ -73,9 +73,9 @@ impl Expectation {
 
 /// Whether a server lets the pages that must read it read it, and no others.
 ///
-/// Each expectation is tried with the cookies that the browser has and with empty caches. Where several pages ask for one URL with GET, the
-/// answers are besides tried against each other: none of them may reach the wrong page through a
-/// cache (Fetch #cors-protocol-and-http-caches), which is what `Vary: Origin` is for.
+/// Each expectation is tried with the cookies that the browser has and with empty caches. Where several
+/// pages ask for one URL with GET, the answers are also tried against each other: none of them may reach
+/// the wrong page through a cache (Fetch #cors-protocol-and-http-caches), which is what `Vary: Origin` is for.
 ///
 /// ```
 /// # use std::convert::Infallible;
@@ -129,7 +129,7 @@ pub async fn cors_conformance(expectations: impl IntoIterator<Item = Expectation
     Report { rows }
 }
 
-/// What came of each expectation, and of the caches.
+/// The results of all expectations, and of the caches.
 #[derive(Clone, Debug)]
 pub struct Report {
     rows: Vec<Row>,
@@ -182,13 +182,13 @@ impl Row {
         &self.page
     }
 
-    /// What it asked for: method, URL and credentials mode.
+    /// The request: method, URL, mode and credentials mode, where they are not the default.
     #[must_use]
     pub fn request(&self) -> &str {
         &self.asked
     }
 
-    /// What was wanted of it.
+    /// The wish in words.
     #[must_use]
     pub fn wanted(&self) -> &str {
         &self.wanted
@@ -200,13 +200,13 @@ impl Row {
         self.fault.is_none()
     }
 
-    /// What is wrong, if it is.
+    /// The fault, if there is one.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
     }
 
-    /// How the fetch went; lines about caches have none of their own.
+    /// The outcome of the fetch; lines about caches have none of their own.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()

@@ -213,7 +213,7 @@ impl Cookie {
             && (!self.secure || potentially_trustworthy(url))
     }
 
-    /// A partitioned cookie is for its partition only, another one for requests that are no third party's.
+    /// A partitioned cookie is for its partition only, another one for requests that are not a third party's.
     fn is_in(&self, access: &Access) -> bool {
         match &self.partition {
             Some(partition) => *partition == access.partition,

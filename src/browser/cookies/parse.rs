@@ -23,7 +23,7 @@ pub(crate) struct SetCookie {
     pub(crate) value: Vec<u8>,
     /// In lower case, without a leading dot; empty where none is given.
     pub(crate) domain: String,
-    /// Nothing stands for the default path.
+    /// `None` stands for the default path.
     pub(crate) path: Option<String>,
     pub(crate) expiry: Option<Expiry>,
     pub(crate) secure: bool,

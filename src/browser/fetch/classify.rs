@@ -1,4 +1,7 @@
-//! What makes a request one that needs a CORS-preflight: Fetch's lists of methods and headers.
+//! Classification of requests: the methods and headers that need a CORS-preflight, by Fetch's lists.
+//!
+//! The CORS layer has these lists as well (`src/cors/names.rs`). They are not shared on purpose: this
+//! browser is an oracle for the layer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 

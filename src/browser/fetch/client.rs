@@ -19,7 +19,7 @@ pub(crate) struct Client {
     pub(crate) secure: bool,
     pub(crate) embedder_policy: EmbedderPolicy,
     pub(crate) storage_access: StorageAccess,
-    /// No page asks but the user, by typing the URL.
+    /// The user asks, not a page, by typing the URL.
     pub(crate) is_user: bool,
 }
 
@@ -30,9 +30,9 @@ pub enum EmbedderPolicy {
     /// Resources need no permission to be embedded: the default.
     #[default]
     UnsafeNone,
-    /// What is embedded without CORS needs a `Cross-Origin-Resource-Policy` that allows it.
+    /// Resources that are embedded without CORS need a `Cross-Origin-Resource-Policy` that allows it.
     RequireCorp,
-    /// What is embedded without CORS is asked for without credentials.
+    /// Resources that are embedded without CORS are requested without credentials.
     Credentialless,
 }
 

@@ -65,7 +65,7 @@ impl State {
             && (!same_site(&self.client.top, &self.target()) || self.client.is_cross_site_framed())
     }
 
-    /// What the cookie jar has to know of the request.
+    /// The request's access to the cookie jar.
     pub(crate) fn cookie_access(&self, third_party_cookies: bool) -> Access {
         // A frame that was granted storage access uses it for its own origin only.
         let storage_access =

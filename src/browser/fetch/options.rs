@@ -1,4 +1,4 @@
-//! What `fetch()` can be told, in the words of its `RequestInit`.
+//! Options of `fetch()`, in the words of its `RequestInit`.
 
 /// Whether cookies go with a request, and `Set-Cookie` is obeyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,7 +13,7 @@ pub enum Credentials {
     Include,
 }
 
-/// What a page wants of another origin.
+/// The mode of a request: what the page wants of another origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
@@ -22,7 +22,7 @@ pub enum Mode {
     Cors,
     /// To send the request only; the response is opaque. What an `<img>` does.
     NoCors,
-    /// Nothing: going to another origin is an error.
+    /// To stay at home: a request to another origin is an error.
     SameOrigin,
     /// To go there, with the window or with a frame. Not script's to choose in `fetch()`; see
     /// [`Page::navigate`](crate::browser::Page::navigate).
@@ -32,7 +32,7 @@ pub enum Mode {
     WebSocket,
 }
 
-/// What to do about a redirect.
+/// The redirect mode of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Redirect {

@@ -84,7 +84,7 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
 /// Fetch #append-a-request-origin-header.
 fn origin(state: &State) -> Option<String> {
     if state.client.is_user {
-        // No page asks; a method that a user can type is GET.
+        // The user asks, not a page, and all that a user can type is a GET.
         return None;
     }
     if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
@@ -93,8 +93,8 @@ fn origin(state: &State) -> Option<String> {
     if matches!(state.method, Method::GET | Method::HEAD) {
         return None;
     }
-    // Who opted in to CORS has agreed to tell its origin; for the others the policy decides. Chromium
-    // lets it decide for windows and frames only.
+    // A request in mode cors always tells its origin. For the others the referrer policy decides, in
+    // Chromium for windows and frames only.
     let decides = state.engine == Engine::Standard || state.initiator.is_navigation();
     let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
     Some(if hidden {

@@ -21,7 +21,7 @@ const DEFAULT_MAX_AGE: u64 = 5;
 /// Chromium forgets a preflight after two hours, whatever the server wants.
 const CHROMIUM_MAX_AGE: u64 = 7200;
 
-/// What a successful preflight allows, and for how many seconds.
+/// The permissions of a successful preflight, and their age in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) methods: Vec<String>,
@@ -65,7 +65,7 @@ pub(crate) fn judge(
     response: &HeaderMap,
 ) -> Result<Grant, FetchErrorKind> {
     if is_redirect_status(status) {
-        // No step of its own, as 3xx is no ok status; but this is what has to be mended.
+        // The standard has no step for it, as 3xx is not an ok status. The error of its own says what to mend.
         return Err(FetchErrorKind::PreflightRedirect(status));
     }
     let include = state.credentials == Credentials::Include;

@@ -10,7 +10,8 @@ use crate::browser::values;
 /// Referrer Policy #determine-requests-referrer step 6: a longer address is cut to its origin.
 const MAX_LENGTH: usize = 4096;
 
-/// How much of the page's address a request tells, in `Referer` and, for some requests, in `Origin`.
+/// The referrer policy: how much of the page's address a request tells, in `Referer` and, for some
+/// requests, in `Origin`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReferrerPolicy {

@@ -39,7 +39,7 @@ pub(crate) struct State {
     pub(crate) timing_allow_failed: bool,
 }
 
-/// What a redirect has to know of the body.
+/// The kind of body, which decides whether a redirect can send it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     None,
@@ -63,7 +63,7 @@ pub(crate) enum RedirectTaint {
     CrossSite,
 }
 
-/// What main fetch decides for the current URL.
+/// The decision of main fetch about the current URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) tainting: Tainting,

@@ -1,10 +1,10 @@
-//! What a browser's console says of a failed fetch, in Chromium's words, so that they can be searched for.
+//! The console's message about a failed fetch, in Chromium's words, so that people find it by searching.
 
 use super::error::{FetchError, FetchErrorKind, Scene};
 use crate::browser::fetch::initiator::Initiator;
 
 impl FetchError {
-    /// What the console of Chromium says in the same case, word for word where it says something.
+    /// The message of Chromium's console in the same case, word for word where it has one.
     #[must_use]
     pub fn console(&self) -> String {
         let scene = self.scene.as_deref();

@@ -20,7 +20,7 @@ pub struct FetchError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What went wrong. The text of a header is given as it was, its lines joined by `, `.
+/// The kind of a failure. The text of a header is given as it was, its lines joined by `, `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
@@ -83,7 +83,7 @@ pub enum FetchErrorKind {
     EmbeddedCredentials(String),
     /// A redirect asks for a body again that was a stream.
     BodyNotReplayable,
-    /// No service of the [`Web`](crate::browser::Web) has this origin.
+    /// The [`Web`](crate::browser::Web) has no service for this origin.
     UnknownOrigin(String),
     /// The service failed, or its body did; the cause is the [`source`](Error::source).
     Service,
@@ -95,7 +95,7 @@ pub enum FetchErrorKind {
     Setup(Vec<String>),
 }
 
-/// Where it happened.
+/// The place of a failure.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) initiator: Initiator,
@@ -130,7 +130,7 @@ impl FetchError {
         }
     }
 
-    /// What went wrong.
+    /// The kind of the failure.
     #[must_use]
     pub fn kind(&self) -> &FetchErrorKind {
         &self.kind

@@ -14,7 +14,7 @@ use crate::browser::outcome::error::FetchError;
 use crate::browser::outcome::trace::Trace;
 use crate::browser::values;
 
-/// How a fetch ended, and how it came to that.
+/// The end of a fetch, and its trace.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub(crate) result: Result<Response, FetchError>,
@@ -33,7 +33,7 @@ pub struct Response {
     timing: bool,
 }
 
-/// How much of a response script sees.
+/// The type of a response: how much of it script sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseType {
@@ -69,7 +69,7 @@ impl ResponseType {
 }
 
 impl Outcome {
-    /// What script can read.
+    /// The response, as far as script can see it.
     ///
     /// # Errors
     /// When script gets a `TypeError` instead.
@@ -77,13 +77,13 @@ impl Outcome {
         self.result.as_ref().map_err(Clone::clone)
     }
 
-    /// Why there is no response, if there is none.
+    /// The error, if there is not a response.
     #[must_use]
     pub fn error(&self) -> Option<&FetchError> {
         self.result.as_ref().err()
     }
 
-    /// What happened, in order.
+    /// The trace: every request and every check, in order.
     #[must_use]
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -228,7 +228,7 @@ struct Exposed {
 
 /// Fetch #main-fetch step 14.1.
 fn exposed(headers: &HeaderMap, include: bool) -> Exposed {
-    // A field that is no list exposes nothing.
+    // A field that is not a list exposes nothing.
     let names = values::tokens(headers, &ACCESS_CONTROL_EXPOSE_HEADERS)
         .ok()
         .flatten()

@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-/// What happened during a fetch, in order: every request on the wire, every check with its clause.
+/// The events of a fetch, in order: every request on the wire, every check with its clause.
 ///
 /// [`Display`](fmt::Display) prints it to be read.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Trace {
         })
     }
 
-    /// How many of the requests were CORS-preflights.
+    /// The number of CORS-preflights.
     #[must_use]
     pub fn preflights(&self) -> usize {
         self.requests()
@@ -155,13 +155,13 @@ impl Exchange {
 }
 
 impl Check {
-    /// What was decided.
+    /// The decision in words.
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// By what clause.
+    /// The clause that demands it.
     #[must_use]
     pub fn clause(&self) -> &'static str {
         self.clause

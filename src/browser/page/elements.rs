@@ -44,8 +44,7 @@ impl Page {
     /// `new WebSocket("wss://…")`: the handshake, with credentials and, always, `Origin`. It succeeds when
     /// the server answers 101 with the fields that belong to it.
     ///
-    /// No CORS check follows: whether the page may talk to the server is for the server to decide, by
-    /// `Origin`.
+    /// A WebSocket has no CORS check: the server decides by `Origin` which pages may talk to it.
     pub fn socket(&self, url: &str) -> Fetch {
         self.ask(Initiator::Socket, url.into())
             .mode(Mode::WebSocket)

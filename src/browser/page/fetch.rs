@@ -57,7 +57,7 @@ impl Page {
 }
 
 impl Fetch {
-    /// Which credentials go along; those for the page's own origin by default.
+    /// Sets the credentials mode; credentials go to the page's own origin only by default.
     pub fn credentials(self, credentials: Credentials) -> Self {
         Self {
             credentials,
@@ -65,17 +65,17 @@ impl Fetch {
         }
     }
 
-    /// Whether the response is to be read; [`Mode::Cors`] by default.
+    /// Sets the mode; [`Mode::Cors`] by default.
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
 
-    /// What to do about redirects; follow them by default.
+    /// Sets the redirect mode; redirects are followed by default.
     pub fn redirect(self, redirect: Redirect) -> Self {
         Self { redirect, ..self }
     }
 
-    /// The policy of this request; the page's by default.
+    /// Sets the referrer policy of this request; the page's by default.
     pub fn referrer_policy(self, referrer_policy: ReferrerPolicy) -> Self {
         Self {
             referrer_policy,

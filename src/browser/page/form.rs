@@ -106,7 +106,7 @@ impl Form {
                 url.set_query(Some(&self.url_encoded()));
                 Request::get(url)
             }
-            // What it cannot be is for the fetch to say.
+            // The fetch reports what is wrong with the URL.
             Err(_) => Request::get(self.action),
         }
     }

@@ -8,7 +8,7 @@ use crate::browser::web::server::Trouble;
 /// The type of a string (Fetch #concept-bodyinit-extract).
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
 
-/// What script hands to `fetch()`.
+/// A request as script hands it to `fetch()`.
 ///
 /// Any of these can be given to [`Page::fetch`](crate::browser::Page::fetch): a `Request`, a URL for a GET, a
 /// [`http::Request`] or its builder. Mistakes, such as a header that cannot be one, come back as

@@ -52,7 +52,7 @@ where
     type Output = Result<T, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // What a panic leaves half done is dropped with the future.
+        // The future is dropped after a panic, with all that it left half done.
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
             Ok(poll) => poll.map_err(Into::into),
             Err(_panic) => Poll::Ready(Err("the service panicked, and nothing caught it".into())),

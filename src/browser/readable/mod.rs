@@ -127,7 +127,7 @@ impl Readable {
         Self { deadline, ..self }
     }
 
-    /// How many times a call is repeated at most, to meet a rate limit; none by default.
+    /// Repeats each call up to so many times, to meet a rate limit; not at all by default.
     pub fn burst(self, times: usize) -> Self {
         Self {
             burst: times,

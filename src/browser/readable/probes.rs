@@ -61,7 +61,7 @@ fn is_token(name: &HeaderName) -> bool {
 }
 
 impl Probe {
-    /// How often the request is sent.
+    /// The number of times that the request is sent.
     pub(super) fn times(self) -> usize {
         match self {
             Self::Burst(times) => times,

@@ -20,6 +20,8 @@ use crate::browser::site;
 use crate::browser::values;
 
 pub(crate) mod address;
+#[cfg(feature = "proxy")]
+mod network;
 pub(crate) mod profile;
 pub(crate) mod server;
 
@@ -37,10 +39,12 @@ pub struct Web {
     pub(crate) spaces: BTreeMap<String, AddressSpace>,
     pub(crate) local_network_access: bool,
     pub(crate) mistakes: Vec<String>,
+    #[cfg(feature = "proxy")]
+    network: Option<network::Network>,
 }
 
 impl Web {
-    /// No servers, a fresh profile, the standard's behaviour.
+    /// Creates a web without servers, with a fresh profile and the standard's behaviour.
     pub fn new() -> Self {
         Self {
             servers: BTreeMap::new(),
@@ -51,6 +55,8 @@ impl Web {
             spaces: BTreeMap::new(),
             local_network_access: true,
             mistakes: Vec::new(),
+            #[cfg(feature = "proxy")]
+            network: None,
         }
     }
 
@@ -184,8 +190,11 @@ impl Web {
         Some(values::isomorphic(header.as_bytes()))
     }
 
-    pub(crate) fn server(&self, origin: &str) -> Option<&Server> {
-        self.servers.get(origin)
+    pub(crate) fn server(&self, origin: &str) -> Option<Server> {
+        let own = self.servers.get(origin).cloned();
+        #[cfg(feature = "proxy")]
+        let own = own.or_else(|| self.network.as_ref()?.server(origin));
+        own
     }
 
     pub(crate) fn now(&self) -> Duration {

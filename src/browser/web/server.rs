@@ -34,7 +34,7 @@ pub struct Body {
 /// A fault of a body, by which a service is put to the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Nothing comes for so long, and then the end.
+    /// The body stalls for this long and then ends.
     Stalls(Duration),
     /// Whoever reads it panics.
     Panics,

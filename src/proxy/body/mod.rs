@@ -1,18 +1,18 @@
-//! The body that the proxy sends on and gives back.
+//! The body of requests and responses that pass through the proxy.
 
+pub(crate) mod download;
 pub(crate) mod upload;
 
-use crate::proxy::body::upload::Upload;
-use crate::proxy::client::Lent;
 use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use sync_wrapper::SyncWrapper;
 
 /// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
 /// may be one (RFC 9110 6.5.1): no field that only a head decides.
@@ -39,16 +39,9 @@ enum Kind {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
-    Lent(Lent),
-    Upload(Box<Upload>),
-    Boxed(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
-    Guarded(Box<Guarded>),
-}
-
-struct Guarded {
-    body: Body,
-    /// Held until the body is read to its end or dropped.
-    guard: Option<Box<dyn Any + Send>>,
+    /// One of the proxy's own: an upload, a response that is lent its connection, a download.
+    Own(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync>>),
+    Foreign(Box<Foreign>),
 }
 
 impl Body {
@@ -74,36 +67,24 @@ impl Body {
         match slot {
             // An empty body of a type of its own, as every GET under axum has, costs no box here.
             Some(body) if !body.is_end_stream() => {
-                Self::from(Kind::Boxed(Box::pin(MapError { body })))
+                Self::from(Kind::Foreign(Box::new(Foreign::new(body))))
             }
             _ => Self::empty(),
         }
     }
 
-    /// Whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
+    /// A body of the proxy's own.
+    pub(crate) fn own<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = BoxError> + Send + Sync + 'static,
+    {
+        Self::from(Kind::Own(Box::pin(body)))
+    }
+
+    /// Returns whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
     /// the end if the reason is `NO_ERROR`. Of bodies that are not hyper's own nobody can tell.
     pub(crate) fn was_reset(&self) -> bool {
-        matches!(&self.kind, Kind::Incoming(body) if !http_body::Body::is_end_stream(body))
-    }
-
-    /// Keeps `guard` until the body is done or dropped.
-    pub(crate) fn guarded(self, guard: impl Any + Send) -> Self {
-        Self::from(Kind::Guarded(Box::new(Guarded {
-            body: self,
-            guard: Some(Box::new(guard)),
-        })))
-    }
-}
-
-impl From<Lent> for Body {
-    fn from(lent: Lent) -> Self {
-        Self::from(Kind::Lent(lent))
-    }
-}
-
-impl From<Upload> for Body {
-    fn from(upload: Upload) -> Self {
-        Self::from(Kind::Upload(Box::new(upload)))
+        matches!(&self.kind, Kind::Incoming(body) if !body.is_end_stream())
     }
 }
 
@@ -156,16 +137,8 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Into::into),
-            Kind::Lent(lent) => Pin::new(lent).poll_frame(cx),
-            Kind::Upload(upload) => Pin::new(&mut **upload).poll_frame(cx),
-            Kind::Boxed(body) => body.as_mut().poll_frame(cx),
-            Kind::Guarded(guarded) => {
-                let polled = Pin::new(&mut guarded.body).poll_frame(cx);
-                if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-                    guarded.guard = None;
-                }
-                polled
-            }
+            Kind::Own(body) => body.as_mut().poll_frame(cx),
+            Kind::Foreign(foreign) => foreign.poll_frame(cx),
         };
         if let Poll::Ready(Some(Ok(frame))) = &mut polled {
             if let Some(trailers) = frame.trailers_mut() {
@@ -183,10 +156,8 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Full(_) => false,
             Kind::Incoming(incoming) => incoming.is_end_stream(),
-            Kind::Lent(lent) => lent.is_end_stream(),
-            Kind::Upload(upload) => upload.is_end_stream(),
-            Kind::Boxed(body) => body.is_end_stream(),
-            Kind::Guarded(guarded) => guarded.body.is_end_stream(),
+            Kind::Own(body) => body.is_end_stream(),
+            Kind::Foreign(foreign) => foreign.is_end_stream,
         }
     }
 
@@ -195,10 +166,8 @@ impl http_body::Body for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(incoming) => incoming.size_hint(),
-            Kind::Lent(lent) => lent.size_hint(),
-            Kind::Upload(upload) => upload.size_hint(),
-            Kind::Boxed(body) => body.size_hint(),
-            Kind::Guarded(guarded) => guarded.body.size_hint(),
+            Kind::Own(body) => body.size_hint(),
+            Kind::Foreign(foreign) => foreign.size_hint,
         }
     }
 }
@@ -206,8 +175,42 @@ impl http_body::Body for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
-            .field("size_hint", &http_body::Body::size_hint(self))
+            .field("size_hint", &self.size_hint())
             .finish_non_exhaustive()
+    }
+}
+
+type Unshared = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// Somebody else's body, which need not be `Sync`. It is only touched where nobody else can, so it says of
+/// itself beforehand what is asked of a shared reference. poem and others need a body that is `Sync`, and
+/// an error that gives a request back ([`ClientError`](crate::proxy::ClientError)) has to be.
+struct Foreign {
+    body: SyncWrapper<Unshared>,
+    is_end_stream: bool,
+    size_hint: SizeHint,
+}
+
+impl Foreign {
+    fn new<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let body: Unshared = Box::pin(MapError { body });
+        Self {
+            is_end_stream: body.is_end_stream(),
+            size_hint: body.size_hint(),
+            body: SyncWrapper::new(body),
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = self.body.get_mut();
+        let polled = body.as_mut().poll_frame(cx);
+        self.is_end_stream = body.is_end_stream();
+        self.size_hint = body.size_hint();
+        polled
     }
 }
 

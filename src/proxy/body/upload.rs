@@ -1,33 +1,39 @@
-//! The request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
+//! A request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
 use crate::proxy::body::Body;
+use crate::proxy::deadline::Patience;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a client that expects `100 Continue` is kept waiting for an upstream that does not answer
-/// (RFC 9110 10.1.1: nobody waits indefinitely). The time that curl waits.
+/// The time for which a client that expects `100 Continue` waits for an upstream that does not answer (RFC
+/// 9110 10.1.1: nobody waits indefinitely). As long as curl waits.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the two sides of an upload know of each other.
-#[derive(Debug, Default)]
+/// The state of an upload, which its exchange sees too.
+#[derive(Debug)]
 pub(crate) struct Progress {
-    /// Whether a frame went by since this was last asked.
-    moved: AtomicBool,
+    begun: Instant,
+    /// Milliseconds from then to the last frame; 0 before the first.
+    moved: AtomicU64,
+    /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
+    is_conversation: AtomicBool,
     gate: Mutex<Gate>,
+    /// The reason for which the upload failed. A connection of HTTP/2 tells nobody why a body made it reset a
+    /// stream.
+    failure: OnceLock<ProxyError>,
 }
 
-/// Whether the body may be read, for a request with `Expect: 100-continue`.
-#[derive(Debug, Default)]
+/// The gate before a body, for a request with `Expect: 100-continue`.
+#[derive(Debug)]
 enum Gate {
-    #[default]
     Open,
     Shut(Option<Waker>),
     /// The final response came first and has been read: the body is not wanted any more.
@@ -35,9 +41,39 @@ enum Gate {
 }
 
 impl Progress {
-    /// Whether the upload went on since the last time that this was asked.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.moved.swap(false, Ordering::Relaxed)
+    fn new(gate: Gate) -> Self {
+        Self {
+            begun: Instant::now(),
+            moved: AtomicU64::new(0),
+            is_conversation: AtomicBool::new(false),
+            gate: Mutex::new(gate),
+            failure: OnceLock::new(),
+        }
+    }
+
+    /// The time of the last frame.
+    pub(crate) fn last_moved(&self) -> Option<Instant> {
+        match self.moved.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Some(self.begun + Duration::from_millis(millis)),
+        }
+    }
+
+    /// The error that the upload ended with, if it has.
+    pub(crate) fn failure(&self) -> Option<&ProxyError> {
+        self.failure.get()
+    }
+
+    fn moves(&self) {
+        let millis = self.begun.elapsed().as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX).max(1);
+        self.moved.store(millis, Ordering::Relaxed);
+    }
+
+    /// The response has begun, or is over.
+    pub(crate) fn set_conversation(&self, is_conversation: bool) {
+        self.is_conversation
+            .store(is_conversation, Ordering::Relaxed);
     }
 
     /// The upstream said `100 Continue`.
@@ -45,24 +81,28 @@ impl Progress {
         self.set(Gate::Open);
     }
 
-    fn set(&self, to: Gate) {
-        let mut gate = self.gate.lock().unwrap_or_else(|e| e.into_inner());
-        if let Gate::Shut(waker) = std::mem::replace(&mut *gate, to) {
-            drop(gate);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+    /// The response has been read. If the body is still held back, nobody will ever want it, and the
+    /// upstream's connection must not wait for it.
+    pub(crate) fn abandon_unwanted(&self) {
+        let is_shut = matches!(*self.gate(), Gate::Shut(_));
+        if is_shut {
+            self.set(Gate::Abandoned);
         }
     }
 
-    fn is_shut(&self) -> bool {
-        let gate = self.gate.lock().unwrap_or_else(|e| e.into_inner());
-        matches!(*gate, Gate::Shut(_))
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn set(&self, to: Gate) {
+        let before = std::mem::replace(&mut *self.gate(), to);
+        if let Gate::Shut(Some(waker)) = before {
+            waker.wake();
+        }
     }
 
     fn poll_gate(&self, cx: &Context<'_>) -> Poll<Result<(), ProxyError>> {
-        let mut gate = self.gate.lock().unwrap_or_else(|e| e.into_inner());
-        match &mut *gate {
+        match &mut *self.gate() {
             Gate::Open => Poll::Ready(Ok(())),
             Gate::Abandoned => Poll::Ready(Err(ProxyError::refused(ProxyErrorKind::RequestBody))),
             Gate::Shut(waker) => {
@@ -73,73 +113,89 @@ impl Progress {
     }
 }
 
-/// Held by the response: when it has been read and the body is still held back, nobody will ever want
-/// it, and the upstream's connection must not wait for it.
-pub(crate) struct AbandonOnDrop(pub(crate) Arc<Progress>);
-
-impl Drop for AbandonOnDrop {
-    fn drop(&mut self) {
-        if self.0.is_shut() {
-            self.0.set(Gate::Abandoned);
-        }
-    }
+/// Rules for a request's body.
+#[derive(Debug)]
+pub(crate) struct UploadRules {
+    /// The most bytes.
+    pub(crate) limit: Option<u64>,
+    /// The client waits for `100 Continue`: the body is not asked for, which would make a
+    /// server tell its client to send it, before the upstream has said that it wants it.
+    pub(crate) expects_continue: bool,
+    /// It is a stream of HTTP/2, which may be reset.
+    pub(crate) is_stream: bool,
+    /// The fields that the upstream does not see, as trailers neither.
+    pub(crate) withheld: Arc<[HeaderName]>,
+    /// The time for which the client may send nothing of what it is asked for.
+    pub(crate) patience: Duration,
 }
 
 /// A request's body.
 pub(crate) struct Upload {
     body: Body,
-    /// Whether it is a stream of HTTP/2, which may be reset.
-    pub(crate) is_stream: bool,
-    /// The fields that the upstream does not see, as trailers neither.
-    pub(crate) withheld: Option<Arc<[HeaderName]>>,
-    /// How many bytes may still come.
+    is_stream: bool,
+    withheld: Arc<[HeaderName]>,
+    /// Bytes that may still come.
     remaining: u64,
     progress: Arc<Progress>,
-    patience: Option<Pin<Box<Sleep>>>,
+    /// Until when a body that is held back stays so.
+    held_back: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl Upload {
-    /// `expects_continue`: the body is not asked for, which would make a server tell its client to
-    /// send it, before the upstream has said that it wants it.
-    pub(crate) fn new(
-        body: Body,
-        limit: Option<u64>,
-        expects_continue: bool,
-    ) -> (Self, Arc<Progress>) {
-        let progress = Arc::new(Progress::default());
-        if expects_continue {
-            progress.set(Gate::Shut(None));
-        }
+    pub(crate) fn new(body: Body, rules: UploadRules) -> (Self, Arc<Progress>) {
+        let gate = if rules.expects_continue {
+            Gate::Shut(None)
+        } else {
+            Gate::Open
+        };
+        let progress = Arc::new(Progress::new(gate));
         let upload = Self {
             body,
-            is_stream: false,
-            withheld: None,
-            remaining: limit.unwrap_or(u64::MAX),
+            is_stream: rules.is_stream,
+            withheld: rules.withheld,
+            remaining: rules.limit.unwrap_or(u64::MAX),
             progress: Arc::clone(&progress),
-            patience: expects_continue.then(|| Box::pin(tokio::time::sleep(PATIENCE))),
+            held_back: rules.expects_continue.then(|| Box::pin(sleep(PATIENCE))),
+            patience: Patience::new(rules.patience),
         };
         (upload, progress)
     }
 
-    fn withhold(&self, frame: &mut Frame<Bytes>) {
-        if let (Some(names), Some(trailers)) = (&self.withheld, frame.trailers_mut()) {
-            for name in names.iter() {
-                trailers.remove(name);
-            }
-        }
-    }
-
-    /// Until the gate is open, or patience is at its end.
+    /// Until the gate is open, or has been shut for long enough.
     fn poll_wanted(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
-        let Some(patience) = &mut self.patience else {
+        let Some(held_back) = &mut self.held_back else {
             return Poll::Ready(Ok(()));
         };
-        if patience.as_mut().poll(cx).is_ready() {
+        if held_back.as_mut().poll(cx).is_ready() {
             self.progress.open();
         }
         ready!(self.progress.poll_gate(cx))?;
-        self.patience = None;
+        self.held_back = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// The client is asked and gives nothing.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<ProxyError> {
+        loop {
+            ready!(self.patience.poll_over(cx));
+            if !self.progress.is_conversation.load(Ordering::Relaxed) {
+                return Poll::Ready(ProxyError::new(ProxyErrorKind::ClientTimeout, true, Late));
+            }
+            self.patience.rest();
+        }
+    }
+
+    fn check(&mut self, frame: &mut Frame<Bytes>) -> Result<(), ProxyError> {
+        if let Some(trailers) = frame.trailers_mut() {
+            for name in self.withheld.iter() {
+                trailers.remove(name);
+            }
+        }
+        let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let remaining = self.remaining.checked_sub(len);
+        self.remaining = remaining.ok_or(ProxyErrorKind::BodyTooLarge)?;
+        Ok(())
     }
 }
 
@@ -152,31 +208,25 @@ impl http_body::Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            None if self.is_stream && self.body.was_reset() => {
-                let error = ProxyError::refused(ProxyErrorKind::RequestBody);
-                return Poll::Ready(Some(Err(error.into())));
-            }
-            None => return Poll::Ready(None),
-            Some(Ok(mut frame)) => {
-                self.withhold(&mut frame);
-                frame
-            }
-            Some(Err(error)) => {
-                let error = ProxyError::new(ProxyErrorKind::RequestBody, true, error);
-                return Poll::Ready(Some(Err(error.into())));
+        let checked = match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => Err(ready!(self.poll_late(cx))),
+            Poll::Ready(polled) => {
+                self.patience.rest();
+                self.progress.moves();
+                match polled {
+                    None if self.is_stream && self.body.was_reset() => {
+                        Err(ProxyError::refused(ProxyErrorKind::RequestBody))
+                    }
+                    None => return Poll::Ready(None),
+                    Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
+                    Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
+                }
             }
         };
-        self.progress.moved.store(true, Ordering::Relaxed);
-        let len = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.remaining.checked_sub(len) {
-            Some(remaining) => self.remaining = remaining,
-            None => {
-                let error = ProxyError::refused(ProxyErrorKind::BodyTooLarge);
-                return Poll::Ready(Some(Err(error.into())));
-            }
-        }
-        Poll::Ready(Some(Ok(frame)))
+        Poll::Ready(Some(checked.map_err(|failure| {
+            self.progress.failure.get_or_init(|| failure.clone());
+            failure.into()
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -188,27 +238,53 @@ impl http_body::Body for Upload {
     }
 }
 
+/// The reason for which an upload was ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the client sent nothing of its request for the client timeout")]
+struct Late;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+    use http_body_util::channel::Channel;
+
+    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    fn upload(
+        body: impl Into<Body>,
+        limit: Option<u64>,
+        expects_continue: bool,
+    ) -> (Upload, Arc<Progress>) {
+        let rules = UploadRules {
+            limit,
+            expects_continue,
+            is_stream: false,
+            withheld: Arc::new([]),
+            patience: TIMEOUT,
+        };
+        Upload::new(body.into(), rules)
+    }
+
+    fn kind_of(error: &BoxError) -> ProxyErrorKind {
+        error.downcast_ref::<ProxyError>().unwrap().kind()
+    }
 
     #[tokio::test]
     async fn the_limit_is_the_last_byte_that_passes() {
-        let (upload, progress) = Upload::new(Body::from("12345"), Some(5), false);
-        assert_eq!(upload.collect().await.unwrap().to_bytes(), "12345");
-        assert!(progress.has_moved());
-        assert!(!progress.has_moved());
+        let (passes, progress) = upload("12345", Some(5), false);
+        assert!(progress.last_moved().is_none());
+        assert_eq!(passes.collect().await.unwrap().to_bytes(), "12345");
+        assert!(progress.last_moved().is_some());
 
-        let (upload, _) = Upload::new(Body::from("123456"), Some(5), false);
-        let error = upload.collect().await.unwrap_err();
-        let error = error.downcast_ref::<ProxyError>().unwrap();
-        assert_eq!(error.kind(), ProxyErrorKind::BodyTooLarge);
+        let (fails, _) = upload("123456", Some(5), false);
+        let error = fails.collect().await.unwrap_err();
+        assert_eq!(kind_of(&error), ProxyErrorKind::BodyTooLarge);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_until_it_is_wanted() {
-        let (mut upload, progress) = Upload::new(Body::from("x"), None, true);
+        let (mut upload, progress) = upload("x", None, true);
         let early = tokio::time::timeout(Duration::from_millis(900), upload.frame()).await;
         assert!(early.is_err());
         progress.open();
@@ -217,16 +293,61 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_ends() {
-        let (mut upload, _progress) = Upload::new(Body::from("x"), None, true);
+        let (mut upload, _progress) = upload("x", None, true);
         assert!(upload.frame().await.unwrap().unwrap().is_data());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_no_longer_wanted_ends_in_an_error() {
-        let (mut upload, progress) = Upload::new(Body::from("x"), None, true);
+        let (mut upload, progress) = upload("x", None, true);
         let waiting = tokio::spawn(async move { upload.frame().await });
         tokio::task::yield_now().await;
-        drop(AbandonOnDrop(progress));
+        progress.abandon_unwanted();
         assert!(waiting.await.unwrap().unwrap().is_err());
+    }
+
+    /// A frame of one byte after so many seconds each, then silence.
+    fn dripping(pauses: &'static [u64]) -> Body {
+        let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
+        tokio::spawn(async move {
+            for pause in pauses {
+                sleep(Duration::from_secs(*pause)).await;
+                let _ = sender.send_data(Bytes::from_static(b"x")).await;
+            }
+            std::future::pending::<()>().await;
+        });
+        Body::new(body)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_gives_nothing_is_waited_for_no_longer_than_the_timeout() {
+        let begun = Instant::now();
+        let (slow, _progress) = upload(dripping(&[59, 59, 4]), None, false);
+        let error = slow.collect().await.unwrap_err();
+        assert_eq!(kind_of(&error), ProxyErrorKind::ClientTimeout);
+        assert_eq!(begun.elapsed().as_secs(), 59 + 59 + 4 + 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_time_in_which_it_is_asked_counts() {
+        let (mut upload, _progress) = upload(dripping(&[1, 1, 50]), None, false);
+        upload.frame().await.unwrap().unwrap();
+        let waits = tokio::time::timeout(Duration::from_millis(1), upload.frame()).await;
+        assert!(waits.is_err());
+        // The upstream takes nothing for an hour; then the client has its time anew.
+        sleep(TIMEOUT * 60).await;
+        upload.frame().await.unwrap().unwrap();
+        upload.frame().await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conversation_may_be_silent() {
+        let (mut upload, progress) = upload(dripping(&[1]), None, false);
+        progress.set_conversation(true);
+        upload.frame().await.unwrap().unwrap();
+        let silent = tokio::time::timeout(TIMEOUT * 60, upload.frame()).await;
+        assert!(silent.is_err());
+        progress.set_conversation(false);
+        assert!(upload.frame().await.unwrap().is_err());
     }
 }

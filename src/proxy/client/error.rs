@@ -1,7 +1,6 @@
-//! Why a request was not answered, and the request itself while it can be repeated.
+//! The failure of an exchange, with the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
-use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
@@ -81,7 +80,12 @@ impl ClientError {
 
     /// The error and, if nothing of it was sent, the request.
     #[must_use]
-    pub fn into_parts(self) -> (ProxyError, Option<Box<Request<Body>>>) {
+    pub fn into_parts(self) -> (ProxyError, Option<Request<Body>>) {
+        let (error, request) = self.into_unsent();
+        (error, request.map(|request| *request))
+    }
+
+    pub(crate) fn into_unsent(self) -> (ProxyError, Option<Box<Request<Body>>>) {
         let request = self.request.into_inner().unwrap_or_else(|e| e.into_inner());
         (self.error, request)
     }
@@ -93,13 +97,6 @@ impl From<ProxyError> for ClientError {
             error,
             request: Mutex::new(None),
         }
-    }
-}
-
-/// The response timeout was over.
-impl From<Late> for ClientError {
-    fn from(late: Late) -> Self {
-        ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into()
     }
 }
 
@@ -121,6 +118,22 @@ impl Error for ClientError {
     }
 }
 
+/// The reason why there is no connection.
+#[derive(Debug)]
+pub(super) struct ConnectError {
+    pub(super) kind: ProxyErrorKind,
+    pub(super) source: BoxError,
+}
+
+impl ConnectError {
+    pub(super) fn new(kind: ProxyErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+}
+
 /// RFC 9113 8.7: a stream above the last one of a `GOAWAY`, or refused, was not processed; its request
 /// is as good as unsent. h2 gives no other stream that error.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
@@ -135,8 +148,10 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
 fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
     let mut source = error.source();
     while let Some(cause) = source {
-        // A body of ours says itself what was wrong with it.
-        if let Some(own) = cause.downcast_ref::<ProxyError>() {
+        // A body or a stream of ours says itself what was wrong with it.
+        let io = cause.downcast_ref::<std::io::Error>();
+        let within = io.and_then(|io| io.get_ref()?.downcast_ref());
+        if let Some(own) = within.or(cause.downcast_ref::<ProxyError>()) {
             return own.kind();
         }
         source = cause.source();
@@ -175,7 +190,7 @@ mod tests {
             let request = failed.into_parts().1.unwrap();
             assert_eq!(request.uri().to_string(), format!("http://{address}/a?b"));
             assert_eq!(request.headers()["host"], "named.example");
-            failed = client.call(*request).await.unwrap_err();
+            failed = client.call(request).await.unwrap_err();
             assert_eq!(failed.kind(), ProxyErrorKind::Connect);
         }
     }

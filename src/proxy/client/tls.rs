@@ -1,17 +1,15 @@
 //! TLS to an upstream, by rustls.
 
-use super::ClientBuildError;
-use super::connect::ConnectError;
+use super::builder::ClientBuildError;
+use super::error::ConnectError;
+use super::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
-use http::uri::Authority;
-use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -41,27 +39,23 @@ impl Tls {
         }
     }
 
-    /// Shakes hands for the authority's host (RFC 9110 4.3.4: its certificate must be for that name),
-    /// and tells whether HTTP/2 was agreed on.
+    /// Shakes hands for a host (RFC 9110 4.3.4: the certificate must be for that name), and tells whether
+    /// HTTP/2 was agreed on.
     pub(super) async fn handshake(
         &self,
-        tcp: TokioIo<TcpStream>,
-        authority: &Authority,
+        tcp: Socket,
+        host: &str,
         http1_only: bool,
-    ) -> Result<(TokioIo<TlsStream<TcpStream>>, bool), ConnectError> {
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
+    ) -> Result<(TlsStream<Socket>, bool), ConnectError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| ConnectError::new(ProxyErrorKind::Certificate, error))?;
         let connector = if http1_only { &self.http1 } else { &self.any };
         let stream = connector
-            .connect(name, tcp.into_inner())
+            .connect(name, tcp)
             .await
             .map_err(|error| ConnectError::new(kind_of(&error), error))?;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((TokioIo::new(stream), is_http2))
+        Ok((stream, is_http2))
     }
 }
 
@@ -84,7 +78,7 @@ pub(super) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
     Ok(Arc::new(config))
 }
 
-/// Whom the system trusts. A store may hold certificates that rustls does not take; the others count.
+/// The certificates that the system trusts. Those that rustls does not take are left out.
 pub(crate) fn system_roots() -> Result<RootCertStore, ClientBuildError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

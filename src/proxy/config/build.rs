@@ -5,12 +5,10 @@ use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::validate::{self, ClientChoice};
 use crate::proxy::service::ReverseProxy;
-use crate::proxy::upstream::Protocol;
-use crate::proxy::upstream::board::Changes;
-use crate::proxy::upstream::discovery::{Change, follow};
-use futures_core::Stream;
-use std::fmt;
-use std::hash::Hash;
+use crate::proxy::transport::ServiceTransport;
+use crate::proxy::upstream::Changes;
+#[cfg(feature = "tls")]
+use crate::proxy::upstream::Upstream;
 use tower_layer::Layer;
 
 impl ProxyBuilder {
@@ -32,8 +30,8 @@ impl ProxyBuilder {
     pub fn build_with_layer<L: Layer<Client>>(
         &self,
         layer: &L,
-    ) -> Result<ReverseProxy<L::Service>, ProxyConfigErrors> {
-        self.build_around(None, |client| layer.layer(client))
+    ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
+        self.build_around(None, |client| ServiceTransport::new(layer.layer(client)))
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
@@ -47,44 +45,49 @@ impl ProxyBuilder {
     ///
     /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
     /// effect.
-    pub fn build_with_client<C>(&self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    pub fn build_with_client<S>(
+        &self,
+        client: S,
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         self.build_with_client_from(client, None)
     }
 
-    fn build_from(&self, changes: Option<Changes>) -> Result<ReverseProxy, ProxyConfigErrors> {
+    pub(super) fn build_from(
+        &self,
+        changes: Option<Changes>,
+    ) -> Result<ReverseProxy, ProxyConfigErrors> {
         self.build_around(changes, |client| client)
     }
 
-    fn build_around<C>(
+    fn build_around<T>(
         &self,
         changes: Option<Changes>,
-        around: impl FnOnce(Client) -> C,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+        around: impl FnOnce(Client) -> T,
+    ) -> Result<ReverseProxy<T>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Own)?;
-        let upstreams = &compiled.upstreams;
         let client = Client::builder()
-            .connect_timeout(self.timeouts.connect)
-            .idle_timeout(self.timeouts.idle)
-            .limits(&self.limits);
+            .timeouts(self.timeouts.clone())
+            .limits(self.limits.clone());
         #[cfg(feature = "tls")]
         let client = match compiled.tls {
             Some(tls) => client.tls_config(tls),
-            None => client.needs_tls(upstreams.iter().any(|one| one.protocol == Protocol::Https)),
+            None => {
+                let is_tls = |one: &Upstream| one.destination.protocol().is_tls();
+                client.needs_tls(compiled.upstreams.iter().any(is_tls))
+            }
         };
         let client = client.build().map_err(validate::unusable_client)?;
-        for upstream in upstreams.iter().filter(|one| one.protocol == Protocol::H2c) {
-            client.enter(upstream.protocol, &upstream.authority);
-        }
         Ok(ReverseProxy::from_parts(compiled.plan, around(client)))
     }
 
-    fn build_with_client_from<C>(
+    pub(super) fn build_with_client_from<S>(
         &self,
-        client: C,
+        client: S,
         changes: Option<Changes>,
-    ) -> Result<ReverseProxy<C>, ProxyConfigErrors> {
+    ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Given)?;
-        Ok(ReverseProxy::from_parts(compiled.plan, client))
+        let transport = ServiceTransport::new(client);
+        Ok(ReverseProxy::from_parts(compiled.plan, transport))
     }
 }
 
@@ -116,54 +119,5 @@ impl ReverseProxy {
     /// A builder for a proxy of `upstream` under `prefix`, with every default in place.
     pub fn builder(prefix: impl Into<String>, upstream: impl Into<String>) -> ProxyBuilder {
         ProxyBuilder::new(prefix, upstream)
-    }
-}
-
-/// A [`ProxyBuilder`] with the changes that will feed its list, ready to be built.
-#[must_use]
-pub struct DiscoverBuilder<S> {
-    builder: ProxyBuilder,
-    changes: S,
-}
-
-impl<S> DiscoverBuilder<S> {
-    pub(super) fn new(builder: ProxyBuilder, changes: S) -> Self {
-        Self { builder, changes }
-    }
-
-    /// As [`ProxyBuilder::build`], but it takes the stream.
-    ///
-    /// # Errors
-    ///
-    /// Every problem of the settings; a list of several upstreams is one.
-    pub fn build<K>(self) -> Result<ReverseProxy, ProxyConfigErrors>
-    where
-        K: Eq + Hash + Send + 'static,
-        S: Stream<Item = Change<K>> + Send + 'static,
-    {
-        self.builder.build_from(Some(follow(self.changes)))
-    }
-
-    /// As [`ProxyBuilder::build_with_client`]. The client service finds [`ConnectTo`](crate::proxy::ConnectTo)
-    /// in the extensions of each request.
-    ///
-    /// # Errors
-    ///
-    /// As of [`build`](Self::build).
-    pub fn build_with_client<K, C>(self, client: C) -> Result<ReverseProxy<C>, ProxyConfigErrors>
-    where
-        K: Eq + Hash + Send + 'static,
-        S: Stream<Item = Change<K>> + Send + 'static,
-    {
-        self.builder
-            .build_with_client_from(client, Some(follow(self.changes)))
-    }
-}
-
-impl<S> fmt::Debug for DiscoverBuilder<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DiscoverBuilder")
-            .field("builder", &self.builder)
-            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Settings of a proxy, as the setters of a builder and as the keys of a configuration.
 
 use crate::proxy::body::Body;
-use crate::proxy::config::build::DiscoverBuilder;
+use crate::proxy::config::discover::DiscoverBuilder;
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 use crate::proxy::config::tls::UpstreamTls;
@@ -12,22 +12,25 @@ use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
 use crate::proxy::response::cookie::CookieRewrite;
 use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::tunnel::Tunnels;
-use crate::proxy::upstream::discovery::Change;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
+#[cfg(feature = "balance")]
 use futures_core::Stream;
 use http::{Response, request};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
+#[cfg(feature = "balance")]
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Settings of a [`ReverseProxy`], checked all at once by [`build`](Self::build).
+/// Settings of a [`ReverseProxy`](crate::proxy::ReverseProxy), checked all at once by [`build`](Self::build).
 ///
 /// With the feature `serde` it is also the proxy's configuration: its keys are the names of the
-/// setters, `prefix` and `upstream` are required, unknown keys are refused. What is not data (hooks,
-/// shared tables, a client) has setters only.
+/// setters, `prefix` and `upstream` are required, unknown keys are refused. Hooks, shared tables and a client
+/// are not data and have setters only.
 ///
 /// # Examples
 ///
@@ -73,6 +76,8 @@ pub struct ProxyBuilder {
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) set_response_headers: BTreeMap<String, String>,
     #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) refuse_unexpected_content: bool,
+    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
     pub(crate) forwarding: Vec<ForwardingField>,
@@ -110,6 +115,10 @@ pub(crate) struct Shared {
 )]
 pub(crate) enum OneOrMany {
     One(String),
+    #[cfg_attr(
+        not(any(feature = "balance", feature = "serde")),
+        expect(dead_code, reason = "who could give a list is not there")
+    )]
     Many(Vec<String>),
 }
 
@@ -158,6 +167,7 @@ impl ProxyBuilder {
             set_request_headers: BTreeMap::new(),
             remove_response_headers: Vec::new(),
             set_response_headers: BTreeMap::new(),
+            refuse_unexpected_content: false,
             timeouts: Timeouts::default(),
             forwarding: default_forwarding(),
             trusted_proxies: Vec::new(),
@@ -182,6 +192,8 @@ impl ProxyBuilder {
     /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,
     /// where here one client serves all, and they count to the head of a response, where here a request
     /// weighs until its response's last byte.
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
     pub fn upstreams<I>(mut self, upstreams: I) -> Self
     where
         I: IntoIterator,
@@ -194,11 +206,11 @@ impl ProxyBuilder {
     /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
     /// are.
     ///
-    /// The builder's upstream says *who* they are: scheme, `Host`, certificate and base path. The
-    /// changes say *where* they are: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and what it
-    /// gives back can only be built.
+    /// The builder's upstream names the service: scheme, `Host`, certificate and base path. The changes give
+    /// its addresses: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and its result can only be
+    /// built.
     ///
-    /// The stream is one of `tower::discover`'s kind. It has a [`Change`] of our own because that
+    /// The stream is one of `tower::discover`'s kind. It has a [`EndpointChange`] of our own because that
     /// crate's holds a service for each endpoint, where here one client serves all, and its version
     /// would be part of ours; `futures_core::Stream` is what both agree on. A stream of errors too, as
     /// `tower::discover::Discover` is, has to say first what is to become of them.
@@ -217,23 +229,25 @@ impl ProxyBuilder {
     ///
     /// ```
     /// use futures_util::stream;
-    /// use same_origin::proxy::{Change, Endpoint, ReverseProxy};
+    /// use same_origin::proxy::{EndpointChange, Endpoint, ReverseProxy};
     /// use std::net::SocketAddr;
     ///
     /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
     /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
-    /// // What watches a directory, an orchestrator, a registry:
-    /// let changes = stream::iter([Change::Insert("a", at(1)), Change::Insert("b", at(2))]);
+    /// // In earnest from a directory, an orchestrator or a registry that is watched:
+    /// let changes = stream::iter([EndpointChange::Insert("a", at(1)), EndpointChange::Insert("b", at(2))]);
     /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
     ///     .discover(changes)
     ///     .build()?;
     /// # let _ = api;
     /// # Ok(()) }
     /// ```
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
     pub fn discover<K, S>(self, changes: S) -> DiscoverBuilder<S>
     where
         K: Eq + Hash + Send + 'static,
-        S: Stream<Item = Change<K>> + Send + 'static,
+        S: Stream<Item = EndpointChange<K>> + Send + 'static,
     {
         DiscoverBuilder::new(self, changes)
     }
@@ -314,7 +328,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// How `Set-Cookie` is mapped back: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
     ///
     /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
@@ -386,6 +400,18 @@ impl ProxyBuilder {
         V: AsRef<str>,
     {
         self.set_response_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Whether a `GET`, `HEAD`, `DELETE` or `OPTIONS` with content is refused with 400. Default: `false`.
+    ///
+    /// Such content has no meaning (RFC 9110 9.3.1), yet some APIs give it one, so it is forwarded. Some
+    /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
+    /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
+    /// with the hidden request itself, past every check in front of it, is left to that server: switch
+    /// this on where the upstream is one, or where you do not know.
+    pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
+        self.refuse_unexpected_content = refuse;
         self
     }
 

@@ -18,6 +18,8 @@ pub struct Timeouts {
     pub(crate) idle: Duration,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) tunnel: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
+    pub(crate) client: Duration,
 }
 
 impl Default for Timeouts {
@@ -27,6 +29,7 @@ impl Default for Timeouts {
             response: Duration::from_secs(60),
             idle: Duration::from_secs(90),
             tunnel: Duration::from_secs(600),
+            client: Duration::from_secs(60),
         }
     }
 }
@@ -38,24 +41,36 @@ impl Timeouts {
         self
     }
 
-    /// Until the response's head, to an eighth more; counted anew while a request's body is on its way.
-    /// Default: 60 s. Then: 504. A body may take as long as it takes.
+    /// Until the response's head, counted from the last frame of the request's body. Default: 60 s. Then:
+    /// 504. A body may take as long as it takes.
     pub fn response(mut self, timeout: Duration) -> Self {
         self.response = timeout;
         self
     }
 
-    /// How long a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
+    /// Time that a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
     /// upstream does.
     pub fn idle(mut self, timeout: Duration) -> Self {
         self.idle = timeout;
         self
     }
 
-    /// How long a tunnel (a WebSocket) may be silent both ways before it ends, at the latest after twice
-    /// as long. Default: 10 min.
+    /// How long a tunnel (a WebSocket) may be silent both ways before it ends. Default: 10 min.
     pub fn tunnel(mut self, timeout: Duration) -> Self {
         self.tunnel = timeout;
+        self
+    }
+
+    /// How long a client may send nothing of a request's body that the upstream waits for, or take nothing of
+    /// a response that is there for it (to an eighth more). Default: 60 s. Then the request is ended: with
+    /// 408 if its response has not begun, else by an error of the response's body, and its place at the
+    /// upstream is free.
+    ///
+    /// Time in which the upstream has nothing to send does not count (server-sent events, a long poll), nor
+    /// silence of a client whose response is under way (gRPC), nor tunnels, which have
+    /// [`tunnel`](Self::tunnel).
+    pub fn client(mut self, timeout: Duration) -> Self {
+        self.client = timeout;
         self
     }
 }
@@ -64,12 +79,14 @@ impl Timeouts {
 ///
 /// With the feature `serde` a size is written like `"10MB"` (10^6 bytes each), `"10MiB"` (2^20), or as a number
 /// of bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct Limits {
     pub(crate) in_flight: usize,
+    pub(crate) client_share: f64,
+    pub(crate) connection_share: f64,
     pub(crate) waiting: usize,
     pub(crate) idle_connections: usize,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
@@ -78,6 +95,7 @@ pub struct Limits {
     pub(crate) request_body: Option<u64>,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(crate) response_head: u32,
+    pub(crate) response_fields: usize,
     pub(crate) tunnels: usize,
 }
 
@@ -85,11 +103,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             in_flight: 1024,
+            client_share: 0.5,
+            connection_share: 0.125,
             waiting: 1024,
             idle_connections: 256,
             connection_age: Duration::from_secs(600),
             request_body: None,
             response_head: 64 * 1024,
+            response_fields: 1000,
             tunnels: 4096,
         }
     }
@@ -100,6 +121,31 @@ impl Limits {
     /// Default: 1024. One more waits.
     pub fn in_flight(mut self, requests: usize) -> Self {
         self.in_flight = requests;
+        self
+    }
+
+    /// How much of [`in_flight`](Self::in_flight) one client may have at an upstream; at least one request.
+    /// Default: 0.5. One more waits for another of the same client, among as large a share of
+    /// [`waiting`](Self::waiting) and for the connect timeout at most; then: 429. 1.0 switches it off.
+    ///
+    /// A client is its address, for IPv6 its /64: that of the [`Peer`](crate::proxy::Peer) or axum's
+    /// `ConnectInfo`, or what a peer in
+    /// [`trusted_proxies`](crate::proxy::ProxyBuilder::trusted_proxies) says of it
+    /// ([`ClientAddr`](crate::proxy::ClientAddr)). Behind a balancer that is not listed there, or is a balancer
+    /// of connections without PROXY protocol, all clients are one: list it, or write 1.0. Many people behind one
+    /// address (NAT) share what it may have: write more. Without a peer nothing is known of clients, and
+    /// none of them has a bound.
+    pub fn client_share(mut self, share: f64) -> Self {
+        self.client_share = share;
+        self
+    }
+
+    /// How much of [`in_flight`](Self::in_flight) one connection of HTTP/2 may have, as of a client's share:
+    /// address and port of the peer tell connections apart. Default: 0.125. A peer in
+    /// [`trusted_proxies`](crate::proxy::ProxyBuilder::trusted_proxies) has no such bound, as its connections
+    /// carry requests of many.
+    pub fn connection_share(mut self, share: f64) -> Self {
+        self.connection_share = share;
         self
     }
 
@@ -116,7 +162,7 @@ impl Limits {
         self
     }
 
-    /// How old a connection may become before no further request goes over it, so that a change of the
+    /// Age of a connection above which no further request goes over it, so that a change of the
     /// upstream's address is noticed under load too. Default: 10 min.
     pub fn connection_age(mut self, age: Duration) -> Self {
         self.connection_age = age;
@@ -131,9 +177,17 @@ impl Limits {
     }
 
     /// The largest head of an upstream's response, in bytes; a larger one is answered with 502.
-    /// Default: 64 KiB, and over HTTP/1.1 100 fields.
+    /// Default: 64 KiB.
     pub fn response_head(mut self, bytes: u32) -> Self {
         self.response_head = bytes;
+        self
+    }
+
+    /// The most field lines of an upstream's response over HTTP/1.1, in its head, in an informational one
+    /// before it, and in its trailers; more are answered with 502. Default: 1,000. Over HTTP/2 the size of
+    /// the head is the limit.
+    pub fn response_fields(mut self, lines: usize) -> Self {
+        self.response_fields = lines;
         self
     }
 

@@ -93,7 +93,7 @@ impl UpstreamTls {
         Some(roots)
     }
 
-    /// Who the proxy is: nobody, or both halves of a pair.
+    /// The identity of the proxy: nobody, or both halves of a pair.
     fn identity(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Identity> {
         let missing = |key, remedy| ProxyConfigError::new(key, Kind::Missing, remedy);
         match (&self.cert, &self.key) {
@@ -123,7 +123,7 @@ impl UpstreamTls {
     }
 }
 
-/// Who the proxy is to an upstream.
+/// The identity of the proxy to an upstream.
 enum Identity {
     Nobody,
     /// A chain of certificates, and the key of the first one.

@@ -1,5 +1,6 @@
 //! From settings to a plan: every check first, then everything that can be made once.
 
+use crate::proxy::body::download::Downloads;
 use crate::proxy::client::ClientBuildError;
 use crate::proxy::config::builder::{OneOrMany, ProxyBuilder};
 use crate::proxy::config::error::{
@@ -7,7 +8,6 @@ use crate::proxy::config::error::{
 };
 use crate::proxy::config::fields::{self, Head};
 use crate::proxy::config::settings::{Limits, Timeouts};
-use crate::proxy::deadline::Deadline;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
@@ -17,10 +17,16 @@ use crate::proxy::request::origin::OriginRule;
 use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::response::ResponseRules;
 use crate::proxy::response::error_page::ErrorPage;
+use crate::proxy::share::{ShareRules, Shares};
+use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::TunnelSlots;
-use crate::proxy::upstream::balance::Upstreams;
-use crate::proxy::upstream::board::{Board, Changes, Discovery};
-use crate::proxy::upstream::{Protocol, Upstream};
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::balance::Balancer;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::endpoint_list::{Discovery, EndpointList};
+use crate::proxy::upstream::upstreams::Upstreams;
+use crate::proxy::upstream::{Changes, Upstream};
+use crate::proxy::wire::MOST_LINES;
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::via::Via;
 use ipnet::{IpNet, Ipv4Net};
@@ -81,11 +87,12 @@ pub(super) fn compile(
     let tls = check.tls(client);
     #[cfg(not(feature = "tls"))]
     let _ = client;
-    if !check.errors.is_empty() {
+    let Some(first) = upstreams.first().filter(|_| check.errors.is_empty()) else {
         return Err(ProxyConfigErrors::new(check.errors));
-    }
+    };
+    let plan = plan(settings, first, &upstreams, changes, (request, response));
     Ok(Compiled {
-        plan: Arc::new(plan(settings, &upstreams, changes, request, response)),
+        plan: Arc::new(plan),
         upstreams,
         #[cfg(feature = "tls")]
         tls,
@@ -95,37 +102,26 @@ pub(super) fn compile(
 /// The plan of settings without a problem.
 fn plan(
     settings: &ProxyBuilder,
+    first: &Upstream,
     upstreams: &[Upstream],
     changes: Option<Changes>,
-    request: FieldEdits,
-    response: FieldEdits,
+    edits: (FieldEdits, FieldEdits),
 ) -> Plan {
-    let base = upstreams.first().map_or("/", |first| &first.base);
+    let (request, response) = edits;
+    let base = &*first.base;
     let (base, stripped) = if settings.keep_prefix {
         let base = [base.trim_end_matches('/'), settings.prefix.as_str()].concat();
         (base, "")
     } else {
         (base.to_owned(), settings.prefix.trim_end_matches('/'))
     };
-    let origins: Vec<_> = upstreams.iter().map(Upstream::origin).collect();
+    let destinations = upstreams.iter().map(|one| one.destination.clone());
     let mount = Arc::new(Mount {
         map: PathMap::new(&settings.prefix, &base),
-        origins: Origins::from(origins),
+        origins: Origins::new(destinations.collect()),
     });
-    let list = match (changes, upstreams.first()) {
-        (Some(changes), Some(service)) => {
-            let board = Board::new(service.clone(), mount.origins.clone());
-            let patience = settings.timeouts.connect;
-            Upstreams::changing(Discovery::new(
-                board,
-                changes,
-                patience,
-                why_empty(settings),
-            ))
-        }
-        _ => Upstreams::fixed(upstreams.to_vec()),
-    };
-    let is_secure = upstreams.first().is_some_and(Upstream::is_secure);
+    let list = list(settings, changes, first, upstreams, &mount.origins);
+    let is_secure = first.destination.protocol().is_tls();
     let via = Arc::new(Via::new(&settings.via));
     let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
     let told_prefix = forwarding.told_prefix().map(Box::from);
@@ -135,6 +131,7 @@ fn plan(
             preserve_host: settings.preserve_host,
             rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
             edits: request,
+            refuse_unexpected_content: settings.refuse_unexpected_content,
             forwarding,
             trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
             via: Arc::clone(&via),
@@ -155,7 +152,17 @@ fn plan(
             map_error: settings.shared.map_error.clone(),
         },
         upstreams: list,
-        response_deadline: Deadline::new(settings.timeouts.response),
+        shares: Shares::new(ShareRules {
+            in_flight: settings.limits.in_flight,
+            waiting: settings.limits.waiting,
+            client: settings.limits.client_share,
+            connection: settings.limits.connection_share,
+            wait: settings.timeouts.connect,
+        }),
+        response_timeout: settings.timeouts.response,
+        client_timeout: settings.timeouts.client,
+        downloads: Downloads::new(settings.timeouts.client),
+        failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
             open: settings.shared.tunnels.clone(),
             slots: TunnelSlots::new(settings.limits.tunnels),
@@ -164,7 +171,40 @@ fn plan(
     }
 }
 
+/// The list that requests choose from; a single upstream that stays has no list around it.
+#[cfg(feature = "balance")]
+fn list(
+    settings: &ProxyBuilder,
+    changes: Option<Changes>,
+    first: &Upstream,
+    all: &[Upstream],
+    origins: &Origins,
+) -> Upstreams {
+    if let Some(changes) = changes {
+        let list = EndpointList::new(first.clone(), origins.clone());
+        let patience = settings.timeouts.connect;
+        let discovery = Discovery::new(list, changes, patience, why_empty(settings));
+        return Upstreams::Several(Balancer::changing(discovery));
+    }
+    match all {
+        [_] => Upstreams::one(first.clone()),
+        _ => Upstreams::Several(Balancer::fixed(all.to_vec())),
+    }
+}
+
+#[cfg(not(feature = "balance"))]
+fn list(
+    _: &ProxyBuilder,
+    _: Option<Changes>,
+    only: &Upstream,
+    _: &[Upstream],
+    _: &Origins,
+) -> Upstreams {
+    Upstreams::one(only.clone())
+}
+
 /// The error of a request for which a list that changes has no upstream.
+#[cfg(feature = "balance")]
 fn why_empty(settings: &ProxyBuilder) -> ProxyErrorKind {
     #[cfg(feature = "dns")]
     if settings.dns.is_some() {
@@ -196,6 +236,7 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
         ("timeouts.response", timeouts.response),
         ("timeouts.idle", timeouts.idle),
         ("timeouts.tunnel", timeouts.tunnel),
+        ("timeouts.client", timeouts.client),
         ("limits.connection_age", limits.connection_age),
     ] {
         if time.is_zero() {
@@ -215,10 +256,25 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
             }
         }
     }
+    for (key, share) in [
+        ("limits.client_share", limits.client_share),
+        ("limits.connection_share", limits.connection_share),
+    ] {
+        // Written so that what is not a number is refused, too.
+        if !(share > 0.0 && share <= 1.0) {
+            let remedy = "write a share above 0 and at most 1.0, which is no bound";
+            wrong(key, share.to_string(), remedy.into());
+        }
+    }
     if limits.response_head < LEAST_HEAD {
         let remedy = format!("write at least {LEAST_HEAD}");
         let value = limits.response_head.to_string();
         wrong("limits.response_head", value, remedy.into());
+    }
+    let fields = limits.response_fields;
+    if !(1..=MOST_LINES).contains(&fields) {
+        let remedy = format!("write a number from 1 to {MOST_LINES}");
+        wrong("limits.response_fields", fields.to_string(), remedy.into());
     }
     errors
 }
@@ -264,7 +320,11 @@ impl Check<'_> {
     }
 
     fn rewrite_origin(&mut self, upstreams: &[Upstream]) {
-        let has = |is_secure| upstreams.iter().any(|one| one.is_secure() == is_secure);
+        let has = |is_secure| {
+            upstreams
+                .iter()
+                .any(|one| one.destination.protocol().is_tls() == is_secure)
+        };
         if self.settings.rewrite_origin && has(true) && has(false) {
             let remedy =
                 "write the same scheme for all upstreams, which then have one kind of origin";
@@ -285,13 +345,13 @@ impl Check<'_> {
                 self.refuse(ProxyConfigError::new("dns", Kind::Conflict, remedy));
                 None
             }
-            (Some(dns), None, Some(first)) => dns.changes(first, &mut self.errors),
+            (Some(dns), None, Some(first)) => dns.changes(&first.destination, &mut self.errors),
             (_, changes, _) => changes,
         };
         if let (Some(_), [_, second, ..]) = (&changes, upstreams) {
             let remedy = "endpoints are those of one upstream; name the service alone";
             let error = ProxyConfigError::new("upstream", Kind::Conflict, remedy);
-            self.refuse(error.value_at(1, second.authority.as_str()));
+            self.refuse(error.value_at(1, second.destination.authority().as_str()));
         }
         changes
     }
@@ -400,7 +460,7 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
         return Err((Kind::Variable, remedy.into()));
     }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
-    if !cfg!(feature = "tls") && one.protocol == Protocol::Https {
+    if !cfg!(feature = "tls") && one.destination.protocol().is_tls() {
         return Err((Kind::DisabledFeature, "enable the feature `tls`".into()));
     }
     let bare = |upstream: &Upstream| upstream.base.trim_end_matches('/').to_owned();
@@ -413,7 +473,10 @@ fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> 
         let remedy = format!("write the path {path:?}");
         return Err((Kind::OtherBasePath, remedy.into()));
     }
-    if others.iter().any(|other| other.origin() == one.origin()) {
+    if others
+        .iter()
+        .any(|other| other.destination.is_same_origin(&one.destination))
+    {
         return Err((Kind::Repeated, "remove it".into()));
     }
     Ok(one)

@@ -4,9 +4,9 @@
 //! segment by segment and byte for byte: `/api/a%2Fb` is `/prod/a%2Fb`, and `/apix` is not below
 //! `/api`.
 
-use crate::proxy::wire::host::{default_port, is_same_authority};
+use crate::proxy::upstream::destination::Destination;
 use arc_swap::ArcSwap;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -143,7 +143,7 @@ pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
                 if up == 2 {
                     left.pop();
                 }
-                // What it named is a folder.
+                // The segment named a folder.
                 if segments.peek().is_none() {
                     left.push("");
                 }
@@ -157,43 +157,26 @@ fn without_trailing_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// The scheme and authority of an upstream, by which an absolute URI is known to be of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UpstreamOrigin {
-    /// `http` or `https`.
-    pub(crate) scheme: Scheme,
-    /// Host and port, the port absent when it is the scheme's default.
-    pub(crate) authority: Authority,
-}
-
-impl UpstreamOrigin {
-    /// Whether an authority as found in a response is this upstream's. Userinfo makes it a stranger.
-    fn has_authority(&self, authority: &str) -> bool {
-        let default = default_port(self.scheme == Scheme::HTTPS);
-        is_same_authority(authority, &self.authority, default)
-    }
-}
-
 /// The names of the upstreams of a mount. They are looked at only where a response holds an address, and
 /// change with a list that does.
 #[derive(Clone, Debug)]
-pub(crate) struct Origins(Arc<ArcSwap<Vec<UpstreamOrigin>>>);
+pub(crate) struct Origins(Arc<ArcSwap<Vec<Destination>>>);
 
 impl Origins {
+    pub(crate) fn new(origins: Vec<Destination>) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(origins)))
+    }
+
     /// Whether an upstream is in both.
     pub(crate) fn meet(&self, others: &Self) -> bool {
         let (ours, theirs) = (self.0.load(), others.0.load());
-        ours.iter().any(|origin| theirs.contains(origin))
+        let is_theirs = |origin: &Destination| theirs.iter().any(|it| it.is_same_origin(origin));
+        ours.iter().any(is_theirs)
     }
 
-    pub(crate) fn replace(&self, origins: Vec<UpstreamOrigin>) {
+    #[cfg(feature = "balance")]
+    pub(crate) fn replace(&self, origins: Vec<Destination>) {
         self.0.store(Arc::new(origins));
-    }
-}
-
-impl From<Vec<UpstreamOrigin>> for Origins {
-    fn from(origins: Vec<UpstreamOrigin>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(origins)))
     }
 }
 
@@ -209,7 +192,7 @@ impl Mount {
     /// one (`//host/path`).
     pub(crate) fn leads_to(&self, scheme: Option<&str>, authority: &str) -> bool {
         self.origins.0.load().iter().any(|origin| {
-            scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme.as_str()))
+            scheme.is_none_or(|scheme| scheme.eq_ignore_ascii_case(origin.scheme().as_str()))
                 && origin.has_authority(authority)
         })
     }
@@ -240,6 +223,7 @@ pub(crate) fn rooted(path: &str) -> Cow<'_, str> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::proxy::upstream::Upstream;
     use proptest::prelude::*;
 
     fn forward(prefix: &str, base: &str, public: &'static str) -> Option<String> {
@@ -334,13 +318,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn mount(prefix: &str, upstream: &str, base: &str) -> Mount {
-        let (scheme, authority) = upstream.split_once("://").unwrap();
+        let upstream = Upstream::parse(upstream).unwrap();
         Mount {
             map: PathMap::new(prefix, base),
-            origins: Origins::from(vec![UpstreamOrigin {
-                scheme: scheme.parse().unwrap(),
-                authority: authority.parse().unwrap(),
-            }]),
+            origins: Origins::new(vec![upstream.destination]),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Forwarding fields, by which the upstream is told of the client: `X-Forwarded-*`, `X-Real-IP`, `Forwarded`
 //! (RFC 7239).
 //!
-//! A client can send these fields itself, so they are worth only as much as the peer that sent them:
-//! those of a trusted proxy are kept and added to, anybody else's are replaced.
+//! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
+//! of a trusted proxy are kept and continued, those of anybody else are replaced.
 
 use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
@@ -77,7 +77,7 @@ impl Forwarding {
         }
     }
 
-    /// How many fields there may be to add.
+    /// The number of fields that may be added.
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }
@@ -99,7 +99,7 @@ impl Forwarding {
             remove_untrusted(headers, trusted);
         }
         let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
-        // Who is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
         let is_told = |name| is_forwarded && headers.contains_key(name);
         let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {

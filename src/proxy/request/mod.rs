@@ -5,6 +5,7 @@
 //! step sets. All of it is decided from the head alone. Only the `Host` of one of several upstreams has to
 //! wait until that one is chosen.
 
+pub(crate) mod client;
 pub(crate) mod forwarded;
 pub(crate) mod origin;
 pub(crate) mod path;
@@ -21,15 +22,17 @@ use crate::proxy::wire::host::set_host;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop, upgrade, websocket};
+use client::{ClientAddr, Requester, client_address, is_in};
 use forwarded::{Forwarding, Outside};
 use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
 use origin::{OriginChoice, OriginRule};
 use path::is_ambiguous;
-use peer::{Peer, peer_of};
-use std::borrow::Cow;
+use peer::peer_of;
+use std::net::IpAddr;
 use std::sync::Arc;
 use webdav::AddressMapper;
 
@@ -41,6 +44,7 @@ pub(crate) struct RequestRules {
     pub(crate) preserve_host: bool,
     pub(crate) rewrite_origin: Option<OriginRule>,
     pub(crate) edits: FieldEdits,
+    pub(crate) refuse_unexpected_content: bool,
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Arc<Via>,
@@ -60,6 +64,11 @@ pub(crate) enum Verdict {
 /// Facts about a request that its exchange and its response's way back need.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
+    /// What the client asked for, for logs.
+    pub(crate) method: Method,
+    pub(crate) public: PathAndQuery,
+    /// Whose request it is, if that is known.
+    pub(crate) requester: Option<Requester>,
     /// The protocols that the upstream may switch to, if any. Rare, so in a box that takes no room if it is
     /// not there.
     pub(crate) upgrade: Option<Box<Upgrade>>,
@@ -129,18 +138,14 @@ impl RequestContext {
 }
 
 impl RequestRules {
-    /// Rewrites a request's head.
-    ///
-    /// `peer` is the client's end; `None` looks for it in the extensions. `only_host` is the `Host` of the
-    /// upstream where there is but one.
+    /// Rewrites a request's head. `only_host` is the `Host` of the upstream where there is but one.
     pub(crate) fn apply(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
     ) -> Verdict {
-        match self.rewrite(peer, parts, body, only_host) {
+        match self.rewrite(parts, body, only_host) {
             Ok(verdict) => verdict,
             Err(kind) => Verdict::Refuse(kind),
         }
@@ -148,7 +153,6 @@ impl RequestRules {
 
     fn rewrite(
         &self,
-        peer: Option<&Peer>,
         parts: &mut request::Parts,
         body: &impl Body,
         only_host: Option<&HeaderValue>,
@@ -171,11 +175,24 @@ impl RequestRules {
         }
         let map = &self.mount.map;
         let at_bare_root = map.is_bare_root(public.path());
+        let asked = public.clone();
         let target = map
             .to_upstream(public)
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
+        let peer = peer_of(&parts.extensions);
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
+        // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
+        // from the program itself: a test, as axum's own write it.
+        if host.is_none() && peer.is_some() && target::must_name_host(parts.version) {
+            return Err(ProxyErrorKind::MalformedHost);
+        }
+        if self.refuse_unexpected_content
+            && !body.is_end_stream()
+            && framing::gives_content_no_meaning(&parts.method)
+        {
+            return Err(ProxyErrorKind::UnexpectedContent);
+        }
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
         }
@@ -197,15 +214,22 @@ impl RequestRules {
             self.check_length(headers)?;
         }
         let offer = hop_by_hop::strip_request(headers, scan);
-        let peer = peer
-            .map(Cow::Borrowed)
-            .or_else(|| peer_of(&parts.extensions));
-        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer));
+        let trusted = peer.as_deref().is_some_and(|peer| self.trusts(peer.ip()));
+        let requester = peer.as_deref().map(|peer| {
+            let said = parts.extensions.get::<ClientAddr>().copied();
+            let is_multiplexed = parts.version >= Version::HTTP_2;
+            Requester::new(peer, trusted, said, is_multiplexed, || {
+                client_address(peer.ip(), headers, |ip| self.trusts(ip))
+            })
+        });
         let outside = self
             .forwarding
             .apply(headers, scan, peer.as_deref(), trusted, host.as_ref());
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
         let mut context = RequestContext {
+            method: parts.method.clone(),
+            public: asked,
+            requester,
             upgrade: None,
             is_head: parts.method == Method::HEAD,
             at_bare_root,
@@ -267,10 +291,8 @@ impl RequestRules {
         }
     }
 
-    fn trusts(&self, peer: &Peer) -> bool {
-        self.trusted_proxies
-            .iter()
-            .any(|net| net.contains(&peer.ip()))
+    fn trusts(&self, ip: IpAddr) -> bool {
+        is_in(&self.trusted_proxies, ip)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is at the other end of the client's connection.
+//! The client's end of a connection.
 
 use http::header::HeaderValue;
 use std::borrow::Cow;
@@ -11,6 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 /// understood as well. It knows of no TLS, so that a server that speaks it has to insert a
 /// [`secure`](Self::secure) `Peer`. Without either the proxy does not know the client's address: it
 /// sends no `X-Forwarded-For`, and trusts nobody.
+///
+/// The address tells clients apart, and with the port their connections
+/// ([`Limits::client_share`](crate::proxy::Limits::client_share)); a port of 0 is not known.
 ///
 /// It is made once per connection and cloned into each request; the clone formats nothing.
 ///
@@ -27,6 +30,7 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, Debug)]
 pub struct Peer {
     ip: IpAddr,
+    port: u16,
     ip_value: HeaderValue,
     secure: bool,
 }
@@ -39,6 +43,7 @@ impl Peer {
         let ip = address.ip().to_canonical();
         Self {
             ip,
+            port: address.port(),
             ip_value: HeaderValue::try_from(ip.to_string())
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             secure: false,
@@ -56,6 +61,12 @@ impl Peer {
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         self.ip
+    }
+
+    /// The connection, which has its address and port for itself while it is open; `None` where no port
+    /// tells it from others.
+    pub(crate) fn connection(&self) -> Option<SocketAddr> {
+        (self.port != 0).then(|| SocketAddr::new(self.ip, self.port))
     }
 
     /// Whether the client came by TLS.

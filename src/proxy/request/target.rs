@@ -1,4 +1,4 @@
-//! What a request is for: the public path, and the host that the client named.
+//! The target of a request: the public path, and the host that the client named.
 
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::request::path::is_ambiguous;
@@ -83,12 +83,12 @@ pub(crate) fn public_path<'a>(
 
 /// The host and port that the client named, checked.
 ///
-/// `None` for an HTTP/1.0 request that names none.
+/// `None` for a request that names none, see [`must_name_host`].
 ///
 /// # Errors
 ///
-/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request of HTTP/1.1 without `Host`, with
-/// more than one, or with one that is no host and port.
+/// [`ProxyErrorKind::MalformedHost`] as RFC 9112 3.2 demands: a request with more than one `Host`, or with one
+/// that is not a host and port.
 pub(crate) fn host(
     version: Version,
     uri: &Uri,
@@ -115,14 +115,18 @@ pub(crate) fn host(
             from_authority(authority).map(Some)
         }
         (None, Some(value)) => Ok(Some(value.clone())),
-        (None, None) if version < Version::HTTP_11 => Ok(None),
-        (None, None) => Err(ProxyErrorKind::MalformedHost),
+        (None, None) => Ok(None),
     }
+}
+
+/// Whether a request that came over a connection has to name a host (RFC 9112 3.2, RFC 9113 8.3.1).
+pub(crate) fn must_name_host(version: Version) -> bool {
+    version >= Version::HTTP_11
 }
 
 /// Refuses a request that different servers could read in different ways: by its host or by its path.
 ///
-/// - There is no host, there is more than one `Host`, it is not a name or address with an optional port,
+/// - It names no host, or more than one, it is not a name or address with an optional port,
 ///   or over HTTP/2 it contradicts `:authority` (RFC 9112 3.2, RFC 9113 8.3.1). A target in absolute
 ///   form names the host where there is no `Host`. HTTP/1.0 may do without one.
 /// - A segment of the path can be read as `.` or `..` (RFC 3986 3.3, CWE-22), where `\`, `%2f`, `%5c` and
@@ -150,7 +154,10 @@ pub(crate) fn host(
 /// }
 /// ```
 pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
-    host(request.version(), request.uri(), request.headers())?;
+    let host = host(request.version(), request.uri(), request.headers())?;
+    if host.is_none() && must_name_host(request.version()) {
+        return Err(ProxyErrorKind::MalformedHost);
+    }
     if is_ambiguous(request.uri().path()) {
         return Err(ProxyErrorKind::AmbiguousPath);
     }
@@ -191,7 +198,7 @@ mod tests {
                 &["a.example"],
                 Ok(Some("b.example")),
             ),
-            (v11, "/x", &[], Err(MalformedHost)),
+            (v11, "/x", &[], Ok(None)),
             (v11, "/x", &["a", "b"], Err(MalformedHost)),
             (v11, "/x", &["a", "a"], Err(MalformedHost)),
             (v11, "/x", &[""], Err(MalformedHost)),
@@ -219,7 +226,7 @@ mod tests {
             ),
             (v2, "https://[::1]:81/x", &["[::1]:82"], Err(MalformedHost)),
             (v2, "https://u@a.example/x", &[], Err(MalformedHost)),
-            (v2, "/x", &[], Err(MalformedHost)),
+            (v2, "/x", &[], Ok(None)),
         ] {
             let headers = hosts
                 .iter()
@@ -228,6 +235,19 @@ mod tests {
             let found = host(version, &uri.parse().unwrap(), &headers);
             let want = want.map(|host| host.map(HeaderValue::from_static));
             assert_eq!(found, want, "{version:?} {uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_refuses_a_request_that_names_no_host() {
+        for (version, want) in [
+            (Version::HTTP_10, Ok(())),
+            (Version::HTTP_11, Err(ProxyErrorKind::MalformedHost)),
+            (Version::HTTP_2, Err(ProxyErrorKind::MalformedHost)),
+        ] {
+            let mut request = Request::new(());
+            *request.version_mut() = version;
+            assert_eq!(check(&request), want, "{version:?}");
         }
     }
 

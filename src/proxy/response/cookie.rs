@@ -5,7 +5,7 @@ use crate::proxy::mount::prefix::PublicPrefix;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use std::borrow::Cow;
 
-/// How the cookies of an upstream become those of the public origin.
+/// Rewriting of an upstream's cookies to those of the public origin.
 ///
 /// With the feature `serde` it is written as `true`, `false` or `"confine"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The way back for addresses: `Location`, `Content-Location` and `Refresh`.
 //!
-//! What the upstream calls its own is given its public path; what is somebody else's stays as it is,
-//! byte for byte, because it may be signed.
+//! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
+//! because it may be signed.
 
 use crate::proxy::mount::map::{Mount, rooted};
 use crate::proxy::mount::prefix::PublicPrefix;
@@ -173,16 +173,16 @@ fn split_authority(rest: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::mount::map::{Origins, PathMap, UpstreamOrigin};
+    use crate::proxy::mount::map::{Origins, PathMap};
+    use crate::proxy::upstream::Upstream;
+    use proptest::prelude::*;
     use std::sync::{Arc, OnceLock};
 
     fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
+        let upstream = Upstream::parse(&format!("http://{authority}")).unwrap();
         Mount {
             map: PathMap::new(prefix, base),
-            origins: Origins::from(vec![UpstreamOrigin {
-                scheme: "http".parse().unwrap(),
-                authority: authority.parse().unwrap(),
-            }]),
+            origins: Origins::new(vec![upstream.destination]),
         }
     }
 
@@ -405,5 +405,26 @@ mod tests {
         assert_eq!(headers[header::LOCATION], "/api/x");
         assert_eq!(headers[header::CONTENT_LOCATION], "/api/x");
         assert_eq!(headers[header::LINK], "/base/x");
+    }
+
+    proptest! {
+        /// An address that is public is so for good, whatever the prefixes: nothing gets one twice.
+        #[test]
+        fn what_an_upstream_that_was_told_says_is_mapped_once(
+            outer in "(/[a-c]{1,2}){0,2}",
+            prefix in "(/[a-c]{1,2}){1,2}",
+            base in "(/[a-c]{1,2}){0,2}",
+            authority in "(http://up|//up)?",
+            path in "(/[a-c.]{0,2}){1,4}(\\?[a-c/]{0,4})?",
+        ) {
+            let (own, others) = (mount(&prefix, "up:80", &base), Mounts::new());
+            let prefixes = PublicPrefix::new(&outer, Some(&prefix));
+            let mapper = LocationMapper { prefix: &prefixes, ..from(&own, &others) };
+            let value = [authority.as_str(), &path].concat();
+            if let Some(public) = mapper.to_public(&value) {
+                prop_assert!(public.starts_with(&[outer.as_str(), &prefix].concat()), "{}", public);
+                prop_assert_eq!(mapper.to_public(&public), None);
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Other protocols through the proxy (RFC 9110 7.8): the tunnel after a `101`.
+//! Tunnels: other protocols through the proxy after a `101` (RFC 9110 7.8).
 
 use crate::proxy::error::BoxError;
 use hyper::upgrade::OnUpgrade;
@@ -6,11 +6,14 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The tunnels that are open, so that a server can wait for them, or end them, when it stops.
 ///
@@ -28,49 +31,43 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// let proxy = ReverseProxy::builder("/ws", "http://127.0.0.1:9000").tunnels(&tunnels).build()?;
 /// // … serve, and at the end:
 /// if tokio::time::timeout(Duration::from_secs(30), tunnels.closed()).await.is_err() {
-///     tunnels.cut();
+///     tunnels.close_all();
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tunnels {
-    /// Whether they are cut. Each open tunnel is a receiver.
-    cut: Arc<watch::Sender<bool>>,
-}
-
-impl Default for Tunnels {
-    fn default() -> Self {
-        Self::new()
-    }
+    tasks: TaskTracker,
+    end: CancellationToken,
 }
 
 impl Tunnels {
-    /// No tunnels yet.
+    /// A set without tunnels.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            cut: Arc::new(watch::Sender::new(false)),
-        }
+        Self::default()
     }
 
-    /// How many are open.
+    /// The number of open tunnels.
     #[must_use]
-    pub fn open(&self) -> usize {
-        self.cut.receiver_count()
+    pub fn count(&self) -> usize {
+        self.tasks.len()
     }
 
-    /// Ends all that are open, and each that is opened from now on.
-    pub fn cut(&self) {
-        self.cut.send_replace(true);
+    /// Ends all open tunnels, and each one that is opened from now on.
+    pub fn close_all(&self) {
+        self.end.cancel();
     }
 
-    /// Waits until none is open.
+    /// Waits until no tunnel is open.
     pub async fn closed(&self) {
-        self.cut.closed().await;
+        // A tracker is waited for when it is closed, which keeps nobody from opening another tunnel.
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// Joins both ends until one side has closed both ways, neither has sent anything for `idle`, or
-    /// the tunnels are cut. Meanwhile `slot` is taken.
+    /// all tunnels are closed. Meanwhile `slot` is taken.
     pub(crate) fn spawn(
         &self,
         client: OnUpgrade,
@@ -78,22 +75,19 @@ impl Tunnels {
         idle: Duration,
         slot: Option<TunnelSlot>,
     ) {
-        let mut cut = self.cut.subscribe();
-        tokio::spawn(async move {
+        let end = self.end.clone();
+        self.tasks.spawn(async move {
             let _slot = slot;
-            tokio::select! {
-                // Its errors have no one to be told to: both heads are out.
-                _ = join(client, upstream, idle) => {}
-                _ = cut.wait_for(|cut| *cut) => {}
-            }
+            // Its errors have no one to be told to: both heads are out.
+            let _ended = end.run_until_cancelled(join(client, upstream, idle)).await;
         });
     }
 }
 
-/// How many tunnels one proxy may have open, or offered to an upstream.
+/// Places for the tunnels of one proxy that are open, or offered to an upstream.
 pub(crate) struct TunnelSlots(Arc<Semaphore>);
 
-/// One of them, until it is dropped.
+/// A place for a tunnel, until it is dropped.
 pub(crate) struct TunnelSlot {
     _permit: OwnedSemaphorePermit,
 }
@@ -111,29 +105,52 @@ impl TunnelSlots {
 
 async fn join(client: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> Result<(), BoxError> {
     let (client, upstream) = tokio::try_join!(client, upstream)?;
-    let moved = AtomicBool::new(false);
+    let pulse = Pulse::new();
     let mut client = Watched {
         io: TokioIo::new(client),
-        moved: &moved,
+        pulse: &pulse,
     };
     let mut upstream = Watched {
         io: TokioIo::new(upstream),
-        moved: &moved,
+        pulse: &pulse,
     };
     let copy = tokio::io::copy_bidirectional(&mut client, &mut upstream);
     tokio::select! {
         copied = copy => { copied?; }
-        () = silence(&moved, idle) => {}
+        () = pulse.silence(idle) => {}
     }
     Ok(())
 }
 
-/// Ends when nothing has moved for `idle`, give or take as long again: one timer that nothing resets.
-async fn silence(moved: &AtomicBool, idle: Duration) {
-    loop {
-        tokio::time::sleep(idle).await;
-        if !moved.swap(false, Ordering::Relaxed) {
-            return;
+/// The time at which either end was last heard.
+struct Pulse {
+    begun: Instant,
+    /// Milliseconds from then on.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn beat(&self) {
+        let millis = self.begun.elapsed().as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.last.store(millis, Ordering::Relaxed);
+    }
+
+    /// Ends when nothing was heard for `idle`.
+    async fn silence(&self, idle: Duration) {
+        loop {
+            let last = self.last.load(Ordering::Relaxed);
+            sleep_until(self.begun + Duration::from_millis(last) + idle).await;
+            if self.last.load(Ordering::Relaxed) == last {
+                return;
+            }
         }
     }
 }
@@ -141,7 +158,7 @@ async fn silence(moved: &AtomicBool, idle: Duration) {
 /// An end of a tunnel that notes when bytes come out of it.
 struct Watched<'a, T> {
     io: T,
-    moved: &'a AtomicBool,
+    pulse: &'a Pulse,
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
@@ -152,7 +169,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
     ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if polled.is_ready() {
-            self.moved.store(true, Ordering::Relaxed);
+            self.pulse.beat();
         }
         polled
     }
@@ -182,17 +199,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed() {
-        let moved = AtomicBool::new(true);
         let idle = Duration::from_secs(60);
-        assert!(
-            tokio::time::timeout(Duration::from_secs(61), silence(&moved, idle))
-                .await
-                .is_err()
-        );
-        assert!(
-            tokio::time::timeout(Duration::from_secs(61), silence(&moved, idle))
-                .await
-                .is_ok()
-        );
+        let pulse = Pulse::new();
+        let begun = Instant::now();
+        let beats = async {
+            for _ in 0..3 {
+                tokio::time::sleep(idle - Duration::from_secs(1)).await;
+                pulse.beat();
+            }
+        };
+        tokio::join!(pulse.silence(idle), beats);
+        assert_eq!(begun.elapsed(), idle * 4 - Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn tunnels_are_waited_for_more_than_once() {
+        let tunnels = Tunnels::new();
+        tunnels.closed().await;
+        let open = tunnels.end.clone();
+        tunnels.tasks.spawn(async move { open.cancelled().await });
+        assert_eq!(tunnels.count(), 1);
+        tunnels.close_all();
+        tunnels.closed().await;
+        assert_eq!(tunnels.count(), 0);
     }
 }

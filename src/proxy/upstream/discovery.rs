@@ -1,8 +1,8 @@
-//! Changes of a list of upstreams, as somebody else finds them.
+//! Changes of a list of endpoints, as somebody else finds them.
 
-use crate::proxy::upstream::balance::Member;
-use crate::proxy::upstream::board::{Board, Changes};
 use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
+use crate::proxy::upstream::member::Member;
 use futures_core::Stream;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -10,14 +10,15 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Poll;
 
-/// A change of the endpoints behind an upstream, for [`ProxyBuilder::discover`](crate::proxy::ProxyBuilder::discover).
+/// A change of the endpoints behind an upstream, for
+/// [`ProxyBuilder::discover`](crate::proxy::ProxyBuilder::discover).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Change<K> {
+pub enum EndpointChange<K> {
     /// The endpoint is there from now on. One that was there under this key is gone, unless it is the
     /// same.
     Insert(K, Endpoint),
-    /// What was there under this key is gone.
+    /// The endpoint that was there under this key is gone.
     Remove(K),
 }
 
@@ -29,62 +30,62 @@ const BATCH: usize = 1024;
 pub(crate) fn follow<K, S>(changes: S) -> Changes
 where
     K: Eq + Hash + Send + 'static,
-    S: Stream<Item = Change<K>> + Send + 'static,
+    S: Stream<Item = EndpointChange<K>> + Send + 'static,
 {
     let mut changes = Box::pin(changes);
-    Box::new(|board| {
-        let mut roll = Roll::new(board);
+    Box::new(|list| {
+        let mut table = EndpointTable::new(list);
         Box::pin(poll_fn(move |cx| {
             for _ in 0..BATCH {
                 match changes.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(change)) => roll.apply(change),
+                    Poll::Ready(Some(change)) => table.apply(change),
                     Poll::Ready(None) => {
-                        roll.publish();
+                        table.publish();
                         return Poll::Ready(());
                     }
                     Poll::Pending => {
-                        roll.publish();
+                        table.publish();
                         return Poll::Pending;
                     }
                 }
             }
-            roll.publish();
+            table.publish();
             cx.waker().wake_by_ref();
             Poll::Pending
         }))
     })
 }
 
-/// The endpoints by their keys, and what of them has not been published.
-pub(crate) struct Roll<K> {
-    board: Arc<Board>,
+/// Endpoints by their keys, and the changes that have not been published.
+pub(crate) struct EndpointTable<K> {
+    list: Arc<EndpointList>,
     entries: HashMap<K, (Endpoint, Arc<Member>)>,
     removed: Vec<Arc<Member>>,
     changed: bool,
 }
 
-impl<K: Eq + Hash> Roll<K> {
-    pub(crate) fn new(board: Arc<Board>) -> Self {
+impl<K: Eq + Hash> EndpointTable<K> {
+    pub(crate) fn new(list: Arc<EndpointList>) -> Self {
         Self {
-            board,
+            list,
             entries: HashMap::new(),
             removed: Vec::new(),
             changed: false,
         }
     }
 
-    pub(crate) fn apply(&mut self, change: Change<K>) {
+    pub(crate) fn apply(&mut self, change: EndpointChange<K>) {
         let gone = match change {
-            Change::Insert(key, endpoint) => {
+            EndpointChange::Insert(key, endpoint) => {
                 let known = self.entries.get(&key);
                 if known.is_some_and(|(known, _)| *known == endpoint) {
                     return;
                 }
-                let member = self.board.member(&endpoint);
+                let member = self.list.member(&endpoint);
                 self.changed = true;
                 self.entries.insert(key, (endpoint, member))
             }
-            Change::Remove(key) => self.entries.remove(&key),
+            EndpointChange::Remove(key) => self.entries.remove(&key),
         };
         if let Some((_, member)) = gone {
             self.changed = true;
@@ -92,19 +93,17 @@ impl<K: Eq + Hash> Roll<K> {
         }
     }
 
-    /// Shows the list to the requests, if it has changed. What is idle at an endpoint that is gone
-    /// closes when no further request can find it.
+    /// Shows the list to the requests, if it has changed. Idle connections to an endpoint that is gone
+    /// close when no further request can find it.
     pub(crate) fn publish(&mut self) {
         if !std::mem::take(&mut self.changed) {
             return;
         }
         let members = self.entries.values();
-        self.board
+        self.list
             .publish(members.map(|(_, member)| Arc::clone(member)).collect());
         for member in self.removed.drain(..) {
-            if let Some(place) = member.way.place() {
-                place.retire();
-            }
+            member.connect_to.retire();
         }
     }
 }

@@ -1,12 +1,11 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
-use crate::proxy::upstream::balance::pause;
-use crate::proxy::upstream::board::{Board, Changes};
-use crate::proxy::upstream::discovery::{Change, Roll};
+use crate::proxy::upstream::backoff::pause;
+use crate::proxy::upstream::destination::Destination;
+use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
 use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::upstream::{Protocol, Upstream};
-use crate::proxy::wire::host::default_port;
+use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -18,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How an upstream's name is resolved, and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
+/// Settings by which an upstream's name is resolved again and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
 ///
 /// # Examples
 ///
@@ -84,10 +83,10 @@ impl Dns {
         self
     }
 
-    /// Checks the settings for an upstream, and gives what will follow its name.
+    /// Checks the settings for an upstream, and makes the changes that follow its name.
     pub(crate) fn changes(
         &self,
-        upstream: &Upstream,
+        upstream: &Destination,
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
@@ -104,8 +103,8 @@ impl Dns {
             let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
             wrong(error, &format!("{:?}", self.max_ttl));
         }
-        let host = upstream.authority.host();
-        if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+        let host = upstream.host();
+        if host.parse::<IpAddr>().is_ok() {
             let remedy = "an address needs no DNS; remove `dns`, or write a name";
             wrong(
                 ProxyConfigError::new("upstream", Kind::Conflict, remedy),
@@ -113,7 +112,7 @@ impl Dns {
             );
             return None;
         }
-        // What would be tried with the names of a search list is another name for each reader.
+        // A search list would make it another name for each reader.
         let name = Name::from_ascii(format!("{}.", host.trim_end_matches('.')));
         let name = name.map_err(|error| {
             let remedy = format!("write a name of the DNS ({error})");
@@ -131,17 +130,16 @@ impl Dns {
             return None;
         }
         let (name, resolver) = (name.ok()?, resolver.ok()?);
-        let default = default_port(upstream.protocol == Protocol::Https);
-        let port = upstream.authority.port_u16().unwrap_or(default);
+        let port = upstream.port();
         let settings = self.clone();
-        Some(Box::new(move |board| {
+        Some(Box::new(move |list| {
             let source = Source {
                 settings,
                 resolver,
                 name,
                 port,
-                roll: Mutex::new(Roll::new(Arc::clone(&board))),
-                board,
+                table: Mutex::new(EndpointTable::new(Arc::clone(&list))),
+                list,
             };
             Box::pin(async move { source.follow().await })
         }))
@@ -172,14 +170,14 @@ impl Dns {
     }
 }
 
-/// A name and what is known of it.
+/// A name, and the addresses that are known of it.
 struct Source {
     settings: Dns,
     resolver: TokioResolver,
     name: Name,
     port: u16,
-    roll: Mutex<Roll<SocketAddr>>,
-    board: Arc<Board>,
+    table: Mutex<EndpointTable<SocketAddr>>,
+    list: Arc<EndpointList>,
 }
 
 /// The addresses of one family, and how long they are good for.
@@ -201,7 +199,7 @@ impl Source {
         let mut known = Vec::new();
         let mut failures = 0;
         // Until then requests wait, unless the other family was faster.
-        let mut first = Some(self.board.expect());
+        let mut first = Some(self.list.first_lookup());
         loop {
             let wait = match self.ask(family).await {
                 Ok((addresses, ttl)) => {
@@ -239,14 +237,14 @@ impl Source {
     }
 
     fn update(&self, known: &mut Vec<SocketAddr>, addresses: Vec<SocketAddr>) {
-        let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         for address in known.iter().filter(|known| !addresses.contains(known)) {
-            roll.apply(Change::Remove(*address));
+            table.apply(EndpointChange::Remove(*address));
         }
         for &address in &addresses {
-            roll.apply(Change::Insert(address, Endpoint::at(address)));
+            table.apply(EndpointChange::Insert(address, Endpoint::at(address)));
         }
-        roll.publish();
+        table.publish();
         *known = addresses;
     }
 }

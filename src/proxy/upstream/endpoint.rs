@@ -5,7 +5,7 @@ use crate::proxy::upstream::Upstream;
 use http::uri::Authority;
 use std::net::SocketAddr;
 
-/// Where one of several that serve the same upstream is.
+/// The place of one of several servers of the same upstream.
 ///
 /// Usually an address alone: it is connected to, and everything else (`Host` or `:authority`, SNI, the
 /// name in the certificate, the base path) stays what the upstream says. An endpoint that has a name
@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 /// let address: SocketAddr = "10.0.0.7:8443".parse()?;
 /// let one = Endpoint::at(address);
 /// let shard = Endpoint::named("shard-3.api.internal:8443")?;
-/// let pinned = Endpoint::named("shard-3.api.internal")?.connect_to(address);
+/// let pinned = Endpoint::named("shard-3.api.internal")?.with_address(address);
 /// # let _ = (one, shard, pinned);
 /// # Ok(()) }
 /// ```
@@ -45,7 +45,7 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// It is no host with or without a port.
+    /// It is not a host with or without a port.
     pub fn named(authority: &str) -> Result<Self, ProxyConfigError> {
         let wrong = |remedy: String| {
             ProxyConfigError::new("endpoint", ProxyConfigErrorKind::Upstream, remedy)
@@ -60,7 +60,8 @@ impl Endpoint {
         let upstream = Upstream::parse(&format!("http://{authority}"))
             .map_err(|why| wrong(why.to_string()))?;
         // The port may be the default one of another scheme, so it is kept as it is written.
-        let name = authority.parse().unwrap_or(upstream.authority);
+        let authority = authority.parse();
+        let name = authority.unwrap_or_else(|_| upstream.destination.authority().clone());
         Ok(Self {
             name: Some(name),
             address: None,
@@ -69,7 +70,7 @@ impl Endpoint {
 
     /// Connects to this address instead of what the name is resolved to.
     #[must_use]
-    pub fn connect_to(mut self, address: SocketAddr) -> Self {
+    pub fn with_address(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }

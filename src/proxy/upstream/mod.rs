@@ -1,58 +1,60 @@
-//! An upstream's address: `scheme://host[:port][/base]`.
+//! Upstreams: an address as it is written, `scheme://host[:port][/base]`, and where requests to it go.
+//!
+//! With the feature `balance` there may be several: a fixed list, one that somebody else feeds
+//! ([`discovery`]), or one that follows DNS ([`dns`]).
 
+pub(crate) mod backoff;
+#[cfg(feature = "balance")]
 pub(crate) mod balance;
-pub(crate) mod board;
+pub(crate) mod destination;
+#[cfg(feature = "balance")]
 pub(crate) mod discovery;
 #[cfg(feature = "dns")]
 pub(crate) mod dns;
+#[cfg(feature = "balance")]
 pub(crate) mod endpoint;
+#[cfg(feature = "balance")]
+pub(crate) mod endpoint_list;
+pub(crate) mod member;
+pub(crate) mod upstreams;
 
-use crate::proxy::mount::map::UpstreamOrigin;
 use crate::proxy::request::path::is_ambiguous;
-use crate::proxy::wire::host::{canonical_host, default_port};
+use destination::{Destination, Protocol};
+#[cfg(feature = "balance")]
+pub(crate) use endpoint_list::Changes;
 use http::Uri;
-use http::header::HeaderValue;
-use http::uri::{Authority, Scheme};
-use std::fmt;
+#[cfg(feature = "balance")]
+use http::uri::Authority;
 
-/// How the upstream is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    /// HTTP/1.1 in plain text.
-    Http,
-    /// HTTP/1.1 or HTTP/2 over TLS, as ALPN decides.
-    Https,
-    /// HTTP/2 in plain text by prior knowledge (RFC 9113 3.3).
-    H2c,
-}
+/// Without the feature `balance` a list never changes.
+#[cfg(not(feature = "balance"))]
+pub(crate) enum Changes {}
 
 /// An upstream as configured: validated, with all that a request needs of it made once.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    pub(crate) protocol: Protocol,
-    pub(crate) authority: Authority,
-    /// The authority as a `Host` field.
-    pub(crate) host: HeaderValue,
+    pub(crate) destination: Destination,
     /// The base path as written; `/` when there is none.
     pub(crate) base: Box<str>,
 }
 
-/// Why a text is no upstream: what is wrong, and what to write instead.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Invalid(pub(crate) String);
+/// Why a text is not an upstream: what is wrong, then what to write.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct InvalidUpstream(String);
 
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl InvalidUpstream {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
     }
 }
 
-fn invalid<T>(text: impl Into<String>) -> Result<T, Invalid> {
-    Err(Invalid(text.into()))
+fn invalid<T>(why: impl Into<String>) -> Result<T, InvalidUpstream> {
+    Err(InvalidUpstream::new(why))
 }
 
 impl Upstream {
-    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidUpstream> {
         let Some((scheme, rest)) = text.split_once("://") else {
             return invalid("no scheme; write http://, https:// or h2c:// before the host");
         };
@@ -62,7 +64,7 @@ impl Upstream {
             "h2c" => Protocol::H2c,
             other => {
                 return invalid(format!(
-                    "unknown scheme {other:?}; it is http, https or h2c"
+                    "unknown scheme {other:?}; write http, https or h2c"
                 ));
             }
         };
@@ -84,84 +86,34 @@ impl Upstream {
         let base = uri.path();
         if is_ambiguous(base) || base.contains("//") || base.contains('\\') {
             return invalid(
-                "the base path holds `.`, `..`, `//` or a backslash; write it resolved",
+                "the base path has `.`, `..`, `//` or a backslash in it; write it resolved",
             );
         }
-        let authority = canonical(protocol, authority)?;
         Ok(Self {
-            protocol,
-            host: host_field(&authority)?,
-            authority,
+            destination: Destination::new(protocol, authority)?,
             base: base.into(),
         })
     }
 
     /// The same service under another name.
-    pub(crate) fn named(&self, authority: &Authority) -> Result<Self, Invalid> {
-        let authority = canonical(self.protocol, authority)?;
+    #[cfg(feature = "balance")]
+    pub(crate) fn named(&self, authority: &Authority) -> Result<Self, InvalidUpstream> {
         Ok(Self {
-            protocol: self.protocol,
-            host: host_field(&authority)?,
-            authority,
+            destination: Destination::new(self.destination.protocol(), authority)?,
             base: self.base.clone(),
         })
-    }
-
-    /// The scheme of a request's URI.
-    pub(crate) fn scheme(&self) -> Scheme {
-        match self.protocol {
-            Protocol::Http | Protocol::H2c => Scheme::HTTP,
-            Protocol::Https => Scheme::HTTPS,
-        }
-    }
-
-    pub(crate) fn is_secure(&self) -> bool {
-        self.protocol == Protocol::Https
     }
 
     /// Makes the URI of a request absolute: this upstream's.
     pub(crate) fn locate(&self, uri: &mut Uri) {
         let mut parts = std::mem::take(uri).into_parts();
-        parts.scheme = Some(self.scheme());
-        parts.authority = Some(self.authority.clone());
+        parts.scheme = Some(self.destination.scheme());
+        parts.authority = Some(self.destination.authority().clone());
         // A path and query with both of the others is a URI.
         if let Ok(located) = Uri::from_parts(parts) {
             *uri = located;
         }
     }
-
-    pub(crate) fn origin(&self) -> UpstreamOrigin {
-        UpstreamOrigin {
-            scheme: self.scheme(),
-            authority: self.authority.clone(),
-        }
-    }
-}
-
-fn host_field(authority: &Authority) -> Result<HeaderValue, Invalid> {
-    HeaderValue::from_str(authority.as_str()).or_else(|_| invalid("the host is no field value"))
-}
-
-/// Lower case and without the scheme's default port, as a client would write it in `Host`.
-pub(crate) fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Invalid> {
-    if authority.as_str().contains('@') {
-        return invalid("an upstream has no user information; remove what stands before `@`");
-    }
-    let host = canonical_host(authority.host()).into_owned();
-    if host.is_empty() {
-        return invalid("no host; write it as scheme://host:port/base");
-    }
-    let port = &authority.as_str()[authority.host().len()..];
-    let default = default_port(protocol == Protocol::Https);
-    let text = match port.strip_prefix(':') {
-        None => host,
-        Some(digits) => match digits.parse::<u16>() {
-            Ok(0) | Err(_) => return invalid("the port is not a number from 1 to 65535"),
-            Ok(port) if port == default => host,
-            Ok(port) => format!("{host}:{port}"),
-        },
-    };
-    text.parse().or_else(|_| invalid("not a host"))
 }
 
 #[cfg(test)]
@@ -195,15 +147,19 @@ mod tests {
             ("http://a/b%20c/v1.0", Protocol::Http, "a", "/b%20c/v1.0"),
         ] {
             let upstream = Upstream::parse(text).unwrap();
-            assert_eq!(upstream.protocol, protocol, "{text}");
-            assert_eq!(upstream.authority.as_str(), authority, "{text}");
-            assert_eq!(upstream.host, authority, "{text}");
+            assert_eq!(upstream.destination.protocol(), protocol, "{text}");
+            assert_eq!(
+                upstream.destination.authority().as_str(),
+                authority,
+                "{text}"
+            );
+            assert_eq!(upstream.destination.host_value(), authority, "{text}");
             assert_eq!(&*upstream.base, base, "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_upstream_is_told_why() {
+    fn an_invalid_upstream_says_why() {
         for (text, why) in [
             ("", "no scheme"),
             ("a.example", "no scheme"),
@@ -224,7 +180,7 @@ mod tests {
             ("http://a b", ""),
         ] {
             let error = Upstream::parse(text).unwrap_err();
-            assert!(error.0.contains(why), "{text}: {error}");
+            assert!(error.to_string().contains(why), "{text}: {error}");
         }
     }
 }

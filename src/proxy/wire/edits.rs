@@ -28,7 +28,7 @@ impl FieldEdits {
         &self.remove
     }
 
-    /// How many fields there may be to add.
+    /// The number of fields that may be added.
     pub(crate) fn len(&self) -> usize {
         self.set.len()
     }

@@ -1,4 +1,4 @@
-//! What a head says of its body's length, brought into the one form that every next hop reads alike.
+//! The length of a body as its head says it, brought into the one form that every next hop reads alike.
 
 use crate::fields;
 use crate::proxy::error::ProxyErrorKind;
@@ -7,12 +7,12 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Version, request};
 use http_body::Body;
 
-/// What cannot be handed on.
+/// A head that cannot be handed on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unsound {
     /// A transfer coding that the body would arrive in, unnamed.
     Coding,
-    /// Lengths that contradict each other, or are none.
+    /// Lengths that contradict each other, or are not numbers.
     Length,
 }
 
@@ -26,10 +26,19 @@ impl Unsound {
     }
 }
 
+/// RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: whether content of a request has no meaning by its method, so that
+/// there are servers that leave it unread.
+pub(crate) fn gives_content_no_meaning(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
+    )
+}
+
 /// Checks the transfer codings of a message that has a body, before they are removed.
 ///
 /// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
-/// would still be on it. `identity` is none (RFC 2616 3.6).
+/// would still be on it. `identity` is not a coding (RFC 2616 3.6).
 pub(crate) fn check_coding(headers: &HeaderMap, scan: HeaderScan) -> Result<(), Unsound> {
     if !scan.has(Field::TransferEncoding) {
         return Ok(());

@@ -11,7 +11,7 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
 
-/// What a client's `Connection` field asks the proxy itself for.
+/// Requests of a client to the proxy itself, in its `Connection` field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer {
     /// The protocols that the client would switch to (RFC 9110 7.8), as sent.
@@ -60,7 +60,7 @@ fn remove_nominated(headers: &mut HeaderMap) {
     let (_, lines) = connection.remove_entry_mult();
     let lines: Lines = lines.collect();
     for element in lines.elements() {
-        // Everyday options that name no field of their own, or one that goes anyway.
+        // Everyday options that do not name a field, or name one that goes anyway.
         if is_any(element, &[b"close", b"keep-alive", b"upgrade", b"te"]) {
             continue;
         }

@@ -44,7 +44,8 @@ pub(crate) fn canonical_host(host: &str) -> Cow<'_, str> {
     }
 }
 
-fn ipv6(host: &str) -> Option<Ipv6Addr> {
+/// The address of a host in brackets.
+pub(crate) fn ipv6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 

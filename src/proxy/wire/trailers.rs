@@ -1,9 +1,9 @@
-//! Which fields may stand behind a body.
+//! Fields that may stand behind a body.
 
 use crate::proxy::wire::scan;
 use http::header::{HeaderMap, HeaderName};
 
-/// Takes out what is none of a trailer's business (RFC 9110 6.5.1): what frames the message, names its
+/// Takes out fields that cannot be trailers (RFC 9110 6.5.1): what frames the message, names its
 /// target, proves who sent it, modifies the request or controls the response. All of that is decided by
 /// the head, where the proxy has had its say; a next hop that merges trailers into the head would let
 /// them undo it.
@@ -15,7 +15,7 @@ pub(crate) fn clean(trailers: &mut HeaderMap) {
 }
 
 fn may_trail(name: &HeaderName) -> bool {
-    // What the scan looks for is for this hop, a claim, or mapped in the head.
+    // Fields that the scan looks for are for this hop, say who is before the peer, or are mapped in the head.
     if scan::field(name).is_some() {
         return false;
     }
@@ -30,17 +30,17 @@ const NEVER: [&str; 27] = [
     "content-type",
     "host",
     "trailer",
-    // Who sent it.
+    // Credentials and authors.
     "authorization",
     "cookie",
     "origin",
     "www-authenticate",
-    // What is asked.
+    // Modifiers of the request.
     "cache-control",
     "max-forwards",
     "pragma",
     "range",
-    // How the response is to be used.
+    // Controls of the response.
     "age",
     "allow",
     "clear-site-data",

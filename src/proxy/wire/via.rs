@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 /// Passes of one message through proxies of one name that are still a chain and not a loop.
 const MOST_PASSES: usize = 8;
 
-/// How the proxy names itself (RFC 9110 7.6.3), made once for each version that it can have received.
+/// The name of the proxy in `Via` (RFC 9110 7.6.3), made once for each version that it can have received.
 #[derive(Debug)]
 pub(crate) struct Via {
     pub(crate) name: String,
@@ -46,7 +46,7 @@ impl Via {
 
     /// Whether a message has come by here so often that it goes round (RFC 9110 7.6.3).
     ///
-    /// Once would be the strict reading, but proxies of one name behind each other are no loop.
+    /// Once would be the strict reading, but proxies of one name behind each other are not a loop.
     pub(crate) fn is_loop(&self, headers: &HeaderMap) -> bool {
         let is_own = |element: &[u8]| {
             let mut words = element.split(|byte| matches!(byte, b' ' | b'\t'));

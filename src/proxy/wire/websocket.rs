@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// What is offered to the upstream.
+/// The protocol that is offered to the upstream.
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
 
 /// RFC 6455 1.3.
@@ -66,7 +66,7 @@ impl Handshake {
     }
 }
 
-/// Sixteen bytes that do not repeat (RFC 6455 4.1): they keep caches from answering, and are no secret.
+/// Sixteen bytes that do not repeat (RFC 6455 4.1): they keep caches from answering, and are not a secret.
 fn nonce() -> [u8; 16] {
     let half = || RandomState::new().hash_one(()).to_ne_bytes();
     let mut nonce = [0; 16];

@@ -1,4 +1,4 @@
-//! What pages do with the servers, and what must come of it.
+//! Scenarios: pages that use the servers, and the results that must come of it.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -24,7 +24,7 @@ pub struct Asked {
     pub headers: HeaderMap,
 }
 
-/// What a broken server makes of a sound answer.
+/// A fault: a sound answer becomes a broken one.
 pub type Mutation = fn(&Asked, &mut Response);
 
 /// Both servers, spoilt.

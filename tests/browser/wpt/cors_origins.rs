@@ -104,7 +104,7 @@ fn values(file: &'static str) -> Vec<Case> {
     pass.chain(fail).chain(twice).collect()
 }
 
-/// Where a redirect starts or ends, and the value of `Access-Control-Allow-Origin` there.
+/// The start or end of a redirect, and the value of `Access-Control-Allow-Origin` there.
 type Hop = (&'static str, &'static str);
 
 fn redirects() -> Vec<Case> {

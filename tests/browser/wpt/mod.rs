@@ -49,12 +49,12 @@ pub struct Case {
     page_policy: Option<ReferrerPolicy>,
     cookies: Vec<(&'static str, &'static str)>,
     engine: Engine,
-    /// What script does; the last of it is judged.
+    /// The steps of script; the last of them is judged.
     steps: Vec<Step>,
     expect: Vec<Expect>,
 }
 
-/// What must have come of the last step.
+/// A property that the last step's outcome must have.
 #[derive(Clone, Debug)]
 pub enum Expect {
     /// Script has a response of this status.

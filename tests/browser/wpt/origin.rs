@@ -31,7 +31,7 @@ pub fn cases() -> Vec<Case> {
             .does(form(&away_and_back))
             .expect(came(Some(APP), Some("null"))),
     ];
-    // What a POST without CORS tells at home and elsewhere.
+    // The origin that a POST without CORS tells at home and elsewhere.
     let policies = [
         ("no-referrer", ReferrerPolicy::NoReferrer, "null", "null"),
         ("same-origin", ReferrerPolicy::SameOrigin, APP, "null"),

@@ -1,4 +1,4 @@
-//! What the scenarios come to: `scenarios/expected.txt`, which both browsers are held to.
+//! The results of the scenarios: `scenarios/expected.txt`, which both browsers are held to.
 
 use same_origin::browser::Engine;
 
@@ -7,7 +7,7 @@ use super::scenario::Scenario;
 /// Blocks of `# name`, a line per request and result, and perhaps `--- chromium: why` with other lines.
 const TEXT: &str = include_str!("scenarios/expected.txt");
 
-/// What a scenario comes to in one engine; nothing when it is not written down.
+/// The result of a scenario in one engine; `None` when it is not written down.
 pub fn expected(scenario: &Scenario, engine: Engine) -> Option<String> {
     let (standard, chromium) = parts(scenario)?;
     let lines = match chromium {
@@ -17,7 +17,7 @@ pub fn expected(scenario: &Scenario, engine: Engine) -> Option<String> {
     Some(lines.to_owned())
 }
 
-/// What Chromium does that the standard does not.
+/// The deviation of Chromium from the standard, in words.
 pub fn why_different(scenario: &Scenario) -> Option<&'static str> {
     let (_, chromium) = parts(scenario)?;
     chromium.map(|(why, _)| why)

@@ -1,4 +1,4 @@
-//! What the tests of the simulated browser and of Chromium have in common.
+//! The common part of the tests of the simulated browser and of Chromium.
 
 #![allow(
     dead_code,

@@ -1,4 +1,4 @@
-//! A scenario: what a page does, what comes of it. The same in both browsers, line by line.
+//! A scenario: the steps of a page and their results, the same in both browsers, line by line.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::step::{NO_SCENARIO, Seen, Step, without_queries};
 use super::world::{Arrived, World};
 
-/// What a page does and what is to be seen of it.
+/// The steps of a page, and what is to be seen of them.
 #[derive(Clone)]
 pub struct Scenario {
     pub name: &'static str,
@@ -24,7 +24,7 @@ pub struct Scenario {
     pub watch: &'static [&'static str],
 }
 
-/// Where the script runs.
+/// The frame in which the script runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
     Top,
@@ -64,7 +64,7 @@ impl Scenario {
         Self { watch, ..self }
     }
 
-    /// What the simulated browser makes of it.
+    /// The result in the simulated browser.
     pub async fn simulate(&self, world: &World, engine: Engine) -> String {
         let web = world.web().engine(engine);
         for (url, cookie) in &self.cookies {

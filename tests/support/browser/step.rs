@@ -1,4 +1,4 @@
-//! What script does in a scenario, and what it sees of it.
+//! The steps of script in a scenario, and what it sees of them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Step {
     referrer_policy: Option<(ReferrerPolicy, &'static str)>,
 }
 
-/// What the steps of tables have for a number.
+/// The number of steps that belong to a table.
 pub const NO_SCENARIO: usize = 0;
 
 /// A URL with or without instructions to the server; each scenario makes its own of it.
@@ -41,7 +41,7 @@ enum Kind {
     Xhr,
     Image,
     Wait(u64),
-    /// What is to be seen of these is the requests alone.
+    /// Of these nothing is to be seen but the requests.
     Blind(Blind),
 }
 
@@ -124,7 +124,7 @@ pub fn blind(means: Blind, method: &'static str, target: &Target) -> Step {
     }
 }
 
-/// Nothing, for some seconds.
+/// Waits for some seconds.
 pub fn wait(seconds: u64) -> Step {
     let nowhere = super::instructed::at("https://app.test", "");
     Step {
@@ -143,7 +143,7 @@ impl Address {
     }
 }
 
-/// What came of a step.
+/// The result of a step.
 pub enum Seen {
     Nothing,
     Result(String),

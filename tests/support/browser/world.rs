@@ -48,7 +48,7 @@ impl World {
         })
     }
 
-    /// What arrived since the last call.
+    /// The requests that arrived since the last call.
     pub fn arrived(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.log.0.lock().unwrap())
     }

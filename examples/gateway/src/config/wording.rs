@@ -83,6 +83,7 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
     };
     let remedy = match number {
         "i64" => "a whole number".to_owned(),
+        "f64" => "a number such as 0.5".to_owned(),
         "u32" => format!("a whole number from {least} to {}", u32::MAX),
         "u64" | "usize" => format!("a whole number from {least} on"),
         "a boolean" => "true or false, without quotes".to_owned(),
@@ -95,7 +96,9 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         "a sequence" => format!("a list: {}", list(name, value)),
         "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),
         // The library's own readers say what to write.
-        _ if expected.contains("such as") => expected.to_owned(),
+        _ if expected.contains("such as") || expected.starts_with("true, false or ") => {
+            expected.to_owned()
+        }
         _ if expected == "a map" || expected.starts_with("struct ") => {
             format!("a table: {}", table(name))
         }
@@ -129,6 +132,7 @@ fn text(name: &str) -> &'static str {
         "allow_origins" => "\"https://app.example.com\"",
         "allow_methods" => "\"PUT\"",
         "allow_headers" | "expose_headers" | "remove_request_headers" => "\"authorization\"",
+        "remove_response_headers" => "\"server\"",
         "forwarding" => "\"x-forwarded-for\"",
         "cert" | "ca" => "\"cert.pem\"",
         "key" => "\"key.pem\"",
@@ -144,6 +148,8 @@ fn table(name: &str) -> String {
         "upstream_tls" => "{ ca = \"cert.pem\" }".to_owned(),
         "timeouts" => "{ connect = \"5s\" }".to_owned(),
         "limits" => "{ in_flight = 1024 }".to_owned(),
+        "set_request_headers" => "{ x-api-key = \"...\" }".to_owned(),
+        "set_response_headers" => "{ cache-control = \"no-store\" }".to_owned(),
         "dns" => "{ max_ttl = \"60s\" }".to_owned(),
         _ => format!("[{name}], with its keys below"),
     }

@@ -18,7 +18,7 @@ use super::server::{Asked, Mutation, bare};
 pub struct Mutant {
     pub name: &'static str,
     pub found_by: &'static str,
-    /// What the report of the scenario says of it.
+    /// A text of the scenario's report about it.
     pub says: &'static str,
     pub mutate: Mutation,
 }

@@ -1,4 +1,4 @@
-//! Who is told to be allowed, and in which words.
+//! Mutants that allow the wrong origins, or in the wrong words.
 
 use super::*;
 
@@ -74,7 +74,7 @@ pub const MUTANTS: &[Mutant] = &[
             replace(answer, ALLOW, "https://api.example.com");
         },
     ),
-    // Who is allowed
+    // The origins that are allowed
     mutant(
         "any origin is reflected",
         "a stranger reads nothing",

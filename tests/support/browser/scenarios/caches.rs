@@ -1,4 +1,4 @@
-//! What a browser remembers: preflights and responses.
+//! Caches: of preflights and of responses.
 
 use super::super::instructed::{Target, at};
 use super::super::scenario::{Frame, Scenario, scenario};

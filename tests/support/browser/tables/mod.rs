@@ -21,7 +21,7 @@ pub trait Table {
     fn page(&self) -> &'static str;
     /// URLs that were visited before the start, and the `Set-Cookie` that they answer.
     fn cookies(&self) -> Vec<(String, &'static str)>;
-    /// What the page fetches, in order.
+    /// The fetches of the page, in order.
     fn steps(&self) -> Vec<Step>;
     /// The table, from what script saw of each step (its status, if it could read it) and from what
     /// arrived at the servers.

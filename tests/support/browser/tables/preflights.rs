@@ -1,4 +1,4 @@
-//! How many preflights a page pays: on the first call, for new URLs, for the same URL again.
+//! The preflights that a page pays: on the first call, for new URLs, for the same URL again.
 
 use std::fmt::Write as _;
 use std::time::Duration;

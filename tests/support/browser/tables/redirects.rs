@@ -92,7 +92,7 @@ const BUCKETS: [Policy; 6] = [
 const STATUSES: [u16; 4] = [302, 303, 307, 308];
 const METHODS: [&str; 2] = ["GET", "POST"];
 
-/// Where a cookie is to be had, and its `Set-Cookie`.
+/// The URL that sets a cookie, and its `Set-Cookie`.
 const SECURE_COOKIE: (&str, &str) = ("/cookie", "sid=1; SameSite=None; Secure; Path=/");
 const PLAIN_COOKIE: (&str, &str) = ("/plain-cookie", "sid=1; Path=/");
 
@@ -258,7 +258,7 @@ fn mark(status: Option<u16>) -> String {
 }
 
 impl Redirects {
-    /// What the servers saw.
+    /// The requests that the servers saw.
     fn traffic(&self, fetches: usize, arrived: &[Arrived]) -> String {
         let to = |part| arrived.iter().filter(move |request| request.is_at(part));
         let with_method = |request: &Arrived| format!("{} {}", request.method, origin(request));

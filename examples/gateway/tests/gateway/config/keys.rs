@@ -157,9 +157,9 @@ fn no_message_names_a_type_of_ours() {
         ("", "via limits upstream_tls dns cors dir spa"),
         (
             "limits",
-            "in_flight waiting connection_age request_body response_head tunnels",
+            "in_flight client_share connection_share waiting connection_age request_body response_head tunnels",
         ),
-        ("timeouts", "connect response idle tunnel"),
+        ("timeouts", "connect response idle tunnel client"),
         ("upstream_tls", "ca cert key"),
         ("dns", "min_ttl ipv6 servers"),
     ];

@@ -1,12 +1,12 @@
 //! The body of a response, and with it the connection that it comes by.
 
+use super::pool::connection::{Http1, Stream};
 use super::pool::{Pool, Slot};
 use crate::proxy::body::Body;
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use tokio::runtime::Handle;
 ///
 /// Dropped before its end, it takes the connection of HTTP/1.1 with it: what the upstream still sends
 /// must not be taken for the next response.
-pub(crate) struct Lent {
+pub(crate) struct PooledBody {
     body: Incoming,
-    hold: Option<Hold>,
+    held: Option<Held>,
 }
 
-/// What a response holds of its upstream.
-pub(super) struct Hold {
-    pub(super) connection: Held,
+/// A response's hold on its upstream: its place there, and the connection.
+pub(super) struct Held {
+    pub(super) connection: HeldConnection,
     pub(super) slot: Slot,
 }
 
-pub(super) enum Held {
+pub(super) enum HeldConnection {
     Http1 {
-        sender: http1::SendRequest<Body>,
-        born: u64,
+        connection: Http1,
+        then: Then,
     },
     Http2 {
-        _stream: Arc<()>,
+        _stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
     },
@@ -43,11 +43,22 @@ pub(super) enum Held {
     Nothing,
 }
 
-impl Lent {
-    pub(super) fn new(body: Incoming, hold: Hold) -> Self {
+/// What becomes of a connection of HTTP/1.1 after its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is put back.
+    PutBack,
+    /// It is closed when the request is out, too.
+    Close,
+    /// It is closed at once: the upstream reads no more of the request.
+    Abort,
+}
+
+impl PooledBody {
+    pub(super) fn new(body: Incoming, held: Held) -> Self {
         Self {
             body,
-            hold: Some(hold),
+            held: Some(held),
         }
     }
 
@@ -57,54 +68,81 @@ impl Lent {
     /// nothing to ask.
     fn was_cut(&self) -> bool {
         let sent = matches!(
-            self.hold,
-            Some(Hold {
-                connection: Held::Http2 { sent: true, .. },
+            self.held,
+            Some(Held {
+                connection: HeldConnection::Http2 { sent: true, .. },
                 ..
             })
         );
         sent && !self.body.is_end_stream()
     }
 
+    fn connection(&self) -> Option<&HeldConnection> {
+        self.held.as_ref().map(|held| &held.connection)
+    }
+
+    fn progress(&self) {
+        if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
+            connection.meter.progress();
+        }
+    }
+
     fn release(&mut self) {
-        if let Some(Hold {
-            connection: Held::Http1 { sender, born },
+        if let Some(Held {
+            connection: HeldConnection::Http1 { connection, then },
             slot,
-        }) = self.hold.take()
+        }) = self.held.take()
         {
-            put_back_when_ready(sender, born, slot.pool());
+            match then {
+                Then::PutBack => put_back_when_ready(connection, slot.pool()),
+                Then::Close => drop(connection),
+                Then::Abort => connection.abort(),
+            }
         }
     }
 }
 
 /// A connection is ready once its task has turned from the end of the response to waiting for a
 /// request; nearly always that has happened by now.
-fn put_back_when_ready(mut sender: http1::SendRequest<Body>, born: u64, pool: &Arc<Pool>) {
-    if sender.is_ready() {
-        pool.put_back(sender, born);
-    } else if !sender.is_closed() {
+pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
+    if connection.sender.is_ready() {
+        pool.put_back(connection);
+    } else if !connection.sender.is_closed() {
         // Another thread is about to make that turn, or the request's body is still on its way.
         if let Ok(runtime) = Handle::try_current() {
             let pool = Arc::clone(pool);
             runtime.spawn(async move {
-                let ready = tokio::time::timeout(Duration::from_secs(5), sender.ready());
+                let ready = tokio::time::timeout(TURN, connection.sender.ready());
                 if let Ok(Ok(())) = ready.await {
-                    pool.put_back(sender, born);
+                    pool.put_back(connection);
                 }
             });
         }
     }
 }
 
-impl Drop for Lent {
+impl From<PooledBody> for Body {
+    fn from(body: PooledBody) -> Self {
+        Self::own(body)
+    }
+}
+
+/// How long a connection may take to be ready after its response. An upload that the upstream goes on
+/// reading is not cut after it; its connection is not used again.
+const TURN: Duration = Duration::from_secs(5);
+
+impl Drop for PooledBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() {
             self.release();
+        } else if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
+            // Its client has gone; see `abandoned`.
+            connection.meter.reset_on_close(true);
         }
     }
 }
 
-impl http_body::Body for Lent {
+impl http_body::Body for PooledBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -115,18 +153,18 @@ impl http_body::Body for Lent {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(None) if self.was_cut() => {
-                self.hold = None;
+                self.held = None;
                 let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "reset before its end");
                 return Poll::Ready(Some(Err(cut.into())));
             }
             Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Err(_))) => self.hold = None,
-            // A reader that knows the length asks no further.
-            // And behind trailers nothing comes.
+            Poll::Ready(Some(Err(_))) => self.held = None,
+            // A reader that knows the length asks no further. And behind trailers nothing comes.
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || self.body.is_end_stream() => {
                 self.release();
             }
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+            Poll::Ready(Some(Ok(_))) => self.progress(),
+            Poll::Pending => {}
         }
         polled.map_err(Into::into)
     }

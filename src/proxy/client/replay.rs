@@ -1,4 +1,4 @@
-//! What is kept of a request to send it again.
+//! A request's head, kept to send it again.
 
 use crate::proxy::body::Body;
 use http::header::{HeaderName, HeaderValue};
@@ -11,7 +11,7 @@ use http_body::Body as _;
 /// Most often it is not wanted. Cloned fields would each count their bytes' owners up and down again, and
 /// the name of each that is not a standard one would be given an owner to count first, by an allocation:
 /// with twenty such fields that took a tenth of a small request's instructions.
-pub(super) struct Spare {
+pub(super) struct Replay {
     method: Method,
     /// The path and query, then a line for each field: its name, a mark, its value.
     head: Vec<u8>,
@@ -25,7 +25,7 @@ const SENSITIVE: u8 = b' ';
 /// What most heads fit in. Above 1,032 bytes glibc leaves its fast path.
 const CAPACITY: usize = 1024;
 
-impl Spare {
+impl Replay {
     /// `None` if the request must not be sent twice: its method is not idempotent (RFC 9110 9.2.2), or it
     /// has a body, which will be gone. The extensions are the server's and of no use upstream.
     pub(super) fn of(request: &Request<Body>) -> Option<Self> {
@@ -91,7 +91,7 @@ mod tests {
             .header("x-own", HeaderValue::from_bytes(b"two\t:\xff").unwrap());
         let request = request.header("cookie", "a=b; c=d").body(Body::empty());
         let request = request.unwrap();
-        let again = Spare::of(&request).unwrap().into_request().unwrap();
+        let again = Replay::of(&request).unwrap().into_request().unwrap();
         assert_eq!(again.method(), request.method());
         assert_eq!(*again.uri(), "/a%20b?q=:&r=");
         assert_eq!(again.headers(), request.headers());
@@ -110,7 +110,7 @@ mod tests {
         ] {
             let mut request = Request::new(Body::from(body));
             *request.method_mut() = method;
-            assert_eq!(Spare::of(&request).is_some(), kept, "{request:?}");
+            assert_eq!(Replay::of(&request).is_some(), kept, "{request:?}");
         }
     }
 }

@@ -1,0 +1,466 @@
+//! A response's body on its way to the client.
+//!
+//! It holds a place at the upstream, which others wait for. The place is given back when the upstream's last
+//! byte is here, whether the client has taken it or not; and it is taken back from a client that takes
+//! nothing of what is there for it. hyper asks a body for its next frame only when the client has room for
+//! it, so a body that is not asked cannot look at the time itself: [`Downloads`] looks after all of them.
+
+use crate::proxy::body::Body;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::ticker::{self, Ticked, Ticker};
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Bytes that are read of a response whose client takes nothing, to see whether the upstream has sent it all.
+const AHEAD: usize = 64 * 1024;
+/// The largest frame for a stream of HTTP/2, so that it is seen that a slow client takes something: a stream
+/// is not asked for the next frame before there is room for all of the last one.
+const STREAM_FRAME: usize = 64 * 1024;
+
+/// A place at an upstream, dropped when the upstream's last byte is here.
+pub(crate) trait Hold: Send + 'static {
+    /// The client has taken nothing for too long, and the rest of the response is given up.
+    fn timed_out(&self, error: &ProxyError);
+}
+
+/// The responses that are on their way to their clients.
+pub(crate) struct Downloads {
+    /// The time for which a client may take nothing.
+    patience: Duration,
+    ticker: Ticker,
+    all: Mutex<Slab<Arc<dyn Download>>>,
+}
+
+trait Download: Send + Sync {
+    /// Ends a response whose client has had so much time, and reads on where a client lets it lie.
+    fn look_after(&self, now: Instant, patience: Duration);
+}
+
+impl Downloads {
+    pub(crate) fn new(patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            patience,
+            ticker: Ticker::new(patience),
+            all: Mutex::default(),
+        })
+    }
+
+    /// A response's body that is looked after, and keeps `hold` until its end. `is_stream`: the client
+    /// speaks HTTP/2.
+    ///
+    /// Most responses are small and here as a whole already. Their place is free before the client has seen
+    /// the head.
+    pub(crate) fn begin<H: Hold>(
+        self: &Arc<Self>,
+        mut body: Body,
+        hold: H,
+        is_stream: bool,
+    ) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        let is_exact = body.size_hint().exact();
+        // Nobody is to be woken: the server asks for the next frame as soon as the head is out.
+        let first = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let mut ahead = VecDeque::new();
+        match first {
+            Poll::Pending => {}
+            Poll::Ready(None) => body = Body::empty(),
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                // Of no other length than its head said, if it said one.
+                Ok(data) if body.is_end_stream() && is_exact == Some(data.len() as u64) => {
+                    return Body::from(data);
+                }
+                Ok(data) => ahead.push_back(Ok(Frame::data(data))),
+                Err(frame) => ahead.push_back(Ok(frame)),
+            },
+            Poll::Ready(Some(Err(error))) => ahead.push_back(Err(error)),
+        }
+        let mut state = State {
+            body,
+            ahead,
+            is_exact: is_exact.is_some(),
+            largest: if is_stream { STREAM_FRAME } else { usize::MAX },
+            hold: Some(hold),
+            offered: Some(Instant::now()),
+        };
+        state.settle();
+        let is_over = state.hold.is_none();
+        let shared = Arc::new(Shared(Mutex::new(state)));
+        Body::own(Guarded {
+            key: (!is_over).then(|| self.enter(shared.clone())),
+            shared,
+            downloads: Arc::clone(self),
+        })
+    }
+
+    fn enter(self: &Arc<Self>, download: Arc<dyn Download>) -> usize {
+        let key = self.all().insert(download);
+        ticker::start(self);
+        key
+    }
+
+    fn leave(&self, key: usize) {
+        let download = self.all().try_remove(key);
+        // Not under the lock.
+        drop(download);
+    }
+
+    fn all(&self) -> MutexGuard<'_, Slab<Arc<dyn Download>>> {
+        self.all.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Ticked for Downloads {
+    fn ticker(&self) -> &Ticker {
+        &self.ticker
+    }
+
+    fn tick(&self) -> bool {
+        let now = Instant::now();
+        let all: Vec<_> = self.all().iter().map(|(_, one)| Arc::clone(one)).collect();
+        for download in &all {
+            download.look_after(now, self.patience);
+        }
+        !all.is_empty()
+    }
+}
+
+/// A body that is looked after while its client reads it.
+struct Guarded<H: Hold> {
+    shared: Arc<Shared<H>>,
+    downloads: Arc<Downloads>,
+    /// Its place among the others, while the upstream has more to send.
+    key: Option<usize>,
+}
+
+struct Shared<H>(Mutex<State<H>>);
+
+struct State<H> {
+    body: Body,
+    /// Frames that were read before the client wanted them.
+    ahead: VecDeque<Result<Frame<Bytes>, BoxError>>,
+    /// Whether the head said how long it is. What is read ahead must not make a length known that was not.
+    is_exact: bool,
+    /// The largest frame.
+    largest: usize,
+    /// None when the upstream has no more to send.
+    hold: Option<H>,
+    /// Since when it is the client's turn to take something; None while it is the upstream's to send.
+    offered: Option<Instant>,
+}
+
+impl<H> Shared<H> {
+    fn lock(&self) -> MutexGuard<'_, State<H>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl<H> State<H> {
+    /// Lets go of the upstream if nothing more comes from there.
+    fn settle(&mut self) {
+        if self.hold.is_some() && self.body.is_end_stream() {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.body = Body::empty();
+        self.hold = None;
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(None | Some(Err(_))) => self.finish(),
+            Poll::Ready(Some(Ok(_))) => self.settle(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = match self.ahead.pop_front() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => self.poll_body(cx),
+        };
+        self.offered = polled.is_ready().then(Instant::now);
+        polled.map_ok(|frame| self.cut(frame))
+    }
+
+    /// The frame, or the first piece of it if it is too large.
+    fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        if frame
+            .data_ref()
+            .is_none_or(|data| data.len() <= self.largest)
+        {
+            return frame;
+        }
+        frame.map_data(|mut data| {
+            let first = data.split_to(self.largest);
+            self.ahead.push_front(Ok(Frame::data(data)));
+            first
+        })
+    }
+
+    fn len_ahead(&self) -> u64 {
+        let frames = self.ahead.iter().flatten();
+        let data = frames.filter_map(Frame::data_ref);
+        data.map(|data| data.len() as u64).sum()
+    }
+
+    /// Reads on without a client that wants it. Whoever reads next looks for itself when more is there.
+    fn read_ahead(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while self.hold.is_some() && self.len_ahead() < AHEAD as u64 {
+            match self.poll_body(&mut cx) {
+                Poll::Ready(Some(frame)) => self.ahead.push_back(frame),
+                Poll::Ready(None) | Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl<H: Hold> Download for Shared<H> {
+    fn look_after(&self, now: Instant, patience: Duration) {
+        let mut state = self.lock();
+        let Some(offered) = state.offered else {
+            return;
+        };
+        state.read_ahead();
+        if now.saturating_duration_since(offered) < patience {
+            return;
+        }
+        if let Some(hold) = &state.hold {
+            let late = ProxyError::new(ProxyErrorKind::ClientTimeout, true, Late);
+            hold.timed_out(&late);
+            state.finish();
+            state.ahead.clear();
+            state.ahead.push_back(Err(late.into()));
+        }
+    }
+}
+
+impl<H: Hold> Guarded<H> {
+    fn leave(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.downloads.leave(key);
+        }
+    }
+}
+
+impl<H: Hold> http_body::Body for Guarded<H> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut state = self.shared.lock();
+        let polled = state.poll_frame(cx);
+        let is_over = state.hold.is_none();
+        drop(state);
+        if is_over {
+            self.leave();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.shared.lock();
+        state.hold.is_none() && state.ahead.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let state = self.shared.lock();
+        let ahead = state.len_ahead();
+        let rest = state.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(ahead));
+        if let Some(upper) = rest.upper().filter(|_| state.is_exact) {
+            hint.set_upper(upper.saturating_add(ahead));
+        }
+        hint
+    }
+}
+
+impl<H: Hold> Drop for Guarded<H> {
+    /// A client that is gone holds nothing.
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// The reason for which a response was given up.
+#[derive(Debug, thiserror::Error)]
+#[error("the client took nothing of its response for the client timeout")]
+struct Late;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use http_body_util::channel::{Channel, Sender};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::time::sleep;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A place, and the number of times that its client was late.
+    #[derive(Clone, Default)]
+    struct Place {
+        held: Arc<()>,
+        late: Arc<AtomicUsize>,
+    }
+
+    impl Place {
+        fn is_held(&self) -> bool {
+            Arc::strong_count(&self.held) > 1
+        }
+    }
+
+    impl Hold for Place {
+        fn timed_out(&self, _: &ProxyError) {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    struct Setting {
+        downloads: Arc<Downloads>,
+        place: Place,
+        upstream: Sender<Bytes, BoxError>,
+        client: Body,
+    }
+
+    fn setting(first: &[usize]) -> Setting {
+        let (mut upstream, body) = Channel::new(100);
+        for len in first {
+            upstream.try_send(data(*len)).unwrap();
+        }
+        let (downloads, place) = (Downloads::new(PATIENCE), Place::default());
+        let client = downloads.begin(Body::new(body), place.clone(), true);
+        Setting {
+            downloads,
+            place,
+            upstream,
+            client,
+        }
+    }
+
+    fn data(len: usize) -> Frame<Bytes> {
+        Frame::data(Bytes::from(vec![b'x'; len]))
+    }
+
+    async fn read(client: &mut Body) -> usize {
+        let frame = client.frame().await.unwrap().unwrap();
+        frame.into_data().unwrap().len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_here_as_a_whole_is_done_with_at_once() {
+        let (downloads, place) = (Downloads::new(PATIENCE), Place::default());
+        let body = downloads.begin(Body::from("all"), place.clone(), false);
+        assert!(!place.is_held());
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "all");
+        assert!(downloads.all().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_length_that_was_not_said_is_not_said_later() {
+        let Setting {
+            place,
+            upstream,
+            client,
+            ..
+        } = setting(&[3]);
+        drop(upstream);
+        assert!(place.is_held());
+        sleep(PATIENCE / 4).await;
+        // The end has been seen, while the client has taken nothing.
+        assert!(!place.is_held());
+        assert_eq!(
+            (client.size_hint().lower(), client.size_hint().upper()),
+            (3, None)
+        );
+        assert_eq!(client.collect().await.unwrap().to_bytes(), "xxx");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_upstream_is_waited_for() {
+        let mut setting = setting(&[]);
+        let reader = tokio::spawn(async move { (read(&mut setting.client).await, setting.client) });
+        sleep(PATIENCE * 60).await;
+        setting.upstream.try_send(data(5)).unwrap();
+        let (len, client) = reader.await.unwrap();
+        assert_eq!((len, setting.place.is_held()), (5, true));
+        drop(client);
+        assert!(!setting.place.is_held() && setting.downloads.all().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_loses_its_answer() {
+        // More than is read ahead.
+        let mut setting = setting(&[AHEAD, 1, 1]);
+        let _open = &setting.upstream;
+        assert_eq!(read(&mut setting.client).await, STREAM_FRAME);
+        let begun = Instant::now();
+        while setting.place.is_held() {
+            sleep(Duration::from_millis(100)).await;
+        }
+        let took = begun.elapsed();
+        assert!(
+            took >= PATIENCE && took <= PATIENCE * 9 / 8 + Duration::from_secs(1),
+            "{took:?}"
+        );
+        assert_eq!(setting.place.late.load(Ordering::Relaxed), 1);
+        let error = setting.client.frame().await.unwrap().unwrap_err();
+        let error = error.downcast_ref::<ProxyError>().unwrap();
+        assert_eq!(error.kind(), ProxyErrorKind::ClientTimeout);
+        assert!(setting.client.frame().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_little_keeps_its_answer() {
+        let mut setting = setting(&[STREAM_FRAME * 20]);
+        for _ in 0..20 {
+            assert_eq!(read(&mut setting.client).await, STREAM_FRAME);
+            sleep(PATIENCE - Duration::from_secs(1)).await;
+        }
+        assert!(setting.place.is_held());
+        assert_eq!(setting.place.late.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_is_read_ahead_than_may_be() {
+        let mut setting = setting(&[AHEAD / 2; 4]);
+        sleep(PATIENCE / 2).await;
+        drop(setting.upstream);
+        sleep(PATIENCE / 4).await;
+        assert!(setting.place.is_held());
+        let mut len = 0;
+        while let Some(frame) = setting.client.frame().await {
+            len += frame.unwrap().into_data().unwrap().len();
+        }
+        assert_eq!(len, AHEAD * 2);
+        assert!(!setting.place.is_held());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cut_is_told_behind_what_came_before_it() {
+        let mut setting = setting(&[7]);
+        setting.upstream.abort("cut".into());
+        sleep(PATIENCE / 4).await;
+        assert!(!setting.place.is_held());
+        assert_eq!(read(&mut setting.client).await, 7);
+        assert!(setting.client.frame().await.unwrap().is_err());
+    }
+}

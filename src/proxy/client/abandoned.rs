@@ -1,0 +1,123 @@
+//! Requests over HTTP/1.1 whose clients go before they are answered.
+//!
+//! The connection of such a request can only be closed, and its port is kept for a minute if this side
+//! does that first. A client that resets streams all day would use up all of them. So an exchange that was
+//! given up has a moment to come to its end, which gives the connection back; after that, and where too many
+//! are given up at once, the connection is reset, which frees the port. To reset all of them at once would
+//! be simpler, and could take a request from an upstream that has not read it yet: clients that send a
+//! request and do not wait for its answer rely on that.
+
+use super::pool::Pool;
+use super::pool::connection::Http1;
+use super::pooled_body::put_back_when_ready;
+use crate::proxy::body::Body;
+use http::{Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long an exchange goes on that nobody waits for.
+const GRACE: Duration = Duration::from_millis(250);
+/// How many bytes of its answer are read.
+const MOST_READ: u64 = 64 * 1024;
+
+type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A request that was given to a connection of HTTP/1.1, until the head of its response is there.
+pub(super) struct Sent<'a> {
+    exchange: Option<(Answering, Http1)>,
+    pool: &'a Arc<Pool>,
+}
+
+impl<'a> Sent<'a> {
+    pub(super) fn new(
+        answer: impl Future<Output = Answer> + Send + 'static,
+        connection: Http1,
+        pool: &'a Arc<Pool>,
+    ) -> Self {
+        Self {
+            exchange: Some((Box::pin(answer), connection)),
+            pool,
+        }
+    }
+}
+
+impl Future for Sent<'_> {
+    type Output = Result<(Response<Incoming>, Http1), TrySendError<Request<Body>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some((answer, _)) = &mut self.exchange else {
+            return Poll::Pending;
+        };
+        let Poll::Ready(answer) = answer.as_mut().poll(cx) else {
+            return Poll::Pending;
+        };
+        match self.exchange.take() {
+            Some((_, connection)) => Poll::Ready(answer.map(|answer| (answer, connection))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        let Some((answer, connection)) = self.exchange.take() else {
+            return;
+        };
+        connection.meter.reset_on_close(true);
+        let (Some(place), Ok(runtime)) = (Place::take(self.pool), Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Ok(true) = tokio::time::timeout(GRACE, finish(answer)).await {
+                connection.meter.reset_on_close(false);
+                put_back_when_ready(connection, &place.0);
+            }
+        });
+    }
+}
+
+/// Reads an answer that nobody waits for, and tells whether it came to its end.
+async fn finish(answer: Answering) -> bool {
+    let Ok(answer) = answer.await else {
+        return false;
+    };
+    let mut body = answer.into_body();
+    let mut left = MOST_READ;
+    loop {
+        if body.is_end_stream() {
+            return true;
+        }
+        let len = match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+        };
+        match left.checked_sub(len) {
+            Some(rest) => left = rest,
+            None => return false,
+        }
+    }
+}
+
+/// A place among the few exchanges that go on although they were given up, until it is dropped.
+struct Place(Arc<Pool>);
+
+impl Place {
+    fn take(pool: &Arc<Pool>) -> Option<Self> {
+        pool.begin_abandoned().then(|| Self(Arc::clone(pool)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.end_abandoned();
+    }
+}

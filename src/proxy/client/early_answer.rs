@@ -1,0 +1,181 @@
+//! A stream over HTTP/1.1 whose answer is read although the request cannot be written any more.
+
+use super::meter::Meter;
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream that fails to write only when there is nothing more to read.
+///
+/// An upstream that refuses an upload answers, and closes while the upload is on its way: the next write
+/// fails with the answer unread, or half read, in the system's buffers. hyper ends a connection whose write
+/// fails. So a write that fails waits here until the other direction has ended too, or the connection is
+/// dropped; by then the answer is complete, or the upstream never gave one.
+///
+/// It bounds, too, how much is read without anything coming of it: heads of informational responses
+/// without end, or a chunk's size with digits without end.
+#[derive(Debug)]
+pub(super) struct EarlyAnswer<T> {
+    stream: T,
+    meter: Arc<Meter>,
+    /// How many bytes may be read without anything coming of them.
+    bound: usize,
+    failed: Option<io::Error>,
+    read_ended: bool,
+}
+
+impl<T> EarlyAnswer<T> {
+    pub(super) fn new(stream: T, meter: Arc<Meter>, bound: usize) -> Self {
+        Self {
+            stream,
+            meter,
+            bound,
+            failed: None,
+            read_ended: false,
+        }
+    }
+
+    /// The failure of an earlier write, if there is one: not yet while there may be something to read. The
+    /// connection's task is woken by what is read, and reads before it writes.
+    fn poll_failed(&mut self) -> Option<Poll<io::Error>> {
+        if self.failed.is_some() && !self.read_ended {
+            return Some(Poll::Pending);
+        }
+        self.failed.take().map(Poll::Ready)
+    }
+
+    /// What a write came to, a failure being kept for later.
+    fn written<R>(&mut self, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        match ready!(written) {
+            Err(error) if !self.read_ended => {
+                self.failed = Some(error);
+                Poll::Pending
+            }
+            written => Poll::Ready(written),
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for EarlyAnswer<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        let count = buf.filled().len() - before;
+        if count > 0 && !self.meter.read(count, self.bound) {
+            self.read_ended = true;
+            let endless = ProxyError::refused(ProxyErrorKind::MalformedResponse);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, endless)));
+        }
+        if read.is_err() || count == 0 {
+            self.read_ended = true;
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(failed) = self.poll_failed() {
+            return failed.map(Err);
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.meter.uses();
+        self.written(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(failed) = self.poll_failed() {
+            return failed.map(Err);
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.meter.uses();
+        self.written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(failed) = self.poll_failed() {
+            return failed.map(Err);
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.written(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    fn stream(bound: usize) -> (EarlyAnswer<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = duplex(4096);
+        (EarlyAnswer::new(ours, Arc::default(), bound), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_write_fails_when_everything_is_read() {
+        let (mut stream, mut upstream) = stream(usize::MAX);
+        upstream.write_all(b"answer").await.unwrap();
+        drop(upstream);
+        let mut write = Box::pin(async {
+            let (mut read, mut write) = tokio::io::split(&mut stream);
+            let reading = async {
+                let mut answer = String::new();
+                tokio::task::yield_now().await;
+                read.read_to_string(&mut answer).await.unwrap();
+                answer
+            };
+            let writing = async {
+                // Once before there is an end to be seen, so that it waits; the task is woken by the reader.
+                write.write_all(b"body").await
+            };
+            tokio::join!(writing, reading)
+        });
+        let (mut written, answer) = write.as_mut().await;
+        assert_eq!(answer, "answer");
+        if written.is_ok() {
+            drop(write);
+            written = stream.write_all(b"body").await;
+        }
+        assert!(written.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_nothing_comes_of_is_bounded() {
+        let (mut stream, mut upstream) = stream(8);
+        upstream.write_all(b"12345678").await.unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 8);
+        stream.meter.progress();
+        upstream.write_all(b"123456789").await.unwrap();
+        let endless = stream.read(&mut [0; 9]).await.unwrap_err();
+        let cause = endless.get_ref().and_then(|cause| cause.downcast_ref());
+        let kind = cause.map(ProxyError::kind);
+        assert_eq!(kind, Some(ProxyErrorKind::MalformedResponse));
+        // Of a tunnel nothing is seen, and all of it is wanted.
+        stream.meter.becomes_tunnel();
+        upstream.write_all(b"123456789").await.unwrap();
+        assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 9);
+    }
+}

@@ -1,0 +1,123 @@
+//! Heads of requests and responses as one connection wants, or says, them.
+
+use crate::fields;
+use crate::proxy::body::Body;
+use crate::proxy::upstream::destination::Destination;
+use crate::proxy::wire::host::set_host;
+use crate::proxy::wire::own::own_values;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, Uri, Version};
+use std::time::Duration;
+
+/// RFC 9112 9.6: whether the upstream closes the connection after this response. It reads no more of the
+/// request then.
+pub(super) fn closes(response: &HeaderMap) -> bool {
+    fields::has_token(response, &header::CONNECTION, "close")
+}
+
+/// How long the upstream keeps the connection idle, as `Keep-Alive: timeout=5` says (RFC 2068 19.7.1.1,
+/// and what servers made of it).
+pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
+    let line = headers.get(HeaderName::from_static("keep-alive"))?;
+    let parameters = line.to_str().ok()?.split(',');
+    let seconds = parameters.filter_map(|parameter| {
+        let (name, seconds) = parameter.trim().split_once('=')?;
+        let is_timeout = name.trim_end().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| seconds.trim().parse::<u32>().ok())?
+    });
+    seconds.min().map(|least| Duration::from_secs(least.into()))
+}
+
+/// RFC 9112 3.2.1: an origin is sent the path and query alone; the authority is in `Host`, where it is
+/// put if the request was on its way by HTTP/2 before.
+pub(super) fn to_http1(request: &mut Request<Body>) {
+    *request.version_mut() = Version::HTTP_11;
+    if request.uri().authority().is_some() {
+        let uri = std::mem::take(request.uri_mut()).into_parts();
+        *request.uri_mut() = uri.path_and_query.map_or_else(Uri::default, Uri::from);
+        let named = uri
+            .authority
+            .filter(|_| !request.headers().contains_key(header::HOST));
+        // RFC 9110 4.2.4: without userinfo. What is left of an authority is a field value always.
+        let named = named.as_ref().map(Authority::as_str);
+        let host = named.and_then(|named| named.rsplit('@').next());
+        if let Some(Ok(host)) = host.map(HeaderValue::from_str) {
+            set_host(request.headers_mut(), host);
+        }
+    }
+}
+
+/// RFC 9113 8.3.1: `:authority` instead of `Host`, if that is there still; 8.2.2: no connection-specific
+/// fields.
+pub(super) fn to_http2(request: &mut Request<Body>, to: &Destination) {
+    *request.version_mut() = Version::HTTP_2;
+    own_values(request.headers_mut());
+    let host = request.headers_mut().remove(header::HOST);
+    request.headers_mut().remove(header::CONNECTION);
+    request.headers_mut().remove(header::UPGRADE);
+    request.headers_mut().remove(header::TRANSFER_ENCODING);
+    let host = host.as_ref().map(HeaderValue::as_bytes);
+    let named = host.and_then(|host| Authority::try_from(host).ok());
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(to.scheme());
+    let named = named.or(parts.authority);
+    parts.authority = Some(named.unwrap_or_else(|| to.authority().clone()));
+    parts
+        .path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::upstream::destination::Protocol;
+
+    #[test]
+    fn a_request_that_comes_back_unsent_keeps_its_name() {
+        let authority = Authority::from_static("10.0.0.1:8080");
+        let to = Destination::new(Protocol::H2c, &authority).unwrap();
+        let request = Request::get("/a?b").header("host", "named.example:81");
+        let mut request = request.header("x-own", "1").body(Body::empty()).unwrap();
+        for _ in 0..2 {
+            to_http2(&mut request, &to);
+            assert_eq!(*request.uri(), "http://named.example:81/a?b");
+            assert!(!request.headers().contains_key("host"));
+        }
+        for _ in 0..2 {
+            to_http1(&mut request);
+            assert_eq!(*request.uri(), "/a?b");
+            let fields: Vec<_> = request.headers().iter().collect();
+            let named = HeaderValue::from_static("named.example:81");
+            assert_eq!(fields[0], (&header::HOST, &named));
+            assert_eq!(fields.len(), 2);
+        }
+        *request.uri_mut() = Uri::from_static("http://user:secret@other.example/a");
+        request.headers_mut().remove("host");
+        to_http1(&mut request);
+        assert_eq!(request.headers()["host"], "other.example");
+    }
+
+    #[test]
+    fn an_upstream_says_how_long_it_keeps_a_connection() {
+        for (value, seconds) in [
+            ("timeout=5", Some(5)),
+            ("timeout=5, max=100", Some(5)),
+            ("max=100,Timeout = 7", Some(7)),
+            ("timeout=9, timeout=3", Some(3)),
+            ("timeout=0", Some(0)),
+            ("timeout", None),
+            ("timeout=-1", None),
+            ("timeout=99999999999", None),
+            ("300", None),
+        ] {
+            let value = HeaderValue::from_static(value);
+            let headers = [(HeaderName::from_static("keep-alive"), value.clone())];
+            let time = kept_for(&HeaderMap::from_iter(headers));
+            assert_eq!(time, seconds.map(Duration::from_secs), "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A connection for a request, when none lies ready.
+//!
+//! An attempt is a task of the pool and not a part of the request that wanted it, so it is not lost when
+//! that request is: a client that resets its streams would otherwise cost a connection, and its port, for
+//! each of them. Its connection goes to whoever waits longest, or lies idle for the next. A request that
+//! waits takes whatever comes first, the connection of another request included.
+
+use super::common::Common;
+use super::connection::{Connection, Http1};
+use super::queue::{Checkout, Order, Outcome};
+use super::{MOST_ABANDONED, Need, Pool, State};
+use crate::proxy::client::connect::NewConnection;
+use crate::proxy::client::error::ConnectError;
+use crate::proxy::error::ProxyErrorKind;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+impl Pool {
+    /// A connection: one that lies ready by now, else the first that is made or put back.
+    ///
+    /// `anew`: one of HTTP/1.1 that has never been used, for a request that is lost if that dies too.
+    pub(in crate::proxy::client) async fn checkout(
+        self: &Arc<Self>,
+        need: Need,
+        anew: bool,
+    ) -> Result<Checkout, ConnectError> {
+        if anew && !self.shares(need) {
+            return self.connect(need).await;
+        }
+        let (told, outcome) = oneshot::channel();
+        let (id, orders) = {
+            let mut state = self.lock();
+            if let Some(connection) = self.take_from(&mut state, need) {
+                let reused = true;
+                return Ok(Checkout { connection, reused });
+            }
+            let id = state.queue(need).join(told);
+            (id, self.order(&mut state, need))
+        };
+        let mut ticket = Ticket {
+            pool: self,
+            need,
+            id,
+            outcome,
+        };
+        self.spawn(orders, need);
+        match (&mut ticket.outcome).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(given_up()),
+        }
+    }
+
+    /// A new connection, for this request alone.
+    async fn connect(self: &Arc<Self>, need: Need) -> Result<Checkout, ConnectError> {
+        let Common {
+            connector,
+            destination,
+            ..
+        } = &*self.common;
+        let new = connector.connect(destination, need == Need::Http1).await?;
+        let mut state = self.lock();
+        let connection = match self.admit(&mut state, new, need) {
+            Some(connection) => Some(Connection::Http1(connection)),
+            None => self.take_http2(&mut state),
+        };
+        let connection = connection.ok_or_else(given_up)?;
+        let reused = false;
+        Ok(Checkout { connection, reused })
+    }
+
+    /// Orders as many attempts as there are requests that wait, or one where they share its connection.
+    fn order(&self, state: &mut State, need: Need) -> Vec<Order> {
+        let most = if self.shares(need) { 1 } else { usize::MAX };
+        let queue = state.queue(need);
+        queue.order(queue.len().min(most))
+    }
+
+    fn spawn(self: &Arc<Self>, orders: Vec<Order>, need: Need) {
+        for Order { id, given_up } in orders {
+            let attempt = Running {
+                pool: Arc::clone(self),
+                need,
+                id,
+            };
+            tokio::spawn(attempt.run(given_up));
+        }
+    }
+
+    /// Notes the outcome of an attempt, and hands out what came of it.
+    fn attempted(self: &Arc<Self>, need: Need, id: u64, made: Result<NewConnection, ConnectError>) {
+        let orders = {
+            let mut state = self.lock();
+            if !state.queue(need).ended(id) {
+                // It was given up, or has ended before.
+                return;
+            }
+            match made {
+                Ok(new) => self.made(&mut state, need, new),
+                Err(error) => self.failed(&mut state, need, error),
+            }
+            self.order(&mut state, need)
+        };
+        self.spawn(orders, need);
+    }
+
+    fn made(self: &Arc<Self>, state: &mut State, need: Need, new: NewConnection) {
+        match self.admit(state, new, need) {
+            Some(connection) => {
+                let connection = Connection::Http1(connection);
+                let checkout = Checkout {
+                    connection,
+                    reused: false,
+                };
+                if let Err(Checkout {
+                    connection: Connection::Http1(connection),
+                    ..
+                }) = state.queue(need).give(checkout)
+                {
+                    self.keep(state, connection);
+                }
+            }
+            None => {
+                self.share(state);
+                // Where others turn out to be shared, more of them are not wanted.
+                state.for_any.trim(0);
+            }
+        }
+    }
+
+    /// Gives streams of the connections of HTTP/2 to those who wait, while there are any.
+    fn share(&self, state: &mut State) {
+        while !state.for_any.is_empty() {
+            let Some(connection) = self.take_http2(state) else {
+                return;
+            };
+            let reused = false;
+            let _nobody_waits = state.for_any.give(Checkout { connection, reused });
+        }
+    }
+
+    /// Tells the one that waits longest, or all who wait for a connection that they would share: each
+    /// trying in turn would take the last of them as many timeouts as there are.
+    fn failed(&self, state: &mut State, need: Need, error: ConnectError) {
+        if !self.shares(need) {
+            state.queue(need).tell(error);
+            return;
+        }
+        // A stream may have become free meanwhile.
+        self.share(state);
+        let text = error.source.to_string();
+        while !state.for_any.is_empty() {
+            let same = ConnectError::new(error.kind, text.as_str());
+            state.for_any.tell(same);
+        }
+    }
+
+    /// Gives a connection that was used to a request that waits for one, or back.
+    pub(super) fn hand_out(&self, state: &mut State, connection: Http1) -> Option<Http1> {
+        let need = if self.shares(Need::Any) {
+            Need::Http1
+        } else {
+            Need::Any
+        };
+        let queue = state.queue(need);
+        if queue.is_empty() {
+            return Some(connection);
+        }
+        let connection = Connection::Http1(connection);
+        let given = queue.give(Checkout {
+            connection,
+            reused: true,
+        });
+        queue.trim(MOST_ABANDONED);
+        match given {
+            Err(Checkout {
+                connection: Connection::Http1(connection),
+                ..
+            }) => Some(connection),
+            _ => None,
+        }
+    }
+}
+
+fn given_up() -> ConnectError {
+    ConnectError::new(ProxyErrorKind::Connect, "the attempt was given up")
+}
+
+/// A request's place in the queue, left when dropped.
+struct Ticket<'a> {
+    pool: &'a Arc<Pool>,
+    need: Need,
+    id: u64,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let late = {
+            let mut state = self.pool.lock();
+            let queue = state.queue(self.need);
+            queue.leave(self.id);
+            queue.trim(MOST_ABANDONED);
+            self.outcome.close();
+            self.outcome.try_recv()
+        };
+        // It was given a connection just as its client went.
+        if let Ok(Ok(Checkout {
+            connection: Connection::Http1(connection),
+            ..
+        })) = late
+        {
+            self.pool.put_back(connection);
+        }
+    }
+}
+
+/// An attempt under way.
+struct Running {
+    pool: Arc<Pool>,
+    need: Need,
+    id: u64,
+}
+
+impl Running {
+    async fn run(self, given_up: oneshot::Receiver<()>) {
+        let common = &self.pool.common;
+        let http1_only = self.need == Need::Http1;
+        let made = tokio::select! {
+            made = common.connector.connect(&common.destination, http1_only) => made,
+            _ = given_up => return,
+        };
+        self.pool.attempted(self.need, self.id, made);
+    }
+}
+
+impl Drop for Running {
+    /// It may have ended with its runtime, or by a panic.
+    fn drop(&mut self) {
+        self.pool.attempted(self.need, self.id, Err(given_up()));
+    }
+}

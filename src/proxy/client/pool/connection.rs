@@ -1,0 +1,188 @@
+//! One connection of a pool, lying idle, shared, or with a request.
+
+use super::common::Settings;
+use crate::proxy::body::Body;
+use crate::proxy::client::connect::STREAMS;
+use crate::proxy::client::meter::Meter;
+use crate::proxy::upstream::backoff::millis;
+use hyper::client::conn::{http1, http2};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
+
+/// A connection that a request is given to.
+pub(in crate::proxy::client) enum Connection {
+    Http1(Http1),
+    Http2(Http2),
+}
+
+/// A connection of HTTP/1.1, which carries one request at a time.
+pub(in crate::proxy::client) struct Http1 {
+    pub(in crate::proxy::client) sender: http1::SendRequest<Body>,
+    pub(in crate::proxy::client) meter: Arc<Meter>,
+    task: AbortHandle,
+    born: u64,
+    /// How long the upstream will keep it, if it has said so.
+    kept_for: Option<Duration>,
+}
+
+/// A stream of a connection of HTTP/2.
+pub(in crate::proxy::client) struct Http2 {
+    pub(in crate::proxy::client) sender: http2::SendRequest<Body>,
+    pub(in crate::proxy::client) meter: Arc<Meter>,
+    pub(in crate::proxy::client) stream: Stream,
+}
+
+/// A stream's place in the count of its connection, until it is dropped.
+pub(in crate::proxy::client) struct Stream {
+    _count: Arc<()>,
+}
+
+impl Http1 {
+    pub(super) fn new(
+        sender: http1::SendRequest<Body>,
+        task: AbortHandle,
+        meter: Arc<Meter>,
+        born: u64,
+    ) -> Self {
+        Self {
+            sender,
+            meter,
+            task,
+            born,
+            kept_for: None,
+        }
+    }
+
+    /// Whether a request can be given to it at once. One that has borne none takes one before its task
+    /// has asked for it.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender.is_ready() || (!self.meter.was_used() && !self.sender.is_closed())
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Notes how long the upstream is going to keep it idle. It is used for somewhat less, as what is sent
+    /// while the upstream closes it is lost.
+    pub(in crate::proxy::client) fn is_kept_for(&mut self, time: Duration) {
+        let margin = (time / 4).min(Duration::from_secs(1));
+        self.kept_for = Some(time - margin);
+    }
+
+    /// Ends it whatever is still on its way: an upload that nobody reads.
+    pub(in crate::proxy::client) fn abort(self) {
+        self.task.abort();
+    }
+
+    /// When it begins to lie idle: now if that matters, else as the last one to look has seen the time.
+    pub(super) fn idle_since(&self, clock: &Clock) -> u64 {
+        match self.kept_for {
+            Some(_) => clock.look(),
+            None => clock.last_seen(),
+        }
+    }
+}
+
+/// A connection of HTTP/1.1 that nobody uses.
+pub(super) struct Idle {
+    pub(super) connection: Http1,
+    pub(super) since: u64,
+}
+
+impl Idle {
+    pub(super) fn is_spent(&self, now: u64, clock: &Clock, settings: &Settings) -> bool {
+        let is_forgotten = self
+            .connection
+            .kept_for
+            .is_some_and(|time| is_over(time, self.since, clock.look()));
+        is_forgotten
+            || is_over(settings.idle_timeout, self.since, now)
+            || is_over(settings.max_age, self.connection.born, now)
+    }
+}
+
+/// A connection of HTTP/2, which many requests share.
+pub(super) struct Multiplexed {
+    sender: http2::SendRequest<Body>,
+    meter: Arc<Meter>,
+    born: u64,
+    used: u64,
+    /// Cloned into each stream, so that its count tells how many there are.
+    count: Arc<()>,
+}
+
+impl Multiplexed {
+    pub(super) fn new(sender: http2::SendRequest<Body>, meter: Arc<Meter>, born: u64) -> Self {
+        Self {
+            sender,
+            meter,
+            born,
+            used: born,
+            count: Arc::new(()),
+        }
+    }
+
+    pub(super) fn begin_stream(&mut self, now: u64) -> Http2 {
+        self.used = now;
+        Http2 {
+            sender: self.sender.clone(),
+            meter: Arc::clone(&self.meter),
+            stream: Stream {
+                _count: Arc::clone(&self.count),
+            },
+        }
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        Arc::strong_count(&self.count) - 1
+    }
+
+    /// How many streams it may carry. Above what the upstream allows h2 would let them wait.
+    pub(super) fn room(&self) -> usize {
+        self.meter.room().min(STREAMS)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Dropped from the books, it ends by itself after its last stream.
+    pub(super) fn is_spent(&self, now: u64, settings: &Settings) -> bool {
+        (self.streams() == 0 && is_over(settings.idle_timeout, self.used, now))
+            || is_over(settings.max_age, self.born, now)
+    }
+}
+
+/// Milliseconds since it was made. The reaper looks now and then; requests read what it saw, which costs
+/// them nothing.
+pub(super) struct Clock {
+    epoch: Instant,
+    seen: AtomicU64,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            seen: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn last_seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn look(&self) -> u64 {
+        let now = millis(self.epoch.elapsed());
+        self.seen.store(now, Ordering::Relaxed);
+        now
+    }
+}
+
+/// Whether so much time has passed between two looks at the clock.
+fn is_over(time: Duration, since: u64, now: u64) -> bool {
+    now.saturating_sub(since) >= millis(time)
+}

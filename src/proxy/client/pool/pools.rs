@@ -1,0 +1,163 @@
+//! The pools of one destination, one for each runtime, and those of all destinations of a client.
+
+use super::Pool;
+use super::common::{Common, Settings, Slots};
+use crate::proxy::client::connect::Connector;
+use crate::proxy::upstream::destination::{Destination, Protocol};
+use arc_swap::ArcSwap;
+use http::uri::{Authority, Scheme};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::runtime::Handle;
+
+/// The pools of one destination.
+pub(in crate::proxy::client) struct Pools {
+    common: Arc<Common>,
+    /// They are few: one for each runtime that has sent a request there.
+    by_runtime: ArcSwap<Vec<Arc<Pool>>>,
+}
+
+impl Pools {
+    fn new(destination: Destination, connector: Arc<Connector>, settings: Settings) -> Self {
+        let most = settings.max_in_flight;
+        let slots = Slots::new(most, settings.max_waiting, settings.wait_timeout);
+        Self {
+            common: Arc::new(Common {
+                destination,
+                connector,
+                settings,
+                slots,
+                retired: AtomicBool::new(false),
+            }),
+            by_runtime: ArcSwap::default(),
+        }
+    }
+
+    pub(in crate::proxy::client) fn destination(&self) -> &Destination {
+        &self.common.destination
+    }
+
+    /// The pool of the runtime that this is called on.
+    pub(in crate::proxy::client) fn here(&self) -> Arc<Pool> {
+        let here = Handle::try_current().ok().map(|runtime| runtime.id());
+        let is_here = |pool: &&Arc<Pool>| pool.runtime == here;
+        if let Some(pool) = self.by_runtime.load().iter().find(is_here) {
+            return Arc::clone(pool);
+        }
+        let new = Arc::new(Pool::new(Arc::clone(&self.common), here));
+        let mut found = Arc::clone(&new);
+        self.by_runtime.rcu(|pools| {
+            if let Some(pool) = pools.iter().find(is_here) {
+                found = Arc::clone(pool);
+                return Vec::clone(pools);
+            }
+            found = Arc::clone(&new);
+            // Without those of runtimes that are over.
+            let used = pools.iter().filter(|pool| !is_unused(pool));
+            used.chain([&new]).cloned().collect()
+        });
+        found
+    }
+
+    #[cfg(test)]
+    pub(super) fn by_runtime_len(&self) -> usize {
+        self.by_runtime.load().len()
+    }
+
+    /// Closes the connections that lie idle, and the others after their last response.
+    #[cfg(feature = "balance")]
+    pub(in crate::proxy::client) fn retire(&self) {
+        self.common.retire();
+        for pool in self.by_runtime.load().iter() {
+            pool.retire();
+        }
+    }
+
+    /// Whether nobody has a request, a connection or a way here.
+    fn is_unused(self: &Arc<Self>) -> bool {
+        // The list that it is in holds it too.
+        Arc::strong_count(self) == 1 && self.by_runtime.load().iter().all(is_unused)
+    }
+}
+
+/// Whether a pool has no connection, and only its list holds it.
+fn is_unused(pool: &Arc<Pool>) -> bool {
+    Arc::strong_count(pool) == 1 && pool.is_empty()
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools")
+            .field("destination", self.destination())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pools of a client.
+#[derive(Debug)]
+pub(in crate::proxy::client) struct Registry {
+    connector: Arc<Connector>,
+    settings: Settings,
+    /// They are few, known after the first requests, and read on every one.
+    pools: ArcSwap<Vec<Arc<Pools>>>,
+}
+
+impl Registry {
+    pub(in crate::proxy::client) fn new(connector: Connector, settings: Settings) -> Self {
+        Self {
+            connector: Arc::new(connector),
+            settings,
+            pools: ArcSwap::default(),
+        }
+    }
+
+    /// The pools of an origin as a URI names it, if it can be one.
+    pub(in crate::proxy::client) fn of_origin(
+        &self,
+        scheme: &Scheme,
+        authority: &Authority,
+    ) -> Option<Arc<Pools>> {
+        let is_it = |pools: &&Arc<Pools>| {
+            let destination = pools.destination();
+            destination.address().is_none() && destination.serves(scheme, authority)
+        };
+        if let Some(pools) = self.pools.load().iter().find(is_it) {
+            return Some(Arc::clone(pools));
+        }
+        let protocol = if *scheme == Scheme::HTTPS {
+            Protocol::Https
+        } else {
+            Protocol::Http
+        };
+        // RFC 9110 4.2.4: what stands before `@` is not a part of the name. Or in another spelling than
+        // the pool's.
+        let authority = authority.as_str();
+        let named = authority.rsplit('@').next().unwrap_or(authority);
+        let destination = Destination::new(protocol, &named.parse().ok()?).ok()?;
+        Some(self.of(&destination))
+    }
+
+    /// The pools of a destination, which are made if there are none.
+    pub(in crate::proxy::client) fn of(&self, destination: &Destination) -> Arc<Pools> {
+        let is_it =
+            |pools: &&Arc<Pools>| pools.destination() == destination && !pools.common.is_retired();
+        if let Some(pools) = self.pools.load().iter().find(is_it) {
+            return Arc::clone(pools);
+        }
+        let connector = Arc::clone(&self.connector);
+        let new = Arc::new(Pools::new(destination.clone(), connector, self.settings));
+        let mut found = Arc::clone(&new);
+        self.pools.rcu(|all| {
+            if let Some(pools) = all.iter().find(is_it) {
+                found = Arc::clone(pools);
+                return Vec::clone(all);
+            }
+            found = Arc::clone(&new);
+            // Out with those that nobody uses, so that a client of many origins does not grow.
+            let used = all.iter().filter(|pools| !pools.is_unused());
+            used.chain([&new]).cloned().collect()
+        });
+        found
+    }
+}

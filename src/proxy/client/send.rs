@@ -1,0 +1,333 @@
+//! One request and the head of its response: on which connection, and how often.
+
+use super::abandoned::Sent;
+use super::error::{ClientError, was_not_processed};
+use super::heads::{closes, kept_for, to_http1, to_http2};
+use super::pool::connection::{Connection, Http1, Http2};
+use super::pool::queue::Checkout;
+use super::pool::{Pool, Slot};
+use super::pooled_body::{Held, HeldConnection, PooledBody, Then};
+use super::replay::Replay;
+use crate::proxy::body::Body;
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::framing::gives_content_no_meaning;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// Sends a request on a connection of the pool, or on a new one.
+///
+/// `asks_upgrade`: it needs a connection that carries nothing else.
+pub(super) async fn send(
+    pool: Arc<Pool>,
+    asks_upgrade: bool,
+    mut request: Box<Request<Body>>,
+) -> Result<Response<Body>, ClientError> {
+    let slot = match Slot::take(pool) {
+        Ok(slot) => slot,
+        Err(pool) => match Box::pin(Slot::wait(pool)).await {
+            Ok(slot) => slot,
+            Err(error) => return Err(ClientError::refused(error, request)),
+        },
+    };
+    let pool = slot.pool();
+    let need = pool.need(asks_upgrade);
+    let mut repeated = false;
+    loop {
+        let idle = if repeated { None } else { pool.take(need) };
+        let Checkout { connection, reused } = match idle {
+            Some(connection) => Checkout {
+                connection,
+                reused: true,
+            },
+            // Boxed, because it is rare and large.
+            None => match Box::pin(pool.checkout(need, repeated)).await {
+                Ok(checkout) => checkout,
+                Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
+            },
+        };
+        // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
+        // A request that may be repeated is kept until that is known.
+        let may_repeat = !repeated && (reused || matches!(connection, Connection::Http2(_)));
+        let replay = may_repeat.then(|| Replay::of(&request)).flatten();
+        let mut failed = match exchange(connection, request, pool).await {
+            Ok((response, connection)) => {
+                let held = Held { connection, slot };
+                #[cfg(feature = "cache")]
+                let response = crate::cache::mark_open_end(response);
+                return Ok(response.map(|body| Body::from(PooledBody::new(body, held))));
+            }
+            Err(failed) => failed,
+        };
+        // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
+        if let Some(unsent) = &mut failed.unsent {
+            to_http1(unsent);
+        }
+        request = match failed.unsent {
+            // The connection was closed while idle and took nothing: on to the next.
+            Some(unsent) if reused => unsent,
+            Some(unsent) => {
+                let source = failed.error.into();
+                return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
+            }
+            // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
+            // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
+            // Once, and of HTTP/1.1 not on another connection that may be dying.
+            None => {
+                repeated = true;
+                let error = &failed.error;
+                let may = was_not_processed(error) || (reused && is_closed(error));
+                match replay.filter(|_| may).and_then(Replay::into_request) {
+                    Some(again) => again,
+                    None => return Err(ClientError::from_hyper(failed.error)),
+                }
+            }
+        };
+    }
+}
+
+/// The failure of a request that was given to a connection.
+struct Failed {
+    error: hyper::Error,
+    /// The request, if nothing of it was written.
+    unsent: Option<Box<Request<Body>>>,
+}
+
+impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
+    fn from(mut error: hyper::client::conn::TrySendError<Request<Body>>) -> Self {
+        Self {
+            unsent: error.take_message().map(Box::new),
+            error: error.into_error(),
+        }
+    }
+}
+
+/// Gives a request to a connection, and waits for the head of its response.
+///
+/// A request that is put into a connection's queue just as the connection ends may be seen by neither
+/// side: the queue gives it back only when its last sender is gone. So a sender that is closed once the
+/// request is in is dropped, and never waited for.
+async fn exchange(
+    connection: Connection,
+    request: Box<Request<Body>>,
+    pool: &Arc<Pool>,
+) -> Result<(Response<Incoming>, HeldConnection), Failed> {
+    match connection {
+        Connection::Http1(connection) => exchange_http1(connection, request, pool).await,
+        Connection::Http2(connection) => exchange_http2(connection, request, pool).await,
+    }
+}
+
+async fn exchange_http1(
+    mut connection: Http1,
+    mut request: Box<Request<Body>>,
+    pool: &Arc<Pool>,
+) -> Result<(Response<Incoming>, HeldConnection), Failed> {
+    to_http1(&mut request);
+    let content = Content::of(request.body());
+    let is_last = content != Content::None && gives_content_no_meaning(request.method());
+    // Such a server may leave it unread. It would take it for the next request, and answer that to whoever
+    // asks next on the connection: so nobody does, and it is asked to close it. Over HTTP/2 a frame says
+    // where a request ends.
+    if is_last {
+        let headers = request.headers_mut();
+        headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    connection.meter.progress();
+    let response = connection.sender.try_send_request(*request);
+    if connection.sender.is_closed() {
+        drop(connection);
+        return Ok((response.await?, HeldConnection::Nothing));
+    }
+    let (response, mut connection) = Sent::new(response, connection, pool).await?;
+    connection.meter.answered();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        connection.meter.becomes_tunnel();
+    }
+    if let Some(time) = kept_for(response.headers()) {
+        connection.is_kept_for(time);
+    }
+    let then = match content {
+        Content::None => Then::PutBack,
+        Content::Some | Content::Large if closes(response.headers()) => Then::Abort,
+        Content::Some | Content::Large if is_last => Then::Close,
+        // Perhaps the upstream has refused it unread, and is about to close.
+        Content::Large if !response.status().is_success() => Then::Close,
+        Content::Some | Content::Large => Then::PutBack,
+    };
+    Ok((response, HeldConnection::Http1 { connection, then }))
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    None,
+    /// It fits into the buffers between the two ends.
+    Some,
+    /// A part of it may lie unread between the two ends; or nobody knows.
+    Large,
+}
+
+impl Content {
+    const MOST_BUFFERED: u64 = 16 * 1024;
+
+    fn of(body: &Body) -> Self {
+        match body.size_hint().upper() {
+            _ if body.is_end_stream() => Self::None,
+            Some(0..=Self::MOST_BUFFERED) => Self::Some,
+            _ => Self::Large,
+        }
+    }
+}
+
+async fn exchange_http2(
+    connection: Http2,
+    mut request: Box<Request<Body>>,
+    pool: &Pool,
+) -> Result<(Response<Incoming>, HeldConnection), Failed> {
+    let Http2 {
+        mut sender,
+        meter,
+        stream,
+    } = connection;
+    to_http2(&mut request, pool.destination());
+    let sent = request.body().is_end_stream();
+    meter.uses();
+    let response = sender.try_send_request(*request);
+    if sender.is_closed() {
+        pool.drop_closed();
+    }
+    drop(sender);
+    let response = response.await?;
+    meter.answered();
+    let _stream = stream;
+    Ok((response, HeldConnection::Http2 { _stream, sent }))
+}
+
+/// Whether the connection broke, or died of silence, as opposed to having said something that is no HTTP.
+fn is_closed(error: &hyper::Error) -> bool {
+    use std::error::Error;
+    let is_io = || {
+        let cause = error.source();
+        cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
+    };
+    error.is_incomplete_message() || error.is_timeout() || is_io()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::client::connect::{NewConnection, Sender};
+    use crate::proxy::client::pool::tests::pool_of;
+    use crate::proxy::upstream::destination::Protocol;
+    use hyper::client::conn::{http1, http2};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// A thread that ends connections, each at the very moment at which its other side says so.
+    struct Ender {
+        endings: mpsc::Sender<Ending>,
+        met: Arc<AtomicUsize>,
+        turns: usize,
+    }
+
+    impl Ender {
+        fn start() -> Self {
+            let (endings, to_end) = mpsc::channel::<Ending>();
+            let met = Arc::new(AtomicUsize::new(0));
+            let there = Arc::clone(&met);
+            std::thread::spawn(move || {
+                for (turn, ending) in to_end.into_iter().enumerate() {
+                    meet(&there, turn);
+                    spin(turn * 7 % 60);
+                    drop(ending);
+                }
+            });
+            Self {
+                endings,
+                met,
+                turns: 0,
+            }
+        }
+
+        fn end(&mut self, connection: impl Future + Send + 'static) {
+            let ending = Box::pin(async move { drop(connection.await) });
+            self.endings.send(ending).unwrap();
+            meet(&self.met, self.turns);
+            spin(self.turns * 11 % 60);
+            self.turns += 1;
+        }
+    }
+
+    /// Both threads leave at once.
+    fn meet(met: &AtomicUsize, turn: usize) {
+        met.fetch_add(1, Ordering::SeqCst);
+        while met.load(Ordering::SeqCst) < (turn + 1) * 2 {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn spin(turns: usize) {
+        for _ in 0..turns {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Polls a connection until it waits for a request.
+    async fn settle<C: Future + Unpin>(connection: &mut C) {
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut *connection).poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// How often each protocol's connections end while a request is put into their queue; one of a
+    /// thousand such requests used to be lost.
+    const TURNS: usize = 1000;
+
+    async fn lose_none(protocol: Protocol) {
+        let pool = pool_of(protocol, Duration::from_secs(90));
+        let mut ender = Ender::start();
+        for turn in 0..TURNS {
+            let (io, _upstream) = tokio::io::duplex(4096);
+            let io = TokioIo::new(io);
+            let request = Box::new(Request::new(Body::empty()));
+            let nothing = tokio::spawn(async {}).abort_handle();
+            let connection = if protocol == Protocol::Http {
+                let (sender, mut connection) = http1::handshake(io).await.unwrap();
+                settle(&mut connection).await;
+                let sender = Sender::Http1(sender, nothing);
+                let admitted = pool.admit_new(NewConnection::of(sender));
+                ender.end(connection);
+                admitted
+            } else {
+                let handshake = http2::handshake(TokioExecutor::new(), io);
+                let (sender, mut connection) = handshake.await.unwrap();
+                settle(&mut connection).await;
+                let admitted = pool.admit_new(NewConnection::of(Sender::Http2(sender)));
+                ender.end(connection);
+                admitted
+            };
+            let exchanged = exchange(connection, request, &pool);
+            let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
+            let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
+            assert!(failed.is_err_and(|failed| failed.unsent.is_some()));
+        }
+    }
+
+    #[tokio::test]
+    async fn no_request_is_lost_with_its_connection() {
+        lose_none(Protocol::Http).await;
+        lose_none(Protocol::H2c).await;
+    }
+}

@@ -1,0 +1,132 @@
+//! A TCP connection that leaves nothing behind if it was never used.
+
+use super::meter::Meter;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// A TCP connection to an upstream.
+///
+/// Whoever closes a connection first keeps its port for a minute (RFC 9293 3.6.1: `TIME-WAIT`), so that
+/// nothing late is taken for a part of the next connection. Of a connection that has borne no request
+/// nothing can be late, and such connections come by the thousand where a client resets its streams: so it
+/// is reset instead of closed, which frees the port at once. The upstream loses nothing by it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    tcp: TcpStream,
+    meter: Arc<Meter>,
+}
+
+/// How long a connection may be silent before the system asks whether its other end is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+impl Socket {
+    /// Connects to one address.
+    pub(super) async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Heads and small bodies are written whole; waiting for more would only delay them.
+        socket.set_nodelay(true)?;
+        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+        // Until it is connected, and if nobody waits for that any more.
+        socket.set_zero_linger()?;
+        let tcp = socket.connect(address).await?;
+        SockRef::from(&tcp).set_linger(None)?;
+        Ok(Self {
+            tcp,
+            meter: Arc::default(),
+        })
+    }
+
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if !self.meter.closes_in_form() {
+            let _ = self.tcp.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A FIN first would begin what the reset is to spare.
+        if !self.meter.closes_in_form() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    /// How the other end sees the end of a connection that is dropped.
+    async fn end(used: bool) -> io::Result<usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = Socket::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut other, _) = listener.accept().await.unwrap();
+        if used {
+            socket.meter().uses();
+        }
+        drop(socket);
+        other.read(&mut [0]).await
+    }
+
+    #[tokio::test]
+    async fn only_a_connection_that_was_used_is_closed_in_due_form() {
+        assert_eq!(end(true).await.unwrap(), 0);
+        let reset = end(false).await.unwrap_err();
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+    }
+}

@@ -1,0 +1,130 @@
+//! Events for the requests that a proxy answers itself, so many a second and no more.
+
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use crate::proxy::trace::limiter::{_LineLimiter, _Shown};
+use http::Method;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use tracing::{Level, event_enabled};
+
+/// The log of one proxy's failures.
+pub(crate) struct FailureLog {
+    route: Box<str>,
+    lines: Arc<_LineLimiter<ProxyErrorKind>>,
+}
+
+/// A request that was answered by the proxy itself.
+pub(crate) struct Failure<'a> {
+    pub(crate) error: &'a ProxyError,
+    pub(crate) method: &'a Method,
+    /// The public path.
+    pub(crate) path: &'a str,
+    pub(crate) upstream: Option<&'a str>,
+}
+
+/// An event of the level that a kind has: what the client did wrong is not a warning.
+macro_rules! event {
+    ($kind:expr, $($fields:tt)*) => {
+        if $kind.status().is_server_error() {
+            tracing::warn!(target: "same_origin::proxy", $($fields)*);
+        } else {
+            tracing::info!(target: "same_origin::proxy", $($fields)*);
+        }
+    };
+}
+
+impl FailureLog {
+    pub(crate) fn new(route: &str) -> Self {
+        Self {
+            route: route.into(),
+            lines: Arc::default(),
+        }
+    }
+
+    pub(crate) fn tell(self: &Arc<Self>, failure: &Failure<'_>) {
+        let kind = failure.error.kind();
+        if !is_enabled(kind) {
+            return;
+        }
+        let log = Arc::clone(self);
+        if self
+            .lines
+            .turn(kind, move |kind, count| log.tell_left_out(*kind, count))
+        {
+            self.write(failure);
+        }
+    }
+
+    fn write(&self, failure: &Failure<'_>) {
+        let error = failure.error;
+        let cause = error.source().map(Causes).map(tracing::field::display);
+        event!(
+            error.kind(),
+            method = %failure.method,
+            path = %_Shown(failure.path),
+            route = &*self.route,
+            upstream = failure.upstream,
+            kind = ?error.kind(),
+            was_sent = error.was_sent(),
+            cause,
+            "{error}"
+        );
+    }
+
+    fn tell_left_out(&self, kind: ProxyErrorKind, left_out: u64) {
+        event!(
+            kind,
+            route = &*self.route,
+            kind = ?kind,
+            left_out,
+            "more of this kind in one second"
+        );
+    }
+}
+
+fn is_enabled(kind: ProxyErrorKind) -> bool {
+    if kind.status().is_server_error() {
+        event_enabled!(target: "same_origin::proxy", Level::WARN)
+    } else {
+        event_enabled!(target: "same_origin::proxy", Level::INFO)
+    }
+}
+
+/// An error and all its causes. Some errors print their cause themselves; it is not written twice.
+struct Causes<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !said.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_to_the_last_one_and_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] Middle);
+        #[derive(Debug, thiserror::Error)]
+        #[error("middle: {0}")]
+        struct Middle(#[source] std::io::Error);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let causes = Causes(&Outer(Middle(refused))).to_string();
+        assert_eq!(causes, "outer: middle: connection refused");
+    }
+}

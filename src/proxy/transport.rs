@@ -1,0 +1,113 @@
+//! Transports of rewritten requests: the proxy's own client, or anybody's tower service.
+
+use crate::proxy::body::Body;
+use crate::proxy::client::{Client, ClientError};
+use crate::proxy::error::BoxError;
+use crate::proxy::upstream::member::Member;
+use bytes::Bytes;
+use http::{Request, Response};
+use std::future::{Future, poll_fn};
+use tower_service::Service;
+
+/// A carrier of the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
+/// [`Client`], or any tower service as a [`ServiceTransport`].
+///
+/// Sealed: a client of one's own is a tower service, and given to
+/// [`build_with_client`](crate::proxy::ProxyBuilder::build_with_client). Code that is generic over proxies
+/// needs this bound alone.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use same_origin::proxy::{ReverseProxy, Transport};
+///
+/// fn mount<T: Transport + Sync>(api: ReverseProxy<T>) -> Router {
+///     Router::new().nest_service("/api", api)
+/// }
+/// ```
+#[expect(
+    private_bounds,
+    reason = "sealed: how a request is carried is the proxy's own business"
+)]
+pub trait Transport: Carry {}
+
+impl Transport for Client {}
+
+impl<S: ClientService> Transport for ServiceTransport<S> {}
+
+/// A tower service in the place of the proxy's own client.
+#[derive(Clone, Debug)]
+pub struct ServiceTransport<S> {
+    service: S,
+}
+
+impl<S> ServiceTransport<S> {
+    pub(crate) const fn new(service: S) -> Self {
+        Self { service }
+    }
+}
+
+/// The way of a request.
+pub(crate) trait Carry: Clone + Send + 'static {
+    /// Sends a request to one upstream, and gives the head of its response. `asks_upgrade`: whether it has
+    /// an `Upgrade` field.
+    fn carry(
+        &mut self,
+        request: Box<Request<Body>>,
+        to: &Member,
+        asks_upgrade: bool,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + Send;
+}
+
+impl Carry for Client {
+    /// It needs no URI to know the upstream's connections by.
+    async fn carry(
+        &mut self,
+        request: Box<Request<Body>>,
+        to: &Member,
+        asks_upgrade: bool,
+    ) -> Result<Response<Body>, ClientError> {
+        self.forward(request, &to.connect_to, asks_upgrade).await
+    }
+}
+
+impl<S: ClientService> Carry for ServiceTransport<S> {
+    /// Names the upstream in the URI, and in an extension where to connect if that is known.
+    async fn carry(
+        &mut self,
+        mut request: Box<Request<Body>>,
+        to: &Member,
+        _asks_upgrade: bool,
+    ) -> Result<Response<Body>, ClientError> {
+        to.upstream.locate(request.uri_mut());
+        request.extensions_mut().insert(to.connect_to.clone());
+        self.service.send(*request).await
+    }
+}
+
+/// The bounds of a client service, written once.
+pub(crate) trait ClientService: Clone + Send + 'static {
+    fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + Send;
+}
+
+impl<S, B> ClientService for S
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    async fn send(&mut self, request: Request<Body>) -> Result<Response<Body>, ClientError> {
+        // A clone has to be asked for its own readiness.
+        poll_fn(|cx| self.poll_ready(cx))
+            .await
+            .map_err(ClientError::from_client)?;
+        let response = self.call(request).await.map_err(ClientError::from_client)?;
+        Ok(response.map(Body::new))
+    }
+}

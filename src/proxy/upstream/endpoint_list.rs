@@ -1,0 +1,209 @@
+//! A list of endpoints that changes: the requests read it, one task writes it.
+
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::mount::map::Origins;
+use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::member::Member;
+use arc_swap::{ArcSwap, Guard};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Makes the future that writes the changes into a list.
+pub(crate) type Changes = Box<dyn FnOnce(Arc<EndpointList>) -> Writing + Send>;
+type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The list as the requests see it.
+pub(crate) struct EndpointList {
+    /// The upstream that all of them are endpoints of.
+    service: Upstream,
+    members: ArcSwap<Vec<Arc<Member>>>,
+    origins: Origins,
+    /// First look-ups under way.
+    first_lookups: AtomicUsize,
+    /// Told when one of them has ended.
+    answered: Notify,
+}
+
+/// A first look-up under way, until this is dropped.
+#[cfg(feature = "dns")]
+pub(crate) struct FirstLookup(Arc<EndpointList>);
+
+#[cfg(feature = "dns")]
+impl Drop for FirstLookup {
+    fn drop(&mut self) {
+        self.0.first_lookups.fetch_sub(1, Ordering::AcqRel);
+        self.0.answered.notify_waiters();
+    }
+}
+
+impl EndpointList {
+    pub(crate) fn new(service: Upstream, origins: Origins) -> Arc<Self> {
+        Arc::new(Self {
+            service,
+            members: ArcSwap::default(),
+            origins,
+            first_lookups: AtomicUsize::new(0),
+            answered: Notify::new(),
+        })
+    }
+
+    #[cfg(feature = "dns")]
+    pub(crate) fn first_lookup(self: &Arc<Self>) -> FirstLookup {
+        self.first_lookups.fetch_add(1, Ordering::AcqRel);
+        FirstLookup(Arc::clone(self))
+    }
+
+    /// Whether the list is empty only because its first look-up has not ended.
+    fn is_open(&self) -> bool {
+        self.first_lookups.load(Ordering::Acquire) > 0 && self.members.load().is_empty()
+    }
+
+    async fn settle(&self) {
+        loop {
+            let answered = self.answered.notified();
+            if !self.is_open() {
+                return;
+            }
+            answered.await;
+        }
+    }
+
+    pub(crate) fn member(&self, endpoint: &Endpoint) -> Arc<Member> {
+        let named = endpoint.name.as_ref();
+        // An endpoint's name was checked as an upstream's is.
+        let named = named.and_then(|name| self.service.named(name).ok());
+        let mut upstream = named.unwrap_or_else(|| self.service.clone());
+        upstream.destination = upstream.destination.at(endpoint.address);
+        Arc::new(Member::new(upstream))
+    }
+
+    pub(crate) fn publish(&self, members: Vec<Arc<Member>>) {
+        let mut origins = vec![self.service.destination.clone()];
+        for member in &members {
+            let destination = &member.upstream.destination;
+            if !origins
+                .iter()
+                .any(|known| known.is_same_origin(destination))
+            {
+                origins.push(destination.clone());
+            }
+        }
+        self.origins.replace(origins);
+        #[cfg(feature = "tracing")]
+        tracing::debug!(
+            upstream = self.service.destination.authority().as_str(),
+            endpoints = members.len(),
+            "the list of endpoints has changed"
+        );
+        self.members.store(Arc::new(members));
+    }
+}
+
+/// A list and its writer, which ends when this is dropped.
+pub(crate) struct Discovery {
+    list: Arc<EndpointList>,
+    begun: AtomicBool,
+    writer: Mutex<Writer>,
+    /// How long a request waits for the first answer.
+    patience: Duration,
+    /// The failure of a request when the list is empty.
+    empty: ProxyErrorKind,
+}
+
+enum Writer {
+    /// There was no runtime yet.
+    Waiting(Writing),
+    Running {
+        _task: AbortOnDropHandle<()>,
+    },
+    /// The changes came to their end at once.
+    Ended,
+}
+
+impl Discovery {
+    pub(crate) fn new(
+        list: Arc<EndpointList>,
+        changes: Changes,
+        patience: Duration,
+        empty: ProxyErrorKind,
+    ) -> Self {
+        let writing = changes(Arc::clone(&list));
+        let discovery = Self {
+            list,
+            begun: AtomicBool::new(false),
+            writer: Mutex::new(Writer::Waiting(writing)),
+            patience,
+            empty,
+        };
+        discovery.begin();
+        discovery
+    }
+
+    /// The reason why there is no endpoint to go to.
+    pub(crate) fn why_none(&self) -> ProxyErrorKind {
+        if self.list.members.load().is_empty() {
+            self.empty
+        } else {
+            ProxyErrorKind::NoUpstream
+        }
+    }
+
+    pub(crate) fn service(&self) -> &Upstream {
+        &self.list.service
+    }
+
+    pub(crate) fn members(&self) -> Guard<Arc<Vec<Arc<Member>>>> {
+        if !self.begun.load(Ordering::Acquire) {
+            self.begin();
+        }
+        self.list.members.load()
+    }
+
+    /// Whether an empty list was not the last word: its first look-up was under way, and has ended now.
+    pub(crate) async fn is_awaited(&self) -> bool {
+        self.list.is_open()
+            && tokio::time::timeout(self.patience, self.list.settle())
+                .await
+                .is_ok()
+    }
+
+    /// Begins to follow the changes, if there is a runtime to do it in. Changes that are ready at once are
+    /// there for the first request.
+    fn begin(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        *writer = match std::mem::replace(&mut *writer, Writer::Ended) {
+            Writer::Waiting(mut writing) => {
+                let mut nobody = Context::from_waker(Waker::noop());
+                match writing.as_mut().poll(&mut nobody) {
+                    Poll::Ready(()) => Writer::Ended,
+                    Poll::Pending => Writer::Running {
+                        _task: AbortOnDropHandle::new(runtime.spawn(writing)),
+                    },
+                }
+            }
+            begun => begun,
+        };
+        self.begun.store(true, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery")
+            .field("service", &self.list.service)
+            .field("members", &self.list.members.load().len())
+            .finish_non_exhaustive()
+    }
+}

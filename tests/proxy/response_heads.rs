@@ -1,0 +1,79 @@
+//! Heads of an upstream's responses as they come: many lines, white space, a time to live.
+
+use crate::support::{Upstream, get, proxy_of, reply, serve};
+use same_origin::proxy::{Limits, ReverseProxy};
+use std::time::Duration;
+
+fn lines(count: usize) -> String {
+    (0..count).map(|n| format!("x-{n}: {n}\r\n")).collect()
+}
+
+#[tokio::test]
+async fn a_thousand_lines_are_a_head_or_an_informational_one_or_trailers() {
+    let many = lines(999);
+    let interim = format!("HTTP/1.1 103 Early Hints\r\n{many}\r\n");
+    let last = "HTTP/1.1 200 OK\r\n";
+    for answer in [
+        format!("{last}content-length: 2\r\n{many}\r\nok"),
+        format!("{interim}{last}content-length: 2\r\n\r\nok"),
+        format!("{last}transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n{many}\r\n"),
+    ] {
+        let upstream = Upstream::start(move |_| answer.clone().into_bytes()).await;
+        let answer = get(proxy_of(&upstream, "").await, "/api/x", "").await;
+        assert_eq!(answer.status, 200, "{}", answer.head);
+        assert!(answer.body.windows(2).any(|ok| ok == b"ok"));
+    }
+}
+
+#[tokio::test]
+async fn more_lines_than_are_wanted_are_502() {
+    for (count, status) in [(9, 200), (10, 502)] {
+        let upstream = Upstream::start(move |_| reply(&lines(count))).await;
+        let limits = Limits::default().response_fields(10);
+        let proxy = ReverseProxy::builder("/api", upstream.url("")).limits(limits);
+        let answer = get(serve(proxy.build().unwrap()).await, "/api/x", "").await;
+        assert_eq!(answer.status, status, "{count} and the length");
+    }
+}
+
+#[tokio::test]
+async fn white_space_before_a_colon_is_taken_out() {
+    for line in ["x-a : 1\r\n", "x-a\t: 1\r\n", "x-a \t : 1\r\n"] {
+        let upstream = Upstream::start(move |_| reply(line)).await;
+        let answer = get(proxy_of(&upstream, "").await, "/api/x", "").await;
+        assert_eq!(
+            (answer.status, answer.all("x-a")),
+            (200, vec!["1"]),
+            "{line:?}"
+        );
+        assert!(answer.head.contains("\r\nx-a: 1\r\n"), "{}", answer.head);
+    }
+}
+
+/// What is sent after the announced time may be lost with the connection, so a request that cannot be
+/// repeated goes out on another.
+#[tokio::test]
+async fn a_connection_is_not_used_for_longer_than_its_upstream_keeps_it() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+    let connections = tokio::spawn(async move {
+        let mut bytes = [0; 4096];
+        let answer = reply("keep-alive: timeout=1\r\n");
+        let mut used = Vec::new();
+        for requests in [2, 1] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..requests {
+                assert!(stream.read(&mut bytes).await.unwrap() > 0);
+                stream.write_all(&answer).await.unwrap();
+            }
+            used.push(stream);
+        }
+    });
+    for pause in [0, 0, 1000] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        assert_eq!(get(server, "/api/x", "").await.status, 200);
+    }
+    connections.await.unwrap();
+}
