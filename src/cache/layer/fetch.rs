@@ -5,6 +5,7 @@ use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::flight::{Lead, Place};
+use crate::cache::layer::look::Flight;
 use crate::cache::layer::recording;
 use crate::cache::rules::changes::Sent;
 use crate::cache::rules::plan::Asked;
@@ -17,9 +18,7 @@ use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
-use http_body::Body as _;
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -37,6 +36,8 @@ pub(crate) struct Trip {
     pub(crate) found: Found,
     /// Others wait for this one.
     pub(crate) lead: Option<Lead>,
+    /// The last response could not be stored, by this name.
+    unstored: Option<Vec<u8>>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -93,11 +94,14 @@ where
 {
     if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
         let response = trip.stale(&Arc::clone(stored), request.headers());
-        trip.validate_behind(service, request);
+        trip.validate_behind(service, *request);
         return Ok(response);
     }
     if let Some(response) = trip.wait(request.headers()).await {
         return Ok(response);
+    }
+    if let Some(name) = trip.unstored.take() {
+        return trip.pass(service, request, &name).await;
     }
     trip.go(service, request).await
 }
@@ -156,6 +160,7 @@ impl Trip {
             asked,
             found,
             lead: None,
+            unstored: None,
             collapsed: false,
             is_behind: false,
         })
@@ -165,7 +170,14 @@ impl Trip {
     async fn wait<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
         let deadline = Instant::now() + self.shared.wait;
         for _ in 0..MOST_WAITS {
-            let name = self.shared.flight_name(&self.asked, &self.found, request)?;
+            let name = match self.shared.flight(&self.asked, &self.found, request) {
+                Flight::Alone => return None,
+                Flight::Shared(name) => name,
+                Flight::Unstored(name) => {
+                    self.unstored = Some(name);
+                    return None;
+                }
+            };
             let wait = match self.shared.flights.join(&name) {
                 Place::Wait(wait) => wait,
                 Place::Lead(lead) => {
@@ -195,8 +207,29 @@ impl Trip {
         self.shared.at_once(found, asked, request, self.collapsed)
     }
 
+    /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
+    /// it looks as if it could be this time, the next one is.
+    async fn pass<S, Q, R>(
+        self: Box<Self>,
+        mut service: S,
+        request: Box<Request<Q>>,
+        name: &[u8],
+    ) -> Result<Response<Body<R>>, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<R>>,
+    {
+        let response = send(&mut service, *request).await?;
+        if rules::may_be_storable(response.headers()) {
+            self.shared.store.note_stored(name);
+        }
+        let mut response = response.map(|body| Body::passing(body, None));
+        self.status()
+            .append(&self.shared.name, response.headers_mut());
+        Ok(self.noted(response, Outcome::Miss))
+    }
+
     /// Goes to the upstream.
-    async fn go<S, Q, R>(
+    pub(crate) async fn go<S, Q, R>(
         mut self: Box<Self>,
         mut service: S,
         mut request: Box<Request<Q>>,
@@ -301,58 +334,6 @@ impl Trip {
         }
         self.shared.noted(response, outcome)
     }
-
-    /// Validates in a task of its own, unless that is being done already.
-    fn validate_behind<S, Q, R>(mut self: Box<Self>, service: S, request: Box<Request<Q>>)
-    where
-        S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
-        S::Future: Send,
-        S::Error: Send,
-        Q: Default + Send + 'static,
-        R: http_body::Body<Data = Bytes> + Send + 'static,
-        R::Error: Send,
-    {
-        let mut name = self.asked.key.clone();
-        name.extend_from_slice(b"behind");
-        let Place::Lead(lead) = self.shared.flights.join(&name) else {
-            return;
-        };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        // The client's conditions and ranges have had their answer. This is about all of it.
-        self.asked.range = None;
-        self.asked.is_head = false;
-        self.asked.conditional = false;
-        self.is_behind = true;
-        let (mut parts, body) = request.into_parts();
-        parts.method = Method::GET;
-        for name in [
-            header::RANGE,
-            header::IF_RANGE,
-            header::IF_NONE_MATCH,
-            header::IF_MODIFIED_SINCE,
-        ] {
-            parts.headers.remove(name);
-        }
-        let request = Box::new(Request::from_parts(parts, body));
-        runtime.spawn(async move {
-            let _lead = lead;
-            if let Ok(response) = self.go(service, request).await {
-                if response.body().is_recorded() {
-                    drain(response.into_body()).await;
-                }
-            }
-        });
-    }
-}
-
-async fn drain<R>(body: Body<R>)
-where
-    R: http_body::Body<Data = Bytes>,
-{
-    let mut body = pin!(body);
-    while let Some(Ok(_)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
 }
 
 /// RFC 5861 4.

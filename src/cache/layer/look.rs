@@ -85,14 +85,8 @@ impl Shared {
         self.noted(response, Outcome::Bypass)
     }
 
-    /// The name of a fetch that others may wait for; nothing for a request that may not share its
-    /// response, or that asks for something of its own.
-    pub(crate) fn flight_name(
-        &self,
-        asked: &Asked,
-        found: &Found,
-        request: &HeaderMap,
-    ) -> Option<Vec<u8>> {
+    /// Whether others may wait for the fetch that this request needs.
+    pub(crate) fn flight(&self, asked: &Asked, found: &Found, request: &HeaderMap) -> Flight {
         let is_worth_it = match found {
             Found::Nothing(_) => true,
             // What always has to be validated is to be validated again for the next one.
@@ -109,18 +103,31 @@ impl Shared {
             && !asked.conditional
             && asked.range.is_none();
         if !is_worth_it || !is_plain {
-            return None;
+            return Flight::Alone;
         }
         let mut name = asked.key.clone();
         // There may be something that is for other requests, by whose fields this one is another fetch.
-        if matches!(found, Found::Nothing(Forward::UriMiss)) {
-            return (!self.store.was_unstored(&name)).then_some(name);
-        }
-        if let Some(resource) = self.store.get(&asked.key) {
-            if let Some(youngest) = resource.iter().next() {
-                youngest.selection.ask(request, &mut name);
+        if !matches!(found, Found::Nothing(Forward::UriMiss)) {
+            if let Some(resource) = self.store.get(&asked.key) {
+                if let Some(youngest) = resource.iter().next() {
+                    youngest.selection.ask(request, &mut name);
+                }
             }
         }
-        (!self.store.was_unstored(&name)).then_some(name)
+        match (self.store.was_unstored(&name), found) {
+            (false, _) => Flight::Shared(name),
+            (true, Found::Nothing(_)) => Flight::Unstored(name),
+            (true, _) => Flight::Alone,
+        }
     }
+}
+
+/// What is known of a fetch before it begins.
+pub(crate) enum Flight {
+    /// Its response is for this request only, or nobody knows.
+    Alone,
+    /// Others may wait for it, by this name.
+    Shared(Vec<u8>),
+    /// The last response by this name could not be stored.
+    Unstored(Vec<u8>),
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod arrival;
+pub(crate) mod behind;
 pub(crate) mod body;
 pub(crate) mod fetch;
 pub(crate) mod flight;

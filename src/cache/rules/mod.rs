@@ -167,6 +167,15 @@ pub(crate) fn judge(
     })
 }
 
+/// Whether a response looks as if it could be stored, by the fields that most often forbid it.
+pub(crate) fn may_be_storable(headers: &HeaderMap) -> bool {
+    let control = ResponseControl::of(headers);
+    let is_forbidden = control.has(Flag::Private)
+        || control.has(Flag::NoStore) && !control.has(Flag::MustUnderstand)
+        || headers.contains_key(header::SET_COOKIE);
+    !is_forbidden && (is_explicit(&control, headers) || conditional::can_be_validated(headers))
+}
+
 /// RFC 9111 3: a method whose response is defined as one that may be stored.
 fn method(asked: Asked<'_>, status: StatusCode, explicit: bool) -> Result<(), Refusal> {
     let fits = match *asked.method {
