@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::Web;
 use super::server::{Body, Server};
-use crate::proxy::upstream::Protocol;
+use crate::proxy::upstream::destination::{Destination, Protocol};
 use crate::proxy::{Body as ProxyBody, Client, ClientBuildError, ConnectTo};
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -99,8 +99,8 @@ impl Network {
         };
         let authority: Authority = authority.parse().ok()?;
         let address = self.addresses.get(origin);
-        let connect_to =
-            address.map(|address| ConnectTo::new(protocol, authority.clone(), Some(*address)));
+        let destination = Destination::new(protocol, &authority).ok()?;
+        let connect_to = address.map(|address| ConnectTo::new(destination.at(Some(*address))));
         Some(Server::new(Remote {
             network: self.clone(),
             scheme,

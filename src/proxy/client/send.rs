@@ -15,6 +15,7 @@ use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use std::future::Future;
 use std::sync::Arc;
 
 /// Sends a request on a connection of the pool, or on a new one.
@@ -109,55 +110,64 @@ impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
 /// A request that is put into a connection's queue just as the connection ends may be seen by neither
 /// side: the queue gives it back only when its last sender is gone. So a sender that is closed once the
 /// request is in is dropped, and never waited for.
-async fn exchange(
+///
+/// A function that is `async` would hold its arguments twice, and make the future of a whole exchange too
+/// large for glibc's fast path, which costs 2.8 % of a small request's instructions; see `benches/README.md`.
+#[expect(clippy::manual_async_fn, reason = "holds its arguments once")]
+fn exchange(
     connection: Connection,
     request: Box<Request<Body>>,
     pool: &Arc<Pool>,
-) -> Result<(Response<Incoming>, HeldConnection), Failed> {
-    match connection {
-        Connection::Http1(connection) => exchange_http1(connection, request, pool).await,
-        Connection::Http2(connection) => exchange_http2(connection, request, pool).await,
+) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
+    async move {
+        match connection {
+            Connection::Http1(connection) => exchange_http1(connection, request, pool).await,
+            Connection::Http2(connection) => exchange_http2(connection, request, pool).await,
+        }
     }
 }
 
-async fn exchange_http1(
+#[expect(clippy::manual_async_fn, reason = "holds its arguments once, as above")]
+fn exchange_http1(
     mut connection: Http1,
     mut request: Box<Request<Body>>,
     pool: &Arc<Pool>,
-) -> Result<(Response<Incoming>, HeldConnection), Failed> {
-    to_http1(&mut request);
-    let content = Content::of(request.body());
-    let is_last = content != Content::None && gives_content_no_meaning(request.method());
-    // Such a server may leave it unread. It would take it for the next request, and answer that to whoever
-    // asks next on the connection: so nobody does, and it is asked to close it. Over HTTP/2 a frame says
-    // where a request ends.
-    if is_last {
-        let headers = request.headers_mut();
-        headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
+    async move {
+        to_http1(&mut request);
+        let content = Content::of(request.body());
+        let is_last = content != Content::None && gives_content_no_meaning(request.method());
+        // Such a server may leave it unread. It would take it for the next request, and answer that to whoever
+        // asks next on the connection: so nobody does, and it is asked to close it. Over HTTP/2 a frame says
+        // where a request ends.
+        if is_last {
+            let headers = request.headers_mut();
+            headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        connection.meter.progress();
+        let response = connection.sender.try_send_request(*request);
+        if connection.sender.is_closed() {
+            drop(connection);
+            return Ok((response.await?, HeldConnection::Nothing));
+        }
+        let (response, mut connection) = Sent::new(response, connection, pool).await?;
+        connection.meter.answered();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            connection.meter.becomes_tunnel();
+        }
+        if let Some(time) = kept_for(response.headers()) {
+            connection.is_kept_for(time);
+        }
+        let then = match content {
+            Content::None => Then::PutBack,
+            Content::Some | Content::Large if closes(response.headers()) => Then::Abort,
+            Content::Some | Content::Large if is_last => Then::Close,
+            // Perhaps the upstream has refused it unread, and is about to close.
+            Content::Large if !response.status().is_success() => Then::Close,
+            Content::Some | Content::Large => Then::PutBack,
+        };
+        Ok((response, HeldConnection::Http1 { connection, then }))
     }
-    connection.meter.progress();
-    let response = connection.sender.try_send_request(*request);
-    if connection.sender.is_closed() {
-        drop(connection);
-        return Ok((response.await?, HeldConnection::Nothing));
-    }
-    let (response, mut connection) = Sent::new(response, connection, pool).await?;
-    connection.meter.answered();
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        connection.meter.becomes_tunnel();
-    }
-    if let Some(time) = kept_for(response.headers()) {
-        connection.is_kept_for(time);
-    }
-    let then = match content {
-        Content::None => Then::PutBack,
-        Content::Some | Content::Large if closes(response.headers()) => Then::Abort,
-        Content::Some | Content::Large if is_last => Then::Close,
-        // Perhaps the upstream has refused it unread, and is about to close.
-        Content::Large if !response.status().is_success() => Then::Close,
-        Content::Some | Content::Large => Then::PutBack,
-    };
-    Ok((response, HeldConnection::Http1 { connection, then }))
 }
 
 /// The body of a request.
@@ -182,28 +192,31 @@ impl Content {
     }
 }
 
-async fn exchange_http2(
+#[expect(clippy::manual_async_fn, reason = "holds its arguments once, as above")]
+fn exchange_http2(
     connection: Http2,
     mut request: Box<Request<Body>>,
     pool: &Pool,
-) -> Result<(Response<Incoming>, HeldConnection), Failed> {
-    let Http2 {
-        mut sender,
-        meter,
-        stream,
-    } = connection;
-    to_http2(&mut request, pool.destination());
-    let sent = request.body().is_end_stream();
-    meter.uses();
-    let response = sender.try_send_request(*request);
-    if sender.is_closed() {
-        pool.drop_closed();
+) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
+    async move {
+        let Http2 {
+            mut sender,
+            meter,
+            stream,
+        } = connection;
+        to_http2(&mut request, pool.destination());
+        let sent = request.body().is_end_stream();
+        meter.uses();
+        let response = sender.try_send_request(*request);
+        if sender.is_closed() {
+            pool.drop_closed();
+        }
+        drop(sender);
+        let response = response.await?;
+        meter.answered();
+        let _stream = stream;
+        Ok((response, HeldConnection::Http2 { _stream, sent }))
     }
-    drop(sender);
-    let response = response.await?;
-    meter.answered();
-    let _stream = stream;
-    Ok((response, HeldConnection::Http2 { _stream, sent }))
 }
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is no HTTP.
@@ -224,7 +237,7 @@ mod tests {
     use crate::proxy::upstream::destination::Protocol;
     use hyper::client::conn::{http1, http2};
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    use std::future::{Future, poll_fn};
+    use std::future::poll_fn;
     use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;

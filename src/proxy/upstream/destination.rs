@@ -62,7 +62,7 @@ impl Destination {
     }
 
     /// The same server, connected to at this address.
-    #[cfg(any(feature = "balance", test))]
+    #[cfg(any(feature = "balance", feature = "browser", test))]
     #[must_use]
     pub(crate) fn at(mut self, address: Option<SocketAddr>) -> Self {
         self.address = address;
