@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use same_origin::cache::Cache;
-use same_origin::proxy::{Body, ReverseProxy};
+use same_origin::proxy::{Body, ReverseProxy, Transport};
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -174,14 +174,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start<C, CB>(service: ReverseProxy<C>) -> Self
-    where
-        C: Service<http::Request<Body>, Response = http::Response<CB>> + Clone + Send + 'static,
-        C::Future: Send,
-        C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-        CB: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        CB::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    fn start<T: Transport + Sync>(service: ReverseProxy<T>) -> Self {
         let (sender, receiver) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
