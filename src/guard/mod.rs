@@ -170,7 +170,7 @@ pub use layer::future::ResponseFuture;
 pub use layer::handle::{Differences, GuardHandle};
 pub use layer::page::{DebugPage, EmptyPage, RefusalPage};
 pub use layer::refused::GuardError;
-pub use layer::{GuardLayer, GuardService};
+pub use layer::service::{GuardLayer, GuardService};
 pub use policy::Guard;
 pub use request::own_origin::OwnOrigin;
 pub use verdict::{Admission, Refusal, Verdict};
