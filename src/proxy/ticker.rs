@@ -42,12 +42,6 @@ impl Ticker {
         }
     }
 
-    /// Whether the clock goes on some runtime.
-    #[cfg(test)]
-    pub(crate) fn goes(&self) -> bool {
-        !self.runtimes().is_empty()
-    }
-
     fn runtimes(&self) -> MutexGuard<'_, Vec<Id>> {
         self.runtimes.lock().unwrap_or_else(|e| e.into_inner())
     }

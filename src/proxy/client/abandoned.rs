@@ -7,18 +7,14 @@
 //! be simpler, and could take a request from an upstream that has not read it yet: clients that send a
 //! request and do not wait for its answer rely on that.
 
+use super::exchange::Answering;
 use super::pool::Pool;
 use super::pool::connection::Http1;
 use super::pooled_body::put_back_when_ready;
-use crate::proxy::body::Body;
-use http::{Request, Response};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -27,61 +23,18 @@ const GRACE: Duration = Duration::from_millis(250);
 /// How many bytes of its answer are read.
 const MOST_READ: u64 = 64 * 1024;
 
-type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
-type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// A request that was given to a connection of HTTP/1.1, until the head of its response is there.
-pub(super) struct Sent<'a> {
-    exchange: Option<(Answering, Http1)>,
-    pool: &'a Arc<Pool>,
-}
-
-impl<'a> Sent<'a> {
-    pub(super) fn new(
-        answer: impl Future<Output = Answer> + Send + 'static,
-        connection: Http1,
-        pool: &'a Arc<Pool>,
-    ) -> Self {
-        Self {
-            exchange: Some((Box::pin(answer), connection)),
-            pool,
+/// Lets an exchange that was given up come to its end, if that is soon.
+pub(super) fn abandon(answer: Answering, connection: Http1, pool: &Arc<Pool>) {
+    connection.meter.reset_on_close(true);
+    let (Some(place), Ok(runtime)) = (Place::take(pool), Handle::try_current()) else {
+        return;
+    };
+    runtime.spawn(async move {
+        if let Ok(true) = tokio::time::timeout(GRACE, finish(answer)).await {
+            connection.meter.reset_on_close(false);
+            put_back_when_ready(connection, &place.0);
         }
-    }
-}
-
-impl Future for Sent<'_> {
-    type Output = Result<(Response<Incoming>, Http1), TrySendError<Request<Body>>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some((answer, _)) = &mut self.exchange else {
-            return Poll::Pending;
-        };
-        let Poll::Ready(answer) = answer.as_mut().poll(cx) else {
-            return Poll::Pending;
-        };
-        match self.exchange.take() {
-            Some((_, connection)) => Poll::Ready(answer.map(|answer| (answer, connection))),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Sent<'_> {
-    fn drop(&mut self) {
-        let Some((answer, connection)) = self.exchange.take() else {
-            return;
-        };
-        connection.meter.reset_on_close(true);
-        let (Some(place), Ok(runtime)) = (Place::take(self.pool), Handle::try_current()) else {
-            return;
-        };
-        runtime.spawn(async move {
-            if let Ok(true) = tokio::time::timeout(GRACE, finish(answer)).await {
-                connection.meter.reset_on_close(false);
-                put_back_when_ready(connection, &place.0);
-            }
-        });
-    }
+    });
 }
 
 /// Reads an answer that nobody waits for, and tells whether it came to its end.

@@ -19,7 +19,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
 
 /// How much is read at once over HTTP/1.1, which is what is held while the client does not read. A body
 /// of 1 MiB takes 1.6 times the processor time that it takes with hyper's own 408 KiB, on loopback and
@@ -55,8 +54,7 @@ pub(super) struct NewConnection {
 }
 
 pub(super) enum Sender {
-    /// With the task that drives the connection.
-    Http1(http1::SendRequest<Body>, AbortHandle),
+    Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
 }
 
@@ -184,9 +182,9 @@ impl Connector {
         // Its errors reach the request or the body that they concern. A task of its own costs each request
         // some 1,200 instructions, and saves 6 % of the time under load: connections are served stage by
         // stage.
-        let task = tokio::spawn(connection.with_upgrades()).abort_handle();
+        meter.is_driven_by(tokio::spawn(connection.with_upgrades()).abort_handle());
         Ok(NewConnection {
-            sender: Sender::Http1(sender, task),
+            sender: Sender::Http1(sender),
             meter,
         })
     }

@@ -1,6 +1,10 @@
 //! Facts about one connection that its stream and its user share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::proxy::upstream::backoff::millis;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// Facts about one connection, noted where they arise: by the pool, by the reader of a response, by the
 /// stream itself.
@@ -19,7 +23,17 @@ pub(super) struct Meter {
     unseen: AtomicUsize,
     /// How many streams of HTTP/2 the upstream takes, as far as that is known.
     room: AtomicUsize,
+    /// When it came into its pool, by the pool's clock.
+    born: AtomicU64,
+    /// How many milliseconds its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
+    kept_for: AtomicU64,
+    /// One of its pool's connections.
+    counted: OnceLock<Arc<()>>,
+    /// The task that drives a connection of HTTP/1.1.
+    task: OnceLock<AbortHandle>,
 }
+
+const FOR_EVER: u64 = u64::MAX;
 
 impl Default for Meter {
     fn default() -> Self {
@@ -30,6 +44,10 @@ impl Default for Meter {
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
+            born: AtomicU64::new(0),
+            kept_for: AtomicU64::new(FOR_EVER),
+            counted: OnceLock::new(),
+            task: OnceLock::new(),
         }
     }
 }
@@ -84,5 +102,39 @@ impl Meter {
 
     pub(super) fn room(&self) -> usize {
         self.room.load(Ordering::Relaxed)
+    }
+
+    /// It comes into a pool, and is one of its connections.
+    pub(super) fn is_born(&self, now: u64, connections: &Arc<()>) {
+        self.born.store(now, Ordering::Relaxed);
+        let _is_the_first = self.counted.set(Arc::clone(connections));
+    }
+
+    pub(super) fn born(&self) -> u64 {
+        self.born.load(Ordering::Relaxed)
+    }
+
+    /// Notes how long the upstream is going to keep it idle. It is used for somewhat less, as what is sent
+    /// while the upstream closes it is lost.
+    pub(super) fn is_kept_for(&self, time: Duration) {
+        let margin = (time / 4).min(Duration::from_secs(1));
+        self.kept_for
+            .store(millis(time - margin), Ordering::Relaxed);
+    }
+
+    pub(super) fn kept_for(&self) -> Option<Duration> {
+        let time = self.kept_for.load(Ordering::Relaxed);
+        (time != FOR_EVER).then(|| Duration::from_millis(time))
+    }
+
+    pub(super) fn is_driven_by(&self, task: AbortHandle) {
+        let _is_the_first = self.task.set(task);
+    }
+
+    /// Ends the connection whatever is still on its way: an upload that nobody reads.
+    pub(super) fn abort(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
     }
 }

@@ -21,6 +21,7 @@ mod connect_to;
 mod dial;
 mod early_answer;
 mod error;
+mod exchange;
 mod heads;
 mod meter;
 mod pool;

@@ -96,7 +96,7 @@ impl PooledBody {
             match then {
                 Then::PutBack => put_back_when_ready(connection, slot.pool()),
                 Then::Close => drop(connection),
-                Then::Abort => connection.abort(),
+                Then::Abort => connection.meter.abort(),
             }
         }
     }

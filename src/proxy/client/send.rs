@@ -1,21 +1,16 @@
 //! One request and the head of its response: on which connection, and how often.
 
-use super::abandoned::Sent;
 use super::error::{ClientError, was_not_processed};
-use super::heads::{closes, kept_for, to_http1, to_http2};
-use super::pool::connection::{Connection, Http1, Http2};
+use super::exchange::Exchange;
+use super::heads::to_http1;
+use super::pool::connection::Connection;
 use super::pool::queue::Checkout;
 use super::pool::{Pool, Slot};
-use super::pooled_body::{Held, HeldConnection, PooledBody, Then};
+use super::pooled_body::{Held, PooledBody};
 use super::replay::Replay;
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::framing::gives_content_no_meaning;
-use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
-use http_body::Body as _;
-use hyper::body::Incoming;
-use std::future::Future;
+use http::{Request, Response};
 use std::sync::Arc;
 
 /// Sends a request on a connection of the pool, or on a new one.
@@ -53,7 +48,7 @@ pub(super) async fn send(
         // A request that may be repeated is kept until that is known.
         let may_repeat = !repeated && (reused || matches!(connection, Connection::Http2(_)));
         let replay = may_repeat.then(|| Replay::of(&request)).flatten();
-        let mut failed = match exchange(connection, request, pool).await {
+        let mut failed = match Exchange::begin(connection, request, pool).await {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
                 #[cfg(feature = "cache")]
@@ -89,136 +84,6 @@ pub(super) async fn send(
     }
 }
 
-/// The failure of a request that was given to a connection.
-struct Failed {
-    error: hyper::Error,
-    /// The request, if nothing of it was written.
-    unsent: Option<Box<Request<Body>>>,
-}
-
-impl From<hyper::client::conn::TrySendError<Request<Body>>> for Failed {
-    fn from(mut error: hyper::client::conn::TrySendError<Request<Body>>) -> Self {
-        Self {
-            unsent: error.take_message().map(Box::new),
-            error: error.into_error(),
-        }
-    }
-}
-
-/// Gives a request to a connection, and waits for the head of its response.
-///
-/// A request that is put into a connection's queue just as the connection ends may be seen by neither
-/// side: the queue gives it back only when its last sender is gone. So a sender that is closed once the
-/// request is in is dropped, and never waited for.
-///
-/// A function that is `async` would hold its arguments twice, and make the future of a whole exchange too
-/// large for glibc's fast path, which costs 2.8 % of a small request's instructions; see `benches/README.md`.
-#[expect(clippy::manual_async_fn, reason = "holds its arguments once")]
-fn exchange(
-    connection: Connection,
-    request: Box<Request<Body>>,
-    pool: &Arc<Pool>,
-) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
-    async move {
-        match connection {
-            Connection::Http1(connection) => exchange_http1(connection, request, pool).await,
-            Connection::Http2(connection) => exchange_http2(connection, request, pool).await,
-        }
-    }
-}
-
-#[expect(clippy::manual_async_fn, reason = "holds its arguments once, as above")]
-fn exchange_http1(
-    mut connection: Http1,
-    mut request: Box<Request<Body>>,
-    pool: &Arc<Pool>,
-) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
-    async move {
-        to_http1(&mut request);
-        let content = Content::of(request.body());
-        let is_last = content != Content::None && gives_content_no_meaning(request.method());
-        // Such a server may leave it unread. It would take it for the next request, and answer that to whoever
-        // asks next on the connection: so nobody does, and it is asked to close it. Over HTTP/2 a frame says
-        // where a request ends.
-        if is_last {
-            let headers = request.headers_mut();
-            headers.append(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        connection.meter.progress();
-        let response = connection.sender.try_send_request(*request);
-        if connection.sender.is_closed() {
-            drop(connection);
-            return Ok((response.await?, HeldConnection::Nothing));
-        }
-        let (response, mut connection) = Sent::new(response, connection, pool).await?;
-        connection.meter.answered();
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            connection.meter.becomes_tunnel();
-        }
-        if let Some(time) = kept_for(response.headers()) {
-            connection.is_kept_for(time);
-        }
-        let then = match content {
-            Content::None => Then::PutBack,
-            Content::Some | Content::Large if closes(response.headers()) => Then::Abort,
-            Content::Some | Content::Large if is_last => Then::Close,
-            // Perhaps the upstream has refused it unread, and is about to close.
-            Content::Large if !response.status().is_success() => Then::Close,
-            Content::Some | Content::Large => Then::PutBack,
-        };
-        Ok((response, HeldConnection::Http1 { connection, then }))
-    }
-}
-
-/// The body of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
-    None,
-    /// It fits into the buffers between the two ends.
-    Some,
-    /// A part of it may lie unread between the two ends; or nobody knows.
-    Large,
-}
-
-impl Content {
-    const MOST_BUFFERED: u64 = 16 * 1024;
-
-    fn of(body: &Body) -> Self {
-        match body.size_hint().upper() {
-            _ if body.is_end_stream() => Self::None,
-            Some(0..=Self::MOST_BUFFERED) => Self::Some,
-            _ => Self::Large,
-        }
-    }
-}
-
-#[expect(clippy::manual_async_fn, reason = "holds its arguments once, as above")]
-fn exchange_http2(
-    connection: Http2,
-    mut request: Box<Request<Body>>,
-    pool: &Pool,
-) -> impl Future<Output = Result<(Response<Incoming>, HeldConnection), Failed>> {
-    async move {
-        let Http2 {
-            mut sender,
-            meter,
-            stream,
-        } = connection;
-        to_http2(&mut request, pool.destination());
-        let sent = request.body().is_end_stream();
-        meter.uses();
-        let response = sender.try_send_request(*request);
-        if sender.is_closed() {
-            pool.drop_closed();
-        }
-        drop(sender);
-        let response = response.await?;
-        meter.answered();
-        let _stream = stream;
-        Ok((response, HeldConnection::Http2 { _stream, sent }))
-    }
-}
-
 /// Whether the connection broke, or died of silence, as opposed to having said something that is no HTTP.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
@@ -237,7 +102,7 @@ mod tests {
     use crate::proxy::upstream::destination::Protocol;
     use hyper::client::conn::{http1, http2};
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    use std::future::poll_fn;
+    use std::future::{Future, poll_fn};
     use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
@@ -315,11 +180,10 @@ mod tests {
             let (io, _upstream) = tokio::io::duplex(4096);
             let io = TokioIo::new(io);
             let request = Box::new(Request::new(Body::empty()));
-            let nothing = tokio::spawn(async {}).abort_handle();
             let connection = if protocol == Protocol::Http {
                 let (sender, mut connection) = http1::handshake(io).await.unwrap();
                 settle(&mut connection).await;
-                let sender = Sender::Http1(sender, nothing);
+                let sender = Sender::Http1(sender);
                 let admitted = pool.admit_new(NewConnection::of(sender));
                 ender.end(connection);
                 admitted
@@ -331,7 +195,7 @@ mod tests {
                 ender.end(connection);
                 admitted
             };
-            let exchanged = exchange(connection, request, &pool);
+            let exchanged = Exchange::begin(connection, request, &pool);
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));

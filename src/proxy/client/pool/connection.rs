@@ -9,7 +9,6 @@ use hyper::client::conn::{http1, http2};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::task::AbortHandle;
 
 /// A connection that a request is given to.
 pub(in crate::proxy::client) enum Connection {
@@ -21,40 +20,31 @@ pub(in crate::proxy::client) enum Connection {
 pub(in crate::proxy::client) struct Http1 {
     pub(in crate::proxy::client) sender: http1::SendRequest<Body>,
     pub(in crate::proxy::client) meter: Arc<Meter>,
-    task: AbortHandle,
-    born: u64,
-    /// How long the upstream will keep it, if it has said so.
-    kept_for: Option<Duration>,
 }
 
-/// A stream of a connection of HTTP/2.
+/// A stream of a connection of HTTP/2, about to begin.
 pub(in crate::proxy::client) struct Http2 {
     pub(in crate::proxy::client) sender: http2::SendRequest<Body>,
-    pub(in crate::proxy::client) meter: Arc<Meter>,
     pub(in crate::proxy::client) stream: Stream,
 }
 
 /// A stream's place in the count of its connection, until it is dropped.
 pub(in crate::proxy::client) struct Stream {
-    _count: Arc<()>,
+    /// Its count of references is that of the streams.
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    meter: Arc<Meter>,
+}
+
+impl Stream {
+    pub(in crate::proxy::client) fn meter(&self) -> &Meter {
+        &self.shared.meter
+    }
 }
 
 impl Http1 {
-    pub(super) fn new(
-        sender: http1::SendRequest<Body>,
-        task: AbortHandle,
-        meter: Arc<Meter>,
-        born: u64,
-    ) -> Self {
-        Self {
-            sender,
-            meter,
-            task,
-            born,
-            kept_for: None,
-        }
-    }
-
     /// Whether a request can be given to it at once. One that has borne none takes one before its task
     /// has asked for it.
     pub(super) fn is_ready(&self) -> bool {
@@ -65,21 +55,9 @@ impl Http1 {
         self.sender.is_closed()
     }
 
-    /// Notes how long the upstream is going to keep it idle. It is used for somewhat less, as what is sent
-    /// while the upstream closes it is lost.
-    pub(in crate::proxy::client) fn is_kept_for(&mut self, time: Duration) {
-        let margin = (time / 4).min(Duration::from_secs(1));
-        self.kept_for = Some(time - margin);
-    }
-
-    /// Ends it whatever is still on its way: an upload that nobody reads.
-    pub(in crate::proxy::client) fn abort(self) {
-        self.task.abort();
-    }
-
     /// When it begins to lie idle: now if that matters, else as the last one to look has seen the time.
     pub(super) fn idle_since(&self, clock: &Clock) -> u64 {
-        match self.kept_for {
+        match self.meter.kept_for() {
             Some(_) => clock.look(),
             None => clock.last_seen(),
         }
@@ -94,34 +72,30 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn is_spent(&self, now: u64, clock: &Clock, settings: &Settings) -> bool {
-        let is_forgotten = self
-            .connection
-            .kept_for
+        let meter = &self.connection.meter;
+        let is_forgotten = meter
+            .kept_for()
             .is_some_and(|time| is_over(time, self.since, clock.look()));
         is_forgotten
             || is_over(settings.idle_timeout, self.since, now)
-            || is_over(settings.max_age, self.connection.born, now)
+            || is_over(settings.max_age, meter.born(), now)
     }
 }
 
 /// A connection of HTTP/2, which many requests share.
 pub(super) struct Multiplexed {
     sender: http2::SendRequest<Body>,
-    meter: Arc<Meter>,
-    born: u64,
     used: u64,
     /// Cloned into each stream, so that its count tells how many there are.
-    count: Arc<()>,
+    shared: Arc<Shared>,
 }
 
 impl Multiplexed {
-    pub(super) fn new(sender: http2::SendRequest<Body>, meter: Arc<Meter>, born: u64) -> Self {
+    pub(super) fn new(sender: http2::SendRequest<Body>, meter: Arc<Meter>, now: u64) -> Self {
         Self {
             sender,
-            meter,
-            born,
-            used: born,
-            count: Arc::new(()),
+            used: now,
+            shared: Arc::new(Shared { meter }),
         }
     }
 
@@ -129,20 +103,19 @@ impl Multiplexed {
         self.used = now;
         Http2 {
             sender: self.sender.clone(),
-            meter: Arc::clone(&self.meter),
             stream: Stream {
-                _count: Arc::clone(&self.count),
+                shared: Arc::clone(&self.shared),
             },
         }
     }
 
     pub(super) fn streams(&self) -> usize {
-        Arc::strong_count(&self.count) - 1
+        Arc::strong_count(&self.shared) - 1
     }
 
     /// How many streams it may carry. Above what the upstream allows h2 would let them wait.
     pub(super) fn room(&self) -> usize {
-        self.meter.room().min(STREAMS)
+        self.shared.meter.room().min(STREAMS)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -152,7 +125,7 @@ impl Multiplexed {
     /// Dropped from the books, it ends by itself after its last stream.
     pub(super) fn is_spent(&self, now: u64, settings: &Settings) -> bool {
         (self.streams() == 0 && is_over(settings.idle_timeout, self.used, now))
-            || is_over(settings.max_age, self.born, now)
+            || is_over(settings.max_age, self.shared.meter.born(), now)
     }
 }
 

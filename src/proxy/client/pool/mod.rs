@@ -9,13 +9,12 @@ pub(super) mod common;
 pub(super) mod connection;
 pub(super) mod pools;
 pub(super) mod queue;
-mod reaper;
 #[cfg(test)]
 pub(super) mod tests;
 
 use super::connect::{NewConnection, Sender};
 use crate::proxy::error::ProxyError;
-use crate::proxy::ticker::Ticker;
+use crate::proxy::ticker::{self, Ticked, Ticker};
 use crate::proxy::upstream::destination::{Destination, Protocol};
 use common::{Common, Settings};
 use connection::{Clock, Connection, Http1, Idle, Multiplexed};
@@ -34,6 +33,8 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// Whether the upstream has chosen HTTP/2 by ALPN, or is spoken to in nothing else.
     speaks_http2: AtomicBool,
+    /// Cloned into each connection, so that its count tells how many there are, in use or idle.
+    connections: Arc<()>,
     ticker: Ticker,
     clock: Clock,
     /// Exchanges that go on although their clients have gone.
@@ -72,13 +73,14 @@ impl State {
 impl Pool {
     fn new(common: Arc<Common>, runtime: Option<Id>) -> Self {
         let speaks_http2 = common.destination.protocol() == Protocol::H2c;
-        let ticker = Ticker::new(common.settings.idle_timeout);
+        let idle_timeout = common.settings.idle_timeout;
         Self {
             common,
             runtime,
             state: Mutex::default(),
             speaks_http2: AtomicBool::new(speaks_http2),
-            ticker,
+            connections: Arc::default(),
+            ticker: Ticker::new(idle_timeout),
             clock: Clock::new(),
             abandoned: AtomicUsize::new(0),
         }
@@ -137,20 +139,22 @@ impl Pool {
 
     /// Puts a connection into the books. One of HTTP/1.1 is given back, for a request or to lie idle.
     fn admit(self: &Arc<Self>, state: &mut State, new: NewConnection, need: Need) -> Option<Http1> {
+        let NewConnection { sender, meter } = new;
         let now = self.clock.look();
-        self.start_reaper();
-        match new.sender {
-            Sender::Http1(sender, task) => {
+        meter.is_born(now, &self.connections);
+        ticker::start(self);
+        match sender {
+            Sender::Http1(sender) => {
                 // Unless it was not the upstream that chose.
                 if self.shares(need) {
                     self.speaks_http2.store(false, Ordering::Relaxed);
                 }
-                Some(Http1::new(sender, task, new.meter, now))
+                Some(Http1 { sender, meter })
             }
             Sender::Http2(sender) => {
                 self.speaks_http2.store(true, Ordering::Relaxed);
                 if !self.common.is_retired() || !state.for_any.is_empty() {
-                    let connection = Multiplexed::new(sender, new.meter, now);
+                    let connection = Multiplexed::new(sender, meter, now);
                     state.http2.push(connection);
                 }
                 None
@@ -189,8 +193,8 @@ impl Pool {
         state.http2.clear();
     }
 
-    /// Drops connections that are spent, and tells whether one is left, idle or in use.
-    fn sweep(self: &Arc<Self>) -> bool {
+    /// Drops connections that are spent.
+    fn sweep(&self) {
         let now = self.clock.look();
         let mut state = self.lock();
         let settings = self.settings();
@@ -200,9 +204,6 @@ impl Pool {
         state
             .http2
             .retain(|one| !one.is_closed() && !one.is_spent(now, settings));
-        // Beside the list of pools and the reaper, which asks, only requests and attempts hold it.
-        let in_use = Arc::strong_count(self) > 2;
-        in_use || !state.idle.is_empty() || !state.http2.is_empty()
     }
 
     /// Whether one more exchange may go on that nobody waits for.
@@ -236,6 +237,18 @@ impl Pool {
         self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Ticked for Pool {
+    fn ticker(&self) -> &Ticker {
+        &self.ticker
+    }
+
+    /// It comes by while there is a connection, with a request too: that lies idle after it.
+    fn tick(self: &Arc<Self>) -> bool {
+        self.sweep();
+        Arc::strong_count(&self.connections) > 1
     }
 }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::task::AbortHandle;
 
 /// The pool of this runtime for an upstream that is never reached.
 pub(in crate::proxy::client) fn pool_of(protocol: Protocol, idle: Duration) -> Arc<Pool> {
@@ -55,8 +54,8 @@ fn runtime() -> Runtime {
 async fn new_http1(pool: &Arc<Pool>) -> (Http1, DuplexStream) {
     let (io, upstream) = tokio::io::duplex(64);
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await.unwrap();
-    let task: AbortHandle = tokio::spawn(connection).abort_handle();
-    let new = NewConnection::of(Sender::Http1(sender, task));
+    tokio::spawn(connection);
+    let new = NewConnection::of(Sender::Http1(sender));
     match pool.admit_new(new) {
         Connection::Http1(connection) => (connection, upstream),
         Connection::Http2(_) => panic!("it is one of HTTP/1.1"),
@@ -112,21 +111,21 @@ fn idle_connections_are_closed_on_each_runtime() {
     kept.block_on(is_closed(on_kept));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_reaper_stays_until_there_is_no_connection() {
-    let pools = pools_of(Protocol::Http, "upstream.example", LONG);
-    let pool = pools.here();
-    let _upstream = use_one(&pool).await;
-    let slot = Slot::take(pools.here()).unwrap();
-    drop(pool);
+#[tokio::test]
+async fn connections_are_looked_after_while_there_are_any() {
+    let pools = pools_of(Protocol::Http, "upstream.example", SHORT);
+    let upstream = use_one(&pools.here()).await;
     let taken = pools.here().take(Need::Any).unwrap();
-    tokio::time::sleep(2 * LONG).await;
-    assert!(pools.here().ticker.goes());
-    drop((taken, slot));
-    tokio::time::sleep(LONG).await;
-    assert!(!pools.here().ticker.goes());
-    let _upstream = use_one(&pools.here()).await;
-    assert!(pools.here().ticker.goes());
+    tokio::time::sleep(3 * SHORT).await;
+    // It comes back late, and is closed all the same.
+    let Connection::Http1(taken) = taken else {
+        panic!("it is one of HTTP/1.1")
+    };
+    pools.here().put_back(taken);
+    is_closed(upstream).await;
+    // And so is one that is made after all were gone.
+    tokio::time::sleep(3 * SHORT).await;
+    is_closed(use_one(&pools.here()).await).await;
 }
 
 #[tokio::test]
@@ -135,7 +134,7 @@ async fn an_upstream_that_forgets_connections_early_is_believed() {
     for (kept_for, is_used) in [(Duration::ZERO, false), (LONG, true)] {
         let (mut connection, _upstream) = new_http1(&pool).await;
         connection.sender.ready().await.unwrap();
-        connection.is_kept_for(kept_for);
+        connection.meter.is_kept_for(kept_for);
         pool.put_back(connection);
         assert_eq!(pool.take(Need::Any).is_some(), is_used, "{kept_for:?}");
     }
@@ -158,7 +157,7 @@ async fn the_first_connection_with_room_is_used() {
     let Connection::Http2(stream) = &streams[0] else {
         panic!("it is one of HTTP/2")
     };
-    stream.meter.set_room(2);
+    stream.stream.meter().set_room(2);
     streams.push(pool.take(Need::Any).unwrap());
     let counts: Vec<_> = pool.lock().http2.iter().map(Multiplexed::streams).collect();
     assert_eq!(counts, [2, 1]);

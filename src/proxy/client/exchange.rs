@@ -1,0 +1,219 @@
+//! One request on one connection, until the head of its response is there.
+
+use super::abandoned::abandon;
+use super::heads::{closes, kept_for, to_http1, to_http2};
+use super::pool::Pool;
+use super::pool::connection::{Connection, Http1, Http2, Stream};
+use super::pooled_body::{HeldConnection, Then};
+use crate::proxy::body::Body;
+use crate::proxy::wire::framing::gives_content_no_meaning;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// The answer as hyper gives it. In a box, so that it can be waited for elsewhere when the request is
+/// given up, and so that all futures around it are smaller: it holds a request.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(super) type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+
+/// A request that was given to a connection.
+pub(super) struct Exchange<'a> {
+    answer: Option<Answering>,
+    on: On,
+    pool: &'a Arc<Pool>,
+}
+
+/// A connection while it bears a request.
+enum On {
+    Http1 {
+        connection: Http1,
+        content: Content,
+        is_last: bool,
+    },
+    Http2 {
+        stream: Stream,
+        /// Whether the request went out as a whole with its head.
+        sent: bool,
+    },
+    /// One that ended just as it was given the request.
+    Nothing,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    None,
+    /// It fits into the buffers between the two ends.
+    Some,
+    /// A part of it may lie unread between the two ends; or nobody knows.
+    Large,
+}
+
+/// The failure of a request that was given to a connection.
+pub(super) struct Failed {
+    pub(super) error: hyper::Error,
+    /// The request, if nothing of it was written.
+    pub(super) unsent: Option<Box<Request<Body>>>,
+}
+
+impl From<TrySendError<Request<Body>>> for Failed {
+    fn from(mut error: TrySendError<Request<Body>>) -> Self {
+        Self {
+            unsent: error.take_message().map(Box::new),
+            error: error.into_error(),
+        }
+    }
+}
+
+impl Content {
+    const MOST_BUFFERED: u64 = 16 * 1024;
+
+    fn of(body: &Body) -> Self {
+        match body.size_hint().upper() {
+            _ if body.is_end_stream() => Self::None,
+            Some(0..=Self::MOST_BUFFERED) => Self::Some,
+            _ => Self::Large,
+        }
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// Gives a request to a connection.
+    ///
+    /// A request that is put into a connection's queue just as the connection ends may be seen by neither
+    /// side: the queue gives it back only when its last sender is gone. So a sender that is closed once
+    /// the request is in is dropped, and never waited for.
+    pub(super) fn begin(
+        connection: Connection,
+        request: Box<Request<Body>>,
+        pool: &'a Arc<Pool>,
+    ) -> Self {
+        match connection {
+            Connection::Http1(connection) => Self::begin_http1(connection, request, pool),
+            Connection::Http2(connection) => Self::begin_http2(connection, request, pool),
+        }
+    }
+
+    fn begin_http1(
+        mut connection: Http1,
+        mut request: Box<Request<Body>>,
+        pool: &'a Arc<Pool>,
+    ) -> Self {
+        to_http1(&mut request);
+        let content = Content::of(request.body());
+        let is_last = content != Content::None && gives_content_no_meaning(request.method());
+        // The upstream may leave such content unread. It would take it for the next request, and answer
+        // that to whoever asks next on the connection: so nobody does, and it is asked to close it. Over
+        // HTTP/2 a frame says where a request ends.
+        if is_last {
+            let headers = request.headers_mut();
+            headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        connection.meter.progress();
+        let answer = connection.sender.try_send_request(*request);
+        let on = if connection.sender.is_closed() {
+            On::Nothing
+        } else {
+            On::Http1 {
+                connection,
+                content,
+                is_last,
+            }
+        };
+        Self {
+            answer: Some(Box::pin(answer)),
+            on,
+            pool,
+        }
+    }
+
+    fn begin_http2(
+        connection: Http2,
+        mut request: Box<Request<Body>>,
+        pool: &'a Arc<Pool>,
+    ) -> Self {
+        let Http2 { mut sender, stream } = connection;
+        to_http2(&mut request, pool.destination());
+        let sent = request.body().is_end_stream();
+        stream.meter().uses();
+        let answer = sender.try_send_request(*request);
+        if sender.is_closed() {
+            pool.drop_closed();
+        }
+        Self {
+            answer: Some(Box::pin(answer)),
+            on: On::Http2 { stream, sent },
+            pool,
+        }
+    }
+}
+
+impl On {
+    /// What the response holds of it, once its head is there.
+    fn answered(self, response: &Response<Incoming>) -> HeldConnection {
+        match self {
+            Self::Nothing => HeldConnection::Nothing,
+            Self::Http2 { stream, sent } => {
+                stream.meter().answered();
+                HeldConnection::Http2 {
+                    _stream: stream,
+                    sent,
+                }
+            }
+            Self::Http1 {
+                connection,
+                content,
+                is_last,
+            } => {
+                let meter = &connection.meter;
+                meter.answered();
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    meter.becomes_tunnel();
+                }
+                if let Some(time) = kept_for(response.headers()) {
+                    meter.is_kept_for(time);
+                }
+                let then = match content {
+                    Content::None => Then::PutBack,
+                    _ if closes(response.headers()) => Then::Abort,
+                    _ if is_last => Then::Close,
+                    // Perhaps the upstream has refused it unread, and is about to close.
+                    Content::Large if !response.status().is_success() => Then::Close,
+                    Content::Some | Content::Large => Then::PutBack,
+                };
+                HeldConnection::Http1 { connection, then }
+            }
+        }
+    }
+}
+
+impl Future for Exchange<'_> {
+    type Output = Result<(Response<Incoming>, HeldConnection), Failed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(answer) = &mut self.answer else {
+            return Poll::Pending;
+        };
+        let answer = ready!(answer.as_mut().poll(cx));
+        self.answer = None;
+        let on = std::mem::replace(&mut self.on, On::Nothing);
+        let response = answer?;
+        let held = on.answered(&response);
+        Poll::Ready(Ok((response, held)))
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        let on = std::mem::replace(&mut self.on, On::Nothing);
+        if let (Some(answer), On::Http1 { connection, .. }) = (self.answer.take(), on) {
+            abandon(answer, connection, self.pool);
+        }
+    }
+}
