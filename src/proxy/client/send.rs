@@ -102,7 +102,7 @@ mod tests {
     use crate::proxy::upstream::destination::Protocol;
     use hyper::client::conn::{http1, http2};
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    use std::future::poll_fn;
+    use std::future::{Future, poll_fn};
     use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
