@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use same_origin::cache::Cache;
-use same_origin::proxy::{ReverseProxy, Transport};
+use same_origin::proxy::{Body, ReverseProxy, Transport};
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

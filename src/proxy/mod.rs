@@ -232,6 +232,8 @@ pub use config::builder::ProxyBuilder;
 #[doc(hidden)]
 pub use config::discover::DiscoverBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
+#[doc(hidden)]
+pub use config::fields::_ResponseEdits;
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -244,6 +246,9 @@ pub use request::peer::Peer;
 pub use request::target::check;
 pub use response::cookie::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use trace::limiter::{_LineLimiter, _Shown};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
 #[cfg(feature = "balance")]

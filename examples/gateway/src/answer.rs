@@ -3,11 +3,17 @@
 use http::{Request, Response, StatusCode};
 use same_origin::proxy::{Body, check};
 
+/// Why a request was refused, for the log: with an answer of the gateway's own, among its extensions.
+#[derive(Clone, Debug)]
+pub struct Reason(pub String);
+
 /// The answer to a request that names no host, or whose path not everybody reads in the same way. A
 /// proxy asks by itself.
 pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
     let kind = check(request).err()?;
-    Some(text(kind.status(), format!("{kind}\n")))
+    let mut response = text(kind.status(), format!("{kind}\n"));
+    response.extensions_mut().insert(Reason(kind.to_string()));
+    Some(response)
 }
 
 pub fn not_found() -> Response<Body> {

@@ -8,6 +8,7 @@
 mod admin;
 mod answer;
 mod args;
+mod compress;
 mod config;
 mod demo;
 mod files;
@@ -61,9 +62,8 @@ fn check(path: &Path) -> Result<(), Error> {
 }
 
 fn run(args: &Args) -> Result<(), Error> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_filter())
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
@@ -82,6 +82,14 @@ fn run(args: &Args) -> Result<(), Error> {
     // What was cut at the end of the drain time is not waited for again.
     runtime.shutdown_background();
     served
+}
+
+/// What `RUST_LOG` says. An empty one says nothing, and hides nothing.
+fn log_filter() -> EnvFilter {
+    let said = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let said = Some(said).filter(|said| !said.trim().is_empty());
+    said.and_then(|said| EnvFilter::try_new(said).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"))
 }
 
 /// Serves the demo.

@@ -1,9 +1,11 @@
 //! Checks of the fields that are to be removed and set.
 
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
+use crate::proxy::config::error::{
+    ProxyConfigError, ProxyConfigErrorKind as Kind, ProxyConfigErrors,
+};
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::scan::{self, Field};
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 
 /// The head whose fields are removed and set.
@@ -52,6 +54,35 @@ pub(super) fn edits(
         }
     }
     FieldEdits::new(removed, values)
+}
+
+/// Changes of the fields of answers that no proxy makes, checked as those of a proxy are. For the gateway,
+/// and not part of the API.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct _ResponseEdits(FieldEdits);
+
+impl _ResponseEdits {
+    /// # Errors
+    ///
+    /// Every name and value that does not fit, at the keys of `ProxyBuilder`.
+    pub fn new(
+        remove: &[String],
+        set: &BTreeMap<String, String>,
+    ) -> Result<Self, ProxyConfigErrors> {
+        let mut errors = Vec::new();
+        let edits = edits(Head::Response, remove, set, &mut errors);
+        if errors.is_empty() {
+            Ok(Self(edits))
+        } else {
+            Err(ProxyConfigErrors::new(errors))
+        }
+    }
+
+    /// Removes and sets the fields.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        self.0.apply(headers);
+    }
 }
 
 impl Head {

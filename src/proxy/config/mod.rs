@@ -5,7 +5,7 @@ pub(crate) mod builder;
 #[cfg(feature = "balance")]
 pub(crate) mod discover;
 pub(crate) mod error;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

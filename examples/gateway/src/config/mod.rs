@@ -3,8 +3,10 @@
 //! Paths in it are relative to the file.
 
 mod cache;
+mod compress;
 mod drain;
 mod guard;
+mod headers;
 pub mod listen;
 mod log;
 mod place;
@@ -276,6 +278,7 @@ impl Checker<'_> {
         Around {
             cors: cors.cloned().map(CorsLayer::from),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
+            compress: None,
             trusted_proxies: self.trusted_proxies.as_slice().into(),
         }
     }

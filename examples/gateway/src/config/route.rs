@@ -5,6 +5,7 @@ use super::guard::Guarding;
 use super::problems::join;
 use super::read::{Read, read};
 use crate::admin::CachedRoute;
+use crate::compress::{Codings, CompressLayer};
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use same_origin::cors::CorsPolicy;
@@ -25,6 +26,8 @@ struct Directory {
     dir: Option<PathBuf>,
     #[serde(default)]
     spa: bool,
+    remove_response_headers: Option<Vec<String>>,
+    set_response_headers: Option<Value>,
 }
 
 impl Checker<'_> {
@@ -94,9 +97,14 @@ impl Checker<'_> {
             self.problems.push(join(at, "prefix"), message);
             table.insert("prefix".to_owned(), "/".into());
         }
+        if cors.is_some() {
+            self.keep_cors(at, &table);
+        }
         let upstream = table.contains_key("upstream");
+        let compress = table.remove("compress");
+        let codings = self.codings(&join(at, "compress"), compress, !upstream);
         if table.contains_key("dir") && !upstream {
-            let files = self.directory(at, table)?;
+            let files = self.directory(at, table, codings)?;
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
             let guarding = guarding.filter(|guarding| guarding.names_hosts);
             let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
@@ -117,7 +125,8 @@ impl Checker<'_> {
         let cache = self.cache(&join(at, "cache"), table.remove("cache"));
         let (builder, read) = self.proxy(at, table)?;
         let original = |key: &str| read.original(key);
-        let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        around.compress = codings.first().map(|_| CompressLayer(codings));
         // A foreign page's request would reach the upstream as one of its own pages'.
         if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
             let message =
@@ -161,7 +170,7 @@ impl Checker<'_> {
         let read = read::<ProxyBuilder>(
             table,
             at,
-            &["cache", "cors", "dir", "guard", "spa"],
+            &["cache", "compress", "cors", "dir", "guard", "spa"],
             &mut self.problems,
         )?;
         let mut builder = read
@@ -175,14 +184,31 @@ impl Checker<'_> {
         Some((builder, read))
     }
 
-    fn directory(&mut self, at: &str, table: Table) -> Option<Files> {
-        let Directory { prefix, dir, spa } =
-            read(table, at, &["cors", "guard"], &mut self.problems)?.value;
+    fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
+        let Directory {
+            prefix,
+            dir,
+            spa,
+            remove_response_headers,
+            set_response_headers,
+        } = read(
+            table,
+            at,
+            &["compress", "cors", "guard"],
+            &mut self.problems,
+        )?
+        .value;
         // What is a prefix is the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
             self.built(at, asked, str::to_owned).is_some()
         });
+        let headers = self.header_rules(
+            at,
+            prefix.as_deref().unwrap_or("/"),
+            remove_response_headers.as_deref(),
+            set_response_headers,
+        );
         let dir = dir?;
         if dir.as_os_str().is_empty() {
             let message =
@@ -199,7 +225,7 @@ impl Checker<'_> {
             self.problems.push(join(at, "spa"), message);
         }
         self.beware_of_own_files(at, &dir);
-        Some(Files::new(&prefix?, &dir, spa))
+        Some(Files::new(&prefix?, &dir, spa, codings).with_headers(headers))
     }
 
     /// What is beside the configuration may be a key.
@@ -213,7 +239,7 @@ impl Checker<'_> {
         }
     }
 
-    fn built<T>(
+    pub(super) fn built<T>(
         &mut self,
         at: &str,
         built: Result<T, ProxyConfigErrors>,

@@ -4,41 +4,56 @@
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told
 //! that it has it already, and reads a piece of gzip as if it were a whole.
 
+use crate::compress::{Coding, Codings};
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-/// What the tag of the compressed form ends with.
-const SUFFIX: &str = "-gzip\"";
+/// The forms that a client takes, and those that it has.
+pub struct Asked {
+    pub accepted: Codings,
+    /// The tags that it sent, if some of them are those of compressed forms that it takes.
+    known: Option<HeaderValue>,
+}
 
-/// Leaves an encoding in a request only where it is the one to answer in, and makes its tags those of the
-/// plain file, where compressed forms may be the answer. Gives whether the client has one of these.
-pub fn ask(headers: &mut HeaderMap) -> bool {
-    let gzip = prefers_gzip(headers);
-    // RFC 9110 12.5.3: who likes no form that there is may be sent the file as it is. Asked for nothing,
-    // the compression makes no 406 of whatever was found.
-    if gzip {
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    } else {
-        headers.remove(ACCEPT_ENCODING);
-    }
+/// Leaves the codings in a request that are to be answered in, and makes the tags of compressed forms those
+/// of the file, where such a form may be the answer.
+pub fn ask(codings: Codings, headers: &mut HeaderMap) -> Asked {
+    // RFC 9110 14.2: a range is one of what would be sent without it, and that is the plain file.
+    let accepted = codings.accepted(headers);
+    match accepted.field() {
+        Some(field) => headers.insert(ACCEPT_ENCODING, field),
+        None => headers.remove(ACCEPT_ENCODING),
+    };
     join(headers, &IF_MATCH);
     join(headers, &IF_NONE_MATCH);
-    // RFC 9110 14.2: a range is one of what would be sent without it, and that is the plain file.
-    if headers.contains_key(RANGE) || !gzip {
-        return false;
-    }
-    let Some(known) = headers.get(IF_NONE_MATCH).map(HeaderValue::to_str) else {
-        return false;
+    let known = if headers.contains_key(RANGE) {
+        None
+    } else {
+        plain_tags(accepted, headers)
     };
-    let Some(known) = known.ok().filter(|known| known.contains(SUFFIX)) else {
-        return false;
-    };
-    if let Ok(plain) = HeaderValue::try_from(known.replace(SUFFIX, "\"")) {
-        headers.insert(IF_NONE_MATCH, plain);
+    Asked { accepted, known }
+}
+
+/// Takes the suffixes of accepted codings off the tags that a client knows. Returns what was there, if it
+/// is another.
+fn plain_tags(accepted: Codings, headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let known = headers.get(IF_NONE_MATCH)?.clone();
+    let text = known.to_str().ok()?;
+    let plain = accepted.iter().fold(text.to_owned(), |tags, coding| {
+        tags.replace(&suffix(coding), "\"")
+    });
+    if plain == text {
+        return None;
     }
-    true
+    headers.insert(IF_NONE_MATCH, HeaderValue::try_from(plain).ok()?);
+    Some(known)
+}
+
+/// What the tag of a compressed form ends with.
+fn suffix(coding: Coding) -> String {
+    format!("-{}\"", coding.name())
 }
 
 /// RFC 9110 5.3: a list on several lines is one list, of which `ServeDir` reads the first line.
@@ -53,14 +68,17 @@ fn join(headers: &mut HeaderMap, name: &HeaderName) {
 }
 
 /// Gives the compressed form a tag of its own, also where it is only said that the client has it.
-pub fn answer(status: StatusCode, headers: &mut HeaderMap, has_compressed: bool) {
-    let confirmed = has_compressed && status == StatusCode::NOT_MODIFIED;
-    if confirmed || headers.contains_key(CONTENT_ENCODING) {
-        let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
-        let own = tag.and_then(|tag| HeaderValue::try_from(compressed(tag)?).ok());
-        if let Some(own) = own {
-            headers.insert(ETAG, own);
-        }
+pub fn answer(asked: &Asked, status: StatusCode, headers: &mut HeaderMap) {
+    let own = match headers.get(CONTENT_ENCODING) {
+        Some(name) => Coding::ALL
+            .into_iter()
+            .find(|coding| name == coding.name())
+            .and_then(|coding| compressed(headers.get(ETAG)?, coding)),
+        None if status == StatusCode::NOT_MODIFIED => asked.confirmed(headers.get(ETAG)),
+        None => None,
+    };
+    if let Some(own) = own {
+        headers.insert(ETAG, own);
     }
     // RFC 9110 15.3.7, 15.4.5: a part and a 304 say what the whole would have said of who gets what.
     if matches!(
@@ -73,40 +91,24 @@ pub fn answer(status: StatusCode, headers: &mut HeaderMap, has_compressed: bool)
     }
 }
 
-/// Weak, as the same text may be compressed to other bytes.
-fn compressed(tag: &str) -> Option<String> {
-    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-    Some(format!("W/{}{SUFFIX}", opaque.strip_suffix('"')?))
-}
-
-/// RFC 9110 12.5.3: what is not listed weighs what `*` does, and without that nothing.
-fn prefers_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT_ENCODING).iter();
-    let codings = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    let (mut gzip, mut identity, mut others) = (None, None, None);
-    for coding in codings {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let is = |other| name.trim().eq_ignore_ascii_case(other);
-        let weight = weight_of(weight);
-        if is("gzip") || is("x-gzip") {
-            gzip = gzip.or(weight);
-        } else if is("identity") {
-            identity = identity.or(weight);
-        } else if is("*") {
-            others = others.or(weight);
-        }
+impl Asked {
+    /// The tag of the form that a client has, if the file's is the tag behind it.
+    fn confirmed(&self, tag: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let known = self.known.as_ref()?.to_str().ok()?;
+        let mut own = self
+            .accepted
+            .iter()
+            .filter_map(|coding| compressed(tag?, coding));
+        own.find(|own| own.to_str().is_ok_and(|own| known.contains(own)))
     }
-    let gzip = gzip.or(others).unwrap_or(0.0);
-    gzip > 0.0 && gzip >= identity.or(others).unwrap_or(0.0)
 }
 
-/// RFC 9110 12.4.2.
-fn weight_of(parameter: &str) -> Option<f32> {
-    let (name, weight) = parameter.trim().split_once('=')?;
-    let weight = weight.parse().ok()?;
-    (name.eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight)).then_some(weight)
+/// Weak, as the same text may be compressed to other bytes.
+fn compressed(tag: &HeaderValue, coding: Coding) -> Option<HeaderValue> {
+    let tag = tag.to_str().ok()?;
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+    let own = format!("W/{}{}", opaque.strip_suffix('"')?, suffix(coding));
+    HeaderValue::try_from(own).ok()
 }
 
 #[cfg(test)]
@@ -117,13 +119,15 @@ mod tests {
     fn a_form_that_the_client_can_use_is_asked_for_by_the_files_tag() {
         for (encodings, range, known, asked) in [
             ("gzip, br", "", r#"W/"a-gzip""#, r#"W/"a""#),
+            ("gzip, br", "", r#"W/"a-br", "b""#, r#"W/"a", "b""#),
+            ("gzip", "", r#"W/"a-br""#, r#"W/"a-br""#),
             (
                 "br;q=1, GZIP;q=0.5",
                 "",
                 r#""x", W/"a-gzip""#,
                 r#""x", W/"a""#,
             ),
-            ("*", "", r#"W/"a-gzip""#, r#"W/"a""#),
+            ("*", "", r#"W/"a-zstd""#, r#"W/"a""#),
             ("gzip", "", r#""a""#, r#""a""#),
             ("gzip", "bytes=0-1", r#"W/"a-gzip""#, r#"W/"a-gzip""#),
             ("identity", "", r#"W/"a-gzip""#, r#"W/"a-gzip""#),
@@ -137,7 +141,7 @@ mod tests {
                 }
             }
             headers.insert(IF_NONE_MATCH, known.parse().unwrap());
-            let has = ask(&mut headers);
+            let has = ask(Codings::ALL, &mut headers).known.is_some();
             assert_eq!(headers[IF_NONE_MATCH], asked, "{encodings} {range}");
             assert_eq!(has, asked != known, "{encodings} {range}");
         }
@@ -146,11 +150,32 @@ mod tests {
     #[test]
     fn tags_are_made_weak_and_told_apart() {
         for (tag, own) in [
-            (r#""a""#, Some(r#"W/"a-gzip""#)),
-            (r#"W/"a""#, Some(r#"W/"a-gzip""#)),
+            (r#""a""#, Some(r#"W/"a-br""#)),
+            (r#"W/"a""#, Some(r#"W/"a-br""#)),
             ("a", None),
         ] {
-            assert_eq!(compressed(tag).as_deref(), own, "{tag}");
+            let tag = HeaderValue::from_static(tag);
+            let found = compressed(&tag, Coding::Br);
+            assert_eq!(found.as_ref().and_then(|own| own.to_str().ok()), own);
+        }
+    }
+
+    /// RFC 9110 15.4.5: a 304 has the tag of what it confirms.
+    #[test]
+    fn a_form_that_is_confirmed_keeps_its_tag() {
+        for (known, wanted) in [
+            (r#"W/"a-gzip""#, r#"W/"a-gzip""#),
+            (r#"W/"b-br", W/"a-br""#, r#"W/"a-br""#),
+            (r#"W/"a""#, r#""a""#),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("br, gzip"));
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static(known));
+            let asked = ask(Codings::ALL, &mut headers);
+            let mut answered = HeaderMap::new();
+            answered.insert(ETAG, HeaderValue::from_static(r#""a""#));
+            answer(&asked, StatusCode::NOT_MODIFIED, &mut answered);
+            assert_eq!(answered[ETAG], wanted, "{known}");
         }
     }
 }

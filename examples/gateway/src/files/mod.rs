@@ -2,10 +2,14 @@
 
 mod disk;
 mod encodings;
+mod headers;
 mod paths;
 mod ranges;
 
+pub use headers::{HeaderRule, HeaderRules, PathPattern};
+
 use crate::answer::{not_found, refused};
+use crate::compress::{Coding, Codings, compress};
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;
@@ -21,7 +25,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower::{Service, ServiceExt};
-use tower_http::compression::Compression;
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{DefaultServeDirFallback, ServeFileSystemResponseBody};
 
@@ -35,7 +38,10 @@ type Directory = ServeDir<DefaultServeDirFallback, Disk>;
 pub struct Files {
     /// Without a trailing slash; empty for the root.
     prefix: Arc<str>,
-    files: Compression<Lookup>,
+    files: Lookup,
+    /// Forms that files may be sent in.
+    codings: Codings,
+    headers: HeaderRules,
 }
 
 /// A file, or the page that stands for what the application routes by itself.
@@ -46,17 +52,29 @@ struct Lookup {
 }
 
 impl Files {
-    /// With `spa`, an unknown path whose last segment has no dot gets the directory's `index.html`.
-    pub fn new(prefix: &str, dir: &Path, spa: bool) -> Self {
+    /// With `spa`, an unknown path whose last segment has no dot gets the directory's `index.html`. A file `x.js` may be there in a
+    /// compressed form, too, as `x.js.br`, `x.js.zst` or `x.js.gz`; others are compressed when they are sent.
+    pub fn new(prefix: &str, dir: &Path, spa: bool, codings: Codings) -> Self {
         let prefix = prefix.trim_end_matches('/');
-        let files = Compression::new(Lookup {
-            dir: ServeDir::with_backend(dir, Disk).redirect_path_prefix(prefix),
-            spa,
-        });
+        let mut dir = ServeDir::with_backend(dir, Disk).redirect_path_prefix(prefix);
+        for coding in codings.iter() {
+            dir = match coding {
+                Coding::Zstd => dir.precompressed_zstd(),
+                Coding::Br => dir.precompressed_br(),
+                Coding::Gzip => dir.precompressed_gzip(),
+            };
+        }
         Self {
             prefix: prefix.into(),
-            files,
+            files: Lookup { dir, spa },
+            codings,
+            headers: HeaderRules::default(),
         }
+    }
+
+    /// With fields that answers lose and get.
+    pub fn with_headers(self, headers: HeaderRules) -> Self {
+        Self { headers, ..self }
     }
 }
 
@@ -70,6 +88,23 @@ impl<B> Service<Request<B>> for Files {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let path = self.headers.path(request.uri().path());
+        let answer = self.answer(request);
+        let Some(path) = path else {
+            return answer;
+        };
+        let headers = self.headers.clone();
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            headers.apply(&path, answer.status(), answer.headers_mut());
+            Ok(answer)
+        })
+    }
+}
+
+impl Files {
+    /// The answer without the fields of the configuration.
+    fn answer<B>(&self, request: Request<B>) -> BoxFuture<Response<Body>> {
         if let Some(response) = refused(&request) {
             return Box::pin(ready(Ok(response)));
         }
@@ -90,14 +125,14 @@ impl<B> Service<Request<B>> for Files {
         if head.method == Method::HEAD {
             head.method = Method::GET;
         }
-        let has_compressed = encodings::ask(&mut head.headers);
+        let asked = encodings::ask(self.codings, &mut head.headers);
         let found = self
             .files
             .clone()
             .oneshot(Request::from_parts(head, Empty::new()));
         Box::pin(async move {
-            let mut found = found.await?.map(Body::new);
-            encodings::answer(found.status(), found.headers_mut(), has_compressed);
+            let mut found = compress(asked.accepted, found.await?);
+            encodings::answer(&asked, found.status(), found.headers_mut());
             Ok(found)
         })
     }
@@ -160,8 +195,12 @@ fn index(head: &Head) -> Head {
 }
 
 /// A file, or the part of it that is asked for.
-async fn read(dir: &Directory, head: Head) -> Result<Found, Infallible> {
+async fn read(dir: &Directory, mut head: Head) -> Result<Found, Infallible> {
     let part = Part::of(&head);
+    // RFC 9110 14.2: a range is one of the plain file, which every client can put together.
+    if part.is_some() {
+        head.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let found = dir.clone().oneshot(head).await?;
     match part {
         Some(part) if part.must_be_whole(&found) => dir.clone().oneshot(part.whole).await,

@@ -24,7 +24,7 @@ fn segments(decoded: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// RFC 3986 2.1. A `%` that begins no encoding stands for itself.
-fn decoded(path: &str) -> Cow<'_, [u8]> {
+pub(super) fn decoded(path: &str) -> Cow<'_, [u8]> {
     let mut rest = path.as_bytes();
     if !rest.contains(&b'%') {
         return Cow::Borrowed(rest);

@@ -6,10 +6,12 @@ mod body;
 mod line;
 mod metrics;
 mod redact;
+mod refusals;
 mod sink;
 
 pub use access::{AccessLog, Format, Target};
 pub use metrics::{Metrics, RouteMetrics};
+pub use refusals::RefusalLog;
 
 use body::ObservedBody;
 use http::{Request, Response, StatusCode};

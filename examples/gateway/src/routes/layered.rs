@@ -1,6 +1,7 @@
-//! A service under what lies around it: CORS, and inside of it the guard.
+//! A service under what lies around it: CORS, inside of it the guard, and inside of that compression.
 
 use crate::answer::text;
+use crate::compress::{CompressLayer, Compressed};
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -16,6 +17,7 @@ use tower::util::{Either, option_layer};
 use tower::{Layer, Service, service_fn};
 
 type Page = fn(&GuardError, &Parts) -> Response<Body>;
+type Inner<S> = Either<Compressed<S>, S>;
 type Guarded<S> = Either<GuardService<S, Page>, S>;
 type WithCors<S> = Either<Cors<S>, S>;
 
@@ -24,6 +26,8 @@ type WithCors<S> = Either<Cors<S>, S>;
 pub struct Around {
     pub cors: Option<CorsLayer>,
     pub guard: Option<Guard>,
+    /// What compresses the answers; files do it by themselves.
+    pub compress: Option<CompressLayer>,
     /// Peers whose word on the public scheme and authority is taken.
     pub trusted_proxies: Arc<[IpNet]>,
 }
@@ -33,7 +37,7 @@ pub struct Around {
 /// CORS is outermost: it answers preflights, which bear no credentials and are nobody's action, and lets allowed
 /// pages read what the guard refuses.
 pub struct Layered<S> {
-    service: WithCors<Guarded<S>>,
+    service: WithCors<Guarded<Inner<S>>>,
     around: Around,
 }
 
@@ -46,6 +50,7 @@ where
     pub fn new(service: S, around: Around) -> Self {
         let guard = around.guard.clone();
         let guard = guard.map(|guard| GuardLayer::new(guard).page(page as Page));
+        let service = option_layer(around.compress).layer(service);
         let guarded = option_layer(guard).layer(service);
         let service = option_layer(around.cors.clone()).layer(guarded);
         Self { service, around }

@@ -7,7 +7,7 @@ pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
 use crate::files::Files;
-use crate::observe::{AccessLog, Observer, RouteMetrics};
+use crate::observe::{AccessLog, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
 use futures_util::future::{Either, FutureExt};
@@ -32,6 +32,8 @@ pub struct Table {
     limits: Limits,
     /// In the order of the routes, and that of requests that match none behind them.
     observers: Vec<Observer>,
+    /// In the same order.
+    refusals: Vec<RefusalLog>,
 }
 
 /// A proxy with a cache before its upstream.
@@ -65,9 +67,11 @@ impl Table {
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (prefixes, routes) = routes.into_iter().unzip();
         let routes: Vec<Route> = routes;
+        let prefixes = Prefixes::new(prefixes);
         Self {
             observers: vec![Observer::default(); routes.len() + 1],
-            prefixes: Prefixes::new(prefixes),
+            refusals: names(&prefixes).map(RefusalLog::new).collect(),
+            prefixes,
             routes,
             none: Layered::new(NoRoute, around),
             limits,
@@ -76,11 +80,7 @@ impl Table {
 
     /// With a log of its requests, and with their metrics.
     pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
-        let names = self.prefixes.texts().map(|prefix| match prefix {
-            "" => "/",
-            prefix => prefix,
-        });
-        let observers = names.chain(["none"]).map(|route| Observer {
+        let observers = names(&self.prefixes).map(|route| Observer {
             log: log.cloned(),
             metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
             route: route.into(),
@@ -114,10 +114,12 @@ impl Table {
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let covering = index.map(|index| &self.routes[index]);
+        let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
         let known = head::refusal(&request, &self.limits)
             .map(refusal)
             .or_else(|| options(&request));
         if let Some(known) = known {
+            refusals.asked(&request).answered(&known);
             let around = covering.map_or(self.none.around(), Route::around);
             // A preflight would be answered by the policy, whatever is wrong with it.
             if is_preflight(&request) {
@@ -128,10 +130,27 @@ impl Table {
         match covering {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
-            Some(Route::Files(files)) => Either::Right(files.answer(peer, request).boxed()),
-            None => Either::Right(self.none.answer(peer, request).boxed()),
+            Some(Route::Files(files)) => {
+                let asked = refusals.asked(&request);
+                let answer = files.answer(peer, request);
+                Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
+            }
+            None => {
+                let asked = refusals.asked(&request);
+                let answer = self.none.answer(peer, request);
+                Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
+            }
         }
     }
+}
+
+/// What routes are called in logs, and after them what no route answers.
+fn names(prefixes: &Prefixes) -> impl Iterator<Item = &str> {
+    let names = prefixes.texts().map(|prefix| match prefix {
+        "" => "/",
+        prefix => prefix,
+    });
+    names.chain(["none"])
 }
 
 /// The answer to a head that is above a limit.

@@ -12,7 +12,8 @@ pub mod runtime;
 pub mod shutdown;
 pub mod tls;
 
-use ::http::{Request, Response};
+use crate::observe::RefusalLog;
+use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use clients::Clients;
 use connections::Connections;
@@ -23,7 +24,7 @@ use limits::Limits;
 use same_origin::proxy::Peer;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -153,6 +154,7 @@ pub async fn serve(
         let entry = connections.admit(client);
         tokio::spawn(async move {
             if let Err(error) = connection::serve(stream, peer, tls, limits, handle, &entry).await {
+                refused_by_hyper(&*error);
                 debug!(%peer, error, "connection ended");
             }
         });
@@ -164,4 +166,17 @@ pub async fn serve(
     }
     watch.abort();
     end
+}
+
+/// Tells of a head that hyper could not read, and answered without asking anybody.
+fn refused_by_hyper(error: &(dyn std::error::Error + Send + Sync + 'static)) {
+    static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
+    let Some(error) = error.downcast_ref::<hyper::Error>() else {
+        return;
+    };
+    if error.is_parse_too_large() {
+        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
+    } else if error.is_parse() {
+        LOG.unreadable(StatusCode::BAD_REQUEST, error);
+    }
 }

@@ -67,7 +67,7 @@ async fn a_head_says_what_a_get_would() {
 #[tokio::test]
 async fn no_encoding_is_so_unwelcome_that_nothing_is_sent() {
     let (_site, gateway) = serve();
-    for refused in ["br, *;q=0", "identity;q=0", "*;q=0", "gzip;q=0, *;q=0"] {
+    for refused in ["deflate, *;q=0", "identity;q=0", "*;q=0", "gzip;q=0, *;q=0"] {
         for (method, path, range, status, length) in [
             ("GET", "/big.js", "", 200, 5500),
             ("GET", "/big.js", "bytes=0-1", 206, 2),
@@ -91,17 +91,19 @@ async fn the_encoding_that_weighs_more_is_sent() {
     let (_site, gateway) = serve();
     for (accepted, encoding) in [
         ("gzip", "gzip"),
-        ("GZIP ; Q=0.5, br", "gzip"),
+        ("GZIP ; Q=0.5, br", "br"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, br;q=0.9", "gzip"),
         ("x-gzip", "gzip"),
-        ("*", "gzip"),
-        ("*;q=0.5", "gzip"),
+        ("*", "zstd"),
+        ("*;q=0.5", "zstd"),
         ("identity;q=0, gzip;q=0.1", "gzip"),
         ("identity;q=0.5, gzip;q=0.5", "gzip"),
         ("identity, gzip;q=0.5", ""),
-        ("gzip;q=0, *", ""),
+        ("zstd;q=0, *", "br"),
         ("gzip;q=0", ""),
         ("gzip;q=x", ""),
-        ("br", ""),
+        ("deflate", ""),
     ] {
         let fields = [("accept-encoding", accepted)];
         let answer = ask(&gateway, "GET", "/big.js", &fields).await;
@@ -141,4 +143,109 @@ async fn tags_on_two_lines_are_all_read() {
         assert_eq!(answer.status, status, "{fields:?}");
         assert_eq!(answer.field("etag"), tag, "{fields:?}");
     }
+}
+
+/// What is compressed on the disk is sent from there, with a tag of its own, and never as a part.
+#[tokio::test]
+async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
+    let (site, gateway) = serve();
+    std::fs::write(site.path().join("big.js.br"), "from the disk").unwrap();
+    let both = ("accept-encoding", "gzip, br, zstd");
+    let stored = ask(&gateway, "GET", "/big.js", &[both]).await;
+    assert_eq!(stored.field("content-encoding"), "br");
+    assert_eq!(stored.body, "from the disk");
+    assert_eq!(stored.field("content-type"), "text/javascript");
+    assert_eq!(stored.field("vary"), "accept-encoding");
+    let tag = stored.field("etag");
+    assert!(tag.starts_with("W/") && tag.ends_with("-br\""), "{tag}");
+    let again = ask(&gateway, "GET", "/big.js", &[both, ("if-none-match", tag)]).await;
+    assert_eq!((again.status.as_u16(), again.field("etag")), (304, tag));
+    let part = ask(&gateway, "GET", "/big.js", &[both, ("range", "bytes=0-2")]).await;
+    assert_eq!((part.status.as_u16(), &*part.body), (206, "let"));
+    assert_eq!(part.field("content-encoding"), "");
+    let plain = ask(&gateway, "GET", "/big.js", &[]).await;
+    assert_eq!(plain.body.len(), 5500);
+}
+
+/// A route says which codings it uses, and whether any.
+#[tokio::test]
+async fn a_route_chooses_its_codings() {
+    let site = tempfile::tempdir().unwrap();
+    std::fs::write(site.path().join("a.js"), "let x = 1;\n".repeat(500)).unwrap();
+    let dir = site.path();
+    for (compress, coding) in [("true", "zstd"), ("false", ""), ("['gzip', 'br']", "gzip")] {
+        let gateway = gateway::with(&format!(
+            "[[routes]]\nprefix = '/'\ndir = {dir:?}\ncompress = {compress}\n"
+        ));
+        let all = [("accept-encoding", "gzip, br, zstd")];
+        let answer = ask(&gateway, "GET", "/a.js", &all).await;
+        assert_eq!(answer.field("content-encoding"), coding, "{compress}");
+    }
+}
+
+/// BREACH: what an upstream answers is compressed only where it is asked for. Its bytes are then others, and
+/// its strong tag is weak.
+#[tokio::test]
+async fn answers_of_an_upstream_are_compressed_where_it_is_asked_for() {
+    let upstream = site_upstream();
+    let all = ("accept-encoding", "gzip, br, zstd");
+    let plain = gateway::with(&format!(
+        "[[routes]]\nprefix = '/'\nupstream = '{}'\n",
+        upstream.1.origin
+    ));
+    let answer = ask(&plain, "GET", "/big.js", &[all]).await;
+    assert_eq!(answer.field("content-encoding"), "");
+    assert_eq!(answer.field("vary"), "");
+    let strong = answer.field("etag").to_owned();
+
+    let gateway = gateway::with(&format!(
+        "[cors]\nallow_origins = ['https://a.example', 'https://b.example']\n\
+         [[routes]]\nprefix = '/'\nupstream = '{}'\ncompress = true\n",
+        upstream.1.origin
+    ));
+    for (accepted, coding) in [
+        ("gzip, br, zstd", "zstd"),
+        ("gzip", "gzip"),
+        ("identity", ""),
+        ("br;q=0.5, gzip;q=0.4", "br"),
+    ] {
+        let fields = [("accept-encoding", accepted)];
+        let answer = ask(&gateway, "GET", "/big.js", &fields).await;
+        assert_eq!(answer.field("content-encoding"), coding, "{accepted}");
+        assert_eq!(answer.body.len() < 1000, !coding.is_empty(), "{accepted}");
+        let lines = answer.headers.get_all("vary").iter();
+        let vary: Vec<_> = lines.map(|line| line.to_str().unwrap()).collect();
+        let vary = vary.join(", ").to_ascii_lowercase();
+        assert_eq!(vary.matches("accept-encoding").count(), 1, "{vary}");
+        assert_eq!(vary.matches("origin").count(), 1, "{vary}");
+        let weak = format!("W/{strong}");
+        let tag = if coding.is_empty() { &strong } else { &weak };
+        assert_eq!(answer.field("etag"), tag, "{accepted}");
+        let again = [("accept-encoding", accepted), ("if-none-match", &**tag)];
+        let again = ask(&gateway, "GET", "/big.js", &again).await;
+        assert_eq!((again.status.as_u16(), again.field("etag")), (304, &**tag));
+        let head = ask(&gateway, "HEAD", "/big.js", &fields).await;
+        assert_eq!(head.field("content-encoding"), coding, "{accepted}");
+    }
+    for (path, fields, status) in [
+        ("/big.js", &[all, ("range", "bytes=0-1")][..], 206),
+        ("/small.js", &[all], 200),
+        ("/sub/p.bin", &[all], 200),
+    ] {
+        let answer = ask(&gateway, "GET", path, fields).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.field("content-encoding"), "", "{path}");
+    }
+}
+
+/// A gateway of files that does not compress, as the upstream of another one.
+fn site_upstream() -> (tempfile::TempDir, Process) {
+    let (site, _) = serve();
+    std::fs::write(site.path().join("sub/p.bin"), [0; 999]).unwrap();
+    let dir = site.path();
+    let upstream = gateway::with(&format!(
+        "[[routes]]\nprefix = '/'\ndir = {dir:?}\ncompress = false\n\
+         remove_response_headers = ['vary']\n"
+    ));
+    (site, upstream)
 }

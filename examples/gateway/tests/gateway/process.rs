@@ -22,8 +22,15 @@ impl Process {
     /// Starts it with these arguments and waits for its ready line.
     #[track_caller]
     pub fn start(program: &Path, args: &[&str]) -> Self {
+        Self::start_with(program, args, &[])
+    }
+
+    /// Starts it with these variables in its environment, too.
+    #[track_caller]
+    pub fn start_with(program: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .args(args)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -225,3 +225,91 @@ fn certificates_and_keys_are_read_before_anything_listens() {
         );
     }
 }
+
+#[test]
+fn codings_are_known_ones_and_each_once() {
+    for (compress, key, words) in [
+        (
+            "['zstd', 'deflate']",
+            "routes[0].compress[1]",
+            "\"zstd\", \"br\" or \"gzip\"",
+        ),
+        ("['br', 1]", "routes[0].compress[1]", "is not a coding"),
+        (
+            "['br', 'br']",
+            "routes[0].compress[1]",
+            "in the list already",
+        ),
+        ("[]", "routes[0].compress", "write false"),
+        (
+            "'gzip'",
+            "routes[0].compress",
+            "write true, false, or a list",
+        ),
+        ("6", "routes[0].compress", "write true, false, or a list"),
+    ] {
+        for kind in ["upstream = 'http://127.0.0.1:1'", "dir = '.'"] {
+            refused(
+                &format!("[[routes]]\nprefix = '/a'\n{kind}\ncompress = {compress}\n"),
+                &[(key, words)],
+            );
+        }
+    }
+}
+
+#[test]
+fn fields_of_files_are_checked_as_those_of_a_proxy() {
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\n\
+         remove_response_headers = ['server', 'connection', 'no name']\n\
+         set_response_headers = [\n\
+           { cache-control = '', content-length = '1' },\n\
+           { path = 'assets/*', x-a = 'b' },\n\
+           { path = '/assets/*', x-a = 'b' },\n\
+           { path = '/docs/*', x-a = ' b' },\n\
+           7,\n\
+         ]\n",
+        &[
+            ("routes[0].remove_response_headers[1]", "one connection"),
+            ("routes[0].remove_response_headers[2]", "letters, digits"),
+            (
+                "routes[0].set_response_headers[0].cache-control",
+                "write a value",
+            ),
+            (
+                "routes[0].set_response_headers[0].content-length",
+                "frames the message",
+            ),
+            ("routes[0].set_response_headers[1].path", "/docs/assets/*"),
+            ("routes[0].set_response_headers[2].path", "/docs/assets/*"),
+            ("routes[0].set_response_headers[3].x-a", "white space"),
+            ("routes[0].set_response_headers[4]", "write a table"),
+        ],
+    );
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = 'x'\n",
+        &[("routes[0].set_response_headers", "write a table")],
+    );
+}
+
+/// A field that the policy writes is not taken from it behind its back.
+#[test]
+fn fields_of_cors_are_left_to_cors() {
+    for kind in ["upstream = 'http://127.0.0.1:1'", "dir = '.'"] {
+        let route = format!(
+            "[[routes]]\nprefix = '/a'\n{kind}\nremove_response_headers = ['x-a', 'Vary', 'access-control-max-age']\n\
+             set_response_headers = {{ Access-Control-Allow-Origin = '*', vary = 'accept' }}\n"
+        );
+        refused(
+            &format!("[cors]\nallow_origins = ['https://a.example']\n{route}"),
+            &[
+                ("routes[0].remove_response_headers[1]", "cors = false"),
+                ("routes[0].remove_response_headers[2]", "[cors]"),
+                (
+                    "routes[0].set_response_headers.Access-Control-Allow-Origin",
+                    "[cors]",
+                ),
+            ],
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Compression of answers: which ones, in which coding, and their validators.
+//!
+//! Compressed is what is text of some length, and nobody has said a word against it. Never compressed are
+//! what has a coding already, parts (RFC 9110 14: a range is one of the coded bytes), what is
+//! `no-transform` (RFC 9111 5.2.2.6), what has a digest of its content (RFC 9530), and streams of messages
+//! that a compressor would hold back: `text/event-stream` and gRPC.
+
+mod codings;
+mod upstream;
+
+pub use codings::{Coding, Codings};
+pub use upstream::{CompressLayer, Compressed};
+
+use futures_util::FutureExt;
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    HeaderName,
+};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode, Version};
+use http_body::Body as HttpBody;
+use same_origin::proxy::Body;
+use std::convert::Infallible;
+use std::future::ready;
+use tower::{ServiceExt, service_fn};
+use tower_http::compression::Compression;
+
+/// Below it, what is saved is not worth the work: it all goes in one packet.
+const LEAST: u64 = 256;
+
+/// Digests of the bytes as they are.
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
+
+/// Media types of text beside `text/*` and those that end in `+json` and `+xml`.
+const TEXTS: [&str; 12] = [
+    "application/ecmascript",
+    "application/javascript",
+    "application/json",
+    "application/ld+json",
+    "application/rtf",
+    "application/vnd.ms-fontobject",
+    "application/wasm",
+    "application/x-javascript",
+    "application/x-ndjson",
+    "application/xml",
+    "font/otf",
+    "font/ttf",
+];
+
+/// An answer in the best of the accepted codings, if it is one to compress. `Vary` names `Accept-Encoding`
+/// also where this client is sent the plain form.
+pub fn compress<B>(accepted: Codings, response: Response<B>) -> Response<Body>
+where
+    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // The compressor chooses by a request. The upstream has seen the client's own, so this is another one,
+    // with what is chosen already.
+    let mut request = Request::new(());
+    if let Some(coding) = accepted.first() {
+        let name = http::HeaderValue::from_static(coding.name());
+        request.headers_mut().insert(ACCEPT_ENCODING, name);
+    }
+    let mut response = Some(response);
+    let known = service_fn(move |_| {
+        // Called once.
+        let response = response.take().map(|response| response.map(Body::new));
+        ready(Ok::<_, Infallible>(response.unwrap_or_default()))
+    });
+    let compressed = Compression::new(known)
+        .compress_when(is_worth_it)
+        .oneshot(request)
+        .now_or_never();
+    match compressed {
+        Some(Ok(response)) => response.map(Body::new),
+        // What waits for nothing is ready at once.
+        Some(Err(never)) => match never {},
+        None => Response::default(),
+    }
+}
+
+fn is_worth_it(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    // RFC 9110 15: 1xx, 204, 205 and 304 have no content; a 206 is a part.
+    let has_whole = !status.is_informational()
+        && !matches!(
+            status,
+            StatusCode::NO_CONTENT
+                | StatusCode::RESET_CONTENT
+                | StatusCode::PARTIAL_CONTENT
+                | StatusCode::NOT_MODIFIED
+        );
+    let is_plain = !headers.contains_key(CONTENT_ENCODING)
+        && !headers.contains_key(CONTENT_RANGE)
+        && !DIGESTS.iter().any(|digest| headers.contains_key(digest));
+    has_whole && is_plain && is_long(headers) && is_text(headers) && may_transform(headers)
+}
+
+/// Whether a body is long, or nobody knows.
+fn is_long(headers: &HeaderMap) -> bool {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    length.is_none_or(|length| length >= LEAST)
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next();
+    let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "text/event-stream" || kind.starts_with("application/grpc") {
+        return false;
+    }
+    kind.starts_with("text/")
+        || kind.ends_with("+json")
+        || kind.ends_with("+xml")
+        || TEXTS.contains(&&*kind)
+}
+
+/// RFC 9111 5.2.2.6.
+fn may_transform(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    let mut directives = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    !directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_is_whole_plain_text_of_some_length() {
+        struct Case {
+            name: &'static str,
+            status: u16,
+            fields: &'static [(&'static str, &'static str)],
+            compressed: bool,
+        }
+        let case = |name, status, fields, compressed| Case {
+            name,
+            status,
+            fields,
+            compressed,
+        };
+        const TEXT: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+        for Case {
+            name,
+            status,
+            fields,
+            compressed,
+        } in [
+            case("text", 200, &[TEXT], true),
+            case("an error page", 404, &[TEXT], true),
+            case("long", 200, &[TEXT, ("content-length", "256")], true),
+            case("short", 200, &[TEXT, ("content-length", "255")], false),
+            case("json", 200, &[("content-type", "Application/JSON")], true),
+            case("svg", 200, &[("content-type", "image/svg+xml")], true),
+            case("image", 200, &[("content-type", "image/png")], false),
+            case("unknown", 200, &[], false),
+            case(
+                "events",
+                200,
+                &[("content-type", "text/event-stream")],
+                false,
+            ),
+            case(
+                "grpc",
+                200,
+                &[("content-type", "application/grpc+json")],
+                false,
+            ),
+            case(
+                "grpc-web",
+                200,
+                &[("content-type", "application/grpc-web-text")],
+                false,
+            ),
+            case("coded", 200, &[TEXT, ("content-encoding", "br")], false),
+            case("a part", 206, &[TEXT], false),
+            case(
+                "a range",
+                200,
+                &[TEXT, ("content-range", "bytes 0-1/2")],
+                false,
+            ),
+            case("unchanged", 304, &[TEXT], false),
+            case("switched", 101, &[TEXT], false),
+            case(
+                "kept",
+                200,
+                &[TEXT, ("cache-control", "public, No-Transform")],
+                false,
+            ),
+            case(
+                "digest",
+                200,
+                &[TEXT, ("content-digest", "sha-256=:x:")],
+                false,
+            ),
+            case("public", 200, &[TEXT, ("cache-control", "public")], true),
+        ] {
+            let response = fields.iter().fold(
+                Response::builder().status(status),
+                |response, (name, value)| response.header(*name, *value),
+            );
+            let response = response.body(Body::from("x".repeat(999))).unwrap();
+            let answer = compress(Codings::ALL, response);
+            let coding = answer.headers().get(CONTENT_ENCODING);
+            let was_coded = fields.iter().any(|(name, _)| *name == "content-encoding");
+            assert_eq!(
+                coding.is_some_and(|coding| coding == "zstd"),
+                compressed,
+                "{name}"
+            );
+            assert_eq!(was_coded && coding.is_some(), was_coded, "{name}");
+            assert_eq!(answer.headers().contains_key("vary"), compressed, "{name}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Fields of answers: those of a route of files, and those that are CORS's own.
+
+use super::Checker;
+use super::problems::join;
+use super::read::read;
+use crate::files::{HeaderRule, HeaderRules, PathPattern};
+use same_origin::proxy::_ResponseEdits;
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+const SET: &str = "set_response_headers";
+const REMOVE: &str = "remove_response_headers";
+
+impl Checker<'_> {
+    /// Refuses changes of the fields that the policy of a route writes: they would undo it for every page.
+    pub(super) fn keep_cors(&mut self, at: &str, table: &Table) {
+        let remedy =
+            "[cors] writes this field here; change it there, or write `cors = false` in this route";
+        let is_written = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.starts_with("access-control-")
+        };
+        let removed = table.get(REMOVE).and_then(Value::as_array);
+        for (index, name) in removed.into_iter().flatten().enumerate() {
+            let Some(name) = name.as_str() else { continue };
+            if is_written(name) || name.eq_ignore_ascii_case("vary") {
+                let key = format!("{REMOVE}[{index}]");
+                self.problems
+                    .push(join(at, &key), format!("{name:?}: {remedy}"));
+            }
+        }
+        let tables: Vec<(String, &Table)> = match table.get(SET) {
+            Some(Value::Table(fields)) => vec![(SET.to_owned(), fields)],
+            Some(Value::Array(list)) => list
+                .iter()
+                .enumerate()
+                .filter_map(|(index, fields)| Some((format!("{SET}[{index}]"), fields.as_table()?)))
+                .collect(),
+            Some(_) | None => Vec::new(),
+        };
+        for (key, fields) in tables {
+            for name in fields.keys().filter(|name| is_written(name)) {
+                let key = format!("{key}.{name}");
+                self.problems
+                    .push(join(at, &key), format!("{name:?}: {remedy}"));
+            }
+        }
+    }
+
+    /// The rules of a route of files.
+    pub(super) fn header_rules(
+        &mut self,
+        at: &str,
+        prefix: &str,
+        remove: Option<&[String]>,
+        set: Option<Value>,
+    ) -> HeaderRules {
+        let mut rules = Vec::new();
+        if let Some(remove) = remove {
+            let edits = _ResponseEdits::new(remove, &BTreeMap::new());
+            let edits = self.built(at, edits, str::to_owned);
+            rules.extend(edits.map(|edits| HeaderRule { paths: None, edits }));
+        }
+        match set {
+            None => {}
+            Some(Value::Table(fields)) => rules.extend(self.header_rule(at, SET, None, fields)),
+            Some(Value::Array(list)) => {
+                for (index, value) in list.into_iter().enumerate() {
+                    let key = format!("{SET}[{index}]");
+                    rules.extend(self.listed_rule(at, &key, prefix, value));
+                }
+            }
+            Some(other) => {
+                let message = format!(
+                    "{other} does not fit; write a table: {{ cache-control = \"no-cache\" }}, or a list of such tables"
+                );
+                self.problems.push(join(at, SET), message);
+            }
+        }
+        rules.into()
+    }
+
+    /// A table of a list, which may be for some paths alone.
+    fn listed_rule(
+        &mut self,
+        at: &str,
+        key: &str,
+        prefix: &str,
+        value: Value,
+    ) -> Option<HeaderRule> {
+        let Value::Table(mut fields) = value else {
+            let message = format!(
+                "{value} does not fit; write a table: {{ path = \"/assets/*\", cache-control = \"no-cache\" }}"
+            );
+            self.problems.push(join(at, key), message);
+            return None;
+        };
+        let paths = match fields.remove("path") {
+            None => None,
+            Some(path) => {
+                let pattern = path.as_str().and_then(PathPattern::parse);
+                let below = prefix.trim_end_matches('/');
+                match pattern.filter(|pattern| pattern.meets(below)) {
+                    Some(pattern) => Some(pattern),
+                    None => {
+                        let message = format!(
+                            "{path} is not a path of this route; write \"{below}/index.html\", or \"{below}/assets/*\" for what is below it"
+                        );
+                        self.problems
+                            .push(join(at, &format!("{key}.path")), message);
+                        return None;
+                    }
+                }
+            }
+        };
+        self.header_rule(at, key, paths, fields)
+    }
+
+    fn header_rule(
+        &mut self,
+        at: &str,
+        key: &str,
+        paths: Option<PathPattern>,
+        fields: Table,
+    ) -> Option<HeaderRule> {
+        let read =
+            read::<BTreeMap<String, String>>(fields, &join(at, key), &[], &mut self.problems)?;
+        let edits = _ResponseEdits::new(&[], &read.value);
+        let edits = self.built(at, edits, |known| known.replacen(SET, key, 1))?;
+        Some(HeaderRule { paths, edits })
+    }
+}

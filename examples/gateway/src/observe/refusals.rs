@@ -1,0 +1,95 @@
+//! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
+
+use crate::answer::Reason;
+use http::{Method, Request, Response, StatusCode, Uri};
+use same_origin::proxy::{_LineLimiter, _Shown, Body};
+use std::sync::Arc;
+
+/// Writes the lines of one route: of one status at most ten in a second, and then a count.
+#[derive(Clone, Debug)]
+pub struct RefusalLog {
+    route: Arc<str>,
+    lines: Arc<_LineLimiter<StatusCode>>,
+}
+
+/// What a line tells of a request, kept until its answer is known.
+pub struct Asked {
+    log: RefusalLog,
+    method: Method,
+    uri: Uri,
+}
+
+/// The client's faults are no warnings.
+macro_rules! event {
+    ($status:expr, $($fields:tt)*) => {
+        if $status.is_server_error() {
+            tracing::warn!(status = $status.as_u16(), $($fields)*)
+        } else {
+            tracing::info!(status = $status.as_u16(), $($fields)*)
+        }
+    };
+}
+
+impl RefusalLog {
+    /// `route` is its prefix, or a name for what no route answers.
+    pub fn new(route: &str) -> Self {
+        Self {
+            route: route.into(),
+            lines: Arc::default(),
+        }
+    }
+
+    pub fn asked<B>(&self, request: &Request<B>) -> Asked {
+        Asked {
+            log: self.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+        }
+    }
+
+    /// Tells of a request that could not be read, so that there is neither a method nor a path.
+    pub fn unreadable(&self, status: StatusCode, reason: &dyn std::fmt::Display) {
+        if self.may_write(status) {
+            event!(status, "refused: {reason}");
+        }
+    }
+
+    fn may_write(&self, status: StatusCode) -> bool {
+        let route = Arc::clone(&self.route);
+        self.lines.turn(status, move |status, left_out| {
+            event!(
+                status,
+                route = &*route,
+                left_out,
+                "more of this status in one second"
+            );
+        })
+    }
+}
+
+impl Asked {
+    /// Tells of an answer that refuses the request.
+    pub fn answered(&self, response: &Response<Body>) {
+        let status = response.status();
+        // The guard is the one that answers so, and has told of it.
+        let is_told = matches!(
+            status,
+            StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST
+        );
+        let is_refusal = status.is_client_error() || status.is_server_error();
+        if is_told || !is_refusal || !self.log.may_write(status) {
+            return;
+        }
+        let reason = match response.extensions().get::<Reason>() {
+            Some(Reason(reason)) => reason,
+            None => status.canonical_reason().unwrap_or("unknown"),
+        };
+        event!(
+            status,
+            method = %self.method,
+            path = %_Shown(self.uri.path()),
+            route = &*self.log.route,
+            "refused: {reason}"
+        );
+    }
+}

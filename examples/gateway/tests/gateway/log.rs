@@ -1,0 +1,83 @@
+//! The log of what the gateway itself refuses.
+
+use crate::client::{exchange, get};
+use crate::gateway;
+use crate::process::Process;
+use std::path::Path;
+
+#[tokio::test]
+async fn each_refusal_leaves_a_line_that_says_why() {
+    let site = tempfile::tempdir().unwrap();
+    let dir = site.path();
+    let gateway = gateway::with(&format!("[[routes]]\nprefix = '/files'\ndir = {dir:?}\n"));
+    get(format!("{}/files/missing.js?secret=1", gateway.origin)).await;
+    get(format!("{}/nowhere?secret=1", gateway.origin)).await;
+    get(format!("{}/files/..%2fx?secret=1", gateway.origin)).await;
+    let fields = "x-a: b\r\n".repeat(120);
+    let long = format!("GET /files/long HTTP/1.1\r\nhost: a\r\n{fields}connection: close\r\n\r\n");
+    exchange(&gateway, long).await;
+    exchange(&gateway, "no request\r\n\r\n").await;
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    for (words, what) in [
+        (
+            &[
+                "INFO",
+                "status=404",
+                "path=/files/missing.js",
+                "route=\"/files\"",
+            ][..],
+            "a file",
+        ),
+        (
+            &[
+                "INFO",
+                "status=404",
+                "path=/nowhere",
+                "route=\"none\"",
+                "method=GET",
+            ],
+            "no route",
+        ),
+        (&["INFO", "status=400", "path=/files/..%2fx"], "a path"),
+        (&["INFO", "status=431", "path=/files/long"], "a head"),
+        (&["INFO", "status=400", "refused: invalid HTTP"], "no HTTP"),
+    ] {
+        let found = log
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "{what}: {words:?} in {log}");
+    }
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
+async fn of_one_kind_ten_lines_are_written_and_then_a_count() {
+    let gateway = gateway::with("[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:1'\n");
+    for _ in 0..50 {
+        get(format!("{}/nowhere", gateway.origin)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    let lines = log.matches("path=/nowhere").count();
+    assert!((10..50).contains(&lines), "{lines}: {log}");
+    assert!(log.contains("more of this status in one second"), "{log}");
+}
+
+/// An empty variable says nothing, and hides nothing.
+#[tokio::test]
+async fn an_empty_rust_log_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:1'\n";
+    let config = gateway::file(folder.path(), config);
+    let args = ["--config", &config, "--listen", "127.0.0.1:0"];
+    for (said, wanted) in [("", true), (" ", true), ("info", true), ("error", false)] {
+        let program = Path::new(gateway::BINARY);
+        let gateway = Process::start_with(program, &args, &[("RUST_LOG", said)]);
+        get(format!("{}/nowhere", gateway.origin)).await;
+        gateway.signal("TERM");
+        let (_, log) = gateway.ended();
+        assert_eq!(log.contains("path=/nowhere"), wanted, "{said:?}: {log}");
+    }
+}
