@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::connect::Connector;
+use super::error::ClientBuildError;
 use super::pool::common::Settings;
 use super::pool::pools::Registry;
 #[cfg(feature = "tls")]
@@ -11,27 +12,6 @@ use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-
-/// The reason why a [`Client`] could not be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientBuildError {
-    /// There is no TLS crypto to use.
-    #[error(
-        "no crypto provider for TLS; enable the feature `ring` or `aws-lc-rs`, or install a default \
-         `rustls::crypto::CryptoProvider`"
-    )]
-    NoCryptoProvider,
-    /// The system has no root certificates.
-    #[error(
-        "no root certificate of the system could be read; install the package `ca-certificates`, set \
-         SSL_CERT_FILE, or give a TLS configuration"
-    )]
-    NoRootCertificates,
-    /// Timeouts or limits that no client can work with.
-    #[error(transparent)]
-    Bounds(#[from] ProxyConfigErrors),
-}
 
 /// Settings of a [`Client`].
 #[derive(Clone, Debug, Default)]

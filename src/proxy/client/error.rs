@@ -1,6 +1,7 @@
 //! The failure of an exchange, with the request itself while it can be repeated.
 
 use crate::proxy::body::Body;
+use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
@@ -112,6 +113,27 @@ impl Error for ClientError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
+}
+
+/// The reason why a [`Client`](super::Client) could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientBuildError {
+    /// There is no TLS crypto to use.
+    #[error(
+        "no crypto provider for TLS; enable the feature `ring` or `aws-lc-rs`, or install a default \
+         `rustls::crypto::CryptoProvider`"
+    )]
+    NoCryptoProvider,
+    /// The system has no root certificates.
+    #[error(
+        "no root certificate of the system could be read; install the package `ca-certificates`, set \
+         SSL_CERT_FILE, or give a TLS configuration"
+    )]
+    NoRootCertificates,
+    /// Timeouts or limits that no client can work with.
+    #[error(transparent)]
+    Bounds(#[from] ProxyConfigErrors),
 }
 
 /// The reason why there is no connection.

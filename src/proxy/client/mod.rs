@@ -32,9 +32,9 @@ mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use builder::{ClientBuildError, ClientBuilder};
+pub use builder::ClientBuilder;
 pub use connect_to::ConnectTo;
-pub use error::ClientError;
+pub use error::{ClientBuildError, ClientError};
 #[cfg(feature = "tls")]
 pub(crate) use tls::{crypto_provider, system_roots};
 

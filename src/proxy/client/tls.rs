@@ -1,7 +1,6 @@
 //! TLS to an upstream, by rustls.
 
-use super::builder::ClientBuildError;
-use super::error::ConnectError;
+use super::error::{ClientBuildError, ConnectError};
 use super::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
 use rustls::crypto::CryptoProvider;
