@@ -85,6 +85,10 @@ impl Site {
         })
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write it where they need it"
+    )]
     pub fn slow(
         builder: CacheBuilder,
         handler: impl Fn(Seen) -> BoxFuture<'static, Answer> + Send + Sync + 'static,

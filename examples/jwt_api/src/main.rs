@@ -1,12 +1,14 @@
 //! How does an API that wants a token answer preflights, which have none, and refuse so that the page
 //! can read why?
 //!
-//!     cargo run -p jwt_api                                  # prints a token that is good for an hour
-//!     curl -i -X OPTIONS http://127.0.0.1:3000/work -H 'Origin: https://app.example.com' \
-//!       -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: authorization'
-//!     curl -i -X POST http://127.0.0.1:3000/work -H 'Origin: https://app.example.com'        # a readable 401
-//!     curl -i -X POST http://127.0.0.1:3000/work -H 'Origin: https://app.example.com' \
-//!       -H "Authorization: Bearer $TOKEN"
+//! ```sh
+//! cargo run -p jwt_api                                  # prints a token that is good for an hour
+//! curl -i -X OPTIONS http://127.0.0.1:3000/work -H 'Origin: https://app.example.com' \
+//!   -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: authorization'
+//! curl -i -X POST http://127.0.0.1:3000/work -H 'Origin: https://app.example.com'        # a readable 401
+//! curl -i -X POST http://127.0.0.1:3000/work -H 'Origin: https://app.example.com' \
+//!   -H "Authorization: Bearer $TOKEN"
+//! ```
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -2,13 +2,16 @@
 
 use same_origin::cache::Cache;
 
+/// The upstream's path for a public one; `None` if it is not below the prefix.
+pub type ToUpstream = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The cache of one route, and how a public path is the upstream's there.
 pub struct CachedRoute {
     pub cache: Cache,
     /// The prefix of the route, without a trailing slash.
     pub prefix: String,
     /// The upstream's path for a public one below the prefix.
-    pub to_upstream: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub to_upstream: ToUpstream,
 }
 
 /// The caches of all routes.
