@@ -12,10 +12,10 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// A TCP connection to an upstream.
 ///
-/// Whoever closes a connection first keeps its port for a minute (RFC 9293 3.6.1: `TIME-WAIT`), so that
-/// nothing late is taken for a part of the next connection. Of a connection that has borne no request
-/// nothing can be late, and such connections come by the thousand where a client resets its streams: so it
-/// is reset instead of closed, which frees the port at once. The upstream loses nothing by it.
+/// The side that closes a connection first keeps its port for a minute (RFC 9293 3.6.1: `TIME-WAIT`), so that
+/// late bytes are not taken for a part of the next connection. A connection that has borne no request has no
+/// late bytes, and such connections come by the thousand where a client resets its streams. So it is reset
+/// instead of closed, which frees the port at once; the upstream loses nothing by it.
 #[derive(Debug)]
 pub(super) struct Socket {
     tcp: TcpStream,
