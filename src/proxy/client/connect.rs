@@ -216,7 +216,9 @@ impl Connector {
         tokio::spawn(poll_fn(move |cx| {
             let polled = Pin::new(&mut connection).poll(cx);
             let most = connection.current_max_send_streams();
-            if most != UNTIL_SETTINGS || noted.has_answered() {
+            let is_known = most != UNTIL_SETTINGS || noted.has_answered();
+            // None at all is for a while, in which streams wait: on a new connection they would, too.
+            if is_known && most > 0 {
                 noted.set_room(most);
             }
             polled

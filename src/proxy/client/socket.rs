@@ -26,18 +26,19 @@ pub(super) struct Socket {
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Socket {
-    /// Connects to one address.
+    /// Connects to one address, without delay for small writes: heads and small bodies are written whole.
     pub(super) async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
             TcpSocket::new_v6()?
         };
-        // Heads and small bodies are written whole; waiting for more would only delay them.
-        socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
-        // Until it is connected, and if nobody waits for that any more.
-        socket.set_zero_linger()?;
+        // A connection without these is better than none.
+        let _ = socket.set_nodelay(true);
+        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
+        // For the case that nobody waits for it any more before it is connected.
+        let _ = socket.set_zero_linger();
         let tcp = socket.connect(address).await?;
         SockRef::from(&tcp).set_linger(None)?;
         Ok(Self {
