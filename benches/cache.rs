@@ -27,8 +27,11 @@ fn main() {
     } else {
         1
     };
-    for size in [128, 16 * 1024] {
-        table(size, rounds);
+    // `-- alone`, or `-- alone hit`: for a profiler.
+    if !std::env::args().any(|argument| argument == "alone") {
+        for size in [128, 16 * 1024] {
+            table(size, rounds);
+        }
     }
     layer_alone(rounds);
 }
@@ -71,7 +74,13 @@ fn layer_alone(rounds: usize) {
         request.body(Body::empty()).unwrap()
     };
     let mut number = 0;
+    let only = std::env::args()
+        .skip_while(|argument| argument != "alone")
+        .nth(1);
     let mut time = |name: &str, target: fn(usize) -> String, bare: bool| {
+        if only.as_ref().is_some_and(|only| !name.contains(&**only)) {
+            return;
+        }
         let mut times = Vec::new();
         for _ in 0..rounds {
             let began = std::time::Instant::now();

@@ -134,8 +134,7 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
     );
     let why = "method=GET path=/api/x route=\"/api\" upstream=";
     assert!(told.contains(why), "{told}");
-    let why =
-        "kind=Connect was_sent=false cause=tcp connect error: Connection refused (os error 111)";
+    let why = "kind=Connect was_sent=false cause=Connection refused (os error 111)";
     assert!(told.contains(why), "{told}");
 }
 
@@ -201,4 +200,32 @@ async fn of_one_kind_ten_lines_a_second_are_told_and_the_rest_counted() {
     ask("/elsewhere").await;
     let told = log.take();
     assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[tokio::test]
+async fn an_origin_that_no_guard_has_judged_is_warned_of_once() {
+    let log = Log::default();
+    let _guard = log.follow(Level::WARN);
+    let upstream = service_fn(|request: Request<Body>| async move {
+        assert_eq!(request.headers()["origin"], "https://app.example.com");
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
+    let proxy = ReverseProxy::builder("/api", "http://upstream.example")
+        .rewrite_origin(true)
+        .build_with_client(upstream)
+        .unwrap();
+    let send = async || {
+        let request = Request::get("http://app.example.com/api/x")
+            .header("origin", "https://app.example.com");
+        let request = request.body(Body::empty()).unwrap();
+        let answer = proxy.clone().oneshot(request).await.unwrap();
+        assert!(answer.status().is_success());
+        log.take()
+    };
+    let warned = send().await;
+    assert!(
+        warned.contains("rewrite_origin has no effect") && warned.contains("GuardLayer"),
+        "{warned}"
+    );
+    assert_eq!(send().await, "");
 }

@@ -1,14 +1,14 @@
 //! The cache itself, as its owner sees it.
 
-use super::builder::CacheBuilder;
-use super::error::CacheErrors;
-use super::shared::Shared;
-use super::stats::Stats;
+use crate::cache::config::builder::CacheBuilder;
+use crate::cache::config::error::CacheErrors;
+use crate::cache::shared::Shared;
+use crate::cache::store::stats::Stats;
 use std::sync::Arc;
 
 /// Stored responses, bounded in bytes, and what is counted about them.
 ///
-/// Clones share what is stored. A [`CacheLayer`](super::CacheLayer) puts it before a service; the handle that stays here
+/// Clones share what is stored. A [`CacheLayer`](crate::cache::CacheLayer) puts it before a service; the handle that stays here
 /// empties it and reads its counts.
 ///
 /// # Examples
@@ -27,7 +27,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cache {
-    pub(super) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Cache {

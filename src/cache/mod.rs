@@ -130,45 +130,22 @@
 //! [`stale`]: CacheBuilder::stale
 //! [`wait`]: CacheBuilder::wait
 
-mod answer;
-mod arrival;
-mod body;
-mod builder;
-mod changes;
-mod conditional;
-mod control;
-mod date;
-mod entry;
-mod error;
-mod fetch;
-mod flight;
-mod freshen;
+mod config;
 mod handle;
-mod key;
+mod http;
 mod layer;
-mod look;
-mod plan;
-mod range;
-mod recording;
-mod reuse;
 mod rules;
 mod shared;
-mod stats;
-mod status;
 mod store;
-mod structured;
-mod targets;
-mod vary;
-mod whole;
 
-pub use body::Body;
-pub use builder::CacheBuilder;
-pub use error::{CacheError, CacheErrorKind, CacheErrors};
+pub use config::builder::CacheBuilder;
+pub use config::error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
-pub use layer::{CacheLayer, Cached, ResponseFuture};
-pub use stats::{Outcome, Stats};
+pub use layer::body::Body;
 #[cfg(feature = "proxy")]
-pub(crate) use whole::mark_open_end;
+pub(crate) use layer::whole::mark_open_end;
+pub use layer::{CacheLayer, Cached, ResponseFuture};
+pub use store::stats::{Outcome, Stats};
 
 const _: () = {
     const fn mountable<T: Clone + Send + Sync + 'static>() {}

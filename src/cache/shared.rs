@@ -1,10 +1,10 @@
 //! All that the services before which one cache stands have in common.
 
-use super::builder::CacheBuilder;
-use super::flight::Flights;
-use super::rules::Limits;
-use super::stats::Counters;
-use super::store::Store;
+use crate::cache::config::builder::CacheBuilder;
+use crate::cache::layer::flight::Flights;
+use crate::cache::rules::Limits;
+use crate::cache::store::Store;
+use crate::cache::store::stats::Counters;
 use std::sync::Arc;
 use std::time::Duration;
 

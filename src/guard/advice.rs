@@ -1,18 +1,18 @@
 //! The reason of a refusal and what to write, for people.
 
-use super::head::Head;
-use super::policy::Compiled;
-use super::verdict::Refusal;
 use crate::excerpt::Excerpt;
 use crate::fields::Sole;
+use crate::guard::policy::Compiled;
+use crate::guard::request::head::Head;
+use crate::guard::verdict::Refusal;
 use crate::origin::Origin;
 use http::HeaderValue;
 
 /// The reason of a refusal in terms of the request, and what to write if the request is to be let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Advice {
-    pub(super) reason: String,
-    pub(super) remedy: String,
+pub(crate) struct Advice {
+    pub(crate) reason: String,
+    pub(crate) remedy: String,
 }
 
 const LOOK_FOR_AUTHOR: &str =
@@ -25,7 +25,7 @@ const EXEMPT: &str = "if the path has to take requests of other sites and asks f
                       name it in dangerously_exempt";
 
 impl Compiled {
-    pub(super) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
+    pub(crate) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
         let (reason, remedy) = match refusal {
             Refusal::ForeignHost => foreign_host(head),
             Refusal::NoHost => (refusal.to_string(), LOOK_FOR_AUTHOR.to_owned()),

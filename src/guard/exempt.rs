@@ -8,19 +8,19 @@ use http::Method;
 
 /// The paths that are not judged, with the methods for which they are not.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exempt(pub(super) Vec<Rule>);
+pub(crate) struct Exempt(pub(crate) Vec<Rule>);
 
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Begins with a slash, and does not end with one.
-    pub(super) path: Box<str>,
+    pub(crate) path: Box<str>,
     /// `None`: all.
-    pub(super) methods: Option<Vec<Method>>,
+    pub(crate) methods: Option<Vec<Method>>,
 }
 
 impl Exempt {
     /// Whether a request to the public path is not judged.
-    pub(super) fn frees(&self, method: &Method, path: &str) -> bool {
+    pub(crate) fn frees(&self, method: &Method, path: &str) -> bool {
         self.0.iter().any(|rule| rule.frees(method, path))
     }
 }
@@ -48,7 +48,7 @@ impl Rule {
 
 /// Whether some server reads a segment of the path as `.` or `..`: with `\` for `/`, after one round of
 /// percent-decoding, or cut at `;`.
-pub(super) fn has_dot_segment(path: &str) -> bool {
+pub(crate) fn has_dot_segment(path: &str) -> bool {
     let mut rest = path.as_bytes();
     let (mut dots, mut is_name, mut is_cut) = (0, false, false);
     while let Some((byte, taken)) = decoded(rest) {

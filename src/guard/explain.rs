@@ -1,11 +1,11 @@
 //! The judgement, for people.
 
-use super::builder::Mode;
-use super::head::Head;
-use super::policy::{Compiled, Guard};
-use super::signals;
-use super::verdict::{Admission, Refusal, Verdict};
 use crate::excerpt::Excerpt;
+use crate::guard::config::builder::Mode;
+use crate::guard::policy::{Compiled, Guard};
+use crate::guard::request::head::Head;
+use crate::guard::request::signals;
+use crate::guard::verdict::{Admission, Refusal, Verdict};
 use http::HeaderValue;
 use http::request::Parts;
 use std::fmt;

@@ -2,19 +2,19 @@
 //!
 //! Nothing here allocates or can panic, whatever the request holds.
 
-use super::builder::Mode;
-use super::head::Head;
-use super::policy::{Compiled, Guard};
-use super::signals::{self, FetchSite};
-use super::verdict::{Admission, Refusal, Verdict};
 use crate::fields::Sole;
+use crate::guard::config::builder::Mode;
+use crate::guard::policy::{Compiled, Guard};
+use crate::guard::request::head::Head;
+use crate::guard::request::signals::{self, FetchSite};
+use crate::guard::verdict::{Admission, Refusal, Verdict};
 use crate::origin::OriginPattern;
 use http::HeaderValue;
 use http::request::Parts;
 
 /// Whose page sent the `Origin` of a request, by its bytes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Own,
     Trusted,
     Foreign,
@@ -24,7 +24,7 @@ impl Guard {
     /// Says whether a request may go on, and by which rule.
     ///
     /// This is the whole decision; the layer only does what it says, or in
-    /// [`report_only`](super::GuardBuilder::report_only) merely logs it. Allocates nothing.
+    /// [`report_only`](crate::guard::GuardBuilder::report_only) merely logs it. Allocates nothing.
     ///
     /// ```
     /// use same_origin::guard::{Guard, Refusal, Verdict};
@@ -59,7 +59,7 @@ impl Guard {
 impl Compiled {
     /// The rules in the order and with the numbers of the module's documentation.
     #[inline]
-    pub(super) fn judge(&self, head: &Head<'_>) -> Verdict {
+    pub(crate) fn judge(&self, head: &Head<'_>) -> Verdict {
         // 1. First, as a page whose name was rebound is same-origin to its browser.
         if let Err(refusal) = self.judge_host(head) {
             return Verdict::Refused(refusal);
@@ -154,7 +154,7 @@ impl Compiled {
     }
 
     /// Whether the origin would be the own one if the scheme were the other one.
-    pub(super) fn differs_in_scheme_alone(&self, head: &Head<'_>, origin: &HeaderValue) -> bool {
+    pub(crate) fn differs_in_scheme_alone(&self, head: &Head<'_>, origin: &HeaderValue) -> bool {
         match &self.public_origins {
             Some(public) => {
                 let rest = signals::behind_scheme(origin.as_bytes());
@@ -168,7 +168,7 @@ impl Compiled {
 
     /// Whose page sent the `Origin`, on whatever ground the request was let through; `None` without one.
     #[inline]
-    pub(super) fn standing(
+    pub(crate) fn standing(
         &self,
         head: &Head<'_>,
         admission: Option<Admission>,

@@ -151,39 +151,26 @@
 //! What changes for clients who come from one of these: a foreign page's WebSocket is refused, and a request
 //! whose `Origin` has the right host and the wrong scheme is, too, unless the browser says `same-origin`.
 
-mod admitted;
 mod advice;
-mod builder;
-mod error;
-mod event;
+mod config;
 mod exempt;
 mod explain;
-mod forwarded;
-mod future;
-mod handle;
-mod head;
-mod host;
 mod judge;
 mod layer;
-mod own_origin;
-mod page;
 mod policy;
-mod refused;
-mod signals;
-mod validate;
+mod request;
 mod verdict;
-mod warning;
 
-pub use admitted::Admitted;
-pub use builder::{Exemption, GuardBuilder, Mode};
-pub use error::{GuardConfigError, GuardConfigErrorKind, GuardErrors};
+pub use config::builder::{Exemption, GuardBuilder, Mode};
+pub use config::error::{GuardConfigError, GuardConfigErrorKind, GuardErrors};
+pub use config::warning::{GuardWarning, GuardWarningKind};
 pub use explain::{Explanation, Outcome, Step};
-pub use future::ResponseFuture;
-pub use handle::{Differences, GuardHandle};
-pub use layer::{GuardLayer, GuardService};
-pub use own_origin::OwnOrigin;
-pub use page::{DebugPage, EmptyPage, RefusalPage};
+pub use layer::admitted::Admitted;
+pub use layer::future::ResponseFuture;
+pub use layer::handle::{Differences, GuardHandle};
+pub use layer::page::{DebugPage, EmptyPage, RefusalPage};
+pub use layer::refused::GuardError;
+pub use layer::service::{GuardLayer, GuardService};
 pub use policy::Guard;
-pub use refused::GuardError;
+pub use request::own_origin::OwnOrigin;
 pub use verdict::{Admission, Refusal, Verdict};
-pub use warning::{GuardWarning, GuardWarningKind};

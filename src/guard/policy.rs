@@ -1,8 +1,8 @@
 //! The guard: what remains of the settings when all that is wrong has been refused.
 
-use super::builder::{GuardBuilder, Mode};
-use super::exempt::Exempt;
-use super::host::Hosts;
+use crate::guard::config::builder::{GuardBuilder, Mode};
+use crate::guard::exempt::Exempt;
+use crate::guard::request::host::Hosts;
 use crate::origin::OriginSet;
 use std::fmt;
 use std::sync::Arc;
@@ -32,18 +32,18 @@ use std::sync::Arc;
 pub struct Guard(Arc<Compiled>);
 
 /// A guard, with all that is compared ready for it.
-pub(super) struct Compiled {
-    pub(super) mode: Mode,
+pub(crate) struct Compiled {
+    pub(crate) mode: Mode,
     /// `None`: all are answered.
-    pub(super) hosts: Option<Hosts>,
+    pub(crate) hosts: Option<Hosts>,
     /// `None`: by each request.
-    pub(super) public_origins: Option<OriginSet>,
+    pub(crate) public_origins: Option<OriginSet>,
     /// Those of the guard and those of CORS.
-    pub(super) trusted: OriginSet,
-    pub(super) exempt: Exempt,
-    pub(super) require_browser_fields: bool,
-    pub(super) report_only: bool,
-    pub(super) settings: GuardBuilder,
+    pub(crate) trusted: OriginSet,
+    pub(crate) exempt: Exempt,
+    pub(crate) require_browser_fields: bool,
+    pub(crate) report_only: bool,
+    pub(crate) settings: GuardBuilder,
 }
 
 impl Guard {
@@ -75,11 +75,11 @@ impl Guard {
         self.0.report_only
     }
 
-    pub(super) fn new(compiled: Compiled) -> Self {
+    pub(crate) fn new(compiled: Compiled) -> Self {
         Self(Arc::new(compiled))
     }
 
-    pub(super) fn compiled(&self) -> &Compiled {
+    pub(crate) fn compiled(&self) -> &Compiled {
         &self.0
     }
 }

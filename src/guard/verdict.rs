@@ -23,7 +23,7 @@ pub enum Admission {
     SafeMethod,
     /// The path is exempt.
     Exempt,
-    /// In the mode [`Credentials`](super::Mode::Credentials): the request carries none.
+    /// In the mode [`Credentials`](crate::guard::Mode::Credentials): the request carries none.
     NoCredentials,
     /// The browser says that the page is of the same origin.
     SameOrigin,

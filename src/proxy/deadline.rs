@@ -18,29 +18,37 @@ pub(crate) struct Late;
 /// A timer of the runtime's for each request that has to wait. One task that counted down for all requests was
 /// measured beside it: it saved 500 of a small request's 32,000 instructions, and ended what was late up to an
 /// eighth later.
-pub(crate) async fn head_within<F: Future>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "holds its arguments once; see benches/README.md"
+)]
+pub(crate) fn head_within<F: Future>(
     timeout: Duration,
     upload: Option<&Progress>,
     mut answered: Pin<&mut F>,
-) -> Result<F::Output, Late> {
-    let mut timer = pin!(None::<Sleep>);
-    poll_fn(|cx| {
-        if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
-            return Poll::Ready(Ok(answered));
-        }
-        if timer.is_none() {
-            timer.set(Some(sleep(timeout)));
-        }
-        while let Some(mut timer) = timer.as_mut().as_pin_mut() {
-            ready!(timer.as_mut().poll(cx));
-            match upload.and_then(Progress::last_moved) {
-                Some(moved) if moved + timeout > timer.deadline() => timer.reset(moved + timeout),
-                _ => break,
+) -> impl Future<Output = Result<F::Output, Late>> {
+    async move {
+        let mut timer = pin!(None::<Sleep>);
+        poll_fn(|cx| {
+            if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
+                return Poll::Ready(Ok(answered));
             }
-        }
-        Poll::Ready(Err(Late))
-    })
-    .await
+            if timer.is_none() {
+                timer.set(Some(sleep(timeout)));
+            }
+            while let Some(mut timer) = timer.as_mut().as_pin_mut() {
+                ready!(timer.as_mut().poll(cx));
+                match upload.and_then(Progress::last_moved) {
+                    Some(moved) if moved + timeout > timer.deadline() => {
+                        timer.reset(moved + timeout)
+                    }
+                    _ => break,
+                }
+            }
+            Poll::Ready(Err(Late))
+        })
+        .await
+    }
 }
 
 /// A timer that runs only while a peer is waited for.

@@ -27,11 +27,11 @@ pub(crate) struct Ticker {
 }
 
 /// Something that is looked after.
-pub(crate) trait Ticked: Send + Sync + 'static {
+pub(crate) trait Ticked: Send + Sync + Sized + 'static {
     fn ticker(&self) -> &Ticker;
 
     /// Looks after what there is. If nothing is left, the clock stops until it is started again.
-    fn tick(&self) -> bool;
+    fn tick(self: &Arc<Self>) -> bool;
 }
 
 impl Ticker {
@@ -142,7 +142,7 @@ mod tests {
             &self.ticker
         }
 
-        fn tick(&self) -> bool {
+        fn tick(self: &Arc<Self>) -> bool {
             let one_less = |left: usize| left.checked_sub(1);
             let counted = self
                 .left

@@ -62,13 +62,13 @@ pub(crate) trait Carry: Clone + Send + 'static {
 
 impl Carry for Client {
     /// It needs no URI to know the upstream's connections by.
-    async fn carry(
+    fn carry(
         &mut self,
         request: Box<Request<Body>>,
         to: &Member,
         asks_upgrade: bool,
-    ) -> Result<Response<Body>, ClientError> {
-        self.forward(request, &to.connect_to, asks_upgrade).await
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + Send {
+        self.forward(request, &to.connect_to, asks_upgrade)
     }
 }
 

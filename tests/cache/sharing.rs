@@ -171,3 +171,21 @@ async fn under_threads_one_fetch_is_one_fetch() {
         assert_eq!(site.seen().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn what_could_not_be_stored_is_stored_once_it_may_be() {
+    let site = Site::new(|seen| {
+        let control = if seen.number < 3 {
+            "private"
+        } else {
+            "max-age=60"
+        };
+        response(200, &[("cache-control", control)], "body")
+    });
+    let mut stored = 0;
+    for _ in 0..10 {
+        stored += u64::from(site.get("/a").await.outcome == Some(Outcome::Hit));
+    }
+    // Three that were private, one that shows that it is not any more, and one that is stored.
+    assert_eq!((stored, site.seen().len()), (5, 5));
+}

@@ -123,7 +123,7 @@ impl Ticked for Downloads {
         &self.ticker
     }
 
-    fn tick(&self) -> bool {
+    fn tick(self: &Arc<Self>) -> bool {
         let now = Instant::now();
         let all: Vec<_> = self.all().iter().map(|(_, one)| Arc::clone(one)).collect();
         for download in &all {

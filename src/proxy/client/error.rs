@@ -7,7 +7,6 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
 use std::error::Error;
 use std::fmt;
-use std::sync::Mutex;
 
 /// A failed exchange of [`Client`](super::Client).
 ///
@@ -16,9 +15,8 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub struct ClientError {
     error: ProxyError,
-    /// The request, if no byte of it was written. Nobody waits for the lock: it is there because a body
-    /// need not be `Sync`, and an error has to be.
-    request: Mutex<Option<Box<Request<Body>>>>,
+    /// The request, if no byte of it was written.
+    request: Option<Box<Request<Body>>>,
 }
 
 impl ClientError {
@@ -26,7 +24,7 @@ impl ClientError {
     pub(crate) fn refused(error: ProxyError, request: Box<Request<Body>>) -> Self {
         Self {
             error,
-            request: Mutex::new(Some(request)),
+            request: Some(request),
         }
     }
 
@@ -56,8 +54,7 @@ impl ClientError {
 
     /// With an absolute URI again in the request that was not sent, so that the client takes it again.
     pub(super) fn addressed(mut self, scheme: Scheme, authority: Authority) -> Self {
-        let slot = self.request.get_mut().unwrap_or_else(|e| e.into_inner());
-        if let Some(request) = slot {
+        if let Some(request) = &mut self.request {
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
             (parts.scheme, parts.authority) = (Some(scheme), Some(authority));
             let root = PathAndQuery::from_static("/");
@@ -87,8 +84,7 @@ impl ClientError {
     }
 
     pub(crate) fn into_unsent(self) -> (ProxyError, Option<Box<Request<Body>>>) {
-        let request = self.request.into_inner().unwrap_or_else(|e| e.into_inner());
-        (self.error, request)
+        (self.error, self.request)
     }
 }
 
@@ -96,7 +92,7 @@ impl From<ProxyError> for ClientError {
     fn from(error: ProxyError) -> Self {
         Self {
             error,
-            request: Mutex::new(None),
+            request: None,
         }
     }
 }

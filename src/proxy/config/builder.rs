@@ -1,6 +1,7 @@
 //! Settings of a proxy, as the setters of a builder and as the keys of a configuration.
 
 use crate::proxy::body::Body;
+#[cfg(feature = "balance")]
 use crate::proxy::config::discover::DiscoverBuilder;
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]

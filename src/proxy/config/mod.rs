@@ -1,5 +1,6 @@
 //! Settings of a proxy: setters and keys, checks, errors.
 
+mod address;
 pub(crate) mod build;
 pub(crate) mod builder;
 #[cfg(feature = "balance")]

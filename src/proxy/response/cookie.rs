@@ -2,8 +2,8 @@
 
 use crate::proxy::mount::map::PathMap;
 use crate::proxy::mount::prefix::PublicPrefix;
+use crate::proxy::response::domain::covers;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
-use std::borrow::Cow;
 
 /// Rewriting of an upstream's cookies to those of the public origin.
 ///
@@ -173,42 +173,6 @@ fn attribute(part: &[u8]) -> (&[u8], Option<&[u8]>) {
         Some(equals) => (trim(&part[..equals]), Some(trim(&part[equals + 1..]))),
         None => (trim(part), None),
     }
-}
-
-/// Whether a cookie of a domain would be taken from a host (RFC 6265bis 5.1.3, 5.6): the domain is the
-/// host's or one above it, and not one below which anybody can have a name. A leading dot does not count.
-///
-/// An address has no domains. Without the list of public suffixes none can be told from them.
-fn covers(domain: &str, host: &str) -> bool {
-    let domain = domain.strip_prefix('.').unwrap_or(domain);
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => host,
-    };
-    let (domain, host) = (lower(domain), lower(host));
-    let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
-    let is_above = host
-        .strip_suffix(&*domain)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !domain.is_empty() && !is_address && is_above && !may_be_public_suffix(&domain)
-}
-
-fn lower(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-#[cfg(feature = "public-suffix")]
-fn may_be_public_suffix(domain: &str) -> bool {
-    psl::suffix_str(domain).is_none_or(|suffix| suffix.len() == domain.len())
-}
-
-#[cfg(not(feature = "public-suffix"))]
-fn may_be_public_suffix(_: &str) -> bool {
-    true
 }
 
 /// `__Host-` in any case, as RFC 6265bis 5.6 compares it.
@@ -406,26 +370,6 @@ mod tests {
             ("a=1; Domain=example.com; Domain=", "a=1"),
         ] {
             assert_eq!(map("/api", "", value).as_deref(), Some(want), "{value}");
-        }
-    }
-
-    #[test]
-    fn a_domain_is_one_of_the_host_and_not_of_everybody() {
-        let known = cfg!(feature = "public-suffix");
-        for (domain, host, want) in [
-            ("example.com", "app.example.com", known),
-            ("example.com", "APP.Example.com:80", known),
-            ("app.github.io", "app.github.io", known),
-            ("github.io", "app.github.io", false),
-            ("co.uk", "a.co.uk", false),
-            ("a.co.uk", "a.co.uk", known),
-            ("localhost", "localhost:8080", false),
-            ("127.0.0.1", "127.0.0.1:80", false),
-            ("0.0.1", "127.0.0.1", false),
-            ("[::1]", "[::1]:80", false),
-            ("1]", "[::1]", false),
-        ] {
-            assert_eq!(covers(domain, host), want, "{domain} {host}");
         }
     }
 

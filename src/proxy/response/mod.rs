@@ -1,6 +1,7 @@
 //! The head of a response, on its way back.
 
 pub(crate) mod cookie;
+mod domain;
 pub(crate) mod error_page;
 pub(crate) mod location;
 

@@ -167,7 +167,7 @@ mod tests {
             ("gzip;q=1, br;q=0.5, zstd;q=0.7", "gzip zstd br"),
             ("x-gzip", "gzip"),
             ("*", "zstd br gzip"),
-            ("*;q=0.5, gzip", "gzip"),
+            ("*;q=0.5, gzip", "gzip zstd br"),
             ("br;q=0, *", "zstd gzip"),
             ("identity;q=0.5, gzip;q=0.5, br;q=0.4", "gzip"),
             ("identity, gzip;q=0.5", ""),

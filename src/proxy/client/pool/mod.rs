@@ -246,7 +246,7 @@ impl Ticked for Pool {
     }
 
     /// It comes by while there is a connection, with a request too: that lies idle after it.
-    fn tick(&self) -> bool {
+    fn tick(self: &Arc<Self>) -> bool {
         self.sweep();
         Arc::strong_count(&self.connections) > 1
     }

@@ -223,7 +223,7 @@ fn a_table_in_place_of_a_list_of_routes_is_told_its_brackets() {
 fn all_keys_of_a_route_are_named_to_who_misspells_one() {
     for (route, keys) in [
         ("upstream = 'http://127.0.0.1:1'", "`cors`, `dir`, `guard`"),
-        ("dir = 'empty'", "`prefix`, `dir`, `spa`, `cors`"),
+        ("dir = 'empty'", "`compress`, `cors`, `guard`"),
     ] {
         refused(
             &format!("[[routes]]\nprefix = '/'\n{route}\ncolour = false\n"),

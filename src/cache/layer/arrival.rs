@@ -1,0 +1,242 @@
+//! What becomes of a response that has come: it goes to its client, is stored, or renews what is.
+
+use crate::cache::http::status::{Forward, Status};
+use crate::cache::layer::answer::{self, Found};
+use crate::cache::layer::body::Body;
+use crate::cache::layer::fetch::{Arrival, Head, Trip};
+use crate::cache::layer::recording::{Draft, Place, Recording};
+use crate::cache::rules::freshen::{self, Heads};
+use crate::cache::rules::{self, Asked, Refusal, Storable};
+use crate::cache::shared::Shared;
+use crate::cache::store::entry::Stored;
+use crate::cache::store::key::Key;
+use crate::cache::store::stats::Outcome;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, response};
+use std::sync::Arc;
+
+impl Trip {
+    /// Answers with a stored response that is still good (RFC 9111 4.3.4).
+    pub(crate) fn revalidated<R>(
+        self,
+        stored: &Arc<Stored>,
+        head: &Head,
+        not_modified: Response<R>,
+        arrival: &Arrival,
+    ) -> Response<Body<R>> {
+        let (mut parts, _nothing) = not_modified.into_parts();
+        parts.headers = freshen::updated(&stored.headers, &parts.headers);
+        parts.status = stored.status;
+        let asked = head.asked();
+        let judged = self
+            .shared
+            .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
+        let status = Status {
+            forward_status: Some(StatusCode::NOT_MODIFIED),
+            stored: judged.is_ok(),
+            ..self.status()
+        };
+        let (store, key) = (&self.shared.store, &self.asked.key);
+        let (fresh, is_kept) = match judged {
+            Ok(storable) => (renewed(stored, &parts.headers, storable, arrival), true),
+            Err(why) => {
+                if why.is_of_response() {
+                    store.replace(key, stored, None);
+                }
+                (
+                    renewed(stored, &parts.headers, Storable::used_up(), arrival),
+                    false,
+                )
+            }
+        };
+        let name = &self.shared.name;
+        let response = answer::whole(&fresh, &self.asked, &head.headers, status, name);
+        if is_kept {
+            store.replace(key, stored, Some(fresh));
+        }
+        self.noted(response, Outcome::Revalidated)
+    }
+
+    /// Gives a response of the upstream to the client, and stores it at the same time if it may be.
+    pub(crate) fn arrived<R>(
+        mut self,
+        head: Head,
+        response: Response<R>,
+        arrival: &Arrival,
+    ) -> Response<Body<R>>
+    where
+        R: http_body::Body<Data = Bytes>,
+    {
+        let lead = self.lead.take();
+        let (parts, body) = response.into_parts();
+        if self.asked.is_head {
+            self.compare(&parts, arrival, &head.headers);
+        }
+        let store = &self.shared.store;
+        let judged = self
+            .shared
+            .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
+        let recording = match judged {
+            Ok(storable) => {
+                if let Some(lead) = &lead {
+                    store.note_stored(lead.name());
+                }
+                let place = Place {
+                    key: Key::from(&*self.asked.key),
+                    target: head.target().into(),
+                    lead,
+                };
+                self.shared
+                    .record(place, head.headers, &parts, storable, arrival)
+            }
+            Err(why) => {
+                if let Some(lead) = &lead {
+                    store.note_unstored(lead.name());
+                }
+                self.outdate(&parts, why);
+                None
+            }
+        };
+        let status = Status {
+            stored: recording.is_some(),
+            ..self.status()
+        };
+        let mut response = Response::from_parts(parts, stored_if_empty(body, recording));
+        status.append(&self.shared.name, response.headers_mut());
+        self.noted(response, Outcome::Miss)
+    }
+
+    /// Lets go of what is stored if the upstream has something else by now, which may not be stored.
+    fn outdate(&self, parts: &response::Parts, why: Refusal) {
+        let is_whole = !self.asked.is_head && self.asked.range.is_none();
+        if let Found::Response(stored, _) = &self.found {
+            if is_whole && parts.status.is_success() && why.is_of_response() {
+                self.shared.store.replace(&self.asked.key, stored, None);
+            }
+        }
+    }
+
+    /// RFC 9111 4.3.5: the response to a HEAD says whether what is stored is still good.
+    fn compare(&self, parts: &response::Parts, arrival: &Arrival, request: &HeaderMap) {
+        let Found::Response(stored, _) = &self.found else {
+            return;
+        };
+        if parts.status != StatusCode::OK || stored.status != StatusCode::OK {
+            return;
+        }
+        let renewed = match freshen::compare(&parts.headers, &stored.headers) {
+            Heads::Silent => return,
+            Heads::Other => None,
+            Heads::Same => {
+                let mut updated = Response::new(()).into_parts().0;
+                updated.headers = freshen::updated(&stored.headers, &parts.headers);
+                let asked = Asked {
+                    method: &Method::GET,
+                    headers: request,
+                    is_at_content_location: false,
+                };
+                let length = Some(stored.body.len() as u64);
+                let judged = self.shared.judge(asked, &updated, length, arrival);
+                judged
+                    .ok()
+                    .map(|storable| renewed(stored, &updated.headers, storable, arrival))
+            }
+        };
+        self.shared.store.replace(&self.asked.key, stored, renewed);
+    }
+}
+
+impl Shared {
+    /// Gives the response to a POST to its client, and stores it as that to a GET if it says that it is.
+    pub(crate) fn posted<R>(
+        self: &Arc<Self>,
+        place: Place,
+        request: HeaderMap,
+        response: Response<R>,
+        arrival: &Arrival,
+    ) -> Response<Body<R>>
+    where
+        R: http_body::Body<Data = Bytes>,
+    {
+        let (parts, body) = response.into_parts();
+        let asked = Asked {
+            method: &Method::POST,
+            headers: &request,
+            is_at_content_location: true,
+        };
+        let judged = self.judge(asked, &parts, body.size_hint().exact(), arrival);
+        let recording = judged
+            .ok()
+            .and_then(|storable| self.record(place, request, &parts, storable, arrival));
+        let status = Status {
+            forward: Some(Forward::Method),
+            stored: recording.is_some(),
+            ..Status::default()
+        };
+        let mut response = Response::from_parts(parts, stored_if_empty(body, recording));
+        status.append(&self.name, response.headers_mut());
+        self.noted(response, Outcome::Bypass)
+    }
+
+    fn judge(
+        &self,
+        asked: Asked<'_>,
+        parts: &response::Parts,
+        exact: Option<u64>,
+        arrival: &Arrival,
+    ) -> Result<Storable, Refusal> {
+        rules::judge(asked, parts, exact, arrival.times, self.limits)
+    }
+
+    fn record(
+        self: &Arc<Self>,
+        place: Place,
+        request: HeaderMap,
+        parts: &response::Parts,
+        storable: Storable,
+        arrival: &Arrival,
+    ) -> Option<Box<Recording>> {
+        Recording::begin(Draft {
+            shared: Arc::clone(self),
+            place,
+            request,
+            status: parts.status,
+            version: parts.version,
+            headers: rules::head_to_store(&parts.headers, arrival.times.received),
+            storable,
+            received: arrival.at,
+            began: arrival.began,
+        })
+    }
+}
+
+/// A stored response with another head, as of now.
+fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: &Arrival) -> Stored {
+    Stored {
+        status: stored.status,
+        version: stored.version,
+        headers: rules::head_to_store(headers, arrival.times.received),
+        body: stored.body.clone(),
+        trailers: stored.trailers.clone(),
+        life: storable.life,
+        selection: storable.selection,
+        part: None,
+        received: arrival.at,
+        // A change since then is one of this, too.
+        snapshot: stored.snapshot.clone(),
+    }
+}
+
+/// A body that nobody will read, because there is nothing, is whole now.
+fn stored_if_empty<R>(body: R, recording: Option<Box<Recording>>) -> Body<R>
+where
+    R: http_body::Body<Data = Bytes>,
+{
+    match recording {
+        Some(recording) if body.is_end_stream() => {
+            recording.finish();
+            Body::passing(body, None)
+        }
+        recording => Body::passing(body, recording),
+    }
+}

@@ -1,0 +1,65 @@
+//! Validation behind the back of a client that has its answer already (RFC 5861 3).
+
+use super::flight::Place;
+use crate::cache::layer::body::Body;
+use crate::cache::layer::fetch::Trip;
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body::Body as _;
+use std::future::poll_fn;
+use std::pin::pin;
+use tower_service::Service;
+
+impl Trip {
+    /// Validates in a task of its own, unless that is being done already.
+    pub(crate) fn validate_behind<S, Q, R>(mut self: Box<Self>, service: S, request: Request<Q>)
+    where
+        S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        Q: Default + Send + 'static,
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Send,
+    {
+        let mut name = self.asked.key.clone();
+        name.extend_from_slice(b"behind");
+        let Place::Lead(lead) = self.shared.flights.join(&name) else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        // The client's conditions and ranges have had their answer. This is about all of it.
+        self.asked.range = None;
+        self.asked.is_head = false;
+        self.asked.conditional = false;
+        self.is_behind = true;
+        let (mut parts, body) = request.into_parts();
+        parts.method = Method::GET;
+        for name in [
+            header::RANGE,
+            header::IF_RANGE,
+            header::IF_NONE_MATCH,
+            header::IF_MODIFIED_SINCE,
+        ] {
+            parts.headers.remove(name);
+        }
+        let request = Box::new(Request::from_parts(parts, body));
+        runtime.spawn(async move {
+            let _lead = lead;
+            if let Ok(response) = self.go(service, request).await {
+                if response.body().is_recorded() {
+                    drain(response.into_body()).await;
+                }
+            }
+        });
+    }
+}
+
+async fn drain<R>(body: Body<R>)
+where
+    R: http_body::Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    while let Some(Ok(_)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+}

@@ -1,0 +1,187 @@
+//! The body that a cache answers with.
+
+use crate::cache::layer::recording::Recording;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// A body from memory, or the inner service's own, which may be stored while it is read.
+    ///
+    /// From memory it costs no copy, and its trailers follow. A body that is stored goes to its reader
+    /// frame by frame, at the reader's pace; if the reader goes away before its end, it is not stored.
+    #[derive(Debug)]
+    pub struct Body<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    #[derive(Debug)]
+    enum Kind<B> {
+        Stored { data: Bytes, trailers: Option<HeaderMap> },
+        Passing { #[pin] body: B, recording: Option<Box<Recording>> },
+    }
+}
+
+impl<B> Body<B> {
+    /// No bytes and no trailers.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            kind: Kind::Stored {
+                data: Bytes::new(),
+                trailers: None,
+            },
+        }
+    }
+
+    /// A stored body.
+    pub(crate) fn stored(data: &Bytes, trailers: Option<&HeaderMap>) -> Self {
+        Self {
+            kind: Kind::Stored {
+                data: data.clone(),
+                trailers: trailers.cloned(),
+            },
+        }
+    }
+
+    /// A part of a stored body.
+    pub(crate) fn part(data: &Bytes, part: &Range<u64>) -> Self {
+        let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(data.len());
+        Self {
+            kind: Kind::Stored {
+                data: data.slice(at(part.start)..at(part.end)),
+                trailers: None,
+            },
+        }
+    }
+
+    /// Whether it is stored while it is read.
+    pub(crate) fn is_recorded(&self) -> bool {
+        matches!(
+            &self.kind,
+            Kind::Passing {
+                recording: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// The inner service's body.
+    pub(crate) fn passing(body: B, recording: Option<Box<Recording>>) -> Self {
+        Self {
+            kind: Kind::Passing { body, recording },
+        }
+    }
+}
+
+impl<B> Default for Body<B> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl<B> http_body::Body for Body<B>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().kind.project() {
+            KindProjection::Stored { data, trailers } => {
+                let frame = if data.is_empty() {
+                    trailers.take().map(Frame::trailers)
+                } else {
+                    Some(Frame::data(std::mem::take(data)))
+                };
+                Poll::Ready(frame.map(Ok))
+            }
+            KindProjection::Passing {
+                mut body,
+                recording,
+            } => {
+                let frame = ready!(body.as_mut().poll_frame(cx));
+                if let Some(held) = recording {
+                    match record(held, frame.as_ref(), body.is_end_stream()) {
+                        Progress::GoesOn => {}
+                        Progress::Whole => {
+                            if let Some(whole) = recording.take() {
+                                whole.finish();
+                            }
+                        }
+                        Progress::Lost => *recording = None,
+                    }
+                }
+                Poll::Ready(frame)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Stored { data, trailers } => data.is_empty() && trailers.is_none(),
+            Kind::Passing { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            // With a length a server would send no trailers.
+            Kind::Stored {
+                data,
+                trailers: Some(_),
+            } => {
+                let mut hint = SizeHint::new();
+                hint.set_lower(data.len() as u64);
+                hint
+            }
+            Kind::Stored { data, .. } => SizeHint::with_exact(data.len() as u64),
+            Kind::Passing { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+enum Progress {
+    GoesOn,
+    Whole,
+    Lost,
+}
+
+fn record<E>(
+    recording: &mut Recording,
+    frame: Option<&Result<Frame<Bytes>, E>>,
+    is_end_stream: bool,
+) -> Progress {
+    match frame {
+        Some(Err(_)) => Progress::Lost,
+        None if recording.needs_end_of_stream() && !is_end_stream => Progress::Lost,
+        None => Progress::Whole,
+        Some(Ok(frame)) => {
+            if let Some(chunk) = frame.data_ref() {
+                if !recording.data(chunk) {
+                    return Progress::Lost;
+                }
+            } else if let Some(trailers) = frame.trailers_ref() {
+                recording.trailers(trailers);
+                return Progress::Whole;
+            }
+            if is_end_stream {
+                Progress::Whole
+            } else {
+                Progress::GoesOn
+            }
+        }
+    }
+}

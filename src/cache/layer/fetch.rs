@@ -1,0 +1,394 @@
+//! The way of a request that is not answered at once: it waits for another one, or goes to the upstream.
+
+use crate::cache::http::conditional;
+use crate::cache::http::status::{Forward, Status};
+use crate::cache::layer::answer::{self, Found};
+use crate::cache::layer::body::Body;
+use crate::cache::layer::flight::{Lead, Place};
+use crate::cache::layer::look::Flight;
+use crate::cache::layer::recording;
+use crate::cache::rules::changes::Sent;
+use crate::cache::rules::plan::Asked;
+use crate::cache::rules::reuse::Use;
+use crate::cache::rules::{self, Times};
+use crate::cache::shared::Shared;
+use crate::cache::store::entry::Stored;
+use crate::cache::store::key::{self, Key};
+use crate::cache::store::stats::Outcome;
+use crate::cache::store::targets::Began;
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+use tokio::time::{Instant, timeout_at};
+use tower_service::Service;
+
+/// How often a request waits for others. More than once only because the one that fetched may get something
+/// that is for other requests.
+const MOST_WAITS: u32 = 3;
+
+/// A request that is looked up, on its way.
+pub(crate) struct Trip {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) asked: Asked,
+    pub(crate) found: Found,
+    /// Others wait for this one.
+    pub(crate) lead: Option<Lead>,
+    /// The last response could not be stored, by this name.
+    unstored: Option<Vec<u8>>,
+    pub(crate) collapsed: bool,
+    /// Nobody waits for the response: it is fetched to be stored.
+    pub(crate) is_behind: bool,
+}
+
+/// A request as its client sent it.
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    uri: Uri,
+    version: Version,
+}
+
+/// A request that has been sent.
+struct Trial {
+    sent: Instant,
+    began: Began,
+}
+
+/// A response that has come.
+pub(crate) struct Arrival {
+    pub(crate) at: Instant,
+    pub(crate) times: Times,
+    /// What has been changed since the request was sent may be another thing than this.
+    pub(crate) began: Began,
+}
+
+/// Asks a service that has not been asked whether it is ready.
+pub(crate) async fn send<S, Q>(
+    service: &mut S,
+    request: Request<Q>,
+) -> Result<S::Response, S::Error>
+where
+    S: Service<Request<Q>>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
+
+/// Answers a request that was not answered at once. What is large is in boxes, because a future holds what it
+/// is given twice, and is moved about.
+pub(crate) async fn look<S, Q, R>(
+    mut trip: Box<Trip>,
+    service: S,
+    request: Box<Request<Q>>,
+) -> Result<Response<Body<R>>, S::Error>
+where
+    S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    Q: Default + Send + 'static,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Send,
+{
+    if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
+        let response = trip.stale(&Arc::clone(stored), request.headers());
+        trip.validate_behind(service, *request);
+        return Ok(response);
+    }
+    if let Some(response) = trip.wait(request.headers()).await {
+        return Ok(response);
+    }
+    if let Some(name) = trip.unstored.take() {
+        return trip.pass(service, request, &name).await;
+    }
+    trip.go(service, request).await
+}
+
+/// Sends an unsafe request on, and notes what it changes (RFC 9111 4.4).
+pub(crate) async fn change<S, Q, R>(
+    shared: Arc<Shared>,
+    mut service: S,
+    request: Request<Q>,
+) -> Result<Response<Body<R>>, S::Error>
+where
+    S: Service<Request<Q>, Response = Response<R>>,
+    R: http_body::Body<Data = Bytes>,
+{
+    let (parts, body) = request.into_parts();
+    let sent = Sent::of(&parts);
+    let is_post = parts.method == Method::POST;
+    let kept = is_post.then(|| (key::of(&parts), parts.headers.clone()));
+    let began = Instant::now();
+    let response = send(&mut service, Request::from_parts(parts, body)).await?;
+    let status = response.status();
+    if !status.is_success() && !status.is_redirection() {
+        return Ok(shared.passed(response, Forward::Method));
+    }
+    let named = |field| sent.named(response.headers(), &field);
+    let at = named(header::CONTENT_LOCATION);
+    for target in [named(header::LOCATION), at.clone()].into_iter().flatten() {
+        shared.store.targets.change(&target);
+    }
+    shared.store.targets.change(&sent.target);
+    let is_at = at.as_deref() == Some(&*sent.target);
+    match kept.filter(|_| is_at) {
+        None => Ok(shared.passed(response, Forward::Method)),
+        Some((key, headers)) => {
+            // What came of the change is what a GET gets from now on, so that it is as of now.
+            let arrival = Trial {
+                sent: began,
+                began: shared.store.targets.now(),
+            }
+            .arrived();
+            let place = recording::Place {
+                key: Key::from(key),
+                target: sent.target,
+                lead: None,
+            };
+            Ok(shared.posted(place, headers, response, &arrival))
+        }
+    }
+}
+
+impl Trip {
+    /// A request that a look at the store has not answered.
+    pub(crate) fn new(shared: Arc<Shared>, asked: Asked, found: Found) -> Box<Self> {
+        Box::new(Self {
+            shared,
+            asked,
+            found,
+            lead: None,
+            unstored: None,
+            collapsed: false,
+            is_behind: false,
+        })
+    }
+
+    /// Waits while another request fetches the same, and returns its response if that is this one's, too.
+    async fn wait<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
+        let deadline = Instant::now() + self.shared.wait;
+        for _ in 0..MOST_WAITS {
+            let name = match self.shared.flight(&self.asked, &self.found, request) {
+                Flight::Alone => return None,
+                Flight::Shared(name) => name,
+                Flight::Unstored(name) => {
+                    self.unstored = Some(name);
+                    return None;
+                }
+            };
+            let wait = match self.shared.flights.join(&name) {
+                Place::Wait(wait) => wait,
+                Place::Lead(lead) => {
+                    self.lead = Some(lead);
+                    // The one before may have ended since the look.
+                    return self.look_again(request);
+                }
+            };
+            if !self.collapsed {
+                self.collapsed = true;
+                self.shared
+                    .counters
+                    .collapsed
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+            timeout_at(deadline, wait.end()).await.ok()?;
+            if let Some(response) = self.look_again(request) {
+                return Some(response);
+            }
+        }
+        None
+    }
+
+    fn look_again<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
+        self.found = self.shared.find(&self.asked, request);
+        let (found, asked) = (&self.found, &self.asked);
+        self.shared.at_once(found, asked, request, self.collapsed)
+    }
+
+    /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
+    /// it looks as if it could be this time, the next one is.
+    async fn pass<S, Q, R>(
+        self: Box<Self>,
+        mut service: S,
+        request: Box<Request<Q>>,
+        name: &[u8],
+    ) -> Result<Response<Body<R>>, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<R>>,
+    {
+        let response = send(&mut service, *request).await?;
+        if rules::may_be_storable(response.headers()) {
+            self.shared.store.note_stored(name);
+        }
+        let mut response = response.map(|body| Body::passing(body, None));
+        self.status()
+            .append(&self.shared.name, response.headers_mut());
+        Ok(self.noted(response, Outcome::Miss))
+    }
+
+    /// Goes to the upstream.
+    pub(crate) async fn go<S, Q, R>(
+        mut self: Box<Self>,
+        mut service: S,
+        mut request: Box<Request<Q>>,
+    ) -> Result<Response<Body<R>>, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<R>>,
+        Q: Default,
+        R: http_body::Body<Data = Bytes>,
+    {
+        let validated = self.to_validate();
+        let head = Box::new(Head::of(&request));
+        let again = validated.as_ref().map(|stored| {
+            conditional::ask(request.headers_mut(), &stored.headers);
+            request.extensions().clone()
+        });
+        let mut trial = self.trial();
+        let mut response = match (send(&mut service, *request).await, self.stand_in()) {
+            (Err(_), Some(stored)) => return Ok(self.stale(stored, &head.headers)),
+            (Ok(response), Some(stored)) if is_failure(response.status()) => {
+                return Ok(self.stale(stored, &head.headers));
+            }
+            (answered, _) => answered?,
+        };
+        if response.status() == StatusCode::NOT_MODIFIED {
+            if let (Some(stored), Some(extensions)) = (validated, again) {
+                if conditional::is_about(response.headers(), &stored.headers) {
+                    return Ok(self.revalidated(&stored, &head, response, &trial.arrived()));
+                }
+                // RFC 9111 4.3.3: the upstream says of something that is not stored that it is not modified.
+                // What the client asked for itself has not been asked yet.
+                self.shared.store.replace(&self.asked.key, &stored, None);
+                self.found = Found::Nothing(Forward::Stale);
+                trial = self.trial();
+                response = send(&mut service, head.repeat(extensions)).await?;
+            }
+        }
+        Ok(self.arrived(*head, response, &trial.arrived()))
+    }
+
+    fn trial(&self) -> Trial {
+        Trial {
+            began: self.shared.store.targets.now(),
+            sent: Instant::now(),
+        }
+    }
+
+    /// The stored response that the upstream is to be asked about.
+    fn to_validate(&self) -> Option<Arc<Stored>> {
+        match &self.found {
+            Found::Response(stored, _)
+                if !self.asked.is_head
+                    && self.asked.range.is_none()
+                    && conditional::can_be_validated(&stored.headers) =>
+            {
+                Some(Arc::clone(stored))
+            }
+            _ => None,
+        }
+    }
+
+    /// The stored response that may stand in for a failure.
+    fn stand_in(&self) -> Option<&Arc<Stored>> {
+        match &self.found {
+            Found::Response(stored, _) if stored.age().stands_in(&self.asked.control) => {
+                Some(stored)
+            }
+            _ => None,
+        }
+    }
+
+    /// The answer that is stale.
+    fn stale<R>(&self, stored: &Stored, request: &HeaderMap) -> Response<Body<R>> {
+        let status = Status {
+            hit: true,
+            ..self.status()
+        };
+        let response = answer::whole(stored, &self.asked, request, status, &self.shared.name);
+        self.noted(response, Outcome::Stale)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let why = match &self.found {
+            Found::Nothing(why) => *why,
+            Found::Response(_, Use::ValidateAsked) => Forward::Request,
+            Found::Response(..) => Forward::Stale,
+            Found::Part(..) | Found::Unclear => Forward::Bypass,
+        };
+        Status {
+            forward: Some(why),
+            collapsed: self.collapsed,
+            ..Status::default()
+        }
+    }
+
+    pub(crate) fn noted<R>(
+        &self,
+        response: Response<Body<R>>,
+        outcome: Outcome,
+    ) -> Response<Body<R>> {
+        if self.is_behind {
+            return response;
+        }
+        self.shared.noted(response, outcome)
+    }
+}
+
+/// RFC 5861 4.
+fn is_failure(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+}
+
+impl Head {
+    /// The path and query.
+    pub(crate) fn target(&self) -> &str {
+        self.uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str())
+    }
+
+    /// As storing depends on it.
+    pub(crate) fn asked(&self) -> rules::Asked<'_> {
+        rules::Asked {
+            method: &self.method,
+            headers: &self.headers,
+            is_at_content_location: false,
+        }
+    }
+
+    fn of<Q>(request: &Request<Q>) -> Self {
+        Self {
+            method: request.method().clone(),
+            headers: request.headers().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+        }
+    }
+
+    /// The request once more, which had no body.
+    fn repeat<Q: Default>(&self, extensions: Extensions) -> Request<Q> {
+        let mut request = Request::new(Q::default());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.clone();
+        *request.extensions_mut() = extensions;
+        request
+    }
+}
+
+impl Trial {
+    fn arrived(self) -> Arrival {
+        let at = Instant::now();
+        Arrival {
+            at,
+            times: Times {
+                received: SystemTime::now(),
+                delay: at.duration_since(self.sent),
+            },
+            began: self.began,
+        }
+    }
+}

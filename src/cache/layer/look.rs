@@ -1,0 +1,133 @@
+//! A look at what is stored: whether it answers a request, and what a fetch for it would be called.
+
+use crate::cache::http::control::RequestControl;
+use crate::cache::http::status::{Forward, Status};
+use crate::cache::layer::answer::{self, Found};
+use crate::cache::layer::body::Body;
+use crate::cache::rules::plan::Asked;
+use crate::cache::rules::reuse::Use;
+use crate::cache::shared::Shared;
+use crate::cache::store::stats::Outcome;
+use http::{HeaderMap, Response};
+
+/// What a look comes to.
+pub(crate) enum Look<R> {
+    Answer(Response<Body<R>>),
+    Fetch(Asked, Found),
+}
+
+impl Shared {
+    /// Answers a request from memory, if that can be done without asking anybody.
+    pub(crate) fn look<R>(&self, asked: Asked, request: &HeaderMap) -> Look<R> {
+        let found = self.find(&asked, request);
+        match self.at_once(&found, &asked, request, false) {
+            Some(response) => Look::Answer(response),
+            None => Look::Fetch(asked, found),
+        }
+    }
+
+    pub(crate) fn find(&self, asked: &Asked, request: &HeaderMap) -> Found {
+        let resource = self.store.get(&asked.key);
+        answer::find(resource.as_deref(), asked, request)
+    }
+
+    pub(crate) fn at_once<R>(
+        &self,
+        found: &Found,
+        asked: &Asked,
+        request: &HeaderMap,
+        collapsed: bool,
+    ) -> Option<Response<Body<R>>> {
+        let status = Status {
+            hit: true,
+            collapsed,
+            ..Status::default()
+        };
+        let name = &self.name;
+        let (response, outcome) = match found {
+            Found::Response(stored, Use::Answer) => {
+                let is_stale = stored.age().stale_by().is_some();
+                let outcome = if is_stale {
+                    Outcome::Stale
+                } else {
+                    Outcome::Hit
+                };
+                (answer::whole(stored, asked, request, status, name), outcome)
+            }
+            Found::Part(stored, part) => (answer::part(stored, part, status, name), Outcome::Hit),
+            // It is to be validated, and answers all the same: that is a task for who called.
+            Found::Response(_, Use::AnswerAndValidate) => return None,
+            _ if asked.control.only_if_cached => (answer::not_stored(name), Outcome::Bypass),
+            _ => return None,
+        };
+        Some(self.noted(response, outcome))
+    }
+
+    /// Counts an outcome, and leaves it in the response.
+    pub(crate) fn noted<R>(
+        &self,
+        mut response: Response<Body<R>>,
+        outcome: Outcome,
+    ) -> Response<Body<R>> {
+        self.counters.count(outcome);
+        response.extensions_mut().insert(outcome);
+        response
+    }
+
+    /// A response of the upstream as it is, to a request that was not looked up.
+    pub(crate) fn passed<R>(&self, response: Response<R>, why: Forward) -> Response<Body<R>> {
+        let status = Status {
+            forward: Some(why),
+            ..Status::default()
+        };
+        let mut response = response.map(|body| Body::passing(body, None));
+        status.append(&self.name, response.headers_mut());
+        self.noted(response, Outcome::Bypass)
+    }
+
+    /// Whether others may wait for the fetch that this request needs.
+    pub(crate) fn flight(&self, asked: &Asked, found: &Found, request: &HeaderMap) -> Flight {
+        let is_worth_it = match found {
+            Found::Nothing(_) => true,
+            // What always has to be validated is to be validated again for the next one.
+            Found::Response(stored, usage) => {
+                *usage == Use::ValidateStale
+                    && !stored.life.no_cache
+                    && !stored.life.fresh.is_zero()
+            }
+            Found::Part(..) | Found::Unclear => false,
+        };
+        let is_plain = asked.control == RequestControl::default()
+            && !asked.is_head
+            && !asked.authorized
+            && !asked.conditional
+            && asked.range.is_none();
+        if !is_worth_it || !is_plain {
+            return Flight::Alone;
+        }
+        let mut name = asked.key.clone();
+        // There may be something that is for other requests, by whose fields this one is another fetch.
+        if !matches!(found, Found::Nothing(Forward::UriMiss)) {
+            if let Some(resource) = self.store.get(&asked.key) {
+                if let Some(youngest) = resource.iter().next() {
+                    youngest.selection.ask(request, &mut name);
+                }
+            }
+        }
+        match (self.store.was_unstored(&name), found) {
+            (false, _) => Flight::Shared(name),
+            (true, Found::Nothing(_)) => Flight::Unstored(name),
+            (true, _) => Flight::Alone,
+        }
+    }
+}
+
+/// What is known of a fetch before it begins.
+pub(crate) enum Flight {
+    /// Its response is for this request only, or nobody knows.
+    Alone,
+    /// Others may wait for it, by this name.
+    Shared(Vec<u8>),
+    /// The last response by this name could not be stored.
+    Unstored(Vec<u8>),
+}

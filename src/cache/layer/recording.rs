@@ -1,0 +1,183 @@
+//! A response that is stored while it goes to its client.
+
+use crate::cache::layer::flight::Lead;
+use crate::cache::rules::Storable;
+use crate::cache::shared::Shared;
+use crate::cache::store::entry::Stored;
+use crate::cache::store::key::Key;
+use crate::cache::store::targets::Began;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::time::Instant;
+
+/// Where a response is to be stored.
+pub(crate) struct Place {
+    pub(crate) key: Key,
+    /// Path and query.
+    pub(crate) target: Box<str>,
+    /// Others wait for it.
+    pub(crate) lead: Option<Lead>,
+}
+
+/// The head of a response that is to be stored, and how its body has to be.
+pub(crate) struct Draft {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) place: Place,
+    /// The request's fields.
+    pub(crate) request: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) storable: Storable,
+    pub(crate) received: Instant,
+    pub(crate) began: Began,
+}
+
+/// A response, as far as it has come.
+///
+/// The body is copied, once: a chunk that was read from a connection may keep a buffer of many times its
+/// size, and then the bound would be one on paper.
+pub(crate) struct Recording {
+    draft: Option<Draft>,
+    shared: Arc<Shared>,
+    data: Vec<u8>,
+    /// Bytes of room that are taken for `data`.
+    room: u64,
+    trailers: Option<HeaderMap>,
+}
+
+impl Draft {
+    /// Tells those who ask next that there is nothing to wait for.
+    fn let_go(&self) {
+        if let Some(lead) = &self.place.lead {
+            self.shared.store.note_unstored(lead.name());
+        }
+    }
+}
+
+impl Recording {
+    /// `None` if there is no room for it.
+    pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
+        let shared = Arc::clone(&draft.shared);
+        let expected = draft.storable.length.unwrap_or(0);
+        if !shared.store.reserve(expected) {
+            draft.let_go();
+            return None;
+        }
+        let mut recording = Box::new(Self {
+            draft: Some(draft),
+            shared,
+            data: Vec::new(),
+            room: expected,
+            trailers: None,
+        });
+        // No longer than an object may be: that has been judged.
+        recording
+            .data
+            .reserve_exact(usize::try_from(expected).unwrap_or(0));
+        Some(recording)
+    }
+
+    /// Adds a chunk; `false` if the body turns out to be too long.
+    pub(crate) fn data(&mut self, chunk: &Bytes) -> bool {
+        let length = self.data.len() as u64 + chunk.len() as u64;
+        let Some(draft) = &self.draft else {
+            return false;
+        };
+        let most = draft.storable.length.unwrap_or(self.shared.limits.object);
+        if length > most {
+            draft.let_go();
+            return false;
+        }
+        if length > self.room {
+            let grown = (2 * self.room).clamp(length, most);
+            if !self.shared.store.reserve(grown - self.room) {
+                draft.let_go();
+                return false;
+            }
+            self.room = grown;
+            let room = usize::try_from(grown).unwrap_or(usize::MAX);
+            self.data.reserve_exact(room - self.data.len());
+        }
+        self.data.extend_from_slice(chunk);
+        true
+    }
+
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        self.trailers = Some(trailers.clone());
+    }
+
+    /// Whether nothing but the end itself says that a stream of HTTP/2 is whole.
+    pub(crate) fn needs_end_of_stream(&self) -> bool {
+        let open =
+            |draft: &Draft| draft.version == Version::HTTP_2 && draft.storable.length.is_none();
+        self.draft.as_ref().is_some_and(open)
+    }
+
+    /// Stores the response, if its body is whole.
+    pub(crate) fn finish(mut self: Box<Self>) {
+        if self.is_whole() {
+            self.store();
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        let length = self.draft.as_ref().and_then(|draft| draft.storable.length);
+        length.is_none_or(|length| length == self.data.len() as u64)
+    }
+
+    fn release(&mut self) {
+        self.shared.store.release(std::mem::take(&mut self.room));
+    }
+
+    fn store(&mut self) {
+        let Some(draft) = self.draft.take() else {
+            return;
+        };
+        self.release();
+        let Place { key, target, lead } = draft.place;
+        // Changed while it was on its way.
+        let Some(snapshot) = self.shared.store.targets.snapshot(&target, draft.began) else {
+            return;
+        };
+        let body = std::mem::take(&mut self.data).into_boxed_slice();
+        let stored = Stored {
+            status: draft.status,
+            version: draft.version,
+            headers: draft.headers,
+            body: Bytes::from(body),
+            trailers: self.trailers.take(),
+            life: draft.storable.life,
+            selection: draft.storable.selection,
+            part: draft.storable.part,
+            received: draft.received,
+            snapshot,
+        };
+        self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+        self.shared.store.insert(key, stored, &draft.request);
+        // Now those that wait find it.
+        drop(lead);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // A server that has sent as many bytes as were announced does not ask for the end.
+        let length = self.draft.as_ref().and_then(|draft| draft.storable.length);
+        if length == Some(self.data.len() as u64) {
+            self.store();
+        }
+        self.release();
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording")
+            .field("bytes", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! Whether a response may be stored, and how long it is fresh: the one place that asks
+//! http-cache-semantics.
+//!
+//! That crate answers for RFC 9111 3 and 4.2.1, on a head that has been read before: one
+//! `Cache-Control` with each directive once, dates in one form. `Age` is counted here, because the crate
+//! adds it up without bounds and does not look at `Date`. It is not asked to write heads, because it keeps one line of each field and a new `Date`; nor about requests, because it
+//! would give a `no-cache` response to a client that sends `max-stale`.
+
+pub(crate) mod changes;
+pub(crate) mod freshen;
+pub(crate) mod plan;
+pub(crate) mod reuse;
+
+use crate::cache::http::conditional;
+use crate::cache::http::control::{Flag, MOST_SECONDS, ResponseControl};
+use crate::cache::http::date;
+use crate::cache::http::range::Extent;
+use crate::cache::http::vary::{Selection, Unmatchable};
+use crate::cache::layer::whole;
+use crate::fields;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, response};
+use http_cache_semantics::{CacheOptions, CachePolicy};
+use std::time::{Duration, SystemTime};
+
+/// The request that a response answers, as far as storing depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    /// As it was sent to the upstream.
+    pub(crate) headers: &'a HeaderMap,
+    /// `Content-Location` has to be this for a `POST` to count (RFC 9110 9.3.3).
+    pub(crate) is_at_content_location: bool,
+}
+
+/// When a response came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) received: SystemTime,
+    /// Since the request was sent.
+    pub(crate) delay: Duration,
+}
+
+/// How long a stored response is good for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// How old it was when it came (RFC 9111 4.2.3).
+    pub(crate) age: Duration,
+    /// How old it may be and is fresh.
+    pub(crate) fresh: Duration,
+    /// How long after that it may be used while it is validated (RFC 5861 3).
+    pub(crate) while_validated: Duration,
+    /// How long after that it may be used because the upstream fails (RFC 5861 4).
+    pub(crate) if_error: Duration,
+    /// Whether it may never be used stale (RFC 9111 4.2.4).
+    pub(crate) never_stale: bool,
+    /// Whether it may not be used without validation, however young (RFC 9111 5.2.2.4).
+    pub(crate) no_cache: bool,
+    /// Whether it may be the answer to a request with `Authorization` (RFC 9111 3.5).
+    pub(crate) for_authorized: bool,
+}
+
+/// A response that may be stored.
+#[derive(Debug)]
+pub(crate) struct Storable {
+    pub(crate) life: Life,
+    pub(crate) selection: Selection,
+    /// Where the body lies in the whole, if it is a part.
+    pub(crate) part: Option<Extent>,
+    /// How long the body has to be to be all of it, if that was said.
+    pub(crate) length: Option<u64>,
+}
+
+/// Why a response is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The request is such that nothing is to be stored for it: its method, `no-store`, `Authorization`.
+    Request,
+    /// The response forbids it: `private`, `no-store`.
+    Forbidden,
+    /// It sets a cookie.
+    SetCookie,
+    /// No other request is known to be the same.
+    Vary(Unmatchable),
+    /// It could not be used: it is stale, and there is nothing to validate it by.
+    Useless,
+    /// It cannot be known to be whole, or its status is not one of a whole answer.
+    Incomplete,
+    /// It is larger than what is stored.
+    TooLarge,
+}
+
+impl Refusal {
+    /// Whether the response itself forbids it, for whoever asked.
+    pub(crate) fn is_of_response(self) -> bool {
+        self != Self::Request
+    }
+}
+
+impl Storable {
+    /// For a response that is good for one answer and no more.
+    pub(crate) fn used_up() -> Self {
+        Self {
+            life: Life {
+                age: Duration::ZERO,
+                fresh: Duration::ZERO,
+                while_validated: Duration::ZERO,
+                if_error: Duration::ZERO,
+                never_stale: true,
+                no_cache: true,
+                for_authorized: false,
+            },
+            selection: Selection::default(),
+            part: None,
+            length: None,
+        }
+    }
+}
+
+/// Settings that storing depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) object: u64,
+    pub(crate) stale: Duration,
+    pub(crate) store_set_cookie: bool,
+}
+
+/// How many field lines a stored head may have.
+const MOST_FIELDS: usize = 1000;
+
+/// Whether a response may be stored. `exact` is the body's length if it is known without being said.
+pub(crate) fn judge(
+    asked: Asked<'_>,
+    head: &response::Parts,
+    exact: Option<u64>,
+    times: Times,
+    limits: Limits,
+) -> Result<Storable, Refusal> {
+    if head.headers.len() > MOST_FIELDS {
+        return Err(Refusal::TooLarge);
+    }
+    let part = extent(asked, head)?;
+    let control = ResponseControl::of(&head.headers);
+    let explicit = is_explicit(&control, &head.headers);
+    method(asked, head.status, explicit)?;
+    if head.headers.contains_key(header::SET_COOKIE) && !limits.store_set_cookie {
+        return Err(Refusal::SetCookie);
+    }
+    let selection = Selection::of(&head.headers, asked.headers);
+    let selection = selection.map_err(Refusal::Vary)?;
+    let life = life(asked, head, control, explicit, times, limits)?;
+    let is_of_use = life.fresh > life.age
+        || conditional::can_be_validated(&head.headers)
+        || !life.never_stale && life.while_validated.max(life.if_error) > Duration::ZERO;
+    if !is_of_use {
+        return Err(Refusal::Useless);
+    }
+    let length = whole::length(head, exact)?;
+    if length.is_some_and(|length| length > limits.object) {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(Storable {
+        life,
+        selection,
+        part,
+        length,
+    })
+}
+
+/// Whether a response looks as if it could be stored, by the fields that most often forbid it.
+pub(crate) fn may_be_storable(headers: &HeaderMap) -> bool {
+    let control = ResponseControl::of(headers);
+    let is_forbidden = control.has(Flag::Private)
+        || control.has(Flag::NoStore) && !control.has(Flag::MustUnderstand)
+        || headers.contains_key(header::SET_COOKIE);
+    !is_forbidden && (is_explicit(&control, headers) || conditional::can_be_validated(headers))
+}
+
+/// RFC 9111 3: a method whose response is defined as one that may be stored.
+fn method(asked: Asked<'_>, status: StatusCode, explicit: bool) -> Result<(), Refusal> {
+    let fits = match *asked.method {
+        Method::GET => true,
+        // RFC 9110 9.3.3: what a POST made, if it says that this is what a GET would get.
+        Method::POST => explicit && status == StatusCode::OK && asked.is_at_content_location,
+        _ => false,
+    };
+    // RFC 9110 13.1: the answer to a condition that only the upstream could judge is about that.
+    if fits && !conditional::is_for_origin(asked.headers) {
+        Ok(())
+    } else {
+        Err(Refusal::Request)
+    }
+}
+
+/// A part is stored as one; any other status has to be that of a whole answer.
+fn extent(asked: Asked<'_>, head: &response::Parts) -> Result<Option<Extent>, Refusal> {
+    match head.status {
+        StatusCode::PARTIAL_CONTENT => {
+            if *asked.method != Method::GET {
+                return Err(Refusal::Request);
+            }
+            let part = Extent::of(&head.headers);
+            part.map(Some).ok_or(Refusal::Incomplete)
+        }
+        StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE => Err(Refusal::Incomplete),
+        status if status.is_informational() => Err(Refusal::Incomplete),
+        _ => Ok(None),
+    }
+}
+
+/// Freshness that the upstream has set (RFC 9111 4.2.1).
+fn is_explicit(control: &ResponseControl, headers: &HeaderMap) -> bool {
+    control.s_maxage.is_some()
+        || control.max_age.is_some()
+        || !control.is_targeted && headers.contains_key(header::EXPIRES)
+}
+
+fn life(
+    asked: Asked<'_>,
+    head: &response::Parts,
+    mut control: ResponseControl,
+    explicit: bool,
+    times: Times,
+    limits: Limits,
+) -> Result<Life, Refusal> {
+    // RFC 9111 5.2.2.3: no-store is for caches that do not know what the status means.
+    if control.has(Flag::MustUnderstand) {
+        if !is_understood(head.status) {
+            return Err(Refusal::Forbidden);
+        }
+        control.clear(Flag::NoStore);
+    }
+    // The crate would say the same, at some price.
+    if control.has(Flag::NoStore) || control.has(Flag::Private) {
+        return Err(Refusal::Forbidden);
+    }
+    let age = initial_age(&head.headers, times);
+    let policy = policy(asked, head, control, explicit, times.received);
+    if !policy.is_storable() {
+        // What is left is that nothing can come of it, or who asked.
+        return Err(if asked.headers.contains_key(header::AUTHORIZATION) {
+            Refusal::Request
+        } else {
+            Refusal::Useless
+        });
+    }
+    let seconds = |directive: Option<u64>| Duration::from_secs(directive.unwrap_or(0));
+    let no_cache = control.has(Flag::NoCache);
+    Ok(Life {
+        age,
+        fresh: policy.time_to_live(times.received),
+        while_validated: seconds(control.stale_while_revalidate),
+        if_error: seconds(control.stale_if_error).max(limits.stale),
+        // RFC 9111 5.2.2.10: s-maxage says what proxy-revalidate says, too.
+        never_stale: no_cache
+            || control.has(Flag::MustRevalidate)
+            || control.has(Flag::ProxyRevalidate)
+            || control.s_maxage.is_some(),
+        no_cache,
+        for_authorized: control.has(Flag::Public)
+            || control.has(Flag::MustRevalidate)
+            || control.s_maxage.is_some(),
+    })
+}
+
+/// The question to http-cache-semantics.
+fn policy(
+    asked: Asked<'_>,
+    head: &response::Parts,
+    control: ResponseControl,
+    explicit: bool,
+    received: SystemTime,
+) -> CachePolicy {
+    const OPTIONS: CacheOptions = CacheOptions {
+        shared: true,
+        // RFC 9111 4.2.2 allows to guess. A guess is for a user's own cache, where a reload helps.
+        cache_heuristic: 0.0,
+        immutable_min_time_to_live: Duration::ZERO,
+        ignore_cargo_cult: false,
+    };
+    let mut request = Request::new(());
+    if let Some(credentials) = asked.headers.get(header::AUTHORIZATION) {
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, credentials.clone());
+    }
+    let mut response = Response::new(());
+    // RFC 9111 3: with explicit freshness any final status may be stored. The crate knows a list of them,
+    // and takes a part for something that it does not know.
+    *response.status_mut() = if explicit {
+        StatusCode::OK
+    } else {
+        head.status
+    };
+    let question = response.headers_mut();
+    if let Ok(directives) = HeaderValue::try_from(directives(control)) {
+        question.insert(header::CACHE_CONTROL, directives);
+    }
+    if !control.is_targeted {
+        copy_expiry(&head.headers, question, received);
+    }
+    CachePolicy::new_options(&request, &response, received, OPTIONS)
+}
+
+/// The directives that the crate is to judge by. Of `proxy-revalidate` and of cookies it makes "stale at
+/// once"; they are judged here.
+fn directives(control: ResponseControl) -> String {
+    let mut text = String::new();
+    let flags = [
+        (Flag::Public, "public"),
+        (Flag::Private, "private"),
+        (Flag::NoStore, "no-store"),
+        (Flag::NoCache, "no-cache"),
+        (Flag::MustRevalidate, "must-revalidate"),
+    ];
+    for (_, name) in flags.iter().filter(|(flag, _)| control.has(*flag)) {
+        text.push_str(name);
+        text.push(',');
+    }
+    for (name, seconds) in [("max-age", control.max_age), ("s-maxage", control.s_maxage)] {
+        if let Some(seconds) = seconds {
+            text.push_str(&format!("{name}={seconds},"));
+        }
+    }
+    text
+}
+
+/// `Expires` and the `Date` that it is to be held against, in the one form that the crate reads.
+fn copy_expiry(said: &HeaderMap, question: &mut HeaderMap, received: SystemTime) {
+    let Some(expires) = date::field(said, &header::EXPIRES) else {
+        return;
+    };
+    // RFC 9111 5.3: what is not a date is in the past.
+    let expires = expires.and_then(date::format);
+    question.insert(
+        header::EXPIRES,
+        expires.unwrap_or(HeaderValue::from_static("0")),
+    );
+    // RFC 9110 6.6.1: where there is no date the time of receipt is.
+    let sent = date::field(said, &header::DATE)
+        .flatten()
+        .unwrap_or(received);
+    if let Some(sent) = date::format(sent) {
+        question.insert(header::DATE, sent);
+    }
+}
+
+/// RFC 9111 4.2.3: as old as it says and the way took, or as its `Date` is.
+fn initial_age(headers: &HeaderMap, times: Times) -> Duration {
+    let said = Duration::from_secs(age(headers)) + times.delay;
+    let sent = date::field(headers, &header::DATE).flatten();
+    let apparent = sent.and_then(|sent| times.received.duration_since(sent).ok());
+    // A date has no fractions, so that what came at once seems to be up to a second old.
+    let apparent = Duration::from_secs(apparent.unwrap_or_default().as_secs());
+    said.max(apparent).min(Duration::from_secs(MOST_SECONDS))
+}
+
+/// RFC 9111 5.1: the first value counts, and one that is not a number of seconds does not.
+fn age(headers: &HeaderMap) -> u64 {
+    let line = headers.get(header::AGE);
+    let first = line
+        .and_then(|line| fields::split(line).next())
+        .unwrap_or_default();
+    if first.is_empty() || !first.iter().all(u8::is_ascii_digit) {
+        return 0;
+    }
+    let text = std::str::from_utf8(first).unwrap_or_default();
+    text.parse().unwrap_or(MOST_SECONDS).min(MOST_SECONDS)
+}
+
+/// Statuses that this cache knows the meaning of, as far as storing is concerned (RFC 9110 15).
+fn is_understood(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        200 | 203 | 204 | 206 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 405 | 410 | 414 | 501
+    )
+}
+
+/// The head that is stored: without what is for one connection, with the framing and the date that a
+/// recipient has to know (RFC 9110 6.6.1).
+pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> HeaderMap {
+    let mut stored = freshen::storable(headers);
+    // RFC 9112 6.3: it is not the length of what is here.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        stored.remove(header::CONTENT_LENGTH);
+    }
+    if !stored.contains_key(header::DATE) {
+        if let Some(now) = date::format(received) {
+            let _full = stored.try_insert(header::DATE, now);
+        }
+    }
+    stored
+}
+
+#[cfg(test)]
+mod tests;

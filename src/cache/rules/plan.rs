@@ -1,0 +1,122 @@
+//! What a cache has to do with a request, by its head alone.
+
+use crate::cache::http::conditional;
+use crate::cache::http::control::RequestControl;
+use crate::cache::http::range::{self, Wanted};
+use crate::cache::http::status::Forward;
+use crate::cache::store::key;
+use http::header;
+use http::{Method, request};
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// It goes on, and its response comes back as it is.
+    Pass(Forward),
+    /// It goes on, and what is stored of its target is not used any more (RFC 9111 4.4).
+    Change,
+    /// It is looked up.
+    Look(Asked),
+}
+
+/// What a request asks of a cache.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) key: Vec<u8>,
+    pub(crate) control: RequestControl,
+    pub(crate) range: Option<Wanted>,
+    pub(crate) is_head: bool,
+    pub(crate) authorized: bool,
+    /// Whether a 304 would do.
+    pub(crate) conditional: bool,
+}
+
+impl Plan {
+    /// `has_body`: a body is not in the key, so that what is said to one may not be said to others. (A server
+    /// that reads the body of a `GET` could be made to answer everybody by it.)
+    pub(crate) fn of(parts: &request::Parts, has_body: bool) -> Self {
+        let headers = &parts.headers;
+        match parts.method {
+            Method::GET | Method::HEAD => {}
+            // RFC 9110 9.2.1: those that change nothing. Of one that is not known nobody can say so.
+            Method::OPTIONS | Method::TRACE | Method::CONNECT => {
+                return Self::Pass(Forward::Method);
+            }
+            _ => return Self::Change,
+        }
+        let control = RequestControl::of(headers);
+        if has_body
+            || headers.contains_key(header::UPGRADE)
+            || conditional::is_for_origin(headers)
+            || key::is_ambiguous(headers)
+        {
+            return Self::Pass(Forward::Bypass);
+        }
+        if control.no_store {
+            return Self::Pass(Forward::Request);
+        }
+        let is_head = parts.method == Method::HEAD;
+        // RFC 9110 14.2: ranges are for GET.
+        let range = if is_head {
+            None
+        } else {
+            match range::wanted(headers) {
+                Ok(range) => range,
+                Err(range::Unclear) => return Self::Pass(Forward::Bypass),
+            }
+        };
+        Self::Look(Asked {
+            key: key::of(parts),
+            control,
+            range,
+            is_head,
+            authorized: headers.contains_key(header::AUTHORIZATION),
+            conditional: headers.contains_key(header::IF_NONE_MATCH)
+                || headers.contains_key(header::IF_MODIFIED_SINCE),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    #[test]
+    fn a_request_is_looked_up_if_its_head_is_all_of_it() {
+        let plan = |method: &str, fields: &[(&str, &str)], has_body| {
+            let mut request = Request::builder().method(method).uri("/a");
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            match Plan::of(&request.body(()).unwrap().into_parts().0, has_body) {
+                Plan::Pass(why) => format!("{why:?}"),
+                Plan::Change => "Change".to_owned(),
+                Plan::Look(_) => "Look".to_owned(),
+            }
+        };
+        for (method, fields, expected) in [
+            ("GET", &[][..], "Look"),
+            ("HEAD", &[("range", "bytes=0-1,2-3")], "Look"),
+            ("GET", &[("authorization", "x")], "Look"),
+            ("GET", &[("range", "bytes=0-1")], "Look"),
+            ("GET", &[("range", "bytes=0-1,2-3")], "Bypass"),
+            ("GET", &[("range", "lines=1-2")], "Bypass"),
+            ("GET", &[("upgrade", "websocket")], "Bypass"),
+            ("GET", &[("if-match", "\"a\"")], "Bypass"),
+            ("GET", &[("if-unmodified-since", "x")], "Bypass"),
+            ("GET", &[("host", "a"), ("host", "b")], "Bypass"),
+            ("GET", &[("cache-control", "no-store")], "Request"),
+            ("OPTIONS", &[], "Method"),
+            ("TRACE", &[], "Method"),
+            ("CONNECT", &[], "Method"),
+            ("POST", &[], "Change"),
+            ("DELETE", &[], "Change"),
+            ("M-SEARCH", &[], "Change"),
+            ("get", &[], "Change"),
+        ] {
+            assert_eq!(plan(method, fields, false), expected, "{method} {fields:?}");
+        }
+        assert_eq!(plan("GET", &[], true), "Bypass");
+    }
+}

@@ -1,0 +1,145 @@
+//! What is stored.
+
+use crate::cache::http::range::Extent;
+use crate::cache::http::vary::Selection;
+use crate::cache::rules::Life;
+use crate::cache::rules::reuse::Age;
+use crate::cache::store::targets::Snapshot;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How many responses there may be for one key: for requests that differ in what `Vary` names, and parts.
+const MOST_VARIANTS: usize = 32;
+
+/// Bytes that an entry takes beside what it holds, about.
+const OVERHEAD: usize = 512;
+
+/// A response.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) life: Life,
+    pub(crate) selection: Selection,
+    pub(crate) part: Option<Extent>,
+    pub(crate) received: Instant,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl Stored {
+    /// How old it is (RFC 9111 4.2.3).
+    pub(crate) fn age(&self) -> Age<'_> {
+        Age {
+            life: &self.life,
+            age: self.life.age.saturating_add(self.received.elapsed()),
+        }
+    }
+
+    /// Whether it may be used at all for a request with these fields.
+    pub(crate) fn is_for(&self, request: &HeaderMap, authorized: bool) -> bool {
+        // RFC 9111 3.5 forbids to store an answer that was given to credentials. The other way round it is
+        // the same: the upstream might have said more to them.
+        (!authorized || self.life.for_authorized)
+            && self.snapshot.is_current()
+            && self.selection.matches(request)
+    }
+
+    fn size(&self) -> usize {
+        let of = |headers: &HeaderMap| -> usize {
+            let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+                64 + name.as_str().len() + value.len()
+            };
+            headers.iter().map(line).sum()
+        };
+        OVERHEAD
+            + of(&self.headers)
+            + self.trailers.as_ref().map_or(0, of)
+            + self.body.len()
+            + self.selection.size()
+            + self.snapshot.size()
+    }
+
+    /// How long it can be of any use; `None` for as long as it is there.
+    fn useful_for(&self) -> Option<Duration> {
+        if crate::cache::http::conditional::can_be_validated(&self.headers) && self.part.is_none() {
+            return None;
+        }
+        let stale = self.life.while_validated.max(self.life.if_error);
+        let most = self.life.fresh.saturating_add(if self.life.never_stale {
+            Duration::ZERO
+        } else {
+            stale
+        });
+        Some(most.saturating_sub(self.age().age))
+    }
+}
+
+/// All that is stored for one key, the youngest first.
+#[derive(Debug, Default)]
+pub(crate) struct Resource {
+    variants: Vec<Arc<Stored>>,
+}
+
+impl Resource {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.variants.iter()
+    }
+
+    /// With one more response, which takes the place of those that would have been used for `request`.
+    pub(crate) fn with(&self, stored: &Arc<Stored>, request: &HeaderMap) -> Self {
+        let is_replaced = |held: &Stored| {
+            // A part takes the place of parts; what is whole, of all.
+            (stored.part.is_none() || held.part.is_some()) && held.selection.matches(request)
+        };
+        let kept = self.variants.iter().filter(|held| {
+            held.snapshot.is_current() && (is_same_part(held, stored) || !is_replaced(held))
+        });
+        let kept = kept.take(MOST_VARIANTS - 1).cloned();
+        let mut variants = Vec::with_capacity(self.variants.len() + 1);
+        variants.push(Arc::clone(stored));
+        variants.extend(kept);
+        Self { variants }
+    }
+
+    /// With one response in place of another.
+    pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Self {
+        let others = self.variants.iter().filter(|held| !Arc::ptr_eq(held, old));
+        Self {
+            variants: new.into_iter().chain(others.cloned()).collect(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.variants.is_empty()
+    }
+
+    /// Bytes, as far as a weigher can count.
+    pub(crate) fn weight(&self, key: &[u8]) -> u32 {
+        let stored: usize = self.variants.iter().map(|stored| stored.size()).sum();
+        u32::try_from(stored.saturating_add(key.len())).unwrap_or(u32::MAX)
+    }
+
+    /// How long anything of it can be of use; `None` for as long as it is there.
+    pub(crate) fn useful_for(&self) -> Option<Duration> {
+        let mut longest = Duration::ZERO;
+        for stored in &self.variants {
+            longest = longest.max(stored.useful_for()?);
+        }
+        Some(longest)
+    }
+}
+
+/// Whether two are other parts of the same whole, so that both are kept.
+fn is_same_part(one: &Stored, other: &Stored) -> bool {
+    let (Some(first), Some(second)) = (one.part, other.part) else {
+        return false;
+    };
+    let tag = one.headers.get(http::header::ETAG);
+    first != second && tag.is_some() && tag == other.headers.get(http::header::ETAG)
+}

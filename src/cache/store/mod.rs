@@ -1,0 +1,223 @@
+//! The memory of a cache: bounded by bytes, on moka.
+
+pub(crate) mod entry;
+pub(crate) mod key;
+pub(crate) mod stats;
+pub(crate) mod targets;
+
+use crate::cache::store::entry::{Resource, Stored};
+use crate::cache::store::key::Key;
+use crate::cache::store::targets::Targets;
+use foldhash::quality::RandomState;
+use http::HeaderMap;
+use moka::Expiry;
+use moka::sync::Cache as Map;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long it is remembered that a key's response was not stored, so that nobody waits for the next one.
+const UNSTORED_FOR: Duration = Duration::from_secs(120);
+
+/// How many such keys are remembered. Each takes some 300 bytes.
+const MOST_UNSTORED: u64 = 10_000;
+
+/// Longer than this a timer need not wait; an entry that nobody asks for is evicted before.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+pub(crate) struct Store {
+    resources: Map<Key, Arc<Resource>, RandomState>,
+    unstored: Map<Box<[u8]>, (), RandomState>,
+    pub(crate) targets: Arc<Targets>,
+    /// Bytes of bodies that are on their way.
+    recorded: AtomicU64,
+    /// Bytes that were stored since the last eviction.
+    behind: AtomicU64,
+    locks: [Mutex<()>; 64],
+    hasher: RandomState,
+    size: u64,
+}
+
+impl Store {
+    pub(crate) fn new(size: u64) -> Self {
+        let resources = Map::builder()
+            .max_capacity(size)
+            .weigher(|key: &Key, resource: &Arc<Resource>| resource.weight(key))
+            .expire_after(Usefulness)
+            .build_with_hasher(RandomState::default());
+        let unstored = Map::builder()
+            .max_capacity(MOST_UNSTORED)
+            .time_to_live(UNSTORED_FOR)
+            .build_with_hasher(RandomState::default());
+        Self {
+            resources,
+            unstored,
+            targets: Arc::default(),
+            recorded: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
+            locks: [(); 64].map(Mutex::new),
+            hasher: RandomState::default(),
+            size,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<Resource>> {
+        self.resources.get(key)
+    }
+
+    /// Stores a response to a request with these fields.
+    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) {
+        let stored = Arc::new(stored);
+        let _alone = self.lock(&key);
+        let held = self.resources.get(&key).unwrap_or_default();
+        self.put(key, held.with(&stored, request));
+    }
+
+    /// Puts one response in place of another, or removes it.
+    pub(crate) fn replace(&self, key: &[u8], old: &Arc<Stored>, new: Option<Stored>) {
+        let new = new.map(Arc::new);
+        let _alone = self.lock(key);
+        let Some(held) = self.resources.get(key) else {
+            return;
+        };
+        let resource = held.replaced(old, new);
+        if resource.is_empty() {
+            self.resources.invalidate(key);
+        } else {
+            self.put(Key::from(key), resource);
+        }
+    }
+
+    fn put(&self, key: Key, resource: Resource) {
+        let weight = u64::from(resource.weight(&key));
+        self.resources.insert(key, Arc::new(resource));
+        // moka evicts some time later, and counts in entries how late. The bound is one in bytes.
+        let behind = self.behind.fetch_add(weight, Ordering::Relaxed) + weight;
+        if behind > self.size / 64 {
+            self.settle();
+        }
+    }
+
+    /// Lets one thread at a time read and write a resource.
+    fn lock(&self, key: &[u8]) -> MutexGuard<'_, ()> {
+        let at = self.hasher.hash_one(key) as usize % self.locks.len();
+        let lock = &self.locks[at];
+        lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self) {
+        self.behind.store(0, Ordering::Relaxed);
+        self.resources.run_pending_tasks();
+    }
+
+    /// Takes room for a body that is on its way; there is as much of it again as is stored.
+    pub(crate) fn reserve(&self, bytes: u64) -> bool {
+        let taken = self.recorded.fetch_add(bytes, Ordering::Relaxed);
+        let fits = taken.saturating_add(bytes) <= self.size;
+        if !fits {
+            self.release(bytes);
+        }
+        fits
+    }
+
+    pub(crate) fn release(&self, bytes: u64) {
+        self.recorded.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_unstored(&self, key: &[u8]) {
+        self.unstored.insert(key.into(), ());
+    }
+
+    pub(crate) fn was_unstored(&self, key: &[u8]) -> bool {
+        self.unstored.contains_key(key)
+    }
+
+    pub(crate) fn note_stored(&self, key: &[u8]) {
+        if self.was_unstored(key) {
+            self.unstored.invalidate(key);
+        }
+    }
+
+    pub(crate) fn purge(&self, path: &str) -> usize {
+        let purged = self
+            .targets
+            .change_all(|target| targets::is_of_path(target, path));
+        self.sweep(purged);
+        purged
+    }
+
+    pub(crate) fn purge_prefix(&self, prefix: &str) -> usize {
+        let purged = self
+            .targets
+            .change_all(|target| targets::is_below(target, prefix));
+        self.sweep(purged);
+        purged
+    }
+
+    /// Gives back the memory of what has been purged.
+    fn sweep(&self, purged: usize) {
+        if purged == 0 {
+            return;
+        }
+        let dead: Vec<Key> = self
+            .resources
+            .iter()
+            .filter(|(_, resource)| resource.iter().all(|stored| !stored.snapshot.is_current()))
+            .map(|(key, _)| Key::clone(&key))
+            .collect();
+        for key in dead {
+            self.resources.invalidate(&key);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn clear(&self) {
+        self.targets.change_all(|_| true);
+        self.resources.invalidate_all();
+        self.unstored.invalidate_all();
+        self.settle();
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.settle();
+        self.resources.entry_count()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.resources.weighted_size()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("resources", &self.resources.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets go of what is stale and cannot be validated, before it is evicted.
+struct Usefulness;
+
+impl Expiry<Key, Arc<Resource>> for Usefulness {
+    fn expire_after_create(
+        &self,
+        _: &Key,
+        resource: &Arc<Resource>,
+        _: Instant,
+    ) -> Option<Duration> {
+        resource.useful_for().filter(|time| *time < A_YEAR)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        resource: &Arc<Resource>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        resource.useful_for().filter(|time| *time < A_YEAR)
+    }
+}

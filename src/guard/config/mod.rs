@@ -1,0 +1,6 @@
+//! Settings of a guard: setters and keys, checks, errors and warnings.
+
+pub(crate) mod builder;
+pub(crate) mod error;
+pub(crate) mod validate;
+pub(crate) mod warning;

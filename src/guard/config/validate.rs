@@ -1,0 +1,311 @@
+//! From settings to a guard: everything that is wrong, or a guard that cannot be.
+
+use crate::guard::config::builder::{Exemption, GuardBuilder};
+use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind, GuardErrors};
+use crate::guard::exempt::{self, Exempt};
+use crate::guard::policy::{Compiled, Guard};
+use crate::guard::request::host::Hosts;
+use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
+use http::Method;
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+
+/// Reads the settings one by one and notes what is wrong.
+struct Check<'a> {
+    settings: &'a GuardBuilder,
+    /// The setting that is read.
+    key: &'static str,
+    errors: Vec<GuardConfigError>,
+}
+
+type Wrong = (Kind, Cow<'static, str>);
+
+pub(crate) fn build(settings: &GuardBuilder) -> Result<Guard, GuardErrors> {
+    let mut check = Check {
+        settings,
+        key: "hosts",
+        errors: Vec::new(),
+    };
+    let (hosts, public_origins) = (check.hosts(), check.public_origins());
+    let (trusted, exempt) = (check.trusted(), check.exempt());
+    GuardErrors::into_result(check.errors)?;
+    Ok(Guard::new(Compiled {
+        mode: settings.mode.unwrap_or_default(),
+        hosts,
+        public_origins,
+        trusted,
+        exempt,
+        require_browser_fields: settings.require_browser_fields,
+        report_only: settings.report_only,
+        settings: settings.clone(),
+    }))
+}
+
+impl<'a> Check<'a> {
+    fn hosts(&mut self) -> Option<Hosts> {
+        let remedy = "name the hosts that are answered, or remove it to answer all";
+        let entries = self.list("hosts", self.settings.hosts.as_deref(), remedy)?;
+        Some(self.read(entries, host).into_iter().collect())
+    }
+
+    fn public_origins(&mut self) -> Option<OriginSet> {
+        let remedy = "name the origins of this server, or remove it to go by each request";
+        let entries = self.settings.public_origins.as_deref();
+        let entries = self.list("public_origins", entries, remedy)?;
+        Some(self.read(entries, public_origin).into_iter().collect())
+    }
+
+    fn trusted(&mut self) -> OriginSet {
+        let remedy = "name the origins that are trusted, or remove it to trust none";
+        let entries = self.list("trust", self.settings.trust.as_deref(), remedy);
+        let own = entries.map(|entries| self.read(entries, trusted_origin));
+        let cors = self.settings.trusted_by_cors.iter().cloned();
+        own.into_iter().flatten().chain(cors).collect()
+    }
+
+    fn exempt(&mut self) -> Exempt {
+        let remedy = "name the paths that are exempt, or remove it to exempt none";
+        let entries = self.settings.dangerously_exempt.as_deref();
+        let entries = self.list("dangerously_exempt", entries, remedy);
+        let mut rules = Vec::new();
+        for (index, entry) in entries.unwrap_or_default().iter().enumerate() {
+            if let Err(wrong) = exempt_path(&entry.path) {
+                self.refuse(index, &entry.path, wrong);
+            }
+            rules.push(exempt::Rule {
+                path: entry.path.as_str().into(),
+                methods: self.methods(index, entry),
+            });
+        }
+        Exempt(rules)
+    }
+
+    fn methods(&mut self, index: usize, entry: &Exemption) -> Option<Vec<Method>> {
+        let entries = entry.methods.as_deref()?;
+        if entries.is_empty() {
+            let remedy = "name its methods, or remove the list to exempt all methods";
+            self.refuse(index, &entry.path, (Kind::EmptyList, remedy.into()));
+        }
+        let mut methods = Vec::new();
+        for entry in entries {
+            match method(entry) {
+                Ok(method) => methods.push(method),
+                Err(wrong) => self.refuse(index, entry, wrong),
+            }
+        }
+        Some(methods)
+    }
+
+    /// The entries of a list, if it is there; an empty one is an error.
+    fn list<T>(
+        &mut self,
+        key: &'static str,
+        entries: Option<&'a [T]>,
+        remedy: &'static str,
+    ) -> Option<&'a [T]> {
+        self.key = key;
+        if entries.is_some_and(<[T]>::is_empty) {
+            let error = GuardConfigError::new(key, Kind::EmptyList, remedy);
+            self.errors.push(error);
+        }
+        entries
+    }
+
+    fn read<T>(&mut self, entries: &[String], read: fn(&str) -> Result<T, Wrong>) -> Vec<T> {
+        let mut good = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            match read(entry) {
+                Ok(value) => good.push(value),
+                Err(wrong) => self.refuse(index, entry, wrong),
+            }
+        }
+        good
+    }
+
+    fn refuse(&mut self, index: usize, value: &str, (kind, remedy): Wrong) {
+        let error = GuardConfigError::new(self.key, kind, remedy);
+        self.errors.push(error.value_at(index, value));
+    }
+}
+
+/// A host in canonical form, and the port if one is written.
+fn host(entry: &str) -> Result<(String, Option<u16>), Wrong> {
+    let wrong = |kind| (kind, remedy_for_host(entry));
+    match entry {
+        "*" => {
+            return Err((
+                Kind::HostPattern,
+                "remove hosts to answer all of them".into(),
+            ));
+        }
+        _ if entry.is_empty() => return Err(wrong(Kind::NoHost)),
+        _ if entry.contains("://") => return Err(wrong(Kind::HostWithScheme)),
+        _ if entry.contains(['/', '\\', '?', '#']) => return Err(wrong(Kind::HostWithPath)),
+        _ if entry.contains('@') => return Err(wrong(Kind::HostWithUserinfo)),
+        _ if entry.contains('*') => return Err((Kind::HostPattern, "name each host".into())),
+        _ if entry.parse::<Ipv6Addr>().is_ok() => return Err(wrong(Kind::Ipv6WithoutBrackets)),
+        _ => {}
+    }
+    let (host, port) = split_port(entry);
+    let port = match port.map(port_number) {
+        Some(None) => return Err(wrong(Kind::Port)),
+        Some(port) => port,
+        None => None,
+    };
+    // A host is what it is in an origin.
+    match format!("https://{host}").parse::<OriginPattern>() {
+        Ok(_) => Ok((host.to_owned(), port)),
+        Err(error) if error.kind() == OriginErrorKind::NoHost => Err(wrong(Kind::NoHost)),
+        Err(error) => Err((Kind::Host(error.kind()), remedy_for_host(entry))),
+    }
+}
+
+/// What was meant, where that leaves no doubt.
+fn remedy_for_host(entry: &str) -> Cow<'static, str> {
+    let text = entry.trim();
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let text = text.rsplit('@').next().unwrap_or_default();
+    let bracketed = text
+        .parse::<Ipv6Addr>()
+        .is_ok()
+        .then(|| format!("[{text}]"));
+    let text = bracketed.as_deref().unwrap_or(text);
+    let (host, port) = split_port(text);
+    let origin = format!("https://{host}");
+    let meant = match origin.parse::<OriginPattern>() {
+        Ok(_) => Some(origin),
+        Err(error) => error.suggestion().map(ToOwned::to_owned),
+    };
+    let meant = meant.filter(|origin| !origin.contains('*'));
+    match (
+        meant
+            .as_deref()
+            .and_then(|origin| origin.strip_prefix("https://")),
+        port.map(port_number),
+    ) {
+        (Some(host), None) => format!("write {host:?}").into(),
+        (Some(host), Some(Some(port))) => format!("write \"{host}:{port}\"").into(),
+        (Some(host), Some(None)) => format!("write {host:?} for any port, or the port").into(),
+        (None, _) => "write a host such as \"app.example.com\" or \"[::1]:8080\"".into(),
+    }
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    match authority[host_end..].find(':') {
+        Some(colon) => (
+            &authority[..host_end + colon],
+            Some(&authority[host_end + colon + 1..]),
+        ),
+        None => (authority, None),
+    }
+}
+
+/// A port in its canonical form.
+fn port_number(digits: &str) -> Option<u16> {
+    let number = digits.parse::<u16>().ok().filter(|&number| number > 0)?;
+    (number.to_string() == digits).then_some(number)
+}
+
+fn trusted_origin(entry: &str) -> Result<OriginPattern, Wrong> {
+    let pattern = pattern(entry)?;
+    if pattern.covers_public_suffix() {
+        return Err((Kind::PublicSuffix, "name the origins that are yours".into()));
+    }
+    Ok(pattern)
+}
+
+fn public_origin(entry: &str) -> Result<OriginPattern, Wrong> {
+    let pattern = pattern(entry)?;
+    if !pattern.is_exact() {
+        let remedy = "write each origin in full, such as \"https://app.example.com\"";
+        return Err((Kind::OriginPattern, remedy.into()));
+    }
+    Ok(pattern)
+}
+
+fn pattern(entry: &str) -> Result<OriginPattern, Wrong> {
+    entry.parse().map_err(|error: crate::origin::OriginError| {
+        let remedy = match (error.kind(), error.suggestion()) {
+            (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
+            (OriginErrorKind::Null, None) => {
+                "remove it, for the pages of all sites can send \"null\"; \
+                 a path that has to take it can be in dangerously_exempt"
+                    .into()
+            }
+            (OriginErrorKind::Star, None) => {
+                "name the origins; to let all sites call a public API, write mode = \"credentials\""
+                    .into()
+            }
+            _ => "write an origin such as \"https://example.com\" for each entry".into(),
+        };
+        (Kind::Origin(error.kind()), remedy)
+    })
+}
+
+fn exempt_path(path: &str) -> Result<(), Wrong> {
+    let example = "write a path such as \"/api/hook\"";
+    let wrong = |kind, remedy: &'static str| Err((kind, Cow::Borrowed(remedy)));
+    let legal = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    match path {
+        "" => wrong(Kind::RelativePath, example),
+        "/" => wrong(Kind::WholeServer, "name the path, or leave the guard out"),
+        _ if !path.starts_with('/') => {
+            if path.contains("://") {
+                return wrong(Kind::RelativePath, "write the path alone");
+            }
+            Err((
+                Kind::RelativePath,
+                format!("write {:?}", format!("/{path}")).into(),
+            ))
+        }
+        _ if path.contains(['*', '{', '}']) || path.contains("/:") => wrong(
+            Kind::PathPattern,
+            "write the segments before it: what is below is exempt, too",
+        ),
+        _ if path.contains(['?', '#']) => wrong(Kind::PathWithQuery, "write the path alone"),
+        _ if exempt::has_dot_segment(path) => {
+            wrong(Kind::DotSegment, "write the path that is meant")
+        }
+        _ if path.ends_with('/') => {
+            let remedy = format!(
+                "write {:?}, which is exempt with what is below it",
+                path.trim_end_matches('/')
+            );
+            Err((Kind::EmptySegment, remedy.into()))
+        }
+        _ if path.contains("//") => wrong(Kind::EmptySegment, "write one slash"),
+        _ if !path.bytes().all(legal) => wrong(
+            Kind::PathCharacter,
+            "write it percent-encoded, as it comes in a request",
+        ),
+        _ if !is_encoding_valid(path) => {
+            wrong(Kind::PercentEncoding, "write \"%25\" for a percent sign")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_encoding_valid(path: &str) -> bool {
+    path.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+fn method(entry: &str) -> Result<Method, Wrong> {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+    let known = KNOWN.iter().find(|name| name.eq_ignore_ascii_case(entry));
+    match (Method::from_bytes(entry.as_bytes()), known) {
+        _ if entry == "*" => Err((Kind::Method, "remove the list to exempt all methods".into())),
+        (Err(_), _) => Err((
+            Kind::Method,
+            "write one method for each entry, such as \"POST\"".into(),
+        )),
+        (Ok(_), Some(name)) if *name != entry => {
+            Err((Kind::MethodCase, format!("write {name:?}").into()))
+        }
+        (Ok(method), _) => Ok(method),
+    }
+}
