@@ -72,9 +72,24 @@
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2) or the upstream says that it has
 //! not processed it (RFC 9113 8.7).
 //!
+//! # Connections to upstreams
+//!
+//! - An attempt to connect outlives the request that wanted it, and serves the next one; sixteen of those go on
+//!   that nobody waits for. A request over HTTP/1.1 whose client goes has 250 ms more for its answer, sixteen at
+//!   once, so that its connection can be used again. A connection that bore no request, or whose request was
+//!   given up, is reset and not closed: a client that resets streams all day leaves no port in `TIME-WAIT`.
+//! - An answer that comes while the request is on its way is handed on. The rest of the request is no longer
+//!   sent where the upstream says `Connection: close`, closes its side, or resets the stream with `NO_ERROR`
+//!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it.
+//! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
+//!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
+//! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`].
+//! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes together.
+//!
 //! # Memory bounds
 //!
-//! Of a response's head up to 64 KiB are held; a longer one is a 502. Of a body that its client does not read,
+//! Of a response's head up to 64 KiB and 1,000 lines are held; a larger one is a 502. Informational responses
+//! and chunk sizes of which nothing comes end a connection after 1 MiB. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
 //! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
 //!
@@ -152,6 +167,9 @@
 //!
 //! - Addresses in bodies are not mapped, those of WebDAV's multistatus responses among them: a page's links
 //!   have to be relative, or made of the public prefix.
+//! - hyper 1.12's client: an informational response above the limits of a head ends the exchange, although the
+//!   final one may be good; over HTTP/2 informational responses are bounded by the response timeout alone. A
+//!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that).
 //! - hyper 1.12's server, which a service cannot work around: informational responses other than `100` (`103 Early
 //!   Hints`) of an upstream are not passed on; the final response is. Trailers over HTTP/1.1 reach a client
 //!   only if it sent `TE: trailers` and the response announces them with `Trailer`.
@@ -164,7 +182,7 @@
 //! | `.into()` a `Router` | mount the service itself: `nest_service`, `route_service`, `fallback_service` |
 //! | a path outside the prefix is forwarded as it is | 404 |
 //! | `X-Forwarded-*` of the client are appended to | replaced, unless the peer is in [`trusted_proxies`] |
-//! | `BalancedProxy` | [`ProxyBuilder::upstreams`] |
+//! | `BalancedProxy` | `ProxyBuilder::upstreams` (feature `balance`) |
 //! | a client of one's own | [`ProxyBuilder::build_with_client`] |
 //! | `ProxyError` in extensions | the same, with [`kind`](ProxyError::kind) and [`was_sent`](ProxyError::was_sent) |
 //!
@@ -185,13 +203,14 @@
 //! | `proxy_connect_timeout`, `proxy_read_timeout` | [`Timeouts::connect`], [`Timeouts::response`] |
 //! | `client_max_body_size 1m` | [`Limits::request_body`] |
 //! | `proxy_ssl_trusted_certificate`, `proxy_ssl_certificate` | `UpstreamTls`; certificates are always verified |
-//! | `upstream { server a; server b; least_conn; }` | [`ProxyBuilder::upstreams`] |
+//! | `upstream { server a; server b; least_conn; }` | `ProxyBuilder::upstreams` (feature `balance`) |
 //! | `upstream { server name resolve; }` | `ProxyBuilder::dns` |
 //!
 //! [`forwarding`]: ProxyBuilder::forwarding
 //! [`keep_prefix`]: ProxyBuilder::keep_prefix
 //! [`map_request`]: ProxyBuilder::map_request
 //! [`preserve_host`]: ProxyBuilder::preserve_host
+//! [`refuse_unexpected_content`]: ProxyBuilder::refuse_unexpected_content
 //! [`remove_request_headers`]: ProxyBuilder::remove_request_headers
 //! [`remove_response_headers`]: ProxyBuilder::remove_response_headers
 //! [`rewrite_cookies(false)`]: ProxyBuilder::rewrite_cookies

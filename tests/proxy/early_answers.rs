@@ -19,7 +19,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 9\r\n\
 const CLOSING: &[u8] =
     b"HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 9\r\n\r\ntoo large";
 
-/// What an upstream does after its answer.
+/// The upstream's next step after its answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Then {
     /// Closes with the rest of the request unread, so that the other side is reset.
@@ -58,7 +58,7 @@ async fn upstream(answer: &'static [u8], then: Then) -> (SocketAddr, Arc<AtomicU
     (address, read)
 }
 
-/// What a client of HTTP/1.1 gets that reads while it writes; how much it sent.
+/// The answer to a client of HTTP/1.1 that reads while it writes, and how much it sent.
 async fn upload(server: SocketAddr, len: usize) -> (String, usize) {
     let stream = TcpStream::connect(server).await.unwrap();
     let (mut read, mut write) = stream.into_split();

@@ -50,8 +50,7 @@ async fn white_space_before_a_colon_is_taken_out() {
     }
 }
 
-/// What is sent after the announced time may be lost with the connection, so a request that cannot be
-/// repeated goes out on another.
+/// A request that is sent after the announced time may be lost with the connection.
 #[tokio::test]
 async fn a_connection_is_not_used_for_longer_than_its_upstream_keeps_it() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

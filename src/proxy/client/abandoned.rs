@@ -1,11 +1,11 @@
 //! Requests over HTTP/1.1 whose clients go before they are answered.
 //!
-//! The connection of such a request can only be closed, and its port is kept for a minute if this side
-//! does that first. A client that resets streams all day would use up all of them. So an exchange that was
-//! given up has a moment to come to its end, which gives the connection back; after that, and where too many
-//! are given up at once, the connection is reset, which frees the port. To reset all of them at once would
-//! be simpler, and could take a request from an upstream that has not read it yet: clients that send a
-//! request and do not wait for its answer rely on that.
+//! The connection of such a request can only be closed, and this side keeps its port for a minute if it does
+//! that first. A client that resets streams all day would use up all ports. So an exchange that was given up
+//! has a moment to come to its end, which gives the connection back; after that, and where too many are given
+//! up at once, the connection is reset, which frees the port. To reset each of them at once would be simpler,
+//! and could take a request from an upstream that has not read it yet: clients that send a request and do not
+//! wait for its answer rely on that.
 
 use super::exchange::Answering;
 use super::pool::Pool;

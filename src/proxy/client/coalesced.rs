@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(short, (8, vec![(0, b"headbody".into())]));
         let (most, more) = ([b'm'; MOST - 4], [b'm'; MOST - 3]);
         assert_eq!(write(all, &[b"head", &most]).await.1[0].0, 0);
-        // What is long stays as it is, in one slice or in several.
+        // A long write stays as it is, in one slice or in several.
         let (len, written) = write(all, &[b"head", &more]).await;
         assert_eq!(
             (len, written[0].0, written[0].1.len()),

@@ -26,10 +26,10 @@ use std::sync::{Arc, OnceLock, Weak};
 /// ```
 #[derive(Clone)]
 pub struct ConnectTo {
-    way: Arc<Way>,
+    target: Arc<Target>,
 }
 
-struct Way {
+struct Target {
     destination: Destination,
     pools: OnceLock<(Weak<Registry>, Arc<Pools>)>,
 }
@@ -37,7 +37,7 @@ struct Way {
 impl ConnectTo {
     pub(crate) fn new(destination: Destination) -> Self {
         Self {
-            way: Arc::new(Way {
+            target: Arc::new(Target {
                 destination,
                 pools: OnceLock::new(),
             }),
@@ -48,25 +48,25 @@ impl ConnectTo {
     /// the URI's host is to be resolved as ever.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.way.destination.address()
+        self.target.destination.address()
     }
 
     /// Closes the connections that lie idle, and the others after their last response.
     #[cfg(feature = "balance")]
     pub(crate) fn retire(&self) {
-        if let Some((_, pools)) = self.way.pools.get() {
+        if let Some((_, pools)) = self.target.pools.get() {
             pools.retire();
         }
     }
 
     /// Whether a request whose URI says this is meant; a layer may have sent it elsewhere.
     pub(super) fn is_for(&self, scheme: &Scheme, authority: &Authority) -> bool {
-        self.way.destination.serves(scheme, authority)
+        self.target.destination.serves(scheme, authority)
     }
 
     /// The client's pool on this runtime.
     pub(super) fn pool(&self, client: &Arc<Registry>) -> Arc<Pool> {
-        let Way { destination, pools } = &*self.way;
+        let Target { destination, pools } = &*self.target;
         let find = || (Arc::downgrade(client), client.of(destination));
         let (owner, pools) = pools.get_or_init(find);
         // A proxy has one client nearly always. A second one below it finds its own pools each time.
@@ -80,7 +80,7 @@ impl ConnectTo {
 
 impl fmt::Debug for ConnectTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let destination = &self.way.destination;
+        let destination = &self.target.destination;
         f.debug_struct("ConnectTo")
             .field("authority", destination.authority())
             .field("address", &destination.address())

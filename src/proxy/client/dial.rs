@@ -13,7 +13,7 @@ use tokio::time::timeout;
 /// (RFC 8305 5 recommends 250 ms; this is what hyper-util and Go wait).
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
-/// Why there is no TCP connection.
+/// The reason why there is no TCP connection.
 #[derive(Debug)]
 pub(super) enum DialError {
     /// The name was not resolved.

@@ -43,7 +43,7 @@ impl ClientError {
         ProxyError::new(kind_of(&error), was_sent, error).into()
     }
 
-    /// Whatever a client service failed with: one of these, or a stranger, which may have sent
+    /// The failure of a client service: one of these, or a stranger, which may have sent
     /// anything.
     pub(crate) fn from_client(error: impl Into<BoxError>) -> Self {
         match error.into().downcast::<Self>() {
@@ -64,7 +64,7 @@ impl ClientError {
         self
     }
 
-    /// What went wrong.
+    /// The kind of the failure.
     #[must_use]
     pub fn kind(&self) -> ProxyErrorKind {
         self.error.kind()
@@ -162,7 +162,7 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     })
 }
 
-/// What hyper's error means to the client of the proxy.
+/// The meaning of hyper's error to the client of the proxy.
 fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
     let mut source = error.source();
     while let Some(cause) = source {

@@ -5,6 +5,7 @@ use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pool::Pool;
 use super::pool::connection::{Connection, Http1, Http2, Stream};
 use super::pooled_body::{HeldConnection, Then};
+use crate::fields;
 use crate::proxy::body::Body;
 use crate::proxy::wire::framing::gives_content_no_meaning;
 use http::header::{self, HeaderValue};
@@ -112,8 +113,8 @@ impl<'a> Exchange<'a> {
         // that to whoever asks next on the connection: so nobody does, and it is asked to close it. Over
         // HTTP/2 a frame says where a request ends.
         if is_last {
-            let headers = request.headers_mut();
-            headers.append(header::CONNECTION, HeaderValue::from_static("close"));
+            let close = HeaderValue::from_static("close");
+            fields::add_token(request.headers_mut(), header::CONNECTION, close);
         }
         connection.meter.progress();
         let answer = connection.sender.try_send_request(*request);
@@ -155,7 +156,7 @@ impl<'a> Exchange<'a> {
 }
 
 impl On {
-    /// What the response holds of it, once its head is there.
+    /// The part of it that the response holds, once its head is there.
     fn answered(self, response: &Response<Incoming>) -> HeldConnection {
         match self {
             Self::Nothing => HeldConnection::Nothing,

@@ -43,7 +43,7 @@ pub(super) enum HeldConnection {
     Nothing,
 }
 
-/// What becomes of a connection of HTTP/1.1 after its response.
+/// The fate of a connection of HTTP/1.1 after its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// It is put back.

@@ -9,20 +9,21 @@ use http_body::Body as _;
 /// The head of a request, kept as text until it is known whether its connection was dying.
 ///
 /// Most often it is not wanted. Cloned fields would each count their bytes' owners up and down again, and
-/// the name of each that is not a standard one would be given an owner to count first, by an allocation:
-/// with twenty such fields that took a tenth of a small request's instructions.
+/// the name of each that is not a standard one would be given an owner to count first, by an allocation. A
+/// clone takes 2,410 instructions where this takes 1,250, and with five fields of the application's own
+/// 5,820 where this takes 1,750: 2 to 8 % of a small request.
 pub(super) struct Replay {
     method: Method,
     /// The path and query, then a line for each field: its name, a mark, its value.
     head: Vec<u8>,
 }
 
-/// What no target and no field holds (RFC 9112 3.2, RFC 9110 5.5).
+/// A byte that neither a target nor a field holds (RFC 9112 3.2, RFC 9110 5.5).
 const END: u8 = b'\n';
-/// What no name holds (RFC 9110 5.6.2): before a value, and before one that must not be shown.
+/// Bytes that a name does not hold (RFC 9110 5.6.2): before a value, and before one that must not be shown.
 const VALUE: u8 = b':';
 const SENSITIVE: u8 = b' ';
-/// What most heads fit in. Above 1,032 bytes glibc leaves its fast path.
+/// Room for most heads. Above 1,032 bytes glibc leaves its fast path.
 const CAPACITY: usize = 1024;
 
 impl Replay {

@@ -84,7 +84,7 @@ pub(super) async fn send(
     }
 }
 
-/// Whether the connection broke, or died of silence, as opposed to having said something that is no HTTP.
+/// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
     let is_io = || {

@@ -12,10 +12,10 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// A TCP connection to an upstream.
 ///
-/// Whoever closes a connection first keeps its port for a minute (RFC 9293 3.6.1: `TIME-WAIT`), so that
-/// nothing late is taken for a part of the next connection. Of a connection that has borne no request
-/// nothing can be late, and such connections come by the thousand where a client resets its streams: so it
-/// is reset instead of closed, which frees the port at once. The upstream loses nothing by it.
+/// The side that closes a connection first keeps its port for a minute (RFC 9293 3.6.1: `TIME-WAIT`), so that
+/// late bytes are not taken for a part of the next connection. A connection that has borne no request has no
+/// late bytes, and such connections come by the thousand where a client resets its streams. So it is reset
+/// instead of closed, which frees the port at once; the upstream loses nothing by it.
 #[derive(Debug)]
 pub(super) struct Socket {
     tcp: TcpStream,
@@ -26,18 +26,19 @@ pub(super) struct Socket {
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Socket {
-    /// Connects to one address.
+    /// Connects to one address, without delay for small writes: heads and small bodies are written whole.
     pub(super) async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
             TcpSocket::new_v6()?
         };
-        // Heads and small bodies are written whole; waiting for more would only delay them.
-        socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
-        // Until it is connected, and if nobody waits for that any more.
-        socket.set_zero_linger()?;
+        // A connection without these is better than none.
+        let _ = socket.set_nodelay(true);
+        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE);
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
+        // For the case that nobody waits for it any more before it is connected.
+        let _ = socket.set_zero_linger();
         let tcp = socket.connect(address).await?;
         SockRef::from(&tcp).set_linger(None)?;
         Ok(Self {
