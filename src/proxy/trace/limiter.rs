@@ -127,7 +127,10 @@ impl<K: Clone + Eq + Hash + Send + 'static> _LineLimiter<K> {
 /// A path as it can be shown to people: escaped, and cut where it is long.
 #[doc(hidden)]
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a wrapper, and not part of the API")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a wrapper, and not part of the API"
+)]
 pub struct _Shown<'a>(pub &'a str);
 
 impl fmt::Display for _Shown<'_> {
