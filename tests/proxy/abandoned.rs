@@ -85,7 +85,10 @@ async fn reset_streams(server: SocketAddr) {
                 let Ok(mut client) = client.clone().ready().await else {
                     break;
                 };
-                streams.push(client.send_request(request, true).unwrap());
+                let Ok(stream) = client.send_request(request, true) else {
+                    break;
+                };
+                streams.push(stream);
             }
             if connection % 3 > 0 {
                 tokio::time::sleep(Duration::from_millis(connection % 3)).await;
