@@ -49,6 +49,14 @@ pub mod proxy;
 mod excerpt;
 mod fields;
 #[cfg(feature = "serde")]
+#[cfg_attr(
+    not(feature = "proxy"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "most of it is read by the proxy's settings"
+    )
+)]
 mod units;
 
 #[cfg(all(doctest, feature = "proxy"))]

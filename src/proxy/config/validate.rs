@@ -42,6 +42,7 @@ const LEAST_HEAD: u32 = 1024;
 /// Settings without a problem, compiled.
 pub(super) struct Compiled {
     pub(super) plan: Arc<Plan>,
+    #[cfg(feature = "tls")]
     pub(super) upstreams: Vec<Upstream>,
     /// The TLS configuration by files, if files are named.
     #[cfg(feature = "tls")]
@@ -94,6 +95,7 @@ pub(super) fn compile(
     let plan = plan(settings, first, &upstreams, changes, (request, response));
     Ok(Compiled {
         plan: Arc::new(plan),
+        #[cfg(feature = "tls")]
         upstreams,
         #[cfg(feature = "tls")]
         tls,
