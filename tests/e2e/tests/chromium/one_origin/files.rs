@@ -75,7 +75,7 @@ pub async fn encodings_and_ranges_pass() {
     let answer = site
         .fetch(json!({ "url": "/assets/page.js", "body": Value::Null }))
         .await;
-    assert_eq!(field(&answer, "content-encoding"), "gzip");
+    assert_eq!(field(&answer, "content-encoding"), "zstd");
     assert_eq!(answer["text"], include_str!("../page.js"));
 
     // Parts of a file: of the bucket's, and of the gateway's own.
