@@ -55,11 +55,13 @@ async def cost(gateway, what, count, make):
 
 
 def one_core(top=""):
-    """The gateway on a core of its own, with room for all."""
+    """The gateway on a core of its own, with room for all: they are one client, at one address."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return lambda origin: Gateway(
-        route("/api", address(origin.port)), top=f"{top}\n{TOP}", before=("taskset", "-c", "0")
+        route("/api", address(origin.port), limits={"client_share": 1.0}),
+        top=f"{top}\n{TOP}",
+        before=("taskset", "-c", "0"),
     )
 
 
@@ -143,8 +145,8 @@ async def test_idle_connections_of_http_2_and_waiting_streams():
                 wire.ask("/api/events")
             await wire.flush()
 
-        _, each = await cost(gateway, "50 waiting streams of HTTP/2", 10, streams)
-        await eventually(lambda: origin.busy - under_way == 500, lambda: f"{origin.busy} under way")
+        _, each = await cost(gateway, "50 waiting streams of HTTP/2", 16, streams)
+        await eventually(lambda: origin.busy - under_way == 800, lambda: f"{origin.busy} under way")
         measured("a waiting stream of HTTP/2, its upstream's connection included", f"{each / 50:.1f} KiB")
         assert each / 50 <= 64, f"{each / 50:.1f} KiB"
         waiting, each = await cost(
