@@ -33,6 +33,9 @@ pub struct Grant<'a> {
 }
 
 /// The rule of the policy that a request breaks.
+///
+/// The layer leaves it in the extensions of the response, for layers outside that log or count:
+/// `response.extensions().get::<Refusal>()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -18,6 +18,7 @@ pub(super) struct ResponseHeaders {
     credentials: bool,
     expose: Option<HeaderValue>,
     vary: bool,
+    refusal: Option<Refusal>,
 }
 
 /// The answer to a preflight, whose body is empty.
@@ -25,6 +26,7 @@ pub(super) struct ResponseHeaders {
 pub(super) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
+    refusal: Option<Refusal>,
 }
 
 impl Compiled {
@@ -46,6 +48,7 @@ impl Compiled {
             // That saves caches a copy, and costs a second rule, under which a policy that gets its second
             // origin finds the answers of before in the caches.
             vary: matches!(self.access, Access::Listed { .. }),
+            refusal: verdict.refusal(),
         }
     }
 
@@ -59,7 +62,7 @@ impl Compiled {
             Ok(grant) => self.permit(grant),
             Err(refusal) => match self.debug_answer(refusal, request) {
                 Some(headers) => headers,
-                None => return Answer::refusal(),
+                None => return Answer::refusal(refusal),
             },
         };
         Answer {
@@ -67,6 +70,7 @@ impl Compiled {
             // needed by browsers that are older than the standard; 204 says that there is no body.
             status: StatusCode::NO_CONTENT,
             headers,
+            refusal: granted.err(),
         }
     }
 
@@ -103,6 +107,7 @@ impl Answer {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        leave(self.refusal, &mut response);
         response
     }
 
@@ -110,11 +115,15 @@ impl Answer {
     ///
     /// A browser fails the preflight at 204 without headers just as well. 403 says it to logs, metrics and
     /// people, and costs that the console tells of the status and not of a header: hence debug mode.
-    fn refusal() -> Self {
+    fn refusal(refusal: Refusal) -> Self {
         let mut headers = HeaderMap::new();
         put(&mut headers, VARY, PREFLIGHT_VARY);
         let status = StatusCode::FORBIDDEN;
-        Self { status, headers }
+        Self {
+            status,
+            headers,
+            refusal: Some(refusal),
+        }
     }
 }
 
@@ -123,7 +132,9 @@ impl ResponseHeaders {
     /// To be called once.
     ///
     /// Independent of the status: pages read errors and redirects, too (Fetch #cors-check).
-    pub(super) fn apply(self, headers: &mut HeaderMap) {
+    pub(super) fn apply<B>(self, response: &mut Response<B>) {
+        leave(self.refusal, response);
+        let headers = response.headers_mut();
         remove_foreign(headers);
         // First, as it must not be missing where there is room for the others. On refused responses and
         // those to requests without `Origin`, too: a cache would otherwise give these to allowed pages
@@ -156,6 +167,13 @@ fn remove_foreign(headers: &mut HeaderMap) {
         for name in foreign {
             headers.remove(name);
         }
+    }
+}
+
+/// Leaves the rule that was broken for layers outside. A response to a request that is allowed costs nothing.
+fn leave<B>(refusal: Option<Refusal>, response: &mut Response<B>) {
+    if let Some(refusal) = refusal {
+        response.extensions_mut().insert(refusal);
     }
 }
 

@@ -16,7 +16,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
+use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -93,16 +93,31 @@ impl Table {
     pub fn answer(
         &self,
         peer: &Peer,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let index = self.prefixes.longest(request.uri().path());
+        let around = self.around(index);
+        let arrival = around
+            .edge
+            .arrive(peer, &around.trusted_proxies, &mut request);
         let observer = &self.observers[index.unwrap_or(self.routes.len())];
-        let observation = observer.begin(peer, &request);
-        let answer = self.answer_by(index, peer, request);
-        answer.map(move |response| match observation {
-            None => response,
-            Some(observation) => observation.follow(response),
+        let observation = observer.begin(&arrival, &request);
+        let answer = self.answer_by(index, peer, arrival.client, request);
+        let leaving = arrival.leaving;
+        answer.map(move |mut response| {
+            if let Some(leaving) = leaving {
+                leaving.give(&mut response);
+            }
+            match observation {
+                None => response,
+                Some(observation) => observation.follow(response),
+            }
         })
+    }
+
+    /// What lies around the answers of a route, or of none.
+    fn around(&self, index: Option<usize>) -> &Around {
+        index.map_or(self.none.around(), |index| self.routes[index].around())
     }
 
     /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
@@ -111,16 +126,19 @@ impl Table {
         &self,
         index: Option<usize>,
         peer: &Peer,
+        client: ClientAddr,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let covering = index.map(|index| &self.routes[index]);
         let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
-        let known = head::refusal(&request, &self.limits)
-            .map(refusal)
+        let around = self.around(index);
+        let known = around
+            .edge
+            .refusal(client, &request, around.cors.is_some())
+            .or_else(|| head::refusal(&request, &self.limits).map(refusal))
             .or_else(|| options(&request));
         if let Some(known) = known {
             refusals.asked(&request).answered(&known);
-            let around = covering.map_or(self.none.around(), Route::around);
             // A preflight would be answered by the policy, whatever is wrong with it.
             if is_preflight(&request) {
                 return Either::Right(ready(known).boxed());
