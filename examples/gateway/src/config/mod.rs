@@ -225,8 +225,8 @@ impl Checker<'_> {
             security: None,
             ids: file.request_id.unwrap_or_default(),
         };
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
-        self.check_ready_upstreams();
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
         let mut around = self.around("guard", cors.as_ref(), rest);
         around.edge = self.edge.clone();

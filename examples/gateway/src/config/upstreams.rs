@@ -7,6 +7,7 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
 use same_origin::proxy::{Body, ProxyError};
 use std::convert::Infallible;
+use toml::Table;
 use tower::{Service, ServiceExt};
 
 impl Checker<'_> {
@@ -36,14 +37,13 @@ impl Checker<'_> {
         });
     }
 
-    /// Refuses prefixes that are no forwarding route's.
-    pub(super) fn check_ready_upstreams(&mut self) {
-        let known: Vec<_> = self
-            .upstreams
-            .iter()
-            .map(|one| one.prefix.clone())
-            .collect();
-        for (index, wanted) in self.ready_upstreams.clone().iter().enumerate() {
+    /// Refuses prefixes that are not those of routes with an upstream.
+    pub(super) fn check_ready_upstreams(&mut self, routes: &[Table]) {
+        let forwards = |route: &&Table| route.contains_key("upstream");
+        let prefixes = routes.iter().filter(forwards);
+        let prefixes = prefixes.filter_map(|route| route.get("prefix")?.as_str());
+        let known: Vec<&str> = prefixes.collect();
+        for (index, wanted) in self.ready_upstreams.iter().enumerate() {
             if !known.iter().any(|known| is_prefix(wanted, known)) {
                 let remedy = if known.is_empty() {
                     "remove it".to_owned()
