@@ -48,7 +48,7 @@ impl Compiled {
             // That saves caches a copy, and costs a second rule, under which a policy that gets its second
             // origin finds the answers of before in the caches.
             vary: matches!(self.access, Access::Listed { .. }),
-            refusal: verdict.refusal(),
+            refusal: None,
         }
     }
 
@@ -62,7 +62,7 @@ impl Compiled {
             Ok(grant) => self.permit(grant),
             Err(refusal) => match self.debug_answer(refusal, request) {
                 Some(headers) => headers,
-                None => return Answer::refusal(refusal),
+                None => return Answer::refusal(),
             },
         };
         Answer {
@@ -70,7 +70,7 @@ impl Compiled {
             // needed by browsers that are older than the standard; 204 says that there is no body.
             status: StatusCode::NO_CONTENT,
             headers,
-            refusal: granted.err(),
+            refusal: None,
         }
     }
 
@@ -103,6 +103,12 @@ impl Compiled {
 }
 
 impl Answer {
+    /// With the rule that was broken, for layers outside.
+    pub(super) fn telling(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
     pub(super) fn into_response<B: Default>(self) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status;
@@ -115,19 +121,25 @@ impl Answer {
     ///
     /// A browser fails the preflight at 204 without headers just as well. 403 says it to logs, metrics and
     /// people, and costs that the console tells of the status and not of a header: hence debug mode.
-    fn refusal(refusal: Refusal) -> Self {
+    fn refusal() -> Self {
         let mut headers = HeaderMap::new();
         put(&mut headers, VARY, PREFLIGHT_VARY);
         let status = StatusCode::FORBIDDEN;
         Self {
             status,
             headers,
-            refusal: Some(refusal),
+            refusal: None,
         }
     }
 }
 
 impl ResponseHeaders {
+    /// As [`Answer::telling`].
+    pub(super) fn telling(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
     /// Makes the policy the only author of `Access-Control-*`, and says on what the response depends.
     /// To be called once.
     ///
@@ -170,7 +182,7 @@ fn remove_foreign(headers: &mut HeaderMap) {
     }
 }
 
-/// Leaves the rule that was broken for layers outside. A response to a request that is allowed costs nothing.
+/// Leaves the rule that was broken, where that was asked for.
 fn leave<B>(refusal: Option<Refusal>, response: &mut Response<B>) {
     if let Some(refusal) = refusal {
         response.extensions_mut().insert(refusal);

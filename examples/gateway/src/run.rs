@@ -53,6 +53,9 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
     drop(ended);
+    if let Some(log) = &log {
+        log.finish();
+    }
     Ok(())
 }
 

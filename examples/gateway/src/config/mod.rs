@@ -119,8 +119,9 @@ struct Checker<'a> {
     upstreams: Vec<RouteUpstream>,
     /// Prefixes of routes on whose upstreams readiness hangs.
     ready_upstreams: Vec<String>,
-    /// Whether anybody looks at the upstreams of answers.
-    tells_upstreams: bool,
+    /// Whether there is an access log, and whether there are metrics.
+    logs: bool,
+    counts: bool,
     /// What holds for requests of every route that says nothing else.
     edge: Edge,
     warnings: Problems,
@@ -157,7 +158,8 @@ impl Config {
             caches: Caches::default(),
             upstreams: Vec::new(),
             ready_upstreams: Vec::new(),
-            tells_upstreams: false,
+            logs: false,
+            counts: false,
             edge: Edge::default(),
             warnings: Problems::default(),
         };
@@ -205,7 +207,8 @@ impl Checker<'_> {
         };
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
-        self.tells_upstreams = log.is_some();
+        self.logs = log.is_some();
+        self.counts = file.admin.is_some();
         let admin = file.admin.map(|admin| self.admin(admin));
         let workers = file
             .workers
@@ -326,7 +329,10 @@ impl Checker<'_> {
         guarding: Option<&Guarding>,
     ) -> Around {
         Around {
-            cors: cors.cloned().map(CorsLayer::from),
+            cors: cors.cloned().map(|policy| {
+                let layer = CorsLayer::new(policy);
+                layer.tell_refusals(self.logs || self.counts)
+            }),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
             compress: None,
             edge: Edge::default(),

@@ -206,7 +206,7 @@ impl Checker<'_> {
             .clone()
             .mounts(&self.mounts)
             .tunnels(&self.tunnels)
-            .tell_upstream(self.tells_upstreams);
+            .tell_upstream(self.logs);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }

@@ -10,7 +10,6 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{NotUntil, RateLimiter};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -134,25 +133,19 @@ impl StateStore for Buckets {
     {
         // A poisoned lock guards mere numbers.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = known.full_at.get_mut(client) {
+            let (outcome, next) = measure(Some(*full_at))?;
+            *full_at = next;
+            return Ok(outcome);
+        }
+        known.sweep(self.full_after);
         let mut client = *client;
-        if !known.full_at.contains_key(&client) {
-            known.sweep(self.full_after);
-            if known.full_at.len() >= CLIENTS {
-                client = Client::Shared(self.hasher.hash_one(client) % SHARED);
-            }
+        if known.full_at.len() >= CLIENTS {
+            client = Client::Shared(self.hasher.hash_one(client) % SHARED);
         }
-        match known.full_at.entry(client) {
-            Entry::Occupied(mut bucket) => {
-                let (outcome, full_at) = measure(Some(*bucket.get()))?;
-                bucket.insert(full_at);
-                Ok(outcome)
-            }
-            Entry::Vacant(place) => {
-                let (outcome, full_at) = measure(None)?;
-                place.insert(full_at);
-                Ok(outcome)
-            }
-        }
+        let (outcome, full_at) = measure(known.full_at.get(&client).copied())?;
+        known.full_at.insert(client, full_at);
+        Ok(outcome)
     }
 }
 

@@ -1,12 +1,23 @@
 //! The id of a request: the client's own where that is trusted, or a new one.
 
+use bytes::BytesMut;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Request};
+use std::cell::RefCell;
 
 pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A longer one is not kept: it goes into logs.
 const LONGEST: usize = 128;
+
+const LENGTH: usize = 32;
+/// So many ids share one allocation, as each is cloned into a request, a response and perhaps a log.
+const IDS: usize = 64;
+
+thread_local! {
+    /// Room for the next ids.
+    static ROOM: RefCell<BytesMut> = RefCell::default();
+}
 
 /// Makes sure that a request has an id, which the upstream sees too, and gives it.
 pub fn identify<B>(request: &mut Request<B>, is_trusted: bool) -> HeaderValue {
@@ -33,14 +44,23 @@ fn own(headers: &HeaderMap) -> Option<HeaderValue> {
 /// could be foretold will do.
 fn new() -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let random = fastrand::u128(..).to_be_bytes();
-    let mut text = [0; 32];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
+    let mut text = [0; LENGTH];
+    for (pair, byte) in text
+        .chunks_exact_mut(2)
+        .zip(fastrand::u128(..).to_be_bytes())
+    {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
+    let id = ROOM.with_borrow_mut(|room| {
+        if room.capacity() < LENGTH {
+            room.reserve(IDS * LENGTH);
+        }
+        room.extend_from_slice(&text);
+        room.split().freeze()
+    });
     // Digits always are a value.
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    HeaderValue::from_maybe_shared(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Security fields of answers: set where the upstream has not set them itself, since it knows its pages best.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{Entry, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
 /// The fields of a route.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,8 @@ impl SecurityHeaders {
         let transport = transport.map(|value| (&STRICT_TRANSPORT_SECURITY, value));
         let others = self.others.iter().map(|(name, value)| (name, value));
         for (name, value) in transport.into_iter().chain(others) {
-            if !headers.contains_key(name) {
-                let _full = headers.try_insert(name, value.clone());
+            if let Ok(Entry::Vacant(place)) = headers.try_entry(name) {
+                let _full = place.try_insert(value.clone());
             }
         }
     }

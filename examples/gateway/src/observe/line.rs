@@ -142,23 +142,26 @@ impl Line {
     /// `TIME CLIENT "METHOD PATH VERSION" STATUS BYTES DURATION route=… …`, in which what a client wrote is
     /// escaped as in a string of Rust: nobody writes a second line.
     pub fn text(&self, bytes: u64, duration: Duration) -> String {
-        let mut line = String::with_capacity(160);
-        let request = format!("{} {} {}", self.method, self.target, version(self.version));
+        let mut line = String::with_capacity(256);
         let status = self
             .answer
             .as_ref()
             .map_or(0, |answer| answer.status.as_u16());
         // Writing to a string does not fail.
+        let _ = write!(line, "{} {} \"", time(self.time), self.client);
+        escape(&mut line, self.method.as_str());
+        line.push(' ');
+        escape(&mut line, &self.target);
         let _ = write!(
             line,
-            "{} {} {request:?} {status} {bytes} {:.3}ms route={:?}",
-            time(self.time),
-            self.client,
-            millis(duration),
-            self.route,
+            " {}\" {status} {bytes} {} route=\"",
+            version(self.version),
+            Millis(duration)
         );
+        escape(&mut line, &self.route);
+        line.push('"');
         if let Some(answer) = &self.answer {
-            let _ = write!(line, " head={:.3}ms", millis(answer.head));
+            let _ = write!(line, " head={}", Millis(answer.head));
             if let Some(upstream) = &answer.upstream {
                 let _ = write!(line, " upstream={upstream}");
             }
@@ -185,7 +188,7 @@ impl Line {
     pub fn json(&self, bytes: u64, duration: Duration) -> String {
         let answer = self.answer.as_ref();
         let json = Json {
-            time: time(self.time),
+            time: time(self.time).to_string(),
             client: self.client,
             id: self.id(),
             method: self.method.as_str(),
@@ -222,8 +225,28 @@ impl fmt::Display for Cors {
     }
 }
 
-fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
+fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
+    humantime::format_rfc3339_millis(time)
+}
+
+/// As in a string of Rust, but for what need not be escaped at once: each line is written while requests wait.
+fn escape(line: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        line.push_str(text);
+    } else {
+        let _ = write!(line, "{}", text.escape_debug());
+    }
+}
+
+/// Milliseconds with three digits behind the point. To print them as a float takes five times as long.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        write!(f, "{}.{:03}ms", micros / 1000, micros % 1000)
+    }
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -3,6 +3,7 @@
 
 mod access;
 mod body;
+mod durations;
 mod line;
 mod metrics;
 mod redact;

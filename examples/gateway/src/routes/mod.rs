@@ -6,6 +6,7 @@ mod prefixes;
 pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
+use crate::edge::Arrival;
 use crate::files::Files;
 use crate::observe::{AccessLog, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
@@ -16,7 +17,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
+use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -102,7 +103,7 @@ impl Table {
             .arrive(peer, &around.trusted_proxies, &mut request);
         let observer = &self.observers[index.unwrap_or(self.routes.len())];
         let observation = observer.begin(&arrival, &request);
-        let answer = self.answer_by(index, peer, arrival.client, request);
+        let answer = self.answer_by(index, peer, &arrival, request);
         let leaving = arrival.leaving;
         answer.map(move |mut response| {
             if let Some(leaving) = leaving {
@@ -126,7 +127,7 @@ impl Table {
         &self,
         index: Option<usize>,
         peer: &Peer,
-        client: ClientAddr,
+        arrival: &Arrival,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let covering = index.map(|index| &self.routes[index]);
@@ -134,11 +135,13 @@ impl Table {
         let around = self.around(index);
         let known = around
             .edge
-            .refusal(client, &request, around.cors.is_some())
+            .refusal(arrival.client, &request, around.cors.is_some())
             .or_else(|| head::refusal(&request, &self.limits).map(refusal))
             .or_else(|| options(&request));
         if let Some(known) = known {
-            refusals.asked(&request).answered(&known);
+            refusals
+                .asked(&request, arrival.id.as_ref())
+                .answered(&known);
             // A preflight would be answered by the policy, whatever is wrong with it.
             if is_preflight(&request) {
                 return Either::Right(ready(known).boxed());
@@ -149,12 +152,12 @@ impl Table {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => {
-                let asked = refusals.asked(&request);
+                let asked = refusals.asked(&request, arrival.id.as_ref());
                 let answer = files.answer(peer, request);
                 Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
             }
             None => {
-                let asked = refusals.asked(&request);
+                let asked = refusals.asked(&request, arrival.id.as_ref());
                 let answer = self.none.answer(peer, request);
                 Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
             }

@@ -202,7 +202,7 @@ async fn serve_announced(
     // Late ones are the connections' watch's business, as late heads are.
     let client = match connection::begin(header, &entry).await {
         Ok(Some(client)) => client,
-        Ok(None) => return,
+        Ok(None) => return proxy_protocol::late(balancer),
         Err(error) => return debug!(%balancer, %error, "connection ended"),
     };
     let Ok(guard) = clients.admit(client.ip()) else {

@@ -55,8 +55,12 @@ pub async fn client(stream: &mut TcpStream, peer: SocketAddr) -> io::Result<Sock
             Next::Never(why) => return Err(refused(peer, why)),
         };
         let read = stream.take(more as u64).read_buf(&mut header).await?;
+        if read == 0 && header.is_empty() {
+            // Balancers look whether the port is open in this way, every few seconds.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         if read == 0 {
-            return Err(refused(peer, "the connection ended before it"));
+            return Err(refused(peer, "the connection ended within it"));
         }
     }
     said(&header, peer).map_err(|why| refused(peer, why))
@@ -137,6 +141,11 @@ fn said(header: &[u8], peer: SocketAddr) -> Result<SocketAddr, &'static str> {
         }
         Some(_) => Err("it is of datagrams"),
     }
+}
+
+/// The header of a connection did not come before that had to end.
+pub fn late(peer: SocketAddr) {
+    let _told = refused(peer, "it did not come in time");
 }
 
 fn refused(peer: SocketAddr, why: &str) -> io::Error {
