@@ -155,7 +155,9 @@ impl Line {
                 }
             }
             // Writing to a string does not fail.
-            IpAddr::V6(ip) => drop(write!(line, "{ip}")),
+            IpAddr::V6(ip) => {
+                let _ = write!(line, "{ip}");
+            }
         }
         line.push_str(" \"");
         escape(line, self.method.as_str());

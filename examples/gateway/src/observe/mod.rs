@@ -96,7 +96,7 @@ fn count_refusal(metrics: &RouteMetrics, response: &Response<Body>) {
         metrics.refused_by_cors(refusal);
     }
     if let Some(error) = extensions.get::<GuardError>() {
-        metrics.refused_by_guard(error.refusal());
+        metrics.refused_by_guard(&error.refusal());
     }
     if extensions.get::<RateLimited>().is_some() {
         metrics.rate_limited();
