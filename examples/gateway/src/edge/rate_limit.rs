@@ -161,9 +161,20 @@ mod tests {
         })
     }
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// One more in an hour: however slow the machine is, that is not within a test.
+    fn hourly(burst: u32) -> RateLimit {
+        let quota = governor::Quota::with_period(HOUR).unwrap();
+        let quota = quota.allow_burst(NonZeroU32::new(burst).unwrap());
+        RateLimit {
+            limiter: RateLimiter::new(quota, Buckets::new(HOUR * burst), MonotonicClock),
+        }
+    }
+
     #[test]
     fn each_client_has_its_burst_and_hears_when_to_come_back() {
-        let limit = limit(1, 3);
+        let limit = hourly(3);
         for (client, same, other) in [
             ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
             ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"),
@@ -173,10 +184,7 @@ mod tests {
                 assert_eq!(limit.check(ip(client)), Ok(()), "{client}");
             }
             let wait = limit.check(ip(same)).unwrap_err();
-            assert!(
-                wait > Duration::from_millis(500) && wait <= Duration::from_secs(1),
-                "{wait:?}"
-            );
+            assert!(wait > HOUR / 2 && wait <= HOUR, "{wait:?}");
             assert_eq!(limit.check(ip(other)), Ok(()), "{other}");
         }
     }
@@ -193,7 +201,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_strangers_are_limited_all_the_same() {
-        let limit = limit(1, 1);
+        let limit = hourly(1);
         let network = |n: u64| IpAddr::from(Ipv6Addr::from_bits(u128::from(n) << 64));
         assert_eq!(limit.check(network(0)), Ok(()));
         let refused = (1..150_000)
