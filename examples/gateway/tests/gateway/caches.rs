@@ -263,19 +263,16 @@ async fn parts_are_of_the_plain_form() {
             "gzip",
             "W/\"a\"",
         ),
-        (&[gzip, ("range", "bytes=9999-")], 416, "", "\"a\""),
     ] {
         let answer = ask(&gateway, "/text", fields).await;
         assert_eq!(answer.status, status, "{fields:?}");
         assert_eq!(answer.field("content-encoding"), coding, "{fields:?}");
-        if status != 416 {
-            assert_eq!(answer.field("etag"), tag, "{fields:?}");
-        }
+        assert_eq!(answer.field("etag"), tag, "{fields:?}");
         if status == 206 {
             assert_eq!(answer.body, "the");
         }
     }
-    assert_eq!(upstream.asked()[0], "/text");
+    assert_eq!(upstream.asked(), ["/text"]);
 }
 
 #[tokio::test]
