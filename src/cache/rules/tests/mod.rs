@@ -4,8 +4,8 @@ mod freshness;
 mod storing;
 
 use super::*;
-use http::Version;
 use http::header::HeaderName;
+use http::{Response, Version};
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     let name = |name: &str| name.parse::<HeaderName>().unwrap();
