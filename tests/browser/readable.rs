@@ -311,6 +311,26 @@ fn fixtures() -> Vec<Fixture> {
             ],
         ),
         fixture(
+            "a fallback that is added behind the layer",
+            inner()
+                .layer(cors())
+                .fallback(async || (StatusCode::NOT_FOUND, "nothing here")),
+            &[
+                "an unknown path: preflight 404: the router answers the preflight: no CORS layer is around this path",
+            ],
+        ),
+        fixture(
+            "a route that is added behind the layer",
+            Router::new()
+                .route("/slow", get("quick"))
+                .layer(cors())
+                .route("/items", post(echo))
+                .layer(from_fn(r::slow_answers)),
+            &[
+                "the call itself: preflight 405: the method router answers the preflight: no CORS layer is around the routes",
+            ],
+        ),
+        fixture(
             "a filter of methods around CORS",
             inner().layer(cors()).layer(from_fn(r::odd_methods)),
             &[

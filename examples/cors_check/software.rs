@@ -1,0 +1,224 @@
+//! The software that answered, where its answer says so, and the words in which it is configured.
+
+use http::{HeaderMap, HeaderValue};
+use same_origin::browser::Exchange;
+
+/// The software that answered, where its answer says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Software {
+    S3,
+    CloudFront,
+    ApiGateway,
+    Nginx,
+    Caddy,
+    Express,
+    TowerHttp,
+    SameOrigin,
+    Unknown,
+}
+
+use Software as S;
+
+/// The name of a header behind `access-control-`.
+type Header = &'static str;
+
+pub const ALLOW_ORIGIN: Header = "allow-origin";
+pub const ALLOW_METHODS: Header = "allow-methods";
+pub const ALLOW_HEADERS: Header = "allow-headers";
+pub const ALLOW_CREDENTIALS: Header = "allow-credentials";
+
+impl Software {
+    /// All that show, from the outermost to the innermost: nginx in front of express is both.
+    pub fn all(exchange: &Exchange) -> Vec<Self> {
+        let answer = Answer::of(exchange);
+        let order = [
+            S::CloudFront,
+            S::Nginx,
+            S::Caddy,
+            S::SameOrigin,
+            S::ApiGateway,
+            S::S3,
+            S::Express,
+            S::TowerHttp,
+        ];
+        let shown = order.into_iter().filter(|software| answer.shows(*software));
+        shown.collect()
+    }
+
+    /// The innermost one: CORS is best configured where it is known what a request may do.
+    pub fn of(exchange: &Exchange) -> Self {
+        Self::all(exchange).pop().unwrap_or(S::Unknown)
+    }
+
+    /// The word of it in a result for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            S::S3 => "s3",
+            S::CloudFront => "cloudfront",
+            S::ApiGateway => "api-gateway",
+            S::Nginx => "nginx",
+            S::Caddy => "caddy",
+            S::Express => "express",
+            S::TowerHttp => "tower-http",
+            S::SameOrigin => "same-origin",
+            S::Unknown => "server",
+        }
+    }
+
+    /// The configuration that has to be changed.
+    pub const fn place(self) -> &'static str {
+        match self {
+            S::S3 => "the CORS rules of the bucket (S3)",
+            S::CloudFront => "the response headers policy of the distribution (CloudFront)",
+            S::ApiGateway => "the CORS configuration of the API (API Gateway)",
+            S::Nginx => "the `add_header … always` lines of the location (nginx)",
+            S::Caddy => "the `header` directives of the site (Caddy)",
+            S::Express => "the options of `cors()` (express)",
+            S::TowerHttp => "the `CorsLayer` (tower-http)",
+            S::SameOrigin => "the `[cors]` table of the gateway (same-origin)",
+            S::Unknown => "the server",
+        }
+    }
+
+    /// The words by which this software is told to send a header.
+    pub fn setting(self, header: Header, value: &str) -> String {
+        let key = match (self, header) {
+            (S::S3, ALLOW_ORIGIN) => "AllowedOrigins",
+            (S::S3, ALLOW_METHODS) => "AllowedMethods",
+            (S::S3, ALLOW_HEADERS) => "AllowedHeaders",
+            (S::ApiGateway, ALLOW_ORIGIN) => "AllowOrigins",
+            (S::ApiGateway, ALLOW_METHODS) => "AllowMethods",
+            (S::ApiGateway, ALLOW_HEADERS) => "AllowHeaders",
+            (S::CloudFront, ALLOW_ORIGIN) => "AccessControlAllowOrigins",
+            (S::CloudFront, ALLOW_METHODS) => "AccessControlAllowMethods",
+            (S::CloudFront, ALLOW_HEADERS) => "AccessControlAllowHeaders",
+            (S::Express, ALLOW_ORIGIN) => "origin",
+            (S::Express, ALLOW_METHODS) => "methods",
+            (S::Express, ALLOW_HEADERS) => "allowedHeaders",
+            (S::SameOrigin, ALLOW_ORIGIN) => "allow_origins",
+            (S::SameOrigin, ALLOW_METHODS) => "allow_methods",
+            (S::SameOrigin, ALLOW_HEADERS) => "allow_headers",
+            (S::TowerHttp, ALLOW_ORIGIN) => "allow_origin",
+            (S::TowerHttp, ALLOW_METHODS) => "allow_methods",
+            (S::TowerHttp, ALLOW_HEADERS) => "allow_headers",
+            _ => "",
+        };
+        match (self, header) {
+            // S3 answers it by itself wherever origins are listed and not `*`.
+            (S::S3, ALLOW_CREDENTIALS) => "\"AllowedOrigins\" without `*`".into(),
+            (S::ApiGateway, ALLOW_CREDENTIALS) => "\"AllowCredentials\": true".into(),
+            (S::CloudFront, ALLOW_CREDENTIALS) => "\"AccessControlAllowCredentials\": true".into(),
+            (S::Express, ALLOW_CREDENTIALS) => "cors({ credentials: true })".into(),
+            (S::TowerHttp, ALLOW_CREDENTIALS) => ".allow_credentials(true)".into(),
+            (S::SameOrigin, ALLOW_CREDENTIALS) => "allow_credentials = true".into(),
+            (S::S3 | S::ApiGateway, _) => format!("\"{key}\": [\"{value}\"]"),
+            (S::CloudFront, _) => format!("\"{key}\": {{ \"Items\": [\"{value}\"] }}"),
+            (S::Nginx, _) => format!("add_header access-control-{header} \"{value}\" always;"),
+            (S::Caddy, _) => format!("header access-control-{header} \"{value}\""),
+            (S::Express, ALLOW_ORIGIN) => format!("cors({{ {key}: '{value}' }})"),
+            (S::Express, _) => format!("cors({{ {key}: ['{value}'] }})"),
+            (S::SameOrigin, _) => format!("{key} = [\"{value}\"]"),
+            (S::TowerHttp, _) => format!(".{key}([…\"{value}\"…])"),
+            (S::Unknown, _) => format!("access-control-{header}: {value}"),
+        }
+    }
+}
+
+/// What an answer shows of who gave it.
+struct Answer<'a> {
+    headers: Option<&'a HeaderMap>,
+    host: &'a str,
+    refusal: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    fn of(exchange: &'a Exchange) -> Self {
+        Self {
+            headers: exchange.response_headers(),
+            host: exchange.url().host_str().unwrap_or_default(),
+            refusal: exchange.refusal(),
+        }
+    }
+
+    fn shows(&self, software: Software) -> bool {
+        match software {
+            S::CloudFront => self.has("x-amz-cf-id") || self.host.ends_with(".cloudfront.net"),
+            S::Nginx => self.names("server", "nginx") || self.names("server", "openresty"),
+            S::Caddy => self.names("server", "caddy"),
+            S::SameOrigin => {
+                self.names("via", "same-origin") || self.names("proxy-status", "same-origin")
+            }
+            S::ApiGateway => {
+                self.has("apigw-requestid")
+                    || self.has("x-amz-apigw-id")
+                    || self.host.contains(".execute-api.")
+            }
+            S::S3 => self.is_bucket(),
+            S::Express => self.names("x-powered-by", "express"),
+            // It names itself nowhere; nobody else is known to write these three in lower case.
+            S::TowerHttp => self.lines("vary").any(|line| {
+                line == b"origin, access-control-request-method, access-control-request-headers"
+            }),
+            S::Unknown => false,
+        }
+    }
+
+    /// S3, or what speaks its protocol: by its headers, its host, or its way to refuse.
+    fn is_bucket(&self) -> bool {
+        const HEADERS: [&str; 5] = [
+            "x-amz-request-id",
+            "x-amz-id-2",
+            "x-amz-bucket-region",
+            "x-amz-version-id",
+            "x-amz-server-side-encryption",
+        ];
+        let by_host = self.host.ends_with(".amazonaws.com")
+            && self.host.split(['.', '-']).any(|label| label == "s3");
+        // That of Azure looks alike, and its headers begin with `x-ms-`.
+        let refusal = String::from_utf8_lossy(self.refusal);
+        let by_refusal = refusal.contains("<Error><Code>") && !self.has("x-ms-request-id");
+        by_host
+            || by_refusal
+            || HEADERS.iter().any(|name| self.has(name))
+            || self.names("server", "amazons3")
+            || self.names("server", "amazon.com")
+            || self.names("server", "minio")
+    }
+
+    fn lines(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.headers.map(|headers| headers.get_all(name).iter());
+        lines.into_iter().flatten().map(HeaderValue::as_bytes)
+    }
+
+    fn has(&self, name: &'static str) -> bool {
+        self.lines(name).next().is_some()
+    }
+
+    /// Whether a line has this word in it, in any case of letters.
+    fn names(&self, name: &'static str, word: &str) -> bool {
+        let has = |line: &[u8]| {
+            String::from_utf8_lossy(line)
+                .to_ascii_lowercase()
+                .contains(word)
+        };
+        self.lines(name).any(has)
+    }
+}
+
+#[cfg(test)]
+pub const PLACES: &[(&str, &str)] = {
+    const fn pair(software: Software) -> (&'static str, &'static str) {
+        (software.word(), software.place())
+    }
+    &[
+        pair(S::S3),
+        pair(S::CloudFront),
+        pair(S::ApiGateway),
+        pair(S::Nginx),
+        pair(S::Caddy),
+        pair(S::Express),
+        pair(S::TowerHttp),
+        pair(S::SameOrigin),
+        pair(S::Unknown),
+    ]
+};
