@@ -30,7 +30,7 @@ the way there
 what is sent and said
   --preflight-only       sends preflights and safe methods, and nothing that may change something
   --yes                  does not ask before it sends what may change something
-  --engine NAME          standard (the default, the strictest) or chromium
+  --engine NAME          chromium (the default) or standard
   --json                 a list of results for programs
 
 It sends what a browser would send and nothing else. A request that may change something is announced
@@ -93,6 +93,7 @@ impl Args {
     pub fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
         let mut reading = Reading::default();
         reading.args.timeout = Duration::from_secs(15);
+        reading.args.engine = Engine::Chromium;
         let mut words = words;
         while let Some(word) = words.next() {
             match &*word {
@@ -209,7 +210,7 @@ fn engine(name: &str) -> Result<Engine, String> {
         "standard" => Ok(Engine::Standard),
         "chromium" => Ok(Engine::Chromium),
         _ => Err(format!(
-            "`{name}` is not an engine; write standard or chromium"
+            "`{name}` is not an engine; write chromium or standard"
         )),
     }
 }

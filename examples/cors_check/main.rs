@@ -43,14 +43,11 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match check(&web, &args).await {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(1),
-    }
+    ExitCode::from(check(&web, &args).await)
 }
 
-/// Makes the calls one after the other; returns whether there is nothing to mend.
-async fn check(web: &Web, args: &Args) -> bool {
+/// Makes the calls one after the other; returns the exit status.
+async fn check(web: &Web, args: &Args) -> u8 {
     let mut checked = Vec::new();
     for call in &args.calls {
         let outcome = ask(web, call).await;
@@ -77,8 +74,14 @@ async fn check(web: &Web, args: &Args) -> bool {
             .map(|(call, outcome, findings)| report::result(call, outcome, findings));
         println!("{:#}", Value::Array(results.collect()));
     }
-    let mut findings = checked.iter().flat_map(|(_, _, findings)| findings);
-    !findings.any(report::is_fault)
+    let findings: Vec<_> = checked
+        .iter()
+        .flat_map(|(_, _, findings)| findings)
+        .collect();
+    if findings.iter().any(|finding| finding.code == "bad-call") {
+        return 2;
+    }
+    findings.into_iter().any(report::is_fault).into()
 }
 
 /// The call in a browser that remembers nothing of the others.

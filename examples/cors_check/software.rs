@@ -1,6 +1,6 @@
 //! The software that answered, where its answer says so, and the words in which it is configured.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use same_origin::browser::Exchange;
 
 /// The software that answered, where its answer says so.
@@ -45,9 +45,15 @@ impl Software {
         shown.collect()
     }
 
-    /// The innermost one: CORS is best configured where it is known what a request may do.
+    /// The innermost one, as CORS is best configured where it is known what a request may do; but a policy of
+    /// our gateway, which shows by `Vary`, takes the place of all behind it.
     pub fn of(exchange: &Exchange) -> Self {
-        Self::all(exchange).pop().unwrap_or(S::Unknown)
+        let mut all = Self::all(exchange);
+        let by_policy = Answer::of(exchange).names("vary", "origin");
+        match all.contains(&S::SameOrigin) && by_policy {
+            true => S::SameOrigin,
+            false => all.pop().unwrap_or(S::Unknown),
+        }
     }
 
     /// The word of it in a result for programs.
@@ -128,6 +134,7 @@ impl Software {
 struct Answer<'a> {
     headers: Option<&'a HeaderMap>,
     host: &'a str,
+    status: Option<StatusCode>,
     refusal: &'a [u8],
 }
 
@@ -136,6 +143,7 @@ impl<'a> Answer<'a> {
         Self {
             headers: exchange.response_headers(),
             host: exchange.url().host_str().unwrap_or_default(),
+            status: exchange.status(),
             refusal: exchange.refusal(),
         }
     }
@@ -146,7 +154,9 @@ impl<'a> Answer<'a> {
             S::Nginx => self.names("server", "nginx") || self.names("server", "openresty"),
             S::Caddy => self.names("server", "caddy"),
             S::SameOrigin => {
-                self.names("via", "same-origin") || self.names("proxy-status", "same-origin")
+                self.names("via", "same-origin")
+                    || self.names("proxy-status", "same-origin")
+                    || self.is_refusal_of_ours()
             }
             S::ApiGateway => {
                 self.has("apigw-requestid")
@@ -163,14 +173,25 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// A preflight that our policy refuses has no word of ours. Go's libraries, which write this line too,
+    /// refuse by other means.
+    fn is_refusal_of_ours(&self) -> bool {
+        let all = b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+        self.status == Some(StatusCode::FORBIDDEN)
+            && self.refusal.is_empty()
+            && !self.has("server")
+            && self.lines("vary").any(|line| line == all)
+    }
+
     /// S3, or what speaks its protocol: by its headers, its host, or its way to refuse.
     fn is_bucket(&self) -> bool {
-        const HEADERS: [&str; 5] = [
+        const HEADERS: [&str; 6] = [
             "x-amz-request-id",
             "x-amz-id-2",
             "x-amz-bucket-region",
             "x-amz-version-id",
             "x-amz-server-side-encryption",
+            "x-amz-sdk-checksum-algorithm",
         ];
         let by_host = self.host.ends_with(".amazonaws.com")
             && self.host.split(['.', '-']).any(|label| label == "s3");

@@ -1,15 +1,15 @@
 //! What is wrong although this call works, or may be.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, VARY,
 };
 use http::{HeaderMap, HeaderName};
 use same_origin::browser::{Exchange, Outcome};
 
 use super::{Finding, Severity, answer};
 use crate::args::Call;
-use crate::software::Software;
+use crate::software::{ALLOW_HEADERS, Software};
 
 pub fn advice(call: &Call, outcome: &Outcome) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -18,7 +18,7 @@ pub fn advice(call: &Call, outcome: &Outcome) -> Vec<Finding> {
             continue;
         };
         let said = match exchange.is_preflight() {
-            true => vec![max_age(headers)],
+            true => vec![max_age(headers), authorization(exchange, headers, outcome)],
             false => vec![
                 vary(exchange, headers),
                 expose(call, headers),
@@ -123,6 +123,25 @@ fn max_age(headers: &HeaderMap) -> Option<Advice> {
         what,
         remedy: remedy.into(),
         clause: "Fetch #cors-preflight-fetch steps 7.8 to 7.10",
+    })
+}
+
+/// What browsers let pass for now: `*` for a header that the standard wants by name.
+fn authorization(exchange: &Exchange, headers: &HeaderMap, outcome: &Outcome) -> Option<Advice> {
+    let name = ACCESS_CONTROL_ALLOW_HEADERS;
+    let asked = exchange.header("access-control-request-headers");
+    let asks = asked.is_some_and(|names| names.split(',').any(|name| name == "authorization"));
+    let covered = lists(headers, &name, "authorization") || !lists(headers, &name, "*");
+    (asks && !covered && outcome.error().is_none()).then(|| Advice {
+        severity: Severity::Warning,
+        code: "authorization-not-covered-by-wildcard",
+        header: name,
+        what: "Authorization is allowed by `*` alone, which browsers let pass for now".into(),
+        remedy: format!(
+            "the standard's `*` does not cover Authorization: {}",
+            Software::of(exchange).setting(ALLOW_HEADERS, "authorization")
+        ),
+        clause: "Fetch #cors-preflight-fetch steps 7.6 and 7.7",
     })
 }
 

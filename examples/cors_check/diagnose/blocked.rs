@@ -307,9 +307,7 @@ impl Scene<'_> {
         match (wildcard, name) {
             (true, "authorization") => fault(
                 "authorization-not-covered-by-wildcard",
-                format!(
-                    "`*` does not cover Authorization in the standard, Firefox and Safari: {write}"
-                ),
+                format!("the standard's `*` does not cover Authorization: {write}"),
             ),
             (true, _) => fault(
                 "headers-wildcard-with-credentials",

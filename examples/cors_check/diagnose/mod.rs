@@ -113,12 +113,11 @@ fn blocker(error: &FetchError, outcome: &Outcome) -> Finding {
     let fault = blocked::fault_of(error, outcome, last, software);
     let all = Software::all(last);
     let several = fault.code == "several-allow-origin-lines" && all.len() > 1;
-    let places = match several {
-        true => {
-            let places: Vec<_> = all.iter().map(|software| software.place()).collect();
-            places.join(" and ")
-        }
-        false => software.place().to_owned(),
+    let places: Vec<_> = all.iter().map(|software| software.place()).collect();
+    let places = match (several, all.len() > 1) {
+        (true, _) => places.join(" and "),
+        (false, true) => format!("{} (one of {})", software.place(), places.join("; ")),
+        (false, false) => software.place().to_owned(),
     };
     Finding {
         severity: Severity::Error,

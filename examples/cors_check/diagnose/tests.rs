@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::ready;
 
 use http::{HeaderName, HeaderValue, Response};
-use same_origin::browser::{self, Web};
+use same_origin::browser::{self, Engine, Web};
 
 use super::*;
 
@@ -118,7 +118,7 @@ const CASES: &[Case] = &[
     asked_first(Token, (308, "location: /x/"), ("preflight-redirect-of-slash", "server"), "/x/ at once"),
     asked_first(Token, (301, "location: https://login.example.com/"), ("preflight-redirect", "server"), "login"),
     asked_first(Put, (403, "server: AmazonS3"), ("preflight-refused-by-rules", "s3"), "\"AllowedMethods\": [\"PUT\"]"),
-    asked_first(Put, (403, "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"), ("preflight-refused-by-policy", "server"), "itself refuses"),
+    asked_first(Put, (403, "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"), ("preflight-refused-by-policy", "same-origin"), "itself refuses"),
     // Preflights that allow something else.
     asked_first(Put, (200, "server: AmazonS3|access-control-allow-origin: https://app.example.com|access-control-allow-methods: GET"), ("method-not-allowed", "s3"), "\"AllowedMethods\": [\"PUT\"]"),
     asked_first(Put, (204, "via: 1.1 same-origin|access-control-allow-origin: *"), ("method-not-allowed", "same-origin"), "allow_methods = [\"PUT\"]"),
@@ -173,6 +173,10 @@ fn answer((status, lines): Answer) -> Response<String> {
 }
 
 async fn found(call: &Call, preflight: Answer, said: Answer) -> Vec<Finding> {
+    found_in(Engine::Chromium, call, preflight, said).await
+}
+
+async fn found_in(engine: Engine, call: &Call, preflight: Answer, said: Answer) -> Vec<Finding> {
     let (preflight, said) = (answer(preflight), answer(said));
     let api = tower::service_fn(move |request: http::Request<browser::Body>| {
         let headers = request.headers();
@@ -186,6 +190,7 @@ async fn found(call: &Call, preflight: Answer, said: Answer) -> Vec<Finding> {
     });
     let bucket = tower::service_fn(|_| ready(Ok::<_, Infallible>(Response::new(String::new()))));
     let web = Web::new()
+        .engine(engine)
         .origin("https://api.example.com", api)
         .origin("https://bucket.example.net", bucket);
     diagnose(call, &crate::ask(&web, call).await)
@@ -194,9 +199,13 @@ async fn found(call: &Call, preflight: Answer, said: Answer) -> Vec<Finding> {
 #[tokio::test]
 async fn misconfigurations_are_named() {
     assert!(CASES.len() >= 40);
-    for case in CASES {
+    let both = [Engine::Chromium, Engine::Standard];
+    for (case, engine) in CASES
+        .iter()
+        .flat_map(|case| both.map(|engine| (case, engine)))
+    {
         let call = call_of(case.call);
-        let findings = found(&call, case.preflight, case.answer).await;
+        let findings = found_in(engine, &call, case.preflight, case.answer).await;
         let faults = findings
             .iter()
             .filter(|finding| finding.severity != Severity::Note);

@@ -25,16 +25,21 @@ PUT = ("--method", "PUT")
 WITH = ("--credentials",)
 
 
-def check(port, path, *args, pages=(APP,), scheme="https", also=()):
+def check(port, path, *args, **options):
     """Runs the tool; gives its exit status and its results."""
-    hosts = [(scheme, "api.example.com", port), ("https", "bucket.example.com", port), *also]
-    resolve = [word for s, host, p in hosts for word in ("--resolve", f"{s}://{host}:{p}=127.0.0.1:{p}")]
-    asks = [word for page in pages for word in ("--page", page)]
-    url = f"{scheme}://api.example.com:{port}{path}"
-    words = [TOOL, "--json", "--timeout", "10", "--cacert", CERTS / "ca.pem", *resolve, *asks, *args, url]
-    ran = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=60)
+    ran = run(port, path, "--json", *args, **options)
     assert ran.returncode in (0, 1), ran.stderr
     return ran.returncode, json.loads(ran.stdout)
+
+
+def run(port, path, *args, pages=(APP,), scheme="https", host="api.example.com", also=()):
+    hosts = [(scheme, host, port), ("https", "bucket.example.com", port), *also]
+    resolve = [word for s, host, p in hosts for word in ("--resolve", f"{s}://{host}:{p}=127.0.0.1:{p}")]
+    asks = [word for page in pages for word in ("--page", page)]
+    url = f"{scheme}://{host}:{port}{path}"
+    words = [TOOL, "--timeout", "10", "--cacert", CERTS / "ca.pem", *resolve, *asks, *args, url]
+    plain = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": 60}
+    return subprocess.run([str(word) for word in words], **plain)
 
 
 def faults(results):
@@ -167,6 +172,48 @@ def test_express_with_cors():
     assert check(port, "/ok", *WITH, pages=[APP])[1][0]["readable"] is True
 
 
+# needs: npm
+def test_what_is_sent_is_said_before_and_can_be_left_out():
+    port = free_port()
+    Process("node", Path(__file__).parent / "express_cors.js", port, CERT, KEY)
+    wait_for_port(port)
+    url = f"https://api.example.com:{port}"
+    ran = run(port, "/ok", *PUT, *TOKEN, *WITH)
+    assert ran.returncode == 0 and "  readable\n" in ran.stdout, ran.stdout
+    assert f"sending PUT {url}/ok with authorization" in ran.stderr and "good" not in ran.stderr, ran.stderr
+    ran = run(port, "/ok", *PUT, *TOKEN, *WITH, "--preflight-only")
+    assert ran.returncode == 0 and "NOT SENT" in ran.stdout, ran.stdout
+    assert "> PUT" not in ran.stdout and ran.stderr.startswith("not sent: PUT"), ran.stdout + ran.stderr
+    # After a redirect it is said again, with what is left of it.
+    ran = run(port, "/see-here", "--method", "POST", "--body", "x")
+    expected = f"sending POST {url}/see-here with content-type, 1 bytes of body\nsending POST {url}/echo-app"
+    assert ran.stderr.startswith(expected), ran.stderr
+    # A matrix: pages that may, and one that may not and is not to.
+    matrix = FOLDER / "matrix.toml"
+    matrix.write_text(f"""
+        pages = ["{APP}"]
+        [[calls]]
+        url = "{url}/ok"
+        method = "PUT"
+        headers = ["authorization: Bearer good"]
+        credentials = true
+        [[calls]]
+        url = "{url}/ok"
+        pages = ["{WWW}"]
+        readable = false
+        [[calls]]
+        url = "{url}/star"
+        pages = ["{WWW}"]
+        readable = false
+    """)
+    status, results = check(port, "/star", "--matrix", matrix)
+    found = [[finding["code"] for finding in result["findings"]] for result in results]
+    assert (status, found) == (1, [[], [], ["readable-by-others"], []]), results
+    assert [result["readable"] for result in results] == [True, False, True, True]
+    # Mistakes are told at once, and nothing is sent.
+    assert run(port, "/ok", "--engine", "netscape").returncode == 2
+
+
 def test_the_layer_of_tower_http():
     layer = Process(TOOL.parent / "tower_http_cors", CERT, KEY, stdout=subprocess.PIPE, text=True)
     port = int(layer.child.stdout.readline())
@@ -178,7 +225,8 @@ def test_the_layer_of_tower_http():
         ("/method", PUT, ("method-not-allowed", "tower-http")),
         ("/header", TOKEN, ("header-not-allowed", "tower-http")),
         ("/any", TOKEN, ("authorization-not-covered-by-wildcard", "tower-http")),
-        ("/any", (*TOKEN, "--engine", "chromium"), None),
+        ("/any", (*TOKEN, "--engine", "standard"), ("authorization-not-covered-by-wildcard", "tower-http")),
+        ("/any", (), None),
         ("/inside", TOKEN, None),
         # The layer outside says nothing of itself.
         ("/inside", (), ("missing-allow-origin-on-error", "server")),
@@ -235,18 +283,24 @@ def test_a_bucket_of_moto():
     s3.put_object(Bucket="bucket", Key="x", Body=b"x", ACL="public-read")
     rules = [{**RULE, "AllowedOrigins": [APP, WWW]}]
     s3.put_bucket_cors(Bucket="bucket", CORSConfiguration={"CORSRules": rules})
-    expect(port, [
+    # A name would be that of a bucket.
+    here = {"host": "127.0.0.1"}
+    rows = [
         ("/bucket/x", (), None),
         ("/bucket/x", ("--header", "x-a"), None),
         ("/bucket/x", TOKEN, ("header-not-allowed", "s3")),
         ("/bucket/x", PUT, ("method-not-allowed", "s3")),
-    ])
-    expect(port, [("/bucket/x", PUT, ("preflight-refused-by-rules", "s3"))], pages=["https://stranger.example"])
+    ]
+    expect(port, rows, **here)
+    stranger = {"pages": ["https://stranger.example"], **here}
+    expect(port, [("/bucket/x", PUT, ("preflight-refused-by-rules", "s3"))], **stranger)
+    # moto's own fault: S3 itself does vary.
+    assert faults(check(port, "/bucket/x", pages=[APP, WWW], **here)[1]) == [("missing-vary", "s3")] * 2
 
 
 def test_our_gateway():
     backend = free_port()
-    Process("node", Path(__file__).parent / "express_cors.js", backend)
+    Process(sys.executable, "-m", "http.server", backend, "--bind", "127.0.0.1", "--directory", CERTS)
     wait_for_port(backend)
     cors = {"allow_origins": [APP, WWW], "allow_methods": ["PUT"], "allow_headers": ["authorization"]}
     gateway = Gateway(
@@ -256,12 +310,15 @@ def test_our_gateway():
         top=tls(),
     )
     expect(gateway.port, [
+        ("/api/ca.pem", WITH, None),
+        # The refusals of what is behind it (501, 404) can be read.
         ("/api/x", (*PUT, *TOKEN, *WITH), None),
-        ("/api/token-around", WITH, None),
+        ("/api/x", WITH, None),
         ("/api/x", ("--method", "DELETE"), ("preflight-refused-by-policy", "same-origin")),
         ("/api/x", ("--header", "x-b"), ("preflight-refused-by-policy", "same-origin")),
-        ("/open/x", WITH, ("wildcard-with-credentials", "same-origin")),
-        ("/bare/x", (), ("missing-allow-origin", "express")),
+        ("/open/ca.pem", WITH, ("wildcard-with-credentials", "same-origin")),
+        ("/bare/ca.pem", (), ("missing-allow-origin", "same-origin")),
+        ("/bare/x", (), ("missing-allow-origin-on-error", "same-origin")),
     ])
-    expect(gateway.port, [("/api/x", (), ("missing-allow-origin", "same-origin"))], pages=["https://stranger.example"])
-    assert faults(check(gateway.port, "/api/x", *WITH, pages=[APP, WWW])[1]) == []
+    expect(gateway.port, [("/api/ca.pem", (), ("missing-allow-origin", "same-origin"))], pages=["https://stranger.example"])
+    assert faults(check(gateway.port, "/api/ca.pem", *WITH, pages=[APP, WWW])[1]) == []

@@ -36,7 +36,8 @@ app.use("/python", set(() => ({
 app.use("/echo", set((request) => ({ "Access-Control-Allow-Origin": request.get("origin") || "*" })));
 app.use("/to-bucket", cors({ origin: "*" }), (request, response) =>
   response.redirect(302, "https://bucket.example.com:" + request.query.port + "/echo-app"));
-// The target of that redirect: it allows the page, by name.
+app.use("/see-here", cors({ origin: APP }), (request, response) => response.redirect(307, "/echo-app"));
+// The target of both redirects: it allows the page, by name.
 app.use("/echo-app", cors({ origin: APP }));
 app.use((request, response) => response.json({ path: request.path }));
 
