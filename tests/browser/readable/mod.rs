@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::extract::Request as AxumRequest;
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, map_response};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
