@@ -185,13 +185,12 @@ impl<'a> Answer<'a> {
 
     /// S3, or what speaks its protocol: by its headers, its host, or its way to refuse.
     fn is_bucket(&self) -> bool {
-        const HEADERS: [&str; 6] = [
+        const HEADERS: [&str; 5] = [
             "x-amz-request-id",
             "x-amz-id-2",
             "x-amz-bucket-region",
             "x-amz-version-id",
             "x-amz-server-side-encryption",
-            "x-amz-sdk-checksum-algorithm",
         ];
         let by_host = self.host.ends_with(".amazonaws.com")
             && self.host.split(['.', '-']).any(|label| label == "s3");
