@@ -17,8 +17,6 @@ pub enum Software {
     Unknown,
 }
 
-use Software as S;
-
 /// The name of a header behind `access-control-`.
 type Header = &'static str;
 
@@ -32,14 +30,14 @@ impl Software {
     pub fn all(exchange: &Exchange) -> Vec<Self> {
         let answer = Answer::of(exchange);
         let order = [
-            S::CloudFront,
-            S::Nginx,
-            S::Caddy,
-            S::SameOrigin,
-            S::ApiGateway,
-            S::S3,
-            S::Express,
-            S::TowerHttp,
+            Self::CloudFront,
+            Self::Nginx,
+            Self::Caddy,
+            Self::SameOrigin,
+            Self::ApiGateway,
+            Self::S3,
+            Self::Express,
+            Self::TowerHttp,
         ];
         let shown = order.into_iter().filter(|software| answer.shows(*software));
         shown.collect()
@@ -50,82 +48,84 @@ impl Software {
     pub fn of(exchange: &Exchange) -> Self {
         let mut all = Self::all(exchange);
         let by_policy = Answer::of(exchange).names("vary", "origin");
-        match all.contains(&S::SameOrigin) && by_policy {
-            true => S::SameOrigin,
-            false => all.pop().unwrap_or(S::Unknown),
+        match all.contains(&Self::SameOrigin) && by_policy {
+            true => Self::SameOrigin,
+            false => all.pop().unwrap_or(Self::Unknown),
         }
     }
 
     /// The word of it in a result for programs.
     pub const fn word(self) -> &'static str {
         match self {
-            S::S3 => "s3",
-            S::CloudFront => "cloudfront",
-            S::ApiGateway => "api-gateway",
-            S::Nginx => "nginx",
-            S::Caddy => "caddy",
-            S::Express => "express",
-            S::TowerHttp => "tower-http",
-            S::SameOrigin => "same-origin",
-            S::Unknown => "server",
+            Self::S3 => "s3",
+            Self::CloudFront => "cloudfront",
+            Self::ApiGateway => "api-gateway",
+            Self::Nginx => "nginx",
+            Self::Caddy => "caddy",
+            Self::Express => "express",
+            Self::TowerHttp => "tower-http",
+            Self::SameOrigin => "same-origin",
+            Self::Unknown => "server",
         }
     }
 
     /// The configuration that has to be changed.
     pub const fn place(self) -> &'static str {
         match self {
-            S::S3 => "the CORS rules of the bucket (S3)",
-            S::CloudFront => "the response headers policy of the distribution (CloudFront)",
-            S::ApiGateway => "the CORS configuration of the API (API Gateway)",
-            S::Nginx => "the `add_header … always` lines of the location (nginx)",
-            S::Caddy => "the `header` directives of the site (Caddy)",
-            S::Express => "the options of `cors()` (express)",
-            S::TowerHttp => "the `CorsLayer` (tower-http)",
-            S::SameOrigin => "the `[cors]` table of the gateway (same-origin)",
-            S::Unknown => "the server",
+            Self::S3 => "the CORS rules of the bucket (S3)",
+            Self::CloudFront => "the response headers policy of the distribution (CloudFront)",
+            Self::ApiGateway => "the CORS configuration of the API (API Gateway)",
+            Self::Nginx => "the `add_header … always` lines of the location (nginx)",
+            Self::Caddy => "the `header` directives of the site (Caddy)",
+            Self::Express => "the options of `cors()` (express)",
+            Self::TowerHttp => "the `CorsLayer` (tower-http)",
+            Self::SameOrigin => "the `[cors]` table of the gateway (same-origin)",
+            Self::Unknown => "the server",
         }
     }
 
     /// The words by which this software is told to send a header.
     pub fn setting(self, header: Header, value: &str) -> String {
         let key = match (self, header) {
-            (S::S3, ALLOW_ORIGIN) => "AllowedOrigins",
-            (S::S3, ALLOW_METHODS) => "AllowedMethods",
-            (S::S3, ALLOW_HEADERS) => "AllowedHeaders",
-            (S::ApiGateway, ALLOW_ORIGIN) => "AllowOrigins",
-            (S::ApiGateway, ALLOW_METHODS) => "AllowMethods",
-            (S::ApiGateway, ALLOW_HEADERS) => "AllowHeaders",
-            (S::CloudFront, ALLOW_ORIGIN) => "AccessControlAllowOrigins",
-            (S::CloudFront, ALLOW_METHODS) => "AccessControlAllowMethods",
-            (S::CloudFront, ALLOW_HEADERS) => "AccessControlAllowHeaders",
-            (S::Express, ALLOW_ORIGIN) => "origin",
-            (S::Express, ALLOW_METHODS) => "methods",
-            (S::Express, ALLOW_HEADERS) => "allowedHeaders",
-            (S::SameOrigin, ALLOW_ORIGIN) => "allow_origins",
-            (S::SameOrigin, ALLOW_METHODS) => "allow_methods",
-            (S::SameOrigin, ALLOW_HEADERS) => "allow_headers",
-            (S::TowerHttp, ALLOW_ORIGIN) => "allow_origin",
-            (S::TowerHttp, ALLOW_METHODS) => "allow_methods",
-            (S::TowerHttp, ALLOW_HEADERS) => "allow_headers",
+            (Self::S3, ALLOW_ORIGIN) => "AllowedOrigins",
+            (Self::S3, ALLOW_METHODS) => "AllowedMethods",
+            (Self::S3, ALLOW_HEADERS) => "AllowedHeaders",
+            (Self::ApiGateway, ALLOW_ORIGIN) => "AllowOrigins",
+            (Self::ApiGateway, ALLOW_METHODS) => "AllowMethods",
+            (Self::ApiGateway, ALLOW_HEADERS) => "AllowHeaders",
+            (Self::CloudFront, ALLOW_ORIGIN) => "AccessControlAllowOrigins",
+            (Self::CloudFront, ALLOW_METHODS) => "AccessControlAllowMethods",
+            (Self::CloudFront, ALLOW_HEADERS) => "AccessControlAllowHeaders",
+            (Self::Express, ALLOW_ORIGIN) => "origin",
+            (Self::Express, ALLOW_METHODS) => "methods",
+            (Self::Express, ALLOW_HEADERS) => "allowedHeaders",
+            (Self::SameOrigin, ALLOW_ORIGIN) => "allow_origins",
+            (Self::SameOrigin, ALLOW_METHODS) => "allow_methods",
+            (Self::SameOrigin, ALLOW_HEADERS) => "allow_headers",
+            (Self::TowerHttp, ALLOW_ORIGIN) => "allow_origin",
+            (Self::TowerHttp, ALLOW_METHODS) => "allow_methods",
+            (Self::TowerHttp, ALLOW_HEADERS) => "allow_headers",
             _ => "",
         };
         match (self, header) {
             // S3 answers it by itself wherever origins are listed and not `*`.
-            (S::S3, ALLOW_CREDENTIALS) => "\"AllowedOrigins\" without `*`".into(),
-            (S::ApiGateway, ALLOW_CREDENTIALS) => "\"AllowCredentials\": true".into(),
-            (S::CloudFront, ALLOW_CREDENTIALS) => "\"AccessControlAllowCredentials\": true".into(),
-            (S::Express, ALLOW_CREDENTIALS) => "cors({ credentials: true })".into(),
-            (S::TowerHttp, ALLOW_CREDENTIALS) => ".allow_credentials(true)".into(),
-            (S::SameOrigin, ALLOW_CREDENTIALS) => "allow_credentials = true".into(),
-            (S::S3 | S::ApiGateway, _) => format!("\"{key}\": [\"{value}\"]"),
-            (S::CloudFront, _) => format!("\"{key}\": {{ \"Items\": [\"{value}\"] }}"),
-            (S::Nginx, _) => format!("add_header access-control-{header} \"{value}\" always;"),
-            (S::Caddy, _) => format!("header access-control-{header} \"{value}\""),
-            (S::Express, ALLOW_ORIGIN) => format!("cors({{ {key}: '{value}' }})"),
-            (S::Express, _) => format!("cors({{ {key}: ['{value}'] }})"),
-            (S::SameOrigin, _) => format!("{key} = [\"{value}\"]"),
-            (S::TowerHttp, _) => format!(".{key}([…\"{value}\"…])"),
-            (S::Unknown, _) => format!("access-control-{header}: {value}"),
+            (Self::S3, ALLOW_CREDENTIALS) => "\"AllowedOrigins\" without `*`".into(),
+            (Self::ApiGateway, ALLOW_CREDENTIALS) => "\"AllowCredentials\": true".into(),
+            (Self::CloudFront, ALLOW_CREDENTIALS) => {
+                "\"AccessControlAllowCredentials\": true".into()
+            }
+            (Self::Express, ALLOW_CREDENTIALS) => "cors({ credentials: true })".into(),
+            (Self::TowerHttp, ALLOW_CREDENTIALS) => ".allow_credentials(true)".into(),
+            (Self::SameOrigin, ALLOW_CREDENTIALS) => "allow_credentials = true".into(),
+            (Self::S3 | Self::ApiGateway, _) => format!("\"{key}\": [\"{value}\"]"),
+            (Self::CloudFront, _) => format!("\"{key}\": {{ \"Items\": [\"{value}\"] }}"),
+            (Self::Nginx, _) => format!("add_header access-control-{header} \"{value}\" always;"),
+            (Self::Caddy, _) => format!("header access-control-{header} \"{value}\""),
+            (Self::Express, ALLOW_ORIGIN) => format!("cors({{ {key}: '{value}' }})"),
+            (Self::Express, _) => format!("cors({{ {key}: ['{value}'] }})"),
+            (Self::SameOrigin, _) => format!("{key} = [\"{value}\"]"),
+            (Self::TowerHttp, _) => format!(".{key}([…\"{value}\"…])"),
+            (Self::Unknown, _) => format!("access-control-{header}: {value}"),
         }
     }
 }
@@ -150,26 +150,28 @@ impl<'a> Answer<'a> {
 
     fn shows(&self, software: Software) -> bool {
         match software {
-            S::CloudFront => self.has("x-amz-cf-id") || self.host.ends_with(".cloudfront.net"),
-            S::Nginx => self.names("server", "nginx") || self.names("server", "openresty"),
-            S::Caddy => self.names("server", "caddy"),
-            S::SameOrigin => {
+            Software::CloudFront => {
+                self.has("x-amz-cf-id") || self.host.ends_with(".cloudfront.net")
+            }
+            Software::Nginx => self.names("server", "nginx") || self.names("server", "openresty"),
+            Software::Caddy => self.names("server", "caddy"),
+            Software::SameOrigin => {
                 self.names("via", "same-origin")
                     || self.names("proxy-status", "same-origin")
                     || self.is_refusal_of_ours()
             }
-            S::ApiGateway => {
+            Software::ApiGateway => {
                 self.has("apigw-requestid")
                     || self.has("x-amz-apigw-id")
                     || self.host.contains(".execute-api.")
             }
-            S::S3 => self.is_bucket(),
-            S::Express => self.names("x-powered-by", "express"),
+            Software::S3 => self.is_bucket(),
+            Software::Express => self.names("x-powered-by", "express"),
             // It names itself nowhere; nobody else is known to write these three in lower case.
-            S::TowerHttp => self.lines("vary").any(|line| {
+            Software::TowerHttp => self.lines("vary").any(|line| {
                 line == b"origin, access-control-request-method, access-control-request-headers"
             }),
-            S::Unknown => false,
+            Software::Unknown => false,
         }
     }
 
@@ -231,14 +233,14 @@ pub const PLACES: &[(&str, &str)] = {
         (software.word(), software.place())
     }
     &[
-        pair(S::S3),
-        pair(S::CloudFront),
-        pair(S::ApiGateway),
-        pair(S::Nginx),
-        pair(S::Caddy),
-        pair(S::Express),
-        pair(S::TowerHttp),
-        pair(S::SameOrigin),
-        pair(S::Unknown),
+        pair(Software::S3),
+        pair(Software::CloudFront),
+        pair(Software::ApiGateway),
+        pair(Software::Nginx),
+        pair(Software::Caddy),
+        pair(Software::Express),
+        pair(Software::TowerHttp),
+        pair(Software::SameOrigin),
+        pair(Software::Unknown),
     ]
 };
