@@ -10,6 +10,7 @@ pub use caches::{CachedRoute, Caches};
 pub use health::Health;
 
 use crate::answer::{not_found, text};
+use crate::live::Live;
 use crate::observe::Metrics;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Admin {
     pub health: Arc<Health>,
-    pub caches: Arc<Caches>,
+    pub live: Arc<Live>,
     pub metrics: Metrics,
 }
 
@@ -50,7 +51,7 @@ impl Admin {
     }
 
     fn metrics(&self) -> Response<Body> {
-        let mut response = text(StatusCode::OK, self.metrics.render(&self.caches));
+        let mut response = text(StatusCode::OK, self.metrics.render(&self.live.now().caches));
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response
@@ -60,7 +61,8 @@ impl Admin {
         if *request.method() != Method::POST {
             return not_allowed("POST");
         }
-        match self.caches.purge(request.uri().query().unwrap_or_default()) {
+        let query = request.uri().query().unwrap_or_default();
+        match self.live.now().caches.purge(query) {
             Ok(()) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;

@@ -7,22 +7,25 @@ mod compress;
 mod drain;
 mod guard;
 mod headers;
+mod kept;
 pub mod listen;
 mod log;
 mod place;
 mod problems;
 mod read;
+mod reload;
 mod route;
 mod server;
 mod wording;
 
+pub use kept::{Kept, Seen};
 pub use problems::Problems;
 
 use crate::admin::Caches;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
-use crate::server::tls;
+use crate::server::tls::{self, Tls};
 pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
@@ -33,13 +36,11 @@ use place::Source;
 use problems::join;
 use read::read;
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
-use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_rustls::TlsAcceptor;
 use wording::no_network;
 
 /// What the gateway serves, checked.
@@ -51,12 +52,17 @@ pub struct Config {
     pub log: Option<Log>,
     pub workers: Option<u32>,
     pub limits: Limits,
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
     /// Peers whose word on the client is taken.
     pub trusted_proxies: Vec<IpNet>,
     pub table: Table,
-    pub tunnels: Tunnels,
     pub caches: Caches,
+    /// How often the files are looked at for changes, if they are.
+    pub reload_on_change: Option<Duration>,
+    /// The files that this was read from, as they were then or before.
+    pub files: Vec<Seen>,
+    /// What the next configuration takes over.
+    pub kept: Kept,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -76,6 +82,7 @@ struct File {
     trusted_proxies: Option<Vec<String>>,
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
+    reload_on_change: Option<toml::Value>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -101,10 +108,14 @@ struct Checker<'a> {
     folder: &'a Path,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
-    mounts: Mounts,
-    tunnels: Tunnels,
     caches: Caches,
     warnings: Problems,
+    files: Vec<Seen>,
+    /// What holds for all routes, as text.
+    of_all_routes: String,
+    /// Of the configuration before this one.
+    before: &'a Kept,
+    kept: Kept,
 }
 
 impl Config {
@@ -112,6 +123,16 @@ impl Config {
     ///
     /// Every problem of the file.
     pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::load_after(path, &Kept::default())
+    }
+
+    /// Reads the file that follows another configuration, and takes over what is the same.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file.
+    pub fn load_after(path: &Path, before: &Kept) -> Result<Self, Problems> {
+        let file = Seen::of(path.to_owned());
         let text = std::fs::read_to_string(path).map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
@@ -121,22 +142,31 @@ impl Config {
             problems
         })?;
         let name = path.display().to_string();
-        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = Self::parse_after(&text, &name, folder, before)?;
+        config.files.push(file);
+        Ok(config)
     }
 
     /// # Errors
     ///
     /// Every problem of the text.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
+        Self::parse_after(text, name, folder, &Kept::default())
+    }
+
+    fn parse_after(text: &str, name: &str, folder: &Path, before: &Kept) -> Result<Self, Problems> {
         let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
-            mounts: Mounts::new(),
-            tunnels: Tunnels::new(),
             caches: Caches::default(),
             warnings: Problems::default(),
+            files: Vec::new(),
+            of_all_routes: String::new(),
+            before,
+            kept: before.shared(),
         };
         let config = match text.parse() {
             Ok(table) => checker.config(table),
@@ -164,6 +194,7 @@ impl Checker<'_> {
     }
 
     fn config(&mut self, table: toml::Table) -> Option<Config> {
+        self.of_all_routes = kept::of_all_routes(&table);
         let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
@@ -181,6 +212,7 @@ impl Checker<'_> {
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
         let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let reload_on_change = self.reload_on_change(file.reload_on_change);
         let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
         let around = self.around("guard", cors.as_ref(), rest);
@@ -201,8 +233,10 @@ impl Checker<'_> {
             table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
-            tunnels: self.tunnels.clone(),
             caches: std::mem::take(&mut self.caches),
+            reload_on_change,
+            files: std::mem::take(&mut self.files),
+            kept: std::mem::take(&mut self.kept),
         })
     }
 
@@ -257,13 +291,14 @@ impl Checker<'_> {
         }
     }
 
-    fn tls(&mut self, files: &TlsFiles) -> Option<TlsAcceptor> {
-        let chain = tls::certificates(&self.folder.join(&files.cert));
-        let chain = self.value("tls.cert", chain, |message| message);
-        let key = tls::private_key(&self.folder.join(&files.key));
-        let key = self.value("tls.key", key, |message| message);
-        let acceptor = tls::acceptor(chain?, key?);
-        self.value("tls", acceptor, |error| {
+    fn tls(&mut self, files: &TlsFiles) -> Option<Tls> {
+        let (cert, key) = (self.folder.join(&files.cert), self.folder.join(&files.key));
+        let seen = [&cert, &key].map(|path| Seen::of(path.clone()));
+        self.files.extend(seen);
+        let chain = self.value("tls.cert", tls::certificates(&cert), |message| message);
+        let private = self.value("tls.key", tls::private_key(&key), |message| message);
+        let tls = Tls::new(chain?, private?);
+        self.value("tls", tls, |error| {
             format!("certificate and key do not serve together: {error}")
         })
     }

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::guard::Guarding;
+use super::kept::KeptRoute;
 use super::problems::join;
 use super::read::{Read, read};
 use crate::admin::CachedRoute;
@@ -13,6 +14,7 @@ use same_origin::guard::Guard;
 use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::{Table, Value};
 
 /// An upstream that is never asked.
@@ -36,7 +38,7 @@ impl Checker<'_> {
         tables: Option<Vec<Table>>,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Vec<(Box<str>, Route)> {
+    ) -> Vec<(Box<str>, Arc<Route>)> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
             self.problems
@@ -48,10 +50,29 @@ impl Checker<'_> {
             let at = format!("routes[{index}]");
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
-            let route = self.route(&at, table, cors, guarding);
+            let route = self.kept_or_new(&at, table, cors, guarding);
             routes.extend(prefix.zip(route));
         }
         routes
+    }
+
+    /// The route of the configuration before this one, if it was made of the same. One that serves files has
+    /// nothing to keep, and its directory may be another one by now.
+    fn kept_or_new(
+        &mut self,
+        at: &str,
+        table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Arc<Route>> {
+        let settings = self.settings(&table);
+        let before = self.before.get(&settings).cloned();
+        let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
+        let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
+        self.caches.0.extend(kept.cached.clone());
+        let route = Arc::clone(&kept.route);
+        self.kept.insert(settings, kept);
+        Some(route)
     }
 
     /// Refuses a prefix that another route has.
@@ -76,7 +97,7 @@ impl Checker<'_> {
         mut table: Table,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Option<Route> {
+    ) -> Option<KeptRoute> {
         let cors = match table.remove("cors") {
             None => cors.cloned(),
             Some(Value::Boolean(false)) => None,
@@ -108,7 +129,8 @@ impl Checker<'_> {
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
             let guarding = guarding.filter(|guarding| guarding.names_hosts);
             let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
-            return Some(Route::Files(Box::new(Layered::new(files, around))));
+            let route = Route::Files(Box::new(Layered::new(files, around)));
+            return Some(KeptRoute::new(route, None, || {}));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -136,19 +158,22 @@ impl Checker<'_> {
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
-                Route::Proxy(Layered::new(proxy, around))
+                let mounted = proxy.clone();
+                let route = Route::Proxy(Layered::new(proxy, around));
+                KeptRoute::new(route, None, move || mounted.unmount())
             }
             Some(cache) => {
                 let built = builder.build_with_layer(&cache.layer());
                 let proxy = self.built(at, built, original)?;
                 let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
-                let mapper = proxy.clone();
-                self.caches.0.push(CachedRoute {
+                let (mapper, mounted) = (proxy.clone(), proxy.clone());
+                let cached = CachedRoute {
                     cache,
                     prefix,
                     to_upstream: Box::new(move |path| mapper.upstream_path(path)),
-                });
-                Route::Cached(Box::new(Layered::new(proxy, around)))
+                };
+                let route = Route::Cached(Box::new(Layered::new(proxy, around)));
+                KeptRoute::new(route, Some(cached), move || mounted.unmount())
             }
         })
     }
@@ -176,8 +201,8 @@ impl Checker<'_> {
         let mut builder = read
             .value
             .clone()
-            .mounts(&self.mounts)
-            .tunnels(&self.tunnels);
+            .mounts(&self.kept.mounts)
+            .tunnels(&self.kept.tunnels);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }

@@ -51,6 +51,11 @@ impl AccessLog {
         self.sink.reopen();
     }
 
+    /// Waits until all lines have been written.
+    pub fn flush(&self) {
+        self.sink.flush();
+    }
+
     pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
         let text = match self.format {
             Format::Text => line.text(bytes, duration),

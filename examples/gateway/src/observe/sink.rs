@@ -15,6 +15,8 @@ const WAITING: usize = 8 * 1024;
 enum Order {
     Line(String),
     Reopen,
+    /// Told when all before it has been written.
+    Flush(SyncSender<()>),
 }
 
 /// The end of a queue to the writer's thread. Dropped, it waits until all that is in it has been written.
@@ -51,6 +53,18 @@ impl Sink {
     pub fn reopen(&self) {
         if let Some(orders) = &self.orders {
             let _writer_is_gone = orders.send(Order::Reopen);
+        }
+    }
+}
+
+impl Sink {
+    /// Waits until all lines have been written.
+    pub fn flush(&self) {
+        let (done, written) = sync_channel(1);
+        if let Some(orders) = &self.orders
+            && orders.send(Order::Flush(done)).is_ok()
+        {
+            let _writer_is_gone = written.recv();
         }
     }
 }
@@ -115,6 +129,9 @@ fn write_all(mut out: Out, target: &Target, queue: &Receiver<Order>, lost: &Atom
                 Order::Reopen => out.flush().and_then(|()| {
                     out = Out::open(target)?;
                     Ok(())
+                }),
+                Order::Flush(done) => out.flush().inspect(|()| {
+                    let _nobody_waits = done.send(());
                 }),
             };
             // The old file goes on to be written; there is nobody else to tell.
