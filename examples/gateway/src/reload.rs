@@ -113,8 +113,12 @@ impl Reloader {
                     routes,
                     unchanged, "{reason}: the configuration was read again and is served"
                 );
+                true
             }
-            Err(problem) => refuse(reason, [problem].into_iter()),
+            Err(problem) => {
+                refuse(reason, [problem].into_iter());
+                false
+            }
         }
     }
 

@@ -36,16 +36,18 @@ pub async fn gateway(
     };
     let addresses = (args.listen.unwrap_or(config.listen), config.admin);
     let tunnels = config.kept.tunnels.clone();
-    let live = Arc::new(Live::new(config, addresses.1.is_some())?);
+    // Before there are routes, as what they count is counted by it.
+    let metrics = addresses.1.map(|_| Metrics::install()).transpose()?;
+    let live = Arc::new(Live::new(config, metrics.is_some())?);
     let (listener, admin) = listen(addresses, sockets, live.settings()).await?;
     let health = Arc::new(Health::default());
     // It goes on to answer until all else has ended, so that a probe can tell a drain from a crash.
     let (ended, admin_stop) = tokio::sync::watch::channel(());
-    if let Some(listener) = admin {
+    if let (Some(listener), Some(metrics)) = (admin, metrics) {
         let admin = Admin {
             health: Arc::clone(&health),
             live: Arc::clone(&live),
-            metrics: Metrics::install()?,
+            metrics,
         };
         tracing::info!("admin listening on {}", listener.origin()?);
         tokio::spawn(serve_admin(listener, admin, admin_stop));

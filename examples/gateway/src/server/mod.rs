@@ -172,8 +172,16 @@ impl Listener {
         };
         // Who listens on goes on to take them.
         let most = if self.is_passed { 0 } else { most };
-        let waiting = std::iter::from_fn(|| socket.accept().ok()).take(most);
-        let ready = waiting.filter_map(|(stream, peer)| {
+        let waiting = std::iter::from_fn(|| {
+            loop {
+                match socket.accept() {
+                    // That one is gone, the next one need not be.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    accepted => return accepted.ok(),
+                }
+            }
+        });
+        let ready = waiting.take(most).filter_map(|(stream, peer)| {
             stream.set_nonblocking(true).ok()?;
             Some((TcpStream::from_std(stream).ok()?, peer))
         });

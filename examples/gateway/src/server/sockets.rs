@@ -5,7 +5,7 @@
 //! `admin`. Those with other names, which systemd makes of the unit's, are for what is left in this order.
 
 use listenfd::ListenFd;
-use socket2::SockRef;
+use std::io;
 use std::net::TcpListener;
 
 /// The keys that a socket can be for, in the order of those that have no name of them.
@@ -28,7 +28,11 @@ impl Sockets {
     pub fn from_env() -> Result<Self, String> {
         // Read first, as it belongs to the others.
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let is_set = std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0");
         let mut passed = ListenFd::from_env();
+        if is_set && passed.len() == 0 {
+            tracing::info!("LISTEN_FDS is for another process (LISTEN_PID), and not taken");
+        }
         let names: Vec<&str> = names.split(':').collect();
         let places = places(passed.len(), &names)?;
         let mut sockets = [None, None];
@@ -39,7 +43,7 @@ impl Sockets {
                 .map_err(|error| error.to_string());
             let socket = socket.and_then(|socket| {
                 let socket = socket.ok_or("it is not there")?;
-                match SockRef::from(&socket).is_listener() {
+                match listens(&socket) {
                     Ok(true) => Ok(socket),
                     Ok(false) => Err("it does not listen".to_owned()),
                     Err(error) => Err(error.to_string()),
@@ -57,6 +61,14 @@ impl Sockets {
         let [listen, admin] = sockets;
         Ok(Self { listen, admin })
     }
+}
+
+/// Whether a socket takes connections, where the system tells.
+fn listens(socket: &TcpListener) -> io::Result<bool> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    return socket2::SockRef::from(socket).is_listener();
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    return socket.local_addr().map(|_| true);
 }
 
 /// For each of `count` sockets, which key it is for.
