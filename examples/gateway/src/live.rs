@@ -1,11 +1,11 @@
 //! What is served at the moment, as one value that a reload replaces as a whole.
 
-use crate::admin::Caches;
+use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Drain, Kept, Log, Seen};
 use crate::observe::AccessLog;
 use crate::routes::Table;
 use crate::server::tls::Tls;
-use crate::server::{Current, Settings};
+use crate::server::{Current, ProxyProtocol, Settings};
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -25,6 +25,7 @@ pub struct Live {
 pub struct Served {
     pub table: Table,
     pub caches: Caches,
+    pub upstreams: Upstreams,
     pub drain: Drain,
     pub reload_on_change: Option<Duration>,
     pub files: Vec<Seen>,
@@ -65,6 +66,11 @@ impl Live {
         self.served.load()
     }
 
+    /// The same, for as long as it takes.
+    pub fn owned(&self) -> Arc<Served> {
+        self.served.load_full()
+    }
+
     /// The answer to a request of `peer`, by the table that is served when it comes.
     pub fn answer(
         &self,
@@ -96,10 +102,10 @@ impl Live {
         log.inspect(|open| open.log.reopen()).is_some()
     }
 
-    /// Waits until all lines of the access log have been written.
-    pub fn flush_log(&self) {
+    /// Waits until all lines of the access log have been written, at the end.
+    pub fn finish_log(&self) {
         if let Some(open) = &self.now().log {
-            open.log.flush();
+            open.log.finish();
         }
     }
 }
@@ -125,12 +131,14 @@ fn prepare(
         tls: tls.as_ref().map(|tls| tls.acceptor.clone()),
         limits: config.limits,
         trusted: config.trusted_proxies.into(),
+        proxy_protocol: ProxyProtocol::new(&config.proxy_protocol),
         drain: config.drain.timeout,
     };
     let access_log = log.as_ref().map(|open| &open.log);
     let served = Served {
         table: config.table.observed(access_log, has_metrics),
         caches: config.caches,
+        upstreams: config.upstreams,
         drain: config.drain,
         reload_on_change: config.reload_on_change,
         files: config.files,

@@ -1,6 +1,6 @@
 //! The gateway as a configuration says: its listeners, from the start to the end of the drain.
 
-use crate::admin::{Admin, Health};
+use crate::admin::{self, Admin, Health};
 use crate::args::Args;
 use crate::config::Config;
 use crate::live::Live;
@@ -13,7 +13,6 @@ use crate::{Error, say};
 use http::Request;
 use hyper::body::Incoming;
 use same_origin::proxy::{Peer, Tunnels};
-use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +46,7 @@ pub async fn gateway(
         let admin = Admin {
             health: Arc::clone(&health),
             live: Arc::clone(&live),
+            guard: admin::guard(listener.address()?.ip())?,
             metrics,
         };
         tracing::info!("admin listening on {}", listener.origin()?);
@@ -71,7 +71,7 @@ pub async fn gateway(
     let end = tokio::spawn(server::serve(listener, handle, stop)).await?;
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
-    live.flush_log();
+    live.finish_log();
     drop(ended);
     Ok(())
 }
@@ -107,7 +107,7 @@ async fn tell_tunnels(tunnels: Tunnels, mut stop: Stop) {
 }
 
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
-    let handle = move |_: &Peer, request: Request<Incoming>| ready(admin.answer(&request));
+    let handle = move |_: &Peer, request: Request<Incoming>| admin.clone().answer(request);
     server::serve(listener, handle, stop).await;
 }
 

@@ -2,7 +2,8 @@
 //! the sets that old and new routes share.
 
 use super::Checker;
-use crate::admin::CachedRoute;
+use crate::admin::{CachedRoute, RouteUpstream};
+use crate::edge::RateLimit;
 use crate::routes::Route;
 use same_origin::proxy::{Mounts, Tunnels};
 use std::collections::HashMap;
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 /// Keys of the file that no route hangs on. All others are a part of each route's settings.
-const OF_NO_ROUTE: [&str; 9] = [
+const OF_NO_ROUTE: [&str; 10] = [
     "admin",
     "drain",
     "listen",
     "log",
+    "proxy_protocol",
     "reload_on_change",
     "routes",
     "server",
@@ -33,6 +35,8 @@ pub struct Kept {
     pub(super) mounts: Mounts,
     /// Old ones too are told when the gateway stops.
     pub tunnels: Tunnels,
+    /// What is left to clients of the limit that holds for all routes.
+    limit: Option<Arc<RateLimit>>,
     routes: HashMap<Settings, KeptRoute>,
 }
 
@@ -45,6 +49,7 @@ pub(super) struct Settings(String);
 pub(super) struct KeptRoute {
     pub route: Arc<Route>,
     pub cached: Option<Arc<CachedRoute>>,
+    pub upstream: Option<Arc<RouteUpstream>>,
     /// Takes its proxy out of the table of mounts.
     pub unmount: Arc<dyn Fn() + Send + Sync>,
 }
@@ -52,13 +57,24 @@ pub(super) struct KeptRoute {
 impl KeptRoute {
     pub(super) fn new(
         route: Route,
+        upstream: RouteUpstream,
         cached: Option<CachedRoute>,
         unmount: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         Self {
             route: Arc::new(route),
             cached: cached.map(Arc::new),
+            upstream: Some(Arc::new(upstream)),
             unmount: Arc::new(unmount),
+        }
+    }
+
+    pub(super) fn of_files(route: Route) -> Self {
+        Self {
+            route: Arc::new(route),
+            cached: None,
+            upstream: None,
+            unmount: Arc::new(|| {}),
         }
     }
 }
@@ -115,9 +131,27 @@ pub(super) fn of_all_routes(file: &Table) -> String {
 }
 
 impl Checker<'_> {
+    /// The limit for all routes, or that of before if it is the same: it knows how much clients have left.
+    pub(super) fn limit_or_same(
+        &mut self,
+        limit: Option<Arc<RateLimit>>,
+    ) -> Option<Arc<RateLimit>> {
+        let before = self.before.limit.clone();
+        let same = before.filter(|before| {
+            let new = limit.as_ref();
+            new.is_some_and(|new| new.quota() == before.quota())
+        });
+        self.kept.limit = same.or(limit);
+        self.kept.limit.clone()
+    }
+
     /// What a route is made of. Of files of its own, such as certificates, the content counts.
     pub(super) fn settings(&mut self, table: &Table) -> Settings {
         let mut text = format!("{}{table}", self.of_all_routes);
+        // Who looks at its answers and its upstream is said in tables that are otherwise none of its business.
+        let prefix = table.get("prefix").and_then(Value::as_str);
+        let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));
+        text += &format!("looked at: {} {} {is_asked}\n", self.logs, self.counts);
         if let Some(Value::Table(tls)) = table.get("upstream_tls") {
             for name in tls.values().filter_map(Value::as_str) {
                 let file = Seen::of(self.folder.join(name));

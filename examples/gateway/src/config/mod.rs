@@ -5,6 +5,8 @@
 mod cache;
 mod compress;
 mod drain;
+mod edge;
+mod environment;
 mod guard;
 mod headers;
 mod kept;
@@ -16,12 +18,14 @@ mod read;
 mod reload;
 mod route;
 mod server;
+mod upstreams;
 mod wording;
 
 pub use kept::{Kept, Seen};
 pub use problems::Problems;
 
-use crate::admin::Caches;
+use crate::admin::{Caches, RouteUpstream, Upstreams};
+use crate::edge::Edge;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
@@ -40,6 +44,7 @@ use serde::Deserialize;
 use server::Server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use wording::no_network;
 
@@ -55,8 +60,11 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Peers whose word on the client is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     pub table: Table,
     pub caches: Caches,
+    pub upstreams: Upstreams,
     /// How often the files are looked at for changes, if they are.
     pub reload_on_change: Option<Duration>,
     /// The files that this was read from, as they were then or before.
@@ -80,9 +88,12 @@ struct File {
     server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
+    proxy_protocol: Option<Vec<String>>,
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
     reload_on_change: Option<toml::Value>,
+    rate_limit: Option<toml::Value>,
+    request_id: Option<bool>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -90,6 +101,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct AdminTable {
     listen: Option<String>,
+    #[serde(default)]
+    ready_upstreams: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +122,14 @@ struct Checker<'a> {
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     caches: Caches,
+    upstreams: Vec<Arc<RouteUpstream>>,
+    /// Prefixes of routes on whose upstreams readiness hangs.
+    ready_upstreams: Vec<String>,
+    /// Whether there is an access log, and whether there are metrics.
+    logs: bool,
+    counts: bool,
+    /// What holds for requests of every route that says nothing else.
+    edge: Edge,
     warnings: Problems,
     files: Vec<Seen>,
     /// What holds for all routes, as text.
@@ -162,6 +183,11 @@ impl Config {
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
+            upstreams: Vec::new(),
+            ready_upstreams: Vec::new(),
+            logs: false,
+            counts: false,
+            edge: Edge::default(),
             warnings: Problems::default(),
             files: Vec::new(),
             of_all_routes: String::new(),
@@ -169,7 +195,7 @@ impl Config {
             kept: before.shared(),
         };
         let config = match text.parse() {
-            Ok(table) => checker.config(table),
+            Ok(table) => checker.filled_config(table),
             Err(error) => {
                 checker.syntax(&source, text, &error);
                 None
@@ -193,6 +219,17 @@ impl Checker<'_> {
         self.problems.push_at(place, message);
     }
 
+    /// The configuration with the variables of the environment put in.
+    fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
+        let mut unset = Problems::default();
+        let variable = |name: &str| std::env::var(name);
+        let failed = environment::put_in(&mut table, &variable, &mut unset);
+        let config = self.config(table);
+        // What is wrong with a text that is not complete is no news.
+        self.problems.replace(&failed, unset);
+        config
+    }
+
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         self.of_all_routes = kept::of_all_routes(&table);
         let file: File = read(table, "", &[], &mut self.problems)?.value;
@@ -202,20 +239,33 @@ impl Checker<'_> {
         };
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
-        let admin = file.admin.map(|admin| self.admin(&admin));
+        self.logs = log.is_some();
+        self.counts = file.admin.is_some();
+        let admin = file.admin.map(|admin| self.admin(admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
         let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
-        self.trust(&file.trusted_proxies.unwrap_or_default());
+        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies);
+        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol);
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
         let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let limit = file
+            .rate_limit
+            .map(|value| self.rate_limit("rate_limit", value));
+        self.edge = Edge {
+            limit: self.limit_or_same(limit.flatten()),
+            security: None,
+            ids: file.request_id.unwrap_or_default(),
+        };
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let reload_on_change = self.reload_on_change(file.reload_on_change);
         let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
-        let around = self.around("guard", cors.as_ref(), rest);
+        let mut around = self.around("guard", cors.as_ref(), rest);
+        around.edge = self.edge.clone();
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -232,8 +282,10 @@ impl Checker<'_> {
             },
             table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
+            proxy_protocol,
             warnings: std::mem::take(&mut self.warnings),
             caches: std::mem::take(&mut self.caches),
+            upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
             reload_on_change,
             files: std::mem::take(&mut self.files),
             kept: std::mem::take(&mut self.kept),
@@ -268,10 +320,11 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+    fn admin(&mut self, admin: AdminTable) -> Option<SocketAddr> {
+        self.ready_upstreams = admin.ready_upstreams;
         let Some(text) = &admin.listen else {
             let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
-            self.problems.push("admin.listen", message);
+            self.problems.add("admin.listen".to_owned(), message);
             return None;
         };
         let address = self.value("admin.listen", listen::address(text), |message| message)?;
@@ -283,12 +336,13 @@ impl Checker<'_> {
         Some(address)
     }
 
-    fn trust(&mut self, networks: &[String]) {
-        for (index, text) in networks.iter().enumerate() {
-            let key = format!("trusted_proxies[{index}]");
-            let network = self.value(&key, text.parse::<IpNet>(), |_| no_network(text));
-            self.trusted_proxies.extend(network);
+    fn networks(&mut self, at: &str, networks: Option<Vec<String>>) -> Vec<IpNet> {
+        let mut found = Vec::new();
+        for (index, text) in networks.unwrap_or_default().iter().enumerate() {
+            let key = format!("{at}[{index}]");
+            found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
         }
+        found
     }
 
     fn tls(&mut self, files: &TlsFiles) -> Option<Tls> {
@@ -311,9 +365,13 @@ impl Checker<'_> {
         guarding: Option<&Guarding>,
     ) -> Around {
         Around {
-            cors: cors.cloned().map(CorsLayer::from),
+            cors: cors.cloned().map(|policy| {
+                let layer = CorsLayer::new(policy);
+                layer.tell_refusals(self.logs || self.counts)
+            }),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
             compress: None,
+            edge: Edge::default(),
             trusted_proxies: self.trusted_proxies.as_slice().into(),
         }
     }

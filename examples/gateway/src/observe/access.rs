@@ -51,9 +51,9 @@ impl AccessLog {
         self.sink.reopen();
     }
 
-    /// Waits until all lines have been written.
-    pub fn flush(&self) {
-        self.sink.flush();
+    /// Waits until the lines of all requests that have ended are written.
+    pub fn finish(&self) {
+        self.sink.finish();
     }
 
     pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
@@ -61,6 +61,6 @@ impl AccessLog {
             Format::Text => line.text(bytes, duration),
             Format::Json => line.json(bytes, duration),
         };
-        self.sink.write(text);
+        self.sink.write(&text);
     }
 }

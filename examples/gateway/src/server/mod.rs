@@ -9,20 +9,22 @@ mod http;
 pub mod limits;
 pub mod notify;
 mod paced;
+mod proxy_protocol;
 pub mod runtime;
 pub mod shutdown;
 pub mod sockets;
 pub mod tls;
 
-use crate::observe::RefusalLog;
+use crate::observe::{OpenConnection, RefusalLog};
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use clients::Clients;
-use connections::Connections;
+use connections::{ConnectionGuard, Connections};
 use http_body::Body;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use limits::Limits;
+pub use proxy_protocol::ProxyProtocol;
 use same_origin::proxy::Peer;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -73,6 +75,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Peers that speak for many clients.
     pub trusted: Arc<[IpNet]>,
+    /// Peers that say whose each connection is.
+    pub proxy_protocol: ProxyProtocol,
     /// How long requests in flight may take after a stop.
     pub drain: Duration,
 }
@@ -87,6 +91,7 @@ impl Settings {
             tls: None,
             limits: Limits::default(),
             trusted: Arc::new([]),
+            proxy_protocol: ProxyProtocol::default(),
             drain,
         }
     }
@@ -143,11 +148,16 @@ impl Listener {
         })
     }
 
+    /// Where it listens, with the port that was really taken.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
     /// The origin that it serves, with the port that was really taken.
     pub fn origin(&self) -> io::Result<String> {
         let is_secure = self.settings.borrow().tls.is_some();
         let scheme = if is_secure { "https" } else { "http" };
-        Ok(format!("{scheme}://{}", self.tcp.local_addr()?))
+        Ok(format!("{scheme}://{}", self.address()?))
     }
 
     async fn accept(&self) -> (TcpStream, SocketAddr) {
@@ -195,18 +205,29 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     let mut current = listener.settings.clone();
     let mut settings = Arc::clone(&current.borrow_and_update());
     let connections = Arc::new(Connections::new(settings.limits.resets));
-    let clients = Clients::new(&settings.limits, Arc::clone(&settings.trusted));
+    let clients = Arc::new(Clients::new(
+        &settings.limits,
+        Arc::clone(&settings.trusted),
+    ));
     let silence = |timeout| tokio::spawn(connections.clone().close_silent(timeout));
     let mut watch = silence(settings.limits.head_timeout);
     let begin = |settings: &Settings, handle: H, stream: TcpStream, peer: SocketAddr| {
+        let (tls, limits) = (settings.tls.clone(), settings.limits);
+        if settings.proxy_protocol.is_from(peer.ip()) {
+            let (entry, clients) = (connections.admit(None), Arc::clone(&clients));
+            tokio::spawn(serve_announced(
+                stream, peer, tls, limits, handle, entry, clients,
+            ));
+            return;
+        }
         // Closed at once: to let it wait would hold what is everybody's.
         let Ok(client) = clients.admit(peer.ip()) else {
             debug!(%peer, "connection refused: the client has all that one may have");
             return;
         };
-        let (tls, limits) = (settings.tls.clone(), settings.limits);
         let entry = connections.admit(client);
         tokio::spawn(async move {
+            let _open = OpenConnection::begin();
             if let Err(error) = connection::serve(stream, peer, tls, limits, handle, &entry).await {
                 refused_by_hyper(&*error);
                 debug!(%peer, error, "connection ended");
@@ -255,6 +276,34 @@ async fn changed(current: &mut Current) -> Arc<Settings> {
         std::future::pending().await
     }
     Arc::clone(&current.borrow_and_update())
+}
+
+/// Serves a connection whose client is the one that its first bytes name.
+async fn serve_announced(
+    mut stream: TcpStream,
+    balancer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    handle: impl Handler,
+    entry: ConnectionGuard,
+    clients: Arc<Clients>,
+) {
+    let _open = OpenConnection::begin();
+    let header = proxy_protocol::client(&mut stream, balancer);
+    // Late ones are the connections' watch's business, as late heads are.
+    let client = match connection::begin(header, &entry).await {
+        Ok(Some(client)) => client,
+        Ok(None) => return proxy_protocol::late(balancer),
+        Err(error) => return debug!(%balancer, %error, "connection ended"),
+    };
+    let Ok(guard) = clients.admit(client.ip()) else {
+        return debug!(%client, "connection refused: the client has all that one may have");
+    };
+    entry.connection.belongs_to(guard);
+    if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
+        refused_by_hyper(&*error);
+        debug!(%client, error, "connection ended");
+    }
 }
 
 /// Tells of a head that hyper could not read, and answered without asking anybody.
