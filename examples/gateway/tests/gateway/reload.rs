@@ -365,6 +365,25 @@ async fn limits_hold_for_clients_that_were_there_before() {
     assert_eq!(gateway.get("/").await.status, 200);
 }
 
+/// What a client has used of a rate it has used after a reload, too: of that of all routes, and of a route's own.
+#[tokio::test]
+async fn rates_of_clients_are_not_begun_anew() {
+    let upstream = upstream("one").await;
+    let rate = "rate_limit = { per_second = 1, burst = 2 }\n";
+    for (top, own) in [(rate, ""), ("", rate)] {
+        let config = |more: &str| format!("{top}{}{more}", route("/a", upstream, own));
+        let gateway = Changing::start(&config(""));
+        for _ in 0..2 {
+            assert_eq!(gateway.get("/a").await.status, 200);
+        }
+        gateway.serve(&config(&route("/b", upstream, ""))).await;
+        assert_eq!(gateway.get("/a").await.status, 429, "{top}{own}");
+        // A new route has what is left of the limit for all of them.
+        let of_new = if own.is_empty() { 429 } else { 200 };
+        assert_eq!(gateway.get("/b").await.status, of_new);
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_changes_is_read_where_that_is_asked_for() {
     let upstream = upstream("one").await;
