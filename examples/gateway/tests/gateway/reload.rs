@@ -369,18 +369,24 @@ async fn limits_hold_for_clients_that_were_there_before() {
 #[tokio::test]
 async fn rates_of_clients_are_not_begun_anew() {
     let upstream = upstream("one").await;
-    let rate = "rate_limit = { per_second = 1, burst = 2 }\n";
+    let rate = "rate_limit = { per_second = 1, burst = 40 }\n";
     for (top, own) in [(rate, ""), ("", rate)] {
         let config = |more: &str| format!("{top}{}{more}", route("/a", upstream, own));
         let gateway = Changing::start(&config(""));
-        for _ in 0..2 {
-            assert_eq!(gateway.get("/a").await.status, 200);
-        }
+        // How many of some requests are answered. One a second is given back meanwhile.
+        let answered = async |path: &str, requests: usize| {
+            let mut answered = 0;
+            for _ in 0..requests {
+                answered += usize::from(gateway.get(path).await.status == 200);
+            }
+            answered
+        };
+        assert!(answered("/a", 60).await < 60);
         gateway.serve(&config(&route("/b", upstream, ""))).await;
-        assert_eq!(gateway.get("/a").await.status, 429, "{top}{own}");
+        assert!(answered("/a", 20).await < 20, "{top}{own}");
         // A new route has what is left of the limit for all of them.
-        let of_new = if own.is_empty() { 429 } else { 200 };
-        assert_eq!(gateway.get("/b").await.status, of_new);
+        let of_new = answered("/b", 20).await;
+        assert_eq!(of_new == 20, top.is_empty(), "{of_new}");
     }
 }
 
