@@ -12,7 +12,7 @@ use crate::proxy::request::RequestContext;
 use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
-use crate::proxy::tunnel::TunnelSlot;
+use crate::proxy::tunnel::{Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::own::own_values;
@@ -272,6 +272,11 @@ impl Exchange {
         if !is_offered(&offered.protocols, &to) {
             return Err(unexpected("101 to another protocol"));
         }
+        let spoken = if to.as_bytes().eq_ignore_ascii_case(b"websocket") {
+            Spoken::WebSocket
+        } else {
+            Spoken::Other
+        };
         match &offered.bridged {
             Some(handshake) if !handshake.is_proved_by(response.headers()) => {
                 return Err(unexpected("101 without the proof of a WebSocket"));
@@ -286,7 +291,7 @@ impl Exchange {
         let tunnels = &self.plan.tunnels;
         tunnels
             .open
-            .spawn(downstream, upstream, tunnels.idle, client.slot);
+            .spawn(downstream, upstream, spoken, tunnels.idle, client.slot);
         Ok(())
     }
 

@@ -65,6 +65,14 @@ impl<T> ReverseProxy<T> {
         Some(target.path().to_owned())
     }
 
+    /// Takes the proxy out of its table of [`Mounts`](crate::proxy::Mounts) now, and not with the last of its
+    /// clones: requests under way go on, and redirects of other proxies do not lead here any more. For a
+    /// server that replaces its proxies while it serves.
+    pub fn unmount(&self) {
+        let response = &self.plan.response;
+        response.mounts.remove(&response.mount);
+    }
+
     /// Puts the parts together, and registers the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
         plan.response.mounts.register(&plan.response.mount);

@@ -14,6 +14,7 @@ pub use health::Health;
 pub use upstreams::{Probe, RouteUpstream, Upstreams};
 
 use crate::answer::{not_found, text};
+use crate::live::Live;
 use crate::observe::Metrics;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
@@ -27,8 +28,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Admin {
     pub health: Arc<Health>,
-    pub caches: Arc<Caches>,
-    pub upstreams: Arc<Upstreams>,
+    pub live: Arc<Live>,
     pub metrics: Metrics,
     pub guard: Guard,
 }
@@ -91,7 +91,8 @@ impl Admin {
         if let Some(why) = self.health.why_not_ready() {
             return text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
         }
-        match self.upstreams.silent().await {
+        let served = self.live.owned();
+        match served.upstreams.silent().await {
             None => text(StatusCode::OK, "ok\n"),
             Some(route) => {
                 let why = format!("the upstream of {route} does not answer\n");
@@ -101,10 +102,9 @@ impl Admin {
     }
 
     fn metrics(&self) -> Response<Body> {
-        let mut response = text(
-            StatusCode::OK,
-            self.metrics.render(&self.caches, &self.upstreams),
-        );
+        let now = self.live.now();
+        let metrics = self.metrics.render(&now.caches, &now.upstreams);
+        let mut response = text(StatusCode::OK, metrics);
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response
@@ -114,7 +114,8 @@ impl Admin {
         if request.method != Method::POST {
             return not_allowed("POST");
         }
-        match self.caches.purge(request.uri.query().unwrap_or_default()) {
+        let query = request.uri.query().unwrap_or_default();
+        match self.live.now().caches.purge(query) {
             Ok(()) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,6 +1,7 @@
 //! The upstreams of all routes: how many connections lead to them, and whether they answer.
 
 use futures_util::future::{BoxFuture, join_all};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -26,13 +27,13 @@ pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 /// The upstreams of all routes.
 #[derive(Default)]
 pub struct Upstreams {
-    all: Vec<RouteUpstream>,
+    all: Vec<Arc<RouteUpstream>>,
     /// What was found last, and when. Locked while it is found, so that probes that come together ask once.
     found: Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl Upstreams {
-    pub fn new(all: Vec<RouteUpstream>) -> Self {
+    pub fn new(all: Vec<Arc<RouteUpstream>>) -> Self {
         Self {
             all,
             found: Mutex::default(),
@@ -40,7 +41,7 @@ impl Upstreams {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &RouteUpstream> {
-        self.all.iter()
+        self.all.iter().map(Arc::as_ref)
     }
 
     /// The prefix of a route on which readiness hangs and whose upstream does not answer.
@@ -72,15 +73,14 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
     use std::future::{pending, ready};
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn upstream(prefix: &str, answers: Option<Probe>) -> RouteUpstream {
-        RouteUpstream {
+    fn upstream(prefix: &str, answers: Option<Probe>) -> Arc<RouteUpstream> {
+        Arc::new(RouteUpstream {
             prefix: prefix.to_owned(),
             connections: Box::new(|| 0),
             answers,
-        }
+        })
     }
 
     #[tokio::test(start_paused = true)]

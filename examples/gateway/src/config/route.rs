@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::guard::Guarding;
+use super::kept::KeptRoute;
 use super::problems::join;
 use super::read::{Read, read};
 use crate::admin::CachedRoute;
@@ -40,7 +41,7 @@ impl Checker<'_> {
         tables: Option<Vec<Table>>,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Vec<(Box<str>, Route)> {
+    ) -> Vec<(Box<str>, Arc<Route>)> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
             self.problems
@@ -52,10 +53,30 @@ impl Checker<'_> {
             let at = format!("routes[{index}]");
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
-            let route = self.route(&at, table, cors, guarding);
+            let route = self.kept_or_new(&at, table, cors, guarding);
             routes.extend(prefix.zip(route));
         }
         routes
+    }
+
+    /// The route of the configuration before this one, if it was made of the same. One that serves files has
+    /// nothing to keep, and its directory may be another one by now.
+    fn kept_or_new(
+        &mut self,
+        at: &str,
+        table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Arc<Route>> {
+        let settings = self.settings(&table);
+        let before = self.before.get(&settings).cloned();
+        let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
+        let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
+        self.caches.0.extend(kept.cached.clone());
+        self.upstreams.extend(kept.upstream.clone());
+        let route = Arc::clone(&kept.route);
+        self.kept.insert(settings, kept);
+        Some(route)
     }
 
     /// Refuses a prefix that another route has.
@@ -80,7 +101,7 @@ impl Checker<'_> {
         mut table: Table,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Option<Route> {
+    ) -> Option<KeptRoute> {
         let cors = match table.remove("cors") {
             None => cors.cloned(),
             Some(Value::Boolean(false)) => None,
@@ -115,7 +136,8 @@ impl Checker<'_> {
             let guarding = guarding.filter(|guarding| guarding.names_hosts);
             let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
             around.edge = edge;
-            return Some(Route::Files(Box::new(Layered::new(files, around))));
+            let route = Route::Files(Box::new(Layered::new(files, around)));
+            return Some(KeptRoute::of_files(route));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -147,9 +169,10 @@ impl Checker<'_> {
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
-                let counted = proxy.clone();
-                self.note_upstream(prefix, move || counted.connections(), &proxy);
-                Route::Proxy(Layered::new(proxy, around))
+                let (counted, mounted) = (proxy.clone(), proxy.clone());
+                let upstream = self.upstream_of(prefix, move || counted.connections(), &proxy);
+                let route = Route::Proxy(Layered::new(proxy, around));
+                KeptRoute::new(route, upstream, None, move || mounted.unmount())
             }
             Some(cache) => {
                 let own = Mutex::new(None);
@@ -160,14 +183,15 @@ impl Checker<'_> {
                 let proxy = self.built(at, built, original)?;
                 let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let counted = move || own.as_ref().map_or(0, Client::connections);
-                self.note_upstream(prefix.clone(), counted, &proxy);
-                let mapper = proxy.clone();
-                self.caches.0.push(CachedRoute {
+                let upstream = self.upstream_of(prefix.clone(), counted, &proxy);
+                let (mapper, mounted) = (proxy.clone(), proxy.clone());
+                let cached = CachedRoute {
                     cache,
                     prefix,
                     to_upstream: Box::new(move |path| mapper.upstream_path(path)),
-                });
-                Route::Cached(Box::new(Layered::new(proxy, around)))
+                };
+                let route = Route::Cached(Box::new(Layered::new(proxy, around)));
+                KeptRoute::new(route, upstream, Some(cached), move || mounted.unmount())
             }
         })
     }
@@ -204,8 +228,8 @@ impl Checker<'_> {
         let mut builder = read
             .value
             .clone()
-            .mounts(&self.mounts)
-            .tunnels(&self.tunnels)
+            .mounts(&self.kept.mounts)
+            .tunnels(&self.kept.tunnels)
             .tell_upstream(self.logs);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());

@@ -11,13 +11,14 @@ use toml::Table;
 use tower::{Service, ServiceExt};
 
 impl Checker<'_> {
-    /// Notes the upstream of a route, whose prefix has no trailing slash.
-    pub(super) fn note_upstream<S>(
-        &mut self,
+    /// The upstream of a route, whose prefix has no trailing slash.
+    pub(super) fn upstream_of<S>(
+        &self,
         prefix: String,
         connections: impl Fn() -> usize + Send + Sync + 'static,
         proxy: &S,
-    ) where
+    ) -> RouteUpstream
+    where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send,
@@ -27,14 +28,19 @@ impl Checker<'_> {
         } else {
             prefix
         };
-        let mut wanted = self.ready_upstreams.iter();
-        let is_wanted = wanted.any(|wanted| is_prefix(wanted, &prefix));
+        let is_wanted = self.readiness_hangs_on(&prefix);
         let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
-        self.upstreams.push(RouteUpstream {
+        RouteUpstream {
             prefix,
             connections: Box::new(connections),
             answers,
-        });
+        }
+    }
+
+    /// Whether a prefix is one of those in `admin.ready_upstreams`.
+    pub(super) fn readiness_hangs_on(&self, prefix: &str) -> bool {
+        let mut wanted = self.ready_upstreams.iter();
+        wanted.any(|wanted| is_prefix(wanted, prefix))
     }
 
     /// Refuses prefixes that are not those of routes with an upstream.

@@ -39,6 +39,7 @@ pub struct Quota {
 /// The buckets of one limit.
 #[derive(Debug)]
 pub struct RateLimit {
+    quota: Quota,
     limiter: RateLimiter<Client, Buckets, MonotonicClock>,
 }
 
@@ -46,10 +47,15 @@ impl RateLimit {
     pub fn new(quota: Quota) -> Self {
         let Quota { per_second, burst } = quota;
         let full_after = Duration::from_secs(1) * burst.get() / per_second.get();
-        let quota = governor::Quota::per_second(per_second).allow_burst(burst);
+        let allowed = governor::Quota::per_second(per_second).allow_burst(burst);
         Self {
-            limiter: RateLimiter::new(quota, Buckets::new(full_after), MonotonicClock),
+            quota,
+            limiter: RateLimiter::new(allowed, Buckets::new(full_after), MonotonicClock),
         }
+    }
+
+    pub fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Counts a request of a client; `Err` is the time after which it may ask again.

@@ -27,8 +27,8 @@ use tower::Service;
 /// The routes, and what answers when none matches.
 pub struct Table {
     prefixes: Prefixes,
-    /// In the order of their prefixes.
-    routes: Vec<Route>,
+    /// In the order of their prefixes. Shared with the table before and after this one, where they are the same.
+    routes: Vec<Arc<Route>>,
     none: Layered<NoRoute>,
     limits: Limits,
     /// In the order of the routes, and that of requests that match none behind them.
@@ -61,13 +61,13 @@ impl Route {
 
 impl Table {
     /// `around` is for requests that match no route, so that a page can read their 404.
-    pub fn new(mut routes: Vec<(Box<str>, Route)>, around: Around, limits: Limits) -> Self {
+    pub fn new(mut routes: Vec<(Box<str>, Arc<Route>)>, around: Around, limits: Limits) -> Self {
         for (prefix, _) in &mut routes {
             *prefix = prefix.trim_end_matches('/').into();
         }
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (prefixes, routes) = routes.into_iter().unzip();
-        let routes: Vec<Route> = routes;
+        let routes: Vec<Arc<Route>> = routes;
         let prefixes = Prefixes::new(prefixes);
         Self {
             observers: vec![Arc::default(); routes.len() + 1],
@@ -90,6 +90,11 @@ impl Table {
         });
         self.observers = observers.collect();
         self
+    }
+
+    /// How many routes there are.
+    pub fn len(&self) -> usize {
+        self.routes.len()
     }
 
     /// The answer to a request of `peer`, under the eyes of who looks at it.
@@ -132,7 +137,7 @@ impl Table {
         arrival: &Arrival,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let covering = index.map(|index| &self.routes[index]);
+        let covering = index.map(|index| &*self.routes[index]);
         let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
         let around = self.around(index);
         let known = around

@@ -1,6 +1,6 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
-use super::connections::ConnectionGuard;
+use super::connections::{ConnectionGuard, STOP};
 use super::http::http;
 use super::limits::Limits;
 use super::paced::Paced;
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -73,7 +73,8 @@ pub(super) async fn begin<T>(
     beginning: impl Future<Output = io::Result<T>>,
     entry: &ConnectionGuard,
 ) -> io::Result<Option<T>> {
-    entry.drive(pin!(beginning), |_| false).await.transpose()
+    let obey = |_: Pin<&mut _>, order| order < STOP;
+    entry.drive(pin!(beginning), obey).await.transpose()
 }
 
 /// Whether the client speaks HTTP/2 by prior knowledge (RFC 9113 3.3). Nothing is taken from the

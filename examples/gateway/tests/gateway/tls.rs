@@ -10,28 +10,32 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// Writes a new certificate and its key.
+fn certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.into()
+}
+
 /// A gateway with a new certificate, which only `connect` trusts.
-async fn start() -> (Process, CertificateDer<'static>) {
+async fn start() -> (Process, CertificateDer<'static>, TempDir) {
     start_with("", "").await
 }
 
 /// With more keys, of the file and of its route.
-async fn start_with(keys: &str, route: &str) -> (Process, CertificateDer<'static>) {
+async fn start_with(keys: &str, route: &str) -> (Process, CertificateDer<'static>, TempDir) {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(
-        folder.path().join("key.pem"),
-        made.signing_key.serialize_pem(),
-    )
-    .unwrap();
+    let certificate = certificate(folder.path());
     let path = file(
         folder.path(),
         &format!(
@@ -39,7 +43,7 @@ async fn start_with(keys: &str, route: &str) -> (Process, CertificateDer<'static
              [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
         ),
     );
-    (gateway::start(&["--config", &path]), made.cert.into())
+    (gateway::start(&["--config", &path]), certificate, folder)
 }
 
 async fn connect(
@@ -77,7 +81,7 @@ async fn connect_on(
 
 #[tokio::test]
 async fn the_protocol_is_negotiated_by_alpn() {
-    let (gateway, certificate) = start().await;
+    let (gateway, certificate, _folder) = start().await;
     assert!(gateway.origin.starts_with("https://"), "{}", gateway.origin);
     for (offered, agreed) in [
         (&["h2", "http/1.1"][..], Some("h2")),
@@ -147,12 +151,54 @@ async fn without_tls_http2_is_spoken_by_prior_knowledge() {
     assert!(answer.body.starts_with("up GET /x\n"), "{}", answer.body);
 }
 
+/// One request on a connection that stays open.
+async fn ask(sender: &mut http1::SendRequest<Empty<Bytes>>) -> Answer {
+    let request = Request::get("/x").header("host", "localhost");
+    let request = request.body(Empty::new()).unwrap();
+    Answer::read(sender.send_request(request).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_certificate_is_replaced_while_it_is_served() {
+    let (gateway, old, folder) = start().await;
+    let open = async |certificate: &CertificateDer<'static>| {
+        let stream = connect(gateway.address(), certificate.clone(), &["http/1.1"]).await;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    };
+    let mut before = open(&old).await;
+    assert_eq!(ask(&mut before).await.status, 200);
+    // Under the same names, as a renewal writes them.
+    let new = certificate(folder.path());
+    gateway.signal("HUP");
+    gateway.logged("read again and is served", 1).await;
+    assert_eq!(ask(&mut open(&new).await).await.status, 200);
+    assert_eq!(ask(&mut before).await.status, 200);
+
+    // A key that is not the certificate's, and then one that is not there.
+    let other = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(folder.path().join("key.pem"), other.serialize_pem()).unwrap();
+    gateway.signal("HUP");
+    gateway.logged("nothing has changed", 1).await;
+    let log = gateway.log();
+    let words = "tls: certificate and key do not serve together";
+    assert!(log.contains(words), "{log}");
+    std::fs::remove_file(folder.path().join("key.pem")).unwrap();
+    gateway.signal("HUP");
+    gateway.logged("nothing has changed", 2).await;
+    let log = gateway.log();
+    assert!(log.contains("tls.key: cannot read a private key"), "{log}");
+    assert_eq!(ask(&mut open(&new).await).await.status, 200);
+    assert_eq!(ask(&mut before).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_client_is_announced_before_its_handshake_which_is_counted() {
     let admin = free_port();
     let keys =
         format!("proxy_protocol = ['127.0.0.1/32']\n[admin]\nlisten = '127.0.0.1:{admin}'\n");
-    let (gateway, certificate) = start_with(&keys, "security_headers = true").await;
+    let (gateway, certificate, _folder) = start_with(&keys, "security_headers = true").await;
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     let header = b"PROXY TCP4 203.0.113.7 10.0.0.1 4200 443\r\n";
     stream.write_all(header).await.unwrap();
