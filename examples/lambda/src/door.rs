@@ -54,7 +54,11 @@ impl Door {
                 door.client = parse(context.http.source_ip.as_deref());
             }
             Some(RequestContext::Alb(_)) => {
-                let last = request.headers().get_all("x-forwarded-for").iter().last();
+                let last = request
+                    .headers()
+                    .get_all("x-forwarded-for")
+                    .iter()
+                    .next_back();
                 let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
                 // It appends the address that it sees; what stands before is the client's word.
                 door.client = parse(last.map(str::trim));

@@ -77,7 +77,7 @@ mod tests {
             .collect()
     }
 
-    fn alb(single: Value, multi: Value) -> Value {
+    fn alb(single: &Value, multi: &Value) -> Value {
         json!({
             "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": "/x",
             "headers": single, "multiValueHeaders": multi, "isBase64Encoded": false, "body": "",
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn all_lines_of_a_header_are_there_once() {
         let both = alb(
-            json!({"Origin": "https://b.example", "x-one": "1", "only": "here"}),
-            json!({"origin": ["https://a.example", "https://b.example"], "X-One": ["1"]}),
+            &json!({"Origin": "https://b.example", "x-one": "1", "only": "here"}),
+            &json!({"origin": ["https://a.example", "https://b.example"], "X-One": ["1"]}),
         );
         let request = request(&both);
         assert_eq!(
@@ -115,15 +115,15 @@ mod tests {
         ] {
             for proto in ["https", "ht tp", "", "javascript"] {
                 let fields = json!({"host": host, "x-forwarded-proto": proto});
-                let good = request(&alb(fields.clone(), json!({})));
+                let good = request(&alb(&fields, &json!({})));
                 assert_eq!(
                     good.headers().contains_key(HOST),
                     host == "a.example:80",
                     "{host:?}"
                 );
                 request(&alb(
-                    json!({}),
-                    json!({"host": [host], "x-forwarded-proto": [proto]}),
+                    &json!({}),
+                    &json!({"host": [host], "x-forwarded-proto": [proto]}),
                 ));
                 request(&json!({
                     "version": "2.0", "rawPath": "/x", "rawQueryString": "", "headers": fields,

@@ -39,10 +39,9 @@ pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> 
         target.push_str(query);
     }
     parts.uri = PathAndQuery::try_from(target)?.into();
-    if let (false, Some(domain)) = (parts.headers.contains_key(HOST), &door.domain) {
-        if let Ok(domain) = HeaderValue::from_str(domain) {
-            parts.headers.insert(HOST, domain);
-        }
+    let named = door.domain.as_deref().map(HeaderValue::from_str);
+    if let (false, Some(Ok(domain))) = (parts.headers.contains_key(HOST), named) {
+        parts.headers.insert(HOST, domain);
     }
     // No front door sets it, so a client has.
     parts.headers.remove(X_FORWARDED_PREFIX);

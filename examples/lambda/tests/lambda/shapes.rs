@@ -41,7 +41,10 @@ impl Shape {
     /// The event of a request. Its `host` is the door's if the request has none.
     pub fn event(self, asked: &Asked) -> Value {
         let mut fields = asked.fields.clone();
-        if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !fields
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             fields.push(("host".to_owned(), self.host().to_owned()));
         }
         fields.push(("x-forwarded-for".to_owned(), "192.0.2.7".to_owned()));
