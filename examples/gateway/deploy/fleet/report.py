@@ -48,7 +48,7 @@ def phases(fleet, outcomes, end):
         failed = collections.Counter(
             f"{one['kind']} at {one['at'] or 'a new connection'}" for one in within if one["error"]
         )
-        moved = sum(one["kind"] == "moved" for one in within)
+        moved = sum(one["kind"] in ("moved", "page moved") for one in within)
         slowest = max((one["done"] - one["sent"] for one in within if one["kind"] in ("GET", "POST") and not one["error"]), default=0)
         yield label, until - at, len(within), moved, slowest, failed
 
@@ -62,6 +62,7 @@ def write_report(folder, fleet, began, outcomes, failures, options):
         + (", ".join(f"{n} × {what}" for what, n in sorted(failed.items())) or "none") + " |"
         for label, took, count, moved, slowest, failed in phases(fleet, outcomes, end)
     )
+    pages = sum(one["kind"] == "page" for one in outcomes)
     posts = sum(one["kind"] == "POST" for one in outcomes)
     way = "PROXY protocol v2" if fleet.proxy_protocol else "plain TCP (this gateway has no `proxy_protocol`)"
     (folder / "FLEET.md").write_text(f"""\
@@ -69,7 +70,7 @@ def write_report(folder, fleet, began, outcomes, failures, options):
 
 Written by `fleet/run.py`. Three gateways, each in a network namespace of its own, behind HAProxy {haproxy} as a TCP
 balancer ({way}, `leastconn`, checks of `/readyz` each 500 ms, two for a no); two upstreams by one name of DNS;
-{options.clients} keep-alive clients and {options.websockets} WebSockets. Clients never send a request twice: what fails is counted.
+{options.clients} keep-alive clients and {options.websockets} WebSockets, and a page in Chromium with {pages} fetches and a WebSocket. Clients never send a request twice: what fails is counted.
 
 ![requests and failures over time](fleet/fleet.svg)
 

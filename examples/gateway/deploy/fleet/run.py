@@ -23,8 +23,9 @@ from report import write_report
 from verdicts import verdicts
 
 HERE = Path(__file__).parent
+CHROMIUM = shutil.which("chromium")
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
-BALANCER, NAMES = "10.77.0.2", "10.77.0.3"
+BALANCER, NAMES, CLIENTS = "10.77.0.2", "10.77.0.3", "10.77.0.4"
 UPSTREAMS = ("10.77.0.21", "10.77.0.22")
 REPLICAS = [f"g{number}" for number in range(1, 6)]
 # HAProxy asks /readyz each 500 ms, and believes the second no.
@@ -226,7 +227,8 @@ def run(options, lab, folder):
     notes = folder / "posts"
     python = {"stdout": subprocess.PIPE, "text": True}
     for name, address in zip(("up1", "up2"), UPSTREAMS):
-        lab.start(name, sys.executable, HERE / "upstream.py", address, 3000, notes, **python).stdout.readline()
+        args = (address, 3000, notes, f"http://{CLIENTS}:9000/")
+        lab.start(name, sys.executable, HERE / "upstream.py", *args, **python).stdout.readline()
     lab.start("names", sys.executable, HERE / "names.py", NAMES, "api.fleet", *UPSTREAMS, **python).stdout.readline()
     fleet.start_balancer()
     fleet.start(*REPLICAS[:3])
@@ -236,6 +238,11 @@ def run(options, lab, folder):
     written = open(folder / "outcomes", "w")
     load = lab.start("clients", sys.executable, HERE / "load.py", *target, stdout=written)
     began = time.monotonic()
+    seen = open(folder / "page", "w")
+    page = None
+    if CHROMIUM and not options.short:
+        args = (CHROMIUM, f"http://{BALANCER}/api/page", CLIENTS)
+        page = lab.start("clients", sys.executable, HERE / "browser.py", *args, stdout=seen)
     time.sleep(3)
     rolls, reloads = (1, 1) if options.short else (5, 3)
     for number in range(1, rolls + 1):
@@ -250,7 +257,12 @@ def run(options, lab, folder):
     same += [(name, verdicts(lab, name)) for name in sorted(fleet.running)]
     load.send_signal(signal.SIGTERM)
     load.wait(15)
-    outcomes = [json.loads(line) for line in (folder / "outcomes").read_text().splitlines()]
+    if page:
+        page.send_signal(signal.SIGTERM)
+        page.wait(15)
+    lines = (folder / "outcomes").read_text() + (folder / "page").read_text()
+    outcomes = [json.loads(line) for line in lines.splitlines()]
+    assert not page or sum(one["kind"] == "page" for one in outcomes) > 100, "the page did not fetch"
     assert len(outcomes) > options.clients, "too few requests to tell anything"
     failures, wrong = judge(fleet, outcomes, notes.read_text().split(), same)
     return fleet, began, outcomes, failures, wrong

@@ -1,10 +1,12 @@
 """An upstream: answers each request with its own path, echoes WebSockets, and notes the POSTs that arrive.
 
-    upstream.py ADDRESS PORT NOTES
+    upstream.py ADDRESS PORT NOTES COLLECTOR
 """
 
 import asyncio
+import json
 import sys
+from pathlib import Path
 
 from wire import accept, frame, read_body, read_frame, read_head
 
@@ -19,8 +21,11 @@ async def serve(reader, writer):
             if method == "POST":
                 NOTES.write(body.decode() + "\n")
                 NOTES.flush()
-            answer = f"{method} {path}".encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+            answer, kind = f"{method} {path}".encode(), b"text/plain"
+            if path == "/api/page":
+                answer, kind = PAGE, b"text/html"
+            fields = b"Content-Type: %b\r\nContent-Length: %d" % (kind, len(answer))
+            writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, answer))
             await writer.drain()
     except (OSError, EOFError):
         pass
@@ -46,4 +51,5 @@ async def main():
 
 
 NOTES = open(sys.argv[3], "a")
+PAGE = Path(__file__).with_name("page.html").read_text().replace("COLLECTOR", json.dumps(sys.argv[4])).encode()
 asyncio.run(main())
