@@ -3,7 +3,7 @@
 import collections
 import subprocess
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 960, 300, 50, 40
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 360, 50, 90, 40
 COLOURS = {"roll": "#8aa", "reload": "#a8a", "scale": "#aa8", "kill": "#c66", "cut": "#c66", "joined": "#6a6"}
 
 
@@ -15,23 +15,24 @@ def per_second(outcomes, began, wanted):
 def graph(fleet, began, outcomes):
     good = per_second(outcomes, began, lambda one: not one["error"])
     bad = per_second(outcomes, began, lambda one: one["error"])
+    good = good[:-3]  # the clients end one by one
     seconds, top = len(good), max([*good, 1])
-    wide, high = WIDTH - LEFT - 10, HEIGHT - BOTTOM - 30
+    wide, high = WIDTH - LEFT - 10, HEIGHT - BOTTOM - TOP
     x = lambda second: LEFT + wide * second / seconds
-    y = lambda count: 30 + high * (1 - count / top)
+    y = lambda count: TOP + high * (1 - count / top)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
     ]
     for at, kind, label in fleet.events:
         place = x(at - began)
-        lines.append(f'<line x1="{place:.1f}" x2="{place:.1f}" y1="30" y2="{30 + high}" stroke="{COLOURS[kind]}"/>')
-        lines.append(f'<text x="{place:.1f}" y="26" transform="rotate(-25 {place:.1f} 26)" fill="#444">{label}</text>')
+        lines.append(f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{TOP + high}" stroke="{COLOURS[kind]}"/>')
+        lines.append(f'<text x="{place:.1f}" y="{TOP - 4}" transform="rotate(-50 {place:.1f} {TOP - 4})" fill="#444">{label}</text>')
     points = " ".join(f"{x(second):.1f},{y(count):.1f}" for second, count in enumerate(good))
     lines.append(f'<polyline points="{points}" fill="none" stroke="#28c" stroke-width="1.5"/>')
     for second, count in enumerate(bad):
         if count:
-            lines.append(f'<rect x="{x(second):.1f}" y="{y(count):.1f}" width="5" height="{30 + high - y(count):.1f}" fill="#c00"/>')
+            lines.append(f'<rect x="{x(second):.1f}" y="{y(count):.1f}" width="5" height="{TOP + high - y(count):.1f}" fill="#c00"/>')
     for count in (0, top // 2, top):
         lines.append(f'<text x="{LEFT - 6}" y="{y(count) + 4:.1f}" text-anchor="end">{count}</text>')
     for second in range(0, seconds, 10):
@@ -55,7 +56,7 @@ def phases(fleet, outcomes, end):
 
 def write_report(folder, fleet, began, outcomes, failures, options):
     (folder / "fleet" / "fleet.svg").write_text(graph(fleet, began, outcomes))
-    haproxy = subprocess.run(["haproxy", "-v"], capture_output=True, text=True).stdout.split(" ")[2]
+    haproxy = subprocess.run(["haproxy", "-v"], capture_output=True, text=True).stdout.split(" ")[2].split("-")[0]
     end = max(one["done"] for one in outcomes) + 1
     rows = "\n".join(
         f"| {label} | {took:.1f} s | {count} | {moved} | {slowest * 1000:.0f} ms | "
@@ -64,13 +65,14 @@ def write_report(folder, fleet, began, outcomes, failures, options):
     )
     pages = sum(one["kind"] == "page" for one in outcomes)
     posts = sum(one["kind"] == "POST" for one in outcomes)
-    way = "PROXY protocol v2" if fleet.proxy_protocol else "plain TCP (this gateway has no `proxy_protocol`)"
+    way = "with PROXY protocol v2" if fleet.proxy_protocol else "without the PROXY protocol, which this gateway does not have"
     (folder / "FLEET.md").write_text(f"""\
 # A fleet on one machine
 
 Written by `fleet/run.py`. Three gateways, each in a network namespace of its own, behind HAProxy {haproxy} as a TCP
-balancer ({way}, `leastconn`, checks of `/readyz` each 500 ms, two for a no); two upstreams by one name of DNS;
-{options.clients} keep-alive clients and {options.websockets} WebSockets, and a page in Chromium with {pages} fetches and a WebSocket. Clients never send a request twice: what fails is counted.
+balancer ({way}; `leastconn`; checks of `/readyz` each 500 ms, two for a no); two upstreams
+by one name of DNS; {options.clients} keep-alive clients and {options.websockets} WebSockets; a page in Chromium with {pages} fetches and a WebSocket.
+Clients never send a request twice: what fails is counted.
 
 ![requests and failures over time](fleet/fleet.svg)
 

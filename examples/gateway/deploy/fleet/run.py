@@ -175,6 +175,7 @@ listen app
         time.sleep(3)
         self.event("scale", "2 → 3")
         self.start("g3")
+        time.sleep(2)
 
     def kill(self):
         self.event("kill", "SIGKILL g1")
