@@ -6,6 +6,7 @@ use http::Request;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
+use ipnet::{Ipv4Net, Ipv6Net};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use same_origin::guard::OwnOrigin;
 use same_origin::proxy::{
@@ -78,7 +79,7 @@ impl Mounted {
         if prefix.is_empty() {
             return Ok(Self::Root(app));
         }
-        let everybody = ["0.0.0.0/0", "::/0"].map(|net| net.parse().expect("a network"));
+        let everybody = [Ipv4Net::default().into(), Ipv6Net::default().into()];
         ReverseProxy::builder(prefix, "http://function")
             .preserve_host(true)
             .forwarding([ForwardingField::XForwardedPrefix])

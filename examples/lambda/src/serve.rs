@@ -49,13 +49,15 @@ async fn answer(app: Router, base: &str, request: lambda_http::Request) -> Respo
         return StatusCode::BAD_REQUEST.into_response();
     };
     let request = Request::from_parts(parts, Body::new(body));
+    if check(&request).is_err() {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
     let mut response = match Mounted::new(app, &prefix) {
-        _ if check(&request).is_err() => StatusCode::BAD_REQUEST.into_response(),
         Ok(Mounted::Root(app)) => app.oneshot(request).await.into_response(),
         Ok(Mounted::Below(proxy)) => proxy.oneshot(request).await.into_response(),
         Err(errors) => {
             eprintln!("the public prefix {prefix:?} cannot be mapped: {errors}");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
     // The rest is what a server's connection does to a response (RFC 9110 6.4.1, 8.6).
