@@ -294,6 +294,8 @@ def main():
     if not options.short and not wrong:
         write_report(HERE.parent, fleet, began, outcomes, failures, options)
     print(f"{len(outcomes)} requests and echoes, {len(failures)} failed at what was killed or cut off")
+    for at, _, label in fleet.events if wrong else ():
+        print(f"{at:.3f} {label}", file=sys.stderr)
     for line in wrong[:20]:
         print(line, file=sys.stderr)
     if len(wrong) > 20:
