@@ -17,6 +17,7 @@ use crate::proxy::request::RequestRules;
 use crate::proxy::request::forwarded::Forwarding;
 use crate::proxy::request::origin::OriginRule;
 use crate::proxy::response::ResponseRules;
+use crate::proxy::response::cookie::attributes::{CookieAttributes, SameSite};
 use crate::proxy::response::error_page::ErrorPage;
 use crate::proxy::share::{ShareRules, Shares};
 use crate::proxy::trace::FailureLog;
@@ -71,6 +72,7 @@ pub(super) fn compile(
     check.prefix();
     let upstreams = check.upstreams();
     check.rewrite_origin(&upstreams);
+    check.cookies();
     let changes = check.changes(changes, &upstreams);
     let request = check.edits(
         Head::Request,
@@ -146,6 +148,7 @@ fn plan(
             mounts: settings.shared.mounts.clone(),
             rewrite_location: settings.rewrite_location,
             rewrite_cookies: settings.rewrite_cookies,
+            cookies: settings.cookies,
             told_prefix,
             edits: response,
             via: Arc::clone(&via),
@@ -155,6 +158,7 @@ fn plan(
             map_error: settings.shared.map_error.clone(),
         },
         upstreams: list,
+        tell_upstream: settings.shared.tell_upstream,
         shares: Shares::new(ShareRules {
             in_flight: settings.limits.in_flight,
             waiting: settings.limits.waiting,
@@ -320,6 +324,24 @@ impl Check<'_> {
             }
         }
         upstreams
+    }
+
+    /// RFC 6265bis 5.6 and CHIPS: browsers drop such cookies as a whole.
+    fn cookies(&mut self) {
+        let CookieAttributes {
+            secure,
+            same_site,
+            partitioned,
+        } = self.settings.cookies;
+        let needy = [
+            ("cookies.same_site", same_site == Some(SameSite::None)),
+            ("cookies.partitioned", partitioned),
+        ];
+        for (key, _) in needy.into_iter().filter(|(_, is_set)| *is_set && !secure) {
+            let remedy =
+                "browsers drop such cookies without `Secure`; write `secure = true` beside it";
+            self.refuse(ProxyConfigError::new(key, Kind::Conflict, remedy));
+        }
     }
 
     fn rewrite_origin(&mut self, upstreams: &[Upstream]) {

@@ -51,11 +51,16 @@ impl AccessLog {
         self.sink.reopen();
     }
 
+    /// Waits until the lines of all requests that have ended are written.
+    pub fn finish(&self) {
+        self.sink.finish();
+    }
+
     pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
         let text = match self.format {
             Format::Text => line.text(bytes, duration),
             Format::Json => line.json(bytes, duration),
         };
-        self.sink.write(text);
+        self.sink.write(&text);
     }
 }

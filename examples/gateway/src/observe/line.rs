@@ -1,13 +1,16 @@
 //! A line of the access log, as text or as JSON.
 
 use super::redact;
-use http::header::HeaderName;
+use crate::edge::Arrival;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode, Version};
 use same_origin::cache::Outcome;
+use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::{Body, Peer};
+use same_origin::proxy::{AnsweredBy, Body};
 use serde::Serialize;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +20,10 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// What is told of one request.
 pub struct Line {
     time: SystemTime,
+    /// As far as it can be believed.
     client: IpAddr,
+    id: Option<HeaderValue>,
+    has_origin: bool,
     method: http::Method,
     /// The public path, with its query if queries are shown.
     target: String,
@@ -31,9 +37,17 @@ struct Answer {
     status: StatusCode,
     /// Time to the response's head.
     head: Duration,
+    upstream: Option<Authority>,
     proxy_status: Option<String>,
+    cors: Option<Cors>,
     guard: Option<String>,
     cache: Option<&'static str>,
+}
+
+/// What CORS says of a request with an `Origin`.
+enum Cors {
+    Allowed,
+    Refused(cors::Refusal),
 }
 
 /// A line as JSON. Fields that do not apply are left out.
@@ -41,6 +55,8 @@ struct Answer {
 struct Json<'a> {
     time: String,
     client: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     method: &'a str,
     path: &'a str,
     version: &'static str,
@@ -52,7 +68,11 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     head_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     proxy_status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cors: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     guard: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +80,12 @@ struct Json<'a> {
 }
 
 impl Line {
-    pub fn of<B>(peer: &Peer, request: &Request<B>, route: &Arc<str>, shows_queries: bool) -> Self {
+    pub fn of<B>(
+        arrival: &Arrival,
+        request: &Request<B>,
+        route: &Arc<str>,
+        shows_queries: bool,
+    ) -> Self {
         let uri = request.uri();
         let mut target = uri.path().to_owned();
         if shows_queries && let Some(query) = uri.query() {
@@ -68,7 +93,9 @@ impl Line {
         }
         Self {
             time: SystemTime::now(),
-            client: peer.ip(),
+            client: arrival.client.ip(),
+            id: arrival.id.clone(),
+            has_origin: request.headers().contains_key(ORIGIN),
             method: request.method().clone(),
             target,
             version: request.version(),
@@ -79,53 +106,80 @@ impl Line {
 
     pub fn answered(&mut self, response: &Response<Body>, head: Duration) {
         let proxy_status = response.headers().get(PROXY_STATUS);
+        let extensions = response.extensions();
+        let cache = extensions.get::<Outcome>().copied();
+        let upstream = extensions.get::<AnsweredBy>();
+        // From memory: the upstream that would have been asked was not.
+        let upstream = upstream.filter(|_| cache != Some(Outcome::Hit));
         self.answer = Some(Answer {
             status: response.status(),
             head,
             proxy_status: proxy_status
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-            guard: response
-                .extensions()
-                .get::<GuardError>()
-                .map(ToString::to_string),
-            cache: response
-                .extensions()
-                .get::<Outcome>()
-                .map(|outcome| outcome.as_str()),
+            upstream: upstream.map(|upstream| upstream.authority().clone()),
+            cors: self.cors(response),
+            guard: extensions.get::<GuardError>().map(ToString::to_string),
+            cache: cache.map(Outcome::as_str),
         });
+    }
+
+    /// `None` where CORS has nothing to say: no origin, or no policy.
+    fn cors(&self, response: &Response<Body>) -> Option<Cors> {
+        if !self.has_origin {
+            return None;
+        }
+        if let Some(refusal) = response.extensions().get::<cors::Refusal>() {
+            return Some(Cors::Refused(*refusal));
+        }
+        let is_allowed = response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+        is_allowed.then_some(Cors::Allowed)
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.id.as_ref().and_then(|id| id.to_str().ok())
     }
 
     /// `TIME CLIENT "METHOD PATH VERSION" STATUS BYTES DURATION route=… …`, in which what a client wrote is
     /// escaped as in a string of Rust: nobody writes a second line.
     pub fn text(&self, bytes: u64, duration: Duration) -> String {
-        let mut line = String::with_capacity(160);
-        let request = format!("{} {} {}", self.method, self.target, version(self.version));
+        let mut line = String::with_capacity(256);
         let status = self
             .answer
             .as_ref()
             .map_or(0, |answer| answer.status.as_u16());
         // Writing to a string does not fail.
+        let _ = write!(line, "{} {} \"", time(self.time), self.client);
+        escape(&mut line, self.method.as_str());
+        line.push(' ');
+        escape(&mut line, &self.target);
         let _ = write!(
             line,
-            "{} {} {request:?} {status} {bytes} {:.3}ms route={:?}",
-            time(self.time),
-            self.client,
-            millis(duration),
-            self.route,
+            " {}\" {status} {bytes} {} route=\"",
+            version(self.version),
+            Millis(duration)
         );
+        escape(&mut line, &self.route);
+        line.push('"');
         if let Some(answer) = &self.answer {
-            let _ = write!(line, " head={:.3}ms", millis(answer.head));
-            for (name, value) in [
-                ("proxy-status", &answer.proxy_status),
-                ("guard", &answer.guard),
-            ] {
-                if let Some(value) = value {
-                    let _ = write!(line, " {name}={value:?}");
-                }
+            let _ = write!(line, " head={}", Millis(answer.head));
+            if let Some(upstream) = &answer.upstream {
+                let _ = write!(line, " upstream={upstream}");
+            }
+            if let Some(proxy_status) = &answer.proxy_status {
+                let _ = write!(line, " proxy-status={proxy_status:?}");
+            }
+            if let Some(cors) = &answer.cors {
+                let _ = write!(line, " cors={:?}", cors.to_string());
+            }
+            if let Some(guard) = &answer.guard {
+                let _ = write!(line, " guard={guard:?}");
             }
             if let Some(cache) = answer.cache {
                 let _ = write!(line, " cache={cache}");
             }
+        }
+        if let Some(id) = self.id() {
+            let _ = write!(line, " id={id}");
         }
         line.push('\n');
         line
@@ -134,8 +188,9 @@ impl Line {
     pub fn json(&self, bytes: u64, duration: Duration) -> String {
         let answer = self.answer.as_ref();
         let json = Json {
-            time: time(self.time),
+            time: time(self.time).to_string(),
             client: self.client,
+            id: self.id(),
             method: self.method.as_str(),
             path: &self.target,
             version: version(self.version),
@@ -144,7 +199,13 @@ impl Line {
             bytes,
             duration_ms: millis(duration),
             head_ms: answer.map(|answer| millis(answer.head)),
+            upstream: answer
+                .and_then(|answer| answer.upstream.as_ref())
+                .map(Authority::as_str),
             proxy_status: answer.and_then(|answer| answer.proxy_status.as_deref()),
+            cors: answer
+                .and_then(|answer| answer.cors.as_ref())
+                .map(ToString::to_string),
             guard: answer.and_then(|answer| answer.guard.as_deref()),
             cache: answer.and_then(|answer| answer.cache),
         };
@@ -155,8 +216,37 @@ impl Line {
     }
 }
 
-fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
+impl fmt::Display for Cors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("allowed"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+        }
+    }
+}
+
+fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
+    humantime::format_rfc3339_millis(time)
+}
+
+/// As in a string of Rust, but for what need not be escaped at once: each line is written while requests wait.
+fn escape(line: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        line.push_str(text);
+    } else {
+        let _ = write!(line, "{}", text.escape_debug());
+    }
+}
+
+/// Milliseconds with three digits behind the point. To print them as a float takes five times as long.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        write!(f, "{}.{:03}ms", micros / 1000, micros % 1000)
+    }
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -174,18 +264,24 @@ fn version(version: Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::SocketAddr;
+    use same_origin::proxy::ClientAddr;
 
     fn line(target: &str, shows_queries: bool) -> Line {
-        let peer = Peer::new(SocketAddr::from(([192, 0, 2, 1], 4711)));
-        let request = Request::get(target).body(()).unwrap();
-        let mut line = Line::of(&peer, &request, &"/api".into(), shows_queries);
+        let arrival = Arrival {
+            client: ClientAddr::new([192, 0, 2, 1].into()),
+            id: Some(HeaderValue::from_static("00ff")),
+            leaving: None,
+        };
+        let request = Request::get(target).header(ORIGIN, "https://evil.example");
+        let request = request.body(()).unwrap();
+        let mut line = Line::of(&arrival, &request, &"/api".into(), shows_queries);
         line.time = SystemTime::UNIX_EPOCH;
         let mut response = Response::new(Body::empty());
         response
             .headers_mut()
             .insert(PROXY_STATUS, "a; error=dns_error".parse().unwrap());
         response.extensions_mut().insert(Outcome::Hit);
+        response.extensions_mut().insert(cors::Refusal::Origin);
         line.answered(&response, Duration::from_micros(1_500));
         line
     }
@@ -196,7 +292,7 @@ mod tests {
         assert_eq!(
             text,
             "1970-01-01T00:00:00.000Z 192.0.2.1 \"GET /api/x%22 HTTP/1.1\" 200 12 2.000ms route=\"/api\" head=1.500ms \
-             proxy-status=\"a; error=dns_error\" cache=hit\n"
+             proxy-status=\"a; error=dns_error\" cors=\"refused: the origin is not allowed\" cache=hit id=00ff\n"
         );
     }
 
@@ -208,6 +304,8 @@ mod tests {
         assert_eq!(json["status"], 200);
         assert_eq!(json["duration_ms"], 2.0);
         assert_eq!(json["cache"], "hit");
+        assert_eq!(json["cors"], "refused: the origin is not allowed");
+        assert_eq!(json["id"], "00ff");
         assert_eq!(json.get("guard"), None);
     }
 }
