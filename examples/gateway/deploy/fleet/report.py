@@ -17,7 +17,7 @@ def graph(fleet, began, outcomes):
     bad = per_second(outcomes, began, lambda one: one["error"])
     good = good[:-3]  # the clients end one by one
     seconds, top = len(good), max([*good, 1])
-    wide, high = WIDTH - LEFT - 10, HEIGHT - BOTTOM - TOP
+    wide, high = WIDTH - LEFT - 60, HEIGHT - BOTTOM - TOP
     x = lambda second: LEFT + wide * second / seconds
     y = lambda count: TOP + high * (1 - count / top)
     lines = [
