@@ -3,7 +3,7 @@
 use super::config::{CorsBuilder, PolicyErrors};
 use super::future::ResponseFuture;
 use super::handle::{CorsHandle, Shared};
-use super::judge::{Refusal, Verdict};
+use super::judge::Verdict;
 use super::policy::CorsPolicy;
 use http::{Request, Response};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ impl CorsLayer {
         }
     }
 
-    /// Whether responses to refused requests tell the rule that was broken, by a [`Refusal`] in their extensions:
+    /// Whether responses to refused requests tell the rule that was broken, by a [`Refusal`](super::Refusal) in their
+    /// extensions:
     /// for logs and metrics of layers outside. Costs allocations where a request is refused. Default: false.
     ///
     /// ```

@@ -100,7 +100,7 @@ impl Edge {
 
 impl Leaving {
     /// Gives the answer its fields. Those that the upstream has set stay, but for the id, which is the request's.
-    pub fn give(self: Box<Self>, response: &mut Response<Body>) {
+    pub fn give(self, response: &mut Response<Body>) {
         let headers = response.headers_mut();
         if let Some(id) = self.id {
             let _full = headers.try_insert(request_id::NAME, id);

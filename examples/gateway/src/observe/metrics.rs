@@ -105,8 +105,8 @@ impl RouteMetrics {
         counter!(CORS_REFUSALS, "route" => self.route.clone(), "rule" => name(rule)).increment(1);
     }
 
-    pub fn refused_by_guard(&self, rule: impl Serialize) {
-        counter!(GUARD_REFUSALS, "route" => self.route.clone(), "rule" => name(&rule)).increment(1);
+    pub fn refused_by_guard(&self, rule: &impl Serialize) {
+        counter!(GUARD_REFUSALS, "route" => self.route.clone(), "rule" => name(rule)).increment(1);
     }
 
     pub fn rate_limited(&self) {

@@ -36,16 +36,20 @@ pub struct Observer {
 /// One request, from its head to its response's last byte. Told when it is dropped, so that what a client gives
 /// up is told, too.
 pub struct Observation {
-    observer: Observer,
+    observer: Arc<Observer>,
     started: Instant,
-    line: Option<Box<Line>>,
+    line: Option<Line>,
     status: Option<StatusCode>,
     bytes: u64,
 }
 
 impl Observer {
     /// Begins to look at a request; `None` if nobody does.
-    pub fn begin<B>(&self, arrival: &Arrival, request: &Request<B>) -> Option<Box<Observation>> {
+    pub fn begin<B>(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        request: &Request<B>,
+    ) -> Option<Box<Observation>> {
         if self.log.is_none() && self.metrics.is_none() {
             return None;
         }
@@ -53,10 +57,9 @@ impl Observer {
             metrics.begun();
         }
         let line = self.log.as_ref();
-        let line =
-            line.map(|log| Box::new(Line::of(arrival, request, &self.route, log.shows_queries())));
+        let line = line.map(|log| Line::of(arrival, request, &self.route, log.shows_queries()));
         Some(Box::new(Observation {
-            observer: self.clone(),
+            observer: Arc::clone(self),
             started: Instant::now(),
             line,
             status: None,
@@ -93,7 +96,7 @@ fn count_refusal(metrics: &RouteMetrics, response: &Response<Body>) {
         metrics.refused_by_cors(refusal);
     }
     if let Some(error) = extensions.get::<GuardError>() {
-        metrics.refused_by_guard(error.refusal());
+        metrics.refused_by_guard(&error.refusal());
     }
     if extensions.get::<RateLimited>().is_some() {
         metrics.rate_limited();

@@ -32,7 +32,7 @@ pub struct Table {
     none: Layered<NoRoute>,
     limits: Limits,
     /// In the order of the routes, and that of requests that match none behind them.
-    observers: Vec<Observer>,
+    observers: Vec<Arc<Observer>>,
     /// In the same order.
     refusals: Vec<RefusalLog>,
 }
@@ -70,7 +70,7 @@ impl Table {
         let routes: Vec<Arc<Route>> = routes;
         let prefixes = Prefixes::new(prefixes);
         Self {
-            observers: vec![Observer::default(); routes.len() + 1],
+            observers: vec![Arc::default(); routes.len() + 1],
             refusals: names(&prefixes).map(RefusalLog::new).collect(),
             prefixes,
             routes,
@@ -81,10 +81,12 @@ impl Table {
 
     /// With a log of its requests, and with their metrics.
     pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
-        let observers = names(&self.prefixes).map(|route| Observer {
-            log: log.cloned(),
-            metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
-            route: route.into(),
+        let observers = names(&self.prefixes).map(|route| {
+            Arc::new(Observer {
+                log: log.cloned(),
+                metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
+                route: route.into(),
+            })
         });
         self.observers = observers.collect();
         self

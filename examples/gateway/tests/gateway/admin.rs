@@ -245,7 +245,9 @@ async fn readiness_hangs_on_an_upstream_where_that_is_asked_for() {
     let late = tokio::net::TcpListener::bind(gone_at).await.unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = late.accept().await {
-            use tokio::io::AsyncWriteExt;
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            // A socket that is closed with something unread is reset.
+            let _request = stream.read(&mut [0; 4096]).await;
             let answer = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             let _closed = stream.write_all(answer).await;
         }
