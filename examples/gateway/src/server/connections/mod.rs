@@ -251,11 +251,17 @@ impl ConnectionGuard {
             if order == CLOSE {
                 return Poll::Ready(None);
             }
-            if order > obeyed {
-                obeyed = order;
-                if !obey(connection.as_mut(), order) {
-                    return Poll::Ready(None);
-                }
+            // First, so that what has come is a request under way and not an idle connection's: where the machine
+            // is busy, the end of its last second and a request may be found at once.
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            if order <= obeyed {
+                return Poll::Pending;
+            }
+            obeyed = order;
+            if !obey(connection.as_mut(), order) {
+                return Poll::Ready(None);
             }
             connection.as_mut().poll(cx).map(Some)
         })
