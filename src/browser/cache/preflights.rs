@@ -6,7 +6,7 @@ use http::HeaderName;
 use url::Url;
 
 use super::responses::is_conditional;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::Credentials;
 use crate::browser::fetch::preflight::Grant;
@@ -49,7 +49,7 @@ impl Key {
     fn of(state: &State) -> Option<Self> {
         let (origin, url) = (state.serialized_origin(), state.url().clone());
         let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
-        (state.engine == Engine::Standard || kept).then(|| Self {
+        (kept || !state.engine.has(Quirk::PreflightsWithoutKey)).then(|| Self {
             partition: state.network_partition(),
             origin,
             url,
@@ -67,7 +67,7 @@ impl Entry {
 
     /// In the cache Fetch takes `*` for a wildcard even where it came with credentials.
     fn is_wildcard(&self, item: &str, engine: Engine) -> bool {
-        item == "*" && !(self.credentials && engine == Engine::Chromium)
+        item == "*" && !(self.credentials && engine.has(Quirk::CredentialedStar))
     }
 
     fn allows_method(&self, method: &str, engine: Engine) -> bool {
@@ -85,7 +85,7 @@ impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
     pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
         // Chromium asks again for whatever script makes conditional, as it passes all caches by.
-        let passes_by = state.engine == Engine::Chromium && is_conditional(&state.headers);
+        let passes_by = state.engine.has(Quirk::ConditionalPreflights) && is_conditional(&state.headers);
         let Some(key) = Key::of(state).filter(|_| !passes_by) else {
             return false;
         };
@@ -101,7 +101,7 @@ impl PreflightCache {
             matching().any(|entry| entry.allows_header(name.as_str(), state.engine))
         };
         let covers = method && state.unsafe_header_names().iter().all(header);
-        if !covers && state.engine == Engine::Chromium {
+        if !covers && state.engine.has(Quirk::OnePreflight) {
             self.clear(state);
         }
         covers
@@ -109,7 +109,7 @@ impl PreflightCache {
 
     /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
     pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
-        if state.engine == Engine::Chromium {
+        if state.engine.has(Quirk::OnePreflight) {
             self.clear(state);
         }
         let Some(key) = Key::of(state) else {

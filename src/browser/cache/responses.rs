@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::values;
 use crate::fields::elements;
 
@@ -156,7 +156,7 @@ fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) ->
                 let name = item.split('=').next().unwrap_or_default();
                 matches!(name, "no-cache" | "no-store" | "max-age")
             });
-    (engine == Engine::Chromium && lasting && !said).then_some(Duration::MAX)
+    (engine.has(Quirk::LastingStatuses) && lasting && !said).then_some(Duration::MAX)
 }
 
 /// RFC 9111 4.2.1, of `Cache-Control` alone.

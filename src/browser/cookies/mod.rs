@@ -13,7 +13,7 @@ use url::{Host, Url};
 use self::access::{Access, Partition, SiteMode};
 use self::parse::{Expiry, SameSite, SetCookie};
 use self::rules::Source;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::site::{is_public_suffix, potentially_trustworthy};
 
 /// Chromium sends a cookie without `SameSite` with a POST of another site's form as long as it is young,
@@ -66,7 +66,7 @@ impl Jar {
         now: Duration,
     ) -> Option<HeaderValue> {
         let is_young = |cookie: &Cookie| {
-            engine == Engine::Chromium && now.saturating_sub(cookie.created) < LAX_UNSAFE_AGE
+            engine.has(Quirk::LaxUnsafe) && now.saturating_sub(cookie.created) < LAX_UNSAFE_AGE
         };
         let mut cookies: Vec<_> = self
             .cookies
@@ -162,7 +162,8 @@ impl Jar {
         let known = self.cookies.iter().position(|old| old.is_same(&cookie));
         match known {
             Some(index)
-                if engine == Engine::Standard || self.cookies[index].value == cookie.value =>
+                if !engine.has(Quirk::NewValueNewCookie)
+                    || self.cookies[index].value == cookie.value =>
             {
                 cookie.created = self.cookies[index].created;
                 self.cookies[index] = cookie;

@@ -7,7 +7,7 @@ use super::initiator::Initiator;
 use super::options::Credentials;
 use super::state::{RedirectTaint, State, Tainting};
 use crate::browser::cookies::access::{Access, Partition, SiteMode};
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::site::{self, same_site};
 
@@ -34,11 +34,9 @@ impl State {
     /// RFC 6265bis 5.2: the cookies that may go along, by their `SameSite`.
     pub(crate) fn site_mode(&self) -> SiteMode {
         let target = self.target();
-        let chain = match self.engine {
-            // Fetch #determine-the-same-site-mode.
-            Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
-            Engine::Chromium => true,
-        };
+        // Fetch #determine-the-same-site-mode.
+        let chain = self.engine.has(Quirk::SameSiteRedirects)
+            || self.redirect_taint() != RedirectTaint::CrossSite;
         let asked_by_site = self.client.is_user || same_site(self.origin(), &target);
         if self.initiator == Initiator::Window {
             return match (asked_by_site && chain, &self.method) {

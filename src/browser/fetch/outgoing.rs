@@ -12,7 +12,7 @@ use super::options::Mode;
 use super::referrer::ReferrerPolicy;
 use super::state::{State, Tainting};
 use crate::browser::cache::responses::is_conditional;
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::site::{potentially_trustworthy, same_site};
 
@@ -68,9 +68,9 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     }
     if is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
-        let said = match state.engine {
-            Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
-            Engine::Chromium => &[(CACHE_CONTROL, "max-age=0")],
+        let said = match state.engine.has(Quirk::MaxAgeZero) {
+            false => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
+            true => &[(CACHE_CONTROL, "max-age=0")],
         };
         for (name, value) in said {
             headers
@@ -95,7 +95,7 @@ fn origin(state: &State) -> Option<String> {
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in
     // Chromium for windows and frames only.
-    let decides = state.engine == Engine::Standard || state.initiator.is_navigation();
+    let decides = !state.engine.has(Quirk::PlainOrigin) || state.initiator.is_navigation();
     let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
     Some(if hidden {
         "null".into()
@@ -141,7 +141,7 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
 
 /// Fetch Metadata is for trustworthy URLs; Chromium says nothing of it in a WebSocket's handshake.
 pub(crate) fn tells_metadata(state: &State) -> bool {
-    let silent = state.engine == Engine::Chromium && state.initiator == Initiator::Socket;
+    let silent = state.engine.has(Quirk::SilentSockets) && state.initiator == Initiator::Socket;
     potentially_trustworthy(state.url()) && !silent
 }
 

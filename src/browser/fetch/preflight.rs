@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::{Credentials, Mode};
@@ -100,7 +100,7 @@ pub(crate) fn judge(
             .iter()
             .any(|item| item.eq_ignore_ascii_case(name.as_str()));
         let coverable =
-            state.engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
+            state.engine.has(Quirk::StarCoversAuthorization) || !classify::is_non_wildcard(name.as_str());
         if !(listed || coverable && wildcard(&headers)) {
             return Err(FetchErrorKind::HeaderNotAllowed(name.to_string()));
         }
@@ -114,9 +114,9 @@ pub(crate) fn judge(
 
 /// Fetch #cors-preflight-fetch steps 7.8 to 7.10.
 fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
-    let seconds = match engine {
-        Engine::Standard => values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE),
-        Engine::Chromium => values::text(response, ACCESS_CONTROL_MAX_AGE)
+    let seconds = match engine.has(Quirk::ShortMaxAge) {
+        false => values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE),
+        true => values::text(response, ACCESS_CONTROL_MAX_AGE)
             .and_then(|text| text.parse::<i64>().ok())
             .map(|seconds| seconds.max(0).unsigned_abs().min(CHROMIUM_MAX_AGE)),
     };
