@@ -45,6 +45,8 @@ pub(crate) enum Quirk {
     FixedUserAgent,
     /// The referrer policy hides `Origin` in windows and frames only (#append-a-request-origin-header).
     PlainOrigin,
+    /// A font of the page's own origin is asked for with `Origin` (#append-a-request-origin-header).
+    FontOrigin,
     /// The same `Location` twice is taken for one (#concept-response-location-url).
     EqualLocations,
     /// A redirect whose `Location` has a user name is refused without CORS as well (#http-redirect-fetch).
@@ -89,6 +91,7 @@ impl Quirk {
             Self::ClientHints => &[Chromium],
             Self::FixedUserAgent => &[Chromium],
             Self::PlainOrigin => &[Chromium],
+            Self::FontOrigin => &[Chromium],
             Self::EqualLocations => &[Chromium],
             Self::NoUserInLocation => &[Chromium],
             Self::EmptyLocation => &[Chromium],

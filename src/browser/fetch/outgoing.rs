@@ -90,6 +90,9 @@ fn origin(state: &State) -> Option<String> {
     if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
         return Some(state.serialized_origin());
     }
+    if state.initiator == Initiator::Font && state.engine.has(Quirk::FontOrigin) {
+        return Some(state.serialized_origin());
+    }
     if matches!(state.method, Method::GET | Method::HEAD) {
         return None;
     }

@@ -221,6 +221,7 @@ impl Bank {
         let web = web.resolve(BANK, self.gateway.address());
         web.set_cookie(BANK, cookie).expect("a cookie");
         let report = attacks(&web, BANK)
+            .engine(Engine::Chromium)
             .change(Request::delete("/x"))
             .socket("/x")
             .secret("/x")

@@ -9,6 +9,7 @@ mod compare;
 mod endings;
 mod gateway;
 mod identity;
+mod local_network;
 mod network;
 mod one_origin;
 #[path = "../../../../examples/gateway/tests/gateway/process.rs"]
@@ -23,6 +24,7 @@ mod support;
 mod upstreams;
 mod waterfall;
 
+use same_origin::browser::Engine;
 use support::tables;
 use waterfall::{Cost, Setup, Waterfall};
 
@@ -30,7 +32,14 @@ fn main() -> ExitCode {
     if let Some(ended) = endings::victim() {
         return ended;
     }
-    let own = [one_origin::trial("waterfall", one_origin_saves_round_trips)];
+    let own = [
+        one_origin::trial("waterfall", one_origin_saves_round_trips),
+        browsers::trial(
+            Engine::Chromium,
+            "local_network",
+            local_network::is_asked_for_with_permission_only,
+        ),
+    ];
     let trials = endings::trials().chain(compare::trials()).chain(own);
     let trials = trials.chain(attacks::trials()).chain(one_origin::trials());
     let ended = browsers::run(trials.collect());

@@ -108,6 +108,11 @@ fn read(seen: &Value, console: &[String]) -> Seen {
     ))
 }
 
+/// What the console said of a step that failed.
+pub fn console_of(seen: &Value, console: &[String]) -> String {
+    failure(seen["error"].as_str().unwrap_or_default(), console)
+}
+
 /// The sentence about CORS, or the first there is; a `TypeError` thrown by script has none.
 fn failure(error: &str, console: &[String]) -> String {
     // `https://app.test/ 0:0 Access to fetch at …`, or `javascript 3:4 "Access to …"`.
