@@ -26,13 +26,17 @@ pub enum Engine {
 pub(crate) enum Quirk {
     /// `Access-Control-Allow-Headers: *` covers `Authorization` (Fetch #cors-preflight-fetch step 7.7).
     StarCoversAuthorization,
-    /// `Access-Control-Max-Age` is read as a signed number and counts for two hours at most (step 7.8).
-    ShortMaxAge,
     /// Of the preflights of one URL only the last is remembered, and a failed request does not make the
     /// browser forget it (steps 7.11 to 7.15, #main-fetch step 12).
     OnePreflight,
-    /// The answer to a preflight from `null`, or for a URL of 1024 bytes and more, is not remembered.
-    PreflightsWithoutKey,
+    /// The answer to a preflight from `null` is not remembered (#concept-cache-match).
+    NullPreflights,
+    /// The answer to a preflight for a URL of 1024 bytes and more is not remembered.
+    LongPreflights,
+    /// A preflight with credentials is good for requests with credentials only (#concept-cache-match).
+    PreflightsByCredentials,
+    /// `*` is not remembered as a wildcard (#concept-cache-match-method).
+    StarForgotten,
     /// `*` that came with credentials is a name in the preflight cache, too (#concept-cache-match-header).
     CredentialedStar,
     /// A conditional request is preflighted although an earlier preflight covers it.
@@ -59,6 +63,16 @@ pub(crate) enum Quirk {
     MaxAgeZero,
     /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
     SameSiteRedirects,
+    /// The scheme does not count for `SameSite` (RFC 6265bis 5.2 wants "schemeful same-site").
+    SchemelessCookies,
+    /// `SameSite` of a sandboxed frame is judged by the frame's address and not by its origin.
+    SandboxIsSite,
+    /// Cookies without `SameSite` are as with `SameSite=None` (RFC 6265bis 5.6.7.1 wants `Lax`).
+    NoLaxDefault,
+    /// `SameSite=None` does not need `Secure` (RFC 6265bis 5.7 step 19).
+    NoneWithoutSecure,
+    /// `__Host-` and the like are names as any other (RFC 6265bis 4.1.3).
+    NoPrefixes,
     /// Cookies without `SameSite` that are younger than two minutes go with a POST of another site's window
     /// (RFC 6265bis 5.6.7.2, "Lax-allowing-unsafe").
     LaxUnsafe,
@@ -68,6 +82,19 @@ pub(crate) enum Quirk {
     LastingStatuses,
     /// WebSocket handshakes have no `Sec-Fetch-*` (Fetch Metadata #sec-fetch-site-header).
     SilentSockets,
+    /// WebSocket handshakes say `Sec-Fetch-Dest: websocket` (WebSockets #concept-websocket-establish).
+    SocketDestination,
+    /// There is no `Sec-Fetch-Storage-Access` (Storage Access Headers).
+    NoStorageAccess,
+    /// A `Cross-Origin-Resource-Policy` of unknown words passes `require-corp`
+    /// (#cross-origin-resource-policy-internal-check).
+    UnknownPolicyPasses,
+    /// `Cross-Origin-Embedder-Policy: credentialless` is not known (HTML #coep).
+    NoCredentialless,
+    /// Fonts are asked for in mode `no-cors` (CSS Fonts #font-fetching-requirements).
+    FontWithoutCors,
+    /// Responses to requests with credentials and without are stored apart (#http-network-or-cache-fetch).
+    CachesByCredentials,
 }
 
 impl Engine {
@@ -81,27 +108,34 @@ impl Quirk {
     /// Who has it: measured, and held by the scenarios that run in each of them.
     fn engines(self) -> &'static [Engine] {
         match self {
-            Self::StarCoversAuthorization => &[Chromium],
-            Self::ShortMaxAge => &[Chromium],
-            Self::OnePreflight => &[Chromium],
-            Self::PreflightsWithoutKey => &[Chromium],
-            Self::CredentialedStar => &[Chromium],
-            Self::ConditionalPreflights => &[Chromium],
-            Self::JoinedValues => &[Chromium],
+            Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],
+            Self::OnePreflight => &[Chromium, WebKit],
+            Self::NullPreflights => &[Chromium, WebKit],
+            Self::LongPreflights => &[Chromium],
+            Self::PreflightsByCredentials | Self::StarForgotten => &[Firefox],
+            Self::CredentialedStar => &[Chromium, Firefox, WebKit],
+            Self::ConditionalPreflights => &[Chromium, Firefox],
+            Self::JoinedValues => &[Chromium, WebKit],
             Self::ClientHints => &[Chromium],
             Self::FixedUserAgent => &[Chromium],
             Self::PlainOrigin => &[Chromium],
             Self::FontOrigin => &[Chromium],
             Self::EqualLocations => &[Chromium],
             Self::NoUserInLocation => &[Chromium],
-            Self::EmptyLocation => &[Chromium],
+            Self::EmptyLocation => &[Chromium, WebKit],
             Self::LocationFirst => &[Chromium],
             Self::MaxAgeZero => &[Chromium],
-            Self::SameSiteRedirects => &[Chromium],
+            Self::SameSiteRedirects => &[Chromium, WebKit],
+            Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
+            Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
             Self::LastingStatuses => &[Chromium],
             Self::SilentSockets => &[Chromium],
+            Self::SocketDestination | Self::NoStorageAccess => &[WebKit],
+            Self::UnknownPolicyPasses => &[Firefox],
+            Self::NoCredentialless | Self::FontWithoutCors => &[WebKit],
+            Self::CachesByCredentials => &[Firefox],
         }
     }
 }

@@ -48,8 +48,9 @@ impl Key {
     /// a long URL one like any other, but its `null` equals nothing, and it keeps no long URLs.
     fn of(state: &State) -> Option<Self> {
         let (origin, url) = (state.serialized_origin(), state.url().clone());
-        let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
-        (kept || !state.engine.has(Quirk::PreflightsWithoutKey)).then(|| Self {
+        let forgotten = origin == "null" && state.engine.has(Quirk::NullPreflights)
+            || url.as_str().len() >= CHROMIUM_URL_LIMIT && state.engine.has(Quirk::LongPreflights);
+        (!forgotten).then(|| Self {
             partition: state.network_partition(),
             origin,
             url,
@@ -62,12 +63,16 @@ impl Entry {
     fn matches(&self, key: &Key, state: &State, now: Duration) -> bool {
         now < self.expires
             && self.key == *key
-            && (self.credentials || state.credentials != Credentials::Include)
+            && match state.engine.has(Quirk::PreflightsByCredentials) {
+                false => self.credentials || state.credentials != Credentials::Include,
+                true => self.credentials == (state.credentials == Credentials::Include),
+            }
     }
 
     /// In the cache Fetch takes `*` for a wildcard even where it came with credentials.
     fn is_wildcard(&self, item: &str, engine: Engine) -> bool {
-        item == "*" && !(self.credentials && engine.has(Quirk::CredentialedStar))
+        let literal = self.credentials && engine.has(Quirk::CredentialedStar);
+        item == "*" && !literal && !engine.has(Quirk::StarForgotten)
     }
 
     fn allows_method(&self, method: &str, engine: Engine) -> bool {
@@ -77,7 +82,8 @@ impl Entry {
     fn allows_header(&self, name: &str, engine: Engine) -> bool {
         matches!(&self.allowed, Allowed::Header(item)
             if item.eq_ignore_ascii_case(name)
-                || self.is_wildcard(item, engine) && !classify::is_non_wildcard(name))
+                || self.is_wildcard(item, engine)
+                    && (!classify::is_non_wildcard(name) || engine == Engine::WebKit))
     }
 }
 

@@ -73,7 +73,10 @@ impl Jar {
             .iter()
             .filter(|cookie| cookie.is_alive(now) && cookie.is_for(url))
             .filter(|cookie| cookie.is_in(access))
-            .filter(|cookie| cookie.goes(access.mode, is_young(cookie)))
+            .filter(|cookie| {
+                let free = cookie.same_site == SameSite::Default && engine.has(Quirk::NoLaxDefault);
+                free || cookie.goes(access.mode, is_young(cookie))
+            })
             .collect();
         // RFC 6265bis 5.8.3: longer paths first; the sort is stable, so that older ones are before newer.
         cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
@@ -111,10 +114,15 @@ impl Jar {
             trustworthy: potentially_trustworthy(url),
             // A window that comes from another site may be given every cookie.
             mode: match access.mode {
+                _ if set.same_site == SameSite::Default && engine.has(Quirk::NoLaxDefault) => {
+                    SiteMode::Strict
+                }
                 SiteMode::LaxUnsafe => SiteMode::Lax,
                 mode => mode,
             },
             host_only,
+            knows_prefixes: !engine.has(Quirk::NoPrefixes),
+            none_needs_secure: !engine.has(Quirk::NoneWithoutSecure),
         };
         rules::check(&set, source)?;
         if !access.unpartitioned && !set.partitioned {

@@ -10,6 +10,9 @@ pub(crate) struct Source {
     pub(crate) mode: SiteMode,
     /// The host that sent it is the only one to get it back.
     pub(crate) host_only: bool,
+    /// Names that begin with `__Host-` and the like have rules of their own.
+    pub(crate) knows_prefixes: bool,
+    pub(crate) none_needs_secure: bool,
 }
 
 /// RFC 6265bis 5.7, without what depends on the host and on other cookies.
@@ -20,7 +23,7 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
     let name = cookie.name.to_ascii_lowercase();
     let unrestricted = cookie.same_site == SameSite::None;
     let of_host = cookie.secure && source.host_only && cookie.path.as_deref() == Some("/");
-    let has_prefix = |prefix: &[u8]| name.starts_with(prefix);
+    let has_prefix = |prefix: &[u8]| source.knows_prefixes && name.starts_with(prefix);
     let value = cookie.value.to_ascii_lowercase();
     let pretends = cookie.name.is_empty()
         && [&b"__secure-"[..], b"__host-", b"__http-"]
@@ -35,7 +38,10 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             source.mode != SiteMode::None || unrestricted,
             "its SameSite keeps it from being set across sites",
         ),
-        (!unrestricted || cookie.secure, "SameSite=None needs Secure"),
+        (
+            !unrestricted || cookie.secure || !source.none_needs_secure,
+            "SameSite=None needs Secure",
+        ),
         (
             !cookie.partitioned || cookie.secure,
             "Partitioned needs Secure",
@@ -113,6 +119,8 @@ mod tests {
             trustworthy: true,
             mode: SiteMode::Strict,
             host_only: true,
+            knows_prefixes: true,
+            none_needs_secure: true,
         };
         for (line, expected) in CASES {
             let checked = check(&parse(line.as_bytes()).unwrap(), source);

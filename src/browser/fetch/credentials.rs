@@ -9,7 +9,7 @@ use super::state::{RedirectTaint, State, Tainting};
 use crate::browser::cookies::access::{Access, Partition, SiteMode};
 use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
-use crate::browser::site::{self, same_site};
+use crate::browser::site::{self, same_site, schemelessly_same_site};
 
 impl State {
     /// Fetch #http-network-or-cache-fetch step 8.3.
@@ -37,7 +37,15 @@ impl State {
         // Fetch #determine-the-same-site-mode.
         let chain = self.engine.has(Quirk::SameSiteRedirects)
             || self.redirect_taint() != RedirectTaint::CrossSite;
-        let asked_by_site = self.client.is_user || same_site(self.origin(), &target);
+        let of_site = |origin: &Origin| match self.engine.has(Quirk::SchemelessCookies) {
+            true => schemelessly_same_site(origin, &target),
+            false => same_site(origin, &target),
+        };
+        let asks = match &self.client.address {
+            Some(address) if self.engine.has(Quirk::SandboxIsSite) => Origin::of(address),
+            _ => self.origin().clone(),
+        };
+        let asked_by_site = self.client.is_user || of_site(&asks);
         if self.initiator == Initiator::Window {
             return match (asked_by_site && chain, &self.method) {
                 (true, _) => SiteMode::Strict,
@@ -48,7 +56,7 @@ impl State {
             };
         }
         let shown_by_site =
-            same_site(&self.client.top, &target) && !self.client.is_cross_site_framed();
+            of_site(&self.client.top) && !self.client.is_cross_site_framed();
         if asked_by_site && shown_by_site && chain {
             SiteMode::Strict
         } else {
@@ -95,7 +103,9 @@ impl State {
     /// Storage Access Headers: the word of `Sec-Fetch-Storage-Access`, of requests with credentials to
     /// another site than that in the address bar.
     pub(crate) fn storage_access_word(&self, third_party_cookies: bool) -> Option<&'static str> {
-        let told = self.includes_credentials() && self.is_third_party();
+        let told = self.includes_credentials()
+            && self.is_third_party()
+            && !self.engine.has(Quirk::NoStorageAccess);
         told.then_some(match self.client.storage_access {
             _ if third_party_cookies => "active",
             StorageAccess::Active if self.is_same_origin() => "active",

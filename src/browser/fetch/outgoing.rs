@@ -130,8 +130,14 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
     if !tells_metadata(state) {
         return Vec::new();
     }
+    let names_itself =
+        state.initiator == Initiator::Socket && state.engine.has(Quirk::SocketDestination);
+    let destination = match names_itself {
+        true => "websocket",
+        false => state.initiator.destination(),
+    };
     let mut fields = vec![
-        ("sec-fetch-dest", state.initiator.destination()),
+        ("sec-fetch-dest", destination),
         ("sec-fetch-mode", state.mode.as_str()),
         ("sec-fetch-site", site(state)),
     ];

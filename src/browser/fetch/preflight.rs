@@ -114,11 +114,21 @@ pub(crate) fn judge(
 
 /// Fetch #cors-preflight-fetch steps 7.8 to 7.10.
 fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
-    let seconds = match engine.has(Quirk::ShortMaxAge) {
-        false => values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE),
-        true => values::text(response, ACCESS_CONTROL_MAX_AGE)
+    let text = || values::text(response, ACCESS_CONTROL_MAX_AGE);
+    let delta_seconds = || values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE);
+    let seconds = match engine {
+        Engine::Standard => delta_seconds(),
+        // A signed number, two hours at most.
+        Engine::Chromium => text()
             .and_then(|text| text.parse::<i64>().ok())
             .map(|seconds| seconds.max(0).unsigned_abs().min(CHROMIUM_MAX_AGE)),
+        // What is not a number is 0.
+        Engine::Firefox => text().map(|_| delta_seconds().unwrap_or(0)),
+        // Less than nothing, or more than fits, is 0.
+        Engine::WebKit => text().and_then(|text| match text.trim_start_matches('-') {
+            digits if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) => None,
+            _ => Some(text.parse().unwrap_or(0)),
+        }),
     };
     seconds.unwrap_or(DEFAULT_MAX_AGE)
 }

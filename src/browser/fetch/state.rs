@@ -8,7 +8,7 @@ use super::client::{Client, EmbedderPolicy};
 use super::initiator::Initiator;
 use super::options::{Credentials, Mode, Redirect};
 use super::referrer::ReferrerPolicy;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::{FetchErrorKind, Scene};
 use crate::browser::site::{potentially_trustworthy, same_site};
@@ -178,6 +178,7 @@ impl State {
     pub(crate) fn embedder_policy_allows_credentials(&self) -> bool {
         self.mode != Mode::NoCors
             || self.client.embedder_policy != EmbedderPolicy::Credentialless
+            || self.engine.has(Quirk::NoCredentialless)
             || self.is_same_origin() && self.redirect_taint() == RedirectTaint::SameOrigin
     }
 

@@ -140,11 +140,12 @@ pub fn missing(engine: Engine) -> Option<&'static str> {
     }
 }
 
-/// The folder of what is built once for these tests: `target/engines`.
+/// The folder of what is built once for these tests: `target/engines`, wherever below it this test is.
 fn engines() -> PathBuf {
     let test = std::env::current_exe().expect("these tests");
-    let target = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    target.unwrap_or(&test).join("engines")
+    let folders = test.ancestors().map(|folder| folder.join("engines"));
+    let mut built = folders.filter(|folder| folder.join("bin").is_dir());
+    built.next().unwrap_or_default()
 }
 
 /// One test of a browser with a runtime of its own; a panic fails it.
