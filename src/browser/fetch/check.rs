@@ -10,6 +10,7 @@ use url::Url;
 use super::client::EmbedderPolicy;
 use super::options::Mode;
 use super::state::{State, Tainting};
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::site::{same_site, schemelessly_same_site};

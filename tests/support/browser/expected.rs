@@ -8,7 +8,8 @@ use same_origin::browser::Engine;
 use super::scenario::Scenario;
 
 /// Blocks of `# name` and a line per request and result; behind it, `--- chromium, webkit: why` with the
-/// lines of the browsers that do otherwise. A second reason, `; why`, is another deviation.
+/// lines of the browsers that do otherwise. A second reason, `; why`, is another deviation. What the simulated
+/// browser does not act out has `(not simulated)` before the colon.
 const TEXT: &str = include_str!("scenarios/expected.txt");
 
 /// The browsers, as the headlines name them.
@@ -18,9 +19,12 @@ const ENGINES: [(Engine, &str); 3] = [
     (Engine::WebKit, "webkit"),
 ];
 
+const NOT_SIMULATED: &str = " (not simulated)";
+
 /// What some browsers do instead.
 struct Deviation {
     engines: &'static str,
+    is_simulated: bool,
     why: &'static str,
     lines: &'static str,
 }
@@ -37,6 +41,13 @@ pub fn why_different(scenario: &Scenario, engine: Engine) -> Option<&'static str
     let (_, deviations) = parts(scenario.name)?;
     let own = deviations.into_iter().find(|one| one.is_of(engine))?;
     Some(own.why)
+}
+
+/// Whether the simulated browser does in this engine as the real one does.
+pub fn is_simulated(scenario: &Scenario, engine: Engine) -> bool {
+    let deviations = parts(scenario.name).map_or(Vec::new(), |(_, deviations)| deviations);
+    let own = deviations.into_iter().find(|one| one.is_of(engine));
+    own.is_none_or(|one| one.is_simulated)
 }
 
 /// The table of all deviations: what differs, in whom, and in how many scenarios it shows.
@@ -79,9 +90,11 @@ fn parts(scenario: &str) -> Option<(&'static str, Vec<Deviation>)> {
     let standard = parts.next()?;
     let deviation = |part: &'static str| {
         let (headline, lines) = part.split_once('\n').expect("lines below a headline");
-        let (engines, why) = headline.split_once(": ").expect("`engines: why`");
+        let (told, why) = headline.split_once(": ").expect("`engines: why`");
+        let engines = told.trim_end_matches(NOT_SIMULATED);
         Deviation {
             engines,
+            is_simulated: engines == told,
             why,
             lines,
         }

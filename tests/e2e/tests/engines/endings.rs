@@ -77,7 +77,7 @@ async fn end(engine: Engine, ending: Ending) {
 /// What is to be gone.
 enum Running {
     Gateway(Box<Site>),
-    Browser(Served, Browser),
+    Browser { browser: Browser, _served: Served },
 }
 
 impl Running {
@@ -87,7 +87,10 @@ impl Running {
             other => {
                 let served = Served::start(&World::default()).await;
                 let browser = Browser::start(other, &served.reach).await;
-                Self::Browser(served, browser)
+                Self::Browser {
+                    browser,
+                    _served: served,
+                }
             }
         }
     }
@@ -96,7 +99,7 @@ impl Running {
     fn marks(&self) -> [PathBuf; 2] {
         match self {
             Self::Gateway(site) => [site.browser.profile(), site.folder().to_owned()],
-            Self::Browser(_, browser) => [browser.profile(), browser.profile()],
+            Self::Browser { browser, .. } => [browser.profile(), browser.profile()],
         }
     }
 }
