@@ -26,6 +26,8 @@ pub enum Engine {
 pub(crate) enum Quirk {
     /// `Access-Control-Allow-Headers: *` covers `Authorization` (Fetch #cors-preflight-fetch step 7.7).
     StarCoversAuthorization,
+    /// So does the `*` that is remembered (#concept-cache-match-header).
+    StarRemembersAuthorization,
     /// Of the preflights of one URL only the last is remembered, and a failed request does not make the
     /// browser forget it (steps 7.11 to 7.15, #main-fetch step 12).
     OnePreflight,
@@ -49,10 +51,19 @@ pub(crate) enum Quirk {
     FixedUserAgent,
     /// The referrer policy hides `Origin` in windows and frames only (#append-a-request-origin-header).
     PlainOrigin,
+    /// A preflight tells the origin of the page where its request tells `null`
+    /// (#byte-serializing-a-request-origin).
+    PreflightTellsPage,
+    /// A POST that a redirect makes a GET tells its `Origin` on (#append-a-request-origin-header).
+    OriginStays,
+    /// A beacon of a sandboxed frame tells the origin of the frame's address (Beacon #sec-processing-model).
+    BeaconTellsPage,
     /// A font of the page's own origin is asked for with `Origin` (#append-a-request-origin-header).
     FontOrigin,
     /// The same `Location` twice is taken for one (#concept-response-location-url).
     EqualLocations,
+    /// Several `Location`s are one, joined (#concept-response-location-url).
+    JoinedLocations,
     /// A redirect whose `Location` has a user name is refused without CORS as well (#http-redirect-fetch).
     NoUserInLocation,
     /// A status of redirect without a `Location` is an ordinary response (#http-fetch step 6).
@@ -78,6 +89,8 @@ pub(crate) enum Quirk {
     LaxUnsafe,
     /// A cookie that is set again with another value is sorted as a new one (RFC 6265bis 5.7).
     NewValueNewCookie,
+    /// 410 is fresh for ever (RFC 9111 4.2.2).
+    GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
     LastingStatuses,
     /// WebSocket handshakes have no `Sec-Fetch-*` (Fetch Metadata #sec-fetch-site-header).
@@ -109,6 +122,7 @@ impl Quirk {
     fn engines(self) -> &'static [Engine] {
         match self {
             Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],
+            Self::StarRemembersAuthorization => &[WebKit],
             Self::OnePreflight => &[Chromium, WebKit],
             Self::NullPreflights => &[Chromium, WebKit],
             Self::LongPreflights => &[Chromium],
@@ -119,8 +133,11 @@ impl Quirk {
             Self::ClientHints => &[Chromium],
             Self::FixedUserAgent => &[Chromium],
             Self::PlainOrigin => &[Chromium],
+            Self::PreflightTellsPage => &[Firefox],
+            Self::OriginStays | Self::BeaconTellsPage => &[WebKit],
             Self::FontOrigin => &[Chromium],
-            Self::EqualLocations => &[Chromium],
+            Self::EqualLocations => &[Chromium, Firefox],
+            Self::JoinedLocations => &[WebKit],
             Self::NoUserInLocation => &[Chromium],
             Self::EmptyLocation => &[Chromium, WebKit],
             Self::LocationFirst => &[Chromium],
@@ -130,9 +147,11 @@ impl Quirk {
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
+            Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
             Self::SilentSockets => &[Chromium],
-            Self::SocketDestination | Self::NoStorageAccess => &[WebKit],
+            Self::SocketDestination => &[WebKit],
+            Self::NoStorageAccess => &[Firefox, WebKit],
             Self::UnknownPolicyPasses => &[Firefox],
             Self::NoCredentialless | Self::FontWithoutCors => &[WebKit],
             Self::CachesByCredentials => &[Firefox],

@@ -156,7 +156,10 @@ impl Attacks {
             let verdict = judge(&outcome, &target, means, own, strict);
             Attempt::new(attacker.name(), means.to_string(), verdict, outcome)
         };
-        let (first, others) = self.engines.split_first().unwrap_or((&Engine::Standard, &[]));
+        let (first, others) = self
+            .engines
+            .split_first()
+            .unwrap_or((&Engine::Standard, &[]));
         let mut worst = by(*first).await;
         for engine in others {
             let attempt = by(*engine).await;

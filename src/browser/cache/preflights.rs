@@ -83,15 +83,18 @@ impl Entry {
         matches!(&self.allowed, Allowed::Header(item)
             if item.eq_ignore_ascii_case(name)
                 || self.is_wildcard(item, engine)
-                    && (!classify::is_non_wildcard(name) || engine == Engine::WebKit))
+                    && (!classify::is_non_wildcard(name)
+                        || engine.has(Quirk::StarRemembersAuthorization)))
     }
 }
 
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
     pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
-        // Chromium asks again for whatever script makes conditional, as it passes all caches by.
-        let passes_by = state.engine.has(Quirk::ConditionalPreflights) && is_conditional(&state.headers);
+        // Some ask again for whatever script makes conditional, as it passes
+        // all caches by.
+        let passes_by =
+            state.engine.has(Quirk::ConditionalPreflights) && is_conditional(&state.headers);
         let Some(key) = Key::of(state).filter(|_| !passes_by) else {
             return false;
         };
@@ -113,7 +116,7 @@ impl PreflightCache {
         covers
     }
 
-    /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
+    /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Some keep the last answer only.
     pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
         if state.engine.has(Quirk::OnePreflight) {
             self.clear(state);

@@ -112,8 +112,8 @@ impl HttpCache {
 
 impl Stored {
     fn is_for(&self, asked: &Asked<'_>) -> bool {
-        let apart = asked.engine.has(Quirk::CachesByCredentials)
-            && self.credentials != asked.credentials;
+        let apart =
+            asked.engine.has(Quirk::CachesByCredentials) && self.credentials != asked.credentials;
         self.partition == asked.partition && self.url == without_fragment(asked.url) && !apart
     }
 }
@@ -161,7 +161,9 @@ fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) ->
                 let name = item.split('=').next().unwrap_or_default();
                 matches!(name, "no-cache" | "no-store" | "max-age")
             });
-    (engine.has(Quirk::LastingStatuses) && lasting && !said).then_some(Duration::MAX)
+    let implied = engine.has(Quirk::LastingStatuses) && lasting
+        || engine.has(Quirk::GoneForEver) && status == StatusCode::GONE;
+    (implied && !said).then_some(Duration::MAX)
 }
 
 /// RFC 9111 4.2.1, of `Cache-Control` alone.
@@ -237,7 +239,7 @@ mod tests {
         cache
             .select(&Asked {
                 engine: Engine::Standard,
-            credentials: false,
+                credentials: false,
                 partition: partition.into(),
                 url: &url,
                 method,

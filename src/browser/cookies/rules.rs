@@ -63,7 +63,7 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             "__Http- needs Secure and HttpOnly",
         ),
         (
-            !pretends,
+            !pretends || !source.knows_prefixes,
             "it has no name, and its value begins as a prefix",
         ),
     ];

@@ -45,6 +45,10 @@ impl State {
             Some(address) if self.engine.has(Quirk::SandboxIsSite) => Origin::of(address),
             _ => self.origin().clone(),
         };
+        let framed = match self.engine.has(Quirk::SandboxIsSite) {
+            true => self.client.cross_site_ancestor,
+            false => self.client.is_cross_site_framed(),
+        };
         let asked_by_site = self.client.is_user || of_site(&asks);
         if self.initiator == Initiator::Window {
             return match (asked_by_site && chain, &self.method) {
@@ -55,8 +59,7 @@ impl State {
                 (false, _) => SiteMode::LaxUnsafe,
             };
         }
-        let shown_by_site =
-            of_site(&self.client.top) && !self.client.is_cross_site_framed();
+        let shown_by_site = of_site(&self.client.top) && !framed;
         if asked_by_site && shown_by_site && chain {
             SiteMode::Strict
         } else {

@@ -1,14 +1,16 @@
 //! The headers that a browser itself puts on a request: `Origin`, `Referer`, Fetch Metadata, length.
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, PRAGMA, RANGE,
-    REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
+    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
 
 use super::initiator::Initiator;
 use super::options::Mode;
+use super::preflight;
 use super::referrer::ReferrerPolicy;
 use super::state::{State, Tainting};
 use crate::browser::cache::responses::is_conditional;
@@ -87,14 +89,21 @@ fn origin(state: &State) -> Option<String> {
         // The user asks, not a page, and all that a user can type is a GET.
         return None;
     }
+    if state.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        return Some(preflight::told_origin(state));
+    }
     if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
         return Some(state.serialized_origin());
     }
     if state.initiator == Initiator::Font && state.engine.has(Quirk::FontOrigin) {
         return Some(state.serialized_origin());
     }
-    if matches!(state.method, Method::GET | Method::HEAD) {
+    if matches!(state.method, Method::GET | Method::HEAD) && !state.keeps_origin {
         return None;
+    }
+    if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {
+        let address = state.client.address.as_ref();
+        return address.map(|address| Origin::of(address).serialized());
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in
     // Chromium for windows and frames only.

@@ -24,8 +24,8 @@ pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
 
 /// Whether the response is handled as a redirect.
 ///
-/// By Fetch #http-fetch step 6 the status decides. Chromium also wants a `Location` that is not empty,
-/// unless redirects are script's to handle, and takes other responses for ordinary ones.
+/// By Fetch #http-fetch step 6 the status decides. Some also want a `Location` that is not empty,
+/// unless redirects are script's to handle, and take other responses for ordinary ones.
 pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
     let mut lines = response.get_all(LOCATION).iter();
     let by_status = !state.engine.has(Quirk::EmptyLocation) || state.redirect == Redirect::Manual;
@@ -55,6 +55,7 @@ impl State {
         }
         if becomes_get(status, &self.method) {
             // Step 12.
+            self.keeps_origin = self.engine.has(Quirk::OriginStays);
             self.method = Method::GET;
             self.body = Body::None;
             for name in [
@@ -115,7 +116,9 @@ impl State {
         let mut lines = response.get_all(LOCATION).iter();
         let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
         let harmless = |line: &HeaderValue| self.engine.has(Quirk::EqualLocations) && line == first;
-        if !lines.all(harmless) {
+        let joins = self.engine.has(Quirk::JoinedLocations);
+        let first = if joins { &*location } else { first };
+        if !joins && !lines.all(harmless) {
             return Err(FetchErrorKind::MultipleLocations(values::isomorphic(
                 &location,
             )));

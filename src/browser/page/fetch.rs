@@ -234,6 +234,7 @@ impl Fetch {
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
             timing_allow_failed: false,
+            keeps_origin: false,
             client,
         })
     }

@@ -64,7 +64,8 @@ pub fn deviations() -> String {
             }
         }
     }
-    let mut table = String::from("| what differs | Chromium | Firefox | WebKit |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| what differs | Chromium | Firefox | WebKit |\n|---|---|---|---|\n");
     for (why, counts) in rows {
         let cells = counts.map(|count| match count {
             0 => String::new(),
@@ -126,7 +127,9 @@ pub fn abbreviated(report: &str) -> String {
 /// In the words of an engine: the sentences of the console are Chromium's; of the others it counts that
 /// script gets an error.
 pub fn in_words_of(engine: Engine, report: &str) -> String {
-    let line = |line: &str| match line.starts_with('!') && matches!(engine, Engine::Firefox | Engine::WebKit) {
+    let line = |line: &str| match line.starts_with('!')
+        && matches!(engine, Engine::Firefox | Engine::WebKit)
+    {
         true => "!\n".to_owned(),
         false => format!("{line}\n"),
     };

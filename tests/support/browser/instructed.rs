@@ -84,7 +84,8 @@ impl Target {
 }
 
 /// The smallest image that all browsers show, for `<img>`.
-const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+const GIF: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 /// Addresses at which a browser forgets all cookies of a host (Clear Site Data #clear-cookies), one for each.
 pub const CLEARING: [&str; 5] = [

@@ -59,7 +59,10 @@ impl Chromium {
             (group, port)
         });
         let mut args: Vec<String> = ARGS.iter().map(ToString::to_string).chain(args).collect();
-        args.push(format!("--user-data-dir={}", driver.folder.path().display()));
+        args.push(format!(
+            "--user-data-dir={}",
+            driver.folder.path().display()
+        ));
         let capabilities = json!({
             "goog:chromeOptions": { "binary": chromium, "args": args, "prefs": prefs },
             "goog:loggingPrefs": logs,

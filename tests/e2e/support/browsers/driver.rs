@@ -37,11 +37,7 @@ pub struct Group {
 
 impl Group {
     /// Starts a program with these arguments and these variables in its environment.
-    pub fn start(
-        program: &Path,
-        args: &[&str],
-        variables: &[(&str, &OsStr)],
-    ) -> Self {
+    pub fn start(program: &Path, args: &[&str], variables: &[(&str, &OsStr)]) -> Self {
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])
             .arg(program)
@@ -170,7 +166,9 @@ pub async fn command(page: &Client, path: &'static str, body: Value) -> Value {
 /// The first of these programs that is in `PATH`, or in one of these folders.
 pub fn find(programs: &[&str], folders: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<_> = std::env::split_paths(&path).chain(folders.iter().cloned()).collect();
+    let mut folders: Vec<_> = std::env::split_paths(&path)
+        .chain(folders.iter().cloned())
+        .collect();
     folders.dedup();
     let candidates = programs
         .iter()

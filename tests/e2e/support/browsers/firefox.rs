@@ -23,7 +23,12 @@ impl Firefox {
         let driver = Driver::start(|folder| {
             let profiles = folder.display().to_string();
             // Scripts of the browser's own are needed to make it forget cookies.
-            let args = ["--port=0", "--allow-system-access", "--profile-root", &profiles];
+            let args = [
+                "--port=0",
+                "--allow-system-access",
+                "--profile-root",
+                &profiles,
+            ];
             let group = Group::start(&geckodriver, &args, &[("HOME", folder.as_os_str())]);
             let port = group.said(port_in);
             (group, port)
@@ -40,14 +45,20 @@ impl Firefox {
 
     /// As if the browser had been started anew, as far as cookies and caches go.
     pub async fn forget(&self) {
-        self.chrome("Services.cookies.removeAll(); Services.cache2.clear();").await;
+        self.chrome("Services.cookies.removeAll(); Services.cache2.clear();")
+            .await;
     }
 
     /// Runs statements with the rights of the browser itself.
     async fn chrome(&self, script: &str) -> Value {
         let context = |name: &str| json!({ "context": name });
         command(&self.page, "moz/context", context("chrome")).await;
-        let result = command(&self.page, "execute/sync", json!({ "script": script, "args": [] })).await;
+        let result = command(
+            &self.page,
+            "execute/sync",
+            json!({ "script": script, "args": [] }),
+        )
+        .await;
         command(&self.page, "moz/context", context("content")).await;
         result
     }

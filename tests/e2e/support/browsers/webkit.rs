@@ -28,7 +28,15 @@ impl WebKit {
             driver,
             xvfb,
         } = Installed::find().expect("WebKitWebDriver, MiniBrowser and Xvfb are installed");
-        let args = ["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"];
+        let args = [
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            "1024x768x24",
+            "-nolisten",
+            "tcp",
+        ];
         let display = Group::start(&xvfb, &args, &[]);
         let number: u32 = display
             .said(|line| line.trim().parse().ok())

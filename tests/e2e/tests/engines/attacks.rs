@@ -33,7 +33,11 @@ const ATTACKERS: [(&str, &str, Option<&str>); 5] = [
         "https://sibling-attacker.bank.example",
         None,
     ),
-    ("https://bank.example:4999", "https://bank.example:4999", None),
+    (
+        "https://bank.example:4999",
+        "https://bank.example:4999",
+        None,
+    ),
     ("http://bank.example", "http://bank.example", None),
     (
         "a sandboxed frame",
@@ -59,7 +63,9 @@ pub fn trials() -> Vec<Trial> {
         ("silent", "sid=1; Path=/"),
     ];
     let guards = [(Guard::Default, "guarded"), (Guard::Off, "unguarded")];
-    let all = cookies.iter().flat_map(|cookie| guards.map(|guard| (*cookie, guard)));
+    let all = cookies
+        .iter()
+        .flat_map(|cookie| guards.map(|guard| (*cookie, guard)));
     all.map(|((name, cookie), (guard, how))| {
         one_origin::trial(&format!("attacks::{how}::{name}"), move || {
             attempts_come_out_as_simulated(cookie, guard)
@@ -86,7 +92,9 @@ async fn attempts_come_out_as_simulated(cookie: &'static str, guard: Guard) {
             let simulated = simulated.get(&(attacker.to_owned(), means.to_owned()));
             through += usize::from(real == Reached::WithCookies);
             if simulated != Some(&real) {
-                differences += &format!("{means} from {attacker}: simulated {simulated:?}, Chromium {real:?}\n");
+                differences += &format!(
+                    "{means} from {attacker}: simulated {simulated:?}, Chromium {real:?}\n"
+                );
             }
         }
     }
@@ -135,8 +143,12 @@ impl Reached {
 type Means = (&'static str, fn(&str, &str) -> Value);
 
 const MEANS: [Means; 15] = [
-    ("form, POST", |_, url| form(url, "application/x-www-form-urlencoded")),
-    ("form, multipart, POST", |_, url| form(url, "multipart/form-data")),
+    ("form, POST", |_, url| {
+        form(url, "application/x-www-form-urlencoded")
+    }),
+    ("form, multipart, POST", |_, url| {
+        form(url, "multipart/form-data")
+    }),
     ("form, text/plain, POST", |_, url| form(url, "text/plain")),
     ("form, redirected by 307, POST", |page, url| {
         let scheme = page.split(':').next().unwrap_or_default();
@@ -144,16 +156,29 @@ const MEANS: [Means; 15] = [
         let bounce = bounce.status(307).headers(&[&format!("location: {url}")]);
         form(bounce.url(1).as_str(), "application/x-www-form-urlencoded")
     }),
-    ("link, GET", |_, url| json!({ "kind": "window", "url": url, "target": "_top" })),
+    (
+        "link, GET",
+        |_, url| json!({ "kind": "window", "url": url, "target": "_top" }),
+    ),
     ("form in a frame, POST", |_, url| {
         json!({ "kind": "frame-form", "method": "POST", "url": url,
             "encoding": "application/x-www-form-urlencoded" })
     }),
-    ("fetch, no-cors, POST", |_, url| fetch("POST", url, "no-cors")),
+    ("fetch, no-cors, POST", |_, url| {
+        fetch("POST", url, "no-cors")
+    }),
     ("fetch, POST", |_, url| fetch("POST", url, "cors")),
-    ("fetch as the own page, DELETE", |_, url| fetch("DELETE", url, "cors")),
-    ("beacon, POST", |_, url| json!({ "kind": "beacon", "url": url, "body": "{}" })),
-    ("WebSocket", |_, url| json!({ "kind": "socket", "url": url })),
+    ("fetch as the own page, DELETE", |_, url| {
+        fetch("DELETE", url, "cors")
+    }),
+    (
+        "beacon, POST",
+        |_, url| json!({ "kind": "beacon", "url": url, "body": "{}" }),
+    ),
+    (
+        "WebSocket",
+        |_, url| json!({ "kind": "socket", "url": url }),
+    ),
     ("fetch, GET", |_, url| fetch("GET", url, "cors")),
     ("<script>", |_, url| json!({ "kind": "script", "url": url })),
     ("<img>", |_, url| json!({ "kind": "image", "url": url })),
@@ -168,7 +193,11 @@ fn form(url: &str, encoding: &str) -> Value {
 }
 
 fn fetch(method: &str, url: &str, mode: &str) -> Value {
-    let body = if method == "POST" { json!("{}") } else { Value::Null };
+    let body = if method == "POST" {
+        json!("{}")
+    } else {
+        Value::Null
+    };
     json!({ "kind": "fetch", "method": method, "url": url, "mode": mode, "credentials": "include", "body": body })
 }
 
@@ -178,9 +207,12 @@ fn attackers() -> World {
     let world = pages.iter().fold(World::default(), |world, page| {
         world.site(page, page_server(real::PAGE))
     });
-    ["https://bounce.attacker.example", "http://bounce.attacker.example"]
-        .into_iter()
-        .fold(world, |world, bounce| world.site(bounce, server()))
+    [
+        "https://bounce.attacker.example",
+        "http://bounce.attacker.example",
+    ]
+    .into_iter()
+    .fold(world, |world, bounce| world.site(bounce, server()))
 }
 
 /// A bank that checks nothing, behind the gateway's process.
@@ -202,7 +234,11 @@ impl Bank {
         let config = format!(
             "tls = {{ cert = \"cert.pem\", key = \"key.pem\" }}\n{}\n\
              [[routes]]\nprefix = \"/\"\nupstream = \"http://{}\"\n",
-            if guard == Guard::Off { "guard = false" } else { "" },
+            if guard == Guard::Off {
+                "guard = false"
+            } else {
+                ""
+            },
             server.address
         );
         Self {
@@ -229,7 +265,10 @@ impl Bank {
             .await;
         let named = report.attempts().map(|attempt| {
             let means = attempt.means().trim_end_matches(" /x").to_owned();
-            ((attempt.attacker().to_owned(), means), Reached::simulated(attempt))
+            (
+                (attempt.attacker().to_owned(), means),
+                Reached::simulated(attempt),
+            )
         });
         named.collect()
     }
@@ -261,7 +300,11 @@ impl Bank {
 
     async fn log_in(&self, browser: &Chromium, cookie: &str) {
         let login = at(BANK, "login").headers(&[&format!("set-cookie: {cookie}")]);
-        browser.page.goto(login.url(1).as_str()).await.expect("a page");
+        browser
+            .page
+            .goto(login.url(1).as_str())
+            .await
+            .expect("a page");
         self.log.arrived();
     }
 
@@ -301,7 +344,11 @@ async fn the_own_page_gets_through(bank: &Bank, browser: &Chromium) {
     perform(&browser.page, &steps, None).await;
     let arrived = bank.log.arrived();
     for path in ["/own0", "/own1"] {
-        assert_eq!(Reached::real(&arrived, path), Reached::WithCookies, "{path}");
+        assert_eq!(
+            Reached::real(&arrived, path),
+            Reached::WithCookies,
+            "{path}"
+        );
     }
 }
 
@@ -314,7 +361,12 @@ async fn open(browser: &Chromium, page: &str) {
 /// Waits until the window is there, whatever was answered.
 async fn left_for(browser: &Chromium, url: &str) {
     let arrives = async {
-        while !browser.page.current_url().await.is_ok_and(|here| here.as_str() == url) {
+        while !browser
+            .page
+            .current_url()
+            .await
+            .is_ok_and(|here| here.as_str() == url)
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -326,5 +378,8 @@ fn gateway(config: &str, folder: &Path) -> Process {
     let file = folder.join("gateway.toml");
     std::fs::write(&file, config).expect("a folder to write to");
     let file = file.to_str().expect("a path in UTF-8");
-    Process::start(&program::gateway(), &["--config", file, "--listen", "127.0.0.1:0"])
+    Process::start(
+        &program::gateway(),
+        &["--config", file, "--listen", "127.0.0.1:0"],
+    )
 }

@@ -10,9 +10,7 @@ use same_origin::browser::Engine;
 use crate::browsers::{self, Browser, trial};
 use crate::real;
 use crate::sockets::Served;
-use crate::support::expected::{
-    abbreviated, expected, in_words_of, is_simulated, why_different,
-};
+use crate::support::expected::{abbreviated, expected, in_words_of, is_simulated, why_different};
 use crate::support::scenarios::{self, Group};
 use crate::support::tables;
 
@@ -58,7 +56,9 @@ pub fn trials() -> Vec<Trial> {
                 scenarios_come_out_equal(engine, group)
             }));
         }
-        trials.push(trial(engine, &name("tables"), move || tables_come_out_equal(engine)));
+        trials.push(trial(engine, &name("tables"), move || {
+            tables_come_out_equal(engine)
+        }));
     }
     trials
 }
@@ -134,7 +134,8 @@ async fn tables_come_out_equal(engine: Engine) {
         let simulated = tables::simulate(&*table, &world, engine).await;
         let real = real::table(&browser, &world, &*table).await;
         writeln!(printed, "## {name}, {engine:?}\n\n{real}").expect("a string");
-        let cells = |table: &str| -> Vec<_> { table.split(['|', '\n', ';']).map(str::to_owned).collect() };
+        let cells =
+            |table: &str| -> Vec<_> { table.split(['|', '\n', ';']).map(str::to_owned).collect() };
         let is_simulated = real == simulated;
         for (real, standard) in cells(&real).iter().zip(cells(&standard)) {
             if !real.trim().is_empty() {

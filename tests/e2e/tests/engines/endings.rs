@@ -50,7 +50,9 @@ where
 pub fn trials() -> impl Iterator<Item = Trial> {
     cases().map(|(engine, ending)| {
         let name = format!("leaves_no_process_behind::{engine:?}::{ending:?}").to_lowercase();
-        trial(engine, &name, move || leaves_no_process_behind(engine, ending))
+        trial(engine, &name, move || {
+            leaves_no_process_behind(engine, ending)
+        })
     })
 }
 

@@ -26,7 +26,10 @@ pub async fn is_asked_for_with_permission_only() {
     ];
     let browser = Chromium::start([
         format!("--host-resolver-rules={}", rules.join(",")),
-        format!("--ignore-certificate-errors-spki-list={},{}", far_reach.pin, near_reach.pin),
+        format!(
+            "--ignore-certificate-errors-spki-list={},{}",
+            far_reach.pin, near_reach.pin
+        ),
         format!("--ip-address-space-overrides={}=public", far_reach.address),
     ])
     .await;
@@ -44,7 +47,8 @@ pub async fn is_asked_for_with_permission_only() {
 
         browser.page.goto(page).await.expect("a page");
         browser.console().await;
-        let step = json!({ "kind": "fetch", "method": "GET", "url": url, "mode": "cors", "body": null });
+        let step =
+            json!({ "kind": "fetch", "method": "GET", "url": url, "mode": "cors", "body": null });
         let seen = perform(&browser.page, &[step], None).await;
         let real = console_of(&seen[0], &browser.console().await);
         assert_eq!(real, simulated);

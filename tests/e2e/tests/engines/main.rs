@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+mod attacks;
 #[path = "../../support/browsers/mod.rs"]
 mod browsers;
-mod attacks;
 mod compare;
 mod endings;
 mod gateway;

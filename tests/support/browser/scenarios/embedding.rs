@@ -20,10 +20,18 @@ fn embedded(target: &Target) -> Vec<Step> {
 
 /// From another site and from a sibling, with each word.
 fn policies() -> Vec<Step> {
-    let words = ["same-origin", "same-site", "cross-origin", "none", "same-site, cross-origin"];
+    let words = [
+        "same-origin",
+        "same-site",
+        "cross-origin",
+        "none",
+        "same-site, cross-origin",
+    ];
     let lines = words.map(|word| format!("cross-origin-resource-policy: {word}"));
     let targets = [API, SIBLING].into_iter().flat_map(|origin| {
-        let told = lines.iter().map(move |line| at(origin, "x").headers(&[line]));
+        let told = lines
+            .iter()
+            .map(move |line| at(origin, "x").headers(&[line]));
         [at(origin, "x")].into_iter().chain(told)
     });
     targets.flat_map(|target| embedded(&target)).collect()
@@ -39,16 +47,24 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![
         scenario("Cross-Origin-Resource-Policy", APP_PAGE).does(policies()),
         scenario("an embedder that requires a policy", CORP_PAGE).does(policies()),
-        with_cookies(scenario("an embedder that requires a policy, with cookies", CORP_PAGE).does(
-            embedded(&at(API, "x").headers(&["cross-origin-resource-policy: cross-origin"])),
-        )),
+        with_cookies(
+            scenario(
+                "an embedder that requires a policy, with cookies",
+                CORP_PAGE,
+            )
+            .does(embedded(
+                &at(API, "x").headers(&["cross-origin-resource-policy: cross-origin"]),
+            )),
+        ),
         scenario("an embedder asks with CORS", CORP_PAGE).does([
             fetch("GET", &at(API, "x").headers(STAR)),
             fetch("GET", &at(API, "x")),
         ]),
         with_cookies(
             scenario("an embedder without credentials", CREDENTIALLESS_PAGE).does(
-                [API, APP].into_iter().flat_map(|origin| embedded(&at(origin, "x"))),
+                [API, APP]
+                    .into_iter()
+                    .flat_map(|origin| embedded(&at(origin, "x"))),
             ),
         ),
         with_cookies(scenario("a font is asked for with CORS", APP_PAGE).does([
@@ -62,7 +78,10 @@ pub fn scenarios() -> Vec<Scenario> {
             time(&["timing-allow-origin: *"]),
             time(&["timing-allow-origin: https://app.test"]),
             time(&["timing-allow-origin: https://other.test, https://app.test"]),
-            time(&["timing-allow-origin: https://other.test", "timing-allow-origin: https://app.test"]),
+            time(&[
+                "timing-allow-origin: https://other.test",
+                "timing-allow-origin: https://app.test",
+            ]),
             time(&["timing-allow-origin: https://other.test"]),
             time(&["timing-allow-origin: null"]),
             time(&["access-control-allow-origin: *"]),
