@@ -124,7 +124,7 @@ impl Quirk {
             Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],
             Self::StarRemembersAuthorization => &[WebKit],
             Self::OnePreflight => &[Chromium, WebKit],
-            Self::NullPreflights => &[Chromium, WebKit],
+            Self::NullPreflights => &[Chromium],
             Self::LongPreflights => &[Chromium],
             Self::PreflightsByCredentials | Self::StarForgotten => &[Firefox],
             Self::CredentialedStar => &[Chromium, Firefox, WebKit],
