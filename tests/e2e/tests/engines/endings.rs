@@ -79,7 +79,10 @@ async fn end(engine: Engine, ending: Ending) {
 /// What is to be gone.
 enum Running {
     Gateway(Box<Site>),
-    Browser { browser: Browser, _served: Served },
+    Browser {
+        browser: Box<Browser>,
+        _served: Served,
+    },
 }
 
 impl Running {
@@ -88,7 +91,7 @@ impl Running {
             Engine::Chromium => Self::Gateway(Box::new(Site::start(Protocol::Http2).await)),
             other => {
                 let served = Served::start(&World::default()).await;
-                let browser = Browser::start(other, &served.reach).await;
+                let browser = Box::new(Browser::start(other, &served.reach).await);
                 Self::Browser {
                     browser,
                     _served: served,
