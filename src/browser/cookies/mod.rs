@@ -121,8 +121,7 @@ impl Jar {
                 mode => mode,
             },
             host_only,
-            knows_prefixes: !engine.has(Quirk::NoPrefixes),
-            none_needs_secure: !engine.has(Quirk::NoneWithoutSecure),
+            engine,
         };
         rules::check(&set, source)?;
         if !access.unpartitioned && !set.partitioned {

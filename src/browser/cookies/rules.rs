@@ -2,6 +2,7 @@
 
 use super::access::SiteMode;
 use super::parse::{SameSite, SetCookie};
+use crate::browser::engine::{Engine, Quirk};
 
 /// The place that a cookie comes from, as far as the rules depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -10,9 +11,8 @@ pub(crate) struct Source {
     pub(crate) mode: SiteMode,
     /// The host that sent it is the only one to get it back.
     pub(crate) host_only: bool,
-    /// Names that begin with `__Host-` and the like have rules of their own.
-    pub(crate) knows_prefixes: bool,
-    pub(crate) none_needs_secure: bool,
+    /// Whose rules they are.
+    pub(crate) engine: Engine,
 }
 
 /// RFC 6265bis 5.7, without what depends on the host and on other cookies.
@@ -23,7 +23,8 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
     let name = cookie.name.to_ascii_lowercase();
     let unrestricted = cookie.same_site == SameSite::None;
     let of_host = cookie.secure && source.host_only && cookie.path.as_deref() == Some("/");
-    let has_prefix = |prefix: &[u8]| source.knows_prefixes && name.starts_with(prefix);
+    let knows_prefixes = !source.engine.has(Quirk::NoPrefixes);
+    let has_prefix = |prefix: &[u8]| knows_prefixes && name.starts_with(prefix);
     let value = cookie.value.to_ascii_lowercase();
     let pretends = cookie.name.is_empty()
         && [&b"__secure-"[..], b"__host-", b"__http-"]
@@ -39,7 +40,7 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             "its SameSite keeps it from being set across sites",
         ),
         (
-            !unrestricted || cookie.secure || !source.none_needs_secure,
+            !unrestricted || cookie.secure || source.engine.has(Quirk::NoneWithoutSecure),
             "SameSite=None needs Secure",
         ),
         (
@@ -63,7 +64,7 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             "__Http- needs Secure and HttpOnly",
         ),
         (
-            !pretends || !source.knows_prefixes,
+            !pretends || !knows_prefixes,
             "it has no name, and its value begins as a prefix",
         ),
     ];
@@ -119,8 +120,7 @@ mod tests {
             trustworthy: true,
             mode: SiteMode::Strict,
             host_only: true,
-            knows_prefixes: true,
-            none_needs_secure: true,
+            engine: Engine::Standard,
         };
         for (line, expected) in CASES {
             let checked = check(&parse(line.as_bytes()).unwrap(), source);

@@ -98,7 +98,8 @@ fn origin(state: &State) -> Option<String> {
     if state.initiator == Initiator::Font && state.engine.has(Quirk::FontOrigin) {
         return Some(state.serialized_origin());
     }
-    if matches!(state.method, Method::GET | Method::HEAD) && !state.keeps_origin {
+    let stays = state.became_get_from.is_some() && state.engine.has(Quirk::OriginStays);
+    if matches!(state.method, Method::GET | Method::HEAD) && !stays {
         return None;
     }
     if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {

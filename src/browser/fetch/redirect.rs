@@ -55,8 +55,8 @@ impl State {
         }
         if becomes_get(status, &self.method) {
             // Step 12.
-            self.keeps_origin = self.engine.has(Quirk::OriginStays);
-            self.method = Method::GET;
+            let method = std::mem::replace(&mut self.method, Method::GET);
+            self.became_get_from = Some(method);
             self.body = Body::None;
             for name in [
                 CONTENT_ENCODING,

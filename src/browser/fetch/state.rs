@@ -37,8 +37,8 @@ pub(crate) struct State {
     pub(crate) use_preflight: bool,
     /// Fetch #timing-allow-failed.
     pub(crate) timing_allow_failed: bool,
-    /// The method was one that tells `Origin`, before a redirect made it GET.
-    pub(crate) keeps_origin: bool,
+    /// The method that a redirect made a GET.
+    pub(crate) became_get_from: Option<Method>,
 }
 
 /// The kind of body, which decides whether a redirect can send it again.

@@ -234,7 +234,7 @@ impl Fetch {
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
             timing_allow_failed: false,
-            keeps_origin: false,
+            became_get_from: None,
             client,
         })
     }
