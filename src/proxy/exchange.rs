@@ -13,6 +13,7 @@ use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::TunnelSlot;
+use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
@@ -91,6 +92,7 @@ impl Exchange {
             Ok(answered) => answered,
             Err(error) => return self.failed(error),
         };
+        self.tell_upstream(&mut response);
         drop(transport);
         let answered = match self.answer(&mut response) {
             Ok(answered) => answered,
@@ -310,14 +312,29 @@ impl Exchange {
             None => error,
         };
         self.tell(&error);
-        self.plan.failed(error, &self.context)
+        let mut response = self.plan.failed(error, &self.context);
+        self.tell_upstream(&mut response);
+        response
     }
 
     fn tell(&self, error: &ProxyError) {
-        let first = self.plan.upstreams.first().destination.authority();
-        let upstream = self.tried.as_ref().unwrap_or(first);
         self.trace
-            .failed(&self.plan, &self.context, upstream, error);
+            .failed(&self.plan, &self.context, self.upstream(), error);
+    }
+
+    /// Tells layers outside whose response this is, if anybody asked for it.
+    fn tell_upstream(&self, response: &mut Response<Body>) {
+        if self.plan.tell_upstream {
+            let answered_by = AnsweredBy::new(self.upstream());
+            response.extensions_mut().insert(answered_by);
+        }
+    }
+
+    /// The upstream that was tried last.
+    fn upstream(&self) -> &Authority {
+        let first = self.plan.upstreams.first();
+        let first = first.destination.authority();
+        self.tried.as_ref().unwrap_or(first)
     }
 }
 

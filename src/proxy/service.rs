@@ -72,6 +72,14 @@ impl<T> ReverseProxy<T> {
     }
 }
 
+impl ReverseProxy {
+    /// How many connections to its upstreams are open, as [`Client::connections`] counts them.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.transport.connections()
+    }
+}
+
 impl<T: Transport> ReverseProxy<T> {
     fn answer(&self, request: Request<Body>) -> Answer {
         let version = request.version();

@@ -11,6 +11,7 @@ mod args;
 mod compress;
 mod config;
 mod demo;
+mod edge;
 mod files;
 mod observe;
 mod routes;

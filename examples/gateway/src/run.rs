@@ -1,6 +1,6 @@
 //! The gateway as a configuration says: its listeners, from the start to the end of the drain.
 
-use crate::admin::{Admin, Caches, Health};
+use crate::admin::{self, Admin, Caches, Health};
 use crate::config::{Config, Log};
 use crate::observe::{AccessLog, Metrics};
 use crate::server::{self, Listener, Stop};
@@ -8,7 +8,6 @@ use crate::{Error, say};
 use http::Request;
 use hyper::body::Incoming;
 use same_origin::proxy::Peer;
-use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +21,9 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     let caches = Arc::new(config.caches);
     let address = listen.unwrap_or(config.listen);
     let listener = Listener::bind("listen", address, config.tls).await?;
-    let listener = listener.limited(config.limits, &config.trusted_proxies);
+    let listener = listener
+        .limited(config.limits, &config.trusted_proxies)
+        .announced_by(&config.proxy_protocol);
     // It goes on to answer until all else has ended, so that a probe can tell a drain from a crash.
     let (ended, admin_stop) = tokio::sync::watch::channel(());
     if let Some(address) = config.admin {
@@ -30,6 +31,8 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
         let admin = Admin {
             health: Arc::clone(&health),
             caches: Arc::clone(&caches),
+            upstreams: Arc::new(config.upstreams),
+            guard: admin::guard(address.ip())?,
             metrics: Metrics::install()?,
         };
         tracing::info!("admin listening on {}", listener.origin()?);
@@ -50,11 +53,14 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
     drop(ended);
+    if let Some(log) = &log {
+        log.finish();
+    }
     Ok(())
 }
 
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
-    let handle = move |_: &Peer, request: Request<Incoming>| ready(admin.answer(&request));
+    let handle = move |_: &Peer, request: Request<Incoming>| admin.clone().answer(request);
     server::serve(listener, handle, stop, ADMIN_DRAIN).await;
 }
 

@@ -5,6 +5,8 @@
 mod cache;
 mod compress;
 mod drain;
+mod edge;
+mod environment;
 mod guard;
 mod headers;
 pub mod listen;
@@ -14,11 +16,13 @@ mod problems;
 mod read;
 mod route;
 mod server;
+mod upstreams;
 mod wording;
 
 pub use problems::Problems;
 
-use crate::admin::Caches;
+use crate::admin::{Caches, RouteUpstream, Upstreams};
+use crate::edge::Edge;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
@@ -54,9 +58,12 @@ pub struct Config {
     pub tls: Option<TlsAcceptor>,
     /// Peers whose word on the client is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     pub table: Table,
     pub tunnels: Tunnels,
     pub caches: Caches,
+    pub upstreams: Upstreams,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -74,8 +81,11 @@ struct File {
     server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
+    proxy_protocol: Option<Vec<String>>,
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
+    rate_limit: Option<toml::Value>,
+    request_id: Option<bool>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -83,6 +93,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct AdminTable {
     listen: Option<String>,
+    #[serde(default)]
+    ready_upstreams: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +116,14 @@ struct Checker<'a> {
     mounts: Mounts,
     tunnels: Tunnels,
     caches: Caches,
+    upstreams: Vec<RouteUpstream>,
+    /// Prefixes of routes on whose upstreams readiness hangs.
+    ready_upstreams: Vec<String>,
+    /// Whether there is an access log, and whether there are metrics.
+    logs: bool,
+    counts: bool,
+    /// What holds for requests of every route that says nothing else.
+    edge: Edge,
     warnings: Problems,
 }
 
@@ -136,10 +156,15 @@ impl Config {
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
             caches: Caches::default(),
+            upstreams: Vec::new(),
+            ready_upstreams: Vec::new(),
+            logs: false,
+            counts: false,
+            edge: Edge::default(),
             warnings: Problems::default(),
         };
         let config = match text.parse() {
-            Ok(table) => checker.config(table),
+            Ok(table) => checker.filled_config(table),
             Err(error) => {
                 checker.syntax(&source, text, &error);
                 None
@@ -163,6 +188,17 @@ impl Checker<'_> {
         self.problems.push_at(place, message);
     }
 
+    /// The configuration with the variables of the environment put in.
+    fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
+        let mut unset = Problems::default();
+        let variable = |name: &str| std::env::var(name);
+        let failed = environment::put_in(&mut table, &variable, &mut unset);
+        let config = self.config(table);
+        // What is wrong with a text that is not complete is no news.
+        self.problems.replace(&failed, unset);
+        config
+    }
+
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
@@ -171,19 +207,32 @@ impl Checker<'_> {
         };
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
-        let admin = file.admin.map(|admin| self.admin(&admin));
+        self.logs = log.is_some();
+        self.counts = file.admin.is_some();
+        let admin = file.admin.map(|admin| self.admin(admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
         let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
-        self.trust(&file.trusted_proxies.unwrap_or_default());
+        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies);
+        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol);
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
         let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let limit = file
+            .rate_limit
+            .map(|value| self.rate_limit("rate_limit", value));
+        self.edge = Edge {
+            limit: limit.flatten(),
+            security: None,
+            ids: file.request_id.unwrap_or_default(),
+        };
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
-        let around = self.around("guard", cors.as_ref(), rest);
+        let mut around = self.around("guard", cors.as_ref(), rest);
+        around.edge = self.edge.clone();
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -200,9 +249,11 @@ impl Checker<'_> {
             },
             table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
+            proxy_protocol,
             warnings: std::mem::take(&mut self.warnings),
             tunnels: self.tunnels.clone(),
             caches: std::mem::take(&mut self.caches),
+            upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
         })
     }
 
@@ -234,10 +285,11 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+    fn admin(&mut self, admin: AdminTable) -> Option<SocketAddr> {
+        self.ready_upstreams = admin.ready_upstreams;
         let Some(text) = &admin.listen else {
             let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
-            self.problems.push("admin.listen", message);
+            self.problems.add("admin.listen".to_owned(), message);
             return None;
         };
         let address = self.value("admin.listen", listen::address(text), |message| message)?;
@@ -249,12 +301,13 @@ impl Checker<'_> {
         Some(address)
     }
 
-    fn trust(&mut self, networks: &[String]) {
-        for (index, text) in networks.iter().enumerate() {
-            let key = format!("trusted_proxies[{index}]");
-            let network = self.value(&key, text.parse::<IpNet>(), |_| no_network(text));
-            self.trusted_proxies.extend(network);
+    fn networks(&mut self, at: &str, networks: Option<Vec<String>>) -> Vec<IpNet> {
+        let mut found = Vec::new();
+        for (index, text) in networks.unwrap_or_default().iter().enumerate() {
+            let key = format!("{at}[{index}]");
+            found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
         }
+        found
     }
 
     fn tls(&mut self, files: &TlsFiles) -> Option<TlsAcceptor> {
@@ -276,9 +329,13 @@ impl Checker<'_> {
         guarding: Option<&Guarding>,
     ) -> Around {
         Around {
-            cors: cors.cloned().map(CorsLayer::from),
+            cors: cors.cloned().map(|policy| {
+                let layer = CorsLayer::new(policy);
+                layer.tell_refusals(self.logs || self.counts)
+            }),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
             compress: None,
+            edge: Edge::default(),
             trusted_proxies: self.trusted_proxies.as_slice().into(),
         }
     }

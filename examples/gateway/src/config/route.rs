@@ -8,12 +8,16 @@ use crate::admin::CachedRoute;
 use crate::compress::{Codings, CompressLayer};
 use crate::files::Files;
 use crate::routes::{Layered, Route};
+use ipnet::IpNet;
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::Guard;
-use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
+use same_origin::proxy::{Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
+use tower::Layer;
+use tower::layer::layer_fn;
 
 /// An upstream that is never asked.
 const NOWHERE: &str = "http://127.0.0.1";
@@ -100,6 +104,8 @@ impl Checker<'_> {
         if cors.is_some() {
             self.keep_cors(at, &table);
         }
+        let global = self.edge.clone();
+        let edge = self.edge(at, &mut table, &global);
         let upstream = table.contains_key("upstream");
         let compress = table.remove("compress");
         let codings = self.codings(&join(at, "compress"), compress, !upstream);
@@ -107,7 +113,8 @@ impl Checker<'_> {
             let files = self.directory(at, table, codings)?;
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
             let guarding = guarding.filter(|guarding| guarding.names_hosts);
-            let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            around.edge = edge;
             return Some(Route::Files(Box::new(Layered::new(files, around))));
         }
         if !upstream {
@@ -123,9 +130,11 @@ impl Checker<'_> {
         }
         let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
         let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let trusted = self.trusted_by(&table);
         let (builder, read) = self.proxy(at, table)?;
         let original = |key: &str| read.original(key);
         let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        around.edge = edge;
         around.compress = codings.first().map(|_| CompressLayer(codings));
         // A foreign page's request would reach the upstream as one of its own pages'.
         if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
@@ -133,15 +142,25 @@ impl Checker<'_> {
                 "the guard of this route is off or reports only; switch it on, or remove this";
             self.problems.add(join(at, "rewrite_origin"), message);
         }
+        around.trusted_proxies = trusted;
+        let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
+                let counted = proxy.clone();
+                self.note_upstream(prefix, move || counted.connections(), &proxy);
                 Route::Proxy(Layered::new(proxy, around))
             }
             Some(cache) => {
-                let built = builder.build_with_layer(&cache.layer());
+                let own = Mutex::new(None);
+                let built = builder.build_with_layer(&layer_fn(|client: Client| {
+                    *own.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+                    cache.layer().layer(client)
+                }));
                 let proxy = self.built(at, built, original)?;
-                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
+                let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let counted = move || own.as_ref().map_or(0, Client::connections);
+                self.note_upstream(prefix.clone(), counted, &proxy);
                 let mapper = proxy.clone();
                 self.caches.0.push(CachedRoute {
                     cache,
@@ -170,18 +189,40 @@ impl Checker<'_> {
         let read = read::<ProxyBuilder>(
             table,
             at,
-            &["cache", "compress", "cors", "dir", "guard", "spa"],
+            &[
+                "cache",
+                "compress",
+                "cors",
+                "dir",
+                "guard",
+                "rate_limit",
+                "security_headers",
+                "spa",
+            ],
             &mut self.problems,
         )?;
         let mut builder = read
             .value
             .clone()
             .mounts(&self.mounts)
-            .tunnels(&self.tunnels);
+            .tunnels(&self.tunnels)
+            .tell_upstream(self.logs);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
         Some((builder, read))
+    }
+
+    /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.
+    fn trusted_by(&self, table: &Table) -> Arc<[IpNet]> {
+        let own = table.get("trusted_proxies").and_then(Value::as_array);
+        match own {
+            None => self.trusted_proxies.as_slice().into(),
+            Some(own) => own
+                .iter()
+                .filter_map(|network| network.as_str()?.parse().ok())
+                .collect(),
+        }
     }
 
     fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
@@ -194,7 +235,13 @@ impl Checker<'_> {
         } = read(
             table,
             at,
-            &["compress", "cors", "guard"],
+            &[
+                "compress",
+                "cors",
+                "guard",
+                "rate_limit",
+                "security_headers",
+            ],
             &mut self.problems,
         )?
         .value;

@@ -5,6 +5,7 @@ use super::http::http;
 use super::limits::Limits;
 use super::paced::Paced;
 use super::{BoxError, Handler};
+use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
 use std::io;
@@ -53,7 +54,9 @@ async fn secure(
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> Result<(), BoxError> {
-    let Some(stream) = begin(tls.accept(stream), entry).await? else {
+    let accepted = begin(tls.accept(stream), entry).await;
+    handshake(matches!(accepted, Ok(Some(_))));
+    let Some(stream) = accepted? else {
         return Ok(());
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -66,7 +69,7 @@ async fn secure(
 }
 
 /// What a connection begins with; `None` if it has to end before any request.
-async fn begin<T>(
+pub(super) async fn begin<T>(
     beginning: impl Future<Output = io::Result<T>>,
     entry: &ConnectionGuard,
 ) -> io::Result<Option<T>> {

@@ -8,19 +8,21 @@ pub mod head;
 mod http;
 pub mod limits;
 mod paced;
+mod proxy_protocol;
 pub mod runtime;
 pub mod shutdown;
 pub mod tls;
 
-use crate::observe::RefusalLog;
+use crate::observe::{OpenConnection, RefusalLog};
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use clients::Clients;
-use connections::Connections;
+use connections::{ConnectionGuard, Connections};
 use http_body::Body;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use limits::Limits;
+use proxy_protocol::ProxyProtocol;
 use same_origin::proxy::Peer;
 use std::io;
 use std::net::SocketAddr;
@@ -67,6 +69,8 @@ pub struct Listener {
     limits: Limits,
     /// Peers that speak for many clients.
     trusted: Arc<[IpNet]>,
+    /// Peers that say whose each connection is.
+    proxy_protocol: ProxyProtocol,
 }
 
 impl Listener {
@@ -84,6 +88,7 @@ impl Listener {
             tls,
             limits,
             trusted: Arc::new([]),
+            proxy_protocol: ProxyProtocol::default(),
         })
     }
 
@@ -100,6 +105,12 @@ impl Listener {
             self.limits.connections = room;
         }
         self.trusted = trusted.into();
+        self
+    }
+
+    /// With peers that begin their connections with a header of the PROXY protocol.
+    pub fn announced_by(mut self, peers: &[IpNet]) -> Self {
+        self.proxy_protocol = ProxyProtocol::new(peers);
         self
     }
 
@@ -134,7 +145,7 @@ pub async fn serve(
 ) -> Instant {
     let limits = listener.limits;
     let connections = Arc::new(Connections::new(limits.resets));
-    let clients = Clients::new(&limits, Arc::clone(&listener.trusted));
+    let clients = Arc::new(Clients::new(&limits, Arc::clone(&listener.trusted)));
     let watch = tokio::spawn(connections.clone().close_silent(limits.head_timeout));
     loop {
         let next = async {
@@ -145,14 +156,22 @@ pub async fn serve(
             accepted = next => accepted,
             _stopped = stop.changed() => break,
         };
+        let (tls, handle) = (listener.tls.clone(), handle.clone());
+        if listener.proxy_protocol.is_from(peer.ip()) {
+            let (entry, clients) = (connections.admit(None), Arc::clone(&clients));
+            tokio::spawn(serve_announced(
+                stream, peer, tls, limits, handle, entry, clients,
+            ));
+            continue;
+        }
         // Closed at once: to let it wait would hold what is everybody's.
         let Ok(client) = clients.admit(peer.ip()) else {
             debug!(%peer, "connection refused: the client has all that one may have");
             continue;
         };
-        let (tls, handle) = (listener.tls.clone(), handle.clone());
         let entry = connections.admit(client);
         tokio::spawn(async move {
+            let _open = OpenConnection::begin();
             if let Err(error) = connection::serve(stream, peer, tls, limits, handle, &entry).await {
                 refused_by_hyper(&*error);
                 debug!(%peer, error, "connection ended");
@@ -166,6 +185,34 @@ pub async fn serve(
     }
     watch.abort();
     end
+}
+
+/// Serves a connection whose client is the one that its first bytes name.
+async fn serve_announced(
+    mut stream: TcpStream,
+    balancer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    handle: impl Handler,
+    entry: ConnectionGuard,
+    clients: Arc<Clients>,
+) {
+    let _open = OpenConnection::begin();
+    let header = proxy_protocol::client(&mut stream, balancer);
+    // Late ones are the connections' watch's business, as late heads are.
+    let client = match connection::begin(header, &entry).await {
+        Ok(Some(client)) => client,
+        Ok(None) => return proxy_protocol::late(balancer),
+        Err(error) => return debug!(%balancer, %error, "connection ended"),
+    };
+    let Ok(guard) = clients.admit(client.ip()) else {
+        return debug!(%client, "connection refused: the client has all that one may have");
+    };
+    entry.connection.belongs_to(guard);
+    if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
+        refused_by_hyper(&*error);
+        debug!(%client, error, "connection ended");
+    }
 }
 
 /// Tells of a head that hyper could not read, and answered without asking anybody.

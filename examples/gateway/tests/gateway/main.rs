@@ -3,10 +3,13 @@
 mod process;
 
 mod admin;
+mod caches;
 mod client;
 mod config;
 mod demo;
+mod edge;
 mod encodings;
+mod environment;
 mod files;
 mod gateway;
 mod headers;
@@ -15,6 +18,7 @@ mod lifecycle;
 mod limits;
 mod log;
 mod paths;
+mod proxy_protocol;
 mod ranges;
 mod refusals;
 mod routes;

@@ -11,12 +11,18 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// A gateway with a new certificate, which only `connect` trusts.
 async fn start() -> (Process, CertificateDer<'static>) {
+    start_with("", "").await
+}
+
+/// With more keys, of the file and of its route.
+async fn start_with(keys: &str, route: &str) -> (Process, CertificateDer<'static>) {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -29,8 +35,8 @@ async fn start() -> (Process, CertificateDer<'static>) {
     let path = file(
         folder.path(),
         &format!(
-            "listen = '127.0.0.1:0'\ntls = {{ cert = 'cert.pem', key = 'key.pem' }}\n\
-             [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
+            "listen = '127.0.0.1:0'\ntls = {{ cert = 'cert.pem', key = 'key.pem' }}\n{keys}\n\
+             [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
         ),
     );
     (gateway::start(&["--config", &path]), made.cert.into())
@@ -38,6 +44,15 @@ async fn start() -> (Process, CertificateDer<'static>) {
 
 async fn connect(
     address: SocketAddr,
+    certificate: CertificateDer<'static>,
+    protocols: &[&str],
+) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    connect_on(stream, certificate, protocols).await
+}
+
+async fn connect_on(
+    stream: TcpStream,
     certificate: CertificateDer<'static>,
     protocols: &[&str],
 ) -> TlsStream<TcpStream> {
@@ -53,7 +68,6 @@ async fn connect(
         .iter()
         .map(|name| name.as_bytes().to_vec())
         .collect();
-    let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -131,4 +145,51 @@ async fn without_tls_http2_is_spoken_by_prior_knowledge() {
 
     let answer = get(format!("{}/x", gateway.origin)).await;
     assert!(answer.body.starts_with("up GET /x\n"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_client_is_announced_before_its_handshake_which_is_counted() {
+    let admin = free_port();
+    let keys =
+        format!("proxy_protocol = ['127.0.0.1/32']\n[admin]\nlisten = '127.0.0.1:{admin}'\n");
+    let (gateway, certificate) = start_with(&keys, "security_headers = true").await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let header = b"PROXY TCP4 203.0.113.7 10.0.0.1 4200 443\r\n";
+    stream.write_all(header).await.unwrap();
+    let stream = connect_on(stream, certificate, &["http/1.1"]).await;
+    let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("/").header("host", "localhost");
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let answer = Answer::read(client.send_request(request).await.unwrap()).await;
+    assert!(
+        answer.body.contains("x-forwarded-for: 203.0.113.7\n"),
+        "{}",
+        answer.body
+    );
+    assert!(
+        answer.body.contains("x-forwarded-proto: https\n"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        answer.field("strict-transport-security"),
+        "max-age=31536000"
+    );
+    let mut other = TcpStream::connect(gateway.address()).await.unwrap();
+    other
+        .write_all(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
+    let _alert = other.read(&mut [0; 64]).await;
+    let metrics = get(format!("http://127.0.0.1:{admin}/metrics")).await.body;
+    for outcome in ["ok", "failed"] {
+        let line = format!("same_origin_tls_handshakes_total{{outcome=\"{outcome}\"}} 1");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }

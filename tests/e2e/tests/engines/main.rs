@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod attacks;
 #[path = "../../support/browsers/mod.rs"]
 mod browsers;
+mod cached;
 mod compare;
 mod endings;
 mod gateway;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     ];
     let trials = endings::trials().chain(compare::trials()).chain(own);
     let trials = trials.chain(attacks::trials()).chain(one_origin::trials());
+    let trials = trials.chain(cached::trials());
     let ended = browsers::run(trials.collect());
     print!("{}", compare::summary());
     ended

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -45,7 +45,7 @@ pub struct Connection {
     resets: AtomicU32,
     max_resets: u32,
     /// The client's budget over all of its connections, if it is one client's.
-    client: Option<ClientGuard>,
+    client: OnceLock<ClientGuard>,
     /// Steps in a row without a request, or in which the client took nothing.
     silent: AtomicU8,
     order: AtomicU8,
@@ -83,7 +83,7 @@ impl Connections {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             max_resets: self.max_resets,
-            client,
+            client: client.map_or_else(OnceLock::new, OnceLock::from),
             ..Connection::default()
         });
         lock(&self.open).insert(id, Arc::clone(&connection));
@@ -155,8 +155,15 @@ impl Connection {
         InRequest::new(Arc::clone(self))
     }
 
+    /// Names the client, where it is known only after the first bytes.
+    pub fn belongs_to(&self, client: Option<ClientGuard>) {
+        if let Some(client) = client {
+            let _named_already = self.client.set(client);
+        }
+    }
+
     fn answered(&self) {
-        if let Some(client) = &self.client {
+        if let Some(client) = self.client.get() {
             client.client().answered();
         }
         if self.resets.load(Ordering::Relaxed) > 0 {
@@ -168,7 +175,7 @@ impl Connection {
     }
 
     fn reset(&self) {
-        let client = self.client.as_ref().map(ClientGuard::client);
+        let client = self.client.get().map(ClientGuard::client);
         let is_over = client.is_some_and(|client| {
             client.reset();
             client.is_over()
