@@ -4,7 +4,6 @@ mod layers;
 mod visits;
 
 use libtest_mimic::Trial;
-
 use same_origin::browser::Engine;
 
 use crate::{browsers, one_origin};
