@@ -1,38 +1,160 @@
 //! The browser whose behaviour is simulated: the standard's, or a real one's where it differs.
 
-/// Whose behaviour: the standard's, or what Chromium is measured to do instead.
+use self::Engine::{Chromium, Firefox, WebKit};
+
+/// Whose behaviour: the standard's, or what a real browser is measured to do instead.
+///
+/// [Each difference](crate::browser::_what_browsers_do#where-browsers-are-not-the-standard) is a row of a table,
+/// with the scenarios that show it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
     /// Fetch as it is written.
     #[default]
     Standard,
-    /// As Chromium 156 was measured, where that differs:
-    ///
-    /// - `Access-Control-Allow-Headers: *` covers `Authorization`;
-    /// - a preflight is remembered for two hours at most, not at all when `Access-Control-Max-Age` is
-    ///   negative, and for five seconds when it is more than fits in 64 bits;
-    /// - of the preflights of one URL only the last is remembered, and a failed request does not make
-    ///   the browser forget it;
-    /// - `*` that came with credentials is not a wildcard in the preflight cache either;
-    /// - several values of a header are judged joined: two times `text/plain` is not safelisted;
-    /// - the client hints `DPR`, `Device-Memory`, `Downlink`, `ECT`, `RTT`, `Width`, `Viewport-Width` and
-    ///   `Save-Data` are safelisted;
-    /// - the answer to a preflight from `null`, or for a URL of 1024 bytes and more, is not remembered;
-    /// - `User-Agent` is not script's to set: it is ignored;
-    /// - the referrer policy does not hide `Origin` from requests without CORS, those of windows and frames
-    ///   apart;
-    /// - the same `Location` twice is taken for one;
-    /// - a request that script makes conditional says `Cache-Control: max-age=0`, not `no-cache`;
-    /// - redirects through another site do not keep `SameSite` cookies from being sent;
-    /// - cookies without `SameSite` that are younger than two minutes go with a POST of another site by
-    ///   which the whole window goes there;
-    /// - a cookie that is set again with another value is sorted as a new one;
-    /// - a conditional request is preflighted although an earlier preflight covers it;
-    /// - 300, 301, 308 and 410 are fresh for ever, unless `Cache-Control`, `Pragma` or `Expires` say otherwise;
-    /// - a redirect whose `Location` has a user name is refused, without CORS as well;
-    /// - a response with the status of a redirect and no `Location`, or an empty one, is an ordinary
-    ///   response, except in redirect mode `manual`; and a `Location` that is not a URL is an error in all modes;
-    /// - WebSocket handshakes have no `Sec-Fetch-*`.
+    /// As Chromium 156 was measured, where that differs.
     Chromium,
+    /// As Firefox 153 was measured, where that differs, with cookies of other sites allowed.
+    Firefox,
+    /// As WebKitGTK 2.50 was measured, where that differs, with cookies of other sites allowed. Safari shares
+    /// WebKit's rules and not its network.
+    WebKit,
+}
+
+/// One deviation from the standard that the simulated browser can act out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quirk {
+    /// `Access-Control-Allow-Headers: *` covers `Authorization` (Fetch #cors-preflight-fetch step 7.7).
+    StarCoversAuthorization,
+    /// So does the `*` that is remembered (#concept-cache-match-header).
+    StarRemembersAuthorization,
+    /// Of the preflights of one URL only the last is remembered, and a failed request does not make the
+    /// browser forget it (steps 7.11 to 7.15, #main-fetch step 12).
+    OnePreflight,
+    /// The answer to a preflight from `null` is not remembered (#concept-cache-match).
+    NullPreflights,
+    /// The answer to a preflight for a URL of 1024 bytes and more is not remembered.
+    LongPreflights,
+    /// A preflight with credentials is good for requests with credentials only (#concept-cache-match).
+    PreflightsByCredentials,
+    /// `*` is not remembered as a wildcard (#concept-cache-match-method).
+    StarForgotten,
+    /// `*` that came with credentials is a name in the preflight cache, too (#concept-cache-match-header).
+    CredentialedStar,
+    /// A conditional request is preflighted although an earlier preflight covers it.
+    ConditionalPreflights,
+    /// Several values of a header are judged joined (#cors-unsafe-request-header-names).
+    JoinedValues,
+    /// The client hints that script may set are safelisted (#cors-safelisted-request-header).
+    ClientHints,
+    /// `User-Agent` is not script's to set (#forbidden-request-header).
+    FixedUserAgent,
+    /// The referrer policy hides `Origin` in windows and frames only (#append-a-request-origin-header).
+    PlainOrigin,
+    /// A preflight tells the origin of the page where its request tells `null`
+    /// (#byte-serializing-a-request-origin).
+    PreflightTellsPage,
+    /// A POST that a redirect makes a GET tells its `Origin` on (#append-a-request-origin-header).
+    OriginStays,
+    /// A beacon of a sandboxed frame tells the origin of the frame's address (Beacon #sec-processing-model).
+    BeaconTellsPage,
+    /// A font of the page's own origin is asked for with `Origin` (#append-a-request-origin-header).
+    FontOrigin,
+    /// The same `Location` twice is taken for one (#concept-response-location-url).
+    EqualLocations,
+    /// Several `Location`s are one, joined (#concept-response-location-url).
+    JoinedLocations,
+    /// A redirect whose `Location` has a user name is refused without CORS as well (#http-redirect-fetch).
+    NoUserInLocation,
+    /// A status of redirect without a `Location` is an ordinary response (#http-fetch step 6).
+    EmptyLocation,
+    /// `Location` is read before the redirect mode is asked (#http-redirect-fetch step 3).
+    LocationFirst,
+    /// A conditional request says `Cache-Control: max-age=0` (#http-network-or-cache-fetch step 8.16).
+    MaxAgeZero,
+    /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
+    SameSiteRedirects,
+    /// The scheme does not count for `SameSite` (RFC 6265bis 5.2 wants "schemeful same-site").
+    SchemelessCookies,
+    /// `SameSite` of a sandboxed frame is judged by the frame's address and not by its origin.
+    SandboxIsSite,
+    /// Cookies without `SameSite` are as with `SameSite=None` (RFC 6265bis 5.6.7.1 wants `Lax`).
+    NoLaxDefault,
+    /// `SameSite=None` does not need `Secure` (RFC 6265bis 5.7 step 19).
+    NoneWithoutSecure,
+    /// `__Host-` and the like are names as any other (RFC 6265bis 4.1.3).
+    NoPrefixes,
+    /// Cookies without `SameSite` that are younger than two minutes go with a POST of another site's window
+    /// (RFC 6265bis 5.6.7.2, "Lax-allowing-unsafe").
+    LaxUnsafe,
+    /// A cookie that is set again with another value is sorted as a new one (RFC 6265bis 5.7).
+    NewValueNewCookie,
+    /// 410 is fresh for ever (RFC 9111 4.2.2).
+    GoneForEver,
+    /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
+    LastingStatuses,
+    /// WebSocket handshakes have no `Sec-Fetch-*` (Fetch Metadata #sec-fetch-site-header).
+    SilentSockets,
+    /// WebSocket handshakes say `Sec-Fetch-Dest: websocket` (WebSockets #concept-websocket-establish).
+    SocketDestination,
+    /// There is no `Sec-Fetch-Storage-Access` (Storage Access Headers).
+    NoStorageAccess,
+    /// A `Cross-Origin-Resource-Policy` of unknown words passes `require-corp`
+    /// (#cross-origin-resource-policy-internal-check).
+    UnknownPolicyPasses,
+    /// `Cross-Origin-Embedder-Policy: credentialless` is not known (HTML #coep).
+    NoCredentialless,
+    /// Fonts are asked for in mode `no-cors` (CSS Fonts #font-fetching-requirements).
+    FontWithoutCors,
+    /// Responses to requests with credentials and without are stored apart (#http-network-or-cache-fetch).
+    CachesByCredentials,
+}
+
+impl Engine {
+    /// Whether it deviates in this.
+    pub(crate) fn has(self, quirk: Quirk) -> bool {
+        quirk.engines().contains(&self)
+    }
+}
+
+impl Quirk {
+    /// Who has it: measured, and held by the scenarios that run in each of them.
+    fn engines(self) -> &'static [Engine] {
+        match self {
+            Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],
+            Self::StarRemembersAuthorization => &[WebKit],
+            Self::OnePreflight => &[Chromium, WebKit],
+            Self::NullPreflights => &[Chromium],
+            Self::LongPreflights => &[Chromium],
+            Self::PreflightsByCredentials | Self::StarForgotten => &[Firefox],
+            Self::CredentialedStar => &[Chromium, Firefox, WebKit],
+            Self::ConditionalPreflights => &[Chromium, Firefox],
+            Self::JoinedValues => &[Chromium, WebKit],
+            Self::ClientHints => &[Chromium],
+            Self::FixedUserAgent => &[Chromium],
+            Self::PlainOrigin => &[Chromium],
+            Self::PreflightTellsPage => &[Firefox],
+            Self::OriginStays | Self::BeaconTellsPage => &[WebKit],
+            Self::FontOrigin => &[Chromium],
+            Self::EqualLocations => &[Chromium, Firefox],
+            Self::JoinedLocations => &[WebKit],
+            Self::NoUserInLocation => &[Chromium],
+            Self::EmptyLocation => &[Chromium, WebKit],
+            Self::LocationFirst => &[Chromium],
+            Self::MaxAgeZero => &[Chromium],
+            Self::SameSiteRedirects => &[Chromium, WebKit],
+            Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
+            Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
+            Self::LaxUnsafe => &[Chromium],
+            Self::NewValueNewCookie => &[Chromium],
+            Self::GoneForEver => &[Firefox],
+            Self::LastingStatuses => &[Chromium],
+            Self::SilentSockets => &[Chromium],
+            Self::SocketDestination => &[WebKit],
+            Self::NoStorageAccess => &[Firefox, WebKit],
+            Self::UnknownPolicyPasses => &[Firefox],
+            Self::NoCredentialless | Self::FontWithoutCors => &[WebKit],
+            Self::CachesByCredentials => &[Firefox],
+        }
+    }
 }

@@ -61,7 +61,7 @@
 //!
 //! The browser sends nothing over a network and needs no runtime; services are called in-process. (With the
 //! feature `proxy`, `Web::network` makes an exception: its origins are real servers.) Where
-//! Chromium is known to differ from the standard, [`Engine`] chooses. [`_what_browsers_do`] has the
+//! a browser is known to differ from the standard, [`Engine`] chooses. [`_what_browsers_do`] has the
 //! measurements, [`_web_platform_tests`] the assertions that the standard's own tests make.
 //!
 //! # Limitations

@@ -27,7 +27,16 @@ pub struct Attacks {
     secrets: Vec<String>,
     attackers: Vec<String>,
     strict: Option<bool>,
+    engines: Vec<Engine>,
 }
+
+/// Everybody who may come.
+const ALL: [Engine; 4] = [
+    Engine::Standard,
+    Engine::Chromium,
+    Engine::Firefox,
+    Engine::WebKit,
+];
 
 /// Tries what foreign pages can do to the origin `target`, with the cookies that the browser has for it.
 ///
@@ -35,7 +44,7 @@ pub struct Attacks {
 /// [`secret`](Attacks::secret). The attackers are a page of another site, a sibling subdomain, another
 /// port, the same host without TLS, a sandboxed frame, a redirect by way of the attacker's own server, and a
 /// name that was rebound to the server's address. Each attempt is made with the cookies that there are and
-/// with empty caches, by the standard and as Chromium does it; of the two the worse result counts.
+/// with empty caches, by the standard and as Chromium, Firefox and WebKit do it; the worst result counts.
 ///
 /// The requests do arrive: do not run it against data that matters.
 ///
@@ -64,6 +73,7 @@ pub fn attacks(web: &Web, target: &str) -> Attacks {
         secrets: Vec::new(),
         attackers: Vec::new(),
         strict: None,
+        engines: ALL.to_vec(),
     }
 }
 
@@ -98,6 +108,14 @@ impl Attacks {
     pub fn strict(self, strict: bool) -> Self {
         Self {
             strict: Some(strict),
+            ..self
+        }
+    }
+
+    /// In this browser only: what users of others risk is left out.
+    pub fn engine(self, engine: Engine) -> Self {
+        Self {
+            engines: vec![engine],
             ..self
         }
     }
@@ -138,13 +156,19 @@ impl Attacks {
             let verdict = judge(&outcome, &target, means, own, strict);
             Attempt::new(attacker.name(), means.to_string(), verdict, outcome)
         };
-        let (standard, chromium) = (by(Engine::Standard).await, by(Engine::Chromium).await);
-        // The list of verdicts begins with the harmless.
-        if chromium.verdict() > standard.verdict() {
-            chromium
-        } else {
-            standard
+        let (first, others) = self
+            .engines
+            .split_first()
+            .unwrap_or((&Engine::Standard, &[]));
+        let mut worst = by(*first).await;
+        for engine in others {
+            let attempt = by(*engine).await;
+            // The list of verdicts begins with the harmless.
+            if attempt.verdict() > worst.verdict() {
+                worst = attempt;
+            }
         }
+        worst
     }
 }
 

@@ -6,7 +6,7 @@ use http::HeaderName;
 use url::Url;
 
 use super::responses::is_conditional;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::Credentials;
 use crate::browser::fetch::preflight::Grant;
@@ -48,8 +48,9 @@ impl Key {
     /// a long URL one like any other, but its `null` equals nothing, and it keeps no long URLs.
     fn of(state: &State) -> Option<Self> {
         let (origin, url) = (state.serialized_origin(), state.url().clone());
-        let kept = origin != "null" && url.as_str().len() < CHROMIUM_URL_LIMIT;
-        (state.engine == Engine::Standard || kept).then(|| Self {
+        let forgotten = origin == "null" && state.engine.has(Quirk::NullPreflights)
+            || url.as_str().len() >= CHROMIUM_URL_LIMIT && state.engine.has(Quirk::LongPreflights);
+        (!forgotten).then(|| Self {
             partition: state.network_partition(),
             origin,
             url,
@@ -62,12 +63,16 @@ impl Entry {
     fn matches(&self, key: &Key, state: &State, now: Duration) -> bool {
         now < self.expires
             && self.key == *key
-            && (self.credentials || state.credentials != Credentials::Include)
+            && match state.engine.has(Quirk::PreflightsByCredentials) {
+                false => self.credentials || state.credentials != Credentials::Include,
+                true => self.credentials == (state.credentials == Credentials::Include),
+            }
     }
 
     /// In the cache Fetch takes `*` for a wildcard even where it came with credentials.
     fn is_wildcard(&self, item: &str, engine: Engine) -> bool {
-        item == "*" && !(self.credentials && engine == Engine::Chromium)
+        let literal = self.credentials && engine.has(Quirk::CredentialedStar);
+        item == "*" && !literal && !engine.has(Quirk::StarForgotten)
     }
 
     fn allows_method(&self, method: &str, engine: Engine) -> bool {
@@ -77,15 +82,19 @@ impl Entry {
     fn allows_header(&self, name: &str, engine: Engine) -> bool {
         matches!(&self.allowed, Allowed::Header(item)
             if item.eq_ignore_ascii_case(name)
-                || self.is_wildcard(item, engine) && !classify::is_non_wildcard(name))
+                || self.is_wildcard(item, engine)
+                    && (!classify::is_non_wildcard(name)
+                        || engine.has(Quirk::StarRemembersAuthorization)))
     }
 }
 
 impl PreflightCache {
     /// Fetch #http-fetch step 4.1: whether a request that needs a preflight can go without.
     pub(crate) fn covers(&mut self, state: &State, now: Duration) -> bool {
-        // Chromium asks again for whatever script makes conditional, as it passes all caches by.
-        let passes_by = state.engine == Engine::Chromium && is_conditional(&state.headers);
+        // Some ask again for whatever script makes conditional, as it passes
+        // all caches by.
+        let passes_by =
+            state.engine.has(Quirk::ConditionalPreflights) && is_conditional(&state.headers);
         let Some(key) = Key::of(state).filter(|_| !passes_by) else {
             return false;
         };
@@ -101,15 +110,15 @@ impl PreflightCache {
             matching().any(|entry| entry.allows_header(name.as_str(), state.engine))
         };
         let covers = method && state.unsafe_header_names().iter().all(header);
-        if !covers && state.engine == Engine::Chromium {
+        if !covers && state.engine.has(Quirk::OnePreflight) {
             self.clear(state);
         }
         covers
     }
 
-    /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Chromium keeps the last answer only.
+    /// Fetch #cors-preflight-fetch steps 7.11 to 7.15. Some keep the last answer only.
     pub(crate) fn store(&mut self, state: &State, grant: Grant, now: Duration) {
-        if state.engine == Engine::Chromium {
+        if state.engine.has(Quirk::OnePreflight) {
             self.clear(state);
         }
         let Some(key) = Key::of(state) else {

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::values;
 use crate::fields::elements;
 
@@ -31,6 +31,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) url: &'a Url,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
+    pub(crate) credentials: bool,
     pub(crate) now: Duration,
 }
 
@@ -39,6 +40,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) struct Stored {
     partition: String,
     url: Url,
+    credentials: bool,
     /// The request's fields that `Vary` names, as they were.
     selecting: Vec<(HeaderName, Option<Vec<u8>>)>,
     expires: Duration,
@@ -98,6 +100,7 @@ impl HttpCache {
         self.entries.push(Stored {
             partition: asked.partition.clone(),
             url: without_fragment(asked.url),
+            credentials: asked.credentials,
             selecting,
             expires: asked.now.saturating_add(lifetime),
             status,
@@ -109,7 +112,9 @@ impl HttpCache {
 
 impl Stored {
     fn is_for(&self, asked: &Asked<'_>) -> bool {
-        self.partition == asked.partition && self.url == without_fragment(asked.url)
+        let apart =
+            asked.engine.has(Quirk::CachesByCredentials) && self.credentials != asked.credentials;
+        self.partition == asked.partition && self.url == without_fragment(asked.url) && !apart
     }
 }
 
@@ -156,7 +161,9 @@ fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) ->
                 let name = item.split('=').next().unwrap_or_default();
                 matches!(name, "no-cache" | "no-store" | "max-age")
             });
-    (engine == Engine::Chromium && lasting && !said).then_some(Duration::MAX)
+    let implied = engine.has(Quirk::LastingStatuses) && lasting
+        || engine.has(Quirk::GoneForEver) && status == StatusCode::GONE;
+    (implied && !said).then_some(Duration::MAX)
 }
 
 /// RFC 9111 4.2.1, of `Cache-Control` alone.
@@ -206,6 +213,7 @@ mod tests {
         let (headers_, now) = (&headers(request), Duration::ZERO);
         let asked = Asked {
             engine: Engine::Standard,
+            credentials: false,
             partition: SITE.into(),
             url: &url,
             method,
@@ -231,6 +239,7 @@ mod tests {
         cache
             .select(&Asked {
                 engine: Engine::Standard,
+                credentials: false,
                 partition: partition.into(),
                 url: &url,
                 method,

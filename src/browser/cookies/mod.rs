@@ -13,7 +13,7 @@ use url::{Host, Url};
 use self::access::{Access, Partition, SiteMode};
 use self::parse::{Expiry, SameSite, SetCookie};
 use self::rules::Source;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::site::{is_public_suffix, potentially_trustworthy};
 
 /// Chromium sends a cookie without `SameSite` with a POST of another site's form as long as it is young,
@@ -66,14 +66,17 @@ impl Jar {
         now: Duration,
     ) -> Option<HeaderValue> {
         let is_young = |cookie: &Cookie| {
-            engine == Engine::Chromium && now.saturating_sub(cookie.created) < LAX_UNSAFE_AGE
+            engine.has(Quirk::LaxUnsafe) && now.saturating_sub(cookie.created) < LAX_UNSAFE_AGE
         };
         let mut cookies: Vec<_> = self
             .cookies
             .iter()
             .filter(|cookie| cookie.is_alive(now) && cookie.is_for(url))
             .filter(|cookie| cookie.is_in(access))
-            .filter(|cookie| cookie.goes(access.mode, is_young(cookie)))
+            .filter(|cookie| {
+                let free = cookie.same_site == SameSite::Default && engine.has(Quirk::NoLaxDefault);
+                free || cookie.goes(access.mode, is_young(cookie))
+            })
             .collect();
         // RFC 6265bis 5.8.3: longer paths first; the sort is stable, so that older ones are before newer.
         cookies.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
@@ -111,10 +114,14 @@ impl Jar {
             trustworthy: potentially_trustworthy(url),
             // A window that comes from another site may be given every cookie.
             mode: match access.mode {
+                _ if set.same_site == SameSite::Default && engine.has(Quirk::NoLaxDefault) => {
+                    SiteMode::Strict
+                }
                 SiteMode::LaxUnsafe => SiteMode::Lax,
                 mode => mode,
             },
             host_only,
+            engine,
         };
         rules::check(&set, source)?;
         if !access.unpartitioned && !set.partitioned {
@@ -162,7 +169,8 @@ impl Jar {
         let known = self.cookies.iter().position(|old| old.is_same(&cookie));
         match known {
             Some(index)
-                if engine == Engine::Standard || self.cookies[index].value == cookie.value =>
+                if !engine.has(Quirk::NewValueNewCookie)
+                    || self.cookies[index].value == cookie.value =>
             {
                 cookie.created = self.cookies[index].created;
                 self.cookies[index] = cookie;

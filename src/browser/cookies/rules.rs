@@ -2,6 +2,7 @@
 
 use super::access::SiteMode;
 use super::parse::{SameSite, SetCookie};
+use crate::browser::engine::{Engine, Quirk};
 
 /// The place that a cookie comes from, as far as the rules depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +11,8 @@ pub(crate) struct Source {
     pub(crate) mode: SiteMode,
     /// The host that sent it is the only one to get it back.
     pub(crate) host_only: bool,
+    /// Whose rules they are.
+    pub(crate) engine: Engine,
 }
 
 /// RFC 6265bis 5.7, without what depends on the host and on other cookies.
@@ -20,7 +23,8 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
     let name = cookie.name.to_ascii_lowercase();
     let unrestricted = cookie.same_site == SameSite::None;
     let of_host = cookie.secure && source.host_only && cookie.path.as_deref() == Some("/");
-    let has_prefix = |prefix: &[u8]| name.starts_with(prefix);
+    let knows_prefixes = !source.engine.has(Quirk::NoPrefixes);
+    let has_prefix = |prefix: &[u8]| knows_prefixes && name.starts_with(prefix);
     let value = cookie.value.to_ascii_lowercase();
     let pretends = cookie.name.is_empty()
         && [&b"__secure-"[..], b"__host-", b"__http-"]
@@ -35,7 +39,10 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             source.mode != SiteMode::None || unrestricted,
             "its SameSite keeps it from being set across sites",
         ),
-        (!unrestricted || cookie.secure, "SameSite=None needs Secure"),
+        (
+            !unrestricted || cookie.secure || source.engine.has(Quirk::NoneWithoutSecure),
+            "SameSite=None needs Secure",
+        ),
         (
             !cookie.partitioned || cookie.secure,
             "Partitioned needs Secure",
@@ -57,7 +64,7 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             "__Http- needs Secure and HttpOnly",
         ),
         (
-            !pretends,
+            !pretends || !knows_prefixes,
             "it has no name, and its value begins as a prefix",
         ),
     ];
@@ -113,6 +120,7 @@ mod tests {
             trustworthy: true,
             mode: SiteMode::Strict,
             host_only: true,
+            engine: Engine::Standard,
         };
         for (line, expected) in CASES {
             let checked = check(&parse(line.as_bytes()).unwrap(), source);

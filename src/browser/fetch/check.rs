@@ -10,6 +10,7 @@ use url::Url;
 use super::client::EmbedderPolicy;
 use super::options::Mode;
 use super::state::{State, Tainting};
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::site::{same_site, schemelessly_same_site};
@@ -62,7 +63,9 @@ pub(crate) fn resource_policy_check(
         .filter(|policy| matches!(*policy, "same-origin" | "same-site" | "cross-origin"));
     // Two values, another case, an unknown word: as if there were none.
     let Some(policy) = known else {
-        return match defaults_to_same_origin(state) && !state.is_same_origin() {
+        let passes = policy.is_some() && state.engine.has(Quirk::UnknownPolicyPasses);
+        let foreign = !passes && !state.is_same_origin();
+        return match defaults_to_same_origin(state) && foreign {
             true => Err(FetchErrorKind::ResourcePolicy(String::new())),
             false => Ok(()),
         };
@@ -79,6 +82,7 @@ fn defaults_to_same_origin(state: &State) -> bool {
     match state.client.embedder_policy {
         EmbedderPolicy::UnsafeNone => false,
         EmbedderPolicy::RequireCorp => true,
+        EmbedderPolicy::Credentialless if state.engine.has(Quirk::NoCredentialless) => false,
         EmbedderPolicy::Credentialless => {
             state.includes_credentials() || state.initiator.is_navigation()
         }

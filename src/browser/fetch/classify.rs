@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::values;
 
 /// Fetch #concept-method-normalize: six methods in any case are meant in upper case, no others.
@@ -91,7 +91,7 @@ fn is_safelisted_header(name: &HeaderName, value: &[u8], engine: Engine) -> bool
         }
         header::CONTENT_TYPE => !has_unsafe_byte(value) && is_form_type(value),
         header::RANGE => values::single_range(value).is_some_and(|(start, _)| start.is_some()),
-        _ => engine == Engine::Chromium && is_client_hint(name.as_str(), value),
+        _ => engine.has(Quirk::ClientHints) && is_client_hint(name.as_str(), value),
     }
 }
 
@@ -135,15 +135,15 @@ fn is_client_hint(name: &str, value: &[u8]) -> bool {
 
 /// Fetch #cors-unsafe-request-header-names: lower case, sorted, without repeats.
 pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
-    let values = |name: &HeaderName| match engine {
+    let values = |name: &HeaderName| match engine.has(Quirk::JoinedValues) {
         // Fetch keeps the values of `append()` apart and judges each.
-        Engine::Standard => headers
+        false => headers
             .get_all(name)
             .iter()
             .map(|value| value.as_bytes().to_vec())
             .collect(),
         // Chromium joins them first, so that two safe values can make an unsafe one.
-        Engine::Chromium => Vec::from_iter(values::joined(headers, name)),
+        true => Vec::from_iter(values::joined(headers, name)),
     };
     let mut unsafe_names = Vec::new();
     let mut safe_names = Vec::new();

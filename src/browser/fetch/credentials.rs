@@ -7,9 +7,9 @@ use super::initiator::Initiator;
 use super::options::Credentials;
 use super::state::{RedirectTaint, State, Tainting};
 use crate::browser::cookies::access::{Access, Partition, SiteMode};
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
-use crate::browser::site::{self, same_site};
+use crate::browser::site::{self, same_site, schemelessly_same_site};
 
 impl State {
     /// Fetch #http-network-or-cache-fetch step 8.3.
@@ -34,12 +34,22 @@ impl State {
     /// RFC 6265bis 5.2: the cookies that may go along, by their `SameSite`.
     pub(crate) fn site_mode(&self) -> SiteMode {
         let target = self.target();
-        let chain = match self.engine {
-            // Fetch #determine-the-same-site-mode.
-            Engine::Standard => self.redirect_taint() != RedirectTaint::CrossSite,
-            Engine::Chromium => true,
+        // Fetch #determine-the-same-site-mode.
+        let chain = self.engine.has(Quirk::SameSiteRedirects)
+            || self.redirect_taint() != RedirectTaint::CrossSite;
+        let of_site = |origin: &Origin| match self.engine.has(Quirk::SchemelessCookies) {
+            true => schemelessly_same_site(origin, &target),
+            false => same_site(origin, &target),
         };
-        let asked_by_site = self.client.is_user || same_site(self.origin(), &target);
+        let asks = match &self.client.address {
+            Some(address) if self.engine.has(Quirk::SandboxIsSite) => Origin::of(address),
+            _ => self.origin().clone(),
+        };
+        let framed = match self.engine.has(Quirk::SandboxIsSite) {
+            true => self.client.cross_site_ancestor,
+            false => self.client.is_cross_site_framed(),
+        };
+        let asked_by_site = self.client.is_user || of_site(&asks);
         if self.initiator == Initiator::Window {
             return match (asked_by_site && chain, &self.method) {
                 (true, _) => SiteMode::Strict,
@@ -49,8 +59,7 @@ impl State {
                 (false, _) => SiteMode::LaxUnsafe,
             };
         }
-        let shown_by_site =
-            same_site(&self.client.top, &target) && !self.client.is_cross_site_framed();
+        let shown_by_site = of_site(&self.client.top) && !framed;
         if asked_by_site && shown_by_site && chain {
             SiteMode::Strict
         } else {
@@ -97,7 +106,9 @@ impl State {
     /// Storage Access Headers: the word of `Sec-Fetch-Storage-Access`, of requests with credentials to
     /// another site than that in the address bar.
     pub(crate) fn storage_access_word(&self, third_party_cookies: bool) -> Option<&'static str> {
-        let told = self.includes_credentials() && self.is_third_party();
+        let told = self.includes_credentials()
+            && self.is_third_party()
+            && !self.engine.has(Quirk::NoStorageAccess);
         told.then_some(match self.client.storage_access {
             _ if third_party_cookies => "active",
             StorageAccess::Active if self.is_same_origin() => "active",

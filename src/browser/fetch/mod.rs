@@ -21,7 +21,7 @@ use self::network::{Arriving, Received};
 use self::options::{Credentials, Mode, Redirect};
 use self::redirect::is_redirect;
 use self::state::{Route, State, Tainting};
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::{Response, ResponseType};
 use crate::browser::outcome::trace::Trace;
@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
     /// Fetch #main-fetch.
     pub(crate) async fn fetch(mut self) -> Result<Response, FetchError> {
         let result = self.follow_to_the_end().await;
-        if result.is_err() && self.preflighted && self.state.engine == Engine::Standard {
+        if result.is_err() && self.preflighted && !self.state.engine.has(Quirk::OnePreflight) {
             // Step 12, after a failed fetch with preflight.
             self.web.profile().preflights.clear(&self.state);
         }
@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
                 return self.deliver(received).await;
             }
             self.remember_redirect(&received);
-            if self.state.engine == Engine::Chromium {
+            if self.state.engine.has(Quirk::LocationFirst) {
                 // Its network stack reads `Location` before its redirect mode is asked.
                 let read = self.state.check_location(&received.headers);
                 read.map_err(|kind| self.fail(kind))?;

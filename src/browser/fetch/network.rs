@@ -127,6 +127,7 @@ impl Run<'_> {
             url: state.url(),
             method: &state.method,
             headers,
+            credentials: state.includes_credentials(),
             now: self.web.now(),
         }
     }

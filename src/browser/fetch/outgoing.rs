@@ -1,18 +1,20 @@
 //! The headers that a browser itself puts on a request: `Origin`, `Referer`, Fetch Metadata, length.
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, PRAGMA, RANGE,
-    REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+    ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
+    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
 
 use super::initiator::Initiator;
 use super::options::Mode;
+use super::preflight;
 use super::referrer::ReferrerPolicy;
 use super::state::{State, Tainting};
 use crate::browser::cache::responses::is_conditional;
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::site::{potentially_trustworthy, same_site};
 
@@ -68,9 +70,9 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     }
     if is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
-        let said = match state.engine {
-            Engine::Standard => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
-            Engine::Chromium => &[(CACHE_CONTROL, "max-age=0")],
+        let said = match state.engine.has(Quirk::MaxAgeZero) {
+            false => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
+            true => &[(CACHE_CONTROL, "max-age=0")],
         };
         for (name, value) in said {
             headers
@@ -87,15 +89,26 @@ fn origin(state: &State) -> Option<String> {
         // The user asks, not a page, and all that a user can type is a GET.
         return None;
     }
+    if state.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        return Some(preflight::told_origin(state));
+    }
     if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
         return Some(state.serialized_origin());
     }
-    if matches!(state.method, Method::GET | Method::HEAD) {
+    if state.initiator == Initiator::Font && state.engine.has(Quirk::FontOrigin) {
+        return Some(state.serialized_origin());
+    }
+    let stays = state.became_get_from.is_some() && state.engine.has(Quirk::OriginStays);
+    if matches!(state.method, Method::GET | Method::HEAD) && !stays {
         return None;
+    }
+    if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {
+        let address = state.client.address.as_ref();
+        return address.map(|address| Origin::of(address).serialized());
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in
     // Chromium for windows and frames only.
-    let decides = state.engine == Engine::Standard || state.initiator.is_navigation();
+    let decides = !state.engine.has(Quirk::PlainOrigin) || state.initiator.is_navigation();
     let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
     Some(if hidden {
         "null".into()
@@ -127,8 +140,14 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
     if !tells_metadata(state) {
         return Vec::new();
     }
+    let names_itself =
+        state.initiator == Initiator::Socket && state.engine.has(Quirk::SocketDestination);
+    let destination = match names_itself {
+        true => "websocket",
+        false => state.initiator.destination(),
+    };
     let mut fields = vec![
-        ("sec-fetch-dest", state.initiator.destination()),
+        ("sec-fetch-dest", destination),
         ("sec-fetch-mode", state.mode.as_str()),
         ("sec-fetch-site", site(state)),
     ];
@@ -141,7 +160,7 @@ fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
 
 /// Fetch Metadata is for trustworthy URLs; Chromium says nothing of it in a WebSocket's handshake.
 pub(crate) fn tells_metadata(state: &State) -> bool {
-    let silent = state.engine == Engine::Chromium && state.initiator == Initiator::Socket;
+    let silent = state.engine.has(Quirk::SilentSockets) && state.initiator == Initiator::Socket;
     potentially_trustworthy(state.url()) && !silent
 }
 

@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::{Credentials, Mode};
@@ -58,6 +58,14 @@ pub(crate) fn request(state: &State) -> State {
     }
 }
 
+/// The origin that a preflight tells: that of its request.
+pub(crate) fn told_origin(state: &State) -> String {
+    match state.engine.has(Quirk::PreflightTellsPage) {
+        true => state.origin().serialized(),
+        false => state.serialized_origin(),
+    }
+}
+
 /// Fetch #cors-preflight-fetch step 7.
 pub(crate) fn judge(
     state: &State,
@@ -69,7 +77,7 @@ pub(crate) fn judge(
         return Err(FetchErrorKind::PreflightRedirect(status));
     }
     let include = state.credentials == Credentials::Include;
-    cors_check(&state.serialized_origin(), include, response)?;
+    cors_check(&told_origin(state), include, response)?;
     if !status.is_success() {
         return Err(FetchErrorKind::PreflightStatus(status));
     }
@@ -99,8 +107,8 @@ pub(crate) fn judge(
         let listed = headers
             .iter()
             .any(|item| item.eq_ignore_ascii_case(name.as_str()));
-        let coverable =
-            state.engine == Engine::Chromium || !classify::is_non_wildcard(name.as_str());
+        let coverable = state.engine.has(Quirk::StarCoversAuthorization)
+            || !classify::is_non_wildcard(name.as_str());
         if !(listed || coverable && wildcard(&headers)) {
             return Err(FetchErrorKind::HeaderNotAllowed(name.to_string()));
         }
@@ -114,11 +122,23 @@ pub(crate) fn judge(
 
 /// Fetch #cors-preflight-fetch steps 7.8 to 7.10.
 fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
+    let text = || values::text(response, ACCESS_CONTROL_MAX_AGE);
+    let delta_seconds = || values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE);
     let seconds = match engine {
-        Engine::Standard => values::delta_seconds(response, &ACCESS_CONTROL_MAX_AGE),
-        Engine::Chromium => values::text(response, ACCESS_CONTROL_MAX_AGE)
+        Engine::Standard => delta_seconds(),
+        // A signed number, two hours at most.
+        Engine::Chromium => text()
             .and_then(|text| text.parse::<i64>().ok())
             .map(|seconds| seconds.max(0).unsigned_abs().min(CHROMIUM_MAX_AGE)),
+        // What is not a number is 0.
+        Engine::Firefox => text().map(|_| delta_seconds().unwrap_or(0)),
+        // Less than nothing, or more than fits, is 0.
+        Engine::WebKit => text().and_then(|text| match text.trim_start_matches('-') {
+            digits if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                None
+            }
+            _ => Some(text.parse().unwrap_or(0)),
+        }),
     };
     seconds.unwrap_or(DEFAULT_MAX_AGE)
 }
@@ -129,21 +149,28 @@ mod tests {
 
     #[test]
     fn max_ages() {
-        const CASES: &[(&[&str], u64, u64)] = &[
-            (&[], 5, 5),
-            (&["600"], 600, 600),
-            (&["86400"], 86400, 7200),
-            (&["0"], 0, 0),
-            (&["-1"], 5, 0),
-            (&["99999999999999999999"], u64::MAX, 5),
-            (&["600", "600"], 5, 5),
-            (&["soon"], 5, 5),
+        // By the standard, in Chromium, in Firefox, in WebKit.
+        const CASES: &[(&[&str], [u64; 4])] = &[
+            (&[], [5, 5, 5, 5]),
+            (&["600"], [600, 600, 600, 600]),
+            (&["86400"], [86400, 7200, 86400, 86400]),
+            (&["0"], [0, 0, 0, 0]),
+            (&["-1"], [5, 0, 0, 0]),
+            (&["99999999999999999999"], [u64::MAX, 5, u64::MAX, 0]),
+            (&["600", "600"], [5, 5, 0, 5]),
+            (&["soon"], [5, 5, 0, 5]),
         ];
-        for (lines, standard, chromium) in CASES {
+        const ENGINES: [Engine; 4] = [
+            Engine::Standard,
+            Engine::Chromium,
+            Engine::Firefox,
+            Engine::WebKit,
+        ];
+        for (lines, expected) in CASES {
             let line = |line: &&str| (ACCESS_CONTROL_MAX_AGE, line.parse::<HeaderValue>().unwrap());
             let headers: HeaderMap = lines.iter().map(line).collect();
-            assert_eq!(max_age(&headers, Engine::Standard), *standard, "{lines:?}");
-            assert_eq!(max_age(&headers, Engine::Chromium), *chromium, "{lines:?}");
+            let ages = ENGINES.map(|engine| max_age(&headers, engine));
+            assert_eq!(ages, *expected, "{lines:?}");
         }
     }
 }

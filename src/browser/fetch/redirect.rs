@@ -9,7 +9,7 @@ use url::Url;
 use super::options::{Mode, Redirect};
 use super::referrer::ReferrerPolicy;
 use super::state::{Body, State, Tainting};
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::values;
@@ -24,11 +24,11 @@ pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
 
 /// Whether the response is handled as a redirect.
 ///
-/// By Fetch #http-fetch step 6 the status decides. Chromium also wants a `Location` that is not empty,
-/// unless redirects are script's to handle, and takes other responses for ordinary ones.
+/// By Fetch #http-fetch step 6 the status decides. Some also want a `Location` that is not empty,
+/// unless redirects are script's to handle, and take other responses for ordinary ones.
 pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
     let mut lines = response.get_all(LOCATION).iter();
-    let by_status = state.engine == Engine::Standard || state.redirect == Redirect::Manual;
+    let by_status = !state.engine.has(Quirk::EmptyLocation) || state.redirect == Redirect::Manual;
     is_redirect_status(status) && (by_status || lines.any(|line| !line.is_empty()))
 }
 
@@ -55,7 +55,8 @@ impl State {
         }
         if becomes_get(status, &self.method) {
             // Step 12.
-            self.method = Method::GET;
+            let method = std::mem::replace(&mut self.method, Method::GET);
+            self.became_get_from = Some(method);
             self.body = Body::None;
             for name in [
                 CONTENT_ENCODING,
@@ -94,7 +95,7 @@ impl State {
     fn check_credentials_of(&self, location: &Url) -> Result<(), FetchErrorKind> {
         let has_credentials = !location.username().is_empty() || location.password().is_some();
         let foreign = self.mode == Mode::Cors && Origin::of(location) != *self.origin();
-        let embedded = self.engine == Engine::Chromium && !self.initiator.is_navigation();
+        let embedded = self.engine.has(Quirk::NoUserInLocation) && !self.initiator.is_navigation();
         match (has_credentials, foreign || self.tainting == Tainting::Cors) {
             (true, true) => Err(FetchErrorKind::RedirectWithCredentials(
                 location.to_string(),
@@ -114,8 +115,10 @@ impl State {
         let invalid = || FetchErrorKind::InvalidLocation(values::isomorphic(&location));
         let mut lines = response.get_all(LOCATION).iter();
         let first = lines.next().map_or(&[][..], HeaderValue::as_bytes);
-        let harmless = |line: &HeaderValue| self.engine == Engine::Chromium && line == first;
-        if !lines.all(harmless) {
+        let harmless = |line: &HeaderValue| self.engine.has(Quirk::EqualLocations) && line == first;
+        let joins = self.engine.has(Quirk::JoinedLocations);
+        let first = if joins { &*location } else { first };
+        if !joins && !lines.all(harmless) {
             return Err(FetchErrorKind::MultipleLocations(values::isomorphic(
                 &location,
             )));

@@ -8,7 +8,7 @@ use super::client::{Client, EmbedderPolicy};
 use super::initiator::Initiator;
 use super::options::{Credentials, Mode, Redirect};
 use super::referrer::ReferrerPolicy;
-use crate::browser::engine::Engine;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::{FetchErrorKind, Scene};
 use crate::browser::site::{potentially_trustworthy, same_site};
@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) use_preflight: bool,
     /// Fetch #timing-allow-failed.
     pub(crate) timing_allow_failed: bool,
+    /// The method that a redirect made a GET.
+    pub(crate) became_get_from: Option<Method>,
 }
 
 /// The kind of body, which decides whether a redirect can send it again.
@@ -178,6 +180,7 @@ impl State {
     pub(crate) fn embedder_policy_allows_credentials(&self) -> bool {
         self.mode != Mode::NoCors
             || self.client.embedder_policy != EmbedderPolicy::Credentialless
+            || self.engine.has(Quirk::NoCredentialless)
             || self.is_same_origin() && self.redirect_taint() == RedirectTaint::SameOrigin
     }
 

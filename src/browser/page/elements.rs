@@ -3,6 +3,7 @@
 use super::Page;
 use super::fetch::Fetch;
 use super::request::{BodyInit, Request};
+use crate::browser::engine::Quirk;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
 use crate::browser::fetch::options::{Credentials, Mode, Redirect};
@@ -25,7 +26,10 @@ impl Page {
 
     /// `@font-face`: mode `cors`, credentials for the page's own origin only.
     pub fn font(&self, url: &str) -> Fetch {
-        self.ask(Initiator::Font, url.into())
+        match self.web.engine.has(Quirk::FontWithoutCors) {
+            true => self.embed(Initiator::Font, url),
+            false => self.ask(Initiator::Font, url.into()),
+        }
     }
 
     /// `navigator.sendBeacon()`: a POST with credentials, in mode `no-cors` unless the type of its body needs

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::Page;
 use super::request::Request;
-use crate::browser::engine::Engine;
+use crate::browser::engine::Quirk;
 use crate::browser::fetch::Run;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
@@ -234,6 +234,7 @@ impl Fetch {
             tainting: Tainting::Basic,
             use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
             timing_allow_failed: false,
+            became_get_from: None,
             client,
         })
     }
@@ -271,7 +272,7 @@ impl Fetch {
             let value = HeaderValue::from_bytes(trim(value.as_bytes())).unwrap_or(value.clone());
             let before = values::joined(&headers, name).map(|old| [old, b", ".to_vec()].concat());
             let combined = [before.unwrap_or_default(), value.as_bytes().to_vec()].concat();
-            let fixed = self.page.web.engine == Engine::Chromium && *name == USER_AGENT;
+            let fixed = self.page.web.engine.has(Quirk::FixedUserAgent) && *name == USER_AGENT;
             if fixed || classify::is_forbidden_header(name, &value) {
                 let what = format!("`{name}` is not script's to set: ignored");
                 trace.note(what, "Fetch #forbidden-request-header");

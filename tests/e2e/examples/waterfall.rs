@@ -10,28 +10,28 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[allow(dead_code, reason = "the tests of the same file use the rest")]
-#[path = "../support/chromium.rs"]
-mod chromium;
-#[path = "../tests/chromium/gateway.rs"]
+#[path = "../support/browsers/mod.rs"]
+mod browsers;
+#[path = "../tests/engines/gateway.rs"]
 mod gateway;
-#[path = "../tests/chromium/identity.rs"]
+#[path = "../tests/engines/identity.rs"]
 mod identity;
-#[path = "../tests/chromium/network.rs"]
+#[path = "../tests/engines/network.rs"]
 mod network;
 #[path = "../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;
-#[path = "../tests/chromium/server.rs"]
+#[path = "../tests/engines/server.rs"]
 mod server;
 #[allow(dead_code, reason = "the tests of the same file use the rest")]
-#[path = "../tests/chromium/sockets.rs"]
+#[path = "../tests/engines/sockets.rs"]
 mod sockets;
 #[path = "../../support/browser/mod.rs"]
 mod support;
-#[path = "../tests/chromium/upstreams/mod.rs"]
+#[path = "../tests/engines/upstreams/mod.rs"]
 mod upstreams;
-#[path = "../tests/chromium/waterfall/mod.rs"]
+#[path = "../tests/engines/waterfall/mod.rs"]
 mod waterfall;
 
 use waterfall::{Setup, Waterfall};
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if let Some(missing) = chromium::missing() {
+    if let Some(missing) = browsers::chromium::missing() {
         eprintln!("{missing}");
         return ExitCode::FAILURE;
     }

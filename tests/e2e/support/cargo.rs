@@ -13,7 +13,9 @@ pub fn build(args: &[&str]) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let mut above = profile.ancestors();
-    let target = above.find(|dir| dir.join("CACHEDIR.TAG").exists()).unwrap();
+    // A folder that was there before cargo's first build has no such file.
+    let target = above.find(|dir| dir.join("CACHEDIR.TAG").exists());
+    let target = target.unwrap_or_else(|| profile.parent().unwrap());
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
 
     let mut cargo = Command::new(env!("CARGO"));

@@ -4,26 +4,29 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use fantoccini::Locator;
+use same_origin::browser::Engine;
 use serde_json::Value;
 
-#[path = "../support/chromium.rs"]
-mod chromium;
+#[path = "../support/browsers/mod.rs"]
+mod browsers;
 #[path = "../../../examples/gateway/tests/gateway/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;
 
-use chromium::{Chromium, trial};
+use browsers::chromium::Chromium;
 use process::Process;
 use program::after_build;
 
 fn main() -> ExitCode {
-    chromium::run(vec![
-        trial(
+    browsers::run(vec![
+        browsers::trial(
+            Engine::Chromium,
             "every_card_is_done_and_true",
             after_build(every_card_is_done_and_true),
         ),
-        trial(
+        browsers::trial(
+            Engine::Chromium,
             "a_phone_shows_all_of_it",
             after_build(a_phone_shows_all_of_it),
         ),

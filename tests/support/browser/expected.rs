@@ -1,33 +1,106 @@
-//! The results of the scenarios: `scenarios/expected.txt`, which both browsers are held to.
+//! The results of the scenarios: `scenarios/expected.txt`, which all browsers are held to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use same_origin::browser::Engine;
 
 use super::scenario::Scenario;
 
-/// Blocks of `# name`, a line per request and result, and perhaps `--- chromium: why` with other lines.
+/// Blocks of `# name` and a line per request and result; behind it, `--- chromium, webkit: why` with the
+/// lines of the browsers that do otherwise. A second reason, `; why`, is another deviation. What the simulated
+/// browser does not act out has `(not simulated)` before the colon.
 const TEXT: &str = include_str!("scenarios/expected.txt");
+
+/// The browsers, as the headlines name them.
+const ENGINES: [(Engine, &str); 3] = [
+    (Engine::Chromium, "chromium"),
+    (Engine::Firefox, "firefox"),
+    (Engine::WebKit, "webkit"),
+];
+
+const NOT_SIMULATED: &str = " (not simulated)";
+
+/// What some browsers do instead.
+struct Deviation {
+    engines: &'static str,
+    is_simulated: bool,
+    why: &'static str,
+    lines: &'static str,
+}
 
 /// The result of a scenario in one engine; `None` when it is not written down.
 pub fn expected(scenario: &Scenario, engine: Engine) -> Option<String> {
-    let (standard, chromium) = parts(scenario)?;
-    let lines = match chromium {
-        Some((_why, lines)) if engine == Engine::Chromium => lines,
-        _ => standard,
+    let (standard, deviations) = parts(scenario.name)?;
+    let own = deviations.iter().find(|one| one.is_of(engine));
+    Some(own.map_or(standard, |one| one.lines).to_owned())
+}
+
+/// The deviation of an engine from the standard, in words.
+pub fn why_different(scenario: &Scenario, engine: Engine) -> Option<&'static str> {
+    let (_, deviations) = parts(scenario.name)?;
+    let own = deviations.into_iter().find(|one| one.is_of(engine))?;
+    Some(own.why)
+}
+
+/// Whether the simulated browser does in this engine as the real one does.
+pub fn is_simulated(scenario: &Scenario, engine: Engine) -> bool {
+    let deviations = parts(scenario.name).map_or(Vec::new(), |(_, deviations)| deviations);
+    let own = deviations.into_iter().find(|one| one.is_of(engine));
+    own.is_none_or(|one| one.is_simulated)
+}
+
+/// The table of all deviations: what differs, in whom, and in how many scenarios it shows.
+pub fn deviations() -> String {
+    let mut rows: BTreeMap<&str, [usize; ENGINES.len()]> = BTreeMap::new();
+    for (name, _) in blocks() {
+        let (_, deviations) = parts(name).expect("a block");
+        for one in &deviations {
+            for why in one.why.split("; ") {
+                let counts = rows.entry(why).or_default();
+                for (count, (engine, _)) in counts.iter_mut().zip(ENGINES) {
+                    *count += usize::from(one.is_of(engine));
+                }
+            }
+        }
+    }
+    let mut table =
+        String::from("| what differs | Chromium | Firefox | WebKit |\n|---|---|---|---|\n");
+    for (why, counts) in rows {
+        let cells = counts.map(|count| match count {
+            0 => String::new(),
+            count => count.to_string(),
+        });
+        writeln!(table, "| {why} | {} |", cells.join(" | ")).expect("a string");
+    }
+    table
+}
+
+impl Deviation {
+    fn is_of(&self, engine: Engine) -> bool {
+        let names = ENGINES.iter().filter(|(known, _)| *known == engine);
+        let mut told = self.engines.split(", ");
+        names.take(1).any(|(_, name)| told.any(|one| one == *name))
+    }
+}
+
+/// The lines of the standard, and what is done instead.
+fn parts(scenario: &str) -> Option<(&'static str, Vec<Deviation>)> {
+    let (_, body) = blocks().find(|(name, _)| *name == scenario)?;
+    let mut parts = body.split("--- ");
+    let standard = parts.next()?;
+    let deviation = |part: &'static str| {
+        let (headline, lines) = part.split_once('\n').expect("lines below a headline");
+        let (told, why) = headline.split_once(": ").expect("`engines: why`");
+        let engines = told.trim_end_matches(NOT_SIMULATED);
+        Deviation {
+            engines,
+            is_simulated: engines == told,
+            why,
+            lines,
+        }
     };
-    Some(lines.to_owned())
-}
-
-/// The deviation of Chromium from the standard, in words.
-pub fn why_different(scenario: &Scenario) -> Option<&'static str> {
-    let (_, chromium) = parts(scenario)?;
-    chromium.map(|(why, _)| why)
-}
-
-/// The lines of the standard; the reason and the lines of Chromium where they differ.
-fn parts(scenario: &Scenario) -> Option<(&'static str, Option<(&'static str, &'static str)>)> {
-    let (_, body) = blocks().find(|(name, _)| *name == scenario.name)?;
-    let (standard, chromium) = body.split_once("--- chromium: ").unwrap_or((body, ""));
-    Some((standard, chromium.split_once('\n')))
+    Some((standard, parts.map(deviation).collect()))
 }
 
 /// The names that are written down.
@@ -49,4 +122,16 @@ pub fn abbreviated(report: &str) -> String {
         None => format!("{line}\n"),
     };
     report.lines().map(short).collect()
+}
+
+/// In the words of an engine: the sentences of the console are Chromium's; of the others it counts that
+/// script gets an error.
+pub fn in_words_of(engine: Engine, report: &str) -> String {
+    let line = |line: &str| match line.starts_with('!')
+        && matches!(engine, Engine::Firefox | Engine::WebKit)
+    {
+        true => "!\n".to_owned(),
+        false => format!("{line}\n"),
+    };
+    report.lines().map(line).collect()
 }

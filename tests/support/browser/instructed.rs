@@ -83,8 +83,18 @@ impl Target {
     }
 }
 
-/// The smallest image there is, for `<img>`.
-const GIF: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0;";
+/// The smallest image that all browsers show, for `<img>`.
+const GIF: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+/// Addresses at which a browser forgets all cookies of a host (Clear Site Data #clear-cookies), one for each.
+pub const CLEARING: [&str; 5] = [
+    "https://sub.app.test/forget?h=clear-site-data:%22cookies%22",
+    "https://app.test/forget?h=clear-site-data:%22cookies%22",
+    "https://api.test/forget?h=clear-site-data:%22cookies%22",
+    "https://bucket.test/forget?h=clear-site-data:%22cookies%22",
+    "https://plain.test/forget?h=clear-site-data:%22cookies%22",
+];
 
 /// The server.
 pub fn server() -> Router {
@@ -92,14 +102,20 @@ pub fn server() -> Router {
 }
 
 /// The server of a page's origin: `/` is the page, and what is below `/page/`; `/hidden/page` is the
-/// same with a referrer policy.
+/// same with a referrer policy, `/require-corp/page` and `/credentialless/page` with an embedder policy.
 pub fn page_server(page: &'static str) -> Router {
     let shown = || axum::routing::get(axum::response::Html(page));
     let hidden = (
         [("referrer-policy", "no-referrer")],
         axum::response::Html(page),
     );
+    let embedding = |policy: &'static str| {
+        let html = axum::response::Html(page);
+        axum::routing::get(([("cross-origin-embedder-policy", policy)], html))
+    };
     server()
+        .route("/require-corp/page", embedding("require-corp"))
+        .route("/credentialless/page", embedding("credentialless"))
         .route("/", shown())
         .route("/page/{*any}", shown())
         .route("/hidden/page", axum::routing::get(hidden))

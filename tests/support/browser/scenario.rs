@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use same_origin::browser::{Engine, Page, ReferrerPolicy, Web};
+use same_origin::browser::{EmbedderPolicy, Engine, Page, ReferrerPolicy, Web};
 use serde_json::Value;
 
 use super::step::{NO_SCENARIO, Seen, Step, without_queries};
@@ -85,6 +85,14 @@ impl Scenario {
         let mut page = web.page(self.page);
         if self.page.contains("/hidden/") {
             page = page.referrer_policy(ReferrerPolicy::NoReferrer);
+        }
+        for (path, policy) in [
+            ("/require-corp/", EmbedderPolicy::RequireCorp),
+            ("/credentialless/", EmbedderPolicy::Credentialless),
+        ] {
+            if self.page.contains(path) {
+                page = page.embedder_policy(policy);
+            }
         }
         match self.frame {
             Frame::Top => page,

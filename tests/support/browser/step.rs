@@ -40,15 +40,27 @@ enum Kind {
     Fetch,
     Xhr,
     Image,
+    /// A script or a style sheet, of which the page learns whether it was loaded.
+    Loaded(Loaded),
+    /// `fetch()`, and whether the page may know how long it took.
+    Timing,
     Wait(u64),
     /// Of these nothing is to be seen but the requests.
     Blind(Blind),
+}
+
+/// What markup loads and says of no more than whether it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    Script,
+    Style,
 }
 
 /// The means of a page by which it sends and sees nothing of what comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Blind {
     Script,
+    Font,
     Beacon,
     Socket,
     Frame,
@@ -61,6 +73,7 @@ impl Blind {
     fn name(self) -> &'static str {
         match self {
             Self::Script => "script",
+            Self::Font => "font",
             Self::Beacon => "beacon",
             Self::Socket => "socket",
             Self::Frame => "frame",
@@ -105,6 +118,26 @@ pub fn image(target: &Target) -> Step {
     Step {
         kind: Kind::Image,
         ..fetch("GET", target).include().mode(Mode::NoCors)
+    }
+}
+
+/// `<script src>` or `<link rel="stylesheet">`.
+pub fn loaded(what: Loaded, target: &Target) -> Step {
+    let mime = match what {
+        Loaded::Script => "content-type: text/javascript",
+        Loaded::Style => "content-type: text/css",
+    };
+    Step {
+        kind: Kind::Loaded(what),
+        ..image(&target.clone().headers(&[mime]))
+    }
+}
+
+/// `fetch()` in mode `no-cors`, and whether the page may know how long it took.
+pub fn timing(target: &Target) -> Step {
+    Step {
+        kind: Kind::Timing,
+        ..fetch("GET", target).mode(Mode::NoCors)
     }
 }
 
@@ -223,7 +256,13 @@ impl Step {
         let outcome = self.fetch(page, id).send().await;
         match outcome.response() {
             // That it is there is all that the page is told.
-            Ok(_) if self.kind == Kind::Image => Seen::Result("0 opaque".into()),
+            Ok(_) if matches!(self.kind, Kind::Image | Kind::Loaded(_)) => {
+                Seen::Result("0 opaque".into())
+            }
+            Ok(response) if self.kind == Kind::Timing => {
+                let told = response.timing_allowed();
+                Seen::Result(if told { "0 timed" } else { "0 untimed" }.into())
+            }
             Ok(response) => {
                 let kind = match response.kind() {
                     ResponseType::Basic => "basic",
@@ -277,6 +316,7 @@ impl Step {
         };
         let asked = match means {
             Blind::Script => page.script(&url),
+            Blind::Font => page.font(&url),
             Blind::Beacon => page.beacon(&url, self.body.unwrap_or("text")),
             Blind::Socket => page.socket(&url.replacen("http", "ws", 1)),
             Blind::Frame => page.iframe(&url),
@@ -291,10 +331,14 @@ impl Step {
     }
 
     fn fetch(&self, page: &Page, id: usize) -> Fetch {
-        if self.kind == Kind::Image {
-            return page.image(self.url.of(id).as_str());
+        let url = self.url.of(id);
+        match self.kind {
+            Kind::Image => return page.image(&url),
+            Kind::Loaded(Loaded::Script) => return page.script(&url),
+            Kind::Loaded(Loaded::Style) => return page.stylesheet(&url),
+            _ => {}
         }
-        let mut request = Request::new(self.method, self.url.of(id));
+        let mut request = Request::new(self.method, url);
         for (name, value) in &self.headers {
             request = request.header(*name, &**value);
         }
@@ -322,6 +366,9 @@ impl Step {
             Kind::Fetch => ("fetch", 0),
             Kind::Xhr => ("xhr", 0),
             Kind::Image => ("image", 0),
+            Kind::Loaded(Loaded::Script) => ("loaded-script", 0),
+            Kind::Loaded(Loaded::Style) => ("loaded-style", 0),
+            Kind::Timing => ("timing", 0),
             Kind::Wait(seconds) => ("wait", seconds),
             Kind::Blind(means) => (means.name(), 0),
         };

@@ -3,6 +3,7 @@
 mod caches;
 mod cookies;
 mod cross_site;
+mod embedding;
 mod locations;
 mod pages;
 mod preflight;
@@ -17,6 +18,9 @@ use super::world::World;
 
 const APP: &str = "https://app.test";
 const APP_PAGE: &str = "https://app.test/";
+/// Pages that are sent with `Cross-Origin-Embedder-Policy`.
+const CORP_PAGE: &str = "https://app.test/require-corp/page";
+const CREDENTIALLESS_PAGE: &str = "https://app.test/credentialless/page";
 /// A page that is sent with `Referrer-Policy: no-referrer`.
 const HIDDEN_PAGE: &str = "https://app.test/hidden/page";
 const API: &str = "https://api.test";
@@ -58,6 +62,7 @@ pub fn groups() -> Vec<Group> {
         group("referrers", referrers::scenarios()),
         group("locations", locations::scenarios()),
         group("cross_site", cross_site::scenarios()),
+        group("embedding", embedding::scenarios()),
         Group {
             name: "token",
             scenarios: token::scenarios(),

@@ -93,6 +93,10 @@ fn origins() -> Vec<Scenario> {
                 .headers(ECHO)
                 .redirect(302, &at(BUCKET, "there").headers(ECHO)),
         )]),
+        scenario("POST becomes GET at home", APP_PAGE).does(
+            [303, 307]
+                .map(|status| fetch("POST", &at(APP, "via").redirect(status, &at(APP, "there")))),
+        ),
         scenario("three hops", APP_PAGE).does([fetch(
             "GET",
             &at(APP, "a").redirect(

@@ -7,6 +7,9 @@ mod redirects;
 pub use preflights::Preflights;
 pub use redirects::{Redirects, SETUPS};
 
+use same_origin::browser::Engine;
+
+use super::instructed::server;
 use super::step::Step;
 use super::world::{Arrived, World};
 
@@ -46,11 +49,8 @@ pub fn world(page: &'static str) -> World {
     ];
     sites.into_iter().fold(World::default(), |world, origin| {
         let page = axum::Router::new().route("/", axum::routing::get(axum::response::Html(page)));
-        world.site(
-            origin,
-            page.merge(redirects::servers())
-                .merge(preflights::servers()),
-        )
+        let tables = redirects::servers().merge(preflights::servers());
+        world.site(origin, server().merge(page).merge(tables))
     })
 }
 
@@ -70,8 +70,8 @@ pub fn measured(name: &str) -> Option<String> {
 }
 
 /// The table by the simulated browser.
-pub async fn simulate(table: &dyn Table, world: &World) -> String {
-    let web = world.web();
+pub async fn simulate(table: &dyn Table, world: &World, engine: Engine) -> String {
+    let web = world.web().engine(engine);
     for (url, cookie) in table.cookies() {
         web.set_cookie(&url, cookie)
             .expect("a browser takes the cookie");

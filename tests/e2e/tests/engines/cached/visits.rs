@@ -9,7 +9,7 @@ use axum::extract::Request;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::chromium::Chromium;
+use crate::browsers::chromium::Chromium;
 use crate::gateway::ORIGIN;
 use crate::identity::Identity;
 use crate::process::Process;

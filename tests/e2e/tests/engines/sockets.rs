@@ -1,24 +1,23 @@
-//! A world on real sockets: one port of the loopback for all names, with and without TLS.
-
-use std::net::SocketAddr;
+//! A world on real sockets: one port of the loopback for all names, with and without TLS, and by SOCKS.
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::browsers::Reach;
 use crate::identity::Identity;
 use crate::support::world::World;
 
 /// Serves until dropped.
 pub struct Served {
-    address: SocketAddr,
-    pin: String,
+    /// For a browser.
+    pub reach: Reach,
     accepting: JoinHandle<()>,
 }
 
@@ -36,19 +35,12 @@ impl Served {
                 tokio::spawn(serve(stream, tls.clone(), https.clone(), http.clone()));
             }
         });
-        Self {
+        let reach = Reach {
             address,
+            names: "*.test",
             pin,
-            accepting,
-        }
-    }
-
-    /// The command line that makes Chromium find these servers and trust them.
-    pub fn chromium_args(&self) -> [String; 2] {
-        [
-            format!("--host-resolver-rules=MAP *.test {}", self.address),
-            format!("--ignore-certificate-errors-spki-list={}", self.pin),
-        ]
+        };
+        Self { reach, accepting }
     }
 }
 
@@ -77,21 +69,48 @@ fn by_host(world: &World, scheme: &str) -> Router {
     })
 }
 
-/// A TLS connection starts with the byte 22, an HTTP request with a letter.
-async fn serve(stream: TcpStream, tls: TlsAcceptor, https: Router, http: Router) {
-    let mut first = [0];
-    if !matches!(stream.peek(&mut first).await, Ok(1)) {
-        return;
+/// A TLS connection starts with the byte 22, an HTTP request with a letter, SOCKS with its version.
+async fn serve(mut stream: TcpStream, tls: TlsAcceptor, https: Router, http: Router) {
+    let mut first = first_byte(&stream).await;
+    if first == Some(5) {
+        if relay_to_here(&mut stream).await.is_err() {
+            return;
+        }
+        first = first_byte(&stream).await;
     }
-    match first[0] {
-        22 => {
+    match first {
+        None => {}
+        Some(22) => {
             // Chromium probes connections and drops them.
             if let Ok(stream) = tls.accept(stream).await {
                 serve_http(stream, https).await;
             }
         }
-        _ => serve_http(stream, http).await,
+        Some(_) => serve_http(stream, http).await,
     }
+}
+
+async fn first_byte(stream: &TcpStream) -> Option<u8> {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)).then_some(first[0])
+}
+
+/// RFC 1928: grants whoever asks without authentication a connection to any name, which is this one.
+async fn relay_to_here(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut greeting = [0; 2];
+    stream.read_exact(&mut greeting).await?;
+    stream.read_exact(&mut vec![0; greeting[1].into()]).await?;
+    stream.write_all(&[5, 0]).await?;
+    let mut asked = [0; 4];
+    stream.read_exact(&mut asked).await?;
+    let length = match asked[3] {
+        1 => 4,
+        3 => stream.read_u8().await?.into(),
+        _ => 16,
+    };
+    let mut address = vec![0; length + 2];
+    stream.read_exact(&mut address).await?;
+    stream.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 0]).await
 }
 
 /// HTTP/1.1 or HTTP/2, whichever the client begins with.

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use same_origin::cors::{Any, CorsBuilder, CorsLayer, CorsPolicy};
 
 use super::relay::Relay;
-use crate::chromium::Chromium;
+use crate::browsers::chromium::Chromium;
 use crate::gateway::{ORIGIN, gateway};
 use crate::identity::Identity;
 use crate::process::Process;

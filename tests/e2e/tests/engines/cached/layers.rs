@@ -12,7 +12,7 @@ use same_origin::cache::Cache;
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde_json::{Value, json};
 
-use crate::chromium::Chromium;
+use crate::browsers::chromium::Chromium;
 use crate::server::Server;
 
 const IMAGE: &str =

@@ -1,13 +1,12 @@
-//! Scenarios in the real Chromium.
+//! Scenarios in real browsers.
 
 use std::time::Duration;
 
 use fantoccini::Client;
 use serde_json::{Value, json};
 
-use crate::chromium::Chromium;
-use crate::sockets::Served;
-use crate::support::instructed::at;
+use crate::browsers::Browser;
+use crate::support::instructed::{CLEARING, at};
 use crate::support::scenario::Scenario;
 use crate::support::step::{NO_SCENARIO, Seen, result};
 use crate::support::tables::Table;
@@ -20,57 +19,52 @@ pub const PAGE: &str = concat!(
     "</script>"
 );
 
-/// Cookies of other sites, which a fresh profile blocks, are part of the standard.
-pub async fn start(served: &Served) -> Chromium {
-    let prefs =
-        json!({ "profile.cookie_controls_mode": 0, "profile.block_third_party_cookies": false });
-    Chromium::start_with(served.chromium_args(), prefs).await
-}
-
 /// The time in which a window has gone elsewhere.
 const LEAVING: Duration = Duration::from_millis(600);
 
-/// What Chromium makes of a scenario, in the same words as the simulated browser.
-pub async fn run(browser: &Chromium, world: &World, scenario: &Scenario) -> String {
-    browser.cdp("Network.clearBrowserCookies", json!({})).await;
+/// What a browser makes of a scenario, in the same words as the simulated one.
+pub async fn run(browser: &Browser, world: &World, scenario: &Scenario) -> String {
+    let page = browser.page();
+    browser.forget(&CLEARING).await;
     for (url, cookie) in &scenario.cookies {
         let line = format!("set-cookie: {cookie}");
         let setting = at(url, "cookie").headers(&[&line]).url(scenario.id);
-        browser.page.goto(setting.as_str()).await.expect("a page");
+        page.goto(setting.as_str()).await.expect("a page");
     }
-    browser.page.goto(scenario.page).await.expect("the page");
+    page.goto(scenario.page).await.expect("the page");
     browser.console().await;
     world.arrived();
     let mut lines = String::new();
     for (step, script) in scenario.steps.iter().zip(scenario.script()) {
-        let seen = perform(&browser.page, &[script], scenario.frame_name()).await;
+        let seen = perform(page, &[script], scenario.frame_name()).await;
         if step.leaves() {
             tokio::time::sleep(LEAVING).await;
         }
         let console = browser.console().await;
         scenario.report(&mut lines, &world.arrived(), read(&seen[0], &console));
         if step.leaves() {
-            browser.page.goto(scenario.page).await.expect("the page");
+            page.goto(scenario.page).await.expect("the page");
             world.arrived();
         }
     }
     lines
 }
 
-/// A table, filled by Chromium.
-pub async fn table(browser: &Chromium, world: &World, table: &dyn Table) -> String {
-    browser.cdp("Network.clearBrowserCookies", json!({})).await;
+/// A table, filled by a browser.
+pub async fn table(browser: &Browser, world: &World, table: &dyn Table) -> String {
+    let page = browser.page();
+    browser.forget(&CLEARING).await;
     for (url, _) in table.cookies() {
-        browser.page.goto(&url).await.expect("a page");
+        page.goto(&url).await.expect("a page");
     }
-    browser.page.goto(table.page()).await.expect("the page");
+    page.goto(table.page()).await.expect("the page");
     world.arrived();
     let steps: Vec<_> = table
         .steps()
         .iter()
         .map(|step| step.json(NO_SCENARIO))
         .collect();
-    let seen = perform(&browser.page, &steps, None).await;
+    let seen = perform(page, &steps, None).await;
     let status = |seen: &Value| {
         seen["status"]
             .as_u64()
@@ -80,7 +74,7 @@ pub async fn table(browser: &Chromium, world: &World, table: &dyn Table) -> Stri
     table.render(&seen, &world.arrived())
 }
 
-async fn perform(page: &Client, steps: &[Value], frame: Option<&str>) -> Vec<Value> {
+pub async fn perform(page: &Client, steps: &[Value], frame: Option<&str>) -> Vec<Value> {
     let script = "const [steps, frame, done] = arguments; run(steps, frame).then(done)";
     let seen = page
         .execute_async(script, vec![json!(steps), json!(frame)])
@@ -88,7 +82,6 @@ async fn perform(page: &Client, steps: &[Value], frame: Option<&str>) -> Vec<Val
     let seen = seen.expect("the page's script runs");
     seen.as_array().cloned().expect("one result for each step")
 }
-
 /// What script saw, or what the console said instead.
 fn read(seen: &Value, console: &[String]) -> Seen {
     let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
@@ -113,6 +106,11 @@ fn read(seen: &Value, console: &[String]) -> Seen {
         headers.into_iter().filter_map(pair),
         &text("text"),
     ))
+}
+
+/// What the console said of a step that failed.
+pub fn console_of(seen: &Value, console: &[String]) -> String {
+    failure(seen["error"].as_str().unwrap_or_default(), console)
 }
 
 /// The sentence about CORS, or the first there is; a `TypeError` thrown by script has none.

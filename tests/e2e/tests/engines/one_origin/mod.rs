@@ -13,9 +13,10 @@ use std::path::Path;
 
 use fantoccini::error::CmdError;
 use libtest_mimic::Trial;
+use same_origin::browser::Engine;
 use serde_json::{Value, json};
 
-use crate::chromium::{self, Chromium};
+use crate::browsers::{self, chromium::Chromium};
 use crate::gateway::{ORIGIN, gateway};
 use crate::identity::Identity;
 use crate::process::Process;
@@ -54,7 +55,7 @@ where
     T: FnOnce() -> F + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
-    chromium::trial(name, after_build(test))
+    browsers::trial(Engine::Chromium, name, after_build(test))
 }
 
 pub fn trials() -> Vec<Trial> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rcgen::{Certificate, CertificateParams, KeyPair, PublicKeyData};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
@@ -45,6 +45,21 @@ impl Identity {
             .map(|name| name.as_bytes().into())
             .collect();
         TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// The side of a client that trusts it.
+    #[allow(dead_code, reason = "not all who serve have clients of their own")]
+    pub fn trusting(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(self.certificate.der().clone())
+            .expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     /// Writes `cert.pem` and `key.pem`, for servers that are other processes.

@@ -11,8 +11,10 @@ async function perform(step) {
     switch (step.kind) {
       case 'wait': await new Promise(done => setTimeout(done, step.seconds * 1000)); return null;
       case 'image': return await image(step);
+      case 'loaded-script': case 'loaded-style': return await loaded(step);
+      case 'timing': return await timing(step);
       case 'xhr': return await xhr(step);
-      case 'script': case 'beacon': case 'socket': case 'frame': case 'frame-form': case 'window': case 'window-form':
+      case 'script': case 'font': case 'beacon': case 'socket': case 'frame': case 'frame-form': case 'window': case 'window-form':
         await Promise.race([blind(step), new Promise(done => setTimeout(done, 3000))]); return null;
       default: return await describe(await fetch(step.url, options(step)), step);
     }
@@ -43,6 +45,30 @@ function image(step) {
   });
 }
 
+// A script or a style sheet: the page learns whether it came.
+function loaded(step) {
+  return new Promise((done, failed) => {
+    const element = document.createElement(step.kind === 'loaded-script' ? 'script' : 'link');
+    element.onload = () => done({ status: 0, type: 'opaque', redirected: false, url: '', headers: [], text: '' });
+    element.onerror = () => failed(new TypeError('Failed to fetch'));
+    if (step.kind === 'loaded-script') element.src = step.url;
+    else Object.assign(element, { rel: 'stylesheet', href: step.url });
+    document.body.append(element);
+  });
+}
+
+// Whether the page may know how long a request took (Resource Timing).
+async function timing(step) {
+  await fetch(step.url, options(step));
+  const url = String(new URL(step.url, location));
+  for (let tries = 0; tries < 50; tries++) {
+    const [entry] = performance.getEntriesByName(url);
+    if (entry) return { status: 0, type: entry.requestStart > 0 ? 'timed' : 'untimed', headers: [], text: '' };
+    await new Promise(done => setTimeout(done, 20));
+  }
+  return { status: 0, type: 'unlisted', headers: [], text: '' };
+}
+
 function xhr(step) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
@@ -62,7 +88,7 @@ function xhr(step) {
 
 // What a page sends without seeing what comes back.
 function blind(step) {
-  const { kind, url, method, body } = step;
+  const { kind, url, method, body, target = '_self' } = step;
   const policy = step.referrerPolicy ?? '';
   const make = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
   const loaded = element => new Promise(done => {
@@ -78,6 +104,7 @@ function blind(step) {
   const later = action => { setTimeout(action, 50); };
   switch (kind) {
     case 'script': return loaded(make('script', { src: url, referrerPolicy: policy }));
+    case 'font': return new FontFace('x', `url(${url})`).load().catch(() => {});
     case 'beacon': navigator.sendBeacon(url, body ?? 'text'); return new Promise(done => setTimeout(done, 300));
     case 'socket': return new Promise(done => {
       const socket = new WebSocket(url.replace('http', 'ws'));
@@ -91,12 +118,12 @@ function blind(step) {
       form(frame.name).submit();
       return sent;
     }
-    case 'window': return later(() => { document.body.append(make('a', { href: url, referrerPolicy: policy, id: 'link' })); document.getElementById('link').click(); });
-    case 'window-form': return later(() => form('_self').submit());
+    case 'window': return later(() => { document.body.append(make('a', { href: url, referrerPolicy: policy, id: 'link', target })); document.getElementById('link').click(); });
+    case 'window-form': return later(() => form(target).submit());
   }
 }
 
-// `kind` is `sandbox` or `data`: the steps run in a frame of opaque origin, one for the whole page.
+// `kind` is `sandbox`, `sandbox-allowing` or `data`: the steps run in a frame of opaque origin, one for the whole page.
 let frame = null;
 
 async function inFrame(steps, kind) {
@@ -106,13 +133,13 @@ async function inFrame(steps, kind) {
 }
 
 function open(kind) {
-  const source = [run, perform, options, describe, image, xhr, blind].map(String).join('\n');
+  const source = [run, perform, options, describe, image, loaded, timing, xhr, blind].map(String).join('\n');
   const html = `<script>${source}
     onmessage = async event => parent.postMessage(await run(event.data), '*');
     parent.postMessage('ready', '*');<\/script>`;
   const element = document.createElement('iframe');
-  if (kind === 'sandbox') {
-    element.sandbox = 'allow-scripts';
+  if (kind.startsWith('sandbox')) {
+    element.sandbox = 'allow-scripts' + (kind === 'sandbox' ? '' : ' allow-forms allow-top-navigation');
     element.srcdoc = html;
   } else {
     element.src = 'data:text/html,' + encodeURIComponent(html);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::chromium::Chromium;
+use crate::browsers::chromium::Chromium;
 
 /// A request as the browser sent it; each hop of a redirect is one.
 #[derive(Clone, Debug, Default)]

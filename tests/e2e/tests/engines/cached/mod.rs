@@ -1,0 +1,25 @@
+//! Caches behind one another: the gateway's, and the one that Chromium has itself.
+
+mod layers;
+mod visits;
+
+use libtest_mimic::Trial;
+use same_origin::browser::Engine;
+
+use crate::{browsers, one_origin};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        one_origin::trial("cached::visits", visits::the_second_one_asks_for_nothing),
+        browsers::trial(
+            Engine::Chromium,
+            "cached::layers",
+            layers::an_image_and_then_a_fetch_of_it,
+        ),
+        browsers::trial(
+            Engine::Chromium,
+            "cached::control",
+            layers::without_vary_the_fetch_fails,
+        ),
+    ]
+}
