@@ -48,6 +48,8 @@ pub mod proxy;
 
 mod excerpt;
 mod fields;
+#[cfg(any(feature = "cache", feature = "proxy"))]
+mod own;
 #[cfg(feature = "serde")]
 #[cfg_attr(
     not(feature = "proxy"),

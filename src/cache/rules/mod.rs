@@ -18,6 +18,7 @@ use crate::cache::http::range::Extent;
 use crate::cache::http::vary::{Selection, Unmatchable};
 use crate::cache::layer::whole;
 use crate::fields;
+use crate::own::own_values;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, response};
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -388,6 +389,7 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
+    own_values(&mut stored);
     stored
 }
 

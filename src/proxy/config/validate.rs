@@ -168,7 +168,7 @@ fn plan(
         failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
             open: settings.shared.tunnels.clone(),
-            slots: TunnelSlots::new(settings.limits.tunnels),
+            slots: TunnelSlots::new(settings.limits.tunnels, settings.limits.client_share),
             idle: settings.timeouts.tunnel,
         },
     }

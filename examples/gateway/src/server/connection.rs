@@ -1,6 +1,7 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
 use super::connections::ConnectionGuard;
+use super::half_closed::HalfClosed;
 use super::http::http;
 use super::limits::Limits;
 use super::paced::Paced;
@@ -10,6 +11,7 @@ use same_origin::proxy::{Coalesced, Peer};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -41,6 +43,7 @@ pub(super) async fn serve(
         let io = Coalesced::new(TokioIo::new(Paced::new(stream)));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
+    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = Coalesced::new(TokioIo::new(stream));
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
@@ -61,6 +64,7 @@ async fn secure(
         let io = TokioIo::new(Paced::new(stream));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
+    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = TokioIo::new(stream);
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }

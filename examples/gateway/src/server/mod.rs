@@ -4,6 +4,7 @@ mod clients;
 mod connection;
 mod connections;
 mod descriptors;
+mod half_closed;
 pub mod head;
 mod http;
 pub mod limits;

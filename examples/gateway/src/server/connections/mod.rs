@@ -149,6 +149,11 @@ impl Connection {
         }
     }
 
+    /// Whether a request is under way.
+    pub fn is_asked(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
         self.requests.fetch_add(1, Ordering::Relaxed);
