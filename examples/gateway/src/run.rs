@@ -3,6 +3,7 @@
 use crate::admin::{Admin, Caches, Health};
 use crate::config::{Config, Log};
 use crate::observe::{AccessLog, Metrics};
+use crate::server::limits::Limits;
 use crate::server::{self, Listener, Stop};
 use crate::{Error, say};
 use http::Request;
@@ -22,11 +23,13 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     let caches = Arc::new(config.caches);
     let address = listen.unwrap_or(config.listen);
     let listener = Listener::bind("listen", address, config.tls).await?;
-    let listener = listener.limited(config.limits, &config.trusted_proxies);
+    let limits = config.limits.within_descriptors();
+    let listener = listener.limited(limits, &config.trusted_proxies);
     // It goes on to answer until all else has ended, so that a probe can tell a drain from a crash.
     let (ended, admin_stop) = tokio::sync::watch::channel(());
     if let Some(address) = config.admin {
         let listener = Listener::bind("admin.listen", address, None).await?;
+        let listener = listener.limited(admin_limits(), &[]);
         let admin = Admin {
             health: Arc::clone(&health),
             caches: Arc::clone(&caches),
@@ -41,7 +44,8 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     let stop = server::shutdown::on_signal(&health, config.drain.delay)?;
     health.serving();
     say(&format!("listening on {}", listener.origin()?))?;
-    let table = config.table.observed(log.as_ref(), config.admin.is_some());
+    let table = config.table.limited(limits);
+    let table = table.observed(log.as_ref(), config.admin.is_some());
     let (table, tunnels) = (Arc::new(table), config.tunnels);
     let handle = move |peer: &Peer, request| table.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
@@ -51,6 +55,14 @@ pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), E
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
     drop(ended);
     Ok(())
+}
+
+/// Probes and an operator are few, and must not take the descriptors of those who are served.
+fn admin_limits() -> Limits {
+    Limits {
+        connections: 64,
+        ..Limits::default()
+    }
 }
 
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {

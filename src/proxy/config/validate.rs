@@ -111,6 +111,7 @@ fn plan(
     edits: (FieldEdits, FieldEdits),
 ) -> Plan {
     let (request, response) = edits;
+    let withheld = Arc::clone(response.removed());
     let base = &*first.base;
     let (base, stripped) = if settings.keep_prefix {
         let base = [base.trim_end_matches('/'), settings.prefix.as_str()].concat();
@@ -164,7 +165,7 @@ fn plan(
         }),
         response_timeout: settings.timeouts.response,
         client_timeout: settings.timeouts.client,
-        downloads: Downloads::new(settings.timeouts.client),
+        downloads: Downloads::new(settings.timeouts.client, withheld),
         failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
             open: settings.shared.tunnels.clone(),

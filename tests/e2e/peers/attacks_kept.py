@@ -140,6 +140,16 @@ async def test_a_session_is_resumed_after_300_other_clients():
 
 
 SECRET = b"GET /secret.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+# Python's own server, as it is, but for the time that one answer takes.
+PYTHON = """
+import http.server, sys, time
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        time.sleep(0.05 * self.path.startswith("/secret"))
+        super().do_GET()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
 
 
 async def test_a_body_on_a_get_poisons_no_answer():
@@ -149,10 +159,7 @@ async def test_a_body_on_a_get_poisons_no_answer():
     for name in ("page", "secret"):
         (site / f"{name}.txt").write_text(name)
     port = free_port()
-    Process(
-        sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "--protocol", "HTTP/1.1",
-        "--directory", site,
-    )
+    Process(sys.executable, "-c", PYTHON, port, cwd=site)
     wait_for_port(port)
     gateway = Gateway(route("/api", address(port)))
     keepalive = nginx(

@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 pub mod listen;
 mod log;
+mod own_address;
 mod place;
 mod problems;
 mod read;
@@ -59,6 +60,8 @@ pub struct Config {
     pub caches: Caches,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
+    /// Good to know, if an application behaves as many do.
+    pub hint: Option<String>,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -99,19 +102,25 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 struct Checker<'a> {
     /// The folder that paths are relative to.
     folder: &'a Path,
+    /// Where the gateway listens, if that is known.
+    listen: Option<SocketAddr>,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     mounts: Mounts,
     tunnels: Tunnels,
     caches: Caches,
     warnings: Problems,
+    /// Routes whose upstreams do not know the prefix, so that what they say of paths gets it.
+    mapped_back: Vec<String>,
 }
 
 impl Config {
+    /// The configuration of a file. `listen` is where the gateway listens, whatever the file says.
+    ///
     /// # Errors
     ///
     /// Every problem of the file.
-    pub fn load(path: &Path) -> Result<Self, Problems> {
+    pub fn load(path: &Path, listen: Option<SocketAddr>) -> Result<Self, Problems> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
@@ -121,22 +130,29 @@ impl Config {
             problems
         })?;
         let name = path.display().to_string();
-        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
+        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")), listen)
     }
 
     /// # Errors
     ///
     /// Every problem of the text.
-    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
+    pub fn parse(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self, Problems> {
         let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
+            listen,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             mounts: Mounts::new(),
             tunnels: Tunnels::new(),
             caches: Caches::default(),
             warnings: Problems::default(),
+            mapped_back: Vec::new(),
         };
         let config = match text.parse() {
             Ok(table) => checker.config(table),
@@ -148,6 +164,7 @@ impl Config {
         checker.problems.locate(&source);
         let mut config = checker.problems.or(config)?;
         config.warnings.locate(&source);
+        config.hint = route::hint_of_prefix(&checker.mapped_back, &source);
         Ok(config)
     }
 }
@@ -169,6 +186,7 @@ impl Checker<'_> {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", listen::address(text), |message| message),
         };
+        self.listen = self.listen.or(listen);
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
         let admin = file.admin.map(|admin| self.admin(&admin));
@@ -201,6 +219,7 @@ impl Checker<'_> {
             table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
             warnings: std::mem::take(&mut self.warnings),
+            hint: None,
             tunnels: self.tunnels.clone(),
             caches: std::mem::take(&mut self.caches),
         })

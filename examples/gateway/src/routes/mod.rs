@@ -1,6 +1,7 @@
 //! Which route answers a request: the longest prefix wins.
 
 mod layered;
+mod open_files;
 mod prefixes;
 
 pub use layered::{Around, Layered};
@@ -14,9 +15,10 @@ use futures_util::future::{Either, FutureExt};
 use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use open_files::OpenFiles;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
+use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub struct Table {
     routes: Vec<Route>,
     none: Layered<NoRoute>,
     limits: Limits,
+    files: Arc<OpenFiles>,
     /// In the order of the routes, and that of requests that match none behind them.
     observers: Vec<Observer>,
     /// In the same order.
@@ -75,6 +78,17 @@ impl Table {
             routes,
             none: Layered::new(NoRoute, around),
             limits,
+            files: OpenFiles::new(&limits),
+        }
+    }
+
+    /// With other limits than the configured ones.
+    pub fn limited(self, limits: Limits) -> Self {
+        let files = OpenFiles::new(&limits);
+        Self {
+            limits,
+            files,
+            ..self
         }
     }
 
@@ -132,8 +146,23 @@ impl Table {
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => {
                 let asked = refusals.asked(&request);
+                let trusted = &files.around().trusted_proxies;
+                let client = ClientAddr::derive(peer, request.headers(), trusted);
+                let place = match self.files.take(client.ip()) {
+                    Ok(place) => place,
+                    Err(status) => {
+                        let known = refusal(status);
+                        asked.answered(&known);
+                        return Either::Right(files.around().answer(known, request).boxed());
+                    }
+                };
                 let answer = files.answer(peer, request);
-                Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
+                let answer = answer.inspect(move |found| asked.answered(found));
+                let sent = |body| match http_body::Body::is_end_stream(&body) {
+                    true => body,
+                    false => Body::new(place.until_sent(body)),
+                };
+                Either::Right(answer.map(|found| found.map(sent)).boxed())
             }
             None => {
                 let asked = refusals.asked(&request);
@@ -153,7 +182,7 @@ fn names(prefixes: &Prefixes) -> impl Iterator<Item = &str> {
     names.chain(["none"])
 }
 
-/// The answer to a head that is above a limit.
+/// The answer to what is above a limit.
 fn refusal(status: StatusCode) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or("Error");
     text(status, format!("{reason}\n"))

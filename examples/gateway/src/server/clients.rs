@@ -61,7 +61,7 @@ impl Clients {
         }
         let mut known = lock(&self.known);
         known.halve();
-        let client = known.clients.entry(key(peer)).or_insert_with(|| {
+        let client = known.clients.entry(network(peer)).or_insert_with(|| {
             Arc::new(Client {
                 max_resets: self.max_resets,
                 ..Client::default()
@@ -132,7 +132,8 @@ impl Drop for ClientGuard {
     }
 }
 
-fn key(peer: IpAddr) -> IpAddr {
+/// What tells one client from another: an address of IPv4, a network of IPv6.
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(address) => {

@@ -10,7 +10,9 @@
 //!   closed without a word, because no reason can be given to hyper.
 //! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
 
+use super::descriptors;
 use std::time::Duration;
+use tracing::warn;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -33,6 +35,21 @@ pub struct Limits {
     pub client_resets: u32,
     /// The share of the connections that one client may have open, above 0 and at most 1.
     pub client_share: f64,
+}
+
+impl Limits {
+    /// With as many connections as there are descriptors for at most.
+    pub fn within_descriptors(mut self) -> Self {
+        if let Some(room) = descriptors::room_for(self.connections) {
+            warn!(
+                connections = self.connections,
+                room,
+                "server.connections is lowered: the limit of open files (ulimit -n) leaves room for fewer"
+            );
+            self.connections = room;
+        }
+        self
+    }
 }
 
 impl Default for Limits {

@@ -13,6 +13,8 @@ pub mod runtime;
 pub mod shutdown;
 pub mod tls;
 
+pub use clients::network;
+
 use crate::observe::RefusalLog;
 use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
@@ -88,18 +90,9 @@ impl Listener {
         })
     }
 
-    /// With other limits than the default ones, as many connections as there are descriptors for at most, and
-    /// peers that speak for many clients.
+    /// With other limits than the default ones, and peers that speak for many clients.
     pub fn limited(mut self, limits: Limits, trusted: &[IpNet]) -> Self {
         self.limits = limits;
-        if let Some(room) = descriptors::room_for(limits.connections) {
-            warn!(
-                connections = limits.connections,
-                room,
-                "server.connections is lowered: the limit of open files (ulimit -n) leaves room for fewer"
-            );
-            self.limits.connections = room;
-        }
         self.trusted = trusted.into();
         self
     }
@@ -175,7 +168,10 @@ fn refused_by_hyper(error: &(dyn std::error::Error + Send + Sync + 'static)) {
     let Some(error) = error.downcast_ref::<hyper::Error>() else {
         return;
     };
-    if error.is_parse_too_large() {
+    // Of what is too large hyper tells the one from the other in words alone.
+    if error.is_parse_too_large() && error.to_string().starts_with("URI") {
+        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
+    } else if error.is_parse_too_large() {
         LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
     } else if error.is_parse() {
         LOG.unreadable(StatusCode::BAD_REQUEST, error);

@@ -1,0 +1,153 @@
+//! Files that are being sent. Each takes a descriptor for as long as its client likes, and a connection of HTTP/2
+//! has many of them: 165 connections that read nothing would take all that the process may have, and with them the
+//! connections to upstreams and those of everybody else.
+
+use crate::server::limits::Limits;
+use crate::server::network;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+/// The files that are being sent, by client.
+pub struct OpenFiles {
+    most: usize,
+    most_of_client: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    count: usize,
+    of_clients: HashMap<IpAddr, usize>,
+}
+
+/// A file's place, until it is dropped.
+pub struct OpenFile {
+    files: Arc<OpenFiles>,
+    client: IpAddr,
+}
+
+impl OpenFiles {
+    /// Half as many as connections, of which [one client](Limits::client_share) has its share: what is left of the
+    /// descriptors is for connections and for upstreams.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        let most = (limits.connections / 2).max(1);
+        let most_of_client = (most as f64 * limits.client_share) as usize;
+        Arc::new(Self {
+            most,
+            most_of_client: most_of_client.max(1),
+            open: Mutex::default(),
+        })
+    }
+
+    /// A place for a file that this client asks for.
+    ///
+    /// # Errors
+    ///
+    /// The status that says whether it is this client or everybody who has too many.
+    pub fn take(self: &Arc<Self>, client: IpAddr) -> Result<OpenFile, StatusCode> {
+        let client = network(client);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.count >= self.most {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let of_client = open.of_clients.entry(client).or_default();
+        if *of_client >= self.most_of_client {
+            return Err(StatusCode::TOO_MANY_REQUESTS);
+        }
+        *of_client += 1;
+        open.count += 1;
+        Ok(OpenFile {
+            files: Arc::clone(self),
+            client,
+        })
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        let mut open = self
+            .files
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        open.count -= 1;
+        if let Some(of_client) = open.of_clients.get_mut(&self.client) {
+            *of_client -= 1;
+            if *of_client == 0 {
+                open.of_clients.remove(&self.client);
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The content of a file, with which its place is given back.
+    pub struct Sent<B> {
+        #[pin]
+        content: B,
+        place: OpenFile,
+    }
+}
+
+impl OpenFile {
+    pub fn until_sent<B>(self, content: B) -> Sent<B> {
+        Sent {
+            content,
+            place: self,
+        }
+    }
+}
+
+impl<B: Body> Body for Sent<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().content.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_has_its_share_of_the_files() {
+        let files = OpenFiles::new(&Limits {
+            connections: 16,
+            client_share: 0.5,
+            ..Limits::default()
+        });
+        let take = |client: &str| files.take(client.parse().unwrap());
+        let refused = |client| take(client).err();
+        let mut held: Vec<_> = (0..4).map(|_| take("192.0.2.1").unwrap()).collect();
+        assert_eq!(refused("192.0.2.1"), Some(StatusCode::TOO_MANY_REQUESTS));
+        held.extend((0..4).map(|n| take(&format!("2001:db8::{n}")).unwrap()));
+        assert_eq!(
+            refused("2001:db8::9"),
+            Some(StatusCode::SERVICE_UNAVAILABLE)
+        );
+        held.remove(0);
+        assert_eq!(refused("2001:db8::9"), Some(StatusCode::TOO_MANY_REQUESTS));
+        assert!(take("192.0.2.1").is_ok());
+        drop(held);
+        assert!(files.open.lock().unwrap().of_clients.is_empty());
+    }
+}
