@@ -52,8 +52,8 @@ def beside(upstream):
 class Good:
     """Clients that ask one thing after the other: what they were answered, and when."""
 
-    def __init__(self):
-        self.statuses, self.seconds = collections.Counter(), []
+    def __init__(self, patience=5):
+        self.statuses, self.seconds, self.patience = collections.Counter(), [], patience
 
     async def one(self, port, count, new=False):
         wire = None
@@ -61,7 +61,7 @@ class Good:
             begun = time.monotonic()
             try:
                 wire = wire or await Wire.connect(port, source=ELSEWHERE)
-                answer = await asyncio.wait_for(wire.ask("GET", "/api/good"), 5)
+                answer = await asyncio.wait_for(wire.ask("GET", "/api/good"), self.patience)
                 status = answer.status if answer else "closed"
             except (OSError, EOFError, asyncio.TimeoutError) as error:
                 status = type(error).__name__
@@ -143,7 +143,7 @@ RESETS = {
 }
 
 
-async def attacked_by_resets(peer, attack, how, good=40):
+async def attacked_by_resets(peer, attack, how, good=40, patience=5):
     """160 connections of 40 addresses, and then good clients."""
     at_once = asyncio.Semaphore(8)
 
@@ -152,7 +152,7 @@ async def attacked_by_resets(peer, attack, how, good=40):
             await attack(peer.http1 if attack is leave else peer.port, f"127.0.1.{number % 40 + 1}", how)
 
     await asyncio.gather(*(one(number) for number in range(160)))
-    return await Good().some(peer.http1, clients=good, count=240 // good, new=True)
+    return await Good(patience).some(peer.http1, clients=good, count=120 // good, new=True)
 
 
 async def test_resets_take_no_ports_from_good_clients():
@@ -169,7 +169,7 @@ async def test_resets_take_no_ports_from_good_clients():
         assert kept < 300, (name, kept)
     async with Origin() as origin:
         peer = beside(address(origin.port))
-        theirs = await attacked_by_resets(peer, *RESETS["rapid reset"], good=80)
+        theirs = await attacked_by_resets(peer, *RESETS["rapid reset"], good=60, patience=2)
         measured("rapid reset, nginx", f"{time_wait(origin.port)} ports kept; {theirs}")
 
 
@@ -276,7 +276,7 @@ async def test_time_without_progress_ends_a_client_and_never_a_quiet_upstream():
             wire.close()
 
 
-async def flooded(peer, kind, gateway, seconds=2.0):
+async def flooded(peer, kind, gateway, seconds=1.2):
     """Good clients of a quiet proxy, and while four connections flood it."""
 
     async def ask_for(seconds):
@@ -285,10 +285,10 @@ async def flooded(peer, kind, gateway, seconds=2.0):
             await good.some(peer.http1, clients=4, count=20)
         return good
 
-    quiet = await ask_for(1.0)
+    quiet = await ask_for(0.6)
     before = gateway.forget_peak() if gateway else 0
     attacker = Process(
-        sys.executable, Path(__file__).parent / "attackers.py", kind, peer.port, 4, seconds + 0.5,
+        sys.executable, Path(__file__).parent / "attackers.py", kind, peer.port, 4, seconds + 0.3,
         stdout=-1, text=True,
     )
     attacker.child.stdout.readline()
@@ -313,7 +313,7 @@ async def is_served_under(kinds):
             assert not RELEASE or attacked.p99() < limit, (kind, quiet.p99(), attacked.p99())
             assert grown < 40 * 1024, (kind, grown)
             gateway.stop()
-            quiet, attacked, made, _ = await flooded(theirs, kind, None, 1.0)
+            quiet, attacked, made, _ = await flooded(theirs, kind, None, 0.8)
             measured(f"{kind}, nginx", f"p99 quiet {quiet.p99() * 1000:.1f} ms; {attacked}; {made} connections")
 
 

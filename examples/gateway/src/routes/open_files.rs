@@ -13,6 +13,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+/// The most files of one client that has a bound. Each takes some 200 KiB while it is not read.
+const OF_CLIENT: usize = 1024;
+
 /// The files that are being sent, by client.
 pub struct OpenFiles {
     most: usize,
@@ -33,14 +36,19 @@ pub struct OpenFile {
 }
 
 impl OpenFiles {
-    /// Half as many as connections, of which [one client](Limits::client_share) has its share: what is left of the
-    /// descriptors is for connections and for upstreams.
+    /// Half as many as connections, of which [one client](Limits::client_share) has its share, and [`OF_CLIENT`] at
+    /// most: what is left of the descriptors is for connections and for upstreams.
     pub fn new(limits: &Limits) -> Arc<Self> {
         let most = (limits.connections / 2).max(1);
-        let most_of_client = (most as f64 * limits.client_share) as usize;
+        let share = (most as f64 * limits.client_share) as usize;
+        let most_of_client = if share < most {
+            share.clamp(1, OF_CLIENT)
+        } else {
+            most
+        };
         Arc::new(Self {
             most,
-            most_of_client: most_of_client.max(1),
+            most_of_client,
             open: Mutex::default(),
         })
     }

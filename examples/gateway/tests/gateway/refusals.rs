@@ -160,13 +160,22 @@ async fn an_allowed_page_can_read_each_refusal() {
     for kind in KINDS {
         for (request, status) in [
             (format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\n{fields}"), 431),
-            (format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\ncookie: {long}\r\n"), 431),
+            (
+                format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\ncookie: {long}\r\n"),
+                431,
+            ),
             (format!("GET {kind}/{long} HTTP/1.1\r\nhost: a\r\n"), 414),
             (format!("GET {kind}/..%2fa HTTP/1.1\r\nhost: a\r\n"), 400),
-            (format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\nhost: b\r\n"), 400),
+            (
+                format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\nhost: b\r\n"),
+                400,
+            ),
             ("GET /files/none HTTP/1.1\r\nhost: a\r\n".to_owned(), 404),
             ("GET /nowhere HTTP/1.1\r\nhost: a\r\n".to_owned(), 404),
-            ("PUT /api/a HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n".to_owned(), 413),
+            (
+                "PUT /api/a HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n".to_owned(),
+                413,
+            ),
         ] {
             let head = format!("{request}origin: {ORIGIN}\r\nconnection: close\r\n\r\n");
             let answer = exchange(&gateway, head).await;
@@ -176,19 +185,35 @@ async fn an_allowed_page_can_read_each_refusal() {
             let allowed = format!("access-control-allow-origin: {ORIGIN}\r\n");
             assert!(answer.contains(&allowed), "{request}: {answer}");
             let vary = answer.lines().find(|line| line.starts_with("vary: "));
-            assert!(vary.is_some_and(|vary| vary.contains("origin")), "{request}: {answer}");
+            assert!(
+                vary.is_some_and(|vary| vary.contains("origin")),
+                "{request}: {answer}"
+            );
         }
     }
     let mut client = by_http2(&gateway).await;
-    for (path, fields, status) in [("/api/a", 30, 431), (&*format!("/files/{long}"), 0, 414), ("/nowhere", 0, 404)] {
+    for (path, fields, status) in [
+        ("/api/a", 30, 431),
+        (&*format!("/files/{long}"), 0, 414),
+        ("/nowhere", 0, 404),
+    ] {
         let mut request = Request::get(format!("http://a.example{path}")).header("origin", ORIGIN);
         for n in 0..fields {
             request = request.header(format!("x-{n}"), "1");
         }
-        let answer = client.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let answer = client
+            .send_request(request.body(Empty::new()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(answer.status(), status, "{path}");
         assert_eq!(answer.headers()["access-control-allow-origin"], ORIGIN);
-        assert!(answer.headers()["vary"].to_str().unwrap().to_ascii_lowercase().contains("origin"));
+        assert!(
+            answer.headers()["vary"]
+                .to_str()
+                .unwrap()
+                .to_ascii_lowercase()
+                .contains("origin")
+        );
     }
 }
 
