@@ -99,8 +99,12 @@ def own_network():
     with socket.socket() as control:
         fcntl.ioctl(control, flags, struct.pack("16sH22x", b"lo", 0x41))
     ports = Path("/proc/sys/net/ipv4")
-    (ports / "tcp_tw_reuse").write_text("0")
-    (ports / "ip_local_port_range").write_text("30000 32999")
+    try:
+        (ports / "tcp_tw_reuse").write_text("0")
+        (ports / "ip_local_port_range").write_text("30000 32999")
+    except OSError:
+        # Where a container keeps them from being written.
+        return False
     return True
 
 
@@ -156,8 +160,7 @@ async def attacked_by_resets(peer, attack, how, good=40, patience=5):
 
 
 async def test_resets_take_no_ports_from_good_clients():
-    if not own_network():
-        measured("resets", "not in a network of its own: the ports are those of the machine")
+    is_apart = own_network()
     for name, (attack, how) in RESETS.items():
         async with Origin() as origin:
             gateway = Gateway(route("/api", address(origin.port)))
@@ -167,6 +170,9 @@ async def test_resets_take_no_ports_from_good_clients():
             gateway.stop()
         assert good.all_served, (name, good)
         assert kept < 300, (name, kept)
+    if not is_apart:
+        measured("rapid reset", "not in a network of its own, whose ports nginx may use up")
+        return
     async with Origin() as origin:
         peer = beside(address(origin.port))
         theirs = await attacked_by_resets(peer, *RESETS["rapid reset"], good=60, patience=2)
