@@ -47,10 +47,10 @@ def heads(payload, trailers=None):
         yield b"".join(block)
 
 
-def references():
+def references(count=1900):
     """Heads of one-byte references to a field that the decoder remembers: 33 bytes each in its count."""
     yield frame(HEADERS, END_STREAM | END_HEADERS, 1, GOOD + b"\x40\x01a\x00")
-    yield from heads(GOOD + b"\xbe" * 1900)
+    yield from heads(GOOD + b"\xbe" * count)
 
 
 def upload(piece):
@@ -61,6 +61,8 @@ def upload(piece):
 
 KINDS = {
     "references": references,
+    # Above the limit in bytes, so that h2 answers by itself.
+    "oversized heads": lambda: references(2400),
     # RFC 9113 6.5.3, 6.7: each asks for an answer.
     "pings": lambda: again(frame(PING, 0, 0, b"12345678")),
     "settings": lambda: again(frame(SETTINGS, 0, 0)),

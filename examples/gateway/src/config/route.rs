@@ -295,10 +295,7 @@ impl Checker<'_> {
 fn is_mapped_back(table: &Table) -> bool {
     let flag = |key: &str| table.get(key).and_then(Value::as_bool);
     let forwarding = table.get("forwarding").and_then(Value::as_array);
-    let is_prefix = |field: &Value| {
-        let field = field.as_str().unwrap_or_default();
-        field.eq_ignore_ascii_case("x-forwarded-prefix")
-    };
+    let is_prefix = |field: &Value| field.as_str() == Some("x-forwarded-prefix");
     table.get("prefix").and_then(Value::as_str) != Some("/")
         && flag("keep_prefix") != Some(true)
         && flag("rewrite_location") != Some(false)

@@ -104,7 +104,11 @@ impl Client {
     }
 
     pub fn reset(&self) {
-        self.resets.fetch_add(1, Ordering::Relaxed);
+        self.resets(1);
+    }
+
+    pub fn resets(&self, count: u32) {
+        self.resets.fetch_add(count, Ordering::Relaxed);
     }
 
     pub fn answered(&self) {

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) async fn serve(
     stream: TcpStream,
@@ -40,7 +40,10 @@ pub(super) async fn serve(
         return Ok(());
     };
     if http2 {
-        let io = Coalesced::new(TokioIo::new(Paced::new(stream)));
+        let io = Coalesced::new(TokioIo::new(Paced::new(
+            stream,
+            Arc::clone(&entry.connection),
+        )));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
     let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
@@ -61,7 +64,7 @@ async fn secure(
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     if http2 {
-        let io = TokioIo::new(Paced::new(stream));
+        let io = TokioIo::new(Paced::new(stream, Arc::clone(&entry.connection)));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
     let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));

@@ -4,6 +4,7 @@ mod clients;
 mod connection;
 mod connections;
 mod descriptors;
+mod frames;
 mod half_closed;
 pub mod head;
 mod http;
@@ -127,7 +128,7 @@ pub async fn serve(
     drain: Duration,
 ) -> Instant {
     let limits = listener.limits;
-    let connections = Arc::new(Connections::new(limits.resets));
+    let connections = Arc::new(Connections::new(&limits));
     let clients = Clients::new(&limits, Arc::clone(&listener.trusted));
     let watch = tokio::spawn(connections.clone().close_silent(limits.head_timeout));
     loop {

@@ -145,7 +145,8 @@ async fn options_of_everything_are_the_gateways() {
 }
 
 /// Those that the gateway writes itself. What hyper cannot parse as a head of HTTP/1.1 (a control character in the
-/// target, a target of more than 65,534 bytes) it answers without asking anybody.
+/// target, a target of more than 65,534 bytes) it answers without asking anybody, and so does h2 with a head of more
+/// bytes than may be.
 #[tokio::test]
 async fn an_allowed_page_can_read_each_refusal() {
     let upstream = upstream("up").await;
@@ -194,7 +195,7 @@ async fn an_allowed_page_can_read_each_refusal() {
     let mut client = by_http2(&gateway).await;
     for (path, fields, status) in [
         ("/api/a", 30, 431),
-        (&*format!("/files/{long}"), 0, 414),
+        ("/files/a", 30, 431),
         ("/nowhere", 0, 404),
     ] {
         let mut request = Request::get(format!("http://a.example{path}")).header("origin", ORIGIN);

@@ -211,7 +211,7 @@ fn a_check_says_what_an_application_needs_that_knows_its_prefix() {
         (root.to_owned(), false),
         (format!("{api}keep_prefix = true\n"), false),
         (format!("{api}rewrite_location = false\n"), false),
-        (format!("{api}forwarding = ['X-Forwarded-Prefix']\n"), false),
+        (format!("{api}forwarding = ['x-forwarded-prefix']\n"), false),
     ] {
         let ended = check(folder().path(), &config);
         assert_eq!(ended.code, Some(0), "{ended:?}");
