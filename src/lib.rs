@@ -46,10 +46,13 @@ pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod config_error;
 mod excerpt;
 mod fields;
+mod host_and_port;
 #[cfg(any(feature = "cache", feature = "proxy"))]
 mod own;
+mod path;
 #[cfg(feature = "serde")]
 #[cfg_attr(
     not(feature = "proxy"),
@@ -60,6 +63,8 @@ mod own;
     )
 )]
 mod units;
+
+pub use config_error::{ConfigError, ConfigErrors, ConfigWarning};
 
 #[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
