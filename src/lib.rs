@@ -50,6 +50,8 @@ mod config_error;
 mod excerpt;
 mod fields;
 mod host_and_port;
+#[cfg(any(feature = "cache", feature = "proxy"))]
+mod own;
 mod path;
 #[cfg(feature = "serde")]
 #[cfg_attr(

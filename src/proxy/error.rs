@@ -137,7 +137,7 @@ pub enum ProxyErrorKind {
     /// 408 (RFC 9110 15.5.9), or an error of the response's body.
     ClientTimeout,
     /// The client has its share of the upstream's places, and its queue for them is full or was waited in for
-    /// the connect timeout: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
+    /// the connect timeout; or it has its share of the tunnels: 429 (RFC 6585 4). See [`Limits::client_share`](crate::proxy::Limits::client_share).
     TooManyRequests,
     /// The upstream's name could not be resolved: 502.
     Dns,
@@ -266,7 +266,7 @@ impl ProxyErrorKind {
             Self::BodyTooLarge => "the request body is too large",
             Self::RequestBody => "the request body is malformed or incomplete",
             Self::ClientTimeout => "the client sent or took nothing for too long",
-            Self::TooManyRequests => "the client has too many requests under way at the upstream",
+            Self::TooManyRequests => "the client has too many requests or tunnels under way",
             Self::Dns => "the upstream's name could not be resolved",
             Self::Connect => "the upstream could not be connected to",
             Self::LocalResources => "no port or file descriptor is left for a connection",

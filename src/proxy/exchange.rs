@@ -1,6 +1,7 @@
 //! One request, on its way to an upstream and back: prepare, send, answer the head, then switch protocols
 //! or hand on the body.
 
+use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::body::download::Hold;
 use crate::proxy::body::upload::{Progress, Upload, UploadRules};
@@ -15,7 +16,6 @@ use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::{Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::{InFlight, Member};
-use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
@@ -116,11 +116,12 @@ impl Exchange {
         if self.context.upgrade.is_none() {
             return Ok(ClientSide::default());
         }
-        let slot = self.plan.tunnels.slots.take();
-        if slot.is_none() {
-            return Err(ProxyErrorKind::Overloaded.into());
-        }
-        Ok(ClientSide { upgrade, slot })
+        let requester = self.context.requester.as_ref();
+        let slot = self.plan.tunnels.slots.take(requester)?;
+        Ok(ClientSide {
+            upgrade,
+            slot: Some(slot),
+        })
     }
 
     /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`

@@ -14,7 +14,7 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 /// The least number of shares at which those that nobody uses are looked for.
 const SWEPT_FROM: usize = 64;
@@ -47,8 +47,8 @@ pub(crate) struct ShareRules {
 impl Shares {
     pub(crate) fn new(rules: ShareRules) -> Self {
         Self {
-            of_clients: Ledger::new(rules, rules.client),
-            of_connections: Ledger::new(rules, rules.connection),
+            of_clients: Ledger::new(rules.in_flight, rules.waiting, rules.client),
+            of_connections: Ledger::new(rules.in_flight, rules.waiting, rules.connection),
             wait: rules.wait,
         }
     }
@@ -84,6 +84,41 @@ impl Shares {
     }
 }
 
+/// The shares of a proxy's clients in its tunnels, which last as long as their clients like.
+pub(crate) struct TunnelShares(Option<Ledger<Subscriber>>);
+
+/// A place of a client's share of the tunnels, until it is dropped.
+pub(crate) struct TunnelPlace {
+    _place: Place,
+}
+
+impl TunnelShares {
+    pub(crate) fn new(tunnels: usize, share: f64) -> Self {
+        Self(Ledger::new(tunnels, 0, share))
+    }
+
+    /// A place of the share of whoever asks; none is needed where shares have no bound. Nobody waits for one,
+    /// because a tunnel may be open for days.
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyErrorKind::TooManyRequests`].
+    pub(crate) fn take(
+        &self,
+        requester: Option<&Requester>,
+    ) -> Result<Option<TunnelPlace>, ProxyErrorKind> {
+        let (Some(ledger), Some(requester)) = (&self.0, requester) else {
+            return Ok(None);
+        };
+        // All upstreams of the proxy share its tunnels.
+        let share = ledger.share(0, requester.subscriber);
+        match share.take() {
+            Some(_place) => Ok(Some(TunnelPlace { _place })),
+            None => Err(ProxyErrorKind::TooManyRequests),
+        }
+    }
+}
+
 /// The shares that are in use, by upstream and by whose they are.
 struct Ledger<K> {
     /// Places of one share, and how many requests may wait for one.
@@ -111,12 +146,12 @@ struct Place(Arc<Share>);
 
 impl<K: Copy + Eq + Hash> Ledger<K> {
     /// None if a share is the whole.
-    fn new(rules: ShareRules, share: f64) -> Option<Self> {
-        let places = part(rules.in_flight, share).max(1);
-        (places < rules.in_flight).then(|| Self {
+    fn new(whole: usize, waiting: usize, share: f64) -> Option<Self> {
+        let places = part(whole, share).max(1);
+        (places < whole).then(|| Self {
             places,
             // None only if none may wait at all.
-            waiting: part(rules.waiting, share).max(rules.waiting.min(1)),
+            waiting: part(waiting, share).max(waiting.min(1)),
             table: Mutex::new(Table {
                 shares: HashMap::default(),
                 sweep_at: SWEPT_FROM,
@@ -124,8 +159,7 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
         })
     }
 
-    fn share(&self, to: &Member, whose: K) -> Arc<Share> {
-        let upstream = std::ptr::from_ref(to).addr();
+    fn share(&self, upstream: usize, whose: K) -> Arc<Share> {
         let mut table = self.table.lock().unwrap_or_else(|e| e.into_inner());
         if table.shares.len() >= table.sweep_at {
             table.shares.retain(|_, share| Arc::strong_count(share) > 1);
@@ -141,11 +175,11 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
     }
 
     async fn place(&self, to: &Member, whose: K, wait: Duration) -> Result<Place, ProxyError> {
-        let share = self.share(to, whose);
-        match share.places.try_acquire().map(SemaphorePermit::forget) {
-            Ok(()) => Ok(Place(share)),
+        let share = self.share(std::ptr::from_ref(to).addr(), whose);
+        match share.take() {
+            Some(place) => Ok(place),
             // Boxed, because it is rare.
-            Err(_) => Box::pin(share.wait(self.waiting, wait)).await,
+            None => Box::pin(share.wait(self.waiting, wait)).await,
         }
     }
 }
@@ -162,6 +196,12 @@ fn part(whole: usize, share: f64) -> usize {
 }
 
 impl Share {
+    /// A place that is free.
+    fn take(self: &Arc<Self>) -> Option<Place> {
+        self.places.try_acquire().ok()?.forget();
+        Some(Place(Arc::clone(self)))
+    }
+
     async fn wait(self: Arc<Self>, most: usize, wait: Duration) -> Result<Place, ProxyError> {
         let too_many = || ProxyError::refused(ProxyErrorKind::TooManyRequests);
         let _queued = Queued::enter(&self.waiting, most).ok_or_else(too_many)?;
@@ -297,6 +337,26 @@ mod tests {
         held.pop();
         held.push(first.await.unwrap());
         assert_eq!(kind(second.await), Some(ProxyErrorKind::TooManyRequests));
+    }
+
+    #[test]
+    fn a_client_has_its_share_of_the_tunnels_whatever_its_connection() {
+        let shares = TunnelShares::new(8, 0.5);
+        let take = |peer: &str| shares.take(Some(&requester(peer, true))).ok().flatten();
+        let mut held: Vec<_> = (1..=9)
+            .map_while(|port| take(&format!("192.0.2.1:{port}")))
+            .collect();
+        assert_eq!(held.len(), 4);
+        assert!(take("192.0.2.2:1").is_some());
+        held.pop();
+        assert!(take("192.0.2.1:10").is_some());
+        // Nothing is known of a client, or its share is the whole.
+        assert!(matches!(shares.take(None), Ok(None)));
+        let unbounded = TunnelShares::new(8, 1.0);
+        assert!(matches!(
+            unbounded.take(Some(&requester("192.0.2.1:1", true))),
+            Ok(None)
+        ));
     }
 
     #[tokio::test]

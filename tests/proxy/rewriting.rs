@@ -3,6 +3,7 @@
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use same_origin::guard::{Guard, GuardLayer};
 use same_origin::proxy::{CookieRewrite, ForwardingField, ReverseProxy};
+use tokio::net::TcpStream;
 use tower::Layer;
 
 /// Answers with addresses and cookies below the prefix that it is told of, or below its own root.
@@ -147,6 +148,33 @@ async fn fields_are_removed_and_set_both_ways() {
     assert!(answer.all("server").is_empty() && answer.all("alt-svc").is_empty());
     assert_eq!(answer.all("cache-control"), ["max-age=60"]);
     assert_eq!(answer.all("vary").join(", "), "accept, cookie");
+}
+
+#[tokio::test]
+async fn what_is_removed_from_heads_is_removed_from_trailers() {
+    let upstream = Upstream::start(|_| {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-secret, x-kept, x-set\r\n\r\n";
+        let trailers = "x-secret: 1\r\nx-kept: 1\r\nx-set: up\r\n";
+        format!("{head}2\r\nok\r\n0\r\n{trailers}\r\n").into_bytes()
+    })
+    .await;
+    let proxy = ReverseProxy::builder("/api", upstream.url(""))
+        .remove_response_headers(["X-Secret"])
+        .set_response_headers([("x-set", "ours")])
+        .build()
+        .unwrap();
+    let server = serve(proxy).await;
+    let (mut client, connection) = h2::client::handshake(TcpStream::connect(server).await.unwrap())
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("http://a/api/x").body(()).unwrap();
+    let (answer, _) = client.send_request(request, true).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    while body.data().await.transpose().unwrap().is_some() {}
+    let trailers = body.trailers().await.unwrap().unwrap();
+    assert_eq!(trailers["x-kept"], "1");
+    assert_eq!(trailers.len(), 1, "{trailers:?}");
 }
 
 #[tokio::test]

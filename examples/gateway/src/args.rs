@@ -23,7 +23,8 @@ pub struct Args {
 
 pub enum Command {
     Serve(Args),
-    Check(PathBuf),
+    /// A file, and where it would listen whatever it says.
+    Check(PathBuf, Option<SocketAddr>),
     Help,
     Version,
 }
@@ -56,7 +57,7 @@ impl Args {
         Ok(match (check, args.config) {
             // A check without a file would say of none that it is good.
             (Some(()), None) => return Err("--check needs --config FILE".into()),
-            (Some(()), Some(config)) => Command::Check(config),
+            (Some(()), Some(config)) => Command::Check(config, args.listen),
             (None, config) => Command::Serve(Self { config, ..args }),
         })
     }

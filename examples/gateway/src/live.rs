@@ -134,21 +134,25 @@ fn prepare(
         proxy_protocol: ProxyProtocol::new(&config.proxy_protocol),
         drain: config.drain.timeout,
     };
+    let connections = config.limits.connections;
+    let is_known = before.is_some_and(|before| before.connections == connections);
+    let settings = settings.within_descriptors(!is_known);
+    let files = before.map(|before| before.table.files());
+    let table = config.table.limited(settings.limits, files);
     let access_log = log.as_ref().map(|open| &open.log);
     let served = Served {
-        table: config.table.observed(access_log, has_metrics),
+        table: table.observed(access_log, has_metrics),
         caches: config.caches,
         upstreams: config.upstreams,
         drain: config.drain,
         reload_on_change: config.reload_on_change,
         files: config.files,
         kept: config.kept,
-        connections: config.limits.connections,
+        connections,
         log,
         tls,
     };
-    let is_known = before.is_some_and(|before| before.connections == served.connections);
-    Ok((served, settings.within_descriptors(!is_known)))
+    Ok((served, settings))
 }
 
 fn open_log(settings: Log) -> Result<OpenLog, String> {

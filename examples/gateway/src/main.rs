@@ -24,6 +24,7 @@ use args::{Args, Command};
 use config::Config;
 use server::sockets::Sockets;
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Help => say(args::USAGE),
         Command::Version => say(env!("CARGO_PKG_VERSION")),
-        Command::Check(config) => check(&config),
+        Command::Check(config, listen) => check(&config, listen),
         Command::Serve(args) => run(&args),
     };
     match outcome {
@@ -58,9 +59,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(path: &Path) -> Result<(), Error> {
-    for warning in Config::load(path)?.warnings.lines() {
+fn check(path: &Path, listen: Option<SocketAddr>) -> Result<(), Error> {
+    let config = Config::load(path, listen)?;
+    for warning in config.warnings.lines() {
         say(&format!("warning: {warning}"))?;
+    }
+    if let Some(hint) = config.hint {
+        say(&format!("hint: {hint}"))?;
     }
     say(&format!("{}: ok", path.display()))
 }
@@ -75,7 +80,8 @@ fn run(args: &Args) -> Result<(), Error> {
         Some(_) => Sockets::from_env()?,
         None => Sockets::default(),
     };
-    let config = args.config.as_deref().map(Config::load).transpose()?;
+    let load = |path: &Path| Config::load(path, args.listen);
+    let config = args.config.as_deref().map(load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
     }
@@ -101,7 +107,7 @@ fn log_filter() -> EnvFilter {
 }
 
 /// Serves the demo.
-async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
+async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
     let stop = server::shutdown::on_signal(&Arc::default(), || Duration::ZERO)?;
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;

@@ -22,6 +22,8 @@ pub struct Fixed {
 /// Reads the configuration again, and again.
 pub struct Reloader {
     pub path: PathBuf,
+    /// The address of the command line, if one is given.
+    pub listen: Option<SocketAddr>,
     pub fixed: Fixed,
     pub live: Arc<Live>,
 }
@@ -125,12 +127,13 @@ impl Reloader {
     /// Reads all of it as if for the first time, which nobody sees, and then what has changed.
     async fn read(&self) -> Result<Config, Problems> {
         let (path, kept) = (self.path.clone(), self.live.now().kept.clone());
+        let listen = self.listen;
         let reading = tokio::task::spawn_blocking(move || {
-            let warnings = Config::load(&path)?.warnings;
+            let warnings = Config::load(&path, listen)?.warnings;
             for warning in warnings.lines() {
                 warn!("{warning}");
             }
-            Config::load_after(&path, &kept)
+            Config::load_after(&path, listen, &kept)
         });
         reading.await.unwrap_or_else(|error| {
             let mut problems = Problems::default();
@@ -205,7 +208,7 @@ mod tests {
     #[test]
     fn what_cannot_change_is_named_with_both_values() {
         const ROUTE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'";
-        let config = |text: &str| Config::parse(text, "test", Path::new("")).unwrap();
+        let config = |text: &str| Config::parse(text, "test", Path::new(""), None).unwrap();
         let fixed = Fixed {
             listen: Some(([127, 0, 0, 1], 8080).into()),
             admin: Some(None),

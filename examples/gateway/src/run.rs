@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::live::Live;
 use crate::observe::Metrics;
 use crate::reload::{Fixed, Hangups, Reloader};
+use crate::server::limits::Limits;
 use crate::server::notify;
 use crate::server::sockets::Sockets;
 use crate::server::{self, Current, Listener, Settings, Stop};
@@ -55,6 +56,7 @@ pub async fn gateway(
     on_empty_caches(&live)?;
     let reloader = Reloader {
         path: path.to_owned(),
+        listen: args.listen,
         fixed,
         live: Arc::clone(&live),
     };
@@ -91,13 +93,24 @@ async fn listen(
         Some(socket) => Listener::of_socket(socket, settings)?,
         None => Listener::bind("listen", address, settings).await?,
     };
-    let plain = Settings::plain(ADMIN_DRAIN).fixed();
     let admin = match (admin, sockets.admin) {
-        (_, Some(socket)) => Some(Listener::of_socket(socket, plain)?),
-        (Some(address), None) => Some(Listener::bind("admin.listen", address, plain).await?),
+        (_, Some(socket)) => Some(Listener::of_socket(socket, admin_settings())?),
+        (Some(address), None) => {
+            Some(Listener::bind("admin.listen", address, admin_settings()).await?)
+        }
         (None, None) => None,
     };
     Ok((listener, admin))
+}
+
+/// Probes and an operator are few, and must not take the descriptors of those who are served.
+fn admin_settings() -> Current {
+    let mut settings = Settings::plain(ADMIN_DRAIN);
+    settings.limits = Limits {
+        connections: 64,
+        ..Limits::default()
+    };
+    settings.fixed()
 }
 
 /// When no new connections are taken, those that were upgraded are told, too.

@@ -6,6 +6,7 @@ use crate::cache::shared::Shared;
 use crate::cache::store::entry::Stored;
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
+use crate::own::own_values;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use std::fmt;
@@ -37,7 +38,7 @@ pub(crate) struct Draft {
 /// A response, as far as it has come.
 ///
 /// The body is copied, once: a chunk that was read from a connection may keep a buffer of many times its
-/// size, and then the bound would be one on paper.
+/// size, and then the bound would be one on paper. So are the values of its head.
 pub(crate) struct Recording {
     draft: Option<Draft>,
     shared: Arc<Shared>,
@@ -105,7 +106,9 @@ impl Recording {
     }
 
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
-        self.trailers = Some(trailers.clone());
+        let mut trailers = trailers.clone();
+        own_values(&mut trailers);
+        self.trailers = Some(trailers);
     }
 
     /// Whether nothing but the end itself says that a stream of HTTP/2 is whole.

@@ -16,6 +16,7 @@ use crate::cache::http::range::Extent;
 use crate::cache::http::vary::{Selection, Unmatchable};
 use crate::cache::layer::whole;
 use crate::fields;
+use crate::own::own_values;
 use http::header::{self, HeaderMap};
 use http::{Method, StatusCode, response};
 use question::Question;
@@ -313,6 +314,7 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
+    own_values(&mut stored);
     stored
 }
 

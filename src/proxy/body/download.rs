@@ -9,6 +9,7 @@ use crate::proxy::body::Body;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use crate::proxy::ticker::{self, Ticked, Ticker};
 use bytes::Bytes;
+use http::header::HeaderName;
 use http_body::{Body as _, Frame, SizeHint};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -34,6 +35,8 @@ pub(crate) trait Hold: Send + 'static {
 pub(crate) struct Downloads {
     /// The time for which a client may take nothing.
     patience: Duration,
+    /// Fields that are taken out of trailers, as out of the head.
+    withheld: Arc<[HeaderName]>,
     ticker: Ticker,
     all: Mutex<Slab<Arc<dyn Download>>>,
 }
@@ -44,9 +47,10 @@ trait Download: Send + Sync {
 }
 
 impl Downloads {
-    pub(crate) fn new(patience: Duration) -> Arc<Self> {
+    pub(crate) fn new(patience: Duration, withheld: Arc<[HeaderName]>) -> Arc<Self> {
         Arc::new(Self {
             patience,
+            withheld,
             ticker: Ticker::new(patience),
             all: Mutex::default(),
         })
@@ -88,6 +92,7 @@ impl Downloads {
             ahead,
             is_exact: is_exact.is_some(),
             largest: if is_stream { STREAM_FRAME } else { usize::MAX },
+            withheld: Arc::clone(&self.withheld),
             hold: Some(hold),
             offered: Some(Instant::now()),
         };
@@ -151,6 +156,7 @@ struct State<H> {
     is_exact: bool,
     /// The largest frame.
     largest: usize,
+    withheld: Arc<[HeaderName]>,
     /// None when the upstream has no more to send.
     hold: Option<H>,
     /// Since when it is the client's turn to take something; None while it is the upstream's to send.
@@ -192,22 +198,29 @@ impl<H> State<H> {
             None => self.poll_body(cx),
         };
         self.offered = polled.is_ready().then(Instant::now);
-        polled.map_ok(|frame| self.cut(frame))
+        polled.map(|frame| match frame? {
+            Ok(frame) => self.cut(frame).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
     }
 
-    /// The frame, or the first piece of it if it is too large.
-    fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        if frame
-            .data_ref()
-            .is_none_or(|data| data.len() <= self.largest)
-        {
-            return frame;
+    /// The frame, or the first piece of it if it is too large; trailers without what the client is not to see.
+    fn cut(&mut self, mut frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        if let Some(trailers) = frame.trailers_mut() {
+            for name in self.withheld.iter() {
+                trailers.remove(name);
+            }
+            return (!trailers.is_empty()).then_some(frame);
         }
-        frame.map_data(|mut data| {
+        let is_small = |data: &Bytes| data.len() <= self.largest;
+        if frame.data_ref().is_none_or(is_small) {
+            return Some(frame);
+        }
+        Some(frame.map_data(|mut data| {
             let first = data.split_to(self.largest);
             self.ahead.push_front(Ok(Frame::data(data)));
             first
-        })
+        }))
     }
 
     fn len_ahead(&self) -> u64 {
@@ -345,7 +358,7 @@ mod tests {
         for len in first {
             upstream.try_send(data(*len)).unwrap();
         }
-        let (downloads, place) = (Downloads::new(PATIENCE), Place::default());
+        let (downloads, place) = (Downloads::new(PATIENCE, Arc::new([])), Place::default());
         let client = downloads.begin(Body::new(body), place.clone(), true);
         Setting {
             downloads,
@@ -366,7 +379,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_here_as_a_whole_is_done_with_at_once() {
-        let (downloads, place) = (Downloads::new(PATIENCE), Place::default());
+        let (downloads, place) = (Downloads::new(PATIENCE, Arc::new([])), Place::default());
         let body = downloads.begin(Body::from("all"), place.clone(), false);
         assert!(!place.is_held());
         assert_eq!(body.size_hint().exact(), Some(3));

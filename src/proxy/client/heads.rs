@@ -1,10 +1,10 @@
 //! Heads of requests and responses as one connection wants, or says, them.
 
 use crate::fields;
+use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::upstream::destination::Destination;
 use crate::proxy::wire::host::set_host;
-use crate::proxy::wire::own::own_values;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Uri, Version};

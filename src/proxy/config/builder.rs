@@ -391,7 +391,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// Response fields of the upstream that the client never sees. Default: none.
+    /// Response fields of the upstream that the client never sees, in trailers too. Default: none.
     pub fn remove_response_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,

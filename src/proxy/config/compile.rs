@@ -34,6 +34,7 @@ pub(super) fn plan(
     edits: (FieldEdits, FieldEdits),
 ) -> Plan {
     let (request, response) = edits;
+    let withheld = Arc::clone(response.removed());
     let base = &*first.base;
     let (base, stripped) = if settings.keep_prefix {
         let base = [base.trim_end_matches('/'), settings.prefix.as_str()].concat();
@@ -89,11 +90,11 @@ pub(super) fn plan(
         }),
         response_timeout: settings.timeouts.response,
         client_timeout: settings.timeouts.client,
-        downloads: Downloads::new(settings.timeouts.client),
+        downloads: Downloads::new(settings.timeouts.client, withheld),
         failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
             open: settings.shared.tunnels.clone(),
-            slots: TunnelSlots::new(settings.limits.tunnels),
+            slots: TunnelSlots::new(settings.limits.tunnels, settings.limits.client_share),
             idle: settings.timeouts.tunnel,
         },
     }

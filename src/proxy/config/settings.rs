@@ -127,6 +127,7 @@ impl Limits {
     /// The share of [`in_flight`](Self::in_flight) that one client may have at an upstream; at least one request.
     /// Default: 0.5. One more waits for another of the same client, among as large a share of
     /// [`waiting`](Self::waiting) and for the connect timeout at most; then: 429. 1.0 switches it off.
+    /// Of [`tunnels`](Self::tunnels) a client may have as much; one more is 429 at once.
     ///
     /// A client is its address, for IPv6 its /64: that of the [`Peer`](crate::proxy::Peer) or axum's
     /// `ConnectInfo`, or what a peer in

@@ -252,6 +252,19 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "axum")]
+    #[test]
+    fn a_target_that_grows_too_long_in_a_nest_is_an_error() {
+        let long = |byte: char| byte.to_string().repeat(40_000);
+        let original: Uri = format!("/{}/x", long('p')).parse().unwrap();
+        for (inner, is_long) in [("/y".to_owned(), false), (format!("/{}", long('y')), true)] {
+            let inner: Uri = inner.parse().unwrap();
+            let found = below_nest("/{any}", &original, &inner);
+            let want = is_long.then_some(ProxyErrorKind::TargetTooLong);
+            assert_eq!(found.err(), want);
+        }
+    }
+
     #[test]
     fn only_paths_are_forwarded() {
         use ProxyErrorKind::{MalformedTarget, MethodNotForwarded};

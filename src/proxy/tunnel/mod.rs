@@ -3,7 +3,9 @@
 mod farewell;
 mod frames;
 
-use crate::proxy::error::BoxError;
+use crate::proxy::error::{BoxError, ProxyErrorKind};
+use crate::proxy::request::client::Requester;
+use crate::proxy::share::{TunnelPlace, TunnelShares};
 use farewell::Farewell;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -108,21 +110,38 @@ impl Tunnels {
 }
 
 /// Places for the tunnels of one proxy that are open, or offered to an upstream.
-pub(crate) struct TunnelSlots(Arc<Semaphore>);
+pub(crate) struct TunnelSlots {
+    places: Arc<Semaphore>,
+    of_clients: TunnelShares,
+}
 
 /// A place for a tunnel, until it is dropped.
 pub(crate) struct TunnelSlot {
+    _of_client: Option<TunnelPlace>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl TunnelSlots {
-    pub(crate) fn new(count: usize) -> Self {
-        Self(Arc::new(Semaphore::new(count)))
+    /// `client_share`: of the count, for one client.
+    pub(crate) fn new(count: usize, client_share: f64) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(count)),
+            of_clients: TunnelShares::new(count, client_share),
+        }
     }
 
-    pub(crate) fn take(&self) -> Option<TunnelSlot> {
-        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(TunnelSlot { _permit: permit })
+    /// # Errors
+    ///
+    /// The client has its share already, or all tunnels are taken.
+    pub(crate) fn take(&self, requester: Option<&Requester>) -> Result<TunnelSlot, ProxyErrorKind> {
+        let of_client = self.of_clients.take(requester)?;
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => Ok(TunnelSlot {
+                _of_client: of_client,
+                _permit: permit,
+            }),
+            Err(_) => Err(ProxyErrorKind::Overloaded),
+        }
     }
 }
 

@@ -4,7 +4,6 @@ pub(crate) mod edits;
 pub(crate) mod framing;
 pub(crate) mod hop_by_hop;
 pub(crate) mod host;
-pub(crate) mod own;
 pub(crate) mod scan;
 pub(crate) mod trailers;
 pub(crate) mod upgrade;

@@ -148,8 +148,8 @@ class Http2(Wire):
     """A client of HTTP/2 by prior knowledge that reads only when told to."""
 
     @classmethod
-    async def open(cls, gateway, window=65_535):
-        self = await cls.connect(gateway.port)
+    async def open(cls, gateway, window=65_535, source=None):
+        self = await cls.connect(gateway.port, source=source)
         self.http = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.http.local_settings = h2.settings.Settings(
             client=True, initial_values={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 BINARY = os.environ["GATEWAY"]
+# What is measured of a debug build says nothing of times.
+RELEASE = "debug" not in Path(BINARY).parts
 # ca.pem, server.pem, server.key, client.pem, client.key
 CERTS = Path(os.environ.get("CERTS", "."))
 FOLDER = Path(tempfile.mkdtemp(prefix="peers-"))

@@ -22,8 +22,13 @@ def site():
     return root
 
 
-def nginx(server, listen="", top=""):
+def nginx(server, listen="", top="", http=""):
     """nginx with one server; gives its port."""
+    return start_nginx(server, listen, top, http)[1]
+
+
+def start_nginx(server, listen="", top="", http=""):
+    """nginx with one server; gives the process and its port."""
     port = free_port()
     conf = FOLDER / "nginx.conf"
     conf.write_text(f"""
@@ -35,12 +40,12 @@ def nginx(server, listen="", top=""):
             types {{ text/plain txt; text/html html; }}
             client_body_temp_path {FOLDER}/body; proxy_temp_path {FOLDER}/proxy;
             fastcgi_temp_path {FOLDER}/f; uwsgi_temp_path {FOLDER}/u; scgi_temp_path {FOLDER}/s;
-            client_max_body_size 0; keepalive_timeout 60s;
+            client_max_body_size 0; keepalive_timeout 60s; {http}
             server {{ listen 127.0.0.1:{port} {listen}; {server} }}
         }}""")
-    Process("nginx", "-p", FOLDER, "-c", conf, "-e", FOLDER / "nginx.log")
+    process = Process("nginx", "-p", FOLDER, "-c", conf, "-e", FOLDER / "nginx.log")
     wait_for_port(port)
-    return port
+    return process, port
 
 
 async def files_work(gateway, conditional=True):

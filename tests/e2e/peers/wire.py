@@ -43,8 +43,11 @@ class Wire:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def connect(cls, port, tls=False, receive_buffer=None):
+    async def connect(cls, port, tls=False, receive_buffer=None, source=None):
+        """`source` is the address of another client, on loopback."""
         end = socket.socket()
+        if source:
+            end.bind((source, 0))
         if receive_buffer:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         end.setblocking(False)

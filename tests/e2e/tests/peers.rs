@@ -52,6 +52,9 @@ fn main() -> ExitCode {
 /// The functions of the scripts, each with its script's name.
 fn tests() -> Vec<(&'static str, String)> {
     const SCRIPTS: &[(&str, &str)] = &[
+        ("attacks", include_str!("../peers/attacks.py")),
+        ("attacks_kept", include_str!("../peers/attacks_kept.py")),
+        ("attacks_places", include_str!("../peers/attacks_places.py")),
         ("bucket", include_str!("../peers/bucket.py")),
         ("connections", include_str!("../peers/connections.py")),
         ("cors_check", include_str!("../peers/cors_check.py")),

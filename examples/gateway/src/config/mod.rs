@@ -12,6 +12,7 @@ mod headers;
 mod kept;
 pub mod listen;
 mod log;
+mod own_address;
 mod place;
 mod problems;
 mod read;
@@ -73,6 +74,8 @@ pub struct Config {
     pub kept: Kept,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
+    /// Good to know, if an application behaves as many do.
+    pub hint: Option<String>,
 }
 
 /// The file as it is written. Nothing is required here, so that what is missing is found together
@@ -119,6 +122,8 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 struct Checker<'a> {
     /// The folder that paths are relative to.
     folder: &'a Path,
+    /// Where the gateway listens, if that is known.
+    listen: Option<SocketAddr>,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     caches: Caches,
@@ -137,14 +142,18 @@ struct Checker<'a> {
     /// Of the configuration before this one.
     before: &'a Kept,
     kept: Kept,
+    /// Routes whose upstreams do not know the prefix, so that what they say of paths gets it.
+    mapped_back: Vec<String>,
 }
 
 impl Config {
+    /// The configuration of a file. `listen` is where the gateway listens, whatever the file says.
+    ///
     /// # Errors
     ///
     /// Every problem of the file.
-    pub fn load(path: &Path) -> Result<Self, Problems> {
-        Self::load_after(path, &Kept::default())
+    pub fn load(path: &Path, listen: Option<SocketAddr>) -> Result<Self, Problems> {
+        Self::load_after(path, listen, &Kept::default())
     }
 
     /// Reads the file that follows another configuration, and takes over what is the same.
@@ -152,7 +161,11 @@ impl Config {
     /// # Errors
     ///
     /// Every problem of the file.
-    pub fn load_after(path: &Path, before: &Kept) -> Result<Self, Problems> {
+    pub fn load_after(
+        path: &Path,
+        listen: Option<SocketAddr>,
+        before: &Kept,
+    ) -> Result<Self, Problems> {
         let file = Seen::of(path.to_owned());
         let text = std::fs::read_to_string(path).map_err(|error| {
             let mut problems = Problems::default();
@@ -164,7 +177,7 @@ impl Config {
         })?;
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut config = Self::parse_after(&text, &name, folder, before)?;
+        let mut config = Self::parse_after(&text, &name, folder, listen, before)?;
         config.files.push(file);
         Ok(config)
     }
@@ -172,14 +185,26 @@ impl Config {
     /// # Errors
     ///
     /// Every problem of the text.
-    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
-        Self::parse_after(text, name, folder, &Kept::default())
+    pub fn parse(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self, Problems> {
+        Self::parse_after(text, name, folder, listen, &Kept::default())
     }
 
-    fn parse_after(text: &str, name: &str, folder: &Path, before: &Kept) -> Result<Self, Problems> {
+    fn parse_after(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        listen: Option<SocketAddr>,
+        before: &Kept,
+    ) -> Result<Self, Problems> {
         let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
+            listen,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
@@ -193,6 +218,7 @@ impl Config {
             of_all_routes: String::new(),
             before,
             kept: before.shared(),
+            mapped_back: Vec::new(),
         };
         let config = match text.parse() {
             Ok(table) => checker.filled_config(table),
@@ -204,6 +230,7 @@ impl Config {
         checker.problems.locate(&source);
         let mut config = checker.problems.or(config)?;
         config.warnings.locate(&source);
+        config.hint = route::hint_of_prefix(&checker.mapped_back, &source);
         Ok(config)
     }
 }
@@ -237,6 +264,7 @@ impl Checker<'_> {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", listen::address(text), |message| message),
         };
+        self.listen = self.listen.or(listen);
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
         self.logs = log.is_some();
@@ -284,6 +312,7 @@ impl Checker<'_> {
             trusted_proxies: self.trusted_proxies.clone(),
             proxy_protocol,
             warnings: std::mem::take(&mut self.warnings),
+            hint: None,
             caches: std::mem::take(&mut self.caches),
             upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
             reload_on_change,

@@ -3,6 +3,8 @@
 use super::Checker;
 use super::guard::Guarding;
 use super::kept::KeptRoute;
+use super::own_address::is_own;
+use super::place::Source;
 use super::problems::join;
 use super::read::{Read, read};
 use crate::admin::CachedRoute;
@@ -205,6 +207,10 @@ impl Checker<'_> {
             }
         }
         let trusts = table.contains_key("trusted_proxies");
+        self.not_itself(at, table.get("upstream"));
+        if is_mapped_back(&table) {
+            self.mapped_back.push(at.to_owned());
+        }
         if table.contains_key("upstream_tls") && !has_https(table.get("upstream")) {
             let message =
                 "no upstream of this route is https; write https:// there, or remove this";
@@ -299,6 +305,32 @@ impl Checker<'_> {
         Some(Files::new(&prefix?, &dir, spa, codings).with_headers(headers))
     }
 
+    /// Refuses upstreams that are the gateway's own address.
+    fn not_itself(&mut self, at: &str, upstream: Option<&Value>) {
+        let Some(listen) = self.listen else { return };
+        let at = join(at, "upstream");
+        let (urls, is_list) = match upstream {
+            Some(Value::Array(urls)) => (urls.as_slice(), true),
+            Some(url) => (std::slice::from_ref(url), false),
+            None => return,
+        };
+        for (index, url) in urls.iter().enumerate() {
+            let url = url.as_str().unwrap_or_default();
+            if is_own(url, listen) {
+                let index = if is_list {
+                    format!("[{index}]")
+                } else {
+                    String::new()
+                };
+                let message = format!(
+                    "{url:?} is where the gateway itself listens ({listen}), and each request would come back to it: \
+                     write the address of the server that is to answer"
+                );
+                self.problems.push(format!("{at}{index}"), message);
+            }
+        }
+    }
+
     /// What is beside the configuration may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
@@ -328,6 +360,30 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether the upstream sees no prefix, is not told of it, and has it put before the paths that it says.
+fn is_mapped_back(table: &Table) -> bool {
+    let flag = |key: &str| table.get(key).and_then(Value::as_bool);
+    let forwarding = table.get("forwarding").and_then(Value::as_array);
+    let is_prefix = |field: &Value| field.as_str() == Some("x-forwarded-prefix");
+    table.get("prefix").and_then(Value::as_str) != Some("/")
+        && flag("keep_prefix") != Some(true)
+        && flag("rewrite_location") != Some(false)
+        && !forwarding.is_some_and(|fields| fields.iter().any(is_prefix))
+}
+
+/// The settings that an application behind such routes needs if it knows its public prefix.
+pub(super) fn hint_of_prefix(routes: &[String], source: &Source<'_>) -> Option<String> {
+    let names: Vec<_> = routes.iter().map(|at| source.name(at)).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: what the upstream says of its paths gets the prefix in front. If it knows the prefix by itself and \
+             gets it twice, write keep_prefix = true (it wants the prefix in its requests), \"x-forwarded-prefix\" in \
+             forwarding (it wants it stripped), or rewrite_location = false with rewrite_cookies = false",
+            names.join(", ")
+        )
+    })
 }
 
 /// Whether a route's upstream may be spoken to by TLS. What is no URL is another problem.

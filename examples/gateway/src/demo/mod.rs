@@ -132,7 +132,7 @@ impl Demo {
 }
 
 fn gateway(config: &str) -> Result<Arc<Table>, Error> {
-    let config = Config::parse(config, "demo", Path::new(""))?;
+    let config = Config::parse(config, "demo", Path::new(""), None)?;
     Ok(Arc::new(config.table))
 }
 

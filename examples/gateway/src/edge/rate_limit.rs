@@ -6,6 +6,7 @@
 //! or one (everybody would).
 
 use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{NotUntil, RateLimiter};
@@ -36,11 +37,14 @@ pub struct Quota {
     pub burst: NonZeroU32,
 }
 
+/// Named, as the default one is of another clock where somebody asks for that clock of governor.
+type Unmeasured = NoOpMiddleware<Instant>;
+
 /// The buckets of one limit.
 #[derive(Debug)]
 pub struct RateLimit {
     quota: Quota,
-    limiter: RateLimiter<Client, Buckets, MonotonicClock>,
+    limiter: RateLimiter<Client, Buckets, MonotonicClock, Unmeasured>,
 }
 
 impl RateLimit {
@@ -174,6 +178,10 @@ mod tests {
         let quota = governor::Quota::with_period(HOUR).unwrap();
         let quota = quota.allow_burst(NonZeroU32::new(burst).unwrap());
         RateLimit {
+            quota: Quota {
+                per_second: NonZeroU32::MIN,
+                burst: NonZeroU32::MIN,
+            },
             limiter: RateLimiter::new(quota, Buckets::new(HOUR * burst), MonotonicClock),
         }
     }

@@ -1,6 +1,7 @@
 //! Which route answers a request: the longest prefix wins.
 
 mod layered;
+mod open_files;
 mod prefixes;
 
 pub use layered::{Around, Layered};
@@ -15,9 +16,10 @@ use futures_util::future::{Either, FutureExt};
 use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use open_files::OpenFiles;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, Peer, ReverseProxy, ServiceTransport};
+use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub struct Table {
     routes: Vec<Arc<Route>>,
     none: Layered<NoRoute>,
     limits: Limits,
+    files: Arc<OpenFiles>,
     /// In the order of the routes, and that of requests that match none behind them.
     observers: Vec<Arc<Observer>>,
     /// In the same order.
@@ -76,6 +79,28 @@ impl Table {
             routes,
             none: Layered::new(NoRoute, around),
             limits,
+            files: OpenFiles::new(&limits),
+        }
+    }
+
+    /// The files that are being sent, which the table that comes after this one counts on.
+    pub fn files(&self) -> &Arc<OpenFiles> {
+        &self.files
+    }
+
+    /// With other limits than the configured ones, and with the files of the table before.
+    pub fn limited(self, limits: Limits, files: Option<&Arc<OpenFiles>>) -> Self {
+        let files = match files {
+            Some(files) => {
+                files.limit(&limits);
+                Arc::clone(files)
+            }
+            None => OpenFiles::new(&limits),
+        };
+        Self {
+            limits,
+            files,
+            ..self
         }
     }
 
@@ -160,8 +185,23 @@ impl Table {
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => {
                 let asked = refusals.asked(&request, arrival.id.as_ref());
+                let trusted = &files.around().trusted_proxies;
+                let client = ClientAddr::derive(peer, request.headers(), trusted);
+                let place = match self.files.take(client.ip()) {
+                    Ok(place) => place,
+                    Err(status) => {
+                        let known = refusal(status);
+                        asked.answered(&known);
+                        return Either::Right(files.around().answer(known, request).boxed());
+                    }
+                };
                 let answer = files.answer(peer, request);
-                Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
+                let answer = answer.inspect(move |found| asked.answered(found));
+                let sent = |body| match http_body::Body::is_end_stream(&body) {
+                    true => body,
+                    false => Body::new(place.until_sent(body)),
+                };
+                Either::Right(answer.map(|found| found.map(sent)).boxed())
             }
             None => {
                 let asked = refusals.asked(&request, arrival.id.as_ref());
@@ -181,7 +221,7 @@ fn names(prefixes: &Prefixes) -> impl Iterator<Item = &str> {
     names.chain(["none"])
 }
 
-/// The answer to a head that is above a limit.
+/// The answer to what is above a limit.
 fn refusal(status: StatusCode) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or("Error");
     text(status, format!("{reason}\n"))

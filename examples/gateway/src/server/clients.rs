@@ -70,7 +70,7 @@ impl Clients {
         }
         known.halve();
         let max_connections = known.max_connections;
-        let client = known.clients.entry(key(peer)).or_insert_with(|| {
+        let client = known.clients.entry(network(peer)).or_insert_with(|| {
             Arc::new(Client {
                 max_resets: Arc::clone(&self.max_resets),
                 ..Client::default()
@@ -120,7 +120,11 @@ impl Client {
     }
 
     pub fn reset(&self) {
-        self.resets.fetch_add(1, Ordering::Relaxed);
+        self.resets(1);
+    }
+
+    pub fn resets(&self, count: u32) {
+        self.resets.fetch_add(count, Ordering::Relaxed);
     }
 
     pub fn answered(&self) {
@@ -148,7 +152,8 @@ impl Drop for ClientGuard {
     }
 }
 
-fn key(peer: IpAddr) -> IpAddr {
+/// What tells one client from another: an address of IPv4, a network of IPv6.
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(address) => {

@@ -1,6 +1,7 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
 use super::connections::{ConnectionGuard, STOP};
+use super::half_closed::HalfClosed;
 use super::http::http;
 use super::limits::Limits;
 use super::paced::Paced;
@@ -11,6 +12,7 @@ use same_origin::proxy::{Coalesced, Peer};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -18,7 +20,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) async fn serve(
     stream: TcpStream,
@@ -39,9 +41,13 @@ pub(super) async fn serve(
         return Ok(());
     };
     if http2 {
-        let io = Coalesced::new(TokioIo::new(Paced::new(stream)));
+        let io = Coalesced::new(TokioIo::new(Paced::new(
+            stream,
+            Arc::clone(&entry.connection),
+        )));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
+    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = Coalesced::new(TokioIo::new(stream));
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
@@ -61,9 +67,10 @@ async fn secure(
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     if http2 {
-        let io = TokioIo::new(Paced::new(stream));
+        let io = TokioIo::new(Paced::new(stream, Arc::clone(&entry.connection)));
         return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
     }
+    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = TokioIo::new(stream);
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }

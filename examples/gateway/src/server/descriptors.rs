@@ -1,6 +1,6 @@
-//! File descriptors: a connection of a client takes one, and the one to its upstream another.
+//! File descriptors: a connection of a client takes one, and the one to its upstream, or a file, another.
 
-/// Descriptors for everything that is not a connection: the listener, logs, files that are being read.
+/// Descriptors for everything else: the listeners, logs, files of TLS.
 const OTHERS: u64 = 64;
 
 /// How many connections there is room for, if it is fewer than are wanted. The process's limit is raised as

@@ -8,8 +8,11 @@
 //! - Of HTTP/2 streams that are reset, only those that were not begun yet are counted by it, and end the
 //!   connection with GOAWAY and ENHANCE_YOUR_CALM. The others are counted here, and the connection is
 //!   closed without a word, because no reason can be given to hyper.
+//! - Heads of HTTP/2 that are too large in bytes, and streams above the limit, are refused by h2, which tells nobody.
+//!   They are counted where they are read, as heads that became no requests.
 //! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
 
+use super::descriptors;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +29,7 @@ pub struct Limits {
     /// Requests under way on one connection of HTTP/2. The next one is refused (REFUSED_STREAM).
     pub streams: u32,
     /// Requests that one connection of HTTP/2 may reset before their response, beyond those that it
-    /// lets be answered (CVE-2023-44487). One more ends the connection.
+    /// lets be answered (CVE-2023-44487). One more ends the connection. So many heads may be refused, too.
     pub resets: u32,
     /// The same over all connections of one client. One more closes its connections; half of them are forgiven
     /// in each ten seconds.
@@ -35,17 +38,30 @@ pub struct Limits {
     pub client_share: f64,
 }
 
+impl Limits {
+    /// With as many connections as there are descriptors for at most.
+    pub fn within_descriptors(mut self) -> Self {
+        if let Some(room) = descriptors::room_for(self.connections) {
+            self.connections = room;
+        }
+        self
+    }
+
+    /// Those of a file that says nothing.
+    pub const DEFAULT: Self = Self {
+        head_timeout: Duration::from_secs(30),
+        head_size: 64 * 1024,
+        head_fields: 100,
+        connections: 16_384,
+        streams: 200,
+        resets: 100,
+        client_resets: 400,
+        client_share: 0.5,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            head_timeout: Duration::from_secs(30),
-            head_size: 64 * 1024,
-            head_fields: 100,
-            connections: 16_384,
-            streams: 200,
-            resets: 100,
-            client_resets: 400,
-            client_share: 0.5,
-        }
+        Self::DEFAULT
     }
 }

@@ -4,6 +4,8 @@ mod clients;
 mod connection;
 mod connections;
 mod descriptors;
+mod frames;
+mod half_closed;
 pub mod head;
 mod http;
 pub mod limits;
@@ -14,6 +16,8 @@ pub mod runtime;
 pub mod shutdown;
 pub mod sockets;
 pub mod tls;
+
+pub use clients::network;
 
 use crate::observe::{OpenConnection, RefusalLog};
 use ::http::{Request, Response, StatusCode};
@@ -99,15 +103,13 @@ impl Settings {
     /// As many connections as there are descriptors for at most. `warns` if it is news that they are fewer.
     pub fn within_descriptors(mut self, warns: bool) -> Self {
         let wanted = self.limits.connections;
-        if let Some(room) = descriptors::room_for(wanted) {
-            self.limits.connections = room;
-            if warns {
-                warn!(
-                    connections = wanted,
-                    room,
-                    "server.connections is lowered: the limit of open files (ulimit -n) leaves room for fewer"
-                );
-            }
+        self.limits = self.limits.within_descriptors();
+        if warns && self.limits.connections < wanted {
+            warn!(
+                connections = wanted,
+                room = self.limits.connections,
+                "server.connections is lowered: the limit of open files (ulimit -n) leaves room for fewer"
+            );
         }
         self
     }
@@ -204,7 +206,7 @@ impl Listener {
 pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) -> Instant {
     let mut current = listener.settings.clone();
     let mut settings = Arc::clone(&current.borrow_and_update());
-    let connections = Arc::new(Connections::new(settings.limits.resets));
+    let connections = Arc::new(Connections::new(&settings.limits));
     let clients = Arc::new(Clients::new(
         &settings.limits,
         Arc::clone(&settings.trusted),
@@ -243,7 +245,7 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
             accepted = next => accepted,
             changed = changed(&mut current) => {
                 settings = changed;
-                connections.limit_resets(settings.limits.resets);
+                connections.limit(&settings.limits);
                 clients.limit(&settings.limits, Arc::clone(&settings.trusted));
                 watch.abort();
                 watch = silence(settings.limits.head_timeout);
@@ -312,7 +314,10 @@ fn refused_by_hyper(error: &(dyn std::error::Error + Send + Sync + 'static)) {
     let Some(error) = error.downcast_ref::<hyper::Error>() else {
         return;
     };
-    if error.is_parse_too_large() {
+    // Of what is too large hyper tells the one from the other in words alone.
+    if error.is_parse_too_large() && error.to_string().starts_with("URI") {
+        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
+    } else if error.is_parse_too_large() {
         LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
     } else if error.is_parse() {
         LOG.unreadable(StatusCode::BAD_REQUEST, error);

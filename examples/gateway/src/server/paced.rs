@@ -5,24 +5,35 @@
 //! connection gives its turn back after a number of bytes, and is polled again behind the others. hyper and h2
 //! have no such bound themselves (tokio's own budget counts reads, of up to 16 KiB each).
 
+use super::connection::PREFACE;
+use super::connections::Connection;
+use super::frames::Frames;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
 const TURN: usize = 16 * 1024;
 
-/// A connection whose reads are bounded in each turn.
+/// A connection of HTTP/2 whose reads are bounded in each turn, and whose request heads are counted.
 pub struct Paced<T> {
     io: T,
+    connection: Arc<Connection>,
+    frames: Frames,
     /// Bytes that may still be read in this turn.
     left: usize,
 }
 
 impl<T> Paced<T> {
-    pub fn new(io: T) -> Self {
-        Self { io, left: TURN }
+    pub fn new(io: T, connection: Arc<Connection>) -> Self {
+        Self {
+            io,
+            connection,
+            frames: Frames::behind(PREFACE.len()),
+            left: TURN,
+        }
     }
 }
 
@@ -39,6 +50,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        let heads = self.frames.heads_in(&buf.filled()[before..]);
+        if heads > 0 {
+            self.connection.heads(heads);
+        }
         self.left = match polled {
             Poll::Ready(_) => self.left.saturating_sub(buf.filled().len() - before),
             // The turn is over by itself.
@@ -100,7 +115,7 @@ mod tests {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let mut paced = pin!(Paced::new(tokio::io::repeat(0)));
+        let mut paced = pin!(Paced::new(tokio::io::repeat(0), Arc::default()));
         for turn in 1..4 {
             let mut read = 0;
             loop {
@@ -120,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_lost_between_turns() {
         let text: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
-        let mut paced = pin!(Paced::new(&text[..]));
+        let mut paced = pin!(Paced::new(&text[..], Arc::default()));
         let mut seen = Vec::new();
         loop {
             let mut bytes = [0; 3000];

@@ -36,9 +36,10 @@ async fn a_port_in_use_is_a_problem_of_the_key_listen() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
+    let upstream = SocketAddr::from(([127, 0, 0, 1], 1));
     let path = file(
         folder.path(),
-        &config(address, &format!("listen = '{address}'")),
+        &config(upstream, &format!("listen = '{address}'")),
     );
     for args in [
         &["--config", &path][..],

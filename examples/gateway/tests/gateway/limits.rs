@@ -264,3 +264,27 @@ async fn a_body_that_is_too_long_is_413() {
         "HTTP/1.1 413 Payload Too Large"
     );
 }
+
+/// `printf … | nc -N`. A client that has gone looks the same, so that only a moment is waited for.
+#[tokio::test]
+async fn a_client_that_closes_its_side_gets_an_answer_that_comes_soon() {
+    let mut held = Held::start("", "").await;
+    for is_late in [false, true] {
+        let mut client = TcpStream::connect(held.gateway.address()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        client.shutdown().await.unwrap();
+        let waiting = held.requests.recv().await.unwrap();
+        let mut answer = Vec::new();
+        if is_late {
+            // The upstream does not work for nobody.
+            waiting.ended().await;
+            client.read_to_end(&mut answer).await.unwrap();
+            assert_eq!(answer, b"");
+        } else {
+            waiting.answer().await;
+            client.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        }
+    }
+}

@@ -17,6 +17,12 @@ async fn each_refusal_leaves_a_line_that_says_why() {
     let long = format!("GET /files/long HTTP/1.1\r\nhost: a\r\n{fields}connection: close\r\n\r\n");
     exchange(&gateway, long).await;
     exchange(&gateway, "no request\r\n\r\n").await;
+    let target = "x".repeat(66_000);
+    exchange(
+        &gateway,
+        format!("GET /{target} HTTP/1.1\r\nhost: a\r\n\r\n"),
+    )
+    .await;
     gateway.signal("TERM");
     let (_, log) = gateway.ended();
     for (words, what) in [
@@ -42,6 +48,7 @@ async fn each_refusal_leaves_a_line_that_says_why() {
         (&["INFO", "status=400", "path=/files/..%2fx"], "a path"),
         (&["INFO", "status=431", "path=/files/long"], "a head"),
         (&["INFO", "status=400", "refused: invalid"], "no HTTP"),
+        (&["INFO", "status=414", "refused: URI too long"], "a target"),
     ] {
         let found = log
             .lines()

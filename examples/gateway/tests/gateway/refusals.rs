@@ -144,6 +144,96 @@ async fn options_of_everything_are_the_gateways() {
     }
 }
 
+/// Those that the gateway writes itself. What hyper cannot parse as a head of HTTP/1.1 (a control character in the
+/// target, a target of more than 65,534 bytes) it answers without asking anybody, and so does h2 with a head of more
+/// bytes than may be.
+#[tokio::test]
+async fn an_allowed_page_can_read_each_refusal() {
+    let upstream = upstream("up").await;
+    let site = tempfile::tempdir().unwrap();
+    let dir = site.path();
+    let gateway = gateway::with(&format!(
+        "[server]\nhead_size = 2048\nhead_fields = 20\n[cors]\nallow_origins = ['{ORIGIN}']\n\
+         [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\nlimits = {{ request_body = 10 }}\n\
+         [[routes]]\nprefix = '/files'\ndir = {dir:?}\n"
+    ));
+    let (fields, long) = ("x-a: b\r\n".repeat(30), "x".repeat(2500));
+    for kind in KINDS {
+        for (request, status) in [
+            (format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\n{fields}"), 431),
+            (
+                format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\ncookie: {long}\r\n"),
+                431,
+            ),
+            (format!("GET {kind}/{long} HTTP/1.1\r\nhost: a\r\n"), 414),
+            (format!("GET {kind}/..%2fa HTTP/1.1\r\nhost: a\r\n"), 400),
+            (
+                format!("GET {kind}/a HTTP/1.1\r\nhost: a\r\nhost: b\r\n"),
+                400,
+            ),
+            ("GET /files/none HTTP/1.1\r\nhost: a\r\n".to_owned(), 404),
+            ("GET /nowhere HTTP/1.1\r\nhost: a\r\n".to_owned(), 404),
+            (
+                "PUT /api/a HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n".to_owned(),
+                413,
+            ),
+        ] {
+            let head = format!("{request}origin: {ORIGIN}\r\nconnection: close\r\n\r\n");
+            let answer = exchange(&gateway, head).await;
+            let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+            let line = format!("http/1.1 {status} ");
+            assert!(answer.starts_with(&line), "{status}: {request}: {answer}");
+            let allowed = format!("access-control-allow-origin: {ORIGIN}\r\n");
+            assert!(answer.contains(&allowed), "{request}: {answer}");
+            let vary = answer.lines().find(|line| line.starts_with("vary: "));
+            assert!(
+                vary.is_some_and(|vary| vary.contains("origin")),
+                "{request}: {answer}"
+            );
+        }
+    }
+    let mut client = by_http2(&gateway).await;
+    for (path, fields, status) in [
+        ("/api/a", 30, 431),
+        ("/files/a", 30, 431),
+        ("/nowhere", 0, 404),
+    ] {
+        let mut request = Request::get(format!("http://a.example{path}")).header("origin", ORIGIN);
+        for n in 0..fields {
+            request = request.header(format!("x-{n}"), "1");
+        }
+        let answer = client
+            .send_request(request.body(Empty::new()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], ORIGIN);
+        assert!(
+            answer.headers()["vary"]
+                .to_str()
+                .unwrap()
+                .to_ascii_lowercase()
+                .contains("origin")
+        );
+    }
+}
+
+/// RFC 9110 15.4.5: a 304 has the `Vary` of its 200.
+#[tokio::test]
+async fn a_304_depends_on_what_its_200_does() {
+    let (_site, gateway) = serve(true).await;
+    let url = format!("{}/files/a", gateway.origin);
+    let ok = send_from("GET", ORIGIN, url.clone(), &[]).await;
+    let since = [("if-modified-since", ok.field("last-modified"))];
+    let same = send_from("GET", ORIGIN, url, &since).await;
+    assert_eq!((ok.status.as_u16(), same.status.as_u16()), (200, 304));
+    assert!(!ok.field("vary").is_empty());
+    let vary = |answer: &crate::client::Answer| -> Vec<_> {
+        answer.headers.get_all("vary").iter().cloned().collect()
+    };
+    assert_eq!(vary(&ok), vary(&same));
+}
+
 /// RFC 9110 9.3.2: over HTTP/2 nothing else takes the content away.
 #[tokio::test]
 async fn a_head_has_no_content_over_http2() {

@@ -199,3 +199,17 @@ mod whatever_is_sent {
         }
     }
 }
+
+/// Values of a head from HTTP/1.1 are slices of the buffer that its connection was read into.
+#[test]
+fn a_stored_head_lets_go_of_the_buffer_that_it_came_in() {
+    let buffer = bytes::Bytes::from(b"max-age=60\r\n\"tag\"\r\n".to_vec());
+    let value = |range| http::HeaderValue::from_maybe_shared(buffer.slice(range)).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, value(0..10));
+    headers.insert(header::ETAG, value(12..17));
+    let stored = head_to_store(&headers, SystemTime::UNIX_EPOCH);
+    assert_eq!(stored[header::ETAG], "\"tag\"");
+    drop(headers);
+    assert!(buffer.is_unique());
+}

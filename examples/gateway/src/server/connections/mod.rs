@@ -9,6 +9,7 @@ mod request;
 pub use request::{CountedBody, InRequest};
 
 use super::clients::ClientGuard;
+use super::limits::Limits;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -27,8 +28,10 @@ const UNREAD_STEPS: u8 = 2 * STEPS;
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
-    /// How many requests one may reset, see [`Limits::resets`](crate::server::limits::Limits).
+    /// How many requests one may reset, see [`Limits::resets`].
     max_resets: AtomicU32,
+    /// How many heads of one may be on their way to becoming requests, or be refused.
+    max_unheard: AtomicU32,
     /// Told when one has ended, and there is room.
     one_ended: Notify,
     /// Told when the last one has ended.
@@ -44,6 +47,9 @@ pub struct Connection {
     /// Requests that ended before their response, less those that did not.
     resets: AtomicU32,
     max_resets: u32,
+    /// Heads that were read over HTTP/2, less those that became requests.
+    unheard: AtomicU32,
+    max_unheard: u32,
     /// The client's budget over all of its connections, if it is one client's.
     client: OnceLock<ClientGuard>,
     /// Steps in a row without a request, or in which the client took nothing.
@@ -61,20 +67,28 @@ pub const STOP: u8 = 2;
 /// The end, whatever is under way.
 const CLOSE: u8 = 3;
 
+/// The most heads of one connection that are on their way to becoming requests, or are refused.
+fn most_unheard(limits: &Limits) -> u32 {
+    limits.resets.saturating_add(limits.streams)
+}
+
 impl Connections {
-    pub fn new(max_resets: u32) -> Self {
+    pub fn new(limits: &Limits) -> Self {
         Self {
             open: Mutex::default(),
             next: AtomicU64::new(0),
-            max_resets: AtomicU32::new(max_resets),
+            max_resets: AtomicU32::new(limits.resets),
+            max_unheard: AtomicU32::new(most_unheard(limits)),
             one_ended: Notify::new(),
             all_ended: Notify::new(),
         }
     }
 
     /// So many requests may be reset by those that begin from now on.
-    pub fn limit_resets(&self, max_resets: u32) {
-        self.max_resets.store(max_resets, Ordering::Relaxed);
+    pub fn limit(&self, limits: &Limits) {
+        self.max_resets.store(limits.resets, Ordering::Relaxed);
+        self.max_unheard
+            .store(most_unheard(limits), Ordering::Relaxed);
     }
 
     /// How many are open.
@@ -98,6 +112,7 @@ impl Connections {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
             max_resets: self.max_resets.load(Ordering::Relaxed),
+            max_unheard: self.max_unheard.load(Ordering::Relaxed),
             client: client.map_or_else(OnceLock::new, OnceLock::from),
             ..Connection::default()
         });
@@ -174,10 +189,16 @@ impl Connection {
         }
     }
 
+    /// Whether a request is under way.
+    pub fn is_asked(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
         self.has_served.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.one_heard();
         InRequest::new(Arc::clone(self))
     }
 
@@ -198,10 +219,33 @@ impl Connection {
         }
     }
 
+    /// Heads of requests were read. Those that are not heard of again were refused by h2, which is counted as resets
+    /// where there are more of them than can be on their way.
+    pub fn heads(&self, heads: u32) {
+        let before = self.unheard.fetch_add(heads, Ordering::Relaxed);
+        if before.saturating_add(heads) > self.max_unheard {
+            if let Some(client) = self.client.get() {
+                client.client().resets(self.max_unheard);
+            }
+            self.tell(CLOSE);
+        }
+    }
+
+    /// One head has become a request; or a request was answered, which makes up for a head that was refused.
+    fn one_heard(&self) {
+        if self.unheard.load(Ordering::Relaxed) > 0 {
+            let less = |heads: u32| heads.checked_sub(1);
+            let _none = self
+                .unheard
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
     fn answered(&self) {
         if let Some(client) = self.client.get() {
             client.client().answered();
         }
+        self.one_heard();
         if self.resets.load(Ordering::Relaxed) > 0 {
             let less = |resets: u32| resets.checked_sub(1);
             let _none = self
@@ -290,6 +334,11 @@ mod tests {
     use tokio::time::Instant;
 
     const TIMEOUT: Duration = Duration::from_secs(8);
+    const LIMITS: Limits = Limits {
+        resets: 2,
+        streams: 4,
+        ..Limits::DEFAULT
+    };
 
     /// Runs a connection that does nothing by itself, and gives how long it was left open.
     async fn silence(connections: &Arc<Connections>, keep: bool) -> Duration {
@@ -309,7 +358,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_closed_and_one_with_a_request_is_not() {
-        let connections = Arc::new(Connections::new(2));
+        let connections = Arc::new(Connections::new(&LIMITS));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));
         let idle = silence(&connections, false).await;
         assert!(idle >= TIMEOUT && idle <= TIMEOUT * 5 / 4, "{idle:?}");
@@ -339,7 +388,7 @@ mod tests {
 
     /// How long a connection is left open whose client asks for more of its answer each `pause`, or once.
     async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
-        let connections = Arc::new(Connections::new(2));
+        let connections = Arc::new(Connections::new(&LIMITS));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));
         let entry = connections.admit(None);
         let begun = Instant::now();
@@ -371,7 +420,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
-        let connections = Arc::new(Connections::new(2));
+        let connections = Arc::new(Connections::new(&LIMITS));
         let entry = connections.admit(None);
         let reset = || drop(entry.connection.request());
         let answer = || drop(CountedBody::new(String::new(), entry.connection.request()));
@@ -394,8 +443,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn heads_that_become_no_requests_are_resets() {
+        let is_open = async |entry: &ConnectionGuard| {
+            let connection = pin!(std::future::ready(()));
+            entry.drive(connection, |_, _| true).await.is_some()
+        };
+        let connections = Arc::new(Connections::new(&LIMITS));
+        // As many as may be on their way, again and again.
+        let entry = connections.admit(None);
+        for _ in 0..10 {
+            entry.connection.heads(6);
+            for _ in 0..6 {
+                drop(CountedBody::new(String::new(), entry.connection.request()));
+            }
+        }
+        assert!(is_open(&entry).await);
+        entry.connection.heads(6);
+        assert!(is_open(&entry).await);
+        entry.connection.heads(1);
+        assert!(!is_open(&entry).await);
+    }
+
+    #[tokio::test]
     async fn there_is_room_when_one_has_ended() {
-        let connections = Arc::new(Connections::new(2));
+        let connections = Arc::new(Connections::new(&LIMITS));
         let (one, _two) = (connections.admit(None), connections.admit(None));
         connections.fewer_than(3).await;
         let waiting = tokio::spawn(async move { connections.fewer_than(2).await });
@@ -407,7 +478,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_drain_waits_for_every_connection() {
-        let connections = Arc::new(Connections::new(2));
+        let connections = Arc::new(Connections::new(&LIMITS));
         let entry = connections.admit(None);
         let (told, mut telling) = tokio::sync::mpsc::channel(1);
         let connection = tokio::spawn(async move {

@@ -198,6 +198,38 @@ fn what_is_hardly_meant_is_warned_of_and_accepted() {
     }
 }
 
+/// An application that knows its public prefix would get it twice.
+#[test]
+fn a_check_says_what_an_application_needs_that_knows_its_prefix() {
+    let hint =
+        "hint: routes[\"/api\"]: what the upstream says of its paths gets the prefix in front";
+    let api = "[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:9'\n";
+    let root = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:9'\n";
+    for (config, hinted) in [
+        (api.to_owned(), true),
+        (format!("{api}{root}"), true),
+        (root.to_owned(), false),
+        (format!("{api}keep_prefix = true\n"), false),
+        (format!("{api}rewrite_location = false\n"), false),
+        (format!("{api}forwarding = ['x-forwarded-prefix']\n"), false),
+    ] {
+        let ended = check(folder().path(), &config);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.stdout.contains(hint), hinted, "{config}: {ended:?}");
+        for setting in [
+            "keep_prefix = true",
+            "\"x-forwarded-prefix\"",
+            "rewrite_location = false",
+        ] {
+            assert_eq!(
+                ended.stdout.contains(setting),
+                hinted,
+                "{config}: {ended:?}"
+            );
+        }
+    }
+}
+
 /// A folder with a page to serve.
 fn site() -> tempfile::TempDir {
     let folder = folder();

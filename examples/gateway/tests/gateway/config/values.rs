@@ -109,6 +109,44 @@ fn routes_are_refused_for_their_prefix_and_for_where_they_lead() {
     );
 }
 
+/// Each of its requests would come back.
+#[test]
+fn the_gateway_is_not_an_upstream_of_its_own() {
+    refused(
+        r#"
+            listen = "localhost:8080"
+            [[routes]]
+            prefix = "/"
+            upstream = "http://localhost:8080/api"
+            [[routes]]
+            prefix = "/several"
+            upstream = ["http://127.0.0.1:8081", "http://127.0.0.1:8080"]
+        "#,
+        &[
+            (
+                "routes[0].upstream",
+                "where the gateway itself listens (127.0.0.1:8080)",
+            ),
+            (
+                "routes[1].upstream[1]",
+                "write the address of the server that is to answer",
+            ),
+        ],
+    );
+    // Whatever the file says.
+    let folder = super::folder();
+    let config = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:8080'\n";
+    let path = crate::gateway::file(folder.path(), config);
+    for (listen, code) in [
+        ("127.0.0.1:8080", 2),
+        ("127.0.0.1:0", 0),
+        ("127.0.0.1:81", 0),
+    ] {
+        let ended = crate::gateway::run(&["--config", &path, "--listen", listen, "--check"]);
+        assert_eq!(ended.code, Some(code), "{listen}: {ended:?}");
+    }
+}
+
 #[test]
 fn dns_is_for_one_name_and_times_that_fit() {
     refused(

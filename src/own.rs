@@ -6,9 +6,10 @@ use http::header::{HeaderMap, HeaderValue};
 /// Gives the values of a head a buffer of their own, by one copy for all of them.
 ///
 /// Values of a message that came by HTTP/1.1 are slices of the buffer that its connection was read into, up
-/// to 128 KiB and more. A connection of HTTP/2 remembers values for its whole life (HPACK's dynamic table,
-/// RFC 7541 2.3.2), and each would keep a whole buffer: 4 MiB for a connection that lies idle. So whatever goes
-/// to HTTP/2 goes through here.
+/// to 128 KiB and more, and each keeps the whole of it. A connection of HTTP/2 remembers values for its whole
+/// life (HPACK's dynamic table, RFC 7541 2.3.2): that was 4 MiB for a connection that lies idle. A cache keeps
+/// them as long as it likes, and its bound would be one on paper. So whatever goes to HTTP/2, or is stored, goes
+/// through here.
 pub(crate) fn own_values(headers: &mut HeaderMap) {
     let len = headers.values().map(HeaderValue::len).sum();
     let mut buffer = BytesMut::with_capacity(len);

@@ -1,0 +1,127 @@
+//! Clients of HTTP/1.1 that close their side after a request and wait for its answer (`printf … | nc -N`).
+//!
+//! Such a client looks like one that has gone: of both nothing is seen but the end of what they send
+//! (RFC 9293 3.6). hyper takes it for the latter and gives the request up, or, told that it may be the former
+//! (`half_close`), goes on for nobody as long as the upstream likes. Here the end is held back for a moment in
+//! which most answers come; whoever has gone occupies an upstream for that moment longer.
+
+use super::connections::Connection;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long the end is held back while a request waits for its answer.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// A connection whose end is held back while a request is under way.
+pub struct HalfClosed<T> {
+    io: T,
+    connection: Arc<Connection>,
+    /// The rest of the moment, once the end was seen.
+    ending: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T> HalfClosed<T> {
+    pub fn new(io: T, connection: Arc<Connection>) -> Self {
+        Self {
+            io,
+            connection,
+            ending: None,
+        }
+    }
+
+    /// Ready when the end may be told.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.connection.is_asked() {
+            return Poll::Ready(());
+        }
+        let ending = self.ending.get_or_insert_with(|| Box::pin(sleep(MOMENT)));
+        ending.as_mut().poll(cx)
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for HalfClosed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ending.is_none() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+            if buf.filled().len() > before || buf.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_end(cx).map(Ok)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClosed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_told_a_moment_later_while_a_request_is_under_way() {
+        let connection = Arc::new(Connection::default());
+        let mut asked = HalfClosed::new(&b"GET"[..], Arc::clone(&connection));
+        let request = connection.request();
+        let (begun, mut bytes) = (Instant::now(), [0; 8]);
+        assert_eq!(asked.read(&mut bytes).await.unwrap(), 3);
+        assert_eq!(asked.read(&mut bytes).await.unwrap(), 0);
+        assert_eq!(begun.elapsed(), MOMENT);
+        drop(request);
+        let mut idle = HalfClosed::new(&b""[..], connection);
+        assert_eq!(idle.read(&mut bytes).await.unwrap(), 0);
+        assert_eq!(begun.elapsed(), MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_answer_the_end_is_told_at_once() {
+        let connection = Arc::new(Connection::default());
+        let mut asked = HalfClosed::new(&b""[..], Arc::clone(&connection));
+        let request = connection.request();
+        let mut bytes = [0; 8];
+        let mut read = Box::pin(asked.read(&mut bytes));
+        assert!(futures_util::poll!(read.as_mut()).is_pending());
+        drop(request);
+        assert!(futures_util::poll!(read.as_mut()).is_ready());
+    }
+}
