@@ -32,9 +32,9 @@ const OVERHEAD: usize = 2 << 10;
 /// How long an answer is repeated without a look at the file.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long a file must have been as it is to be remembered. The date of a file is as exact as the system's
-/// ticks, and `Last-Modified` as a second: who writes it now may write it again.
-const SETTLED: Duration = Duration::from_secs(2);
+/// How long a file must have been as it is to be remembered, for who writes it now may write it again. At least
+/// two seconds: `Last-Modified` is cut to whole ones.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// The answers of one directory.
 #[derive(Clone, Debug)]
@@ -136,6 +136,9 @@ impl Answer {
     fn whole(&self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.content.clone()));
         *response.headers_mut() = self.headers.clone();
+        // For a HEAD, whose content is taken away.
+        let length = HeaderValue::from(self.content.len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
         response
     }
 
