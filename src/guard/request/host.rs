@@ -24,6 +24,9 @@ impl<'a> Authority<'a> {
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let (host, port) = match text {
             [b'[', rest @ ..] => text.split_at(address(rest)? + 2),
+            // Most name no port. To look at all bytes without a way out takes half as long as to look for the
+            // first that is not a name's (5 ns of 60, `benches/guard.rs`).
+            _ if is_name(text) => (text, &[][..]),
             _ => {
                 // Up to the first byte that a name cannot have, which has to be the port's colon.
                 let end = text.iter().position(|&byte| !IN_NAME[usize::from(byte)]);
@@ -80,6 +83,11 @@ impl fmt::Display for Authority<'_> {
             None => Ok(()),
         }
     }
+}
+
+fn is_name(text: &[u8]) -> bool {
+    text.iter()
+        .fold(true, |is, &byte| is & IN_NAME[usize::from(byte)])
 }
 
 /// The length of an IPv6 address that ends with a bracket.
