@@ -282,7 +282,7 @@ async fn what_is_remembered_is_answered_as_the_file_was() {
         let url = || format!("{}{path}", gateway.origin);
         for coding in ["identity", "gzip"] {
             let ask = async |method: &str, fields: &[(&str, &str)]| {
-                let fields = [&[("accept-encoding", coding)], fields].concat();
+                let fields = [&[("accept-encoding", coding)][..], fields].concat();
                 let mut answer = send_from(method, "https://a.example", url(), &fields).await;
                 answer.headers.remove("date");
                 answer
