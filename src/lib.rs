@@ -46,8 +46,11 @@ pub mod origin;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 
+mod config_error;
 mod excerpt;
 mod fields;
+mod host_and_port;
+mod path;
 #[cfg(feature = "serde")]
 #[cfg_attr(
     not(feature = "proxy"),
@@ -58,6 +61,8 @@ mod fields;
     )
 )]
 mod units;
+
+pub use config_error::{ConfigError, ConfigErrors, ConfigWarning};
 
 #[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]

@@ -79,6 +79,25 @@ fn no_circle_of_imports_is_longer_than_one_reads_at_once() {
 }
 
 #[test]
+fn every_file_is_a_module_of_something() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = Source::read();
+    let mut orphans = Vec::new();
+    for module in files.0.keys().filter(|module| !module.is_empty()) {
+        let (folder, name) = module.rsplit_once('/').unwrap_or(("", module));
+        let parents = ["mod.rs", "lib.rs"].map(|file| root.join(folder).join(file));
+        let text = parents
+            .iter()
+            .find_map(|file| fs::read_to_string(file).ok());
+        let declared = format!("mod {name};");
+        if !text.is_some_and(|text| text.contains(&declared)) {
+            orphans.push(module.as_str());
+        }
+    }
+    assert!(orphans.is_empty(), "nothing names {}", orphans.join(", "));
+}
+
+#[test]
 fn paths_are_found_in_all_that_is_code() {
     let text = "//! use crate::doc;\nuse crate::a::{b, c::{self, D}};\npub use crate::facade::E;\n\
                 #[cfg(x)]\nuse super::f as g;\nuse child::H;\nfn i() { crate::j::k() } // crate::comment\n\

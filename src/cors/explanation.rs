@@ -25,7 +25,7 @@ pub struct Step {
     pub(super) remedy: Option<String>,
 }
 
-/// How a step ends.
+/// The end of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -92,7 +92,7 @@ impl Step {
         }
     }
 
-    /// How it ends.
+    /// Its end.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome

@@ -194,7 +194,7 @@ impl Explanation {
         &self.steps
     }
 
-    /// What to write, if the request is refused and is to be let through.
+    /// The change that lets a refused request through.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
@@ -218,7 +218,7 @@ impl Step {
         self.rule
     }
 
-    /// How it ends.
+    /// Its end.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome

@@ -12,7 +12,7 @@ use crate::origin::OriginPattern;
 use http::HeaderValue;
 use http::request::Parts;
 
-/// Whose page sent the `Origin` of a request, by its bytes alone.
+/// The owner of the page that sent an `Origin`, by its bytes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Own,
@@ -166,7 +166,8 @@ impl Compiled {
         }
     }
 
-    /// Whose page sent the `Origin`, on whatever ground the request was let through; `None` without one.
+    /// The owner of the page that sent the `Origin`, on whatever ground the request was let through; `None`
+    /// without one.
     #[inline]
     pub(crate) fn standing(
         &self,

@@ -1,4 +1,4 @@
-//! What is decided of a request, and by which rule.
+//! The decision on a request, and the rule that made it.
 
 use http::StatusCode;
 use std::fmt;

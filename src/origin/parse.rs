@@ -8,7 +8,7 @@
 use super::host;
 use std::ops::Range;
 
-/// Where the parts of a text are that was found good.
+/// The places of the parts in a text that is an origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     /// The scheme ends here.

@@ -106,27 +106,26 @@ impl CacheBuilder {
         let sizes = [("size", self.size), ("object", self.object)];
         for (key, _) in sizes.iter().filter(|(_, bytes)| *bytes == 0) {
             let remedy = "write at least 1, or leave the cache out";
-            problems.push(CacheError::new(key, "0", CacheErrorKind::Zero, remedy));
+            let error = CacheError::new(*key, CacheErrorKind::Zero, remedy);
+            problems.push(error.value_at(None, "0"));
         }
         if self.object > self.size && self.size > 0 {
-            problems.push(CacheError::new(
-                "object",
-                self.object.to_string(),
-                CacheErrorKind::LargerThanSize,
-                format!("write at most the `size`, {}", self.size),
-            ));
+            let remedy = format!("write at most the `size`, {}", self.size);
+            let error = CacheError::new("object", CacheErrorKind::LargerThanSize, remedy);
+            problems.push(error.value_at(None, self.object.to_string()));
         }
         for (key, time) in [("stale", self.stale), ("wait", self.wait)] {
             if time.as_secs() > MOST_SECONDS {
                 let remedy = "write at most 68 years";
                 let value = format!("{}s", time.as_secs());
-                problems.push(CacheError::new(key, value, CacheErrorKind::TooLong, remedy));
+                let error = CacheError::new(key, CacheErrorKind::TooLong, remedy);
+                problems.push(error.value_at(None, value));
             }
         }
         if !is_name(&self.name) {
             let remedy = "write a letter, and then letters, digits and -_.:/ only";
-            let name = CacheError::new("name", &*self.name, CacheErrorKind::Name, remedy);
-            problems.push(name);
+            let error = CacheError::new("name", CacheErrorKind::Name, remedy);
+            problems.push(error.value_at(None, &*self.name));
         }
         problems
     }
@@ -176,7 +175,7 @@ mod tests {
         let larger = Cache::builder().size(10).object(11).build().unwrap_err();
         assert_eq!(
             larger.to_string(),
-            "object: \"11\": one object could be larger than all of the cache; write at most the `size`, 10"
+            "object: \"11\" is larger than all of the cache: write at most the `size`, 10"
         );
         assert!(Cache::builder().build().is_ok());
     }

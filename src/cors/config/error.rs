@@ -1,29 +1,14 @@
 //! The errors of settings: where, which value, and what to write instead.
 
+use crate::config_error::{ConfigError, ConfigErrors};
 use crate::origin::OriginErrorKind;
-use std::borrow::Cow;
 use std::fmt;
 
 /// All errors of the settings of a policy; at least one.
-///
-/// Displays one line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct PolicyErrors(Vec<PolicyError>);
+pub type PolicyErrors = ConfigErrors<PolicyErrorKind>;
 
 /// One error of the settings of a policy: the key, the value, the kind, and what to write instead.
-///
-/// Displays value, reason and remedy in one line, without the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct PolicyError {
-    key: &'static str,
-    index: Option<usize>,
-    value: Option<String>,
-    kind: PolicyErrorKind,
-    remedy: Cow<'static, str>,
-}
+pub type PolicyError = ConfigError<PolicyErrorKind>;
 
 /// The kind of an error of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,124 +56,6 @@ pub enum PolicyErrorKind {
     /// The duration is longer than recipients can be expected to read (RFC 9111 1.2.2).
     LongDuration,
 }
-
-impl PolicyErrors {
-    /// An error if there is anything in the list.
-    pub(super) fn into_result(errors: Vec<PolicyError>) -> Result<(), Self> {
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(errors))
-        }
-    }
-
-    /// The errors, in the order of the settings.
-    pub fn iter(&self) -> std::slice::Iter<'_, PolicyError> {
-        self.0.iter()
-    }
-}
-
-impl PolicyError {
-    pub(super) fn new(
-        key: &'static str,
-        kind: PolicyErrorKind,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            key,
-            index: None,
-            value: None,
-            kind,
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(super) fn value_at(
-        mut self,
-        index: impl Into<Option<usize>>,
-        value: impl Into<String>,
-    ) -> Self {
-        self.index = index.into();
-        self.value = Some(value.into());
-        self
-    }
-
-    /// The setting, by the name of its setter, which is also its key in a configuration file.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.key
-    }
-
-    /// The place in the list, from 0, where the setting is a list.
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        self.index
-    }
-
-    /// The value as it was written; `None` where something is missing or a switch is on.
-    #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-
-    /// The kind of the error.
-    #[must_use]
-    pub fn kind(&self) -> PolicyErrorKind {
-        self.kind
-    }
-
-    /// The change that mends it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
-}
-
-impl fmt::Display for PolicyErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, error) in self.iter().enumerate() {
-            let line_break = if i == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}", error.key)?;
-            if let Some(index) = error.index {
-                write!(f, "[{index}]")?;
-            }
-            write!(f, ": {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for PolicyErrors {}
-
-impl<'a> IntoIterator for &'a PolicyErrors {
-    type Item = &'a PolicyError;
-    type IntoIter = std::slice::Iter<'a, PolicyError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl IntoIterator for PolicyErrors {
-    type Item = PolicyError;
-    type IntoIter = std::vec::IntoIter<PolicyError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(value) = &self.value {
-            // Quoted and escaped: what is wrong may be a line break or a blank.
-            write!(f, "{value:?} ")?;
-        }
-        write!(f, "{}: {}", self.kind, self.remedy)
-    }
-}
-
-impl std::error::Error for PolicyError {}
 
 impl fmt::Display for PolicyErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

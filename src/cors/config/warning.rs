@@ -1,19 +1,11 @@
 //! Settings that are legal but probably unintended.
 
+use crate::config_error::ConfigWarning;
 use crate::cors::policy::{CorsPolicy, Headers};
 use std::fmt;
 
 /// A setting that is legal but probably unintended.
-///
-/// Displays value, reason and remedy in one line, without the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct PolicyWarning {
-    key: &'static str,
-    value: String,
-    kind: PolicyWarningKind,
-    remedy: &'static str,
-}
+pub type PolicyWarning = ConfigWarning<PolicyWarningKind>;
 
 /// The kind of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,55 +117,13 @@ impl CorsPolicy {
             };
             Some(PolicyWarning::new(
                 "max_age",
-                &age.to_string(),
+                age.to_string(),
                 kind,
                 "write 7200",
             ))
         });
         let origins = origins.chain(unchecked);
         origins.chain(methods).chain(star).chain(age).collect()
-    }
-}
-
-impl PolicyWarning {
-    fn new(key: &'static str, value: &str, kind: PolicyWarningKind, remedy: &'static str) -> Self {
-        let value = value.to_owned();
-        Self {
-            key,
-            value,
-            kind,
-            remedy,
-        }
-    }
-
-    /// The setting, by the name of its setter, which is also its key in a configuration file.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.key
-    }
-
-    /// The value as it was written.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// The kind of the warning.
-    #[must_use]
-    pub fn kind(&self) -> PolicyWarningKind {
-        self.kind
-    }
-
-    /// The change that mends it, if it is not intended.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        self.remedy
-    }
-}
-
-impl fmt::Display for PolicyWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}: {}", self.value, self.kind, self.remedy)
     }
 }
 

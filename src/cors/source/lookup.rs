@@ -75,13 +75,13 @@ impl OriginSource {
         self
     }
 
-    /// How many origins may be asked about at once. Default: 64.
+    /// The most origins that are asked about at once. Default: 64.
     pub fn max_in_flight(mut self, origins: usize) -> Self {
         self.limits.in_flight = origins;
         self
     }
 
-    /// How many answers are remembered. Default: 10000.
+    /// The most answers that are remembered. Default: 10000.
     pub fn capacity(mut self, answers: u64) -> Self {
         self.limits.capacity = answers;
         self

@@ -1,31 +1,16 @@
-//! What is wrong with the settings of a guard.
+//! The errors of settings: where, which value, and what to write instead.
 
+use crate::config_error::{ConfigError, ConfigErrors};
 use crate::origin::OriginErrorKind;
-use std::borrow::Cow;
 use std::fmt;
 
-/// Everything that is wrong with the settings of a guard; one error at least.
-///
-/// Displays one line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct GuardErrors(Vec<GuardConfigError>);
+/// All errors of the settings of a guard; at least one.
+pub type GuardErrors = ConfigErrors<GuardConfigErrorKind>;
 
-/// One thing that is wrong with the settings of a guard: where, what, and what to write instead.
-///
-/// Displays value, reason and remedy in one line, without the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct GuardConfigError {
-    key: &'static str,
-    index: Option<usize>,
-    value: Option<String>,
-    kind: GuardConfigErrorKind,
-    remedy: Cow<'static, str>,
-}
+/// One error of the settings of a guard: the key, the value, the kind, and what to write instead.
+pub type GuardConfigError = ConfigError<GuardConfigErrorKind>;
 
-/// What is wrong with a setting.
+/// The kind of an error of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -76,120 +61,6 @@ pub enum GuardConfigErrorKind {
     /// The method is written in another case than browsers send it in.
     MethodCase,
 }
-
-impl GuardErrors {
-    /// `Err` if there is anything in the list.
-    pub(crate) fn into_result(errors: Vec<GuardConfigError>) -> Result<(), Self> {
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(errors))
-        }
-    }
-
-    /// The errors, in the order of the settings.
-    pub fn iter(&self) -> std::slice::Iter<'_, GuardConfigError> {
-        self.0.iter()
-    }
-}
-
-impl GuardConfigError {
-    pub(crate) fn new(
-        key: &'static str,
-        kind: GuardConfigErrorKind,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            key,
-            index: None,
-            value: None,
-            kind,
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(crate) fn value_at(mut self, index: usize, value: impl Into<String>) -> Self {
-        self.index = Some(index);
-        self.value = Some(value.into());
-        self
-    }
-
-    /// The setting, by the name of its setter, which is also its key in a configuration file.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.key
-    }
-
-    /// The place in the list, from 0.
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        self.index
-    }
-
-    /// What is wrong, as it was written; nothing where something is missing.
-    #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-
-    /// What is wrong with it.
-    #[must_use]
-    pub fn kind(&self) -> GuardConfigErrorKind {
-        self.kind
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
-}
-
-impl fmt::Display for GuardErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, error) in self.iter().enumerate() {
-            let line_break = if i == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}", error.key)?;
-            if let Some(index) = error.index {
-                write!(f, "[{index}]")?;
-            }
-            write!(f, ": {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for GuardErrors {}
-
-impl<'a> IntoIterator for &'a GuardErrors {
-    type Item = &'a GuardConfigError;
-    type IntoIter = std::slice::Iter<'a, GuardConfigError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl IntoIterator for GuardErrors {
-    type Item = GuardConfigError;
-    type IntoIter = std::vec::IntoIter<GuardConfigError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl fmt::Display for GuardConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(value) = &self.value {
-            // Quoted and escaped: what is wrong may be a line break or a blank.
-            write!(f, "{value:?} ")?;
-        }
-        write!(f, "{}: {}", self.kind, self.remedy)
-    }
-}
-
-impl std::error::Error for GuardConfigError {}
 
 impl fmt::Display for GuardConfigErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

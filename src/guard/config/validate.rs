@@ -6,6 +6,7 @@ use crate::guard::exempt::{self, Exempt};
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::host::Hosts;
 use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
+use crate::path::is_ambiguous;
 use http::Method;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -160,7 +161,7 @@ fn host(entry: &str) -> Result<(String, Option<u16>), Wrong> {
     }
 }
 
-/// What was meant, where that leaves no doubt.
+/// The entry that was meant, where there is no doubt.
 fn remedy_for_host(entry: &str) -> Cow<'static, str> {
     let text = entry.trim();
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -265,9 +266,7 @@ fn exempt_path(path: &str) -> Result<(), Wrong> {
             "write the segments before it: what is below is exempt, too",
         ),
         _ if path.contains(['?', '#']) => wrong(Kind::PathWithQuery, "write the path alone"),
-        _ if exempt::has_dot_segment(path) => {
-            wrong(Kind::DotSegment, "write the path that is meant")
-        }
+        _ if is_ambiguous(path) => wrong(Kind::DotSegment, "write the path that is meant"),
         _ if path.ends_with('/') => {
             let remedy = format!(
                 "write {:?}, which is exempt with what is below it",

@@ -1,24 +1,16 @@
 //! Settings that are legal but probably unintended.
 
+use crate::config_error::ConfigWarning;
 use crate::cors::CorsPolicy;
 use crate::guard::config::builder::Mode;
 use crate::guard::policy::Guard;
 use crate::origin::{OriginPattern, OriginSet};
 use std::fmt;
 
-/// Something in a guard that is allowed, yet may not do what it was written for.
-///
-/// Displays value, reason and remedy in one line, without the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct GuardWarning {
-    key: &'static str,
-    value: String,
-    kind: GuardWarningKind,
-    remedy: &'static str,
-}
+/// A setting that is legal but probably unintended.
+pub type GuardWarning = ConfigWarning<GuardWarningKind>;
 
-/// What may not do what it was written for.
+/// The kind of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -62,7 +54,7 @@ impl Guard {
         insecure.map(warning).collect()
     }
 
-    /// Where the guard and a CORS policy around it say different things of the same pages.
+    /// The pages of which the guard and a CORS policy around it say different things.
     ///
     /// ```
     /// use same_origin::cors::{Any, CorsPolicy};
@@ -118,48 +110,6 @@ fn missing<'a>(of: &'a OriginSet, in_: &'a OriginSet) -> impl Iterator<Item = &'
     };
     let entries = of.iter().filter(move |pattern| !covers(pattern));
     entries.map(OriginPattern::as_str)
-}
-
-impl GuardWarning {
-    fn new(key: &'static str, value: &str, kind: GuardWarningKind, remedy: &'static str) -> Self {
-        let value = value.to_owned();
-        Self {
-            key,
-            value,
-            kind,
-            remedy,
-        }
-    }
-
-    /// The setting, by the name of its setter, which is also its key in a configuration file.
-    #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.key
-    }
-
-    /// What was written.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// What may not do what it was written for.
-    #[must_use]
-    pub fn kind(&self) -> GuardWarningKind {
-        self.kind
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        self.remedy
-    }
-}
-
-impl fmt::Display for GuardWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}: {}", self.value, self.kind, self.remedy)
-    }
 }
 
 impl fmt::Display for GuardWarningKind {

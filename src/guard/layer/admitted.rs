@@ -3,7 +3,7 @@
 use crate::guard::judge::Standing;
 use http::Extensions;
 
-/// Whose page made a request that a guard let through, by its `Origin` alone.
+/// The owner of the page that made a request which a guard let through, by its `Origin` alone.
 ///
 /// The guard leaves it in the extensions of each request that has an `Origin`, whatever rule let the request
 /// through: a safe method or an exempt path admits foreign pages, too. The proxy's `rewrite_origin` goes by

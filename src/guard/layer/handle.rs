@@ -29,7 +29,7 @@ pub struct GuardHandle {
     shared: Arc<Shared>,
 }
 
-/// How often a candidate said something else than the guard in place.
+/// The number of requests on which a candidate and the guard in place differed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Differences {
@@ -39,10 +39,10 @@ pub struct Differences {
     pub newly_admitted: u64,
 }
 
-/// What a layer, its services and its handles have in common.
+/// The state that a layer, its services and its handles share.
 pub(crate) struct Shared(ArcSwap<Live>);
 
-/// What judges. Replaced as a whole, so that a request needs one look.
+/// The guard in place and its candidate, replaced as a whole so that a request needs one look.
 #[derive(Clone)]
 struct Live {
     guard: Guard,
@@ -56,7 +56,7 @@ struct Candidate {
     newly_admitted: AtomicU64,
 }
 
-/// What judges one request.
+/// The guard in place, and a candidate if there is one.
 pub(crate) struct Current(arc_swap::Guard<Arc<Live>>);
 
 impl GuardHandle {
@@ -94,7 +94,8 @@ impl GuardHandle {
             .change(|live| live.candidate.clone_from(&candidate));
     }
 
-    /// How often the candidate differed since [`report_only`](Self::report_only); nothing without one.
+    /// The number of requests on which the candidate differed since [`report_only`](Self::report_only); `None`
+    /// without one.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
         let live = self.shared.0.load();

@@ -1,4 +1,4 @@
-//! What a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
+//! The fields by which a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
 
 use crate::fields;
 use http::header::{FORWARDED, HeaderMap, HeaderName};

@@ -3,7 +3,7 @@
 use crate::fields::Sole;
 use crate::guard::request::forwarded::Told;
 use crate::guard::request::head::Head;
-use crate::guard::request::host::Authority;
+use crate::host_and_port::HostAndPort;
 use http::header::{HeaderMap, HeaderValue};
 use http::{Extensions, Version};
 use std::fmt;
@@ -94,7 +94,7 @@ fn is_secure(scheme: &[u8]) -> Option<bool> {
 pub(crate) struct Own<'a> {
     secure: bool,
     /// `None` where the request names no single valid one.
-    authority: Option<Authority<'a>>,
+    authority: Option<HostAndPort<'a>>,
 }
 
 impl<'a> Own<'a> {
@@ -107,13 +107,13 @@ impl<'a> Own<'a> {
                 None => is_peer_secure(head.extensions),
             },
             authority: match told.and_then(|own| own.authority.as_ref()) {
-                Some(authority) => Authority::parse(authority.as_bytes()),
+                Some(authority) => HostAndPort::parse(authority.as_bytes()),
                 None => named(head),
             },
         }
     }
 
-    pub(crate) fn authority(&self) -> Option<Authority<'a>> {
+    pub(crate) fn authority(&self) -> Option<HostAndPort<'a>> {
         self.authority
     }
 
@@ -159,20 +159,20 @@ impl fmt::Display for Own<'_> {
 }
 
 /// The authority that the request names.
-fn named<'a>(head: &Head<'a>) -> Option<Authority<'a>> {
+fn named<'a>(head: &Head<'a>) -> Option<HostAndPort<'a>> {
     match (head.uri.authority(), head.fields.host) {
         (_, Sole::Several) => None,
         // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
-        (Some(authority), Sole::Absent) => Authority::parse(authority.as_str().as_bytes()),
+        (Some(authority), Sole::Absent) => HostAndPort::parse(authority.as_str().as_bytes()),
         (Some(authority), Sole::One(line)) => {
             let text = authority.as_str().as_bytes();
             // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
             let differs = !line.as_bytes().eq_ignore_ascii_case(text);
             (head.version < Version::HTTP_2 || !differs)
-                .then(|| Authority::parse(text))
+                .then(|| HostAndPort::parse(text))
                 .flatten()
         }
-        (None, Sole::One(line)) => Authority::parse(line.as_bytes()),
+        (None, Sole::One(line)) => HostAndPort::parse(line.as_bytes()),
         (None, Sole::Absent) => None,
     }
 }

@@ -1,11 +1,11 @@
-//! What the head of a request shows of who made it and of what it asks for.
+//! The signs in a request's head of who made it, and of what it asks for.
 
 use crate::fields::{self, Sole};
 use crate::guard::request::head::Head;
 use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
 
-/// What `Sec-Fetch-Site` says (Fetch Metadata 2.4).
+/// The value of `Sec-Fetch-Site` (Fetch Metadata 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FetchSite {
     SameOrigin,
@@ -82,7 +82,7 @@ pub(crate) fn fetch_site(field: Sole<'_>) -> Option<FetchSite> {
     })
 }
 
-/// What stands behind the scheme of an origin.
+/// The part behind the scheme of an origin.
 pub(crate) fn behind_scheme(origin: &[u8]) -> Option<&[u8]> {
     let colon = origin.iter().position(|&byte| byte == b':')?;
     Some(&origin[colon..])

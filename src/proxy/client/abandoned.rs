@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// How long an exchange goes on that nobody waits for.
+/// The longest time for which an exchange goes on that nobody waits for.
 const GRACE: Duration = Duration::from_millis(250);
-/// How many bytes of its answer are read.
+/// The most bytes of its answer that are read.
 const MOST_READ: u64 = 64 * 1024;
 
 /// Lets an exchange that was given up come to its end, if that is soon.

@@ -77,10 +77,7 @@ impl ClientBuilder {
     /// [`tls_config`](Self::tls_config): no root certificate of the system can be read, or there is no
     /// crypto provider.
     pub fn build(self) -> Result<Client, ClientBuildError> {
-        let problems = config::problems(&self.timeouts, &self.limits);
-        if !problems.is_empty() {
-            return Err(ProxyConfigErrors::new(problems).into());
-        }
+        ProxyConfigErrors::into_result(config::problems(&self.timeouts, &self.limits))?;
         let settings = self.settings();
         let connector = Connector {
             timeout: self.timeouts.connect,

@@ -31,11 +31,11 @@ pub struct Coalesced<T> {
     stream: T,
 }
 
-/// How many bytes are copied at most.
+/// The most bytes that are copied.
 const MOST: usize = 2048;
 
 thread_local! {
-    /// Where slices are put together. One for a thread and not for a connection, which it would make
+    /// The place where slices are put together. One for a thread and not for a connection, which it would make
     /// larger by a third.
     static JOINED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

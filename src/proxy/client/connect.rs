@@ -20,18 +20,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much is read at once over HTTP/1.1, which is what is held while the client does not read. A body
+/// The most that is read at once over HTTP/1.1, which is what is held while the client does not read. A body
 /// of 1 MiB takes 1.6 times the processor time that it takes with hyper's own 408 KiB, on loopback and
 /// still less than nginx's; with 256 KiB it takes 1.4 times, and a client that never reads costs 740 KiB
 /// instead of 450.
 const READ_SIZE: usize = 128 * 1024;
-/// How many reads of that size may go by without anything coming of them. A reader that is slow has
+/// The number of reads of that size that may go by without anything coming of them. A reader that is slow has
 /// three unseen, in hyper's buffer and on their way.
 const UNSEEN_READS: usize = 8;
-/// How much of a response's body an upstream of HTTP/2 may send ahead of its reader: what comes in 50 ms
+/// The most of a response's body that an upstream of HTTP/2 may send ahead of its reader: what comes in 50 ms
 /// at 40 Mbit/s.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// How many streams a connection of HTTP/2 carries before another one is made. The least that a server
+/// The number of streams that a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2).
 pub(super) const STREAMS: usize = 100;
 

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the addresses of the first family have before those of the other are tried beside them
+/// The time that the addresses of the first family have before those of the other are tried beside them
 /// (RFC 8305 5 recommends 250 ms; this is what hyper-util and Go wait).
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 

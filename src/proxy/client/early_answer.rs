@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct EarlyAnswer<T> {
     stream: T,
     meter: Arc<Meter>,
-    /// How many bytes may be read without anything coming of them.
+    /// The number of bytes that may be read without anything coming of them.
     bound: usize,
     failed: Option<io::Error>,
     read_ended: bool,

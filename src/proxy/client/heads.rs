@@ -16,7 +16,7 @@ pub(super) fn closes(response: &HeaderMap) -> bool {
     fields::has_token(response, &header::CONNECTION, "close")
 }
 
-/// How long the upstream keeps the connection idle, as `Keep-Alive: timeout=5` says (RFC 2068 19.7.1.1,
+/// The time for which the upstream keeps the connection idle, as `Keep-Alive: timeout=5` says (RFC 2068 19.7.1.1,
 /// and what servers made of it).
 pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
     let line = headers.get(HeaderName::from_static("keep-alive"))?;

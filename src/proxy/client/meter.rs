@@ -21,11 +21,11 @@ pub(super) struct Meter {
     /// Bytes that were read since the last sign of progress: a request, a response's head, a frame of its
     /// body.
     unseen: AtomicUsize,
-    /// How many streams of HTTP/2 the upstream takes, as far as that is known.
+    /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
     room: AtomicUsize,
     /// When it came into its pool, by the pool's clock.
     born: AtomicU64,
-    /// How many milliseconds its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
+    /// The milliseconds for which its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
     kept_for: AtomicU64,
     /// One of its pool's connections.
     counted: OnceLock<Arc<()>>,

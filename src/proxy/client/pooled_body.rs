@@ -127,7 +127,7 @@ impl From<PooledBody> for Body {
     }
 }
 
-/// How long a connection may take to be ready after its response. An upload that the upstream goes on
+/// The time that a connection may take to be ready after its response. An upload that the upstream goes on
 /// reading is not cut after it; its connection is not used again.
 const TURN: Duration = Duration::from_secs(5);
 

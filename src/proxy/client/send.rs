@@ -169,7 +169,7 @@ mod tests {
         .await;
     }
 
-    /// How often each protocol's connections end while a request is put into their queue; one of a
+    /// The number of times that each protocol's connections end while a request is put into their queue; one of a
     /// thousand such requests used to be lost.
     const TURNS: usize = 1000;
 

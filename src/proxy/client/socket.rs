@@ -22,7 +22,7 @@ pub(super) struct Socket {
     meter: Arc<Meter>,
 }
 
-/// How long a connection may be silent before the system asks whether its other end is still there.
+/// The time for which a connection may be silent before the system asks whether its other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Socket {
@@ -110,7 +110,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
-    /// How the other end sees the end of a connection that is dropped.
+    /// The end that the other side sees of a connection that is dropped.
     async fn end(used: bool) -> io::Result<usize> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = Socket::connect(listener.local_addr().unwrap())

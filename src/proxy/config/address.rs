@@ -1,7 +1,7 @@
 //! Checks of the two ends of a mount: the public prefix, and the address of an upstream.
 
+use crate::path::is_ambiguous;
 use crate::proxy::config::error::ProxyConfigErrorKind as Kind;
-use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::upstream::Upstream;
 use std::borrow::Cow;
 

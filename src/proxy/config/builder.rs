@@ -471,7 +471,7 @@ impl ProxyBuilder {
         self
     }
 
-    /// Where this proxy's tunnels are counted. Default: nowhere else.
+    /// A count of tunnels that other proxies share. Default: this proxy's own.
     pub fn tunnels(mut self, tunnels: &Tunnels) -> Self {
         self.shared.tunnels = tunnels.clone();
         self

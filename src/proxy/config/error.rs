@@ -1,29 +1,13 @@
-//! Errors in the settings of a proxy.
+//! The errors of settings: where, which value, and what to write instead.
 
-use std::borrow::Cow;
-use std::error::Error;
+use crate::config_error::{ConfigError, ConfigErrors};
 use std::fmt;
 
-/// Everything that is wrong with the settings of a proxy; one error at least.
-///
-/// Displays one line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct ProxyConfigErrors(Vec<ProxyConfigError>);
+/// All errors of the settings of a proxy; at least one.
+pub type ProxyConfigErrors = ConfigErrors<ProxyConfigErrorKind>;
 
-/// One thing that is wrong with the settings of a proxy: where, what, and what to write instead.
-///
-/// Displays value, reason and remedy in one line, without the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct ProxyConfigError {
-    key: Cow<'static, str>,
-    index: Option<usize>,
-    value: Option<String>,
-    kind: ProxyConfigErrorKind,
-    remedy: Cow<'static, str>,
-}
+/// One error of the settings of a proxy: the key, the value, the kind, and what to write instead.
+pub type ProxyConfigError = ConfigError<ProxyConfigErrorKind>;
 
 /// The kinds of [`ProxyConfigError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,125 +60,6 @@ pub enum ProxyConfigErrorKind {
     /// The crate was built without the feature that the setting needs.
     DisabledFeature,
 }
-
-impl ProxyConfigErrors {
-    /// The errors; there is at least one.
-    ///
-    /// Not a `From`, which would be public and take an empty list.
-    pub(crate) fn new(errors: Vec<ProxyConfigError>) -> Self {
-        debug_assert!(!errors.is_empty(), "there is something wrong");
-        Self(errors)
-    }
-
-    /// The errors, in the order of the settings.
-    pub fn iter(&self) -> std::slice::Iter<'_, ProxyConfigError> {
-        self.0.iter()
-    }
-}
-
-impl ProxyConfigError {
-    pub(crate) fn new(
-        key: impl Into<Cow<'static, str>>,
-        kind: ProxyConfigErrorKind,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            key: key.into(),
-            index: None,
-            value: None,
-            kind,
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(crate) fn value_at(
-        mut self,
-        index: impl Into<Option<usize>>,
-        value: impl Into<String>,
-    ) -> Self {
-        self.index = index.into();
-        self.value = Some(value.into());
-        self
-    }
-
-    /// The setting, by the name of its setter, which is also its key in a configuration file:
-    /// `prefix`, `timeouts.connect`.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
-    /// The place in the list, from 0, where the setting is a list.
-    #[must_use]
-    pub fn index(&self) -> Option<usize> {
-        self.index
-    }
-
-    /// The offending value as it was written; `None` where something is missing, or where two settings
-    /// contradict each other.
-    #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-
-    /// The kind of the error.
-    #[must_use]
-    pub fn kind(&self) -> ProxyConfigErrorKind {
-        self.kind
-    }
-
-    /// The text to write instead, or another way out.
-    #[must_use]
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
-}
-
-impl fmt::Display for ProxyConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, error) in self.iter().enumerate() {
-            let line_break = if i == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}", error.key)?;
-            if let Some(index) = error.index {
-                write!(f, "[{index}]")?;
-            }
-            write!(f, ": {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for ProxyConfigErrors {}
-
-impl<'a> IntoIterator for &'a ProxyConfigErrors {
-    type Item = &'a ProxyConfigError;
-    type IntoIter = std::slice::Iter<'a, ProxyConfigError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl IntoIterator for ProxyConfigErrors {
-    type Item = ProxyConfigError;
-    type IntoIter = std::vec::IntoIter<ProxyConfigError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl fmt::Display for ProxyConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(value) = &self.value {
-            // Quoted and escaped: the fault may be a line break or a blank.
-            write!(f, "{value:?} ")?;
-        }
-        write!(f, "{}: {}", self.kind, self.remedy)
-    }
-}
-
-impl Error for ProxyConfigError {}
 
 impl fmt::Display for ProxyConfigErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -72,11 +72,8 @@ impl _ResponseEdits {
     ) -> Result<Self, ProxyConfigErrors> {
         let mut errors = Vec::new();
         let edits = edits(Head::Response, remove, set, &mut errors);
-        if errors.is_empty() {
-            Ok(Self(edits))
-        } else {
-            Err(ProxyConfigErrors::new(errors))
-        }
+        ProxyConfigErrors::into_result(errors)?;
+        Ok(Self(edits))
     }
 
     /// Removes and sets the fields.

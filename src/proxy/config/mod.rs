@@ -1,8 +1,10 @@
 //! Settings of a proxy: setters and keys, checks, errors.
 
 mod address;
+mod bounds;
 pub(crate) mod build;
 pub(crate) mod builder;
+mod compile;
 #[cfg(feature = "balance")]
 pub(crate) mod discover;
 pub(crate) mod error;
@@ -10,6 +12,6 @@ pub(crate) mod fields;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-pub(crate) mod validate;
+mod validate;
 
-pub(crate) use validate::out_of_bounds as problems;
+pub(crate) use bounds::out_of_bounds as problems;

@@ -55,13 +55,13 @@ impl Timeouts {
         self
     }
 
-    /// How long a tunnel (a WebSocket) may be silent both ways before it ends. Default: 10 min.
+    /// The time for which a tunnel (a WebSocket) may be silent both ways before it ends. Default: 10 min.
     pub fn tunnel(mut self, timeout: Duration) -> Self {
         self.tunnel = timeout;
         self
     }
 
-    /// How long a client may send nothing of a request's body that the upstream waits for, or take nothing of
+    /// The time for which a client may send nothing of a request's body that the upstream waits for, or take nothing of
     /// a response that is there for it (to an eighth more). Default: 60 s. Then the request is ended: with
     /// 408 if its response has not begun, else by an error of the response's body, and its place at the
     /// upstream is free.
@@ -124,7 +124,7 @@ impl Limits {
         self
     }
 
-    /// How much of [`in_flight`](Self::in_flight) one client may have at an upstream; at least one request.
+    /// The share of [`in_flight`](Self::in_flight) that one client may have at an upstream; at least one request.
     /// Default: 0.5. One more waits for another of the same client, among as large a share of
     /// [`waiting`](Self::waiting) and for the connect timeout at most; then: 429. 1.0 switches it off.
     ///
@@ -140,7 +140,7 @@ impl Limits {
         self
     }
 
-    /// How much of [`in_flight`](Self::in_flight) one connection of HTTP/2 may have, as of a client's share:
+    /// The share of [`in_flight`](Self::in_flight) that one connection of HTTP/2 may have, as of a client's share:
     /// address and port of the peer tell connections apart. Default: 0.125. A peer in
     /// [`trusted_proxies`](crate::proxy::ProxyBuilder::trusted_proxies) has no such bound, as its connections
     /// carry requests of many.

@@ -1,4 +1,4 @@
-//! Where a prefix of the public path leads: the mapping there, and back.
+//! The mapping of a public prefix to an upstream base path, and back.
 //!
 //! A mount joins a public prefix (`/api`) to an upstream's base path (`/prod`). Both directions are
 //! segment by segment and byte for byte: `/api/a%2Fb` is `/prod/a%2Fb`, and `/apix` is not below

@@ -4,7 +4,7 @@
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
 //! of a trusted proxy are kept and continued, those of anybody else are replaced.
 
-use crate::proxy::request::path::is_ambiguous;
+use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};

@@ -8,12 +8,12 @@
 pub(crate) mod client;
 pub(crate) mod forwarded;
 pub(crate) mod origin;
-pub(crate) mod path;
 pub(crate) mod peer;
 pub(crate) mod target;
 pub(crate) mod webdav;
 
 use crate::fields;
+use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Mount;
 use crate::proxy::wire::edits::FieldEdits;
@@ -30,7 +30,6 @@ use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 use ipnet::IpNet;
 use origin::{OriginChoice, OriginRule};
-use path::is_ambiguous;
 use peer::peer_of;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,10 +63,10 @@ pub(crate) enum Verdict {
 /// Facts about a request that its exchange and its response's way back need.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
-    /// What the client asked for, for logs.
+    /// The method and path that the client asked for, for logs.
     pub(crate) method: Method,
     pub(crate) public: PathAndQuery,
-    /// Whose request it is, if that is known.
+    /// The client, if it is known.
     pub(crate) requester: Option<Requester>,
     /// The protocols that the upstream may switch to, if any. Rare, so in a box that takes no room if it is
     /// not there.

@@ -1,8 +1,9 @@
 //! The target of a request: the public path, and the host that the client named.
 
+use crate::host_and_port::HostAndPort;
+use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::request::path::is_ambiguous;
-use crate::proxy::wire::host::{is_host_and_port, is_same_authority};
+use crate::proxy::wire::host::is_same_authority;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
@@ -100,7 +101,7 @@ pub(crate) fn host(
         return Err(ProxyErrorKind::MalformedHost);
     }
     if let Some(value) = line {
-        if !is_host_and_port(value.as_bytes()) {
+        if HostAndPort::parse(value.as_bytes()).is_none() {
             return Err(ProxyErrorKind::MalformedHost);
         }
     }
@@ -176,7 +177,7 @@ fn same(line: &HeaderValue, authority: &Authority) -> bool {
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
     let text = authority.as_str();
-    if !is_host_and_port(text.as_bytes()) {
+    if HostAndPort::parse(text.as_bytes()).is_none() {
         return Err(ProxyErrorKind::MalformedHost);
     }
     HeaderValue::from_str(text).map_err(|_| ProxyErrorKind::MalformedHost)

@@ -3,9 +3,9 @@
 //! They are mapped as the request's own path is. A `Destination` that is not below the prefix must not pass:
 //! the upstream would take it for a path of its own, outside of what is mounted.
 
+use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::PathMap;
-use crate::proxy::request::path::is_ambiguous;
 use crate::proxy::wire::host::{default_port, is_same_authority};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;

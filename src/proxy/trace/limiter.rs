@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-/// How many lines of one kind are written in a second. The others are counted.
+/// The most lines of one kind that are written in a second. The others are counted.
 const MOST: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
-/// How much of a path is shown.
+/// The most of a path that is shown, in bytes.
 const SHOWN: usize = 256;
 
 /// The lines of each kind. There is room for every kind that comes, so kinds are few. Not part of the API.
@@ -30,7 +30,7 @@ struct Window {
     left_out: u64,
 }
 
-/// What becomes of a line.
+/// The fate of a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     Tell,
@@ -60,7 +60,7 @@ impl Window {
         }
     }
 
-    /// How many lines were left out in a second that is over; the next one has begun.
+    /// The number of lines that were left out in a second that is over; the next one has begun.
     fn close(&mut self, now: Instant) -> Option<u64> {
         if now < self.begun + WINDOW {
             return None;

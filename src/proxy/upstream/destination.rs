@@ -1,4 +1,4 @@
-//! Where a request goes: protocol, authority and address.
+//! The destination of a request: protocol, authority and address.
 
 use crate::proxy::upstream::InvalidUpstream;
 use crate::proxy::wire::host::{canonical_host, default_port, ipv6};
@@ -6,7 +6,7 @@ use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
 use std::net::SocketAddr;
 
-/// How an upstream is spoken to.
+/// The protocol that an upstream is spoken to in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     /// HTTP/1.1 in plain text.

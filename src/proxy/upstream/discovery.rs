@@ -22,7 +22,7 @@ pub enum EndpointChange<K> {
     Remove(K),
 }
 
-/// How many changes become one new list at most, so that a stream that is always ready leaves time
+/// The most changes that become one new list, so that a stream that is always ready leaves time
 /// for others.
 const BATCH: usize = 1024;
 

@@ -113,7 +113,7 @@ pub(crate) struct Discovery {
     list: Arc<EndpointList>,
     begun: AtomicBool,
     writer: Mutex<Writer>,
-    /// How long a request waits for the first answer.
+    /// The time for which a request waits for the first answer.
     patience: Duration,
     /// The failure of a request when the list is empty.
     empty: ProxyErrorKind,

@@ -23,7 +23,7 @@ pub(crate) struct Member {
     health: Health,
 }
 
-/// How often a member has failed, and until when it is left alone. Times are milliseconds of the list's
+/// The failures of a member, and the time until which it is left alone. Times are milliseconds of the list's
 /// epoch.
 #[derive(Debug, Default)]
 struct Health {

@@ -18,7 +18,7 @@ pub(crate) mod endpoint_list;
 pub(crate) mod member;
 pub(crate) mod upstreams;
 
-use crate::proxy::request::path::is_ambiguous;
+use crate::path::is_ambiguous;
 use destination::{Destination, Protocol};
 #[cfg(feature = "balance")]
 pub(crate) use endpoint_list::Changes;

@@ -18,7 +18,7 @@ pub(in crate::proxy::client) struct Settings {
     pub(in crate::proxy::client) max_in_flight: usize,
     /// Requests that wait to be under way.
     pub(in crate::proxy::client) max_waiting: usize,
-    /// How long one of them waits.
+    /// The time for which one of them waits.
     pub(in crate::proxy::client) wait_timeout: Duration,
 }
 

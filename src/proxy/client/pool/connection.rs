@@ -113,7 +113,7 @@ impl Multiplexed {
         Arc::strong_count(&self.shared) - 1
     }
 
-    /// How many streams it may carry. Above what the upstream allows h2 would let them wait.
+    /// The number of streams that it may carry. Above what the upstream allows h2 would let them wait.
     pub(super) fn room(&self) -> usize {
         self.shared.meter.room().min(STREAMS)
     }

@@ -41,7 +41,7 @@ pub(super) struct Pool {
     abandoned: AtomicUsize,
 }
 
-/// How many exchanges, and how many attempts to connect, go on that nobody waits for.
+/// The number of exchanges, and of attempts to connect, that go on although nobody waits for them.
 const MOST_ABANDONED: usize = 16;
 
 #[derive(Default)]

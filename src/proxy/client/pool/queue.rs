@@ -50,7 +50,7 @@ impl Queue {
         self.attempts.len()
     }
 
-    /// How many requests wait.
+    /// The number of requests that wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

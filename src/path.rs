@@ -1,7 +1,8 @@
 //! Paths that mean different things to different parsers.
 //!
 //! A proxy forwards a path byte for byte, so it must not let through one that it reads as *below its
-//! prefix* and an upstream may read as *somewhere else*. Servers differ in whether they decode before
+//! prefix* and an upstream may read as *somewhere else*. An exemption of the guard must not free one that
+//! some server reads as a way out of it. Servers differ in whether they decode before
 //! they resolve dot segments, take `\` for `/`, and cut path parameters (`;v=1`) first. A path is
 //! accepted only if no such reading holds a dot segment; then every reading of it is below where it
 //! was put, and nothing has to be normalised, which would break signed paths (AWS Signature V4,

@@ -1,0 +1,221 @@
+//! The one shape of mistakes in settings: where, which value, what kind, and what to write instead.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::{slice, vec};
+
+/// All mistakes in the settings of something, in the order of the settings; at least one.
+///
+/// `K` is the kind of a mistake: each half of the crate has kinds of its own, and a name for this type with
+/// them, such as [`PolicyErrors`](crate::cors::PolicyErrors).
+///
+/// Displays one line for each: `key[index]: "value" reason: remedy`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct ConfigErrors<K>(Vec<ConfigError<K>>);
+
+/// One mistake in a setting: the key, the value, the kind, and what to write instead.
+///
+/// Displays value, reason and remedy in one line, without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ConfigError<K> {
+    key: Cow<'static, str>,
+    index: Option<usize>,
+    value: Option<String>,
+    kind: K,
+    remedy: Cow<'static, str>,
+}
+
+/// A setting that is legal but probably unintended.
+///
+/// Displays value, reason and remedy in one line, without the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct ConfigWarning<K> {
+    key: &'static str,
+    value: String,
+    kind: K,
+    remedy: &'static str,
+}
+
+impl<K> ConfigErrors<K> {
+    /// An error if there is anything in the list.
+    ///
+    /// Not a `From`, which would be public and take an empty list.
+    pub(crate) fn into_result(errors: Vec<ConfigError<K>>) -> Result<(), Self> {
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(errors))
+        }
+    }
+
+    /// The errors, in the order of the settings.
+    pub fn iter(&self) -> slice::Iter<'_, ConfigError<K>> {
+        self.0.iter()
+    }
+}
+
+impl<K> From<ConfigError<K>> for ConfigErrors<K> {
+    fn from(error: ConfigError<K>) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl<K> ConfigError<K> {
+    pub(crate) fn new(
+        key: impl Into<Cow<'static, str>>,
+        kind: K,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            key: key.into(),
+            index: None,
+            value: None,
+            kind,
+            remedy: remedy.into(),
+        }
+    }
+
+    /// With the offending value.
+    pub(crate) fn value_at(
+        mut self,
+        index: impl Into<Option<usize>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.index = index.into();
+        self.value = Some(value.into());
+        self
+    }
+
+    /// The setting, by the name of its setter, which is also its key in a configuration file:
+    /// `allow_origins`, `timeouts.connect`.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The place in the list, from 0, where the setting is a list.
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// The offending value as it was written; `None` where something is missing, a switch is on, or two
+    /// settings contradict each other.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// The text to write instead, or another way out.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+impl<K: Copy> ConfigError<K> {
+    /// The kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> K {
+        self.kind
+    }
+}
+
+impl<K> ConfigWarning<K> {
+    pub(crate) fn new(
+        key: &'static str,
+        value: impl Into<String>,
+        kind: K,
+        remedy: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            value: value.into(),
+            kind,
+            remedy,
+        }
+    }
+
+    /// The setting, by the name of its setter, which is also its key in a configuration file.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// The value as it was written.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The change that mends it, if it is not intended.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        self.remedy
+    }
+}
+
+impl<K: Copy> ConfigWarning<K> {
+    /// The kind of the warning.
+    #[must_use]
+    pub fn kind(&self) -> K {
+        self.kind
+    }
+}
+
+impl<K: fmt::Display> fmt::Display for ConfigErrors<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.iter().enumerate() {
+            let line_break = if i == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{}", error.key)?;
+            if let Some(index) = error.index {
+                write!(f, "[{index}]")?;
+            }
+            write!(f, ": {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: fmt::Display> fmt::Display for ConfigError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(value) = &self.value {
+            // Quoted and escaped: the fault may be a line break or a blank.
+            write!(f, "{value:?} ")?;
+        }
+        write!(f, "{}: {}", self.kind, self.remedy)
+    }
+}
+
+impl<K: fmt::Display> fmt::Display for ConfigWarning<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}: {}", self.value, self.kind, self.remedy)
+    }
+}
+
+impl<K: fmt::Debug + fmt::Display> Error for ConfigErrors<K> {}
+
+impl<K: fmt::Debug + fmt::Display> Error for ConfigError<K> {}
+
+impl<'a, K> IntoIterator for &'a ConfigErrors<K> {
+    type Item = &'a ConfigError<K>;
+    type IntoIter = slice::Iter<'a, ConfigError<K>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<K> IntoIterator for ConfigErrors<K> {
+    type Item = ConfigError<K>;
+    type IntoIter = vec::IntoIter<ConfigError<K>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
