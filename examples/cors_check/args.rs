@@ -1,182 +1,294 @@
-//! The command line, and files of pages × calls.
+//! The command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use same_origin::browser::Engine;
+use url::Url;
+
+use crate::matrix;
 
 pub const HELP: &str = "\
 cors_check --page ORIGIN... URL... [options]
 
+the calls
   --page ORIGIN          a page that asks; may be given several times
   --method METHOD        GET by default
   --header 'NAME: VALUE' a header of script's; the value may be left out
   --body TEXT            a body, of type text/plain unless a header says otherwise
+  --cookie NAME=VALUE    a cookie that the browser has for the URL's host
   --credentials          with cookies and credentials (credentials: 'include')
-  --resolve ORIGIN=ADDR  find an origin at an address: https://api.example.com=10.0.0.7:443
-  --matrix FILE          more calls, one a line: PAGE METHOD URL [credentials] [NAME...]
-  --json                 a list of results for programs";
+  --matrix FILE          pages and calls, each page with each call; see `cors_check --help-matrix`
 
-/// The arguments, as calls: each page with each URL, and the lines of the matrix.
+the way there
+  --resolve ORIGIN=ADDR  find an origin at an address: https://api.example.com=10.0.0.7:443;
+                         or as curl writes it: api.example.com:443:10.0.0.7
+  --cacert FILE          certificate authorities (PEM) to trust beside the system's
+  --timeout SECONDS      for each answer; 15 by default
+
+what is sent and said
+  --preflight-only       sends preflights and safe methods, and nothing that may change something
+  --yes                  does not ask before it sends what may change something
+  --engine NAME          chromium (the default) or standard
+  --json                 a list of results for programs
+
+It sends what a browser would send and nothing else. A request that may change something is announced
+on standard error first, and on a terminal it is asked about.
+
+exit status: 0 nothing to mend, 1 something to mend, 2 wrong arguments";
+
+/// The arguments, as calls: each page with each URL, and those of the matrix.
 #[derive(Debug, Default)]
 pub struct Args {
     pub calls: Vec<Call>,
     pub addresses: Vec<(String, SocketAddr)>,
+    pub authorities: Vec<PathBuf>,
+    pub timeout: Duration,
+    pub engine: Engine,
+    pub preflight_only: bool,
+    pub yes: bool,
     pub json: bool,
 }
 
 /// One call of one page.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     pub page: String,
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
+    pub cookies: Vec<String>,
     pub credentials: bool,
+    /// Whether the page is to be able to read the answer.
+    pub readable: bool,
 }
 
-impl Args {
-    /// `None` where help is asked for.
-    ///
-    /// # Errors
-    /// All mistakes, a line each.
-    pub fn parse(words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let (mut args, mut model) = (Self::default(), Call::default());
-        let (mut pages, mut urls, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
-        model.method = "GET".into();
-        let mut words = words.peekable();
-        while let Some(word) = words.next() {
-            let mut value = || {
-                words
-                    .next()
-                    .ok_or_else(|| format!("{word} needs a value behind it"))
-            };
-            let taken = match &*word {
-                "--help" | "-h" => return Ok(None),
-                "--json" => {
-                    args.json = true;
-                    Ok(())
-                }
-                "--credentials" => {
-                    model.credentials = true;
-                    Ok(())
-                }
-                "--page" => value().map(|page| pages.push(page)),
-                "--method" => value().map(|method| model.method = method),
-                "--body" => value().map(|body| model.body = Some(body)),
-                "--header" => value().map(|line| model.headers.push(header(&line))),
-                "--resolve" => value()
-                    .and_then(|text| address(&text))
-                    .map(|pair| args.addresses.push(pair)),
-                "--matrix" => value()
-                    .and_then(|file| matrix(&file))
-                    .map(|calls| args.calls.extend(calls)),
-                option if option.starts_with('-') => Err(format!("{option} is not an option")),
-                _ => {
-                    urls.push(word.clone());
-                    Ok(())
-                }
-            };
-            mistakes.extend(taken.err());
-        }
-        for page in &pages {
-            for url in &urls {
-                args.calls.push(Call {
-                    page: page.clone(),
-                    url: url.clone(),
-                    ..model.clone()
-                });
-            }
-        }
-        if args.calls.is_empty() && mistakes.is_empty() {
-            mistakes.push("there is nothing to check: give a --page and a URL".into());
-        }
-        match mistakes.is_empty() {
-            true => Ok(Some(args)),
-            false => Err(mistakes.join("\n")),
+impl Default for Call {
+    fn default() -> Self {
+        Self {
+            page: String::new(),
+            method: "GET".into(),
+            url: String::new(),
+            headers: Vec::new(),
+            body: None,
+            cookies: Vec::new(),
+            credentials: false,
+            readable: true,
         }
     }
 }
 
-fn header(line: &str) -> (String, String) {
+/// What the words ask for.
+#[derive(Debug)]
+pub enum Asked {
+    Check(Box<Args>),
+    Help(&'static str),
+}
+
+impl Args {
+    /// # Errors
+    /// All mistakes, a line each.
+    pub fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
+        let mut reading = Reading::default();
+        reading.args.timeout = Duration::from_secs(15);
+        reading.args.engine = Engine::Chromium;
+        let mut words = words;
+        while let Some(word) = words.next() {
+            match &*word {
+                "--help" | "-h" => return Ok(Asked::Help(HELP)),
+                "--help-matrix" => return Ok(Asked::Help(matrix::HELP)),
+                _ => {}
+            }
+            if let Err(mistake) = reading.word(&word, &mut words) {
+                reading.mistakes.push(mistake);
+            }
+        }
+        reading.end().map(|args| Asked::Check(Box::new(args)))
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    args: Args,
+    /// All but page and URL of the calls of the command line.
+    model: Call,
+    pages: Vec<String>,
+    urls: Vec<String>,
+    mistakes: Vec<String>,
+}
+
+impl Reading {
+    fn word(&mut self, word: &str, words: &mut impl Iterator<Item = String>) -> Result<(), String> {
+        let mut value = || {
+            let value = words.next();
+            value.ok_or_else(|| format!("{word} needs a value behind it"))
+        };
+        match word {
+            "--json" => self.args.json = true,
+            "--yes" => self.args.yes = true,
+            "--preflight-only" => self.args.preflight_only = true,
+            "--credentials" => self.model.credentials = true,
+            "--page" => self.pages.push(value()?),
+            "--method" => self.model.method = value()?,
+            "--body" => self.model.body = Some(value()?),
+            "--cookie" => self.model.cookies.push(value()?),
+            "--header" => self.model.headers.push(header(&value()?)),
+            "--cacert" => self.args.authorities.push(value()?.into()),
+            "--timeout" => self.args.timeout = seconds(&value()?)?,
+            "--engine" => self.args.engine = engine(&value()?)?,
+            "--resolve" => self.args.addresses.push(address(&value()?)?),
+            "--matrix" => self.args.calls.extend(matrix::read(&value()?)?),
+            option if option.starts_with('-') => {
+                return Err(format!("{option} is not an option; see --help"));
+            }
+            url => self.urls.push(url.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Args, String> {
+        if self.pages.is_empty() != self.urls.is_empty() {
+            let mistake = "a page and a URL belong together: give both --page and a URL";
+            self.mistakes.push(mistake.into());
+        }
+        for page in &self.pages {
+            for url in &self.urls {
+                self.args.calls.push(Call {
+                    page: page.clone(),
+                    url: url.clone(),
+                    ..self.model.clone()
+                });
+            }
+        }
+        if self.args.calls.is_empty() && self.mistakes.is_empty() {
+            let mistake = "there is nothing to check: give a --page and a URL";
+            self.mistakes.push(mistake.into());
+        }
+        for call in &self.args.calls {
+            self.mistakes.extend(wrong_url(call));
+        }
+        self.mistakes.dedup();
+        match self.mistakes.is_empty() {
+            true => Ok(self.args),
+            false => Err(self.mistakes.join("\n")),
+        }
+    }
+}
+
+/// A URL that is relative to the page is one for the browser, but here always a slip.
+fn wrong_url(call: &Call) -> Option<String> {
+    let scheme = Url::parse(&call.url).map(|url| url.scheme().to_owned());
+    let url = &call.url;
+    match scheme.as_deref() {
+        Ok("http" | "https") => None,
+        _ => Some(format!(
+            "`{url}` is not a URL to ask; write one like https://api.example.com/items"
+        )),
+    }
+}
+
+/// `Name: value`; a value that is left out is one that no server knows.
+pub fn header(line: &str) -> (String, String) {
     let (name, value) = line.split_once(':').unwrap_or((line, "x"));
     (name.trim().to_owned(), value.trim().to_owned())
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=600).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is not a time; write seconds from 1 to 600"))
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    match name {
+        "standard" => Ok(Engine::Standard),
+        "chromium" => Ok(Engine::Chromium),
+        _ => Err(format!(
+            "`{name}` is not an engine; write chromium or standard"
+        )),
+    }
+}
+
 fn address(text: &str) -> Result<(String, SocketAddr), String> {
-    let parsed = text
-        .rsplit_once('=')
-        .and_then(|(origin, address)| Some((origin.to_owned(), address.parse().ok()?)));
-    parsed.ok_or_else(|| {
+    let ours = || {
+        let (origin, address) = text.rsplit_once('=')?;
+        Some((origin.to_owned(), address.parse().ok()?))
+    };
+    let curls = || {
+        let mut parts = text.splitn(3, ':');
+        let (host, port, ip) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        let ip = ip.trim_matches(['[', ']']).parse().ok()?;
+        // The origin of port 443 is written without it.
+        let origin = match port {
+            443 => format!("https://{host}"),
+            80 => format!("http://{host}"),
+            _ => format!("https://{host}:{port}"),
+        };
+        Some((origin, SocketAddr::new(ip, port)))
+    };
+    ours().or_else(curls).ok_or_else(|| {
         format!("`{text}` is not ORIGIN=ADDR; write https://api.example.com=10.0.0.7:443")
     })
-}
-
-fn matrix(file: &str) -> Result<Vec<Call>, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| {
-        let line = line.trim();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    lines
-        .map(|(number, line)| {
-            row(line).ok_or_else(|| {
-                format!(
-                    "{file}:{}: write PAGE METHOD URL [credentials] [NAME...]",
-                    number + 1
-                )
-            })
-        })
-        .collect()
-}
-
-fn row(line: &str) -> Option<Call> {
-    let mut words = line.split_whitespace();
-    let (page, method, url) = (words.next()?, words.next()?, words.next()?);
-    let mut call = Call {
-        page: page.into(),
-        method: method.into(),
-        url: url.into(),
-        ..Call::default()
-    };
-    for word in words {
-        match word {
-            "credentials" => call.credentials = true,
-            name => call.headers.push(header(name)),
-        }
-    }
-    Some(call)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Option<Args>, String> {
-        Args::parse(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<Args, String> {
+        match Args::parse(line.split_whitespace().map(str::to_owned))? {
+            Asked::Check(args) => Ok(*args),
+            Asked::Help(text) => Err(text.into()),
+        }
     }
 
     #[test]
     fn pages_times_urls() {
-        let args = parse(
-            "--page https://a.test --page https://b.test https://x.test/1 https://x.test/2 --method PUT",
-        );
-        let calls = args.unwrap().unwrap().calls;
+        let line = "--page https://a.test --page https://b.test https://x.test/1 https://x.test/2 --method PUT";
+        let calls = parse(line).unwrap().calls;
         assert_eq!(calls.len(), 4);
         assert!(calls.iter().all(|call| call.method == "PUT"));
-        assert!(parse("--help").unwrap().is_none());
+        assert_eq!(parse("--help").unwrap_err(), HELP);
+        assert_eq!(parse("--help-matrix").unwrap_err(), matrix::HELP);
     }
 
     #[test]
     fn all_mistakes_are_told() {
-        let mistakes = parse("--pages x --resolve y --method").unwrap_err();
-        assert_eq!(mistakes.lines().count(), 3, "{mistakes}");
+        let line = "--pages --resolve y --timeout 0 --engine x --cacert";
+        let mistakes = parse(line).unwrap_err();
+        assert_eq!(mistakes.lines().count(), 5, "{mistakes}");
         assert!(parse("").unwrap_err().contains("nothing to check"));
+        assert!(parse("--page https://a.test").unwrap_err().contains("both"));
+        let relative = parse("--page https://a.test /items").unwrap_err();
+        assert!(relative.contains("`/items` is not a URL"), "{relative}");
     }
 
     #[test]
-    fn rows_of_a_matrix() {
-        let call = row("https://a.test DELETE https://x.test/1 credentials authorization").unwrap();
-        assert!(call.credentials);
-        assert_eq!(call.headers, [("authorization".to_owned(), "x".to_owned())]);
-        assert_eq!(row("https://a.test DELETE"), None);
+    fn addresses() {
+        for (text, origin, at) in [
+            (
+                "https://a.test=10.0.0.7:443",
+                "https://a.test",
+                "10.0.0.7:443",
+            ),
+            ("a.test:443:10.0.0.7", "https://a.test", "10.0.0.7:443"),
+            ("a.test:80:::1", "http://a.test", "[::1]:80"),
+            ("a.test:8443:[::1]", "https://a.test:8443", "[::1]:8443"),
+        ] {
+            assert_eq!(
+                address(text),
+                Ok((origin.to_owned(), at.parse().unwrap())),
+                "{text}"
+            );
+        }
+        for bad in ["", "a.test", "https://a.test=10.0.0.7", "a.test:x:10.0.0.7"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -4,74 +4,87 @@
 //!         --page https://app.example.com https://api.example.com/items \
 //!         --method PUT --header 'authorization: Bearer x' --credentials
 //!
-//! The browser is simulated, the servers are real: it sends what a browser would send and nothing else. It
-//! says so before any request that may change something. The exit status is 0 when every page can use
-//! every URL, 1 when one cannot, 2 when the arguments are wrong.
+//! The browser is simulated, the servers are real: it sends what a browser would send and nothing else. A
+//! request that may change something is announced first; `--preflight-only` leaves it out. The exit status is
+//! 0 when there is nothing to mend, 1 when there is, 2 when the arguments are wrong. `--help` has the rest.
 
 mod args;
 mod diagnose;
+mod matrix;
+mod network;
+mod report;
+mod software;
 
 use std::process::ExitCode;
 
-use same_origin::browser::{Credentials, Engine, Outcome, Request, Web};
-use serde_json::{Value, json};
+use same_origin::browser::{Credentials, Outcome, Request, Web};
+use serde_json::Value;
 
-use args::{Args, Call, HELP};
-use diagnose::{Finding, diagnose};
+use args::{Args, Asked, Call};
+use diagnose::{across, diagnose, expect_refusal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = match Args::parse(std::env::args().skip(1)) {
-        Ok(Some(args)) => args,
-        Ok(None) => {
-            println!("{HELP}");
+        Ok(Asked::Check(args)) => args,
+        Ok(Asked::Help(text)) => {
+            println!("{text}");
             return ExitCode::SUCCESS;
         }
         Err(mistakes) => {
-            eprintln!("{mistakes}\n\n{HELP}");
+            eprintln!("{mistakes}\n`cors_check --help` says more");
             return ExitCode::from(2);
         }
     };
-    let web = match Web::network() {
-        Ok(web) => args
-            .addresses
-            .iter()
-            .fold(web, |web, (origin, address)| web.resolve(origin, *address)),
-        Err(error) => {
-            eprintln!("{error}");
+    let web = match network::web(&args) {
+        Ok(web) => web,
+        Err(mistake) => {
+            eprintln!("{mistake}");
             return ExitCode::from(2);
         }
     };
-    let mut results = Vec::new();
+    ExitCode::from(check(&web, &args).await)
+}
+
+/// Makes the calls one after the other; returns the exit status.
+async fn check(web: &Web, args: &Args) -> u8 {
+    let mut checked = Vec::new();
     for call in &args.calls {
-        warn_before(call);
-        let outcome = ask(&web, call).await;
-        let finding = diagnose(&outcome);
+        let outcome = ask(web, call).await;
+        let found = diagnose(call, &outcome);
+        let findings = match call.readable {
+            true => found,
+            false => expect_refusal(found),
+        };
         if !args.json {
-            print_result(call, &outcome, finding.as_ref());
+            report::print(call, &outcome, &findings);
         }
-        results.push(result(call, &outcome, finding.as_ref()));
+        checked.push((call, outcome, findings));
+    }
+    let outcomes: Vec<_> = checked.iter().map(|(_, outcome, _)| outcome).collect();
+    for (index, finding) in across(&outcomes) {
+        if !args.json {
+            report::print_finding(&finding);
+        }
+        checked[index].2.push(finding);
     }
     if args.json {
-        println!("{:#}", Value::Array(results.clone()));
+        let results = checked
+            .iter()
+            .map(|(call, outcome, findings)| report::result(call, outcome, findings));
+        println!("{:#}", Value::Array(results.collect()));
     }
-    match results.iter().all(|result| result["readable"] == true) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(1),
+    let findings: Vec<_> = checked
+        .iter()
+        .flat_map(|(_, _, findings)| findings)
+        .collect();
+    if findings.iter().any(|finding| finding.code == "bad-call") {
+        return 2;
     }
+    findings.into_iter().any(report::is_fault).into()
 }
 
-/// A request that may change something is announced: the server will do it.
-fn warn_before(call: &Call) {
-    if !matches!(&*call.method, "GET" | "HEAD" | "OPTIONS") {
-        eprintln!(
-            "sending {} {} for real, if its preflight passes",
-            call.method, call.url
-        );
-    }
-}
-
-/// The call as Chromium makes it, in a browser that remembers nothing of the others.
+/// The call in a browser that remembers nothing of the others.
 async fn ask(web: &Web, call: &Call) -> Outcome {
     let mut request = Request::new(&*call.method, &*call.url);
     for (name, value) in &call.headers {
@@ -84,49 +97,11 @@ async fn ask(web: &Web, call: &Call) -> Outcome {
         true => Credentials::Include,
         false => Credentials::SameOrigin,
     };
-    let web = web.incognito().engine(Engine::Chromium);
+    let web = web.incognito();
+    for cookie in &call.cookies {
+        // One that no browser would keep shows in the answer, as if there were none.
+        let _ = web.set_cookie(&call.url, &format!("{cookie}; SameSite=None; Secure"));
+    }
     let page = web.page(&call.page);
     page.fetch(request).credentials(credentials).send().await
-}
-
-fn print_result(call: &Call, outcome: &Outcome, finding: Option<&Finding>) {
-    println!("{} {} from {}", call.method, call.url, call.page);
-    for exchange in outcome.trace().requests() {
-        let kind = if exchange.is_preflight() {
-            " (preflight)"
-        } else {
-            ""
-        };
-        let status = exchange
-            .status()
-            .map_or("no answer".into(), |status| status.to_string());
-        println!("  {} {}{kind}: {status}", exchange.method(), exchange.url());
-    }
-    match finding {
-        None => println!("  readable: nothing to mend"),
-        Some(finding) => {
-            println!("  NOT READABLE: {}", finding.what);
-            println!("  where:  {}", finding.place);
-            println!("  mend:   {}", finding.remedy);
-            println!("  clause: {}", finding.clause);
-        }
-    }
-}
-
-fn result(call: &Call, outcome: &Outcome, finding: Option<&Finding>) -> Value {
-    let requests = outcome.trace().requests().map(|exchange| {
-        json!({
-            "method": exchange.method().as_str(), "url": exchange.url().as_str(),
-            "preflight": exchange.is_preflight(),
-            "status": exchange.status().map(|status| status.as_u16()),
-        })
-    });
-    json!({
-        "page": call.page, "method": call.method, "url": call.url,
-        "readable": finding.is_none(), "requests": requests.collect::<Vec<_>>(),
-        "finding": finding.map(|finding| json!({
-            "what": finding.what, "place": finding.place, "remedy": finding.remedy,
-            "header": finding.header, "clause": finding.clause,
-        })),
-    })
 }

@@ -36,6 +36,9 @@
 //! | Can a foreign page act in my user's name? | [`attacks()`] |
 //! | What does script get of this one request? | [`Page::fetch`], and the `assert_…` of [`Outcome`] |
 //!
+//! Of servers that run, and that somebody else configured, the example `cors_check` asks the same: it is a tool
+//! for the command line and for pipelines, on `Web::network`.
+//!
 //! An application whose `ReverseProxy` makes CORS unnecessary is tested in the same way, without a
 //! network: its `build_with_client` takes the upstream's own service.
 //!

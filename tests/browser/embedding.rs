@@ -362,3 +362,31 @@ async fn chromium_takes_young_cookies_along_with_a_post() {
         Some(FetchErrorKind::Setup(_))
     ));
 }
+
+/// RFC 10008 has a safe method QUERY; to Fetch it is one like any other: in the case of letters that script
+/// gives it, and never without a preflight.
+#[tokio::test]
+async fn query_is_not_safelisted_and_not_put_in_upper_case() {
+    let search = Router::new().fallback(async |method: http::Method| {
+        let cors = [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "QUERY"),
+        ];
+        (cors, method.to_string())
+    });
+    let page = Web::new().origin(WIDGET, search).page(APP);
+    let ask = |method| page.fetch(Request::new(method, WIDGET).body("q=1")).send();
+    ask("QUERY").await.assert_preflights(1).assert_text("QUERY");
+    let lower = ask("query").await;
+    lower
+        .assert_preflights(1)
+        .assert_blocked_by("access-control-allow-methods");
+    let console = lower.error().expect("an error").console();
+    assert!(console.contains("Method query is not allowed"), "{console}");
+    // Without CORS it may not be sent at all.
+    let no_cors = page.fetch(Request::new("QUERY", WIDGET)).mode(Mode::NoCors);
+    let outcome = no_cors.send().await;
+    let error = outcome.error().expect("an error");
+    assert!(matches!(error.kind(), FetchErrorKind::Script(_)), "{error}");
+    assert_eq!(outcome.trace().requests().count(), 0);
+}

@@ -7,6 +7,7 @@ mod api;
 mod attacks;
 mod conformance;
 mod embedding;
+mod jars;
 mod mutants;
 mod navigation;
 mod one_origin;

@@ -196,3 +196,64 @@ async fn the_request_reaches_the_service_as_http_would_bring_it() {
         "POST /a%20b?c=%2F&d localhost:3000 3"
     );
 }
+
+/// Script gets nothing of a refusal, but whoever looks for its cause does.
+#[tokio::test]
+async fn the_beginning_of_a_refusal_is_kept() {
+    let refusing = service_fn(|request: http::Request<Body>| {
+        let (status, body) = match request.uri().path() {
+            "/long" => (403, "x".repeat(5000)),
+            "/fine" => (200, "fine".to_owned()),
+            _ => (403, "why".to_owned()),
+        };
+        let response = Response::builder().status(status).body(body);
+        ready(Ok::<_, Infallible>(response.expect("a response")))
+    });
+    let page = Web::new().origin(API, refusing).page("https://app.test");
+    let refusal = async |request: Request| {
+        let outcome = page.fetch(request).send().await;
+        assert!(outcome.error().is_some());
+        let last = outcome.trace().requests().last().expect("a request");
+        last.refusal().clone()
+    };
+    let at = |path: &str| format!("{API}{path}");
+    assert_eq!(refusal(Request::get(at("/x"))).await, "why");
+    assert_eq!(refusal(Request::put(at("/x"))).await, "why");
+    assert_eq!(refusal(Request::get(at("/long"))).await.len(), 2048);
+    assert_eq!(refusal(Request::get(at("/fine"))).await, "");
+}
+
+/// Each request is asked about, those that the browser makes on its own included.
+#[tokio::test]
+async fn what_is_not_permitted_is_not_sent() {
+    use std::sync::Mutex;
+    let open = service_fn(|request: http::Request<Body>| {
+        let response = Response::builder()
+            .header("access-control-allow-origin", "*")
+            .header("access-control-allow-methods", "PUT");
+        let response = match request.method().as_str() {
+            "PUT" => response.status(307).header("location", "/there"),
+            _ => response,
+        };
+        ready(Ok::<_, Infallible>(
+            response.body(String::new()).expect("a response"),
+        ))
+    });
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&asked);
+    let web = Web::new().origin(API, open).permit(move |request| {
+        let line = format!("{} {}", request.method(), request.url().path());
+        list.lock().expect("a list").push(line);
+        request.method() != "PUT" || request.url().path() != "/there"
+    });
+    let put = Request::put(format!("{API}/here"));
+    let outcome = web.page("https://app.test").fetch(put).send().await;
+    let kind = outcome.error().expect("an error").kind().clone();
+    assert_eq!(kind, FetchErrorKind::Withheld(http::Method::PUT));
+    let asked = asked.lock().expect("a list").clone();
+    assert_eq!(
+        asked,
+        ["OPTIONS /here", "PUT /here", "OPTIONS /there", "PUT /there"]
+    );
+    assert_eq!(outcome.trace().requests().count(), 3);
+}

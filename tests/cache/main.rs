@@ -6,6 +6,7 @@ mod hits;
 mod hostile;
 mod keys;
 mod proxy;
+mod same;
 mod secrets;
 mod settings;
 mod sharing;

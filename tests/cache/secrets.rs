@@ -3,6 +3,8 @@
 
 use crate::support::{Got, Site, get, request, response};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use same_origin::cache::Outcome;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -55,8 +57,14 @@ impl Scene {
 }
 
 fn scene() -> impl Strategy<Value = Scene> {
+    // Some more often than others, so that much of it may be stored.
     let directive = prop::sample::select(vec![
         "max-age=60",
+        "max-age=60",
+        "max-age=60",
+        "max-age=60",
+        "s-maxage=60",
+        "public, max-age=60",
         "s-maxage=60",
         "public",
         "private",
@@ -76,7 +84,7 @@ fn scene() -> impl Strategy<Value = Scene> {
         "foo",
     ]);
     let field = prop_oneof![
-        4 => prop::collection::vec(directive, 1..4)
+        9 => prop::collection::vec(directive, 1..3)
             .prop_map(|directives| ("cache-control", directives.join(", "))),
         1 => Just(("vary", "accept".to_owned())),
         1 => Just(("vary", "accept, *".to_owned())),
@@ -89,7 +97,7 @@ fn scene() -> impl Strategy<Value = Scene> {
     ];
     (
         prop::sample::select(vec![200_u16, 200, 200, 203, 301, 404, 410, 500]),
-        prop::collection::vec(field, 0..4),
+        prop::collection::vec(field, 1..4),
         any::<bool>(),
         prop::sample::select(vec!["GET", "GET", "GET", "GET", "POST", "OPTIONS", "PUT"]),
     )
@@ -172,6 +180,30 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+/// Neither would show anything if every scene were a secret, or none.
+#[test]
+fn the_scenes_are_of_all_kinds() {
+    let mut runner = TestRunner::deterministic();
+    let (mut secrets, mut hits, mut authorized) = (0, 0, 0);
+    for _ in 0..300 {
+        let scene = scene().new_tree(&mut runner).unwrap().current();
+        secrets += usize::from(scene.is_secret("GET", false));
+        let runtime = Runtime::new().unwrap();
+        let (hit, known) = runtime.block_on(async {
+            let site = origin(&scene);
+            site.get("/a").await;
+            let credentials = [("authorization", "Bearer 2")];
+            let known = site.ask(get("/a", &credentials)).await;
+            (site.get("/a").await, known)
+        });
+        hits += usize::from(hit.outcome == Some(Outcome::Hit));
+        authorized += usize::from(known.outcome == Some(Outcome::Hit));
+    }
+    assert!(secrets > 60, "{secrets}");
+    assert!(hits > 30, "{hits}");
+    assert!(authorized > 10, "{authorized}");
 }
 
 /// The fields but for those that a cache has to write.

@@ -178,11 +178,14 @@ impl<'a> Run<'a> {
                 self.preflight().await?;
             }
         }
-        let received = self
+        let mut received = self
             .network_or_cache(self.state.clone(), self.body.clone(), false)
             .await?;
         if route.tainting == Tainting::Cors {
             let verdict = self.cors_check(&received.headers);
+            if verdict.is_err() {
+                self.keep_refusal(&mut received).await;
+            }
             self.checked("CORS check", "Fetch #http-fetch step 4.4", verdict, false)?;
         }
         self.state.timing_allow_failed |= !check::timing_allowed(&self.state, &received.headers);
@@ -220,8 +223,11 @@ impl<'a> Run<'a> {
     /// Fetch #cors-preflight-fetch.
     async fn preflight(&mut self) -> Result<(), FetchError> {
         let request = preflight::request(&self.state);
-        let response = self.network_or_cache(request, None, true).await?;
+        let mut response = self.network_or_cache(request, None, true).await?;
         let verdict = preflight::judge(&self.state, response.status, &response.headers);
+        if verdict.is_err() {
+            self.keep_refusal(&mut response).await;
+        }
         let what = "the answer to the preflight";
         let grant = self.checked(what, "Fetch #cors-preflight-fetch step 7", verdict, true)?;
         let mut profile = self.web.profile();

@@ -12,7 +12,10 @@ use crate::browser::cache::responses::Asked;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::trace::Exchange;
 use crate::browser::values;
-use crate::browser::web::server::{Body, ResponseBody};
+use crate::browser::web::server::{self, Body, ResponseBody};
+
+/// The bytes of a refusal that are kept.
+const REFUSAL: usize = 2048;
 
 const STORAGE_ACCESS: HeaderName = HeaderName::from_static("sec-fetch-storage-access");
 
@@ -47,6 +50,7 @@ impl Run<'_> {
             url: state.url().clone(),
             headers: headers.clone(),
             response: None,
+            refusal: Bytes::new(),
         };
         let asked = self.asked(&state, &headers);
         let cached = self.web.profile().responses.select(&asked).cloned();
@@ -60,6 +64,10 @@ impl Run<'_> {
                 body: Arriving::Cached(stored.body),
                 asked: headers,
             });
+        }
+        if self.web.permit.as_ref().is_some_and(|ask| !ask(&exchange)) {
+            let withheld = FetchErrorKind::Withheld(state.method.clone());
+            return Err(FetchError::new(withheld).at(state.scene(preflight)));
         }
         let answered = self.network(&state, body, headers.clone()).await;
         if let Ok(response) = &answered {
@@ -78,6 +86,14 @@ impl Run<'_> {
             body: Arriving::Stream(body),
             asked: headers,
         })
+    }
+
+    /// Keeps the beginning of an answer that script does not get and that failed: a server may say there why.
+    pub(super) async fn keep_refusal(&mut self, received: &mut Received) {
+        let body = std::mem::replace(&mut received.body, Arriving::Cached(Bytes::new()));
+        if let (400.., Arriving::Stream(body)) = (received.status.as_u16(), body) {
+            self.trace.refusal(server::beginning(body, REFUSAL).await);
+        }
     }
 
     /// Step 8: what goes on the wire.

@@ -158,6 +158,7 @@ impl FetchErrorKind {
                 "{} (no service for {origin})",
                 net_error("ERR_NAME_NOT_RESOLVED")
             ),
+            Self::Withheld(_) => net_error("ERR_BLOCKED_BY_CLIENT"),
             Self::BodyTooLong(limit) => format!(
                 "{} (a body of more than {limit} bytes)",
                 net_error("ERR_FAILED")

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
 
 use crate::browser::fetch::initiator::Initiator;
 
@@ -89,6 +89,8 @@ pub enum FetchErrorKind {
     Service,
     /// The body is longer than [`Web::body_limit`](crate::browser::Web::body_limit).
     BodyTooLong(usize),
+    /// The request was not sent, as [`Web::permit`](crate::browser::Web::permit) did not permit it.
+    Withheld(Method),
     /// `fetch()` threw before anything was sent: a `TypeError` with this text.
     Script(String),
     /// The test itself is at fault: each of these texts says what to write instead.
@@ -219,6 +221,7 @@ impl FetchErrorKind {
             Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
                 "Fetch #http-network-fetch"
             }
+            Self::Withheld(_) => "not of the standard: `Web::permit` did not permit it",
             Self::Script(_) => "Fetch #dom-request",
             Self::Setup(_) => "not of the standard: a mistake of the test",
         }

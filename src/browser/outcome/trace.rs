@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
@@ -35,6 +36,7 @@ pub struct Exchange {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) response: Option<(StatusCode, HeaderMap)>,
+    pub(crate) refusal: Bytes,
 }
 
 /// A decision, the clause that demands it, and how it came out.
@@ -55,6 +57,18 @@ impl Trace {
 
     pub(crate) fn exchange(&mut self, exchange: Exchange) {
         self.events.push(Event::Exchange(Box::new(exchange)));
+    }
+
+    /// The words of a server that refuses, of the last exchange.
+    pub(crate) fn refusal(&mut self, words: Bytes) {
+        let exchanges = self.events.iter_mut().rev();
+        let mut exchanges = exchanges.filter_map(|event| match event {
+            Event::Exchange(exchange) => Some(exchange),
+            _ => None,
+        });
+        if let Some(last) = exchanges.next() {
+            last.refusal = words;
+        }
     }
 
     pub(crate) fn note(&mut self, what: impl Into<String>, clause: &'static str) {
@@ -151,6 +165,13 @@ impl Exchange {
     #[must_use]
     pub fn response_headers(&self) -> Option<&HeaderMap> {
         self.response.as_ref().map(|(_, headers)| headers)
+    }
+
+    /// The beginning of the body, 2 KiB at most, of a failed answer that script does not get: it may say why
+    /// the server refuses. Empty otherwise.
+    #[must_use]
+    pub fn refusal(&self) -> &Bytes {
+        &self.refusal
     }
 }
 

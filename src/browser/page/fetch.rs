@@ -167,7 +167,7 @@ impl Fetch {
     }
 
     /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
-    fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
+    pub(super) fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
         let mistakes = [
             &self.page.web.mistakes,
             &self.page.mistakes,

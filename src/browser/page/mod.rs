@@ -1,5 +1,6 @@
 //! A page, and what its script and its markup can ask for.
 
+mod cookies;
 mod elements;
 pub(crate) mod fetch;
 pub(crate) mod form;

@@ -16,6 +16,7 @@ use self::server::{Body, Server};
 use crate::browser::cookies::access::Access;
 use crate::browser::engine::Engine;
 use crate::browser::origin::Origin;
+use crate::browser::outcome::trace::Exchange;
 use crate::browser::site;
 use crate::browser::values;
 
@@ -24,6 +25,9 @@ pub(crate) mod address;
 mod network;
 pub(crate) mod profile;
 pub(crate) mod server;
+
+/// The question whether a request may be sent.
+type Permit = Arc<dyn Fn(&Exchange) -> bool + Send + Sync>;
 
 /// A small web: origins and the services behind them, and the profile of the browser that visits it.
 ///
@@ -39,6 +43,7 @@ pub struct Web {
     pub(crate) spaces: BTreeMap<String, AddressSpace>,
     pub(crate) local_network_access: bool,
     pub(crate) mistakes: Vec<String>,
+    pub(crate) permit: Option<Permit>,
     #[cfg(feature = "proxy")]
     network: Option<network::Network>,
 }
@@ -55,6 +60,7 @@ impl Web {
             spaces: BTreeMap::new(),
             local_network_access: true,
             mistakes: Vec::new(),
+            permit: None,
             #[cfg(feature = "proxy")]
             network: None,
         }
@@ -104,6 +110,31 @@ impl Web {
     /// The longest response body, in bytes, that a fetch reads: 16 MiB by default.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Asks before each request that would be sent, the preflights and those after redirects included. One that
+    /// is not permitted is not sent, and its fetch fails with
+    /// [`FetchErrorKind::Withheld`](crate::browser::FetchErrorKind::Withheld). Everything is sent by default.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use same_origin::browser::{FetchErrorKind, Request, Web};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// # let api = tower::service_fn(|_| async { Ok::<_, Infallible>(http::Response::new(String::new())) });
+    /// let web = Web::new()
+    ///     .origin("https://api.example.com", api)
+    ///     .permit(|request| request.is_preflight() || request.method().is_safe());
+    /// let page = web.page("https://app.example.com");
+    /// let outcome = page.fetch(Request::post("https://api.example.com/x")).send().await;
+    /// assert!(matches!(outcome.error().unwrap().kind(), FetchErrorKind::Withheld(_)));
+    /// assert_eq!(outcome.trace().requests().count(), 0);
+    /// # });
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn permit(mut self, ask: impl Fn(&Exchange) -> bool + Send + Sync + 'static) -> Self {
+        self.permit = Some(Arc::new(ask));
         self
     }
 

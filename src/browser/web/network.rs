@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body::Frame;
+use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
 use super::Web;
@@ -27,7 +29,6 @@ pub(crate) struct Network {
     client: Client,
     addresses: BTreeMap<String, SocketAddr>,
     deadline: Duration,
-    body_limit: usize,
 }
 
 impl Web {
@@ -56,16 +57,14 @@ impl Web {
 
     /// The same by a client of one's own, for example with other root certificates.
     pub fn network_by(client: Client) -> Self {
-        let web = Self::new();
         let network = Network {
             client,
             addresses: BTreeMap::new(),
             deadline: Duration::from_secs(30),
-            body_limit: web.body_limit,
         };
         Self {
             network: Some(network),
-            ..web
+            ..Self::new()
         }
     }
 
@@ -79,7 +78,8 @@ impl Web {
         self
     }
 
-    /// The time for each answer of the network, from the request to the last byte: 30 seconds by default.
+    /// The time for each answer of the network, from the request to the last byte: 30 seconds by default. Then
+    /// the fetch fails, and the cause is an [`io::Error`] of the kind `TimedOut`.
     pub fn deadline(mut self, time: Duration) -> Self {
         if let Some(network) = &mut self.network {
             network.deadline = time;
@@ -135,24 +135,55 @@ impl Remote {
         Ok(Request::from_parts(head, ProxyBody::new(body)))
     }
 
-    async fn answer(mut self, request: Request<Body>) -> Result<Response<Full<Bytes>>, BoxError> {
+    /// The head, as soon as it is there: what CORS says of it does not wait for a body without an end.
+    async fn answer(mut self, request: Request<Body>) -> Result<Response<InTime>, BoxError> {
         let request = self.addressed(request)?;
-        let answer = async {
-            let (head, body) = self.network.client.call(request).await?.into_parts();
-            let body = Limited::new(body, self.network.body_limit)
-                .collect()
-                .await?;
-            Ok(Response::from_parts(head, Full::new(body.to_bytes())))
-        };
-        match tokio::time::timeout(self.network.deadline, answer).await {
-            Ok(answered) => answered,
-            Err(_) => Err(format!("no whole answer within {:?}", self.network.deadline).into()),
+        let end = Instant::now() + self.network.deadline;
+        match tokio::time::timeout_at(end, self.network.client.call(request)).await {
+            Ok(answered) => Ok(answered?.map(|body| InTime {
+                body,
+                end: Box::pin(tokio::time::sleep_until(end)),
+                time: self.network.deadline,
+            })),
+            Err(_) => Err(late("answer", self.network.deadline)),
         }
     }
 }
 
+fn late(what: &str, time: Duration) -> BoxError {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("no {what} within {time:?}"),
+    )
+    .into()
+}
+
+/// A body that is an error unless its end comes in time.
+struct InTime {
+    body: ProxyBody,
+    end: Pin<Box<Sleep>>,
+    time: Duration,
+}
+
+impl http_body::Body for InTime {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // Before the body, which may have more to give whenever it is asked.
+        if self.end.as_mut().poll(cx).is_ready() {
+            let late = late("end of the body", self.time);
+            return Poll::Ready(Some(Err(late)));
+        }
+        Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
+    }
+}
+
 impl Service<Request<Body>> for Remote {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<InTime>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 

@@ -164,3 +164,19 @@ pub(crate) async fn read(body: ResponseBody, limit: usize) -> Result<Bytes, Fetc
         Err(error) => Err(FetchError::service(error)),
     }
 }
+
+/// So many bytes of a body, or fewer where it ends or fails before.
+pub(crate) async fn beginning(mut body: ResponseBody, length: usize) -> Bytes {
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                let more = length - bytes.len();
+                bytes.extend_from_slice(&data[..data.len().min(more)]);
+            }
+            Some(Err(_)) | None => break,
+        }
+    }
+    bytes.into()
+}

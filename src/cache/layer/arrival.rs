@@ -9,7 +9,6 @@ use crate::cache::rules::freshen::{self, Heads};
 use crate::cache::rules::{self, Asked, Refusal, Storable};
 use crate::cache::shared::Shared;
 use crate::cache::store::entry::Stored;
-use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, response};
@@ -82,8 +81,7 @@ impl Trip {
                     store.note_stored(lead.name());
                 }
                 let place = Place {
-                    key: Key::from(&*self.asked.key),
-                    target: head.target().into(),
+                    key: self.asked.key.clone(),
                     lead,
                 };
                 self.shared

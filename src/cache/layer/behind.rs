@@ -3,6 +3,7 @@
 use super::flight::Place;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::Trip;
+use crate::cache::store::key::Key;
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body::Body as _;
@@ -21,8 +22,7 @@ impl Trip {
         R: http_body::Body<Data = Bytes> + Send + 'static,
         R::Error: Send,
     {
-        let mut name = self.asked.key.clone();
-        name.extend_from_slice(b"behind");
+        let name = Key::new(&[self.asked.key.bytes(), b"behind"].concat());
         let Place::Lead(lead) = self.shared.flights.join(&name) else {
             return;
         };

@@ -37,7 +37,7 @@ pub(crate) struct Trip {
     /// Others wait for this one.
     pub(crate) lead: Option<Lead>,
     /// The last response could not be stored, by this name.
-    unstored: Option<Vec<u8>>,
+    unstored: Option<Key>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -142,11 +142,7 @@ where
                 began: shared.store.targets.now(),
             }
             .arrived();
-            let place = recording::Place {
-                key: Key::from(key),
-                target: sent.target,
-                lead: None,
-            };
+            let place = recording::Place { key, lead: None };
             Ok(shared.posted(place, headers, response, &arrival))
         }
     }
@@ -213,7 +209,7 @@ impl Trip {
         self: Box<Self>,
         mut service: S,
         request: Box<Request<Q>>,
-        name: &[u8],
+        name: &Key,
     ) -> Result<Response<Body<R>>, S::Error>
     where
         S: Service<Request<Q>, Response = Response<R>>,
@@ -342,13 +338,6 @@ fn is_failure(status: StatusCode) -> bool {
 }
 
 impl Head {
-    /// The path and query.
-    pub(crate) fn target(&self) -> &str {
-        self.uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str())
-    }
-
     /// As storing depends on it.
     pub(crate) fn asked(&self) -> rules::Asked<'_> {
         rules::Asked {

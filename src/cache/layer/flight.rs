@@ -1,5 +1,7 @@
 //! One fetch for many requests that miss the same.
 
+use crate::cache::store::key::Key;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -7,8 +9,11 @@ use tokio::sync::watch;
 /// The fetches under way that others may wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    under_way: Mutex<HashMap<Arc<[u8]>, watch::Receiver<()>>>,
+    /// For each the channel that ends with it, from the first one on that waits: most wait for nobody.
+    under_way: Mutex<UnderWay>,
 }
+
+type UnderWay = HashMap<Key, Option<watch::Sender<()>>, RandomState>;
 
 /// A request's place in a fetch.
 #[derive(Debug)]
@@ -24,8 +29,7 @@ pub(crate) enum Place {
 #[derive(Debug)]
 pub(crate) struct Lead {
     flights: Arc<Flights>,
-    key: Arc<[u8]>,
-    _end: watch::Sender<()>,
+    key: Key,
 }
 
 /// Waits for the end of a fetch.
@@ -35,22 +39,22 @@ pub(crate) struct Wait {
 }
 
 impl Flights {
-    pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Place {
+    pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Place {
         let mut under_way = self.lock();
-        if let Some(end) = under_way.get(key) {
-            return Place::Wait(Wait { end: end.clone() });
+        if let Some(end) = under_way.get_mut(key) {
+            let end = end.get_or_insert_with(|| watch::Sender::new(()));
+            return Place::Wait(Wait {
+                end: end.subscribe(),
+            });
         }
-        let (sender, receiver) = watch::channel(());
-        let key: Arc<[u8]> = key.into();
-        under_way.insert(Arc::clone(&key), receiver);
+        under_way.insert(key.clone(), None);
         Place::Lead(Lead {
             flights: Arc::clone(self),
-            key,
-            _end: sender,
+            key: key.clone(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, watch::Receiver<()>>> {
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -59,15 +63,16 @@ impl Flights {
 
 impl Lead {
     /// The name of the fetch.
-    pub(crate) fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &Key {
         &self.key
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        // Before the sender goes, so that who wakes up can lead.
-        self.flights.lock().remove(&self.key);
+        // Those that wait are woken when it is out of the table, so that one of them can lead.
+        let end = self.flights.lock().remove(&self.key);
+        drop(end);
     }
 }
 
@@ -86,19 +91,20 @@ mod tests {
     #[tokio::test]
     async fn those_that_wait_go_on_when_the_fetch_ends_and_the_next_may_lead() {
         let flights = Arc::new(Flights::default());
-        let Place::Lead(lead) = flights.join(b"a") else {
+        let (a, b) = (Key::new(b"a"), Key::new(b"b"));
+        let Place::Lead(lead) = flights.join(&a) else {
             panic!("the first one leads");
         };
-        let Place::Wait(wait) = flights.join(b"a") else {
+        let Place::Wait(wait) = flights.join(&a) else {
             panic!("the second one waits");
         };
-        assert!(matches!(flights.join(b"b"), Place::Lead(_)));
+        assert!(matches!(flights.join(&b), Place::Lead(_)));
         let waiting = tokio::spawn(wait.end());
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(lead);
         waiting.await.unwrap();
-        assert!(matches!(flights.join(b"a"), Place::Lead(_)));
+        assert!(matches!(flights.join(&a), Place::Lead(_)));
         assert!(flights.lock().is_empty());
     }
 }

@@ -7,6 +7,7 @@ use crate::cache::layer::body::Body;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
+use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use http::{HeaderMap, Response};
 
@@ -105,15 +106,22 @@ impl Shared {
         if !is_worth_it || !is_plain {
             return Flight::Alone;
         }
-        let mut name = asked.key.clone();
         // There may be something that is for other requests, by whose fields this one is another fetch.
-        if !matches!(found, Found::Nothing(Forward::UriMiss)) {
-            if let Some(resource) = self.store.get(&asked.key) {
-                if let Some(youngest) = resource.iter().next() {
-                    youngest.selection.ask(request, &mut name);
-                }
+        let resource = match found {
+            Found::Nothing(Forward::UriMiss) => None,
+            _ => self.store.get(&asked.key),
+        };
+        let youngest = resource
+            .as_ref()
+            .and_then(|resource| resource.iter().next());
+        let name = match youngest {
+            Some(youngest) => {
+                let mut name = asked.key.bytes().to_vec();
+                youngest.selection.ask(request, &mut name);
+                Key::new(&name)
             }
-        }
+            None => asked.key.clone(),
+        };
         match (self.store.was_unstored(&name), found) {
             (false, _) => Flight::Shared(name),
             (true, Found::Nothing(_)) => Flight::Unstored(name),
@@ -127,7 +135,7 @@ pub(crate) enum Flight {
     /// Its response is for this request only, or nobody knows.
     Alone,
     /// Others may wait for it, by this name.
-    Shared(Vec<u8>),
+    Shared(Key),
     /// The last response by this name could not be stored.
-    Unstored(Vec<u8>),
+    Unstored(Key),
 }

@@ -16,8 +16,6 @@ use tokio::time::Instant;
 /// Where a response is to be stored.
 pub(crate) struct Place {
     pub(crate) key: Key,
-    /// Path and query.
-    pub(crate) target: Box<str>,
     /// Others wait for it.
     pub(crate) lead: Option<Lead>,
 }
@@ -138,9 +136,9 @@ impl Recording {
             return;
         };
         self.release();
-        let Place { key, target, lead } = draft.place;
+        let Place { key, lead } = draft.place;
         // Changed while it was on its way.
-        let Some(snapshot) = self.shared.store.targets.snapshot(&target, draft.began) else {
+        let Some(snapshot) = self.shared.store.targets.snapshot(&key, draft.began) else {
             return;
         };
         let body = std::mem::take(&mut self.data).into_boxed_slice();

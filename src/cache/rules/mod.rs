@@ -1,14 +1,12 @@
-//! Whether a response may be stored, and how long it is fresh: the one place that asks
-//! http-cache-semantics.
+//! Whether a response may be stored, and how long it is fresh.
 //!
-//! That crate answers for RFC 9111 3 and 4.2.1, on a head that has been read before: one
-//! `Cache-Control` with each directive once, dates in one form. `Age` is counted here, because the crate
-//! adds it up without bounds and does not look at `Date`. It is not asked to write heads, because it keeps one line of each field and a new `Date`; nor about requests, because it
-//! would give a `no-cache` response to a client that sends `max-stale`.
+//! http-cache-semantics is asked in [`question`]. `Age` is counted here, because the crate adds it up without
+//! bounds and does not look at `Date`.
 
 pub(crate) mod changes;
 pub(crate) mod freshen;
 pub(crate) mod plan;
+mod question;
 pub(crate) mod reuse;
 
 use crate::cache::http::conditional;
@@ -18,9 +16,9 @@ use crate::cache::http::range::Extent;
 use crate::cache::http::vary::{Selection, Unmatchable};
 use crate::cache::layer::whole;
 use crate::fields;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, response};
-use http_cache_semantics::{CacheOptions, CachePolicy};
+use http::header::{self, HeaderMap};
+use http::{Method, StatusCode, response};
+use question::Question;
 use std::time::{Duration, SystemTime};
 
 /// The request that a response answers, as far as storing depends on it.
@@ -235,20 +233,28 @@ fn life(
         return Err(Refusal::Forbidden);
     }
     let age = initial_age(&head.headers, times);
-    let policy = policy(asked, head, control, explicit, times.received);
-    if !policy.is_storable() {
+    let authorized = asked.headers.contains_key(header::AUTHORIZATION);
+    // RFC 9111 3: with explicit freshness any final status may be stored. The crate knows a list of them,
+    // and takes a part for something that it does not know.
+    let status = if explicit {
+        StatusCode::OK
+    } else {
+        head.status
+    };
+    let question = Question::new(control, status, authorized, &head.headers, times.received);
+    let Some(fresh) = question.freshness() else {
         // What is left is that nothing can come of it, or who asked.
-        return Err(if asked.headers.contains_key(header::AUTHORIZATION) {
+        return Err(if authorized {
             Refusal::Request
         } else {
             Refusal::Useless
         });
-    }
+    };
     let seconds = |directive: Option<u64>| Duration::from_secs(directive.unwrap_or(0));
     let no_cache = control.has(Flag::NoCache);
     Ok(Life {
         age,
-        fresh: policy.time_to_live(times.received),
+        fresh,
         while_validated: seconds(control.stale_while_revalidate),
         if_error: seconds(control.stale_if_error).max(limits.stale),
         // RFC 9111 5.2.2.10: s-maxage says what proxy-revalidate says, too.
@@ -261,87 +267,6 @@ fn life(
             || control.has(Flag::MustRevalidate)
             || control.s_maxage.is_some(),
     })
-}
-
-/// The question to http-cache-semantics.
-fn policy(
-    asked: Asked<'_>,
-    head: &response::Parts,
-    control: ResponseControl,
-    explicit: bool,
-    received: SystemTime,
-) -> CachePolicy {
-    const OPTIONS: CacheOptions = CacheOptions {
-        shared: true,
-        // RFC 9111 4.2.2 allows to guess. A guess is for a user's own cache, where a reload helps.
-        cache_heuristic: 0.0,
-        immutable_min_time_to_live: Duration::ZERO,
-        ignore_cargo_cult: false,
-    };
-    let mut request = Request::new(());
-    if let Some(credentials) = asked.headers.get(header::AUTHORIZATION) {
-        let headers = request.headers_mut();
-        headers.insert(header::AUTHORIZATION, credentials.clone());
-    }
-    let mut response = Response::new(());
-    // RFC 9111 3: with explicit freshness any final status may be stored. The crate knows a list of them,
-    // and takes a part for something that it does not know.
-    *response.status_mut() = if explicit {
-        StatusCode::OK
-    } else {
-        head.status
-    };
-    let question = response.headers_mut();
-    if let Ok(directives) = HeaderValue::try_from(directives(control)) {
-        question.insert(header::CACHE_CONTROL, directives);
-    }
-    if !control.is_targeted {
-        copy_expiry(&head.headers, question, received);
-    }
-    CachePolicy::new_options(&request, &response, received, OPTIONS)
-}
-
-/// The directives that the crate is to judge by. Of `proxy-revalidate` and of cookies it makes "stale at
-/// once"; they are judged here.
-fn directives(control: ResponseControl) -> String {
-    let mut text = String::new();
-    let flags = [
-        (Flag::Public, "public"),
-        (Flag::Private, "private"),
-        (Flag::NoStore, "no-store"),
-        (Flag::NoCache, "no-cache"),
-        (Flag::MustRevalidate, "must-revalidate"),
-    ];
-    for (_, name) in flags.iter().filter(|(flag, _)| control.has(*flag)) {
-        text.push_str(name);
-        text.push(',');
-    }
-    for (name, seconds) in [("max-age", control.max_age), ("s-maxage", control.s_maxage)] {
-        if let Some(seconds) = seconds {
-            text.push_str(&format!("{name}={seconds},"));
-        }
-    }
-    text
-}
-
-/// `Expires` and the `Date` that it is to be held against, in the one form that the crate reads.
-fn copy_expiry(said: &HeaderMap, question: &mut HeaderMap, received: SystemTime) {
-    let Some(expires) = date::field(said, &header::EXPIRES) else {
-        return;
-    };
-    // RFC 9111 5.3: what is not a date is in the past.
-    let expires = expires.and_then(date::format);
-    question.insert(
-        header::EXPIRES,
-        expires.unwrap_or(HeaderValue::from_static("0")),
-    );
-    // RFC 9110 6.6.1: where there is no date the time of receipt is.
-    let sent = date::field(said, &header::DATE)
-        .flatten()
-        .unwrap_or(received);
-    if let Some(sent) = date::format(sent) {
-        question.insert(header::DATE, sent);
-    }
 }
 
 /// RFC 9111 4.2.3: as old as it says and the way took, or as its `Date` is.

@@ -4,7 +4,7 @@ use crate::cache::http::conditional;
 use crate::cache::http::control::RequestControl;
 use crate::cache::http::range::{self, Wanted};
 use crate::cache::http::status::Forward;
-use crate::cache::store::key;
+use crate::cache::store::key::{self, Key};
 use http::header;
 use http::{Method, request};
 
@@ -22,7 +22,7 @@ pub(crate) enum Plan {
 /// What a request asks of a cache.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: Key,
     pub(crate) control: RequestControl,
     pub(crate) range: Option<Wanted>,
     pub(crate) is_head: bool,

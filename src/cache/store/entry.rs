@@ -4,6 +4,7 @@ use crate::cache::http::range::Extent;
 use crate::cache::http::vary::Selection;
 use crate::cache::rules::Life;
 use crate::cache::rules::reuse::Age;
+use crate::cache::store::key::Key;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
@@ -120,9 +121,9 @@ impl Resource {
     }
 
     /// Bytes, as far as a weigher can count.
-    pub(crate) fn weight(&self, key: &[u8]) -> u32 {
+    pub(crate) fn weight(&self, key: &Key) -> u32 {
         let stored: usize = self.variants.iter().map(|stored| stored.size()).sum();
-        u32::try_from(stored.saturating_add(key.len())).unwrap_or(u32::MAX)
+        u32::try_from(stored.saturating_add(key.bytes().len())).unwrap_or(u32::MAX)
     }
 
     /// How long anything of it can be of use; `None` for as long as it is there.

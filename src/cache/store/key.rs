@@ -6,12 +6,24 @@
 //! own copy only. A request's address (`X-Forwarded-For`) is not in it: it would give each client a cache of
 //! its own.
 
+use foldhash::quality::RandomState;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request;
-use std::sync::Arc;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
-/// The whole of it, not a hash of it: two keys are equal if and only if their requests are the same.
-pub(crate) type Key = Arc<[u8]>;
+/// The whole of it, so that two keys are equal if and only if their requests are the same, and a hash of it.
+///
+/// The hash is made once: a response that is stored is looked for in six tables on its way.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    hash: u64,
+    bytes: Arc<[u8]>,
+}
+
+/// Seeded once in a process, so that nobody outside can choose keys of one hash.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// Fields that say where the client thinks it is.
 const PLACE: [HeaderName; 5] = [
@@ -22,11 +34,46 @@ const PLACE: [HeaderName; 5] = [
     HeaderName::from_static("x-forwarded-prefix"),
 ];
 
+impl Key {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self {
+            hash: HASHER.hash_one(bytes),
+            bytes: bytes.into(),
+        }
+    }
+
+    pub(crate) fn hashed(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Path and query of the request that it is of.
+    pub(crate) fn target(&self) -> &str {
+        let line = self.bytes.split(|byte| *byte == b'\n').nth(TARGET);
+        std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.target()).finish()
+    }
+}
+
 /// The key of a request. The method is not in it, because a `HEAD` is answered from a `GET`, and no other
 /// method's response is stored as such.
-pub(crate) fn of(parts: &request::Parts) -> Vec<u8> {
+pub(crate) fn of(parts: &request::Parts) -> Key {
     let uri = &parts.uri;
-    let mut key = Vec::with_capacity(192);
+    let mut key = Vec::with_capacity(256);
     // No part can hold a line feed, so that no part can pass for another one.
     for part in [
         uri.scheme_str().unwrap_or_default(),
@@ -48,8 +95,11 @@ pub(crate) fn of(parts: &request::Parts) -> Vec<u8> {
         push_forwarded(&mut key, line.as_bytes());
         key.push(b'\n');
     }
-    key
+    Key::new(&key)
 }
+
+/// The line of a key that the target is on.
+const TARGET: usize = 2;
 
 /// Path and query as they are sent. A purge and an unsafe request go by it, whatever the host.
 pub(crate) fn target(parts: &request::Parts) -> &str {
@@ -106,7 +156,7 @@ mod tests {
     use super::*;
     use http::Request;
 
-    fn key(uri: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    fn key(uri: &str, fields: &[(&str, &str)]) -> Key {
         let mut request = Request::builder().uri(uri);
         for (name, value) in fields {
             request = request.header(*name, *value);
@@ -204,6 +254,17 @@ mod tests {
             ("cookie", &[("host", "up.example"), ("cookie", "a=1")]),
         ] {
             assert_eq!(key(URI, fields), plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_target_is_read_back_out_of_a_key() {
+        for (uri, target) in [
+            ("http://up.example/a?b=1", "/a?b=1"),
+            ("/a%0A/%C3%A4?", "/a%0A/%C3%A4?"),
+            ("http://up.example", "/"),
+        ] {
+            assert_eq!(key(uri, &[("host", "a")]).target(), target);
         }
     }
 

@@ -4,39 +4,33 @@ pub(crate) mod entry;
 pub(crate) mod key;
 pub(crate) mod stats;
 pub(crate) mod targets;
+mod unstored;
 
 use crate::cache::store::entry::{Resource, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Targets;
+use crate::cache::store::unstored::Unstored;
 use foldhash::quality::RandomState;
 use http::HeaderMap;
 use moka::Expiry;
 use moka::sync::Cache as Map;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How long it is remembered that a key's response was not stored, so that nobody waits for the next one.
-const UNSTORED_FOR: Duration = Duration::from_secs(120);
-
-/// How many such keys are remembered. Each takes some 300 bytes.
-const MOST_UNSTORED: u64 = 10_000;
 
 /// Longer than this a timer need not wait; an entry that nobody asks for is evicted before.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(crate) struct Store {
     resources: Map<Key, Arc<Resource>, RandomState>,
-    unstored: Map<Box<[u8]>, (), RandomState>,
+    unstored: Unstored,
     pub(crate) targets: Arc<Targets>,
     /// Bytes of bodies that are on their way.
     recorded: AtomicU64,
     /// Bytes that were stored since the last eviction.
     behind: AtomicU64,
     locks: [Mutex<()>; 64],
-    hasher: RandomState,
     size: u64,
 }
 
@@ -47,23 +41,18 @@ impl Store {
             .weigher(|key: &Key, resource: &Arc<Resource>| resource.weight(key))
             .expire_after(Usefulness)
             .build_with_hasher(RandomState::default());
-        let unstored = Map::builder()
-            .max_capacity(MOST_UNSTORED)
-            .time_to_live(UNSTORED_FOR)
-            .build_with_hasher(RandomState::default());
         Self {
             resources,
-            unstored,
+            unstored: Unstored::new(),
             targets: Arc::default(),
             recorded: AtomicU64::new(0),
             behind: AtomicU64::new(0),
             locks: [(); 64].map(Mutex::new),
-            hasher: RandomState::default(),
             size,
         }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<Resource>> {
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Resource>> {
         self.resources.get(key)
     }
 
@@ -76,7 +65,7 @@ impl Store {
     }
 
     /// Puts one response in place of another, or removes it.
-    pub(crate) fn replace(&self, key: &[u8], old: &Arc<Stored>, new: Option<Stored>) {
+    pub(crate) fn replace(&self, key: &Key, old: &Arc<Stored>, new: Option<Stored>) {
         let new = new.map(Arc::new);
         let _alone = self.lock(key);
         let Some(held) = self.resources.get(key) else {
@@ -86,7 +75,7 @@ impl Store {
         if resource.is_empty() {
             self.resources.invalidate(key);
         } else {
-            self.put(Key::from(key), resource);
+            self.put(key.clone(), resource);
         }
     }
 
@@ -101,8 +90,8 @@ impl Store {
     }
 
     /// Lets one thread at a time read and write a resource.
-    fn lock(&self, key: &[u8]) -> MutexGuard<'_, ()> {
-        let at = self.hasher.hash_one(key) as usize % self.locks.len();
+    fn lock(&self, key: &Key) -> MutexGuard<'_, ()> {
+        let at = key.hashed() as usize % self.locks.len();
         let lock = &self.locks[at];
         lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,18 +115,16 @@ impl Store {
         self.recorded.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_unstored(&self, key: &[u8]) {
-        self.unstored.insert(key.into(), ());
+    pub(crate) fn note_unstored(&self, key: &Key) {
+        self.unstored.note(key);
     }
 
-    pub(crate) fn was_unstored(&self, key: &[u8]) -> bool {
-        self.unstored.contains_key(key)
+    pub(crate) fn was_unstored(&self, key: &Key) -> bool {
+        self.unstored.contains(key)
     }
 
-    pub(crate) fn note_stored(&self, key: &[u8]) {
-        if self.was_unstored(key) {
-            self.unstored.invalidate(key);
-        }
+    pub(crate) fn note_stored(&self, key: &Key) {
+        self.unstored.forget(key);
     }
 
     pub(crate) fn purge(&self, path: &str) -> usize {
@@ -176,7 +163,7 @@ impl Store {
     pub(crate) fn clear(&self) {
         self.targets.change_all(|_| true);
         self.resources.invalidate_all();
-        self.unstored.invalidate_all();
+        self.unstored.clear();
         self.settle();
     }
 

@@ -6,6 +6,7 @@
 //! there is a list of the latest changes: a fetch remembers where it ended, and what it brings is stored only if
 //! nothing of its target was added since. Looking for entries would miss both other hosts and such answers.
 
+use crate::cache::store::key::Key;
 use foldhash::quality::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -19,7 +20,7 @@ const MOST_CHANGES: usize = 4096;
 /// The counters in use, and the latest changes.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
-    counters: Mutex<HashMap<Arc<str>, Weak<Target>>>,
+    counters: Mutex<HashMap<u64, Weak<Target>, RandomState>>,
     changes: Mutex<Changes>,
     /// How many changes there have been.
     latest: AtomicU64,
@@ -40,7 +41,9 @@ pub(crate) struct Began(u64);
 
 /// A path and query, and how often it was changed.
 struct Target {
-    name: Arc<str>,
+    /// A key of the first that was stored of it, which the name is a part of.
+    key: Key,
+    hash: u64,
     changes: AtomicU64,
     home: Weak<Targets>,
 }
@@ -58,22 +61,24 @@ impl Targets {
         Began(self.latest.load(Ordering::Acquire))
     }
 
-    /// The target as it is now, for something that was fetched; nothing if it was changed meanwhile.
-    pub(crate) fn snapshot(self: &Arc<Self>, name: &str, began: Began) -> Option<Snapshot> {
-        let target = self.enter(name);
+    /// The target of a key as it is now, for something that was fetched; nothing if it was changed meanwhile.
+    pub(crate) fn snapshot(self: &Arc<Self>, key: &Key, began: Began) -> Option<Snapshot> {
+        let hash = self.hash(key.target());
+        let target = self.enter(key, hash);
         let snapshot = Snapshot {
             changes: target.changes.load(Ordering::Acquire),
             target,
         };
         // A change is in the list before it is counted: what was counted before the line above is found here.
-        let is_changed = self.lock_changes().contain(self.hash(name), began);
+        let is_changed = self.lock_changes().contain(hash, began);
         (!is_changed).then_some(snapshot)
     }
 
     /// Notes a change of one target.
     pub(crate) fn change(&self, name: &str) {
-        self.note(Some(self.hash(name)));
-        let known = self.lock().get(name).and_then(Weak::upgrade);
+        let hash = self.hash(name);
+        self.note(Some(hash));
+        let known = self.lock().get(&hash).and_then(Weak::upgrade);
         if let Some(target) = known {
             target.change();
         }
@@ -84,13 +89,9 @@ impl Targets {
     pub(crate) fn change_all(&self, wanted: impl Fn(&str) -> bool) -> usize {
         self.note(None);
         // Let go of only when the lock is free: the last one to let go of a target takes the lock.
-        let found: Vec<_> = {
-            let counters = self.lock();
-            let found = counters.iter().filter(|(name, _)| wanted(name));
-            found.filter_map(|(_, target)| target.upgrade()).collect()
-        };
-        found.iter().for_each(|target| target.change());
-        found.len()
+        let all: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+        let found = all.iter().filter(|target| wanted(target.name()));
+        found.map(|target| target.change()).count()
     }
 
     fn note(&self, hash: Option<u64>) {
@@ -100,18 +101,18 @@ impl Targets {
         self.latest.store(number, Ordering::Release);
     }
 
-    fn enter(self: &Arc<Self>, name: &str) -> Arc<Target> {
+    fn enter(self: &Arc<Self>, key: &Key, hash: u64) -> Arc<Target> {
         let mut counters = self.lock();
-        if let Some(known) = counters.get(name).and_then(Weak::upgrade) {
+        if let Some(known) = counters.get(&hash).and_then(Weak::upgrade) {
             return known;
         }
-        let name: Arc<str> = Arc::from(name);
         let target = Arc::new(Target {
-            name: Arc::clone(&name),
+            key: key.clone(),
+            hash,
             changes: AtomicU64::new(0),
             home: Arc::downgrade(self),
         });
-        counters.insert(name, Arc::downgrade(&target));
+        counters.insert(hash, Arc::downgrade(&target));
         target
     }
 
@@ -120,7 +121,7 @@ impl Targets {
         self.hasher.hash_one(name)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Target>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Weak<Target>, RandomState>> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,6 +158,10 @@ impl Changes {
 }
 
 impl Target {
+    fn name(&self) -> &str {
+        self.key.target()
+    }
+
     fn change(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
@@ -170,7 +175,7 @@ impl Snapshot {
 
     /// The bytes that the name takes.
     pub(crate) fn size(&self) -> usize {
-        self.target.name.len()
+        self.target.name().len()
     }
 }
 
@@ -182,10 +187,10 @@ impl Drop for Target {
         let mut counters = home.lock();
         // Another one may have taken its place since its last owner let go.
         let is_own = counters
-            .get(&self.name)
+            .get(&self.hash)
             .is_some_and(|held| held.strong_count() == 0);
         if is_own {
-            counters.remove(&self.name);
+            counters.remove(&self.hash);
         }
     }
 }
@@ -216,10 +221,15 @@ pub(crate) fn is_below(target: &str, prefix: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn key(target: &str) -> Key {
+        let request = http::Request::builder().uri(target).body(()).unwrap();
+        crate::cache::store::key::of(&request.into_parts().0)
+    }
+
     #[test]
     fn a_change_reaches_what_is_stored_and_nothing_else() {
         let targets = Arc::new(Targets::default());
-        let stored = |name| targets.snapshot(name, targets.now()).unwrap();
+        let stored = |name| targets.snapshot(&key(name), targets.now()).unwrap();
         let (before, other) = (stored("/a"), stored("/b"));
         targets.change("/a");
         let after = stored("/a");
@@ -234,12 +244,12 @@ mod tests {
         let targets = Arc::new(Targets::default());
         let (early, _) = (targets.now(), targets.change("/a"));
         let late = targets.now();
-        assert!(targets.snapshot("/a", early).is_none());
-        assert!(targets.snapshot("/b", early).is_some());
-        assert!(targets.snapshot("/a", late).is_some());
+        assert!(targets.snapshot(&key("/a"), early).is_none());
+        assert!(targets.snapshot(&key("/b"), early).is_some());
+        assert!(targets.snapshot(&key("/a"), late).is_some());
         targets.change_all(|_| false);
-        assert!(targets.snapshot("/b", late).is_none());
-        assert!(targets.snapshot("/b", targets.now()).is_some());
+        assert!(targets.snapshot(&key("/b"), late).is_none());
+        assert!(targets.snapshot(&key("/b"), targets.now()).is_some());
     }
 
     #[test]
@@ -249,18 +259,18 @@ mod tests {
         for number in 0..MOST_CHANGES {
             targets.change(&number.to_string());
         }
-        assert!(targets.snapshot("/a", began).is_some());
+        assert!(targets.snapshot(&key("/a"), began).is_some());
         targets.change("one more");
-        assert!(targets.snapshot("/a", began).is_none());
+        assert!(targets.snapshot(&key("/a"), began).is_none());
         assert_eq!(targets.lock_changes().list.len(), MOST_CHANGES);
     }
 
     #[test]
     fn a_target_that_nobody_holds_is_forgotten() {
         let targets = Arc::new(Targets::default());
-        let held = targets.snapshot("/a", targets.now());
+        let held = targets.snapshot(&key("/a"), targets.now());
         for n in 0..1000 {
-            drop(targets.snapshot(&format!("/{n}"), targets.now()));
+            drop(targets.snapshot(&key(&format!("/{n}")), targets.now()));
         }
         assert_eq!(targets.lock().len(), 1);
         drop(held);

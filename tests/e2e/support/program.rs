@@ -1,7 +1,7 @@
 //! The gateway's program.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
-mod cargo;
+pub mod cargo;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -54,6 +54,7 @@ fn tests() -> Vec<(&'static str, String)> {
     const SCRIPTS: &[(&str, &str)] = &[
         ("bucket", include_str!("../peers/bucket.py")),
         ("connections", include_str!("../peers/connections.py")),
+        ("cors_check", include_str!("../peers/cors_check.py")),
         ("curl", include_str!("../peers/curl.py")),
         ("grpc_calls", include_str!("../peers/grpc_calls.py")),
         (
@@ -85,8 +86,11 @@ fn tests() -> Vec<(&'static str, String)> {
 #[derive(Clone)]
 struct Setup {
     gateway: PathBuf,
+    /// The examples of the library and of this package, in the profile of this test.
+    examples: PathBuf,
     python: PathBuf,
-    s3rver: PathBuf,
+    /// The folder `node_modules`.
+    modules: PathBuf,
     certificates: PathBuf,
     scripts: PathBuf,
 }
@@ -106,8 +110,9 @@ impl Setup {
         std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
         Ok(Self {
             gateway: program::gateway(),
+            examples: examples(),
             python: python(&home, &scripts)?,
-            s3rver: s3rver(&home)?,
+            modules: modules(&home)?,
             certificates: certificates(&home).map_err(|error| error.to_string())?,
             scripts,
         })
@@ -118,7 +123,9 @@ impl Setup {
             .args(["run.py", script, name])
             .current_dir(&self.scripts)
             .env("GATEWAY", &self.gateway)
-            .env("S3RVER", &self.s3rver)
+            .env("EXAMPLES", &self.examples)
+            .env("S3RVER", self.modules.join("s3rver/bin/s3rver.js"))
+            .env("NODE_PATH", &self.modules)
             .env("CERTS", &self.certificates)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // In a group of its own, which ends when this pipe does.
@@ -171,26 +178,37 @@ fn python(home: &Path, scripts: &Path) -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// The script of s3rver.
-fn s3rver(home: &Path) -> Result<PathBuf, String> {
-    let script = home.join("node/node_modules/s3rver/bin/s3rver.js");
-    if !script.exists() {
-        let prefix = home.join("node");
-        let install = [
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "s3rver@3.7.1",
-        ];
-        done(
-            Command::new("npm")
-                .args(install)
-                .arg("--prefix")
-                .arg(prefix),
-        )?;
+/// What the scripts start of npm.
+const MODULES: [(&str, &str); 3] = [
+    ("s3rver", "3.7.1"),
+    ("express", "4.22.3"),
+    ("cors", "2.8.6"),
+];
+
+/// The folder of modules, all of them installed.
+fn modules(home: &Path) -> Result<PathBuf, String> {
+    let prefix = home.join("node");
+    let modules = prefix.join("node_modules");
+    if !MODULES.iter().all(|(name, _)| modules.join(name).exists()) {
+        let install = ["install", "--silent", "--no-audit", "--no-fund"];
+        let wanted = MODULES.map(|(name, version)| format!("{name}@{version}"));
+        let mut npm = Command::new("npm");
+        done(npm.args(install).args(wanted).arg("--prefix").arg(prefix))?;
     }
-    Ok(script)
+    Ok(modules)
+}
+
+/// The tool `cors_check`, and tower-http's layer as a server for it.
+fn examples() -> PathBuf {
+    program::cargo::build(&["-p", "e2e", "--example", "tower_http_cors"]);
+    // The packages and features of `cargo build --all-features`, which is no work if that was done.
+    let packages = ["-p", "same-origin", "-p", "same-origin-gateway"];
+    let tool = [
+        &packages[..],
+        &["--all-features", "--example", "cors_check"],
+    ]
+    .concat();
+    program::cargo::build(&tool).join("examples")
 }
 
 fn done(command: &mut Command) -> Result<(), String> {
@@ -219,7 +237,13 @@ fn certificates(home: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     std::fs::write(folder.join("ca.pem"), authority.pem())?;
     for name in ["server", "client"] {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = [
+            "localhost",
+            "127.0.0.1",
+            "api.example.com",
+            "bucket.example.com",
+        ];
+        let names = names.map(str::to_owned);
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = DistinguishedName::new();

@@ -3,6 +3,7 @@
 mod process;
 
 mod admin;
+mod caches;
 mod client;
 mod config;
 mod demo;

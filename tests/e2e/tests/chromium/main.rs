@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use same_origin::browser::Engine;
 
+mod cached;
 #[path = "../../support/chromium.rs"]
 mod chromium;
 mod endings;
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
         one_origin::trial("waterfall", one_origin_saves_round_trips),
     ];
     let trials = endings::trials().chain(others).chain(scenarios);
-    chromium::run(trials.chain(one_origin::trials()).collect())
+    let trials = trials.chain(one_origin::trials());
+    chromium::run(trials.chain(cached::trials()).collect())
 }
 
 async fn scenarios_come_out_equal(group: Group) {

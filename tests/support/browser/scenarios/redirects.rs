@@ -30,6 +30,14 @@ fn origins() -> Vec<Scenario> {
                 &at(BUCKET, "there").headers(&["access-control-allow-origin: https://app.test"]),
             ),
         )]),
+        // The way around it: the API answers the URL, and the page fetches that.
+        scenario("in two phases Origin stays", APP_PAGE).does([
+            fetch("GET", &at(API, "sign").headers(CREDENTIALED)).include(),
+            fetch(
+                "GET",
+                &at(BUCKET, "there").headers(&["access-control-allow-origin: https://app.test"]),
+            ),
+        ]),
         scenario(
             "to a second origin that knows null, with credentials",
             APP_PAGE,

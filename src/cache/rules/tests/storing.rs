@@ -1,0 +1,201 @@
+//! What is stored, and what is not.
+
+use super::*;
+
+#[test]
+fn what_a_shared_cache_may_not_store_is_not_stored() {
+    use Refusal::{Forbidden, Incomplete, Request, SetCookie, TooLarge, Useless, Vary};
+    const FRESH: (&str, &str) = ("cache-control", "max-age=60");
+    let with = |field: (&'static str, &'static str)| get(&[FRESH, field]);
+    let authorized = |control| get(&[("cache-control", control)]).with(&[("authorization", "x")]);
+    let of = |method: &str, question: Question| Question {
+        method: method.parse().unwrap(),
+        ..question
+    };
+    for (name, question, why) in [
+        ("private", with(("cache-control", "private")), Forbidden),
+        (
+            "private with a list",
+            with(("cache-control", "private=\"x-a\"")),
+            Forbidden,
+        ),
+        ("no-store", with(("cache-control", "No-Store")), Forbidden),
+        (
+            "targeted private",
+            with(("cdn-cache-control", "private, max-age=60")),
+            Forbidden,
+        ),
+        (
+            "must-understand",
+            get(&[("cache-control", "max-age=60, no-store, must-understand")]).status(599),
+            Forbidden,
+        ),
+        ("cookie", with(("set-cookie", "a=b")), SetCookie),
+        (
+            "public cookie",
+            get(&[
+                ("cache-control", "public, max-age=60"),
+                ("set-cookie", "a=b"),
+            ]),
+            SetCookie,
+        ),
+        ("vary *", with(("vary", "a, *")), Vary(Unmatchable::Star)),
+        (
+            "vary by client",
+            with(("vary", "x-forwarded-for")),
+            Vary(Unmatchable::OfOneClient),
+        ),
+        ("authorization", authorized("max-age=60"), Request),
+        (
+            "authorization, contradiction",
+            authorized("max-age=60, max-age=50"),
+            Request,
+        ),
+        (
+            "authorization, proxy-revalidate",
+            authorized("max-age=60, proxy-revalidate"),
+            Request,
+        ),
+        ("head", of("HEAD", get(&[FRESH])), Request),
+        ("options", of("OPTIONS", get(&[FRESH])), Request),
+        ("put", of("PUT", get(&[FRESH])), Request),
+        (
+            "post without freshness",
+            of("POST", get(&[("etag", "\"a\"")])),
+            Request,
+        ),
+        (
+            "if-match",
+            get(&[FRESH]).with(&[("if-match", "\"a\"")]),
+            Request,
+        ),
+        ("304", get(&[FRESH]).status(304), Incomplete),
+        ("416", get(&[FRESH]).status(416), Incomplete),
+        ("101", get(&[FRESH]).status(101), Incomplete),
+        ("206 without a range", get(&[FRESH]).status(206), Incomplete),
+        (
+            "multipart",
+            with(("content-type", "multipart/byteranges")).status(206),
+            Incomplete,
+        ),
+        (
+            "unknown coding",
+            with(("transfer-encoding", "gzip, chunked")),
+            Incomplete,
+        ),
+        (
+            "lengths that differ",
+            with(("content-length", "4")),
+            Incomplete,
+        ),
+        ("no length", with(("content-length", "x")), Incomplete),
+        (
+            "large",
+            Question {
+                exact: None,
+                ..with(("content-length", "1001"))
+            },
+            TooLarge,
+        ),
+        (
+            "closed",
+            Question {
+                exact: None,
+                ..with(("connection", "close"))
+            },
+            Incomplete,
+        ),
+        (
+            "1.0",
+            Question {
+                exact: None,
+                version: Version::HTTP_10,
+                ..get(&[FRESH])
+            },
+            Incomplete,
+        ),
+        ("404 without freshness", get(&[]).status(404), Useless),
+        (
+            "500 without freshness",
+            get(&[("etag", "\"a\"")]).status(500),
+            Useless,
+        ),
+    ] {
+        assert_eq!(question.judge().err(), Some(why), "{name}");
+    }
+}
+
+#[test]
+fn what_may_be_stored_is_stored() {
+    const FRESH: (&str, &str) = ("cache-control", "max-age=60");
+    for status in [
+        200, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 499, 500, 502, 503, 504, 599,
+    ] {
+        assert!(get(&[FRESH]).status(status).judge().is_ok(), "{status}");
+    }
+    for control in [
+        "max-age=60, public",
+        "max-age=60, must-revalidate",
+        "s-maxage=60",
+    ] {
+        let question = get(&[("cache-control", control)]).with(&[("authorization", "x")]);
+        assert!(question.judge().unwrap().life.for_authorized, "{control}");
+    }
+    let understood = get(&[("cache-control", "max-age=60, no-store, must-understand")]);
+    assert!(understood.judge().is_ok());
+    let post = Question {
+        method: Method::POST,
+        ..get(&[FRESH])
+    };
+    assert!(post.judge().is_ok());
+    let part = get(&[FRESH, ("content-range", "bytes 0-2/9")]).status(206);
+    assert!(part.judge().unwrap().part.is_some());
+    let chunked = Question {
+        exact: None,
+        ..get(&[FRESH, ("transfer-encoding", "Chunked")])
+    };
+    assert_eq!(chunked.judge().unwrap().length, None);
+    let cookie = get(&[FRESH, ("set-cookie", "a=b")]);
+    let allowed = Limits {
+        store_set_cookie: true,
+        ..LIMITS
+    };
+    assert!(cookie.judge_by(allowed).is_ok());
+}
+
+#[test]
+fn a_stored_head_is_dated_and_framed_anew() {
+    let stored = head_to_store(
+        &headers(&[("transfer-encoding", "chunked"), ("content-length", "3")]),
+        now(),
+    );
+    assert_eq!(stored, headers(&[("date", NOW)]));
+    let dated = headers(&[("date", "foo"), ("content-length", "3")]);
+    assert_eq!(head_to_store(&dated, now()), dated);
+}
+
+mod whatever_is_sent {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// No text in a caching field makes the judge panic, and none makes fresh what another one forbids.
+        #[test]
+        fn is_judged(
+            control in "[a-z0-9=\", \\-]{0,40}",
+            age in "[0-9a-z, ]{0,30}",
+            expires in "[A-Za-z0-9:, ]{0,40}",
+            date in "[A-Za-z0-9:, ]{0,40}",
+            vary in "[a-z*, ]{0,30}",
+            forbidden in prop::sample::select(vec!["private", "no-store", "No-Store", "private=\"a, b\""]),
+        ) {
+            let said = [("age", &*age), ("expires", &*expires), ("date", &*date), ("vary", &*vary)];
+            let _judged = get(&[&said[..], &[("cache-control", &control)]].concat()).judge();
+            let joined = format!("{control}, {forbidden}");
+            for lines in [&[&*control, forbidden][..], &[forbidden, &control], &[&joined]] {
+                let lines: Vec<_> = lines.iter().map(|line| ("cache-control", *line)).collect();
+                prop_assert!(get(&[&said[..], &lines].concat()).judge().is_err());
+            }
+        }
+    }
+}
