@@ -55,7 +55,7 @@ where
             KindProj::Actual { inner, headers } => {
                 let mut response = ready!(inner.poll(cx))?;
                 if let Some(headers) = headers.take() {
-                    headers.apply(response.headers_mut());
+                    headers.apply(&mut response);
                 }
                 Poll::Ready(Ok(response))
             }

@@ -27,6 +27,7 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct CorsLayer {
     shared: Arc<Shared>,
+    tells_refusals: bool,
 }
 
 /// A service with a [`CorsPolicy`] around it; made by [`CorsLayer`].
@@ -36,6 +37,7 @@ pub struct CorsLayer {
 pub struct Cors<S> {
     pub(super) inner: S,
     pub(super) shared: Arc<Shared>,
+    pub(super) tells_refusals: bool,
 }
 
 impl CorsLayer {
@@ -44,7 +46,31 @@ impl CorsLayer {
     pub fn new(policy: CorsPolicy) -> Self {
         Self {
             shared: Arc::new(Shared::new(policy)),
+            tells_refusals: false,
         }
+    }
+
+    /// Whether responses to refused requests tell the rule that was broken, by a [`Refusal`](super::Refusal) in their
+    /// extensions:
+    /// for logs and metrics of layers outside. Costs allocations where a request is refused. Default: false.
+    ///
+    /// ```
+    /// use same_origin::cors::{CorsLayer, CorsPolicy, Refusal};
+    ///
+    /// fn rule<B>(response: &http::Response<B>) -> Option<Refusal> {
+    ///     response.extensions().get().copied()
+    /// }
+    ///
+    /// let policy = CorsPolicy::builder().allow_origins(["https://app.example.com"]).build()?;
+    /// let cors = CorsLayer::new(policy).tell_refusals(true);
+    /// # assert_eq!(rule(&http::Response::new(())), None);
+    /// # let _ = cors;
+    /// # Ok::<(), same_origin::cors::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn tell_refusals(mut self, tell: bool) -> Self {
+        self.tells_refusals = tell;
+        self
     }
 
     /// A handle by which the policy can be replaced while requests are served.
@@ -86,6 +112,7 @@ impl<S> Layer<S> for CorsLayer {
         Cors {
             inner,
             shared: Arc::clone(&self.shared),
+            tells_refusals: self.tells_refusals,
         }
     }
 }
@@ -117,10 +144,13 @@ where
         let policy = live.policy().compiled();
         match live.judge(request.method(), request.headers()) {
             Verdict::Preflight(granted) => {
-                ResponseFuture::preflight(policy.answer(granted, request.headers()))
+                let told = granted.err().filter(|_| self.tells_refusals);
+                let answer = policy.answer(granted, request.headers());
+                ResponseFuture::preflight(answer.telling(told))
             }
             verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
-                let headers = policy.response_headers(verdict);
+                let told = verdict.refusal().filter(|_| self.tells_refusals);
+                let headers = policy.response_headers(verdict).telling(told);
                 drop(live);
                 ResponseFuture::actual(self.inner.call(request), headers)
             }

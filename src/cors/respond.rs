@@ -18,6 +18,7 @@ pub(super) struct ResponseHeaders {
     credentials: bool,
     expose: Option<HeaderValue>,
     vary: bool,
+    refusal: Option<Refusal>,
 }
 
 /// The answer to a preflight, whose body is empty.
@@ -25,6 +26,7 @@ pub(super) struct ResponseHeaders {
 pub(super) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
+    refusal: Option<Refusal>,
 }
 
 impl Compiled {
@@ -46,6 +48,7 @@ impl Compiled {
             // That saves caches a copy, and costs a second rule, under which a policy that gets its second
             // origin finds the answers of before in the caches.
             vary: matches!(self.access, Access::Listed { .. }),
+            refusal: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl Compiled {
             // needed by browsers that are older than the standard; 204 says that there is no body.
             status: StatusCode::NO_CONTENT,
             headers,
+            refusal: None,
         }
     }
 
@@ -99,10 +103,17 @@ impl Compiled {
 }
 
 impl Answer {
+    /// With the rule that was broken, for layers outside.
+    pub(super) fn telling(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
     pub(super) fn into_response<B: Default>(self) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        leave(self.refusal, &mut response);
         response
     }
 
@@ -114,16 +125,28 @@ impl Answer {
         let mut headers = HeaderMap::new();
         put(&mut headers, VARY, PREFLIGHT_VARY);
         let status = StatusCode::FORBIDDEN;
-        Self { status, headers }
+        Self {
+            status,
+            headers,
+            refusal: None,
+        }
     }
 }
 
 impl ResponseHeaders {
+    /// As [`Answer::telling`].
+    pub(super) fn telling(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
     /// Makes the policy the only author of `Access-Control-*`, and says on what the response depends.
     /// To be called once.
     ///
     /// Independent of the status: pages read errors and redirects, too (Fetch #cors-check).
-    pub(super) fn apply(self, headers: &mut HeaderMap) {
+    pub(super) fn apply<B>(self, response: &mut Response<B>) {
+        leave(self.refusal, response);
+        let headers = response.headers_mut();
         remove_foreign(headers);
         // First, as it must not be missing where there is room for the others. On refused responses and
         // those to requests without `Origin`, too: a cache would otherwise give these to allowed pages
@@ -156,6 +179,13 @@ fn remove_foreign(headers: &mut HeaderMap) {
         for name in foreign {
             headers.remove(name);
         }
+    }
+}
+
+/// Leaves the rule that was broken, where that was asked for.
+fn leave<B>(refusal: Option<Refusal>, response: &mut Response<B>) {
+    if let Some(refusal) = refusal {
+        response.extensions_mut().insert(refusal);
     }
 }
 

@@ -12,7 +12,8 @@ use crate::proxy::request::RequestContext;
 use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
-use crate::proxy::tunnel::TunnelSlot;
+use crate::proxy::tunnel::{Spoken, TunnelSlot};
+use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::{InFlight, Member};
 use crate::proxy::wire::own::own_values;
 use crate::proxy::wire::upgrade::is_offered;
@@ -91,6 +92,7 @@ impl Exchange {
             Ok(answered) => answered,
             Err(error) => return self.failed(error),
         };
+        self.tell_upstream(&mut response);
         drop(transport);
         let answered = match self.answer(&mut response) {
             Ok(answered) => answered,
@@ -270,6 +272,11 @@ impl Exchange {
         if !is_offered(&offered.protocols, &to) {
             return Err(unexpected("101 to another protocol"));
         }
+        let spoken = if to.as_bytes().eq_ignore_ascii_case(b"websocket") {
+            Spoken::WebSocket
+        } else {
+            Spoken::Other
+        };
         match &offered.bridged {
             Some(handshake) if !handshake.is_proved_by(response.headers()) => {
                 return Err(unexpected("101 without the proof of a WebSocket"));
@@ -284,7 +291,7 @@ impl Exchange {
         let tunnels = &self.plan.tunnels;
         tunnels
             .open
-            .spawn(downstream, upstream, tunnels.idle, client.slot);
+            .spawn(downstream, upstream, spoken, tunnels.idle, client.slot);
         Ok(())
     }
 
@@ -310,14 +317,29 @@ impl Exchange {
             None => error,
         };
         self.tell(&error);
-        self.plan.failed(error, &self.context)
+        let mut response = self.plan.failed(error, &self.context);
+        self.tell_upstream(&mut response);
+        response
     }
 
     fn tell(&self, error: &ProxyError) {
-        let first = self.plan.upstreams.first().destination.authority();
-        let upstream = self.tried.as_ref().unwrap_or(first);
         self.trace
-            .failed(&self.plan, &self.context, upstream, error);
+            .failed(&self.plan, &self.context, self.upstream(), error);
+    }
+
+    /// Tells layers outside whose response this is, if anybody asked for it.
+    fn tell_upstream(&self, response: &mut Response<Body>) {
+        if self.plan.tell_upstream {
+            let answered_by = AnsweredBy::new(self.upstream());
+            response.extensions_mut().insert(answered_by);
+        }
+    }
+
+    /// The upstream that was tried last.
+    fn upstream(&self) -> &Authority {
+        let first = self.plan.upstreams.first();
+        let first = first.destination.authority();
+        self.tried.as_ref().unwrap_or(first)
     }
 }
 

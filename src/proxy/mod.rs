@@ -263,13 +263,15 @@ pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;
 pub use request::target::check;
-pub use response::cookie::CookieRewrite;
+pub use response::cookie::attributes::{CookieAttributes, SameSite};
+pub use response::cookie::rewrite::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
 pub use trace::limiter::{_LineLimiter, _Shown};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
+pub use upstream::answered_by::AnsweredBy;
 #[cfg(feature = "balance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::discovery::EndpointChange;

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) response: ResponseRules,
     pub(crate) error_page: ErrorPage,
     pub(crate) upstreams: Upstreams,
+    /// Whether responses tell which of them gave them.
+    pub(crate) tell_upstream: bool,
     pub(crate) shares: Shares,
     /// The timeout of a response's head.
     pub(crate) response_timeout: Duration,

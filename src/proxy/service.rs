@@ -65,10 +65,26 @@ impl<T> ReverseProxy<T> {
         Some(target.path().to_owned())
     }
 
+    /// Takes the proxy out of its table of [`Mounts`](crate::proxy::Mounts) now, and not with the last of its
+    /// clones: requests under way go on, and redirects of other proxies do not lead here any more. For a
+    /// server that replaces its proxies while it serves.
+    pub fn unmount(&self) {
+        let response = &self.plan.response;
+        response.mounts.remove(&response.mount);
+    }
+
     /// Puts the parts together, and registers the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
         plan.response.mounts.register(&plan.response.mount);
         Self { plan, transport }
+    }
+}
+
+impl ReverseProxy {
+    /// How many connections to its upstreams are open, as [`Client::connections`] counts them.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.transport.connections()
     }
 }
 

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::routing::{get, put};
 use http::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, VARY};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use same_origin::cors::{Any, Cors, CorsLayer, CorsPolicy};
+use same_origin::cors::{Any, Cors, CorsLayer, CorsPolicy, Refusal};
 use std::convert::Infallible;
 use std::task::{Context, Poll, Waker};
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
@@ -298,4 +298,40 @@ fn layers_and_services_go_everywhere() {
     goes::<CorsLayer>();
     goes::<Cors<()>>();
     goes::<CorsPolicy>();
+}
+
+#[tokio::test]
+async fn layers_outside_are_told_the_rule_where_they_ask_for_it() {
+    let inner =
+        service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let layer = CorsLayer::new(policy(ORIGIN));
+    let method = |name: &str| {
+        let request = request(Method::OPTIONS, "/").header("access-control-request-method", name);
+        request.body(Body::empty()).unwrap()
+    };
+    let of = |origin: &str| {
+        Request::get("/")
+            .header("origin", origin)
+            .body(Body::empty())
+            .unwrap()
+    };
+    for (name, request, rule) in [
+        ("allowed", of(ORIGIN), None),
+        (
+            "a foreign origin",
+            of("https://evil.example"),
+            Some(Refusal::Origin),
+        ),
+        ("allowed, asked before", method("PUT"), None),
+        ("a foreign method", method("DELETE"), Some(Refusal::Method)),
+    ] {
+        let (parts, _) = request.into_parts();
+        for tells in [true, false] {
+            let cors = layer.clone().tell_refusals(tells).layer(inner);
+            let request = Request::from_parts(parts.clone(), Body::empty());
+            let response = cors.oneshot(request).await.unwrap();
+            let told = response.extensions().get::<Refusal>().copied();
+            assert_eq!(told, rule.filter(|_| tells), "{name}, {tells}");
+        }
+    }
 }

@@ -11,14 +11,18 @@ mod args;
 mod compress;
 mod config;
 mod demo;
+mod edge;
 mod files;
+mod live;
 mod observe;
+mod reload;
 mod routes;
 mod run;
 mod server;
 
 use args::{Args, Command};
 use config::Config;
+use server::sockets::Sockets;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -67,6 +71,10 @@ fn run(args: &Args) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    let sockets = match &args.config {
+        Some(_) => Sockets::from_env()?,
+        None => Sockets::default(),
+    };
     let config = args.config.as_deref().map(Config::load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
@@ -74,8 +82,8 @@ fn run(args: &Args) -> Result<(), Error> {
     let workers = config.as_ref().and_then(|config| config.workers);
     let runtime = server::runtime::build(workers)?;
     let served = runtime.block_on(async {
-        match config {
-            Some(config) => run::gateway(config, args.listen).await,
+        match config.zip(args.config.as_deref()) {
+            Some((config, path)) => run::gateway(config, path, args, sockets).await,
             None => show(args.listen).await,
         }
     });
@@ -94,7 +102,7 @@ fn log_filter() -> EnvFilter {
 
 /// Serves the demo.
 async fn show(listen: Option<std::net::SocketAddr>) -> Result<(), Error> {
-    let stop = server::shutdown::on_signal(&Arc::default(), Duration::ZERO)?;
+    let stop = server::shutdown::on_signal(&Arc::default(), || Duration::ZERO)?;
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

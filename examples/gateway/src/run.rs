@@ -1,15 +1,20 @@
 //! The gateway as a configuration says: its listeners, from the start to the end of the drain.
 
-use crate::admin::{Admin, Caches, Health};
-use crate::config::{Config, Log};
-use crate::observe::{AccessLog, Metrics};
-use crate::server::{self, Listener, Stop};
+use crate::admin::{self, Admin, Health};
+use crate::args::Args;
+use crate::config::Config;
+use crate::live::Live;
+use crate::observe::Metrics;
+use crate::reload::{Fixed, Hangups, Reloader};
+use crate::server::notify;
+use crate::server::sockets::Sockets;
+use crate::server::{self, Current, Listener, Settings, Stop};
 use crate::{Error, say};
 use http::Request;
 use hyper::body::Incoming;
-use same_origin::proxy::Peer;
-use std::future::ready;
+use same_origin::proxy::{Peer, Tunnels};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,85 +22,104 @@ use std::time::Duration;
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves what a configuration says, until it is told to stop.
-pub async fn gateway(config: Config, listen: Option<SocketAddr>) -> Result<(), Error> {
+pub async fn gateway(
+    config: Config,
+    path: &Path,
+    args: &Args,
+    sockets: Sockets,
+) -> Result<(), Error> {
+    let fixed = Fixed {
+        listen: (args.listen.is_none() && sockets.listen.is_none()).then_some(config.listen),
+        admin: sockets.admin.is_none().then_some(config.admin),
+        workers: config.workers,
+    };
+    let addresses = (args.listen.unwrap_or(config.listen), config.admin);
+    let tunnels = config.kept.tunnels.clone();
+    // Before there are routes, as what they count is counted by it.
+    let metrics = addresses.1.map(|_| Metrics::install()).transpose()?;
+    let live = Arc::new(Live::new(config, metrics.is_some())?);
+    let (listener, admin) = listen(addresses, sockets, live.settings()).await?;
     let health = Arc::new(Health::default());
-    let caches = Arc::new(config.caches);
-    let address = listen.unwrap_or(config.listen);
-    let listener = Listener::bind("listen", address, config.tls).await?;
-    let listener = listener.limited(config.limits, &config.trusted_proxies);
     // It goes on to answer until all else has ended, so that a probe can tell a drain from a crash.
     let (ended, admin_stop) = tokio::sync::watch::channel(());
-    if let Some(address) = config.admin {
-        let listener = Listener::bind("admin.listen", address, None).await?;
+    if let (Some(listener), Some(metrics)) = (admin, metrics) {
         let admin = Admin {
             health: Arc::clone(&health),
-            caches: Arc::clone(&caches),
-            metrics: Metrics::install()?,
+            live: Arc::clone(&live),
+            guard: admin::guard(listener.address()?.ip())?,
+            metrics,
         };
         tracing::info!("admin listening on {}", listener.origin()?);
         tokio::spawn(serve_admin(listener, admin, admin_stop));
     }
-    let log = config.log.as_ref().map(open_log).transpose()?;
-    on_empty_caches(&caches)?;
-    on_reopen(log.as_ref())?;
-    let stop = server::shutdown::on_signal(&health, config.drain.delay)?;
+    on_empty_caches(&live)?;
+    let reloader = Reloader {
+        path: path.to_owned(),
+        fixed,
+        live: Arc::clone(&live),
+    };
+    tokio::spawn(reloader.run(Hangups::new()?));
+    let served = Arc::clone(&live);
+    let stop = server::shutdown::on_signal(&health, move || served.now().drain.delay)?;
+    tokio::spawn(tell_tunnels(tunnels.clone(), stop.clone()));
     health.serving();
     say(&format!("listening on {}", listener.origin()?))?;
-    let table = config.table.observed(log.as_ref(), config.admin.is_some());
-    let (table, tunnels) = (Arc::new(table), config.tunnels);
-    let handle = move |peer: &Peer, request| table.answer(peer, request);
+    notify::tell(notify::READY);
+    let served = Arc::clone(&live);
+    let handle = move |peer: &Peer, request| served.answer(peer, request);
     // On a worker, where the connections are, rather than on the thread that waits for it.
-    let serving = server::serve(listener, handle, stop, config.drain.timeout);
-    let end = tokio::spawn(serving).await?;
+    let end = tokio::spawn(server::serve(listener, handle, stop)).await?;
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
+    live.finish_log();
     drop(ended);
     Ok(())
 }
 
+/// The listener of the gateway and that of its admin: on the sockets that were passed, else at the addresses.
+async fn listen(
+    (address, admin): (SocketAddr, Option<SocketAddr>),
+    sockets: Sockets,
+    settings: Current,
+) -> Result<(Listener, Option<Listener>), Error> {
+    if sockets.admin.is_some() && admin.is_none() {
+        let problem = "LISTEN_FDNAMES: a socket was passed for `admin`, which the configuration does not have; \
+                       write the table [admin], or pass one socket";
+        return Err(problem.into());
+    }
+    let listener = match sockets.listen {
+        Some(socket) => Listener::of_socket(socket, settings)?,
+        None => Listener::bind("listen", address, settings).await?,
+    };
+    let plain = Settings::plain(ADMIN_DRAIN).fixed();
+    let admin = match (admin, sockets.admin) {
+        (_, Some(socket)) => Some(Listener::of_socket(socket, plain)?),
+        (Some(address), None) => Some(Listener::bind("admin.listen", address, plain).await?),
+        (None, None) => None,
+    };
+    Ok((listener, admin))
+}
+
+/// When no new connections are taken, those that were upgraded are told, too.
+async fn tell_tunnels(tunnels: Tunnels, mut stop: Stop) {
+    let _stopped = stop.changed().await;
+    tunnels.go_away();
+}
+
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
-    let handle = move |_: &Peer, request: Request<Incoming>| ready(admin.answer(&request));
-    server::serve(listener, handle, stop, ADMIN_DRAIN).await;
-}
-
-fn open_log(log: &Log) -> Result<Arc<AccessLog>, String> {
-    let opened = AccessLog::open(&log.target, log.format, log.shows_queries);
-    opened
-        .map(Arc::new)
-        .map_err(|error| format!("log.access: cannot write to {:?}: {error}", log.target))
-}
-
-/// SIGHUP opens the access log again, after it has been moved away.
-#[cfg(unix)]
-fn on_reopen(log: Option<&Arc<AccessLog>>) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals = signal(SignalKind::hangup())?;
-    let log = log.cloned();
-    tokio::spawn(async move {
-        while signals.recv().await.is_some() {
-            if let Some(log) = &log {
-                log.reopen();
-                tracing::info!("SIGHUP: the access log is opened again");
-            }
-        }
-    });
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn on_reopen(_: Option<&Arc<AccessLog>>) -> std::io::Result<()> {
-    Ok(())
+    let handle = move |_: &Peer, request: Request<Incoming>| admin.clone().answer(request);
+    server::serve(listener, handle, stop).await;
 }
 
 /// SIGUSR1 empties the caches, as with Varnish and Squid an operator's command does.
 #[cfg(unix)]
-fn on_empty_caches(caches: &Arc<Caches>) -> std::io::Result<()> {
+fn on_empty_caches(live: &Arc<Live>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let caches = Arc::clone(caches);
+    let live = Arc::clone(live);
     let mut signals = signal(SignalKind::user_defined1())?;
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
-            caches.clear();
+            live.now().caches.clear();
             tracing::info!("SIGUSR1: the caches are empty");
         }
     });
@@ -103,6 +127,6 @@ fn on_empty_caches(caches: &Arc<Caches>) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn on_empty_caches(_: &Arc<Caches>) -> std::io::Result<()> {
+fn on_empty_caches(_: &Arc<Live>) -> std::io::Result<()> {
     Ok(())
 }

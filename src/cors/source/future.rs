@@ -135,10 +135,10 @@ where
 impl EitherHeaders {
     fn apply<B>(self, allowed: bool, response: &mut Response<B>) {
         if allowed {
-            self.allowed.apply(response.headers_mut());
+            self.allowed.apply(response);
         } else {
             event::refused(Refusal::Origin, false, Some(&self.origin), None);
-            self.refused.apply(response.headers_mut());
+            self.refused.apply(response);
         }
     }
 }

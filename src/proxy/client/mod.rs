@@ -87,6 +87,13 @@ impl Client {
         ClientBuilder::default()
     }
 
+    /// How many connections are open, idle ones and tunnels included: a figure for metrics, which is old when it
+    /// is here.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.registry.connections()
+    }
+
     fn from_registry(registry: Registry) -> Self {
         Self {
             registry: Arc::new(registry),

@@ -10,7 +10,8 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::request::RequestHook;
 use crate::proxy::request::forwarded::{Forwarding, ForwardingField};
-use crate::proxy::response::cookie::CookieRewrite;
+use crate::proxy::response::cookie::attributes::CookieAttributes;
+use crate::proxy::response::cookie::rewrite::CookieRewrite;
 use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::tunnel::Tunnels;
 #[cfg(feature = "balance")]
@@ -69,6 +70,8 @@ pub struct ProxyBuilder {
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) rewrite_cookies: CookieRewrite,
     #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) cookies: CookieAttributes,
+    #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) remove_request_headers: Vec<String>,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) set_request_headers: BTreeMap<String, String>,
@@ -105,6 +108,7 @@ pub(crate) struct Shared {
     pub(crate) tunnels: Tunnels,
     pub(crate) map_request: Option<RequestHook>,
     pub(crate) map_error: Option<ErrorHook>,
+    pub(crate) tell_upstream: bool,
 }
 
 /// One upstream, or a list that is balanced.
@@ -164,6 +168,7 @@ impl ProxyBuilder {
             rewrite_origin: false,
             rewrite_location: true,
             rewrite_cookies: CookieRewrite::default(),
+            cookies: CookieAttributes::default(),
             remove_request_headers: Vec::new(),
             set_request_headers: BTreeMap::new(),
             remove_response_headers: Vec::new(),
@@ -341,6 +346,13 @@ impl ProxyBuilder {
         self
     }
 
+    /// Attributes that the upstream's cookies get where they lack them. None is removed, and none that is
+    /// there is weakened. Default: none.
+    pub fn cookies(mut self, attributes: CookieAttributes) -> Self {
+        self.cookies = attributes;
+        self
+    }
+
     /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s; in
     /// trailers neither. Default: none.
     pub fn remove_request_headers<I>(mut self, names: I) -> Self
@@ -462,6 +474,13 @@ impl ProxyBuilder {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn upstream_tls(mut self, tls: UpstreamTls) -> Self {
         self.upstream_tls = Some(tls);
+        self
+    }
+
+    /// Whether responses tell which upstream gave them, by an [`AnsweredBy`](crate::proxy::AnsweredBy) in
+    /// their extensions: for logs and metrics of layers outside. Costs an allocation for each. Default: false.
+    pub fn tell_upstream(mut self, tell: bool) -> Self {
+        self.shared.tell_upstream = tell;
         self
     }
 

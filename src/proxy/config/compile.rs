@@ -69,6 +69,7 @@ pub(super) fn plan(
             mounts: settings.shared.mounts.clone(),
             rewrite_location: settings.rewrite_location,
             rewrite_cookies: settings.rewrite_cookies,
+            cookies: settings.cookies,
             told_prefix,
             edits: response,
             via: Arc::clone(&via),
@@ -78,6 +79,7 @@ pub(super) fn plan(
             map_error: settings.shared.map_error.clone(),
         },
         upstreams: list,
+        tell_upstream: settings.shared.tell_upstream,
         shares: Shares::new(ShareRules {
             in_flight: settings.limits.in_flight,
             waiting: settings.limits.waiting,

@@ -10,6 +10,7 @@ use crate::proxy::config::error::{
 };
 use crate::proxy::config::fields::{self, Head};
 use crate::proxy::plan::Plan;
+use crate::proxy::response::cookie::attributes::{CookieAttributes, SameSite};
 use crate::proxy::upstream::{Changes, Upstream};
 use crate::proxy::wire::edits::FieldEdits;
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub(super) fn compile(
     check.prefix();
     let upstreams = check.upstreams();
     check.rewrite_origin(&upstreams);
+    check.cookies();
     let changes = check.changes(changes, &upstreams);
     let request = check.edits(
         Head::Request,
@@ -128,6 +130,24 @@ impl Check<'_> {
             }
         }
         upstreams
+    }
+
+    /// RFC 6265bis 5.6 and CHIPS: browsers drop such cookies as a whole.
+    fn cookies(&mut self) {
+        let CookieAttributes {
+            secure,
+            same_site,
+            partitioned,
+        } = self.settings.cookies;
+        let needy = [
+            ("cookies.same_site", same_site == Some(SameSite::None)),
+            ("cookies.partitioned", partitioned),
+        ];
+        for (key, _) in needy.into_iter().filter(|(_, is_set)| *is_set && !secure) {
+            let remedy =
+                "browsers drop such cookies without `Secure`; write `secure = true` beside it";
+            self.refuse(ProxyConfigError::new(key, Kind::Conflict, remedy));
+        }
     }
 
     fn rewrite_origin(&mut self, upstreams: &[Upstream]) {

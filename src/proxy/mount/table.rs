@@ -46,6 +46,12 @@ impl Mounts {
         table.push(Arc::downgrade(mount));
     }
 
+    /// Takes a mount out, which is no error if it is not there.
+    pub(crate) fn remove(&self, mount: &Arc<Mount>) {
+        let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
+        table.retain(|other| other.strong_count() > 0 && other.as_ptr() != Arc::as_ptr(mount));
+    }
+
     /// The public path for an absolute URI, through `own` or, failing that, any other mount; of
     /// several, the one with the longest base, which is the most specific.
     pub(crate) fn to_public(
@@ -110,5 +116,9 @@ mod tests {
         assert_eq!(back("bucket.example", "/a"), None);
         mounts.register(&deep);
         assert_eq!(mounts.table.read().unwrap().len(), 2);
+        // Nor does one that was taken out, while requests to it are under way.
+        mounts.remove(&deep);
+        assert_eq!(back("bucket.example", "/deep/a"), None);
+        mounts.remove(&deep);
     }
 }

@@ -14,7 +14,8 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// In the extensions of a request it is what [`ReverseProxy`](crate::proxy::ReverseProxy) counts the request
 /// by ([`Limits::client_share`](crate::proxy::Limits::client_share)); without it the proxy derives it as
 /// [`derive`](Self::derive) does. A layer outside that has a bucket for each client (a rate limit) should
-/// take it too: by the peer's address alone, everybody behind a balancer would share one.
+/// take it too: by the peer's address alone, everybody behind a balancer would share one. The example
+/// `rate_limit_axum` does so with `tower_governor`.
 ///
 /// # Examples
 ///

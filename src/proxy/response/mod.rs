@@ -16,7 +16,9 @@ use crate::proxy::wire::framing;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop};
-use cookie::{CookieMapper, CookieRewrite};
+use cookie::attributes::CookieAttributes;
+use cookie::mapper::CookieMapper;
+use cookie::rewrite::CookieRewrite;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, Version};
 use location::LocationMapper;
@@ -28,6 +30,7 @@ pub(crate) struct ResponseRules {
     pub(crate) mounts: Mounts,
     pub(crate) rewrite_location: bool,
     pub(crate) rewrite_cookies: CookieRewrite,
+    pub(crate) cookies: CookieAttributes,
     /// The mount's part of the prefix that the upstream is told of, see [`PublicPrefix::new`].
     pub(crate) told_prefix: Option<Box<str>>,
     pub(crate) edits: FieldEdits,
@@ -96,6 +99,9 @@ impl ResponseRules {
                 public_host: to.public_host(),
             };
             mapper.map_fields(headers);
+        }
+        if !self.cookies.is_empty() && scan.has(Field::SetCookie) {
+            self.cookies.add_to_fields(headers);
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Tunnels: other protocols through the proxy after a `101` (RFC 9110 7.8).
 
+mod farewell;
+mod frames;
+
 use crate::proxy::error::BoxError;
+use farewell::Farewell;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -38,7 +42,15 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug, Default)]
 pub struct Tunnels {
     tasks: TaskTracker,
+    away: CancellationToken,
     end: CancellationToken,
+}
+
+/// What is spoken in a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    WebSocket,
+    Other,
 }
 
 impl Tunnels {
@@ -52,6 +64,15 @@ impl Tunnels {
     #[must_use]
     pub fn count(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// Tells all clients of WebSockets, and each one that comes from now on, that the server is going away: by a
+    /// close frame with the code 1001 (RFC 6455 7.4.1) behind the message that is under way. What the upstream
+    /// sends after it is dropped. The client's answer reaches the upstream, which ends the tunnel.
+    ///
+    /// Of other protocols the proxy knows no such word; their tunnels stay open.
+    pub fn go_away(&self) {
+        self.away.cancel();
     }
 
     /// Ends all open tunnels, and each one that is opened from now on.
@@ -72,14 +93,16 @@ impl Tunnels {
         &self,
         client: OnUpgrade,
         upstream: OnUpgrade,
+        spoken: Spoken,
         idle: Duration,
         slot: Option<TunnelSlot>,
     ) {
-        let end = self.end.clone();
+        let (away, end) = (self.away.clone(), self.end.clone());
         self.tasks.spawn(async move {
             let _slot = slot;
+            let joined = join(client, upstream, spoken, idle, &away);
             // Its errors have no one to be told to: both heads are out.
-            let _ended = end.run_until_cancelled(join(client, upstream, idle)).await;
+            let _ended = end.run_until_cancelled(joined).await;
         });
     }
 }
@@ -103,23 +126,38 @@ impl TunnelSlots {
     }
 }
 
-async fn join(client: OnUpgrade, upstream: OnUpgrade, idle: Duration) -> Result<(), BoxError> {
+async fn join(
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    spoken: Spoken,
+    idle: Duration,
+    away: &CancellationToken,
+) -> Result<(), BoxError> {
     let (client, upstream) = tokio::try_join!(client, upstream)?;
     let pulse = Pulse::new();
+    let is_leaving = AtomicBool::new(false);
     let mut client = Watched {
         io: TokioIo::new(client),
         pulse: &pulse,
     };
-    let mut upstream = Watched {
+    let upstream = Watched {
         io: TokioIo::new(upstream),
         pulse: &pulse,
     };
+    let mut upstream = Farewell::new(upstream, spoken, &is_leaving);
     let copy = tokio::io::copy_bidirectional(&mut client, &mut upstream);
+    let mut both = pin!(async {
+        tokio::select! {
+            copied = copy => copied.map(drop),
+            () = pulse.silence(idle) => Ok(()),
+        }
+    });
     tokio::select! {
-        copied = copy => { copied?; }
-        () = pulse.silence(idle) => {}
+        ended = both.as_mut() => return Ok(ended?),
+        () = away.cancelled() => is_leaving.store(true, Ordering::Relaxed),
     }
-    Ok(())
+    // Polled again, it reads from the upstream's end, and finds the farewell there.
+    Ok(both.await?)
 }
 
 /// The time at which either end was last heard.

@@ -3,6 +3,7 @@
 //! With the feature `balance` there may be several: a fixed list, one that somebody else feeds
 //! ([`discovery`]), or one that follows DNS ([`dns`]).
 
+pub(crate) mod answered_by;
 pub(crate) mod backoff;
 #[cfg(feature = "balance")]
 pub(crate) mod balance;

@@ -1,6 +1,7 @@
 //! The caches of all routes, purged by public paths.
 
 use same_origin::cache::Cache;
+use std::sync::Arc;
 
 /// The upstream's path for a public one; `None` if it is not below the prefix.
 pub type ToUpstream = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -16,7 +17,7 @@ pub struct CachedRoute {
 
 /// The caches of all routes.
 #[derive(Default)]
-pub struct Caches(pub Vec<CachedRoute>);
+pub struct Caches(pub Vec<Arc<CachedRoute>>);
 
 /// What a purge names.
 #[derive(Debug, PartialEq, Eq)]

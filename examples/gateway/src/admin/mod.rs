@@ -1,66 +1,121 @@
 //! The admin listener: whether the gateway lives and is ready, its metrics, and purges of the caches.
 //!
 //! It is a listener of its own, on loopback in every example, because whoever reaches it may empty the caches and
-//! read what is asked of whom. It speaks plain HTTP and serves no page.
+//! read what is asked of whom. It speaks plain HTTP and serves no page. Pages in a browser on the same machine
+//! reach loopback, too, so that our own guard stands before it: a purge that another site's page asks for is
+//! refused, and on loopback so is every name but `localhost`, which a page might have rebound to it.
 
 mod caches;
 mod health;
+mod upstreams;
 
 pub use caches::{CachedRoute, Caches};
 pub use health::Health;
+pub use upstreams::{Probe, RouteUpstream, Upstreams};
 
 use crate::answer::{not_found, text};
+use crate::live::Live;
 use crate::observe::Metrics;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use same_origin::guard::{Guard, GuardErrors};
 use same_origin::proxy::Body;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the admin listener answers from.
 #[derive(Clone)]
 pub struct Admin {
     pub health: Arc<Health>,
-    pub caches: Arc<Caches>,
+    pub live: Arc<Live>,
     pub metrics: Metrics,
+    pub guard: Guard,
+}
+
+/// The guard of a listener on this address.
+///
+/// # Errors
+///
+/// None is expected: the settings are ours.
+pub fn guard(address: IpAddr) -> Result<Guard, GuardErrors> {
+    let guard = Guard::builder();
+    if !address.is_loopback() {
+        // Names of services lead here.
+        return guard.build();
+    }
+    let own = match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    let mut hosts = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "[::1]".to_owned(),
+    ];
+    if !hosts.contains(&own) {
+        hosts.push(own);
+    }
+    guard.hosts(hosts).build()
 }
 
 impl Admin {
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
-        let mut response = match request.uri().path() {
-            "/livez" => read(request, || text(StatusCode::OK, "ok\n")),
-            "/readyz" => read(request, || self.ready()),
-            "/metrics" => read(request, || self.metrics()),
-            "/purge" => self.purge(request),
-            _ => not_found(),
+    pub async fn answer<B>(self, request: Request<B>) -> Response<Body> {
+        let request = request.into_parts().0;
+        let mut response = match self.guard.judge(&request).refusal() {
+            Some(refusal) => text(refusal.status(), format!("{refusal}\n")),
+            None => self.answer_to(&request).await,
         };
         // What is asked twice has two answers.
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if *request.method() == Method::HEAD {
+        if request.method == Method::HEAD {
             return response.map(|_content| Body::empty());
         }
         response
     }
 
-    fn ready(&self) -> Response<Body> {
-        match self.health.why_not_ready() {
+    async fn answer_to(&self, request: &Parts) -> Response<Body> {
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        match request.uri.path() {
+            "/livez" | "/readyz" | "/metrics" if !is_read => not_allowed("GET, HEAD"),
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => self.ready().await,
+            "/metrics" => self.metrics(),
+            "/purge" => self.purge(request),
+            _ => not_found(),
+        }
+    }
+
+    async fn ready(&self) -> Response<Body> {
+        if let Some(why) = self.health.why_not_ready() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+        }
+        let served = self.live.owned();
+        match served.upstreams.silent().await {
             None => text(StatusCode::OK, "ok\n"),
-            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            Some(route) => {
+                let why = format!("the upstream of {route} does not answer\n");
+                text(StatusCode::SERVICE_UNAVAILABLE, why)
+            }
         }
     }
 
     fn metrics(&self) -> Response<Body> {
-        let mut response = text(StatusCode::OK, self.metrics.render(&self.caches));
+        let now = self.live.now();
+        let metrics = self.metrics.render(&now.caches, &now.upstreams);
+        let mut response = text(StatusCode::OK, metrics);
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response
     }
 
-    fn purge<B>(&self, request: &Request<B>) -> Response<Body> {
-        if *request.method() != Method::POST {
+    fn purge(&self, request: &Parts) -> Response<Body> {
+        if request.method != Method::POST {
             return not_allowed("POST");
         }
-        match self.caches.purge(request.uri().query().unwrap_or_default()) {
+        let query = request.uri.query().unwrap_or_default();
+        match self.live.now().caches.purge(query) {
             Ok(()) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
@@ -69,14 +124,6 @@ impl Admin {
             Err(why) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),
         }
     }
-}
-
-/// What may be read only.
-fn read<B>(request: &Request<B>, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return answer();
-    }
-    not_allowed("GET, HEAD")
 }
 
 /// RFC 9110 15.5.6: with the methods that would do.

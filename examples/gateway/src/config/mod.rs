@@ -5,24 +5,31 @@
 mod cache;
 mod compress;
 mod drain;
+mod edge;
+mod environment;
 mod guard;
 mod headers;
+mod kept;
 pub mod listen;
 mod log;
 mod place;
 mod problems;
 mod read;
+mod reload;
 mod route;
 mod server;
+mod upstreams;
 mod wording;
 
+pub use kept::{Kept, Seen};
 pub use problems::Problems;
 
-use crate::admin::Caches;
+use crate::admin::{Caches, RouteUpstream, Upstreams};
+use crate::edge::Edge;
 use crate::routes::{Around, Table};
 use crate::server::limits::Limits;
 use crate::server::runtime::WORKERS;
-use crate::server::tls;
+use crate::server::tls::{self, Tls};
 pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
@@ -33,13 +40,12 @@ use place::Source;
 use problems::join;
 use read::read;
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
-use same_origin::proxy::{Mounts, Tunnels};
 use serde::Deserialize;
 use server::Server;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::TlsAcceptor;
 use wording::no_network;
 
 /// What the gateway serves, checked.
@@ -51,12 +57,20 @@ pub struct Config {
     pub log: Option<Log>,
     pub workers: Option<u32>,
     pub limits: Limits,
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
     /// Peers whose word on the client is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     pub table: Table,
-    pub tunnels: Tunnels,
     pub caches: Caches,
+    pub upstreams: Upstreams,
+    /// How often the files are looked at for changes, if they are.
+    pub reload_on_change: Option<Duration>,
+    /// The files that this was read from, as they were then or before.
+    pub files: Vec<Seen>,
+    /// What the next configuration takes over.
+    pub kept: Kept,
     /// What is allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
 }
@@ -74,8 +88,12 @@ struct File {
     server: Option<Server>,
     tls: Option<TlsFiles>,
     trusted_proxies: Option<Vec<String>>,
+    proxy_protocol: Option<Vec<String>>,
     cors: Option<toml::Table>,
     guard: Option<toml::Value>,
+    reload_on_change: Option<toml::Value>,
+    rate_limit: Option<toml::Value>,
+    request_id: Option<bool>,
     routes: Option<Vec<toml::Table>>,
 }
 
@@ -83,6 +101,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct AdminTable {
     listen: Option<String>,
+    #[serde(default)]
+    ready_upstreams: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,10 +121,22 @@ struct Checker<'a> {
     folder: &'a Path,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
-    mounts: Mounts,
-    tunnels: Tunnels,
     caches: Caches,
+    upstreams: Vec<Arc<RouteUpstream>>,
+    /// Prefixes of routes on whose upstreams readiness hangs.
+    ready_upstreams: Vec<String>,
+    /// Whether there is an access log, and whether there are metrics.
+    logs: bool,
+    counts: bool,
+    /// What holds for requests of every route that says nothing else.
+    edge: Edge,
     warnings: Problems,
+    files: Vec<Seen>,
+    /// What holds for all routes, as text.
+    of_all_routes: String,
+    /// Of the configuration before this one.
+    before: &'a Kept,
+    kept: Kept,
 }
 
 impl Config {
@@ -112,6 +144,16 @@ impl Config {
     ///
     /// Every problem of the file.
     pub fn load(path: &Path) -> Result<Self, Problems> {
+        Self::load_after(path, &Kept::default())
+    }
+
+    /// Reads the file that follows another configuration, and takes over what is the same.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file.
+    pub fn load_after(path: &Path, before: &Kept) -> Result<Self, Problems> {
+        let file = Seen::of(path.to_owned());
         let text = std::fs::read_to_string(path).map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
@@ -121,25 +163,39 @@ impl Config {
             problems
         })?;
         let name = path.display().to_string();
-        Self::parse(&text, &name, path.parent().unwrap_or(Path::new("")))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = Self::parse_after(&text, &name, folder, before)?;
+        config.files.push(file);
+        Ok(config)
     }
 
     /// # Errors
     ///
     /// Every problem of the text.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, Problems> {
+        Self::parse_after(text, name, folder, &Kept::default())
+    }
+
+    fn parse_after(text: &str, name: &str, folder: &Path, before: &Kept) -> Result<Self, Problems> {
         let source = Source::new(name, text);
         let mut checker = Checker {
             folder,
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
-            mounts: Mounts::new(),
-            tunnels: Tunnels::new(),
             caches: Caches::default(),
+            upstreams: Vec::new(),
+            ready_upstreams: Vec::new(),
+            logs: false,
+            counts: false,
+            edge: Edge::default(),
             warnings: Problems::default(),
+            files: Vec::new(),
+            of_all_routes: String::new(),
+            before,
+            kept: before.shared(),
         };
         let config = match text.parse() {
-            Ok(table) => checker.config(table),
+            Ok(table) => checker.filled_config(table),
             Err(error) => {
                 checker.syntax(&source, text, &error);
                 None
@@ -163,7 +219,19 @@ impl Checker<'_> {
         self.problems.push_at(place, message);
     }
 
+    /// The configuration with the variables of the environment put in.
+    fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
+        let mut unset = Problems::default();
+        let variable = |name: &str| std::env::var(name);
+        let failed = environment::put_in(&mut table, &variable, &mut unset);
+        let config = self.config(table);
+        // What is wrong with a text that is not complete is no news.
+        self.problems.replace(&failed, unset);
+        config
+    }
+
     fn config(&mut self, table: toml::Table) -> Option<Config> {
+        self.of_all_routes = kept::of_all_routes(&table);
         let file: File = read(table, "", &[], &mut self.problems)?.value;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
@@ -171,19 +239,33 @@ impl Checker<'_> {
         };
         let drain = self.drain(file.drain);
         let log = file.log.and_then(|table| self.log(table));
-        let admin = file.admin.map(|admin| self.admin(&admin));
+        self.logs = log.is_some();
+        self.counts = file.admin.is_some();
+        let admin = file.admin.map(|admin| self.admin(admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
         let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
-        self.trust(&file.trusted_proxies.unwrap_or_default());
+        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies);
+        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol);
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
         let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let limit = file
+            .rate_limit
+            .map(|value| self.rate_limit("rate_limit", value));
+        self.edge = Edge {
+            limit: self.limit_or_same(limit.flatten()),
+            security: None,
+            ids: file.request_id.unwrap_or_default(),
+        };
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
+        let reload_on_change = self.reload_on_change(file.reload_on_change);
         let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
-        let around = self.around("guard", cors.as_ref(), rest);
+        let mut around = self.around("guard", cors.as_ref(), rest);
+        around.edge = self.edge.clone();
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -200,9 +282,13 @@ impl Checker<'_> {
             },
             table: Table::new(routes, around, limits),
             trusted_proxies: self.trusted_proxies.clone(),
+            proxy_protocol,
             warnings: std::mem::take(&mut self.warnings),
-            tunnels: self.tunnels.clone(),
             caches: std::mem::take(&mut self.caches),
+            upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
+            reload_on_change,
+            files: std::mem::take(&mut self.files),
+            kept: std::mem::take(&mut self.kept),
         })
     }
 
@@ -234,10 +320,11 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn admin(&mut self, admin: &AdminTable) -> Option<SocketAddr> {
+    fn admin(&mut self, admin: AdminTable) -> Option<SocketAddr> {
+        self.ready_upstreams = admin.ready_upstreams;
         let Some(text) = &admin.listen else {
             let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
-            self.problems.push("admin.listen", message);
+            self.problems.add("admin.listen".to_owned(), message);
             return None;
         };
         let address = self.value("admin.listen", listen::address(text), |message| message)?;
@@ -249,21 +336,23 @@ impl Checker<'_> {
         Some(address)
     }
 
-    fn trust(&mut self, networks: &[String]) {
-        for (index, text) in networks.iter().enumerate() {
-            let key = format!("trusted_proxies[{index}]");
-            let network = self.value(&key, text.parse::<IpNet>(), |_| no_network(text));
-            self.trusted_proxies.extend(network);
+    fn networks(&mut self, at: &str, networks: Option<Vec<String>>) -> Vec<IpNet> {
+        let mut found = Vec::new();
+        for (index, text) in networks.unwrap_or_default().iter().enumerate() {
+            let key = format!("{at}[{index}]");
+            found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
         }
+        found
     }
 
-    fn tls(&mut self, files: &TlsFiles) -> Option<TlsAcceptor> {
-        let chain = tls::certificates(&self.folder.join(&files.cert));
-        let chain = self.value("tls.cert", chain, |message| message);
-        let key = tls::private_key(&self.folder.join(&files.key));
-        let key = self.value("tls.key", key, |message| message);
-        let acceptor = tls::acceptor(chain?, key?);
-        self.value("tls", acceptor, |error| {
+    fn tls(&mut self, files: &TlsFiles) -> Option<Tls> {
+        let (cert, key) = (self.folder.join(&files.cert), self.folder.join(&files.key));
+        let seen = [&cert, &key].map(|path| Seen::of(path.clone()));
+        self.files.extend(seen);
+        let chain = self.value("tls.cert", tls::certificates(&cert), |message| message);
+        let private = self.value("tls.key", tls::private_key(&key), |message| message);
+        let tls = Tls::new(chain?, private?);
+        self.value("tls", tls, |error| {
             format!("certificate and key do not serve together: {error}")
         })
     }
@@ -276,9 +365,13 @@ impl Checker<'_> {
         guarding: Option<&Guarding>,
     ) -> Around {
         Around {
-            cors: cors.cloned().map(CorsLayer::from),
+            cors: cors.cloned().map(|policy| {
+                let layer = CorsLayer::new(policy);
+                layer.tell_refusals(self.logs || self.counts)
+            }),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
             compress: None,
+            edge: Edge::default(),
             trusted_proxies: self.trusted_proxies.as_slice().into(),
         }
     }

@@ -52,6 +52,17 @@ impl Problems {
             .any(|problem| problem.key.strip_prefix(key).is_some_and(below))
     }
 
+    /// Puts the problems of these keys in the place of all that is said of them and of what is below them.
+    pub fn replace(&mut self, keys: &[String], with: Self) {
+        let is_below = |key: &str, above: &String| {
+            let rest = key.strip_prefix(above.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0
+            .retain(|problem| !keys.iter().any(|above| is_below(&problem.key, above)));
+        self.0.extend(with.0);
+    }
+
     /// Says where in the file each of them is, and names routes by their prefixes.
     pub fn locate(&mut self, source: &Source<'_>) {
         for problem in &mut self.0 {

@@ -2,18 +2,23 @@
 
 use super::Checker;
 use super::guard::Guarding;
+use super::kept::KeptRoute;
 use super::problems::join;
 use super::read::{Read, read};
 use crate::admin::CachedRoute;
 use crate::compress::{Codings, CompressLayer};
 use crate::files::Files;
 use crate::routes::{Layered, Route};
+use ipnet::IpNet;
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::Guard;
-use same_origin::proxy::{ProxyBuilder, ProxyConfigErrors, ReverseProxy};
+use same_origin::proxy::{Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
+use tower::Layer;
+use tower::layer::layer_fn;
 
 /// An upstream that is never asked.
 const NOWHERE: &str = "http://127.0.0.1";
@@ -36,7 +41,7 @@ impl Checker<'_> {
         tables: Option<Vec<Table>>,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Vec<(Box<str>, Route)> {
+    ) -> Vec<(Box<str>, Arc<Route>)> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
             self.problems
@@ -48,10 +53,30 @@ impl Checker<'_> {
             let at = format!("routes[{index}]");
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
-            let route = self.route(&at, table, cors, guarding);
+            let route = self.kept_or_new(&at, table, cors, guarding);
             routes.extend(prefix.zip(route));
         }
         routes
+    }
+
+    /// The route of the configuration before this one, if it was made of the same. One that serves files has
+    /// nothing to keep, and its directory may be another one by now.
+    fn kept_or_new(
+        &mut self,
+        at: &str,
+        table: Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> Option<Arc<Route>> {
+        let settings = self.settings(&table);
+        let before = self.before.get(&settings).cloned();
+        let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
+        let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
+        self.caches.0.extend(kept.cached.clone());
+        self.upstreams.extend(kept.upstream.clone());
+        let route = Arc::clone(&kept.route);
+        self.kept.insert(settings, kept);
+        Some(route)
     }
 
     /// Refuses a prefix that another route has.
@@ -76,7 +101,7 @@ impl Checker<'_> {
         mut table: Table,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
-    ) -> Option<Route> {
+    ) -> Option<KeptRoute> {
         let cors = match table.remove("cors") {
             None => cors.cloned(),
             Some(Value::Boolean(false)) => None,
@@ -100,6 +125,8 @@ impl Checker<'_> {
         if cors.is_some() {
             self.keep_cors(at, &table);
         }
+        let global = self.edge.clone();
+        let edge = self.edge(at, &mut table, &global);
         let upstream = table.contains_key("upstream");
         let compress = table.remove("compress");
         let codings = self.codings(&join(at, "compress"), compress, !upstream);
@@ -107,8 +134,10 @@ impl Checker<'_> {
             let files = self.directory(at, table, codings)?;
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
             let guarding = guarding.filter(|guarding| guarding.names_hosts);
-            let around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
-            return Some(Route::Files(Box::new(Layered::new(files, around))));
+            let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            around.edge = edge;
+            let route = Route::Files(Box::new(Layered::new(files, around)));
+            return Some(KeptRoute::of_files(route));
         }
         if !upstream {
             let message = "missing; write a URL here, or a directory in `dir`";
@@ -123,9 +152,11 @@ impl Checker<'_> {
         }
         let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
         let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let trusted = self.trusted_by(&table);
         let (builder, read) = self.proxy(at, table)?;
         let original = |key: &str| read.original(key);
         let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        around.edge = edge;
         around.compress = codings.first().map(|_| CompressLayer(codings));
         // A foreign page's request would reach the upstream as one of its own pages'.
         if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
@@ -133,22 +164,34 @@ impl Checker<'_> {
                 "the guard of this route is off or reports only; switch it on, or remove this";
             self.problems.add(join(at, "rewrite_origin"), message);
         }
+        around.trusted_proxies = trusted;
+        let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
         Some(match cache {
             None => {
                 let proxy = self.built(at, builder.build(), original)?;
-                Route::Proxy(Layered::new(proxy, around))
+                let (counted, mounted) = (proxy.clone(), proxy.clone());
+                let upstream = self.upstream_of(prefix, move || counted.connections(), &proxy);
+                let route = Route::Proxy(Layered::new(proxy, around));
+                KeptRoute::new(route, upstream, None, move || mounted.unmount())
             }
             Some(cache) => {
-                let built = builder.build_with_layer(&cache.layer());
+                let own = Mutex::new(None);
+                let built = builder.build_with_layer(&layer_fn(|client: Client| {
+                    *own.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+                    cache.layer().layer(client)
+                }));
                 let proxy = self.built(at, built, original)?;
-                let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
-                let mapper = proxy.clone();
-                self.caches.0.push(CachedRoute {
+                let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let counted = move || own.as_ref().map_or(0, Client::connections);
+                let upstream = self.upstream_of(prefix.clone(), counted, &proxy);
+                let (mapper, mounted) = (proxy.clone(), proxy.clone());
+                let cached = CachedRoute {
                     cache,
                     prefix,
                     to_upstream: Box::new(move |path| mapper.upstream_path(path)),
-                });
-                Route::Cached(Box::new(Layered::new(proxy, around)))
+                };
+                let route = Route::Cached(Box::new(Layered::new(proxy, around)));
+                KeptRoute::new(route, upstream, Some(cached), move || mounted.unmount())
             }
         })
     }
@@ -170,18 +213,40 @@ impl Checker<'_> {
         let read = read::<ProxyBuilder>(
             table,
             at,
-            &["cache", "compress", "cors", "dir", "guard", "spa"],
+            &[
+                "cache",
+                "compress",
+                "cors",
+                "dir",
+                "guard",
+                "rate_limit",
+                "security_headers",
+                "spa",
+            ],
             &mut self.problems,
         )?;
         let mut builder = read
             .value
             .clone()
-            .mounts(&self.mounts)
-            .tunnels(&self.tunnels);
+            .mounts(&self.kept.mounts)
+            .tunnels(&self.kept.tunnels)
+            .tell_upstream(self.logs);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
         Some((builder, read))
+    }
+
+    /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.
+    fn trusted_by(&self, table: &Table) -> Arc<[IpNet]> {
+        let own = table.get("trusted_proxies").and_then(Value::as_array);
+        match own {
+            None => self.trusted_proxies.as_slice().into(),
+            Some(own) => own
+                .iter()
+                .filter_map(|network| network.as_str()?.parse().ok())
+                .collect(),
+        }
     }
 
     fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
@@ -194,7 +259,13 @@ impl Checker<'_> {
         } = read(
             table,
             at,
-            &["compress", "cors", "guard"],
+            &[
+                "compress",
+                "cors",
+                "guard",
+                "rate_limit",
+                "security_headers",
+            ],
             &mut self.problems,
         )?
         .value;

@@ -124,7 +124,7 @@ fn text(name: &str) -> &'static str {
         "listen" => "\"127.0.0.1:8080\"",
         "drain" | "head_timeout" | "response" => "\"30s\"",
         "connect" | "idle" | "tunnel" | "connection_age" | "min_ttl" | "max_ttl" => "\"60s\"",
-        "trusted_proxies" => "\"127.0.0.1/32\"",
+        "trusted_proxies" | "proxy_protocol" => "\"127.0.0.1/32\"",
         "servers" => "\"1.1.1.1:53\"",
         "prefix" => "\"/api\"",
         "upstream" => "\"https://api.example.com\"",
@@ -150,6 +150,7 @@ fn table(name: &str) -> String {
         "limits" => "{ in_flight = 1024 }".to_owned(),
         "set_request_headers" => "{ x-api-key = \"...\" }".to_owned(),
         "set_response_headers" => "{ cache-control = \"no-store\" }".to_owned(),
+        "cookies" => "{ secure = true, same_site = \"lax\" }".to_owned(),
         "dns" => "{ max_ttl = \"60s\" }".to_owned(),
         _ => format!("[{name}], with its keys below"),
     }

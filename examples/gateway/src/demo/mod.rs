@@ -16,7 +16,7 @@ mod token;
 
 use crate::config::Config;
 use crate::routes::Table;
-use crate::server::{Listener, Stop};
+use crate::server::{Listener, Settings, Stop};
 use api::{Api, STAGE};
 use bucket::Signer;
 use lab::Lab;
@@ -65,11 +65,12 @@ impl Demo {
         if !ip.is_loopback() {
             return Err("listen: the demo is for this machine; write a loopback address".into());
         }
-        let any_port = || Listener::bind("listen", SocketAddr::new(ip, 0), None);
+        let bind = |address| Listener::bind("listen", address, Settings::plain(DRAIN).fixed());
+        let any_port = || bind(SocketAddr::new(ip, 0));
         let listener = match listen {
-            Some(address) => Listener::bind("listen", address, None).await?,
+            Some(address) => bind(address).await?,
             // Somebody else's port 8080 is no reason not to show the demo.
-            None => match Listener::bind("listen", ADDRESS, None).await {
+            None => match bind(ADDRESS).await {
                 Ok(listener) => listener,
                 Err(_taken) => any_port().await?,
             },

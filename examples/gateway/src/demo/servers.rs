@@ -1,6 +1,5 @@
 //! The servers of the demo: what answers at each origin, under the notebook's eyes.
 
-use super::DRAIN;
 use super::api::{Api, STAGE};
 use super::bucket;
 use super::lab::{Lab, Server};
@@ -103,7 +102,7 @@ impl Servers {
             let answer = move |request| async move { table.answer(&peer, request).await };
             lab.clone().watch(Server::Gateway, request, answer)
         };
-        serve(listener, handle, self.stop, DRAIN).await;
+        serve(listener, handle, self.stop).await;
     }
 
     fn spawn<F, A>(&self, server: Server, listener: Listener, answer: F)
@@ -122,7 +121,7 @@ impl Servers {
             };
             lab.clone().watch(server, request, answer)
         };
-        tokio::spawn(serve(listener, handle, self.stop.clone(), DRAIN));
+        tokio::spawn(serve(listener, handle, self.stop.clone()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::line::Line;
 use super::sink::Sink;
+use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,11 @@ pub enum Format {
     #[default]
     Text,
     Json,
+}
+
+thread_local! {
+    /// Room for a line, which is as long as a target may be.
+    static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// A log with a line for each request.
@@ -51,11 +57,21 @@ impl AccessLog {
         self.sink.reopen();
     }
 
+    /// Waits until the lines of all requests that have ended are written.
+    pub fn finish(&self) {
+        self.sink.finish();
+    }
+
     pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
-        let text = match self.format {
-            Format::Text => line.text(bytes, duration),
-            Format::Json => line.json(bytes, duration),
-        };
-        self.sink.write(text);
+        // A thread that ends has no room any more.
+        let _ended = BUFFER.try_with(|text| {
+            let text = &mut *text.borrow_mut();
+            text.clear();
+            match self.format {
+                Format::Text => line.text(text, bytes, duration),
+                Format::Json => line.json(text, bytes, duration),
+            }
+            self.sink.write(text);
+        });
     }
 }

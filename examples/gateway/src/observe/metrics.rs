@@ -1,19 +1,25 @@
 //! Metrics for Prometheus: counted as requests end, rendered when the admin listener is asked.
 
-use crate::admin::Caches;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use super::durations::{self, Durations};
+use crate::admin::{Caches, Upstreams};
+use metrics::{Counter, Gauge, counter, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
 use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Upper bounds of the duration's buckets, in seconds: from a hit in memory to a long poll.
-const BUCKETS: [f64; 14] = [
-    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
+/// Statuses that most answers have.
+const USUAL: [u16; 8] = [200, 304, 204, 404, 302, 206, 201, 403];
 
 const REQUESTS: &str = "same_origin_requests_total";
-const DURATION: &str = "same_origin_request_duration_seconds";
 const IN_FLIGHT: &str = "same_origin_requests_in_flight";
+const CORS_REFUSALS: &str = "same_origin_cors_refusals_total";
+const GUARD_REFUSALS: &str = "same_origin_guard_refusals_total";
+const RATE_LIMITED: &str = "same_origin_rate_limited_total";
+const HANDSHAKES: &str = "same_origin_tls_handshakes_total";
+const CONNECTIONS: &str = "same_origin_connections";
+const NO_PROXY_HEADER: &str = "same_origin_proxy_protocol_refused_total";
 
 /// The recorder of this process.
 #[derive(Clone)]
@@ -24,28 +30,41 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// There is one already, or a bucket is not a number.
+    /// There is one already.
     pub fn install() -> Result<Self, String> {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS)
-            .map_err(|error| format!("metrics: {error}"))?;
-        let handle = builder
+        let handle = PrometheusBuilder::new()
             .install_recorder()
             .map_err(|error| format!("metrics: {error}"))?;
         metrics::describe_counter!(REQUESTS, "Requests answered, by route and status.");
-        metrics::describe_histogram!(
-            DURATION,
-            "Time from a request's head to its response's last byte."
-        );
         metrics::describe_gauge!(IN_FLIGHT, "Requests under way, by route.");
+        metrics::describe_counter!(
+            CORS_REFUSALS,
+            "Requests that CORS refused, by route and rule."
+        );
+        metrics::describe_counter!(
+            GUARD_REFUSALS,
+            "Requests that the guard refused, by route and rule."
+        );
+        metrics::describe_counter!(
+            RATE_LIMITED,
+            "Requests above a client's rate limit, by route."
+        );
+        metrics::describe_counter!(HANDSHAKES, "TLS handshakes of clients, by outcome.");
+        metrics::describe_gauge!(CONNECTIONS, "Connections of clients that are open.");
+        metrics::describe_counter!(
+            NO_PROXY_HEADER,
+            "Connections of peers in proxy_protocol without a header."
+        );
         Ok(Self(handle))
     }
 
     /// All of it as text, with the counts of the caches as of now.
-    pub fn render(&self, caches: &Caches) -> String {
+    pub fn render(&self, caches: &Caches, upstreams: &Upstreams) -> String {
         self.0.run_upkeep();
         let mut text = self.0.render();
+        durations::render(&mut text);
         render_caches(&mut text, caches);
+        render_upstreams(&mut text, upstreams);
         render_memory(&mut text);
         text
     }
@@ -55,7 +74,9 @@ impl Metrics {
 pub struct RouteMetrics {
     route: String,
     in_flight: Gauge,
-    duration: Histogram,
+    durations: Arc<Durations>,
+    /// Of the usual statuses, in their order.
+    usual: [OnceLock<Counter>; USUAL.len()],
 }
 
 impl RouteMetrics {
@@ -63,7 +84,8 @@ impl RouteMetrics {
         let route = route.to_owned();
         Self {
             in_flight: gauge!(IN_FLIGHT, "route" => route.clone()),
-            duration: histogram!(DURATION, "route" => route.clone()),
+            durations: Durations::of(&route),
+            usual: Default::default(),
             route,
         }
     }
@@ -75,13 +97,83 @@ impl RouteMetrics {
     /// A request has ended: answered with this status, or given up by its client before there was one.
     pub fn ended(&self, status: Option<http::StatusCode>, after: Duration) {
         self.in_flight.decrement(1.0);
-        self.duration.record(after.as_secs_f64());
-        self.requests(status).increment(1);
+        self.durations.record(after);
+        self.count(status);
+    }
+
+    pub fn refused_by_cors(&self, rule: &impl Serialize) {
+        counter!(CORS_REFUSALS, "route" => self.route.clone(), "rule" => name(rule)).increment(1);
+    }
+
+    pub fn refused_by_guard(&self, rule: &impl Serialize) {
+        counter!(GUARD_REFUSALS, "route" => self.route.clone(), "rule" => name(rule)).increment(1);
+    }
+
+    pub fn rate_limited(&self) {
+        counter!(RATE_LIMITED, "route" => self.route.clone()).increment(1);
+    }
+
+    /// The counter of a status. Those that are usual are looked up once: to find one takes as long as a layer does.
+    fn count(&self, status: Option<http::StatusCode>) {
+        let known = status.and_then(|status| {
+            let index = USUAL.iter().position(|usual| *usual == status.as_u16());
+            index.map(|index| &self.usual[index])
+        });
+        match known {
+            Some(known) => known.get_or_init(|| self.requests(status)).increment(1),
+            None => self.requests(status).increment(1),
+        }
     }
 
     fn requests(&self, status: Option<http::StatusCode>) -> Counter {
         let status = status.map_or_else(|| "none".to_owned(), |status| status.as_str().to_owned());
         counter!(REQUESTS, "route" => self.route.clone(), "status" => status)
+    }
+}
+
+/// The name of a rule, as it is serialized. They are few: a label of each.
+fn name(rule: &impl Serialize) -> String {
+    let name = serde_json::to_value(rule).ok();
+    let name = name.as_ref().and_then(|name| name.as_str());
+    name.unwrap_or("other").to_owned()
+}
+
+/// A TLS handshake of a client has ended.
+pub fn handshake(succeeded: bool) {
+    let outcome = if succeeded { "ok" } else { "failed" };
+    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
+/// A peer in `proxy_protocol` has sent no header.
+pub fn no_proxy_header() {
+    counter!(NO_PROXY_HEADER).increment(1);
+}
+
+/// A connection of a client that is open until this is dropped.
+pub struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    pub fn begin() -> Self {
+        let open = gauge!(CONNECTIONS);
+        open.increment(1.0);
+        Self(open)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn render_upstreams(text: &mut String, upstreams: &Upstreams) {
+    let _ = writeln!(text, "# TYPE same_origin_upstream_connections gauge");
+    for upstream in upstreams.iter() {
+        let (route, count) = (&upstream.prefix, (upstream.connections)());
+        let _ = writeln!(
+            text,
+            "same_origin_upstream_connections{{route={route:?}}} {count}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod body;
+mod durations;
 mod line;
 mod metrics;
 mod redact;
@@ -10,13 +11,16 @@ mod refusals;
 mod sink;
 
 pub use access::{AccessLog, Format, Target};
-pub use metrics::{Metrics, RouteMetrics};
+pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header};
 pub use refusals::RefusalLog;
 
+use crate::edge::{Arrival, RateLimited};
 use body::ObservedBody;
 use http::{Request, Response, StatusCode};
 use line::Line;
-use same_origin::proxy::{Body, Peer};
+use same_origin::cors;
+use same_origin::guard::GuardError;
+use same_origin::proxy::Body;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,16 +36,20 @@ pub struct Observer {
 /// One request, from its head to its response's last byte. Told when it is dropped, so that what a client gives
 /// up is told, too.
 pub struct Observation {
-    observer: Observer,
+    observer: Arc<Observer>,
     started: Instant,
-    line: Option<Box<Line>>,
+    line: Option<Line>,
     status: Option<StatusCode>,
     bytes: u64,
 }
 
 impl Observer {
     /// Begins to look at a request; `None` if nobody does.
-    pub fn begin<B>(&self, peer: &Peer, request: &Request<B>) -> Option<Box<Observation>> {
+    pub fn begin<B>(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        request: &Request<B>,
+    ) -> Option<Box<Observation>> {
         if self.log.is_none() && self.metrics.is_none() {
             return None;
         }
@@ -49,10 +57,9 @@ impl Observer {
             metrics.begun();
         }
         let line = self.log.as_ref();
-        let line =
-            line.map(|log| Box::new(Line::of(peer, request, &self.route, log.shows_queries())));
+        let line = line.map(|log| Line::of(arrival, request, &self.route, log.shows_queries()));
         Some(Box::new(Observation {
-            observer: self.clone(),
+            observer: Arc::clone(self),
             started: Instant::now(),
             line,
             status: None,
@@ -65,6 +72,9 @@ impl Observation {
     /// Looks at the response, and follows its body to the end.
     pub fn follow(mut self: Box<Self>, response: Response<Body>) -> Response<Body> {
         self.status = Some(response.status());
+        if let Some(metrics) = &self.observer.metrics {
+            count_refusal(metrics, &response);
+        }
         if let Some(line) = &mut self.line {
             line.answered(&response, self.started.elapsed());
         }
@@ -73,6 +83,23 @@ impl Observation {
 
     fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+    }
+}
+
+/// Counts a refusal by its rule, which whoever refused has left in the extensions.
+fn count_refusal(metrics: &RouteMetrics, response: &Response<Body>) {
+    let extensions = response.extensions();
+    if extensions.is_empty() {
+        return;
+    }
+    if let Some(refusal) = extensions.get::<cors::Refusal>() {
+        metrics.refused_by_cors(refusal);
+    }
+    if let Some(error) = extensions.get::<GuardError>() {
+        metrics.refused_by_guard(&error.refusal());
+    }
+    if extensions.get::<RateLimited>().is_some() {
+        metrics.rate_limited();
     }
 }
 

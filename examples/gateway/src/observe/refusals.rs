@@ -1,7 +1,7 @@
 //! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
 
 use crate::answer::Reason;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use same_origin::proxy::{_LineLimiter, _Shown, Body};
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub struct Asked {
     log: RefusalLog,
     method: Method,
     uri: Uri,
+    /// The request's id, where requests have ids.
+    id: Option<HeaderValue>,
 }
 
 /// The client's faults are no warnings.
@@ -39,11 +41,12 @@ impl RefusalLog {
         }
     }
 
-    pub fn asked<B>(&self, request: &Request<B>) -> Asked {
+    pub fn asked<B>(&self, request: &Request<B>, id: Option<&HeaderValue>) -> Asked {
         Asked {
             log: self.clone(),
             method: request.method().clone(),
             uri: request.uri().clone(),
+            id: id.cloned(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Asked {
             method = %self.method,
             path = %_Shown(self.uri.path()),
             route = &*self.log.route,
+            id = self.id.as_ref().and_then(|id| id.to_str().ok()),
             "refused: {reason}"
         );
     }

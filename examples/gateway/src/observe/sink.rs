@@ -1,78 +1,135 @@
 //! A thread that writes lines, so that no request waits for a disk.
+//!
+//! Lines are gathered for a moment and written together: to wake the thread for each of them costs as much as half
+//! of a request. So a line is in its file a twentieth of a second after its request has ended.
 
 use super::access::Target;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-/// Lines that may wait for the writer. A disk that is slower loses the lines above, which are counted.
-const WAITING: usize = 8 * 1024;
+/// The most bytes of lines that wait for the writer. A disk that is slower loses the lines above, which are counted.
+const MOST: usize = 4 * 1024 * 1024;
+/// How much of the room for them is kept after a burst.
+const GATHERED_SIZE: usize = 64 * 1024;
+/// How long lines are gathered.
+const GATHERED: Duration = Duration::from_millis(50);
+/// How long the end waits for the last lines to be written: a pipe may be one that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is told that lines cannot be written.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
-enum Order {
-    Line(String),
-    Reopen,
+/// Lines on their way to the writer's thread. Dropped, it finishes.
+pub struct Sink {
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The end of a queue to the writer's thread. Dropped, it waits until all that is in it has been written.
-pub struct Sink {
-    orders: Option<SyncSender<Order>>,
-    lost: Arc<AtomicU64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Told of the first line after a pause, and of the end.
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    lost: u64,
+    reopens: bool,
+    is_closed: bool,
 }
 
 impl Sink {
     pub fn open(target: &Target) -> io::Result<Self> {
         let out = Out::open(target)?;
-        let (orders, queue) = sync_channel(WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let (target, counted) = (target.clone(), Arc::clone(&lost));
+        let queue = Arc::<Queue>::default();
+        let (target, taken) = (target.clone(), Arc::clone(&queue));
         let writer = std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(out, &target, &queue, &counted))?;
+            .spawn(move || write_all(out, &target, &taken))?;
         Ok(Self {
-            orders: Some(orders),
-            lost,
+            queue,
             writer: Mutex::new(Some(writer)),
         })
     }
 
-    pub fn write(&self, line: String) {
-        if let Some(orders) = &self.orders
-            && let Err(TrySendError::Full(_)) = orders.try_send(Order::Line(line))
-        {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+    pub fn write(&self, line: &str) {
+        let mut waiting = self.queue.lock();
+        if waiting.lines.len() + line.len() > MOST {
+            waiting.lost += 1;
+            return;
+        }
+        let is_first = waiting.lines.is_empty();
+        waiting.lines.extend_from_slice(line.as_bytes());
+        drop(waiting);
+        if is_first {
+            self.queue.news.notify_one();
         }
     }
 
-    pub fn reopen(&self) {
-        if let Some(orders) = &self.orders {
-            let _writer_is_gone = orders.send(Order::Reopen);
+    /// Waits until all lines have been written, but not for who does not take them. Later ones are lost.
+    pub fn finish(&self) {
+        self.queue.lock().is_closed = true;
+        self.queue.news.notify_one();
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        let Some(writer) = writer.take() else { return };
+        while !writer.is_finished() && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Opens the file again once the lines that wait have been written to the old one.
+    pub fn reopen(&self) {
+        self.queue.lock().reopens = true;
+        self.queue.news.notify_one();
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        self.orders = None;
-        let writer = self
-            .writer
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(writer) = writer {
-            let _panicked = writer.join();
-        }
+        self.finish();
+    }
+}
+
+impl Queue {
+    /// A poisoned lock guards lines that are whole.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, gathers more for a moment, and takes them; what is put in their place is empty.
+    fn take(&self, empty: Vec<u8>) -> Waiting {
+        let is_idle = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.is_urgent();
+        let waiting = self.news.wait_while(self.lock(), is_idle);
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let gathers = |waiting: &mut Waiting| !waiting.is_urgent();
+        let waited = self.news.wait_timeout_while(waiting, GATHERED, gathers);
+        let (mut waiting, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_closed = waiting.is_closed;
+        let next = Waiting {
+            lines: empty,
+            is_closed,
+            ..Waiting::default()
+        };
+        std::mem::replace(&mut waiting, next)
+    }
+}
+
+impl Waiting {
+    fn is_urgent(&self) -> bool {
+        self.reopens || self.is_closed || self.lines.len() > MOST / 2
     }
 }
 
 enum Out {
     Stdout,
     Stderr,
-    File(BufWriter<File>),
+    File(File),
 }
 
 impl Out {
@@ -80,23 +137,15 @@ impl Out {
         Ok(match target {
             Target::Stdout => Self::Stdout,
             Target::Stderr => Self::Stderr,
-            Target::File(path) => Self::File(BufWriter::new(append_to(path)?)),
+            Target::File(path) => Self::File(append_to(path)?),
         })
     }
 
-    fn write(&mut self, line: &str) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().lock().write_all(line.as_bytes()),
-            Self::Stderr => io::stderr().lock().write_all(line.as_bytes()),
-            Self::File(file) => file.write_all(line.as_bytes()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout => io::stdout().lock().flush(),
-            Self::Stderr => io::stderr().lock().flush(),
-            Self::File(file) => file.flush(),
+            Self::Stdout => io::stdout().lock().write_all(lines),
+            Self::Stderr => io::stderr().lock().write_all(lines),
+            Self::File(file) => file.write_all(lines),
         }
     }
 }
@@ -105,32 +154,47 @@ fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// Writes what comes, and flushes when nothing waits.
-fn write_all(mut out: Out, target: &Target, queue: &Receiver<Order>, lost: &AtomicU64) {
-    while let Ok(first) = queue.recv() {
-        let mut next = Some(first);
-        while let Some(order) = next {
-            let done = match order {
-                Order::Line(line) => out.write(&line),
-                Order::Reopen => out.flush().and_then(|()| {
-                    out = Out::open(target)?;
-                    Ok(())
-                }),
-            };
-            // The old file goes on to be written; there is nobody else to tell.
-            if let Err(error) = done {
-                tracing::error!(%error, "the access log cannot be written");
-            }
-            next = queue.try_recv().ok();
+/// Writes what comes, until nothing will.
+fn write_all(mut out: Out, target: &Target, queue: &Queue) {
+    let mut failure = Failure::default();
+    let mut empty = Vec::new();
+    loop {
+        let mut taken = queue.take(empty);
+        if !taken.lines.is_empty() {
+            failure.tell(out.write(&taken.lines));
         }
-        let missed = lost.swap(0, Ordering::Relaxed);
-        if missed > 0 {
+        if taken.lost > 0 {
             tracing::warn!(
-                missed,
+                missed = taken.lost,
                 "lines of the access log were lost: it is written too slowly"
             );
         }
-        let _reported_with_the_next_line = out.flush();
+        if taken.reopens {
+            // The old file goes on to be written if there is no new one.
+            failure.tell(Out::open(target).map(|opened| out = opened));
+        }
+        if taken.is_closed {
+            return;
+        }
+        taken.lines.clear();
+        taken.lines.shrink_to(GATHERED_SIZE);
+        empty = taken.lines;
+    }
+}
+
+/// Tells of a log that cannot be written, and not for every line of it.
+#[derive(Default)]
+struct Failure {
+    told: Option<Instant>,
+}
+
+impl Failure {
+    fn tell(&mut self, done: io::Result<()>) {
+        let Err(error) = done else { return };
+        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            self.told = Some(Instant::now());
+            tracing::error!(%error, "the access log cannot be written; lines are lost, and requests go on");
+        }
     }
 }
 
@@ -143,9 +207,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let sink = Sink::open(&Target::File(path.clone())).unwrap();
-        sink.write("one\n".to_owned());
+        sink.write("one\n");
         sink.reopen();
-        sink.write("two\n".to_owned());
+        sink.write("two\n");
         drop(sink);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         let nowhere = Target::File(folder.path().join("none/access.log"));

@@ -2,6 +2,7 @@
 
 use crate::answer::text;
 use crate::compress::{CompressLayer, Compressed};
+use crate::edge::Edge;
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -28,6 +29,8 @@ pub struct Around {
     pub guard: Option<Guard>,
     /// What compresses the answers; files do it by themselves.
     pub compress: Option<CompressLayer>,
+    /// What is asked and done before all of that.
+    pub edge: Edge,
     /// Peers whose word on the public scheme and authority is taken.
     pub trusted_proxies: Arc<[IpNet]>,
 }

@@ -6,6 +6,7 @@ mod prefixes;
 pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
+use crate::edge::Arrival;
 use crate::files::Files;
 use crate::observe::{AccessLog, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
@@ -26,12 +27,12 @@ use tower::Service;
 /// The routes, and what answers when none matches.
 pub struct Table {
     prefixes: Prefixes,
-    /// In the order of their prefixes.
-    routes: Vec<Route>,
+    /// In the order of their prefixes. Shared with the table before and after this one, where they are the same.
+    routes: Vec<Arc<Route>>,
     none: Layered<NoRoute>,
     limits: Limits,
     /// In the order of the routes, and that of requests that match none behind them.
-    observers: Vec<Observer>,
+    observers: Vec<Arc<Observer>>,
     /// In the same order.
     refusals: Vec<RefusalLog>,
 }
@@ -60,16 +61,16 @@ impl Route {
 
 impl Table {
     /// `around` is for requests that match no route, so that a page can read their 404.
-    pub fn new(mut routes: Vec<(Box<str>, Route)>, around: Around, limits: Limits) -> Self {
+    pub fn new(mut routes: Vec<(Box<str>, Arc<Route>)>, around: Around, limits: Limits) -> Self {
         for (prefix, _) in &mut routes {
             *prefix = prefix.trim_end_matches('/').into();
         }
         routes.sort_by(|(one, _), (other, _)| one.cmp(other));
         let (prefixes, routes) = routes.into_iter().unzip();
-        let routes: Vec<Route> = routes;
+        let routes: Vec<Arc<Route>> = routes;
         let prefixes = Prefixes::new(prefixes);
         Self {
-            observers: vec![Observer::default(); routes.len() + 1],
+            observers: vec![Arc::default(); routes.len() + 1],
             refusals: names(&prefixes).map(RefusalLog::new).collect(),
             prefixes,
             routes,
@@ -80,29 +81,51 @@ impl Table {
 
     /// With a log of its requests, and with their metrics.
     pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
-        let observers = names(&self.prefixes).map(|route| Observer {
-            log: log.cloned(),
-            metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
-            route: route.into(),
+        let observers = names(&self.prefixes).map(|route| {
+            Arc::new(Observer {
+                log: log.cloned(),
+                metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
+                route: route.into(),
+            })
         });
         self.observers = observers.collect();
         self
+    }
+
+    /// How many routes there are.
+    pub fn len(&self) -> usize {
+        self.routes.len()
     }
 
     /// The answer to a request of `peer`, under the eyes of who looks at it.
     pub fn answer(
         &self,
         peer: &Peer,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let index = self.prefixes.longest(request.uri().path());
+        let around = self.around(index);
+        let arrival = around
+            .edge
+            .arrive(peer, &around.trusted_proxies, &mut request);
         let observer = &self.observers[index.unwrap_or(self.routes.len())];
-        let observation = observer.begin(peer, &request);
-        let answer = self.answer_by(index, peer, request);
-        answer.map(move |response| match observation {
-            None => response,
-            Some(observation) => observation.follow(response),
+        let observation = observer.begin(&arrival, &request);
+        let answer = self.answer_by(index, peer, &arrival, request);
+        let leaving = arrival.leaving;
+        answer.map(move |mut response| {
+            if let Some(leaving) = leaving {
+                leaving.give(&mut response);
+            }
+            match observation {
+                None => response,
+                Some(observation) => observation.follow(response),
+            }
         })
+    }
+
+    /// What lies around the answers of a route, or of none.
+    fn around(&self, index: Option<usize>) -> &Around {
+        index.map_or(self.none.around(), |index| self.routes[index].around())
     }
 
     /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
@@ -111,16 +134,21 @@ impl Table {
         &self,
         index: Option<usize>,
         peer: &Peer,
+        arrival: &Arrival,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let covering = index.map(|index| &self.routes[index]);
+        let covering = index.map(|index| &*self.routes[index]);
         let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
-        let known = head::refusal(&request, &self.limits)
-            .map(refusal)
+        let around = self.around(index);
+        let known = around
+            .edge
+            .refusal(arrival.client, &request, around.cors.is_some())
+            .or_else(|| head::refusal(&request, &self.limits).map(refusal))
             .or_else(|| options(&request));
         if let Some(known) = known {
-            refusals.asked(&request).answered(&known);
-            let around = covering.map_or(self.none.around(), Route::around);
+            refusals
+                .asked(&request, arrival.id.as_ref())
+                .answered(&known);
             // A preflight would be answered by the policy, whatever is wrong with it.
             if is_preflight(&request) {
                 return Either::Right(ready(known).boxed());
@@ -131,12 +159,12 @@ impl Table {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => {
-                let asked = refusals.asked(&request);
+                let asked = refusals.asked(&request, arrival.id.as_ref());
                 let answer = files.answer(peer, request);
                 Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
             }
             None => {
-                let asked = refusals.asked(&request);
+                let asked = refusals.asked(&request, arrival.id.as_ref());
                 let answer = self.none.answer(peer, request);
                 Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
             }

@@ -19,14 +19,15 @@ const HALF_LIFE: Duration = Duration::from_secs(10);
 /// The clients that have a connection, or have reset requests lately.
 pub struct Clients {
     known: Mutex<Known>,
-    trusted: Arc<[IpNet]>,
-    max_connections: usize,
-    max_resets: u32,
+    /// Of every client, also of those that are known already when a reload changes it.
+    max_resets: Arc<AtomicU32>,
 }
 
 struct Known {
     clients: HashMap<IpAddr, Arc<Client>>,
     halved: Instant,
+    trusted: Arc<[IpNet]>,
+    max_connections: usize,
 }
 
 /// One client, over all of its connections.
@@ -35,44 +36,59 @@ pub struct Client {
     connections: AtomicUsize,
     /// Requests that it took back, or whose head was refused as too large, less those that were answered.
     resets: AtomicU32,
-    max_resets: u32,
+    max_resets: Arc<AtomicU32>,
 }
 
 impl Clients {
     pub fn new(limits: &Limits, trusted: Arc<[IpNet]>) -> Self {
-        let share = limits.connections as f64 * limits.client_share;
         Self {
             known: Mutex::new(Known {
                 clients: HashMap::new(),
                 halved: Instant::now(),
+                trusted,
+                max_connections: share_of(limits),
             }),
-            trusted,
-            // Truncated: a share is at most so much. One connection is everybody's.
-            max_connections: (share as usize).max(1),
-            max_resets: limits.client_resets,
+            max_resets: Arc::new(AtomicU32::new(limits.client_resets)),
         }
+    }
+
+    /// Other budgets from now on. What clients have used of the old ones they have used of these.
+    pub fn limit(&self, limits: &Limits, trusted: Arc<[IpNet]>) {
+        let mut known = lock(&self.known);
+        known.trusted = trusted;
+        known.max_connections = share_of(limits);
+        self.max_resets
+            .store(limits.client_resets, Ordering::Relaxed);
     }
 
     /// Counts a connection in. `Err` if the client has all that one may have.
     pub fn admit(&self, peer: IpAddr) -> Result<Option<ClientGuard>, Refused> {
         let peer = peer.to_canonical();
-        if self.trusted.iter().any(|network| network.contains(&peer)) {
+        let mut known = lock(&self.known);
+        if known.trusted.iter().any(|network| network.contains(&peer)) {
             return Ok(None);
         }
-        let mut known = lock(&self.known);
         known.halve();
+        let max_connections = known.max_connections;
         let client = known.clients.entry(key(peer)).or_insert_with(|| {
             Arc::new(Client {
-                max_resets: self.max_resets,
+                max_resets: Arc::clone(&self.max_resets),
                 ..Client::default()
             })
         });
-        if client.is_over() || client.connections.load(Ordering::Relaxed) >= self.max_connections {
+        if client.is_over() || client.connections.load(Ordering::Relaxed) >= max_connections {
             return Err(Refused);
         }
         client.connections.fetch_add(1, Ordering::Relaxed);
         Ok(Some(ClientGuard(Arc::clone(client))))
     }
+}
+
+/// How many connections one client may have.
+fn share_of(limits: &Limits) -> usize {
+    let share = limits.connections as f64 * limits.client_share;
+    // Truncated: a share is at most so much. One connection is everybody's.
+    (share as usize).max(1)
 }
 
 /// The client has all that one may have.
@@ -100,7 +116,7 @@ impl Known {
 impl Client {
     /// Whether it has reset more than one may.
     pub fn is_over(&self) -> bool {
-        self.resets.load(Ordering::Relaxed) > self.max_resets
+        self.resets.load(Ordering::Relaxed) > self.max_resets.load(Ordering::Relaxed)
     }
 
     pub fn reset(&self) {

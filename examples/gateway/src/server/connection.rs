@@ -1,15 +1,16 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
-use super::connections::ConnectionGuard;
+use super::connections::{ConnectionGuard, STOP};
 use super::http::http;
 use super::limits::Limits;
 use super::paced::Paced;
 use super::{BoxError, Handler};
+use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -53,7 +54,9 @@ async fn secure(
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> Result<(), BoxError> {
-    let Some(stream) = begin(tls.accept(stream), entry).await? else {
+    let accepted = begin(tls.accept(stream), entry).await;
+    handshake(matches!(accepted, Ok(Some(_))));
+    let Some(stream) = accepted? else {
         return Ok(());
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -66,11 +69,12 @@ async fn secure(
 }
 
 /// What a connection begins with; `None` if it has to end before any request.
-async fn begin<T>(
+pub(super) async fn begin<T>(
     beginning: impl Future<Output = io::Result<T>>,
     entry: &ConnectionGuard,
 ) -> io::Result<Option<T>> {
-    entry.drive(pin!(beginning), |_| false).await.transpose()
+    let obey = |_: Pin<&mut _>, order| order < STOP;
+    entry.drive(pin!(beginning), obey).await.transpose()
 }
 
 /// Whether the client speaks HTTP/2 by prior knowledge (RFC 9113 3.3). Nothing is taken from the

@@ -1,11 +1,11 @@
 //! HTTP on a connection, within the limits of the listener.
 
-use super::connections::{ConnectionGuard, CountedBody};
+use super::connections::{ConnectionGuard, CountedBody, STOP};
 use super::head;
 use super::limits::Limits;
 use super::{BoxError, Handler};
 use futures_util::FutureExt;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
@@ -40,7 +40,10 @@ pub(super) async fn http(
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
         // Mapped rather than awaited, so that the future is not stored twice.
-        handle.answer(&peer, request).map(|response| {
+        handle.answer(&peer, request).map(move |mut response| {
+            if !http2 && in_request.is_last() {
+                close_after(&mut response);
+            }
             // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
             let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             let counted = if is_costly {
@@ -64,11 +67,14 @@ pub(super) async fn http(
             // WebSockets by HTTP/2 (RFC 8441).
             .enable_connect_protocol()
             .serve_connection(io, service);
-        let stop = |connection: Pin<&mut http2::Connection<_, _, _>>| {
-            connection.graceful_shutdown();
+        // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
+        let obey = |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
+            if order >= STOP || entry.connection.has_served() {
+                connection.graceful_shutdown();
+            }
             true
         };
-        entry.drive(Box::pin(connection).as_mut(), stop).await
+        entry.drive(Box::pin(connection).as_mut(), obey).await
     } else {
         let mut http1 = http1::Builder::new();
         // Heads that take too long are the connections' watch's business.
@@ -81,14 +87,26 @@ pub(super) async fn http(
             http1.max_headers(head::MARGIN * limits.head_fields);
         }
         let connection = http1.serve_connection(io, service).with_upgrades();
-        let stop = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
-            connection.graceful_shutdown();
+        // Before that the answer to the next request says that it is the last one.
+        let obey = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>, order| {
+            if order >= STOP {
+                connection.graceful_shutdown();
+            }
             true
         };
-        entry.drive(pin!(connection), stop).await
+        entry.drive(pin!(connection), obey).await
     };
     match ended {
         Some(ended) => Ok(ended?),
         None => Err("closed: no request for too long, or too many that were reset".into()),
+    }
+}
+
+/// RFC 9112 9.6: the client is told that there is no request after this one. A switch of protocols is the
+/// end of requests by itself.
+fn close_after<B>(response: &mut Response<B>) {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
 }

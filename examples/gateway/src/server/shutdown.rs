@@ -1,33 +1,48 @@
 //! When to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
 
 use crate::admin::Health;
-use crate::server::Stop;
+use crate::server::{Stop, notify};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+/// Exit status of a stop that did not wait for its requests.
+const CUT: i32 = 1;
+
 /// Begins to listen for the signals; what is given back hears of the first one, after the delay. Meanwhile the
 /// gateway is not ready, and serves on: balancers send requests until they have heard of it.
-pub fn on_signal(health: &Arc<Health>, delay: Duration) -> io::Result<Stop> {
+pub fn on_signal(
+    health: &Arc<Health>,
+    delay: impl Fn() -> Duration + Send + 'static,
+) -> io::Result<Stop> {
     let mut signals = Signals::new()?;
     let health = Arc::clone(health);
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
         signals.next().await;
         health.stopping();
-        if !delay.is_zero() {
-            tracing::info!(
-                ?delay,
-                "stopping: not ready any more, serving on for the delay"
-            );
-            sleep(delay).await;
+        notify::tell(notify::STOPPING);
+        let delay = delay();
+        let stopping = async {
+            if !delay.is_zero() {
+                tracing::info!(
+                    ?delay,
+                    "stopping: not ready any more, serving on for the delay"
+                );
+                sleep(delay).await;
+            }
+            tracing::info!("stopping: requests in flight finish");
+            drop(going);
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = stopping => {}
+            () = signals.next() => {}
         }
-        tracing::info!("stopping: requests in flight finish");
-        drop(going);
-        signals.next().await;
-        std::process::exit(1);
+        tracing::warn!("stopped at once by a second signal");
+        std::process::exit(CUT);
     });
     Ok(stop)
 }

@@ -23,8 +23,39 @@ pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
         .map_err(|error| format!("cannot read a private key from {}: {error}", path.display()))
 }
 
-/// Refuses a key that is not the certificate's.
-pub fn acceptor(
+/// A certificate chain and its key, and what serves with them.
+pub struct Tls {
+    pub acceptor: TlsAcceptor,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Tls {
+    /// Refuses a key that is not the certificate's.
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            acceptor: acceptor(chain.clone(), key.clone_key())?,
+            chain,
+            key,
+        })
+    }
+
+    /// This, or what served with the same certificate and key before: that knows the clients' sessions.
+    pub fn or_same(self, before: Option<&Self>) -> Self {
+        match before {
+            Some(before) if before.chain == self.chain && before.key == self.key => Self {
+                acceptor: before.acceptor.clone(),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+fn acceptor(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<TlsAcceptor, rustls::Error> {

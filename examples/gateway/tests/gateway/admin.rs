@@ -182,3 +182,157 @@ async fn cached_upstream() -> SocketAddr {
     });
     address
 }
+
+/// Sends a request whose `Host` is another than the address.
+async fn raw(admin: &str, head: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = admin.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("{head}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Pages reach loopback, too: by a name that leads there, and by a form.
+#[tokio::test]
+async fn pages_of_other_sites_neither_read_nor_purge() {
+    let upstream = upstream("up").await;
+    let (_gateway, admin) = start(upstream, "").await;
+    for (head, status) in [
+        ("GET /metrics HTTP/1.1\r\nhost: rebound.example", "421"),
+        ("GET /readyz HTTP/1.1\r\nhost: localhost:9090", "200"),
+        ("GET /readyz HTTP/1.1\r\nhost: 127.0.0.1", "200"),
+        (
+            "POST /purge?prefix=/ HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: cross-site",
+            "403",
+        ),
+        (
+            "POST /purge?prefix=/ HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: https://evil.example",
+            "403",
+        ),
+        ("POST /purge?prefix=/ HTTP/1.1\r\nhost: 127.0.0.1", "204"),
+    ] {
+        let line = raw(&admin, head).await;
+        assert!(line.contains(status), "{head}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn readiness_hangs_on_an_upstream_where_that_is_asked_for() {
+    let upstream = upstream("up").await;
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone_at = gone.local_addr().unwrap();
+    drop(gone);
+    let config = format!(
+        "[admin]\nlisten = '127.0.0.1:{port}'\nready_upstreams = ['/api/', '/late']\n\
+         [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}/v1'\ncache = true\n\
+         [[routes]]\nprefix = '/late'\nupstream = 'http://{gone_at}'\n\
+         [[routes]]\nprefix = '/never'\nupstream = 'http://127.0.0.1:1'\n"
+    );
+    let _gateway = gateway::with(&config);
+    let ready = async || get(format!("http://127.0.0.1:{port}/readyz")).await;
+    let answer = ready().await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "the upstream of /late does not answer\n");
+    // Whatever it answers, it does.
+    let late = tokio::net::TcpListener::bind(gone_at).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = late.accept().await {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            // A socket that is closed with something unread is reset.
+            let _request = stream.read(&mut [0; 4096]).await;
+            let answer = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _closed = stream.write_all(answer).await;
+        }
+    });
+    for _ in 0..100 {
+        if ready().await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never ready: {:?}", ready().await);
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_their_rules_and_logged_with_their_facts() {
+    let upstream = upstream("up").await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let config = format!(
+        "request_id = true\ntrusted_proxies = ['127.0.0.1/32']\n\
+         [log]\naccess = 'access.log'\nformat = 'json'\n[admin]\nlisten = '127.0.0.1:{port}'\n\
+         [cors]\nallow_origins = ['https://a.example']\n\
+         [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\nrate_limit = {{ per_second = 1, burst = 4 }}\n\
+         [[routes]]\nprefix = '/gone'\nupstream = ['http://127.0.0.1:1', 'http://127.0.0.1:2']\n"
+    );
+    let path = file(folder.path(), &config);
+    let gateway = gateway::start(&["--config", &path, "--listen", "127.0.0.1:0"]);
+    let url = |path: &str| format!("{}{path}", gateway.origin);
+    let client = ("x-forwarded-for", "203.0.113.7");
+    let allowed = send_from("GET", "https://a.example", url("/api/1"), &[client]).await;
+    send_from("GET", "https://evil.example", url("/api/2"), &[client]).await;
+    let preflight = [client, ("access-control-request-method", "DELETE")];
+    send_from("OPTIONS", "https://a.example", url("/api/3"), &preflight).await;
+    let foreign = [
+        client,
+        ("cookie", "secret=1"),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    send_from("POST", "https://evil.example", url("/api/4"), &foreign).await;
+    for _ in 0..2 {
+        send_from("GET", "https://a.example", url("/api/5"), &[client]).await;
+    }
+    send_from("GET", "https://a.example", url("/gone/6"), &[client]).await;
+    let metrics = get(format!("http://127.0.0.1:{port}/metrics")).await.body;
+    for line in [
+        "same_origin_cors_refusals_total{route=\"/api\",rule=\"origin\"} 2",
+        "same_origin_cors_refusals_total{route=\"/api\",rule=\"method\"} 1",
+        "same_origin_guard_refusals_total{route=\"/api\",rule=\"cross_site\"} 1",
+        "same_origin_rate_limited_total{route=\"/api\"} 1",
+        "same_origin_upstream_connections{route=\"/api\"} 1",
+        "same_origin_upstream_connections{route=\"/gone\"} 0",
+        "same_origin_connections ",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    gateway.signal("TERM");
+    gateway.ended();
+    let text = std::fs::read_to_string(folder.path().join("access.log")).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    let says = |line: usize, name: &str| lines[line][name].as_str().unwrap_or_default().to_owned();
+    for line in 0..7 {
+        assert_eq!(says(line, "client"), "203.0.113.7", "{text}");
+        assert_eq!(says(line, "id").len(), 32, "{text}");
+    }
+    assert_eq!(says(0, "id"), allowed.field("x-request-id"));
+    assert_eq!(says(0, "upstream"), upstream.to_string());
+    assert_eq!(says(0, "cors"), "allowed");
+    assert_eq!(says(1, "cors"), "refused: the origin is not allowed");
+    assert_eq!(says(2, "cors"), "refused: the method is not allowed");
+    assert!(says(3, "guard").contains("another site"), "{text}");
+    assert_eq!(lines[5]["status"], 429, "{text}");
+    assert_eq!(says(5, "upstream"), "");
+    assert!(says(6, "upstream").starts_with("127.0.0.1:"), "{text}");
+    assert!(
+        says(6, "proxy_status").contains("destination_unavailable"),
+        "{text}"
+    );
+    assert!(!text.contains("secret"), "{text}");
+}

@@ -3,9 +3,13 @@
 use crate::process::Process;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The gateway, which cargo builds before its tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_same-origin-gateway");
+
+/// How long a line of the log is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a gateway that did not serve left behind.
 #[derive(Debug)]
@@ -27,6 +31,18 @@ pub fn with(config: &str) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let config = file(folder.path(), config);
     start(&["--config", &config, "--listen", "127.0.0.1:0"])
+}
+
+impl Process {
+    /// Waits until it has logged these words so many times.
+    pub async fn logged(&self, words: &str, times: usize) {
+        let begun = Instant::now();
+        while self.log().matches(words).count() < times {
+            let log = || self.log();
+            assert!(begun.elapsed() < PATIENCE, "no {words:?} in {}", log());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
 }
 
 /// Runs it to its end, which a start that is refused comes to by itself.

@@ -77,6 +77,15 @@ impl Http2 {
         assert_eq!(self.next(HEADERS, stream).await.payload[0], 0x88);
     }
 
+    /// The status of a response, by its number in HPACK's table.
+    pub async fn status(&mut self, stream: u32) -> u16 {
+        match self.next(HEADERS, stream).await.payload[0] {
+            0x88 => 200,
+            0x8D => 404,
+            other => panic!("not a status that is looked for: {other:#x}"),
+        }
+    }
+
     /// Reads to the end of the connection.
     pub async fn ended(&mut self) {
         while self.read().await.is_some() {}

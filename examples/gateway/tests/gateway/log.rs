@@ -65,6 +65,35 @@ async fn of_one_kind_ten_lines_are_written_and_then_a_count() {
     assert!(log.contains("more of this status in one second"), "{log}");
 }
 
+/// Requests go on, whatever becomes of their lines.
+#[tokio::test]
+async fn an_access_log_that_cannot_be_written_is_told_of() {
+    let route = "[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:1'\n";
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody can make a file there, and this folder does not exist.
+    for (file, key) in [
+        ("/proc/access.log", "log.access: cannot write"),
+        ("none/a.log", "log.access: "),
+    ] {
+        let config = gateway::file(folder.path(), &format!("[log]\naccess = '{file}'\n{route}"));
+        let ended = gateway::run(&["--config", &config, "--listen", "127.0.0.1:0"]);
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{ended:?}");
+        assert!(ended.stderr.contains(key), "{ended:?}");
+    }
+    let gateway = gateway::with(&format!("[log]\naccess = '/dev/full'\n{route}"));
+    for _ in 0..100 {
+        assert_eq!(get(format!("{}/nowhere", gateway.origin)).await.status, 404);
+    }
+    gateway.signal("TERM");
+    let (status, log) = gateway.ended();
+    assert!(status.success());
+    assert_eq!(
+        log.matches("the access log cannot be written").count(),
+        1,
+        "{log}"
+    );
+}
+
 /// An empty variable says nothing, and hides nothing.
 #[tokio::test]
 async fn an_empty_rust_log_is_none() {

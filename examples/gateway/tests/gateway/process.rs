@@ -1,11 +1,12 @@
 //! Servers as processes: started, waited for until they listen, killed when dropped.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// A process that said that it listens. Dropping it kills it, and so does the end of this process.
@@ -15,7 +16,8 @@ pub struct Process {
     stdout: BufReader<ChildStdout>,
     /// What the ready line says: `http://127.0.0.1:40123`.
     pub origin: String,
-    log: Option<JoinHandle<String>>,
+    log: Option<JoinHandle<()>>,
+    lines: Arc<Mutex<String>>,
 }
 
 impl Process {
@@ -28,27 +30,41 @@ impl Process {
     /// Starts it with these variables in its environment, too.
     #[track_caller]
     pub fn start_with(program: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program)
-            .args(args)
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program);
+        command.args(args).envs(variables.iter().copied());
+        Self::spawn(command.stderr(Stdio::piped()), args)
+    }
+
+    /// Starts a command, whose standard error is a log if it is piped, and waits for its ready line.
+    #[track_caller]
+    pub fn spawn(command: &mut Command, args: &[&str]) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let watch = Watch::over(&child, args);
-        let mut stderr = child.stderr.take().unwrap();
+        let stderr = child.stderr.take();
+        let lines = Arc::new(Mutex::new(String::new()));
+        let read = Arc::clone(&lines);
         let log = std::thread::spawn(move || {
-            let mut log = String::new();
-            let _ = stderr.read_to_string(&mut log);
-            log
+            for line in stderr
+                .into_iter()
+                .flat_map(|log| BufReader::new(log).split(b'\n'))
+            {
+                let Ok(line) = line else { break };
+                let mut lines = read.lock().unwrap();
+                lines.push_str(&String::from_utf8_lossy(&line));
+                lines.push('\n');
+            }
         });
+        let logged = |log: JoinHandle<()>| {
+            log.join().unwrap();
+            lines.lock().unwrap().clone()
+        };
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let Some(origin) = line.trim_end().strip_prefix("listening on ") else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("not ready: {line:?}, {}", log.join().unwrap());
+            panic!("not ready: {line:?}, {}", logged(log));
         };
         Self {
             origin: origin.to_owned(),
@@ -56,6 +72,7 @@ impl Process {
             watch,
             stdout,
             log: Some(log),
+            lines,
         }
     }
 
@@ -87,7 +104,13 @@ impl Process {
     /// Waits for its end; gives the status and what it logged.
     pub fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        (status, self.log.take().unwrap().join().unwrap())
+        self.log.take().unwrap().join().unwrap();
+        (status, self.log())
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.lines.lock().unwrap().clone()
     }
 }
 

@@ -10,34 +10,53 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// Writes a new certificate and its key.
+fn certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.into()
+}
+
 /// A gateway with a new certificate, which only `connect` trusts.
-async fn start() -> (Process, CertificateDer<'static>) {
+async fn start() -> (Process, CertificateDer<'static>, TempDir) {
+    start_with("", "").await
+}
+
+/// With more keys, of the file and of its route.
+async fn start_with(keys: &str, route: &str) -> (Process, CertificateDer<'static>, TempDir) {
     let upstream = upstream("up").await;
     let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(
-        folder.path().join("key.pem"),
-        made.signing_key.serialize_pem(),
-    )
-    .unwrap();
+    let certificate = certificate(folder.path());
     let path = file(
         folder.path(),
         &format!(
-            "listen = '127.0.0.1:0'\ntls = {{ cert = 'cert.pem', key = 'key.pem' }}\n\
-             [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
+            "listen = '127.0.0.1:0'\ntls = {{ cert = 'cert.pem', key = 'key.pem' }}\n{keys}\n\
+             [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
         ),
     );
-    (gateway::start(&["--config", &path]), made.cert.into())
+    (gateway::start(&["--config", &path]), certificate, folder)
 }
 
 async fn connect(
     address: SocketAddr,
+    certificate: CertificateDer<'static>,
+    protocols: &[&str],
+) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    connect_on(stream, certificate, protocols).await
+}
+
+async fn connect_on(
+    stream: TcpStream,
     certificate: CertificateDer<'static>,
     protocols: &[&str],
 ) -> TlsStream<TcpStream> {
@@ -53,7 +72,6 @@ async fn connect(
         .iter()
         .map(|name| name.as_bytes().to_vec())
         .collect();
-    let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
@@ -63,7 +81,7 @@ async fn connect(
 
 #[tokio::test]
 async fn the_protocol_is_negotiated_by_alpn() {
-    let (gateway, certificate) = start().await;
+    let (gateway, certificate, _folder) = start().await;
     assert!(gateway.origin.starts_with("https://"), "{}", gateway.origin);
     for (offered, agreed) in [
         (&["h2", "http/1.1"][..], Some("h2")),
@@ -131,4 +149,93 @@ async fn without_tls_http2_is_spoken_by_prior_knowledge() {
 
     let answer = get(format!("{}/x", gateway.origin)).await;
     assert!(answer.body.starts_with("up GET /x\n"), "{}", answer.body);
+}
+
+/// One request on a connection that stays open.
+async fn ask(sender: &mut http1::SendRequest<Empty<Bytes>>) -> Answer {
+    let request = Request::get("/x").header("host", "localhost");
+    let request = request.body(Empty::new()).unwrap();
+    Answer::read(sender.send_request(request).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_certificate_is_replaced_while_it_is_served() {
+    let (gateway, old, folder) = start().await;
+    let open = async |certificate: &CertificateDer<'static>| {
+        let stream = connect(gateway.address(), certificate.clone(), &["http/1.1"]).await;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    };
+    let mut before = open(&old).await;
+    assert_eq!(ask(&mut before).await.status, 200);
+    // Under the same names, as a renewal writes them.
+    let new = certificate(folder.path());
+    gateway.signal("HUP");
+    gateway.logged("read again and is served", 1).await;
+    assert_eq!(ask(&mut open(&new).await).await.status, 200);
+    assert_eq!(ask(&mut before).await.status, 200);
+
+    // A key that is not the certificate's, and then one that is not there.
+    let other = rcgen::KeyPair::generate().unwrap();
+    std::fs::write(folder.path().join("key.pem"), other.serialize_pem()).unwrap();
+    gateway.signal("HUP");
+    gateway.logged("nothing has changed", 1).await;
+    let log = gateway.log();
+    let words = "tls: certificate and key do not serve together";
+    assert!(log.contains(words), "{log}");
+    std::fs::remove_file(folder.path().join("key.pem")).unwrap();
+    gateway.signal("HUP");
+    gateway.logged("nothing has changed", 2).await;
+    let log = gateway.log();
+    assert!(log.contains("tls.key: cannot read a private key"), "{log}");
+    assert_eq!(ask(&mut open(&new).await).await.status, 200);
+    assert_eq!(ask(&mut before).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_is_announced_before_its_handshake_which_is_counted() {
+    let admin = free_port();
+    let keys =
+        format!("proxy_protocol = ['127.0.0.1/32']\n[admin]\nlisten = '127.0.0.1:{admin}'\n");
+    let (gateway, certificate, _folder) = start_with(&keys, "security_headers = true").await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let header = b"PROXY TCP4 203.0.113.7 10.0.0.1 4200 443\r\n";
+    stream.write_all(header).await.unwrap();
+    let stream = connect_on(stream, certificate, &["http/1.1"]).await;
+    let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("/").header("host", "localhost");
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let answer = Answer::read(client.send_request(request).await.unwrap()).await;
+    assert!(
+        answer.body.contains("x-forwarded-for: 203.0.113.7\n"),
+        "{}",
+        answer.body
+    );
+    assert!(
+        answer.body.contains("x-forwarded-proto: https\n"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        answer.field("strict-transport-security"),
+        "max-age=31536000"
+    );
+    let mut other = TcpStream::connect(gateway.address()).await.unwrap();
+    other
+        .write_all(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
+    let _alert = other.read(&mut [0; 64]).await;
+    let metrics = get(format!("http://127.0.0.1:{admin}/metrics")).await.body;
+    for outcome in ["ok", "failed"] {
+        let line = format!("same_origin_tls_handshakes_total{{outcome=\"{outcome}\"}} 1");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }

@@ -232,6 +232,11 @@ impl Pool {
         &self.common.settings
     }
 
+    /// Connections that are in use or idle.
+    fn connections(&self) -> usize {
+        Arc::strong_count(&self.connections) - 1
+    }
+
     /// A poisoned lock guards mere lists, which a panic elsewhere cannot have torn.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state
@@ -248,7 +253,7 @@ impl Ticked for Pool {
     /// It comes by while there is a connection, with a request too: that lies idle after it.
     fn tick(self: &Arc<Self>) -> bool {
         self.sweep();
-        Arc::strong_count(&self.connections) > 1
+        self.connections() > 0
     }
 }
 

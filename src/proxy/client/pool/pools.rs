@@ -60,6 +60,15 @@ impl Pools {
         found
     }
 
+    /// Connections that are open or being opened.
+    fn connections(&self) -> usize {
+        self.by_runtime
+            .load()
+            .iter()
+            .map(|pool| pool.connections())
+            .sum()
+    }
+
     #[cfg(test)]
     pub(super) fn by_runtime_len(&self) -> usize {
         self.by_runtime.load().len()
@@ -110,6 +119,15 @@ impl Registry {
             settings,
             pools: ArcSwap::default(),
         }
+    }
+
+    /// Connections of all pools.
+    pub(in crate::proxy::client) fn connections(&self) -> usize {
+        self.pools
+            .load()
+            .iter()
+            .map(|pools| pools.connections())
+            .sum()
     }
 
     /// The pools of an origin as a URI names it, if it can be one.

@@ -12,8 +12,8 @@ use super::clients::ClientGuard;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
     /// How many requests one may reset, see [`Limits::resets`](crate::server::limits::Limits).
-    max_resets: u32,
+    max_resets: AtomicU32,
     /// Told when one has ended, and there is room.
     one_ended: Notify,
     /// Told when the last one has ended.
@@ -45,26 +45,41 @@ pub struct Connection {
     resets: AtomicU32,
     max_resets: u32,
     /// The client's budget over all of its connections, if it is one client's.
-    client: Option<ClientGuard>,
+    client: OnceLock<ClientGuard>,
     /// Steps in a row without a request, or in which the client took nothing.
     silent: AtomicU8,
+    /// Whether it has had a request.
+    has_served: AtomicBool,
     order: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
 
-/// What a connection is told.
-const STOP: u8 = 1;
-const CLOSE: u8 = 2;
+/// The next request is the last: its answer says so, as far as the protocol has a word for it.
+pub const FINISH: u8 = 1;
+/// No further request, and the end of it if there is none.
+pub const STOP: u8 = 2;
+/// The end, whatever is under way.
+const CLOSE: u8 = 3;
 
 impl Connections {
     pub fn new(max_resets: u32) -> Self {
         Self {
             open: Mutex::default(),
             next: AtomicU64::new(0),
-            max_resets,
+            max_resets: AtomicU32::new(max_resets),
             one_ended: Notify::new(),
             all_ended: Notify::new(),
         }
+    }
+
+    /// So many requests may be reset by those that begin from now on.
+    pub fn limit_resets(&self, max_resets: u32) {
+        self.max_resets.store(max_resets, Ordering::Relaxed);
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        lock(&self.open).len()
     }
 
     /// Waits until fewer than so many are open.
@@ -82,8 +97,8 @@ impl Connections {
     pub fn admit(self: &Arc<Self>, client: Option<ClientGuard>) -> ConnectionGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
-            max_resets: self.max_resets,
-            client,
+            max_resets: self.max_resets.load(Ordering::Relaxed),
+            client: client.map_or_else(OnceLock::new, OnceLock::from),
             ..Connection::default()
         });
         lock(&self.open).insert(id, Arc::clone(&connection));
@@ -112,8 +127,18 @@ impl Connections {
         }
     }
 
+    /// Tells all that the next request is their last one, and waits until they have ended. One that lies
+    /// idle waits for that request: to close it would lose what its client is about to send.
+    pub async fn finish(&self) {
+        self.end(FINISH).await;
+    }
+
     /// Tells all to stop after the requests in flight, and waits until they have ended.
     pub async fn drain(&self) {
+        self.end(STOP).await;
+    }
+
+    async fn end(&self, order: u8) {
         loop {
             let ended = self.all_ended.notified();
             let open: Vec<_> = lock(&self.open).values().cloned().collect();
@@ -121,7 +146,7 @@ impl Connections {
                 return;
             }
             for connection in open {
-                connection.tell(STOP);
+                connection.tell(order);
             }
             ended.await;
         }
@@ -151,12 +176,30 @@ impl Connection {
 
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
+        self.has_served.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         InRequest::new(Arc::clone(self))
     }
 
+    /// Whether it has had a request.
+    pub fn has_served(&self) -> bool {
+        self.has_served.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is to take no request after this one.
+    pub fn is_finishing(&self) -> bool {
+        self.order.load(Ordering::Relaxed) >= FINISH
+    }
+
+    /// Names the client, where it is known only after the first bytes.
+    pub fn belongs_to(&self, client: Option<ClientGuard>) {
+        if let Some(client) = client {
+            let _named_already = self.client.set(client);
+        }
+    }
+
     fn answered(&self) {
-        if let Some(client) = &self.client {
+        if let Some(client) = self.client.get() {
             client.client().answered();
         }
         if self.resets.load(Ordering::Relaxed) > 0 {
@@ -168,7 +211,7 @@ impl Connection {
     }
 
     fn reset(&self) {
-        let client = self.client.as_ref().map(ClientGuard::client);
+        let client = self.client.get().map(ClientGuard::client);
         let is_over = client.is_some_and(|client| {
             client.reset();
             client.is_over()
@@ -187,15 +230,15 @@ pub struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    /// Runs a connection until it ends or has to, which is `None`. When it is to take no further
-    /// request, `stop` is called and says whether there is anything to wait for.
+    /// Runs a connection until it ends or has to, which is `None`. `obey` is called with each order once,
+    /// and says whether there is anything to wait for.
     pub async fn drive<C: Future>(
         &self,
         mut connection: Pin<&mut C>,
-        stop: impl Fn(Pin<&mut C>) -> bool,
+        obey: impl Fn(Pin<&mut C>, u8) -> bool,
     ) -> Option<C::Output> {
         let mut known: Option<Waker> = None;
-        let mut stopped = false;
+        let mut obeyed = 0;
         poll_fn(|cx| {
             if !known
                 .as_ref()
@@ -204,15 +247,21 @@ impl ConnectionGuard {
                 known = Some(cx.waker().clone());
                 lock(&self.connection.waker).clone_from(&known);
             }
-            match self.connection.order.load(Ordering::Relaxed) {
-                CLOSE => return Poll::Ready(None),
-                STOP if !stopped => {
-                    stopped = true;
-                    if !stop(connection.as_mut()) {
-                        return Poll::Ready(None);
-                    }
-                }
-                _ => {}
+            let order = self.connection.order.load(Ordering::Relaxed);
+            if order == CLOSE {
+                return Poll::Ready(None);
+            }
+            // First, so that what has come is a request under way and not an idle connection's: where the machine
+            // is busy, the end of its last second and a request may be found at once.
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            if order <= obeyed {
+                return Poll::Pending;
+            }
+            obeyed = order;
+            if !obey(connection.as_mut(), order) {
+                return Poll::Ready(None);
             }
             connection.as_mut().poll(cx).map(Some)
         })
@@ -253,7 +302,7 @@ mod tests {
                 drop(request);
             });
         }
-        let closed = entry.drive(pin!(pending::<()>()), |_| true).await;
+        let closed = entry.drive(pin!(pending::<()>()), |_, _| true).await;
         assert!(closed.is_none());
         begun.elapsed()
     }
@@ -306,7 +355,7 @@ mod tests {
             }
         };
         let mut serving = pin!(serving);
-        let served = entry.drive(serving.as_mut(), |_| true);
+        let served = entry.drive(serving.as_mut(), |_, _| true);
         let ended: Result<Option<()>, _> = tokio::time::timeout(TIMEOUT * 10, served).await;
         assert!(!matches!(ended, Ok(Some(()))));
         begun.elapsed()
@@ -334,7 +383,7 @@ mod tests {
         }
         let is_open = async || {
             let connection = pin!(std::future::ready(()));
-            entry.drive(connection, |_| true).await.is_some()
+            entry.drive(connection, |_, _| true).await.is_some()
         };
         assert!(is_open().await);
         reset();
@@ -364,7 +413,7 @@ mod tests {
         let connection = tokio::spawn(async move {
             let mut ends = pin!(telling.recv());
             entry
-                .drive(ends.as_mut(), |_| told.try_send(()).is_ok())
+                .drive(ends.as_mut(), |_, _| told.try_send(()).is_ok())
                 .await
         });
         tokio::task::yield_now().await;

@@ -24,6 +24,11 @@ impl InRequest {
         }
     }
 
+    /// Whether its connection is to take no further one.
+    pub fn is_last(&self) -> bool {
+        self.connection.is_finishing()
+    }
+
     /// Its response has begun.
     fn answered(mut self) -> Self {
         self.answered = true;

@@ -2,68 +2,9 @@
 
 use crate::proxy::mount::map::PathMap;
 use crate::proxy::mount::prefix::PublicPrefix;
+use crate::proxy::response::cookie::{attribute, trim};
 use crate::proxy::response::domain::covers;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
-
-/// Rewriting of an upstream's cookies to those of the public origin.
-///
-/// With the feature `serde` it is written as `true`, `false` or `"confine"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "Written", into = "Written"))]
-#[non_exhaustive]
-pub enum CookieRewrite {
-    /// They stay as they are.
-    Off,
-    /// `Path` is mapped back, and a `Domain` that does not cover the public host is dropped.
-    #[default]
-    On,
-    /// As `On`, and `Path=/` becomes the prefix: no page outside of it gets the cookie.
-    Confine,
-}
-
-impl From<bool> for CookieRewrite {
-    fn from(on: bool) -> Self {
-        if on { Self::On } else { Self::Off }
-    }
-}
-
-/// A [`CookieRewrite`] in a configuration.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, expecting = "true, false or \"confine\"")]
-enum Written {
-    Switch(bool),
-    Word(Word),
-}
-
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    Confine,
-}
-
-#[cfg(feature = "serde")]
-impl From<Written> for CookieRewrite {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Switch(on) => on.into(),
-            Written::Word(Word::Confine) => Self::Confine,
-        }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<CookieRewrite> for Written {
-    fn from(rewrite: CookieRewrite) -> Self {
-        match rewrite {
-            CookieRewrite::Off => Self::Switch(false),
-            CookieRewrite::On => Self::Switch(true),
-            CookieRewrite::Confine => Self::Word(Word::Confine),
-        }
-    }
-}
 
 /// The way back for the cookies of one response.
 pub(crate) struct CookieMapper<'a> {
@@ -167,23 +108,11 @@ impl CookieMapper<'_> {
     }
 }
 
-/// An attribute's name, and its value if it has one.
-fn attribute(part: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match part.iter().position(|byte| *byte == b'=') {
-        Some(equals) => (trim(&part[..equals]), Some(trim(&part[equals + 1..]))),
-        None => (trim(part), None),
-    }
-}
-
 /// `__Host-` in any case, as RFC 6265bis 5.6 compares it.
 fn has_host_prefix(pair: &[u8]) -> bool {
     trim(pair)
         .get(..7)
         .is_some_and(|start| start.eq_ignore_ascii_case(b"__host-"))
-}
-
-fn trim(value: &[u8]) -> &[u8] {
-    crate::fields::trim(value)
 }
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! The upstreams of all routes: how many connections lead to them, and whether they answer.
+
+use futures_util::future::{BoxFuture, join_all};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+/// For how long an answer is taken for the next probes, so that they cost an upstream next to nothing.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long an upstream may take: shorter than the timeouts of probes are.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// The upstream of one route.
+pub struct RouteUpstream {
+    /// The prefix of the route.
+    pub prefix: String,
+    /// How many connections to it are open.
+    pub connections: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Whether it answers, if readiness hangs on it.
+    pub answers: Option<Probe>,
+}
+
+/// Asks an upstream whether it answers.
+pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// The upstreams of all routes.
+#[derive(Default)]
+pub struct Upstreams {
+    all: Vec<Arc<RouteUpstream>>,
+    /// What was found last, and when. Locked while it is found, so that probes that come together ask once.
+    found: Mutex<Option<(Instant, Option<String>)>>,
+}
+
+impl Upstreams {
+    pub fn new(all: Vec<Arc<RouteUpstream>>) -> Self {
+        Self {
+            all,
+            found: Mutex::default(),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &RouteUpstream> {
+        self.all.iter().map(Arc::as_ref)
+    }
+
+    /// The prefix of a route on which readiness hangs and whose upstream does not answer.
+    pub async fn silent(&self) -> Option<String> {
+        if self.all.iter().all(|upstream| upstream.answers.is_none()) {
+            return None;
+        }
+        let mut found = self.found.lock().await;
+        if let Some((at, silent)) = &*found
+            && at.elapsed() < FRESH
+        {
+            return silent.clone();
+        }
+        let asked = self.all.iter().filter_map(|upstream| {
+            let answers = upstream.answers.as_ref()?();
+            Some(async move {
+                let answers = timeout(PATIENCE, answers).await.unwrap_or(false);
+                (!answers).then(|| upstream.prefix.clone())
+            })
+        });
+        let silent = join_all(asked).await.into_iter().flatten().next();
+        *found = Some((Instant::now(), silent.clone()));
+        silent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn upstream(prefix: &str, answers: Option<Probe>) -> Arc<RouteUpstream> {
+        Arc::new(RouteUpstream {
+            prefix: prefix.to_owned(),
+            connections: Box::new(|| 0),
+            answers,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_is_asked_once_a_second_whoever_wants_to_know() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let answers: Probe = Box::new(move || {
+            let before = counted.fetch_add(1, Ordering::Relaxed);
+            ready(before > 0).boxed()
+        });
+        let all = vec![upstream("/a", None), upstream("/b", Some(answers))];
+        let upstreams = Upstreams::new(all);
+        let (one, two) = tokio::join!(upstreams.silent(), upstreams.silent());
+        assert_eq!((one.as_deref(), two.as_deref()), (Some("/b"), Some("/b")));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        tokio::time::advance(FRESH).await;
+        assert_eq!(upstreams.silent().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_does_not_answer() {
+        let hangs: Probe = Box::new(|| pending().boxed());
+        let upstreams = Upstreams::new(vec![upstream("/a", Some(hangs))]);
+        assert_eq!(upstreams.silent().await.as_deref(), Some("/a"));
+        assert_eq!(Upstreams::default().silent().await, None);
+    }
+}

@@ -1,0 +1,209 @@
+//! What outlives a reload: the routes whose settings are the same, with their connections, counts and caches, and
+//! the sets that old and new routes share.
+
+use super::Checker;
+use crate::admin::{CachedRoute, RouteUpstream};
+use crate::edge::RateLimit;
+use crate::routes::Route;
+use same_origin::proxy::{Mounts, Tunnels};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+use toml::{Table, Value};
+
+/// Keys of the file that no route hangs on. All others are a part of each route's settings.
+const OF_NO_ROUTE: [&str; 10] = [
+    "admin",
+    "drain",
+    "listen",
+    "log",
+    "proxy_protocol",
+    "reload_on_change",
+    "routes",
+    "server",
+    "tls",
+    "workers",
+];
+
+/// What one configuration leaves to the next.
+#[derive(Clone, Default)]
+pub struct Kept {
+    /// In which proxies find each other's addresses. It is the same for all configurations, as a proxy that is
+    /// kept has it for good.
+    pub(super) mounts: Mounts,
+    /// Old ones too are told when the gateway stops.
+    pub tunnels: Tunnels,
+    /// What is left to clients of the limit that holds for all routes.
+    limit: Option<Arc<RateLimit>>,
+    routes: HashMap<Settings, KeptRoute>,
+}
+
+/// All that a route is made of, as text: its own table, what holds for all routes, and the files that it names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Settings(String);
+
+/// A route that can be served on.
+#[derive(Clone)]
+pub(super) struct KeptRoute {
+    pub route: Arc<Route>,
+    pub cached: Option<Arc<CachedRoute>>,
+    pub upstream: Option<Arc<RouteUpstream>>,
+    /// Takes its proxy out of the table of mounts.
+    pub unmount: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl KeptRoute {
+    pub(super) fn new(
+        route: Route,
+        upstream: RouteUpstream,
+        cached: Option<CachedRoute>,
+        unmount: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            route: Arc::new(route),
+            cached: cached.map(Arc::new),
+            upstream: Some(Arc::new(upstream)),
+            unmount: Arc::new(unmount),
+        }
+    }
+
+    pub(super) fn of_files(route: Route) -> Self {
+        Self {
+            route: Arc::new(route),
+            cached: None,
+            upstream: None,
+            unmount: Arc::new(|| {}),
+        }
+    }
+}
+
+impl Kept {
+    /// Without routes: everything is made new, beside the sets that are shared.
+    pub(super) fn shared(&self) -> Self {
+        Self {
+            routes: HashMap::new(),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn insert(&mut self, settings: Settings, route: KeptRoute) {
+        self.routes.insert(settings, route);
+    }
+
+    pub(super) fn get(&self, settings: &Settings) -> Option<&KeptRoute> {
+        self.routes.get(settings)
+    }
+
+    /// Lets go of the routes that the next configuration does not have. Their requests go on to their ends, and no
+    /// redirect of another route leads to them any more. Gives the number of routes that are the same in both.
+    pub fn give_way_to(&self, next: &Self) -> usize {
+        let mut unchanged = 0;
+        for (settings, route) in &self.routes {
+            let same = next.get(settings);
+            unchanged += usize::from(same.is_some());
+            if !same.is_some_and(|same| Arc::ptr_eq(&same.route, &route.route)) {
+                (route.unmount)();
+            }
+        }
+        unchanged
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept")
+            .field("routes", &self.routes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What holds for all routes, as text.
+pub(super) fn of_all_routes(file: &Table) -> String {
+    let shared = file.iter().filter(|(key, _)| {
+        let key = key.as_str();
+        !OF_NO_ROUTE.contains(&key)
+    });
+    shared.fold(String::new(), |text, (key, value)| {
+        format!("{text}{key} = {value}\n")
+    })
+}
+
+impl Checker<'_> {
+    /// The limit for all routes, or that of before if it is the same: it knows how much clients have left.
+    pub(super) fn limit_or_same(
+        &mut self,
+        limit: Option<Arc<RateLimit>>,
+    ) -> Option<Arc<RateLimit>> {
+        let before = self.before.limit.clone();
+        let same = before.filter(|before| {
+            let new = limit.as_ref();
+            new.is_some_and(|new| new.quota() == before.quota())
+        });
+        self.kept.limit = same.or(limit);
+        self.kept.limit.clone()
+    }
+
+    /// What a route is made of. Of files of its own, such as certificates, the content counts.
+    pub(super) fn settings(&mut self, table: &Table) -> Settings {
+        let mut text = format!("{}{table}", self.of_all_routes);
+        // Who looks at its answers and its upstream is said in tables that are otherwise none of its business.
+        let prefix = table.get("prefix").and_then(Value::as_str);
+        let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));
+        text += &format!("looked at: {} {} {is_asked}\n", self.logs, self.counts);
+        if let Some(Value::Table(tls)) = table.get("upstream_tls") {
+            for name in tls.values().filter_map(Value::as_str) {
+                let file = Seen::of(self.folder.join(name));
+                text += &format!("{name} holds {:x}\n", file.content);
+                self.files.push(file);
+            }
+        }
+        Settings(text)
+    }
+}
+
+/// A file as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    path: PathBuf,
+    /// A number for what it holds, and another one for each reason why it cannot be read.
+    content: u64,
+}
+
+impl Seen {
+    pub fn of(path: PathBuf) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let read = std::fs::read(&path);
+        read.map_err(|error| error.kind()).hash(&mut hasher);
+        let content = hasher.finish();
+        Self { path, content }
+    }
+
+    /// The same file as it is now.
+    pub fn again(&self) -> Self {
+        Self::of(self.path.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_for_all_routes_is_a_part_of_each() {
+        let shared = |text: &str| of_all_routes(&text.parse().unwrap());
+        let plain = shared("listen = ':1'\ntrusted_proxies = ['10.0.0.0/8']");
+        assert_eq!(
+            plain,
+            shared("listen = ':2'\nworkers = 3\ntrusted_proxies = ['10.0.0.0/8']")
+        );
+        for other in [
+            "trusted_proxies = ['10.0.0.0/9']",
+            "trusted_proxies = ['10.0.0.0/8']\n[cors]\nallow_origins = '*'",
+            "trusted_proxies = ['10.0.0.0/8']\nguard = false",
+        ] {
+            assert_ne!(plain, shared(other), "{other}");
+        }
+    }
+}

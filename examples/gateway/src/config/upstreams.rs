@@ -1,0 +1,94 @@
+//! Upstreams as the admin listener sees them: their connections, and whether readiness hangs on them.
+
+use super::Checker;
+use crate::admin::{Probe, RouteUpstream};
+use futures_util::FutureExt;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Method, Request, Response};
+use same_origin::proxy::{Body, ProxyError};
+use std::convert::Infallible;
+use toml::Table;
+use tower::{Service, ServiceExt};
+
+impl Checker<'_> {
+    /// The upstream of a route, whose prefix has no trailing slash.
+    pub(super) fn upstream_of<S>(
+        &self,
+        prefix: String,
+        connections: impl Fn() -> usize + Send + Sync + 'static,
+        proxy: &S,
+    ) -> RouteUpstream
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+    {
+        let prefix = if prefix.is_empty() {
+            "/".to_owned()
+        } else {
+            prefix
+        };
+        let is_wanted = self.readiness_hangs_on(&prefix);
+        let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
+        RouteUpstream {
+            prefix,
+            connections: Box::new(connections),
+            answers,
+        }
+    }
+
+    /// Whether a prefix is one of those in `admin.ready_upstreams`.
+    pub(super) fn readiness_hangs_on(&self, prefix: &str) -> bool {
+        let mut wanted = self.ready_upstreams.iter();
+        wanted.any(|wanted| is_prefix(wanted, prefix))
+    }
+
+    /// Refuses prefixes that are not those of routes with an upstream.
+    pub(super) fn check_ready_upstreams(&mut self, routes: &[Table]) {
+        let forwards = |route: &&Table| route.contains_key("upstream");
+        let prefixes = routes.iter().filter(forwards);
+        let prefixes = prefixes.filter_map(|route| route.get("prefix")?.as_str());
+        let known: Vec<&str> = prefixes.collect();
+        for (index, wanted) in self.ready_upstreams.iter().enumerate() {
+            if !known.iter().any(|known| is_prefix(wanted, known)) {
+                let remedy = if known.is_empty() {
+                    "remove it".to_owned()
+                } else {
+                    format!("write one of \"{}\"", known.join("\", \""))
+                };
+                let message =
+                    format!("{wanted:?} is not the prefix of a route with an upstream; {remedy}");
+                let key = format!("admin.ready_upstreams[{index}]");
+                self.problems.add(key, message);
+            }
+        }
+    }
+}
+
+fn is_prefix(wanted: &str, known: &str) -> bool {
+    wanted.trim_end_matches('/') == known.trim_end_matches('/')
+}
+
+/// Asks by the route's own proxy, so that its TLS, its DNS and its list of upstreams are what is asked about. Any
+/// answer will do, of any status: whether the application is well is for its own checks.
+fn probe<S>(prefix: String, proxy: S) -> Probe
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    Box::new(move || {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = Method::HEAD;
+        // A prefix that was built is a path.
+        *request.uri_mut() = prefix.parse().unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        let answered = proxy.clone().oneshot(request);
+        answered
+            .map(|Ok::<_, Infallible>(response)| {
+                response.extensions().get::<ProxyError>().is_none()
+            })
+            .boxed()
+    })
+}

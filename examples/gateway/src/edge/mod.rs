@@ -1,0 +1,125 @@
+//! The edge of a route: who the client is, how often it may ask, the id of its request, and the fields that each
+//! answer gets. Off, it costs a request a few looks at empty options.
+
+mod rate_limit;
+mod request_id;
+mod security;
+
+pub use rate_limit::{Quota, RateLimit, RateLimited};
+pub use security::SecurityHeaders;
+
+use crate::answer::{Reason, text};
+use http::header::{ORIGIN, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use ipnet::IpNet;
+use same_origin::guard::OwnOrigin;
+use same_origin::proxy::{Body, ClientAddr, Peer};
+use std::sync::Arc;
+
+/// What a route asks of requests, and gives its answers, before anything else of it.
+#[derive(Clone, Debug, Default)]
+pub struct Edge {
+    pub limit: Option<Arc<RateLimit>>,
+    pub security: Option<Arc<SecurityHeaders>>,
+    /// Whether requests have ids.
+    pub ids: bool,
+}
+
+/// A request at the edge.
+pub struct Arrival {
+    pub client: ClientAddr,
+    /// The id of the request, if requests have ids.
+    pub id: Option<HeaderValue>,
+    /// `None` if nothing is to be done to the answer.
+    pub leaving: Option<Box<Leaving>>,
+}
+
+/// What the answer of a request gets.
+pub struct Leaving {
+    id: Option<HeaderValue>,
+    security: Option<Arc<SecurityHeaders>>,
+    is_secure: bool,
+}
+
+impl Edge {
+    /// Looks at a request of `peer`, whose word is taken if it is one of the trusted ones.
+    ///
+    /// Its client is left in its extensions where it is not the peer: the proxy counts by it, and any layer may.
+    pub fn arrive<B>(&self, peer: &Peer, trusted: &[IpNet], request: &mut Request<B>) -> Arrival {
+        let is_trusted = is_in(trusted, peer);
+        let client = if is_trusted {
+            let client = ClientAddr::derive(peer, request.headers(), trusted);
+            request.extensions_mut().insert(client);
+            client
+        } else {
+            ClientAddr::new(peer.ip())
+        };
+        let id = self.ids.then(|| request_id::identify(request, is_trusted));
+        let leaves = id.is_some() || self.security.is_some();
+        let leaving = leaves.then(|| {
+            let is_secure = peer.is_secure()
+                || is_trusted && OwnOrigin::forwarded(request.headers(), false).is_secure();
+            Box::new(Leaving {
+                id: id.clone(),
+                security: self.security.clone(),
+                is_secure,
+            })
+        });
+        Arrival {
+            client,
+            id,
+            leaving,
+        }
+    }
+
+    /// The answer to a client that asks too often. `answers_preflights`: a policy does, without asking anybody.
+    pub fn refusal<B>(
+        &self,
+        client: ClientAddr,
+        request: &Request<B>,
+        answers_preflights: bool,
+    ) -> Option<Response<Body>> {
+        let limit = self.limit.as_ref()?;
+        // A browser sends them by itself, so that a page would get half as many requests as were allowed, and
+        // could not read why. They cost no upstream anything.
+        if answers_preflights && is_cors_preflight(request) {
+            return None;
+        }
+        let wait = limit.check(client.ip()).err()?;
+        let mut response = text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n");
+        // RFC 9110 10.2.3: whole seconds, and never so few that the next request is refused, too.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let headers = response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        let reason = "the client is above its rate limit".to_owned();
+        response.extensions_mut().insert(Reason(reason));
+        response.extensions_mut().insert(RateLimited);
+        Some(response)
+    }
+}
+
+impl Leaving {
+    /// Gives the answer its fields. Those that the upstream has set stay, but for the id, which is the request's.
+    pub fn give(self, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        if let Some(id) = self.id {
+            let _full = headers.try_insert(request_id::NAME, id);
+        }
+        if let Some(security) = &self.security {
+            security.set_missing(headers, self.is_secure);
+        }
+    }
+}
+
+fn is_in(trusted: &[IpNet], peer: &Peer) -> bool {
+    let ip = peer.ip().to_canonical();
+    trusted.iter().any(|network| network.contains(&ip))
+}
+
+/// Fetch #cors-preflight-request, as a policy reads it.
+fn is_cors_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -1,0 +1,113 @@
+//! The id of a request: the client's own where that is trusted, or a new one.
+
+use bytes::BytesMut;
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Request};
+use std::cell::RefCell;
+
+pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A longer one is not kept: it goes into logs.
+const LONGEST: usize = 128;
+
+const LENGTH: usize = 32;
+/// So many ids share one allocation, as each is cloned into a request, a response and perhaps a log.
+const IDS: usize = 64;
+
+thread_local! {
+    /// Room for the next ids.
+    static ROOM: RefCell<BytesMut> = RefCell::default();
+}
+
+/// Makes sure that a request has an id, which the upstream sees too, and gives it.
+pub fn identify<B>(request: &mut Request<B>, is_trusted: bool) -> HeaderValue {
+    let kept = own(request.headers()).filter(|_| is_trusted);
+    let id = kept.unwrap_or_else(new);
+    // A head that is full goes on with the id that it has, or with none.
+    let _full = request.headers_mut().try_insert(NAME, id.clone());
+    id
+}
+
+/// The id that a request came with, if it is one, and harmless in any log: letters, digits and `-._~+/=:`.
+fn own(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(NAME).iter();
+    let (id, None) = (lines.next()?, lines.next()) else {
+        return None;
+    };
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(byte);
+    let bytes = id.as_bytes();
+    let fits = (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(is_plain);
+    fits.then(|| id.clone())
+}
+
+/// 128 random bits in hexadecimal digits. They tell requests apart and keep no secret, so that a generator that
+/// could be foretold will do.
+fn new() -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; LENGTH];
+    for (pair, byte) in text
+        .chunks_exact_mut(2)
+        .zip(fastrand::u128(..).to_be_bytes())
+    {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    let id = ROOM.with_borrow_mut(|room| {
+        if room.capacity() < LENGTH {
+            room.reserve(IDS * LENGTH);
+        }
+        room.extend_from_slice(&text);
+        room.split().freeze()
+    });
+    // Digits always are a value.
+    HeaderValue::from_maybe_shared(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_a_trusted_peer_is_kept_if_it_is_one() {
+        let long = "a".repeat(129);
+        for (name, lines, is_trusted, kept) in [
+            ("none", &[][..], true, false),
+            (
+                "a UUID",
+                &["7b1f2c0e-9a63-4f0d-8d7c-2f4b8c0a1e55"],
+                true,
+                true,
+            ),
+            ("of anybody", &["7b1f2c0e"], false, false),
+            (
+                "of Amazon",
+                &["Root=1-67891233-abcdef012345678912345678"],
+                true,
+                true,
+            ),
+            ("as long as may be", &[&long[1..]], true, true),
+            ("longer", &[&*long], true, false),
+            ("empty", &[""], true, false),
+            ("two", &["a", "b"], true, false),
+            ("a list", &["a, b"], true, false),
+            ("a quote", &["a\"b"], true, false),
+            ("a blank", &["a b"], true, false),
+        ] {
+            let mut request = Request::new(());
+            for line in lines {
+                let value = HeaderValue::from_str(line).unwrap();
+                request.headers_mut().append(NAME, value);
+            }
+            let id = identify(&mut request, is_trusted);
+            assert_eq!(
+                id == lines.first().copied().unwrap_or_default(),
+                kept,
+                "{name}"
+            );
+            let lines: Vec<_> = request.headers().get_all(NAME).iter().collect();
+            assert_eq!(lines, [&id], "{name}");
+            assert!(kept || id.len() == 32, "{name}: {id:?}");
+        }
+        assert_ne!(new(), new());
+    }
+}

@@ -1,0 +1,166 @@
+//! What is served at the moment, as one value that a reload replaces as a whole.
+
+use crate::admin::{Caches, Upstreams};
+use crate::config::{Config, Drain, Kept, Log, Seen};
+use crate::observe::AccessLog;
+use crate::routes::Table;
+use crate::server::tls::Tls;
+use crate::server::{Current, ProxyProtocol, Settings};
+use arc_swap::{ArcSwap, Guard};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use same_origin::proxy::{Body, Peer};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What is served, and the way to serve something else.
+pub struct Live {
+    served: ArcSwap<Served>,
+    settings: watch::Sender<Arc<Settings>>,
+    has_metrics: bool,
+}
+
+/// All of a configuration that can be replaced while it is served.
+pub struct Served {
+    pub table: Table,
+    pub caches: Caches,
+    pub upstreams: Upstreams,
+    pub drain: Drain,
+    pub reload_on_change: Option<Duration>,
+    pub files: Vec<Seen>,
+    pub kept: Kept,
+    /// Connections that are wanted, for which there may be fewer descriptors.
+    connections: usize,
+    log: Option<OpenLog>,
+    tls: Option<Tls>,
+}
+
+/// An access log, and the settings that it was opened by.
+#[derive(Clone)]
+struct OpenLog {
+    settings: Log,
+    log: Arc<AccessLog>,
+}
+
+impl Live {
+    /// # Errors
+    ///
+    /// The access log cannot be written to.
+    pub fn new(config: Config, has_metrics: bool) -> Result<Self, String> {
+        let (served, settings) = prepare(config, None, has_metrics)?;
+        Ok(Self {
+            served: ArcSwap::from_pointee(served),
+            settings: watch::Sender::new(Arc::new(settings)),
+            has_metrics,
+        })
+    }
+
+    /// What connections begin with, now and after each reload.
+    pub fn settings(&self) -> Current {
+        self.settings.subscribe()
+    }
+
+    /// What is served now. Not to be held over an await: it would keep what has been replaced.
+    pub fn now(&self) -> Guard<Arc<Served>> {
+        self.served.load()
+    }
+
+    /// The same, for as long as it takes.
+    pub fn owned(&self) -> Arc<Served> {
+        self.served.load_full()
+    }
+
+    /// The answer to a request of `peer`, by the table that is served when it comes.
+    pub fn answer(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+        self.now().table.answer(peer, request)
+    }
+
+    /// Serves another configuration from now on. Requests that have begun end as they began. Gives the number of
+    /// routes that are the same.
+    ///
+    /// # Errors
+    ///
+    /// The access log cannot be written to. Then nothing has changed.
+    pub fn replace(&self, config: Config) -> Result<usize, String> {
+        let before = self.served.load_full();
+        let (served, settings) = prepare(config, Some(&before), self.has_metrics)?;
+        let served = Arc::new(served);
+        self.served.store(Arc::clone(&served));
+        self.settings.send_replace(Arc::new(settings));
+        Ok(before.kept.give_way_to(&served.kept))
+    }
+
+    /// Opens the access log again, which may be another file by now. Whether there is one.
+    pub fn reopen_log(&self) -> bool {
+        let now = self.now();
+        let log = now.log.as_ref();
+        log.inspect(|open| open.log.reopen()).is_some()
+    }
+
+    /// Waits until all lines of the access log have been written, at the end.
+    pub fn finish_log(&self) {
+        if let Some(open) = &self.now().log {
+            open.log.finish();
+        }
+    }
+}
+
+/// Makes what is served of a configuration, and takes over what is the same as before.
+fn prepare(
+    config: Config,
+    before: Option<&Served>,
+    has_metrics: bool,
+) -> Result<(Served, Settings), String> {
+    let open = config.log.map(|settings| {
+        let open = before.and_then(|before| before.log.as_ref());
+        match open.filter(|open| open.settings == settings) {
+            Some(open) => Ok(open.clone()),
+            None => open_log(settings),
+        }
+    });
+    let log = open.transpose()?;
+    let tls = config
+        .tls
+        .map(|tls| tls.or_same(before.and_then(|before| before.tls.as_ref())));
+    let settings = Settings {
+        tls: tls.as_ref().map(|tls| tls.acceptor.clone()),
+        limits: config.limits,
+        trusted: config.trusted_proxies.into(),
+        proxy_protocol: ProxyProtocol::new(&config.proxy_protocol),
+        drain: config.drain.timeout,
+    };
+    let access_log = log.as_ref().map(|open| &open.log);
+    let served = Served {
+        table: config.table.observed(access_log, has_metrics),
+        caches: config.caches,
+        upstreams: config.upstreams,
+        drain: config.drain,
+        reload_on_change: config.reload_on_change,
+        files: config.files,
+        kept: config.kept,
+        connections: config.limits.connections,
+        log,
+        tls,
+    };
+    let is_known = before.is_some_and(|before| before.connections == served.connections);
+    Ok((served, settings.within_descriptors(!is_known)))
+}
+
+fn open_log(settings: Log) -> Result<OpenLog, String> {
+    let opened = AccessLog::open(&settings.target, settings.format, settings.shows_queries);
+    match opened {
+        Ok(log) => Ok(OpenLog {
+            settings,
+            log: Arc::new(log),
+        }),
+        Err(error) => Err(format!(
+            "log.access: cannot write to {:?}: {error}",
+            settings.target
+        )),
+    }
+}

@@ -1,0 +1,242 @@
+//! The configuration is read again: on SIGHUP, or where `reload_on_change` says so when a file has changed. All of
+//! it is good, or nothing changes.
+
+use crate::config::{Config, Problems, Seen};
+use crate::live::Live;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+use tracing::{error, info, warn};
+
+/// What a process keeps until its end, whatever a new configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// `None` where the file's address is not the one that is listened on: it was said elsewhere.
+    pub listen: Option<SocketAddr>,
+    pub admin: Option<Option<SocketAddr>>,
+    pub workers: Option<u32>,
+}
+
+/// Reads the configuration again, and again.
+pub struct Reloader {
+    pub path: PathBuf,
+    pub fixed: Fixed,
+    pub live: Arc<Live>,
+}
+
+impl Fixed {
+    /// What a configuration says that cannot be had without a restart, one line each.
+    fn ignored(&self, config: &Config) -> Vec<String> {
+        let quoted = |address: Option<SocketAddr>| match address {
+            Some(address) => format!("\"{address}\""),
+            None => "absent".to_owned(),
+        };
+        let mut lines = Vec::new();
+        let mut add = |key: &str, old: String, new: String| {
+            if old != new {
+                let line = format!(
+                    "{key}: {new} is not taken over, as it cannot change while the gateway runs: \
+                     it stays {old} until a restart"
+                );
+                lines.push(line);
+            }
+        };
+        if let Some(listen) = self.listen {
+            add("listen", quoted(Some(listen)), quoted(Some(config.listen)));
+        }
+        if let Some(admin) = self.admin {
+            add("admin.listen", quoted(admin), quoted(config.admin));
+        }
+        let number = |workers: Option<u32>| {
+            workers.map_or_else(|| "absent".to_owned(), |count| count.to_string())
+        };
+        add("workers", number(self.workers), number(config.workers));
+        lines
+    }
+}
+
+impl Reloader {
+    /// Waits for reasons to read the configuration again. Never ends itself.
+    pub async fn run(self, mut hangups: Hangups) {
+        let mut known = self.live.now().files.clone();
+        let mut last = known.clone();
+        loop {
+            let interval = self.live.now().reload_on_change;
+            tokio::select! {
+                () = hangups.next() => {
+                    if self.live.reopen_log() {
+                        info!("SIGHUP: the access log is opened again");
+                    }
+                    known = self.reload("SIGHUP", look(&known).await).await;
+                }
+                () = pause(interval) => {
+                    let seen = look(&known).await;
+                    // Seen twice alike: who writes it has done so.
+                    if seen != known && seen == last {
+                        known = self.reload("a file has changed", seen.clone()).await;
+                    }
+                    last = seen;
+                }
+            }
+        }
+    }
+
+    /// Gives the files whose next change is news: those of what is served now, or those that were refused.
+    async fn reload(&self, reason: &str, seen: Vec<Seen>) -> Vec<Seen> {
+        let applied = match self.read().await {
+            Ok(config) => self.apply(config, reason),
+            Err(problems) => {
+                refuse(reason, problems.lines());
+                false
+            }
+        };
+        if applied {
+            self.live.now().files.clone()
+        } else {
+            seen
+        }
+    }
+
+    /// Whether it is served now.
+    fn apply(&self, config: Config, reason: &str) -> bool {
+        let ignored = self.fixed.ignored(&config);
+        let routes = config.table.len();
+        match self.live.replace(config) {
+            Ok(unchanged) => {
+                for line in ignored {
+                    warn!("{line}");
+                }
+                count("applied");
+                info!(
+                    routes,
+                    unchanged, "{reason}: the configuration was read again and is served"
+                );
+                true
+            }
+            Err(problem) => {
+                refuse(reason, [problem].into_iter());
+                false
+            }
+        }
+    }
+
+    /// Reads all of it as if for the first time, which nobody sees, and then what has changed.
+    async fn read(&self) -> Result<Config, Problems> {
+        let (path, kept) = (self.path.clone(), self.live.now().kept.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let warnings = Config::load(&path)?.warnings;
+            for warning in warnings.lines() {
+                warn!("{warning}");
+            }
+            Config::load_after(&path, &kept)
+        });
+        reading.await.unwrap_or_else(|error| {
+            let mut problems = Problems::default();
+            problems.push("", format!("the configuration could not be read: {error}"));
+            Err(problems)
+        })
+    }
+}
+
+/// The files as they are now.
+async fn look(files: &[Seen]) -> Vec<Seen> {
+    let files = files.to_vec();
+    let looking = tokio::task::spawn_blocking(move || files.iter().map(Seen::again).collect());
+    looking.await.unwrap_or_default()
+}
+
+/// The old state goes on; all that is wrong with the new one is told.
+fn refuse(reason: &str, problems: impl Iterator<Item = String>) {
+    count("refused");
+    let mut number = 0;
+    for problem in problems {
+        error!("{problem}");
+        number += 1;
+    }
+    error!(
+        problems = number,
+        "{reason}: the new configuration is not served, and nothing has changed"
+    );
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("same_origin_reloads_total", "outcome" => outcome).increment(1);
+}
+
+/// Between two looks; for ever if none is asked for.
+async fn pause(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => sleep(interval).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGHUP, where there is one.
+pub struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangups {
+    #[cfg(unix)]
+    pub fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    #[cfg(not(unix))]
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self())
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.0.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_cannot_change_is_named_with_both_values() {
+        const ROUTE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'";
+        let config = |text: &str| Config::parse(text, "test", Path::new("")).unwrap();
+        let fixed = Fixed {
+            listen: Some(([127, 0, 0, 1], 8080).into()),
+            admin: Some(None),
+            workers: None,
+        };
+        assert_eq!(fixed.ignored(&config(ROUTE)), [""; 0]);
+        let other = format!(
+            "listen = ':9000'\nworkers = 2\nadmin = {{ listen = '127.0.0.1:9090' }}\n{ROUTE}"
+        );
+        let ignored = fixed.ignored(&config(&other));
+        for (line, key, words) in [
+            (
+                &ignored[0],
+                "listen: \"[::]:9000\"",
+                "stays \"127.0.0.1:8080\"",
+            ),
+            (
+                &ignored[1],
+                "admin.listen: \"127.0.0.1:9090\"",
+                "stays absent",
+            ),
+            (&ignored[2], "workers: 2", "stays absent"),
+        ] {
+            assert!(line.starts_with(key) && line.contains(words), "{line}");
+        }
+        // Where the file's address is not in use, it may be any.
+        let elsewhere = Fixed {
+            listen: None,
+            admin: None,
+            ..fixed
+        };
+        assert_eq!(elsewhere.ignored(&config(&other)).len(), 1);
+    }
+}

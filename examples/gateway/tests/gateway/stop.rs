@@ -1,0 +1,132 @@
+//! The stop, as those see it who have a connection.
+
+use crate::client::upstream;
+use crate::gateway;
+use crate::http2::{GOAWAY, Http2};
+use crate::process::Process;
+use crate::websocket;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
+
+async fn start(more: &str) -> Process {
+    let upstream = upstream("up").await;
+    let socket = websocket::upstream().await;
+    gateway::with(&format!(
+        "{more}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n\
+         [[routes]]\nprefix = '/ws'\nupstream = 'http://{socket}'\n"
+    ))
+}
+
+/// One answer of a connection that stays open, without its body.
+async fn ask(client: &mut TcpStream) -> String {
+    client.write_all(REQUEST).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head.split("content-length: ").nth(1).unwrap();
+    let length = length.split("\r\n").next().unwrap().parse().unwrap();
+    client.read_exact(&mut vec![0; length]).await.unwrap();
+    head
+}
+
+#[tokio::test]
+async fn the_last_answer_of_a_connection_says_so() {
+    let gateway = start("drain = { delay = '1s', timeout = '30s' }").await;
+    let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+    assert!(!ask(&mut client).await.contains("connection: close"));
+    gateway.signal("TERM");
+    gateway.logged("serving on for the delay", 1).await;
+    assert!(!ask(&mut client).await.contains("connection: close"));
+    gateway.logged("requests in flight finish", 1).await;
+    // It lay idle when the stop began, and is not closed under the request.
+    assert!(ask(&mut client).await.contains("connection: close"));
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(gateway.ended().0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_keep_a_stop() {
+    let gateway = start("drain = '30s'").await;
+    let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+    ask(&mut client).await;
+    gateway.signal("TERM");
+    let ended = tokio::task::spawn_blocking(|| gateway.ended().0.code());
+    let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
+    assert_eq!(ended.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn http2_is_told_by_goaway() {
+    let gateway = start("drain = '30s'").await;
+    let mut client = Http2::connect(&gateway).await;
+    client.request(1).await;
+    client.is_ok(1).await;
+    gateway.signal("TERM");
+    // RFC 9113 6.8: first that there is to be no new stream, then which one was the last.
+    let goaway = client.next(GOAWAY, 0).await;
+    assert_eq!(goaway.payload[..8], [0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);
+    drop(client);
+    assert_eq!(gateway.ended().0.code(), Some(0));
+}
+
+/// RFC 6455 7.4.1: 1001 is for a server that goes down.
+#[tokio::test]
+async fn websockets_are_told_and_end_by_themselves() {
+    let gateway = start("drain = '30s'").await;
+    let mut socket = websocket::open(gateway.address(), "/ws").await;
+    websocket::talk(&mut socket).await;
+    gateway.signal("TERM");
+    websocket::leave(socket).await;
+    let ended = tokio::task::spawn_blocking(|| gateway.ended().0.code());
+    let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
+    assert_eq!(ended.unwrap(), Some(0));
+}
+
+/// What the system has taken before the stop is answered: closing the port would reset it.
+#[tokio::test]
+async fn connections_that_wait_to_be_accepted_are_answered() {
+    let gateway = start("drain = '30s'").await;
+    gateway.signal("STOP");
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+        client.write_all(REQUEST).await.unwrap();
+        clients.push(client);
+    }
+    gateway.signal("TERM");
+    gateway.signal("CONT");
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+    assert_eq!(gateway.ended().0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    for (drain, words) in [
+        (
+            "{ delay = '60s', timeout = '60s' }",
+            "serving on for the delay",
+        ),
+        ("'60s'", "requests in flight finish"),
+    ] {
+        let gateway = start(&format!("drain = {drain}")).await;
+        let _socket = websocket::open(gateway.address(), "/ws").await;
+        gateway.signal("TERM");
+        gateway.logged(words, 1).await;
+        gateway.signal("INT");
+        let ended = tokio::task::spawn_blocking(|| gateway.ended());
+        let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
+        let (status, log) = ended.unwrap();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("a second signal"), "{log}");
+    }
+}

@@ -1,0 +1,14 @@
+//! An axum router as a Lambda function, behind each of its four front doors: API Gateway's REST and HTTP APIs,
+//! an ALB, a function URL.
+//!
+//! `lambda_http` makes a request of an event and an event's answer of a response. [`serve`] stands on both
+//! sides of it, so that the router sees and says what it would over a socket.
+
+mod answer;
+mod door;
+mod event;
+mod public;
+mod serve;
+pub mod template;
+
+pub use serve::serve;

@@ -1,0 +1,271 @@
+//! One block, read key by key into the settings of a policy.
+
+use super::node::{Node, Value};
+use super::places::{Kind, Place};
+use super::problem::Problem;
+use super::values::{self, Member};
+use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyError, PolicyErrorKind};
+use std::time::Duration;
+
+/// A CORS block of a template.
+#[derive(Clone, Debug)]
+pub struct Block {
+    path: String,
+    line: usize,
+    settings: CorsBuilder,
+    policy: CorsPolicy,
+}
+
+impl Block {
+    /// The way to it from the template's root.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its line in the template, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Its settings, which can be built, or added to.
+    pub fn settings(&self) -> &CorsBuilder {
+        &self.settings
+    }
+
+    /// Its policy.
+    #[must_use]
+    pub fn policy(&self) -> &CorsPolicy {
+        &self.policy
+    }
+}
+
+/// The settings that a block gives, and where each stands.
+#[derive(Debug, Default)]
+struct Found {
+    origins: Vec<Member>,
+    methods: Vec<Member>,
+    headers: Vec<Member>,
+    exposed: Vec<Member>,
+    max_age: Option<u64>,
+    credentials: bool,
+}
+
+/// The table: a key, the ways of writing a block that have it, and its setting here.
+const KEYS: [(&str, &[Kind], Setting); 7] = {
+    const ALL: &[Kind] = &[Kind::Quoted, Kind::Http, Kind::FunctionUrl];
+    const LISTS: &[Kind] = &[Kind::Http, Kind::FunctionUrl];
+    [
+        ("AllowOrigin", &[Kind::Quoted], Setting::Origins),
+        ("AllowOrigins", LISTS, Setting::Origins),
+        ("AllowMethods", ALL, Setting::Methods),
+        ("AllowHeaders", ALL, Setting::Headers),
+        ("ExposeHeaders", LISTS, Setting::Exposed),
+        ("MaxAge", ALL, Setting::MaxAge),
+        ("AllowCredentials", ALL, Setting::Credentials),
+    ]
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setting {
+    Origins,
+    Methods,
+    Headers,
+    Exposed,
+    MaxAge,
+    Credentials,
+}
+
+impl Setting {
+    /// The name of the setter.
+    fn ours(self) -> &'static str {
+        match self {
+            Self::Origins => "allow_origins",
+            Self::Methods => "allow_methods",
+            Self::Headers => "allow_headers",
+            Self::Exposed => "expose_headers",
+            Self::MaxAge => "max_age",
+            Self::Credentials => "allow_credentials",
+        }
+    }
+}
+
+/// Reads a block; `None` where it is switched off, or has problems.
+pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Block> {
+    let Place { block, kind } = place;
+    let before = problems.len();
+    let found = match (kind, block.value()) {
+        (_, Value::Map(pairs)) => from_map(&pairs, *kind, problems),
+        // One text in the place of a block is the origin.
+        (Kind::Quoted, Value::Text(_) | Value::Unknown(_)) => {
+            let mut found = Found::default();
+            take(values::origin(block), &mut found.origins, problems);
+            found
+        }
+        (Kind::Http, Value::Bool(false)) => return None,
+        (Kind::Http, Value::Bool(true)) => Found {
+            origins: vec![star(block)],
+            ..Found::default()
+        },
+        (_, value) => {
+            let problem = Problem::new(
+                block.line,
+                &block.key,
+                "is not a CORS block",
+                "write its keys",
+            );
+            problems.push(problem.with_value(value.shown()));
+            return None;
+        }
+    };
+    if problems.len() > before {
+        return None;
+    }
+    let settings = found.settings();
+    match settings.build() {
+        Ok(policy) => Some(Block {
+            path: block.key.clone(),
+            line: block.line,
+            settings,
+            policy,
+        }),
+        Err(errors) => {
+            let told = errors.iter().map(|error| found.problem(place, error));
+            problems.extend(told);
+            None
+        }
+    }
+}
+
+fn from_map(pairs: &[(&str, Node<'_>)], kind: Kind, problems: &mut Vec<Problem>) -> Found {
+    let mut found = Found::default();
+    for (name, node) in pairs {
+        let row = KEYS
+            .iter()
+            .find(|(key, kinds, _)| key == name && kinds.contains(&kind));
+        let Some((.., setting)) = row else {
+            let known = KEYS.iter().filter(|(_, kinds, _)| kinds.contains(&kind));
+            let known: Vec<_> = known.map(|(key, ..)| *key).collect();
+            let remedy = format!("write one of {}", known.join(", "));
+            problems.push(Problem::new(
+                node.line,
+                &node.key,
+                "is not a key of this block",
+                &remedy,
+            ));
+            continue;
+        };
+        match setting {
+            Setting::Origins if kind == Kind::Quoted => {
+                take(values::origin(node), &mut found.origins, problems);
+            }
+            Setting::Origins => take(values::list(node, kind), &mut found.origins, problems),
+            Setting::Methods => {
+                take(values::list(node, kind), &mut found.methods, problems);
+                // A front door lists the method of preflights, which a page cannot ask for.
+                found.methods.retain(|member| member.text != "OPTIONS");
+            }
+            Setting::Headers => take(values::list(node, kind), &mut found.headers, problems),
+            Setting::Exposed => take(values::list(node, kind), &mut found.exposed, problems),
+            Setting::MaxAge => {
+                let mut age = 0;
+                take(values::seconds(node, kind), &mut age, problems);
+                found.max_age = Some(age);
+            }
+            Setting::Credentials => take(values::switch(node), &mut found.credentials, problems),
+        }
+    }
+    // SAM's defaults for a REST API.
+    let has = |name: &str| pairs.iter().any(|(key, _)| *key == name);
+    if let (Kind::Quoted, Some((_, node))) = (kind, pairs.first()) {
+        if !has("AllowOrigin") {
+            found.origins = vec![star(node)];
+        }
+        if !has("AllowMethods") {
+            let methods = ["DELETE", "PATCH", "PUT"];
+            found.methods = methods.map(|method| like(node, method)).to_vec();
+        }
+    }
+    found
+}
+
+fn take<T>(read: Result<T, Vec<Problem>>, into: &mut T, problems: &mut Vec<Problem>) {
+    match read {
+        Ok(value) => *into = value,
+        Err(more) => problems.extend(more),
+    }
+}
+
+fn star(node: &Node<'_>) -> Member {
+    like(node, "*")
+}
+
+fn like(node: &Node<'_>, text: &str) -> Member {
+    Member {
+        text: text.to_owned(),
+        key: node.key.clone(),
+        line: node.line,
+    }
+}
+
+impl Found {
+    fn settings(&self) -> CorsBuilder {
+        let texts = |members: &[Member]| -> Vec<String> {
+            members.iter().map(|member| member.text.clone()).collect()
+        };
+        let is_any = |members: &[Member]| matches!(members, [one] if one.text == "*");
+        let mut settings = CorsPolicy::builder().allow_credentials(self.credentials);
+        settings = match is_any(&self.origins) {
+            true => settings.allow_origins(Any),
+            false => settings.allow_origins(texts(&self.origins)),
+        };
+        settings = match is_any(&self.methods) {
+            true => settings.allow_methods(Any),
+            false => settings.allow_methods(texts(&self.methods)),
+        };
+        settings = match is_any(&self.headers) {
+            true => settings.allow_headers(Any),
+            false => settings.allow_headers(texts(&self.headers)),
+        };
+        settings = match is_any(&self.exposed) {
+            true => settings.expose_headers(Any),
+            false => settings.expose_headers(texts(&self.exposed)),
+        };
+        match self.max_age {
+            Some(age) => settings.max_age(Duration::from_secs(age)),
+            None => settings,
+        }
+    }
+
+    /// What the policy says of a setting, at the place where it is written.
+    fn problem(&self, place: &Place<'_>, error: &PolicyError) -> Problem {
+        let members = match error.key() {
+            "allow_origins" => &self.origins[..],
+            "allow_methods" => &self.methods,
+            "allow_headers" => &self.headers,
+            "expose_headers" => &self.exposed,
+            _ => &[],
+        };
+        let at = error.index().or((!members.is_empty()).then_some(0));
+        let member = at.and_then(|index| members.get(index));
+        let row = KEYS.iter().find(|(_, kinds, setting)| {
+            setting.ours() == error.key() && kinds.contains(&place.kind)
+        });
+        let (key, line) = match (member, row) {
+            (Some(member), _) => (member.key.clone(), member.line),
+            (None, Some((name, ..))) => (format!("{}.{name}", place.block.key), place.block.line),
+            (None, None) => (place.block.key.clone(), place.block.line),
+        };
+        let remedy = match error.kind() {
+            // The policy speaks of setters.
+            PolicyErrorKind::NoOrigins => "write the origins of the pages that may use the API",
+            _ => error.remedy(),
+        };
+        let problem = Problem::new(line, &key, &error.kind().to_string(), remedy);
+        match error.value() {
+            Some(value) => problem.with_value(value),
+            None => problem,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The CORS blocks of a SAM or CloudFormation template, as policies of this crate.
+//!
+//! | block | its keys | how values are written |
+//! |---|---|---|
+//! | `AWS::Serverless::Api` `Cors`, `Globals: Api` | `AllowOrigin`, `AllowMethods`, `AllowHeaders`, `MaxAge`, `AllowCredentials`; or one text, the origin | texts in a second pair of quotes, lists in one text: `"'GET,PUT'"` |
+//! | `AWS::Serverless::HttpApi` `CorsConfiguration`, `Globals: HttpApi` | `AllowOrigins`, `AllowMethods`, `AllowHeaders`, `ExposeHeaders`, `MaxAge`, `AllowCredentials`; or `true`, all origins | lists and numbers |
+//! | `AWS::ApiGatewayV2::Api` `CorsConfiguration` | the same | lists and numbers |
+//! | `FunctionUrlConfig: Cors` of `AWS::Serverless::Function`, `AWS::Lambda::Url` `Cors` | the same | lists and numbers |
+//!
+//! | key | here |
+//! |---|---|
+//! | `AllowOrigin`, `AllowOrigins` | `allow_origins`; a REST API without it allows all |
+//! | `AllowMethods` | `allow_methods`; of a REST API without it all that SAM could add: `DELETE`, `PATCH`, `PUT` |
+//! | `AllowHeaders` | `allow_headers` |
+//! | `ExposeHeaders` | `expose_headers` |
+//! | `MaxAge` | `max_age`, in seconds |
+//! | `AllowCredentials` | `allow_credentials` |
+//!
+//! Take the block out of the template once a function answers by such a policy: an HTTP API and a function URL
+//! that have one answer preflights themselves, and put their own headers in the place of the function's.
+//!
+//! ```
+//! let template = r#"
+//! Resources:
+//!   Api:
+//!     Type: AWS::Serverless::Api
+//!     Properties:
+//!       Cors: { AllowOrigin: "'https://app.example.com'", AllowMethods: "'GET,PUT'", MaxAge: "'600'" }
+//! "#;
+//! let blocks = lambda::template::read(template)?;
+//! assert_eq!(blocks[0].path(), "Resources.Api.Properties.Cors");
+//! let policy = blocks[0].policy();
+//! assert!(policy.to_string().contains("https://app.example.com"));
+//! # Ok::<(), lambda::template::Problems>(())
+//! ```
+
+mod block;
+mod node;
+mod places;
+mod problem;
+mod values;
+
+pub use block::Block;
+pub use problem::{Problem, Problems};
+
+use node::Node;
+use saphyr::{LoadableYamlNode as _, MarkedYaml};
+
+/// Reads the CORS blocks of a template, in YAML or JSON.
+///
+/// # Errors
+///
+/// All that cannot be meant, or not be known before the template is deployed.
+pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
+    let documents = MarkedYaml::load_from_str(template).map_err(|error| {
+        let line = error.marker().line();
+        Problems::from(Problem::new(
+            line,
+            "",
+            &format!("is not YAML: {}", error.info()),
+            "mend the template",
+        ))
+    })?;
+    let mut problems = Vec::new();
+    let mut blocks = Vec::new();
+    for root in &documents {
+        for place in places::find(&Node::root(root), &mut problems) {
+            blocks.extend(block::read(&place, &mut problems));
+        }
+    }
+    if problems.is_empty() {
+        Ok(blocks)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+#[cfg(test)]
+mod tests;

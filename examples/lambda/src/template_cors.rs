@@ -1,0 +1,37 @@
+//! Which policies are the CORS blocks of this SAM or CloudFormation template?
+//!
+//! ```sh
+//! cargo run -p lambda --bin template_cors -- template.yaml      # one policy a block, as JSON for `CORS`
+//! ```
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Some(path) = std::env::args().nth(1) else {
+        eprintln!("no template is given: template_cors TEMPLATE");
+        return ExitCode::from(2);
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            eprintln!("{path}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match lambda::template::read(&text) {
+        Ok(blocks) => {
+            for block in blocks {
+                let settings = serde_json::to_string(block.settings()).unwrap_or_default();
+                println!("{} {settings}", block.path());
+                for warning in block.policy().warnings() {
+                    eprintln!("{}: {}: {warning}", block.path(), warning.key());
+                }
+            }
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            eprintln!("{problems}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The real binaries as Lambda functions: a Runtime API on loopback gives them events and takes their answers.
+
+#[path = "../../../../tests/cors/browser.rs"]
+mod browser;
+mod doors;
+#[path = "../../../../tests/cors/expect.rs"]
+mod expect;
+#[path = "../../../gateway/tests/gateway/process.rs"]
+mod process;
+mod runtime_api;
+mod shapes;
+mod socket;
+mod vectors;
