@@ -37,11 +37,13 @@ pub(crate) fn is_handshake(head: &Head<'_>) -> bool {
 
 /// Whether a line of `Upgrade` names the protocol (RFC 6455 4.1), which has no case.
 pub(crate) fn names_websocket(line: &HeaderValue) -> bool {
-    fields::split(line).any(|protocol| {
-        // RFC 9110 7.8: a version may follow.
-        let name = protocol.split(|&byte| byte == b'/').next();
-        name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
-    })
+    // As browsers write it: a tenth of what the guard takes for a handshake is saved (`benches/guard.rs`).
+    line == "websocket"
+        || fields::split(line).any(|protocol| {
+            // RFC 9110 7.8: a version may follow.
+            let name = protocol.split(|&byte| byte == b'/').next();
+            name.is_some_and(|name| fields::trim(name).eq_ignore_ascii_case(b"websocket"))
+        })
 }
 
 /// Whether the request carries what a browser attaches by itself, whichever page asks.

@@ -71,7 +71,10 @@ pub(crate) enum OriginChoice {
 impl OriginChoice {
     /// Names the upstream, by the `Host` that it sees.
     pub(crate) fn apply(self, headers: &mut HeaderMap) {
-        let (Self::Upstream { is_secure }, Some(host)) = (self, headers.get(header::HOST)) else {
+        let Self::Upstream { is_secure } = self else {
+            return;
+        };
+        let Some(host) = headers.get(header::HOST) else {
             return;
         };
         let scheme = scheme_name(is_secure).as_bytes();

@@ -4,7 +4,7 @@ use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 
 /// A content coding that browsers read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coding {
     Zstd,
     Br,
@@ -12,7 +12,7 @@ pub enum Coding {
 }
 
 /// Codings without repetition, the best one first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Codings([Option<Coding>; Coding::ALL.len()]);
 
 impl Coding {

@@ -1,10 +1,15 @@
 //! The file system, of which regular files are served and nothing else.
 
-use std::future::Future;
-use std::io;
-use std::path::PathBuf;
+use super::memory::SMALL;
+use bytes::Bytes;
+use std::fs::{self, Metadata};
+use std::future::{Ready, ready};
+use std::io::{self, Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use tower_http::services::fs::{Backend, TokioBackend, TokioFile};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tower_http::services::fs::{Backend, File};
 
 /// The errors for a name that is too long, and for links that lead in a circle: `std` has kinds for them
 /// that this crate's oldest Rust has not.
@@ -16,31 +21,81 @@ const NAMES_NOTHING: [i32; 2] = if cfg!(windows) {
     [63, 62] // the same of macOS and the BSDs
 };
 
+/// How often a file that changes is read, before its changes are left to the client to notice.
+const READS: usize = 3;
+
 type BoxFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
+/// The system's own files. Each question is one trip to the threads that may wait for a disk: opening
+/// a small file also reads it there.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk;
 
+/// A file that is open.
+#[derive(Debug)]
+pub enum Opened {
+    /// Read already, and closed.
+    Small(Cursor<Bytes>, Metadata),
+    Large(tokio::fs::File, Metadata),
+}
+
 impl Backend for Disk {
-    type File = TokioFile;
-    type Metadata = std::fs::Metadata;
-    type OpenFuture = BoxFuture<Self::File>;
-    type MetadataFuture = BoxFuture<Self::Metadata>;
+    type File = Opened;
+    type Metadata = Metadata;
+    type OpenFuture = BoxFuture<Opened>;
+    type MetadataFuture = BoxFuture<Metadata>;
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
-        let metadata = self.metadata(path.clone());
-        Box::pin(async move {
-            // To open a FIFO is to wait for who writes to it, on a thread that nobody takes back.
-            if !metadata.await?.is_file() {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            TokioBackend.open(path).await
-        })
+        Box::pin(on_disk(move || open(&path)))
     }
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
-        Box::pin(async move { TokioBackend.metadata(path).await.map_err(or_not_found) })
+        Box::pin(on_disk(move || fs::metadata(&path)))
     }
+}
+
+async fn on_disk<T, F>(question: F) -> io::Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    let answer = tokio::task::spawn_blocking(question).await;
+    answer.map_err(io::Error::other)?.map_err(or_not_found)
+}
+
+fn open(path: &Path) -> io::Result<Opened> {
+    // To open a FIFO is to wait for who writes to it, on a thread that nobody takes back.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut file = fs::File::open(path)?;
+    let mut metadata = file.metadata()?;
+    for _ in 0..READS {
+        if metadata.len() > SMALL {
+            break;
+        }
+        let content = content(&mut file, metadata.len())?;
+        let after = file.metadata()?;
+        if content.len() as u64 == metadata.len() && is_unchanged(&metadata, &after) {
+            return Ok(Opened::Small(Cursor::new(content.into()), metadata));
+        }
+        // The beginning of one version and the end of another are neither.
+        file.rewind()?;
+        metadata = after;
+    }
+    Ok(Opened::Large(file.into(), metadata))
+}
+
+/// The bytes of a file up to a length, and one more if there is one.
+fn content(file: &mut fs::File, length: u64) -> io::Result<Vec<u8>> {
+    let most = length.saturating_add(1);
+    let mut content = Vec::with_capacity(usize::try_from(most).unwrap_or_default());
+    file.take(most).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn is_unchanged(before: &Metadata, after: &Metadata) -> bool {
+    before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
 /// Whatever a client can put into a path says something of the path; of the server only the rest does.
@@ -48,5 +103,93 @@ fn or_not_found(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) if NAMES_NOTHING.contains(&code) => io::ErrorKind::NotFound.into(),
         _ => error,
+    }
+}
+
+impl File for Opened {
+    type Metadata = Metadata;
+    type MetadataFuture<'a> = Ready<io::Result<Metadata>>;
+
+    fn metadata(&self) -> Self::MetadataFuture<'_> {
+        let (Self::Small(_, metadata) | Self::Large(_, metadata)) = self;
+        ready(Ok(metadata.clone()))
+    }
+}
+
+impl AsyncRead for Opened {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Small(content, _) => Pin::new(content).poll_read(context, buffer),
+            Self::Large(file, _) => Pin::new(file).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncSeek for Opened {
+    fn start_seek(self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
+        match self.get_mut() {
+            Self::Small(content, _) => Pin::new(content).start_seek(position),
+            Self::Large(file, _) => Pin::new(file).start_seek(position),
+        }
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        match self.get_mut() {
+            Self::Small(content, _) => Pin::new(content).poll_complete(context),
+            Self::Large(file, _) => Pin::new(file).poll_complete(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_is_small_is_read_at_once_and_what_is_long_as_it_is_sent() {
+        let small = usize::try_from(SMALL).unwrap();
+        for (length, is_read) in [(0, true), (5, true), (small, true), (small + 1, false)] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&vec![b'x'; length]).unwrap();
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let _inside = runtime.enter();
+            match open(file.path()).unwrap() {
+                Opened::Small(content, metadata) => {
+                    assert!(is_read, "{length}");
+                    assert_eq!(content.into_inner().len() as u64, metadata.len());
+                }
+                Opened::Large(_, metadata) => {
+                    assert!(!is_read, "{length}");
+                    assert_eq!(metadata.len(), length as u64);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_one_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "a".repeat(50_000)).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _inside = runtime.enter();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..200 {
+                    let letter = ["b", "c"][round % 2];
+                    fs::write(&path, letter.repeat(50_000 + 100 * round)).unwrap();
+                }
+            });
+            for _ in 0..200 {
+                if let Opened::Small(content, metadata) = open(&path).unwrap() {
+                    assert_eq!(content.get_ref().len() as u64, metadata.len());
+                }
+            }
+        });
     }
 }

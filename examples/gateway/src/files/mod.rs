@@ -3,6 +3,7 @@
 mod disk;
 mod encodings;
 mod headers;
+mod memory;
 mod paths;
 mod ranges;
 
@@ -12,9 +13,11 @@ use crate::answer::{not_found, refused};
 use crate::compress::{Coding, Codings, compress};
 use bytes::Bytes;
 use disk::Disk;
+use encodings::Asked;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
+use memory::{Key, Memory, is_lasting};
 use paths::{is_hidden, names_no_file};
 use ranges::Part;
 use same_origin::proxy::Body;
@@ -41,6 +44,7 @@ pub struct Files {
     files: Lookup,
     /// Forms that files may be sent in.
     codings: Codings,
+    memory: Memory,
     headers: HeaderRules,
 }
 
@@ -68,6 +72,7 @@ impl Files {
             prefix: prefix.into(),
             files: Lookup { dir, spa },
             codings,
+            memory: Memory::new(),
             headers: HeaderRules::default(),
         }
     }
@@ -121,22 +126,79 @@ impl Files {
         }
         ranges::ask(&head.method, &mut head.headers);
         // RFC 9110 9.3.2: a HEAD is told what a GET would be, whose content the routes take away. What is
-        // not asked for is not read.
+        // not asked for is not read, unless it is small.
         if head.method == Method::HEAD {
             head.method = Method::GET;
         }
-        let asked = encodings::ask(self.codings, &mut head.headers);
-        let found = self
-            .files
-            .clone()
-            .oneshot(Request::from_parts(head, Empty::new()));
+        let mut head = Request::from_parts(head, Empty::new());
+        let accepted = self.codings.accepted(head.headers());
+        let key = Key::of(&head, accepted);
+        if let Some(answer) = key.as_ref().and_then(|key| self.memory.recall(key, &head)) {
+            return Box::pin(ready(Ok(answer)));
+        }
+        let asked = encodings::ask(accepted, head.headers_mut());
+        let (files, memory) = (self.files.clone(), self.memory.clone());
         Box::pin(async move {
-            let mut found = compress(asked.accepted, found.await?);
-            encodings::answer(&asked, found.status(), found.headers_mut());
-            Ok(found)
+            let found = files.oneshot(head).await?;
+            match key {
+                Some(key) if is_lasting(&found) => {
+                    Ok(remembered(&memory, key, &asked, found).await)
+                }
+                Some(_) | None => Ok(coded(&asked, found)),
+            }
         })
     }
 }
+
+/// The answer with a file in the form that the client takes.
+fn coded<B>(asked: &Asked, found: Response<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut coded = compress(asked.accepted, found);
+    encodings::answer(asked, coded.status(), coded.headers_mut());
+    coded
+}
+
+/// The same, read as a whole and remembered.
+async fn remembered(memory: &Memory, key: Key, asked: &Asked, found: Found) -> Response<Body> {
+    let key = match found.extensions().get::<IsPage>() {
+        Some(IsPage) => key.of_page(),
+        None => key,
+    };
+    let (parts, file) = found.into_parts();
+    let Ok(plain) = whole(file).await else {
+        return failed();
+    };
+    let found = Response::from_parts(parts, Body::from(plain.clone()));
+    let (parts, body) = coded(asked, found).into_parts();
+    let last = memory
+        .last(&key)
+        .filter(|last| last.is_of(&parts.headers, &plain));
+    let content = match last {
+        Some(last) => last.content.clone(),
+        None => match whole(body).await {
+            Ok(content) => content,
+            Err(_) => return failed(),
+        },
+    };
+    memory.keep(key, parts.headers, content, plain)
+}
+
+async fn whole<B: http_body::Body<Data = Bytes>>(body: B) -> Result<Bytes, B::Error> {
+    Ok(body.collect().await?.to_bytes())
+}
+
+fn failed() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// Marks a page that stands for a path that is not a file.
+#[derive(Clone, Copy, Debug)]
+struct IsPage;
 
 /// Where a request below a prefix leads.
 #[derive(Debug, PartialEq, Eq)]
@@ -180,7 +242,11 @@ impl Service<Head> for Lookup {
             let page = (spa && names_no_file(head.uri().path())).then(|| index(&head));
             let found = read(&dir, head).await?;
             match page {
-                Some(page) if found.status() == StatusCode::NOT_FOUND => read(&dir, page).await,
+                Some(page) if found.status() == StatusCode::NOT_FOUND => {
+                    let mut found = read(&dir, page).await?;
+                    found.extensions_mut().insert(IsPage);
+                    Ok(found)
+                }
                 Some(_) | None => Ok(found),
             }
         })

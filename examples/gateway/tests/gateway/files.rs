@@ -221,3 +221,88 @@ async fn a_download_is_resumed_only_from_the_same_file() {
         }
     }
 }
+
+/// Writes a file that has been there for a long time.
+fn write_old(path: &std::path::Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1 << 30);
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(long_ago).unwrap();
+}
+
+/// What is remembered is what the file was within the last second, in every form and whatever its date says.
+#[tokio::test]
+async fn a_file_that_changes_is_seen_within_a_second() {
+    let site = site();
+    let gateway = serve("/", &site, true);
+    let path = site.path().join("assets/app.js");
+    let (zeros, ones) = ("let x = 0;\n".repeat(500), "let x = 1;\n".repeat(500));
+    let url = || format!("{}/assets/app.js", gateway.origin);
+    let packed = async |text: &str| {
+        let fields = [("accept-encoding", "gzip")];
+        let answer = send_from("GET", "https://a.example", url(), &fields).await;
+        assert_eq!(answer.field("content-encoding"), "gzip", "{text}");
+        answer.body
+    };
+    // One that has just been written may be written again: no answer is repeated.
+    assert_eq!(get(url()).await.body, ones);
+    std::fs::write(&path, &zeros).unwrap();
+    assert_eq!(get(url()).await.body, zeros);
+
+    // Two versions of one length and one date.
+    write_old(&path, &zeros);
+    let first = get(url()).await;
+    let first_packed = packed("zeros").await;
+    assert_eq!(first.body, zeros);
+    write_old(&path, &ones);
+    // For a second the answers may be those of before, whole.
+    let repeated = get(url()).await;
+    assert!(repeated.body == zeros || repeated.body == ones);
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    let second = get(url()).await;
+    assert_eq!(second.body, ones);
+    assert_eq!(second.field("etag"), first.field("etag"));
+    assert_ne!(packed("ones").await, first_packed);
+
+    std::fs::remove_dir_all(site.path().join("assets")).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!(get(url()).await.status, StatusCode::NOT_FOUND);
+}
+
+/// The same answer from the memory as from the disk.
+#[tokio::test]
+async fn what_is_remembered_is_answered_as_the_file_was() {
+    let site = site();
+    let gateway = serve("/", &site, true);
+    for file in ["index.html", "assets/app.js", "LICENSE"] {
+        let path = site.path().join(file);
+        write_old(&path, &std::fs::read_to_string(&path).unwrap());
+    }
+    for path in ["/", "/assets/app.js", "/LICENSE", "/a/page"] {
+        let url = || format!("{}{path}", gateway.origin);
+        for coding in ["identity", "gzip"] {
+            let ask = async |method: &str, fields: &[(&str, &str)]| {
+                let fields = [&[("accept-encoding", coding)][..], fields].concat();
+                let mut answer = send_from(method, "https://a.example", url(), &fields).await;
+                answer.headers.remove("date");
+                answer
+            };
+            let read = ask("GET", &[]).await;
+            let remembered = ask("GET", &[]).await;
+            assert_eq!(remembered.headers, read.headers, "{path} {coding}");
+            assert_eq!(remembered.body, read.body, "{path} {coding}");
+            let head = ask("HEAD", &[]).await;
+            assert_eq!((&head.headers, &*head.body), (&read.headers, ""), "{path}");
+            let tag = read.field("etag");
+            for known in [tag, &format!("\"x\", {tag}"), "*"] {
+                let same = ask("GET", &[("if-none-match", known)]).await;
+                assert_eq!(same.status, StatusCode::NOT_MODIFIED, "{path} {known}");
+                assert_eq!(same.field("vary"), "accept-encoding", "{path} {known}");
+            }
+            let other = ask("GET", &[("if-none-match", "\"x\"")]).await;
+            assert_eq!(other.body, read.body, "{path} {coding}");
+            let never = ask("GET", &[("if-match", "\"x\"")]).await;
+            assert_eq!(never.status, StatusCode::PRECONDITION_FAILED, "{path}");
+        }
+    }
+}

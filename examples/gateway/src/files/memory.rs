@@ -1,0 +1,186 @@
+//! Whole answers with small files, plain and compressed, so that a file that everybody asks for is not looked
+//! up, opened, read and compressed for each of them.
+//!
+//! An answer is repeated for a second. Then the file is read again, and the compressed form stays if the
+//! bytes behind it are the same: two versions of a file can have one length and one date (an archive that
+//! is unpacked, a reproducible build). To ask the file system each time would be exact, and costs a trip
+//! to another thread, which is more than the rest of the answer; to ask it on the worker would let a
+//! network drive that hangs stop every route.
+
+use super::Head;
+use crate::compress::Codings;
+use bytes::Bytes;
+use http::header::{
+    CONTENT_LENGTH, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+    LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use moka::sync::Cache;
+use same_origin::proxy::Body;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a file may be, in bytes, to be read at once and remembered.
+pub const SMALL: u64 = 128 << 10;
+
+/// Bytes that a route remembers at most.
+const ROOM: u64 = 16 << 20;
+
+/// What an answer takes beside its content, in bytes: its head, its key, and its place.
+const OVERHEAD: usize = 2 << 10;
+
+/// How long an answer is repeated without a look at the file.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How long a file must have been as it is to be remembered, for who writes it now may write it again. At least
+/// two seconds: `Last-Modified` is cut to whole ones.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// The answers of one directory.
+#[derive(Clone, Debug)]
+pub struct Memory(Cache<Key, Arc<Answer>>);
+
+/// Of what an answer depends on: the path in any spelling, and the codings that the client takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    path: Box<str>,
+    accepted: Codings,
+}
+
+/// An answer of 200.
+#[derive(Debug)]
+pub struct Answer {
+    headers: HeaderMap,
+    /// What is sent.
+    pub content: Bytes,
+    /// What is in the file, which may be the same.
+    plain: Bytes,
+    read: Instant,
+}
+
+impl Memory {
+    pub fn new() -> Self {
+        let answers = Cache::builder()
+            .weigher(|_, answer: &Arc<Answer>| answer.weight())
+            .max_capacity(ROOM);
+        Self(answers.build())
+    }
+
+    /// The answer to a request, if it was given within the last second: to a client that has it already,
+    /// a 304.
+    pub fn recall(&self, key: &Key, head: &Head) -> Option<Response<Body>> {
+        let answer = self.0.get(key)?;
+        if answer.read.elapsed() > FRESH {
+            return None;
+        }
+        let mut known = head.headers().get_all(IF_NONE_MATCH).iter();
+        match (known.next(), known.next()) {
+            (None, _) => Some(answer.whole()),
+            // Several tags, or one that is spelled otherwise, are read where files are.
+            (Some(known), None) if answer.is_tagged(known) => Some(answer.unchanged()),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// What is remembered with this key, fresh or not.
+    pub fn last(&self, key: &Key) -> Option<Arc<Answer>> {
+        self.0.get(key)
+    }
+
+    /// Remembers an answer from now on, and gives it.
+    pub fn keep(
+        &self,
+        key: Key,
+        headers: HeaderMap,
+        content: Bytes,
+        plain: Bytes,
+    ) -> Response<Body> {
+        let answer = Arc::new(Answer {
+            headers,
+            content,
+            plain,
+            read: Instant::now(),
+        });
+        let response = answer.whole();
+        self.0.insert(key, answer);
+        response
+    }
+}
+
+impl Key {
+    /// `None` for a request that is answered by the file's state or with a part of it. One that knows a tag
+    /// is the exception: browsers ask so.
+    pub fn of(head: &Head, accepted: Codings) -> Option<Self> {
+        let headers = head.headers();
+        // RFC 9110 13.2.2: a date is not looked at where there is a tag.
+        let is_dated =
+            headers.contains_key(IF_MODIFIED_SINCE) && !headers.contains_key(IF_NONE_MATCH);
+        let names = [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
+        let is_plain = !is_dated && !names.iter().any(|name| headers.contains_key(name));
+        is_plain.then(|| Self {
+            path: head.uri().path().into(),
+            accepted,
+        })
+    }
+
+    /// The key of the directory's page, which stands for paths that are not files.
+    pub fn of_page(self) -> Self {
+        Self {
+            path: "/".into(),
+            ..self
+        }
+    }
+}
+
+impl Answer {
+    fn whole(&self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.content.clone()));
+        *response.headers_mut() = self.headers.clone();
+        // For a HEAD, whose content is taken away.
+        let length = HeaderValue::from(self.content.len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+        response
+    }
+
+    fn is_tagged(&self, known: &HeaderValue) -> bool {
+        self.headers.get(ETAG) == Some(known)
+    }
+
+    /// Whether this is still the answer with a file.
+    pub fn is_of(&self, headers: &HeaderMap, plain: &Bytes) -> bool {
+        self.headers == *headers && self.plain == *plain
+    }
+
+    /// RFC 9110 15.4.5: what the 200 would say of its validators and of who gets what.
+    fn unchanged(&self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        for name in [ETAG, LAST_MODIFIED, VARY] {
+            if let Some(value) = self.headers.get(&name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        response
+    }
+
+    fn weight(&self) -> u32 {
+        let content = self.content.len() + self.plain.len();
+        u32::try_from(content + OVERHEAD).unwrap_or(u32::MAX)
+    }
+}
+
+/// Whether an answer is one to remember: a whole small file that has been as it is for a while.
+pub fn is_lasting<B>(found: &Response<B>) -> bool {
+    let text = |name| {
+        found
+            .headers()
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let length = text(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    let date = text(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date).ok());
+    let age = date.and_then(|date| SystemTime::now().duration_since(date).ok());
+    found.status() == StatusCode::OK
+        && length.is_some_and(|length| length <= SMALL)
+        && age.is_some_and(|age| age >= SETTLED)
+}
