@@ -191,7 +191,7 @@ async fn a_loop_ends() {
 #[tokio::test]
 async fn crumbs_are_one_cookie_before_they_are_counted() {
     let upstream = Upstream::ok().await;
-    let stream = tokio::net::TcpStream::connect(proxy_of(&upstream, "").await);
+    let stream = TcpStream::connect(proxy_of(&upstream, "").await);
     let (mut client, connection) = h2::client::handshake(stream.await.unwrap()).await.unwrap();
     tokio::spawn(connection);
     let mut request = http::Request::get("http://a/api/x").body(()).unwrap();

@@ -9,7 +9,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-#[allow(dead_code, reason = "the tests of the same file use the rest")]
 #[path = "../support/browsers/mod.rs"]
 mod browsers;
 #[path = "../tests/engines/gateway.rs"]
