@@ -19,10 +19,6 @@ use std::time::Duration;
 
 /// How much is held for a client of HTTP/1.1 that does not read.
 const WRITE_SIZE: usize = 128 * 1024;
-/// Field lines that hyper takes unless it is told otherwise. Told of more, it makes two lists anew for each
-/// request: 1,000 of a small one's 38,600 instructions, 2.5 %. So up to here it is told nothing, and above a
-/// limit of half as many the refusal may be its own, which no page can read.
-const HYPER_FIELDS: usize = 100;
 /// How much of an upload a client of HTTP/2 may send ahead of the upstream.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// How often a silent HTTP/2 peer is asked whether it is still there.
@@ -76,17 +72,17 @@ pub(super) async fn http(
         };
         entry.drive(Box::pin(connection).as_mut(), obey).await
     } else {
-        let mut http1 = http1::Builder::new();
-        // Heads that take too long are the connections' watch's business.
-        http1
+        let connection = http1::Builder::new()
+            // Heads that take too long are the connections' watch's business.
             .header_read_timeout(None)
-            // Our own limits are below these, so that the refusal is ours too: see `head`.
+            // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
+            // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
+            // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
             .max_header_size(head::MARGIN * limits.head_size as usize)
-            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
-        if limits.head_fields > HYPER_FIELDS {
-            http1.max_headers(head::MARGIN * limits.head_fields);
-        }
-        let connection = http1.serve_connection(io, service).with_upgrades();
+            .max_headers(head::MARGIN * limits.head_fields)
+            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize))
+            .serve_connection(io, service)
+            .with_upgrades();
         // Before that the answer to the next request says that it is the last one.
         let obey = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>, order| {
             if order >= STOP {
