@@ -30,7 +30,7 @@ the way there
 what is sent and said
   --preflight-only       sends preflights and safe methods, and nothing that may change something
   --yes                  does not ask before it sends what may change something
-  --engine NAME          chromium (the default) or standard
+  --engine NAME          chromium (the default), firefox, webkit or standard
   --json                 a list of results for programs
 
 It sends what a browser would send and nothing else. A request that may change something is announced
@@ -209,8 +209,10 @@ fn engine(name: &str) -> Result<Engine, String> {
     match name {
         "standard" => Ok(Engine::Standard),
         "chromium" => Ok(Engine::Chromium),
+        "firefox" => Ok(Engine::Firefox),
+        "webkit" => Ok(Engine::WebKit),
         _ => Err(format!(
-            "`{name}` is not an engine; write chromium or standard"
+            "`{name}` is not an engine; write chromium, firefox, webkit or standard"
         )),
     }
 }

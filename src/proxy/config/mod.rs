@@ -9,6 +9,7 @@ mod compile;
 pub(crate) mod discover;
 pub(crate) mod error;
 pub(crate) mod fields;
+mod setters;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -1,0 +1,379 @@
+//! The setters of a proxy's builder, one for each key.
+
+use crate::proxy::body::Body;
+#[cfg(feature = "balance")]
+use crate::proxy::config::builder::OneOrMany;
+use crate::proxy::config::builder::ProxyBuilder;
+#[cfg(feature = "balance")]
+use crate::proxy::config::discover::DiscoverBuilder;
+use crate::proxy::config::settings::{Limits, Timeouts};
+#[cfg(feature = "tls")]
+use crate::proxy::config::tls::UpstreamTls;
+use crate::proxy::error::ProxyError;
+use crate::proxy::mount::table::Mounts;
+use crate::proxy::request::forwarded::ForwardingField;
+use crate::proxy::response::cookie::attributes::CookieAttributes;
+use crate::proxy::response::cookie::rewrite::CookieRewrite;
+use crate::proxy::tunnel::Tunnels;
+#[cfg(feature = "balance")]
+use crate::proxy::upstream::discovery::EndpointChange;
+#[cfg(feature = "dns")]
+use crate::proxy::upstream::dns::Dns;
+#[cfg(feature = "balance")]
+use futures_core::Stream;
+use http::{Response, request};
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+#[cfg(feature = "balance")]
+use std::hash::Hash;
+use std::sync::Arc;
+
+impl ProxyBuilder {
+    /// Several upstreams instead of one, balanced over the requests under way. They are the same
+    /// service: their base paths have to be equal.
+    ///
+    /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s, and the request
+    /// goes to another; when none is left the answer is 502 at once. For a list that changes see
+    /// [`discover`](Self::discover).
+    ///
+    /// Of two taken at random the one with fewer requests under way gets the next, as in
+    /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,
+    /// where here one client serves all, and they count to the head of a response, where here a request
+    /// weighs until its response's last byte.
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+    pub fn upstreams<I>(mut self, upstreams: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.upstream = OneOrMany::Many(upstreams.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// A list of endpoints that changes while the proxy serves, balanced as [`upstreams`](Self::upstreams)
+    /// are.
+    ///
+    /// The builder's upstream names the service: scheme, `Host`, certificate and base path. The changes give
+    /// its addresses: [`Endpoint`](crate::proxy::Endpoint). So this comes last, and its result can only be
+    /// built.
+    ///
+    /// The stream is one of `tower::discover`'s kind. It has a [`EndpointChange`] of our own because that
+    /// crate's holds a service for each endpoint, where here one client serves all, and its version
+    /// would be part of ours; `futures_core::Stream` is what both agree on. A stream of errors too, as
+    /// `tower::discover::Discover` is, has to say first what is to become of them.
+    ///
+    /// - A key that comes again moves its endpoint; the same endpoint again changes nothing.
+    /// - Of an endpoint that is removed the requests in flight finish; its idle connections close.
+    /// - With no endpoint, as before the first change, the answer is 502 at once
+    ///   ([`ProxyErrorKind::NoUpstream`](crate::proxy::ProxyErrorKind::NoUpstream)).
+    /// - An endpoint that is the only one is tried for each request, however often that failed.
+    /// - When the stream ends, the last list stays.
+    ///
+    /// A task polls the stream. It is spawned when the proxy is built, or at the first request if there
+    /// was no tokio runtime then, and is gone when the last clone of the proxy is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use same_origin::proxy::{EndpointChange, Endpoint, ReverseProxy};
+    /// use std::net::SocketAddr;
+    ///
+    /// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+    /// let at = |address| Endpoint::at(SocketAddr::new([10, 0, 0, address].into(), 8443));
+    /// // In earnest from a directory, an orchestrator or a registry that is watched:
+    /// let changes = stream::iter([EndpointChange::Insert("a", at(1)), EndpointChange::Insert("b", at(2))]);
+    /// let api = ReverseProxy::builder("/api", "https://api.internal:8443/prod")
+    ///     .discover(changes)
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "balance")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
+    pub fn discover<K, S>(self, changes: S) -> DiscoverBuilder<S>
+    where
+        K: Eq + Hash + Send + 'static,
+        S: Stream<Item = EndpointChange<K>> + Send + 'static,
+    {
+        DiscoverBuilder::new(self, changes)
+    }
+
+    /// Each address of the upstream's name is an endpoint, as DNS has it now: the name is resolved again
+    /// when its records' time is over, and the list changes as with [`discover`](Self::discover).
+    /// Default: the system resolves the name for each new connection, and a request has one upstream.
+    ///
+    /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
+    ///   a search list.
+    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
+    ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
+    ///   question comes after 1 s, then 2 s, up to 60 s.
+    /// - Requests that come before the first answer wait for it, for the connect timeout at most.
+    ///
+    /// Needs Rust 1.88, as `hickory-resolver` does.
+    #[cfg(feature = "dns")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
+    pub fn dns(mut self, dns: Dns) -> Self {
+        self.dns = Some(dns);
+        self
+    }
+
+    /// The prefix of the public path, as it was given.
+    #[must_use]
+    pub fn public_prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the prefix stays in the upstream's path, as in a CloudFront behaviour. Default: `false`.
+    pub fn keep_prefix(mut self, keep: bool) -> Self {
+        self.keep_prefix = keep;
+        self
+    }
+
+    /// Whether the upstream sees the client's `Host` instead of its own. Default: `false`, because
+    /// virtual hosts, API gateways and SigV4 need their own.
+    pub fn preserve_host(mut self, preserve: bool) -> Self {
+        self.preserve_host = preserve;
+        self
+    }
+
+    /// Whether the upstream sees its own origin in `Origin`: its scheme, and the `Host` that it sees. Default:
+    /// `false`. For upstreams that take requests and WebSockets of their own pages only (Vite, Jupyter,
+    /// Phoenix), which are told that a page is theirs.
+    ///
+    /// The proxy must know that it is: a [`GuardLayer`](crate::guard::GuardLayer) around it leaves its word,
+    /// and only the `Origin` of a page that is [own or trusted](crate::guard::Admitted) is rewritten. Without
+    /// a guard nothing is, and a warning says so once. An `Origin` that
+    /// [`set_request_headers`](Self::set_request_headers) or [`map_request`](Self::map_request) sets stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::guard::{Guard, GuardLayer};
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let notebook = ReverseProxy::builder("/notebook", "http://127.0.0.1:8888")
+    ///     .rewrite_origin(true)
+    ///     .build()?;
+    /// let guard = GuardLayer::new(Guard::builder().build()?);
+    /// let app: axum::Router = axum::Router::new().nest_service("/notebook", notebook).layer(guard);
+    /// # Ok(()) }
+    /// ```
+    pub fn rewrite_origin(mut self, rewrite: bool) -> Self {
+        self.rewrite_origin = rewrite;
+        self
+    }
+
+    /// Whether `Location`, `Content-Location` and `Refresh` are mapped back under the prefix. Default:
+    /// `true`.
+    ///
+    /// An upstream that knows its public prefix says public addresses already: send it
+    /// [`XForwardedPrefix`](ForwardingField::XForwardedPrefix), and what is below that prefix stays.
+    pub fn rewrite_location(mut self, rewrite: bool) -> Self {
+        self.rewrite_location = rewrite;
+        self
+    }
+
+    /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
+    ///
+    /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
+    /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
+    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too.
+    /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
+    /// without the feature `public-suffix` it always is.
+    pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {
+        self.rewrite_cookies = rewrite.into();
+        self
+    }
+
+    /// Attributes that the upstream's cookies get where they lack them. None is removed, and none that is
+    /// there is weakened. Default: none.
+    pub fn cookies(mut self, attributes: CookieAttributes) -> Self {
+        self.cookies = attributes;
+        self
+    }
+
+    /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s; in
+    /// trailers neither. Default: none.
+    pub fn remove_request_headers<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.remove_request_headers = owned(names);
+        self
+    }
+
+    /// Request fields that the upstream sees with these values, whatever the client sends. Default: none.
+    ///
+    /// They are set after [`remove_request_headers`](Self::remove_request_headers), and before
+    /// [`map_request`](Self::map_request), which can set what depends on the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::proxy::ReverseProxy;
+    ///
+    /// let api = ReverseProxy::builder("/api", "https://api.example")
+    ///     .set_request_headers([("x-api-key", "0123456789")])
+    ///     .set_response_headers([("cross-origin-opener-policy", "same-origin"), ("vary", "accept")])
+    ///     .build()?;
+    /// # let _ = api;
+    /// # Ok::<(), same_origin::proxy::ProxyConfigErrors>(())
+    /// ```
+    pub fn set_request_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_request_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Response fields of the upstream that the client never sees, in trailers too. Default: none.
+    pub fn remove_response_headers<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        self.remove_response_headers = owned(names);
+        self
+    }
+
+    /// Response fields that the client sees with these values, whatever the upstream sends; what is set in
+    /// `Vary` is added to what is there. Default: none.
+    ///
+    /// They are not on responses of the proxy's own, its errors, for which there is
+    /// [`map_error`](Self::map_error).
+    pub fn set_response_headers<I, N, V>(mut self, fields: I) -> Self
+    where
+        I: IntoIterator<Item = (N, V)>,
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        self.set_response_headers = owned_pairs(fields);
+        self
+    }
+
+    /// Whether a `GET`, `HEAD`, `DELETE` or `OPTIONS` with content is refused with 400. Default: `false`.
+    ///
+    /// Such content has no meaning (RFC 9110 9.3.1), yet some APIs give it one, so it is forwarded. Some
+    /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
+    /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
+    /// with the hidden request itself, past every check in front of it, is left to that server: switch
+    /// this on where the upstream is one, or where you do not know.
+    pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
+        self.refuse_unexpected_content = refuse;
+        self
+    }
+
+    /// Timeouts. Default: those of [`Timeouts`].
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// The fields that tell the upstream about the client. Default: `X-Forwarded-For`,
+    /// `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    ///
+    /// Address and scheme are those of the [`Peer`](crate::proxy::Peer) that the server inserts, or of axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, which knows of no TLS. Without either there
+    /// is no `X-Forwarded-For`, and `X-Forwarded-Proto` is `http`.
+    pub fn forwarding(mut self, fields: impl IntoIterator<Item = ForwardingField>) -> Self {
+        self.forwarding = fields.into_iter().collect();
+        self
+    }
+
+    /// The peers whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` are believed. Default: none, so
+    /// what a client says of itself is replaced.
+    ///
+    /// The server has to say who the peer is, by a [`Peer`](crate::proxy::Peer) or axum's
+    /// `into_make_service_with_connect_info::<SocketAddr>()`: one that is unknown is not trusted, and its
+    /// `X-Forwarded-Proto: https` is replaced by `http` even if it is the balancer's.
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trusted_proxies = networks.into_iter().collect();
+        self
+    }
+
+    /// The proxy's name in `Via` and `Proxy-Status`, a token. Default: `same-origin`.
+    pub fn via(mut self, name: impl Into<String>) -> Self {
+        self.via = name.into();
+        self
+    }
+
+    /// Limits. Default: those of [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Trust anchors for https upstreams, and an optional client certificate. Default: the system's roots,
+    /// and none.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn upstream_tls(mut self, tls: UpstreamTls) -> Self {
+        self.upstream_tls = Some(tls);
+        self
+    }
+
+    /// Whether responses tell which upstream gave them, by an [`AnsweredBy`](crate::proxy::AnsweredBy) in
+    /// their extensions: for logs and metrics of layers outside. Costs an allocation for each. Default: false.
+    pub fn tell_upstream(mut self, tell: bool) -> Self {
+        self.shared.tell_upstream = tell;
+        self
+    }
+
+    /// The table of mounts in which this proxy registers itself and looks up redirects. Default: its own alone.
+    pub fn mounts(mut self, mounts: &Mounts) -> Self {
+        self.shared.mounts = mounts.clone();
+        self
+    }
+
+    /// A count of tunnels that other proxies share. Default: this proxy's own.
+    pub fn tunnels(mut self, tunnels: &Tunnels) -> Self {
+        self.shared.tunnels = tunnels.clone();
+        self
+    }
+
+    /// A last look at the head of each outgoing request, after all that the proxy does to it: what it sets
+    /// is what the upstream sees, `Host` included. One of several upstreams is chosen later, so that
+    /// there is no `Host` yet, unless it is [preserved](Self::preserve_host); the upstream's own is set
+    /// then if the hook sets none.
+    pub fn map_request(
+        mut self,
+        map: impl Fn(&mut request::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        self.shared.map_request = Some(Arc::new(map));
+        self
+    }
+
+    /// An error page of one's own: gets the error and the response that stands for it.
+    pub fn map_error(
+        mut self,
+        map: impl Fn(&ProxyError, Response<Body>) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        self.shared.map_error = Some(Arc::new(map));
+        self
+    }
+}
+
+fn owned<I>(names: I) -> Vec<String>
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    let names = names.into_iter();
+    names.map(|name| name.as_ref().to_owned()).collect()
+}
+
+fn owned_pairs<N, V>(fields: impl IntoIterator<Item = (N, V)>) -> BTreeMap<String, String>
+where
+    N: AsRef<str>,
+    V: AsRef<str>,
+{
+    let owned = |(name, value): (N, V)| (name.as_ref().to_owned(), value.as_ref().to_owned());
+    fields.into_iter().map(owned).collect()
+}
