@@ -25,7 +25,7 @@ fn layers() -> Result<(CorsLayer, GuardLayer), Box<dyn Error>> {
         .allow_credentials(true)
         .build()?;
     let guard = Guard::builder()
-        // Who may read with the visitor's cookies may write with them.
+        // Origins that may read with the visitor's cookies may write with them.
         .trust_cors(&cors)
         // Called by other servers, and signed by them.
         .dangerously_exempt([Exemption::new("/hook").methods([Method::POST])])

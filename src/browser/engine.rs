@@ -2,7 +2,7 @@
 
 use self::Engine::{Chromium, Firefox, WebKit};
 
-/// Whose behaviour: the standard's, or what a real browser is measured to do instead.
+/// The browser that is simulated: the standard's, or a real one with its measured differences.
 ///
 /// [Each difference](crate::browser::_what_browsers_do#where-browsers-are-not-the-standard) is a row of a table,
 /// with the scenarios that show it.
@@ -118,7 +118,7 @@ impl Engine {
 }
 
 impl Quirk {
-    /// Who has it: measured, and held by the scenarios that run in each of them.
+    /// The engines that have it: measured, and held by the scenarios that run in each of them.
     fn engines(self) -> &'static [Engine] {
         match self {
             Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],

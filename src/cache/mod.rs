@@ -1,7 +1,7 @@
 //! A shared HTTP cache (RFC 9111), as a layer before any service or between a proxy and its upstream.
 //!
-//! What may be stored, for how long and for whom is the upstream's to say, by `Cache-Control`,
-//! `CDN-Cache-Control`, `Expires` and `Vary`. What it does not say is not guessed.
+//! The upstream says which responses may be stored, for how long and for whom, by `Cache-Control`, `CDN-Cache-Control`,
+//! `Expires` and `Vary`. What it does not say is not guessed.
 //!
 //! ```
 //! use same_origin::cache::Cache;

@@ -34,8 +34,7 @@ pub struct Grant<'a> {
 
 /// The rule of the policy that a request breaks.
 ///
-/// Where [`CorsLayer::tell_refusals`](super::CorsLayer::tell_refusals) asks for it, the response has it in its
-/// extensions.
+/// If [`CorsLayer::tell_refusals`](super::CorsLayer::tell_refusals) asks for it, the response has it in its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

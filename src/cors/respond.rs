@@ -44,9 +44,9 @@ impl Compiled {
             origin: grant.map(|grant| grant.origin().clone()),
             credentials: grant.is_some_and(|grant| grant.credentials()),
             expose: grant.and_then(|_| self.expose.clone()),
-            // Where one origin is listed, the same clause lets a server send it to all, and no `Vary`.
-            // That saves caches a copy, and costs a second rule, under which a policy that gets its second
-            // origin finds the answers of before in the caches.
+            // If one origin is listed, the same clause lets a server send it to all, and no `Vary`. That saves caches a
+            // copy, and costs a second rule, under which a policy that gets its second origin finds the answers of
+            // before in the caches.
             vary: matches!(self.access, Access::Listed { .. }),
             refusal: None,
         }

@@ -148,8 +148,8 @@
 //! | settings that are wrong | all at once, with remedies | the first | the first | – |
 //! | to try it | [`report_only`](GuardBuilder::report_only), [`GuardHandle`] | – | – | – |
 //!
-//! What changes for clients who come from one of these: a foreign page's WebSocket is refused, and a request
-//! whose `Origin` has the right host and the wrong scheme is, too, unless the browser says `same-origin`.
+//! Differences for clients who come from one of these: a foreign page's WebSocket is refused, and a request whose
+//! `Origin` has the right host and the wrong scheme is, too, unless the browser says `same-origin`.
 
 mod advice;
 mod config;

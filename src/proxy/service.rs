@@ -81,7 +81,7 @@ impl<T> ReverseProxy<T> {
 }
 
 impl ReverseProxy {
-    /// How many connections to its upstreams are open, as [`Client::connections`] counts them.
+    /// The number of open connections to its upstreams, as [`Client::connections`] counts them.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.transport.connections()

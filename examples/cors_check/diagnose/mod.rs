@@ -38,7 +38,7 @@ pub enum Severity {
     Error,
     /// This call works; another one, or the same by way of a cache, does not.
     Warning,
-    /// It cannot be told from outside, or is no fault.
+    /// It cannot be told from outside, or is not a fault.
     Note,
 }
 

@@ -35,7 +35,7 @@ pub fn web(args: &Args) -> Result<Web, String> {
 /// The system's authorities and those of the files.
 fn trusting(files: &[PathBuf]) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore::empty();
-    // A system without any is no fault where one's own are given.
+    // A system without any is not a fault where one's own are given.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for file in files {
         let wrong = |error: &dyn std::fmt::Display| format!("--cacert {}: {error}", file.display());

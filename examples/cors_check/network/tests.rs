@@ -101,7 +101,7 @@ async fn bad_servers_are_told_in_words() {
         ),
         ("timeout", saying("", Then::Wait).await, "https"),
         ("cut-body", saying(cut, Then::Close).await, "http"),
-        // These are no fault: the page has the head, and may read the stream.
+        // These are not faults: the page has the head, and may read the stream.
         ("endless-body", saying(FOREVER, Then::Wait).await, "http"),
         ("endless-body", saying(FOREVER, Then::Flood).await, "http"),
     ];

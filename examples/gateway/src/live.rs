@@ -1,4 +1,4 @@
-//! What is served at the moment, as one value that a reload replaces as a whole.
+//! The served configuration, as one value that a reload replaces as a whole.
 
 use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Drain, Kept, Log, Seen};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What is served, and the way to serve something else.
+/// The served configuration, and the way to serve another one.
 pub struct Live {
     served: ArcSwap<Served>,
     settings: watch::Sender<Arc<Settings>>,
@@ -56,12 +56,12 @@ impl Live {
         })
     }
 
-    /// What connections begin with, now and after each reload.
+    /// The settings that connections begin with, now and after each reload.
     pub fn settings(&self) -> Current {
         self.settings.subscribe()
     }
 
-    /// What is served now. Not to be held over an await: it would keep what has been replaced.
+    /// The configuration that is served now. Not to be held over an await: it would keep one that has been replaced.
     pub fn now(&self) -> Guard<Arc<Served>> {
         self.served.load()
     }

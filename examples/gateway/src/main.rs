@@ -93,12 +93,12 @@ fn run(args: &Args) -> Result<(), Error> {
             None => show(args.listen).await,
         }
     });
-    // What was cut at the end of the drain time is not waited for again.
+    // Requests that were cut at the end of the drain time are not waited for again.
     runtime.shutdown_background();
     served
 }
 
-/// What `RUST_LOG` says. An empty one says nothing, and hides nothing.
+/// The filter of `RUST_LOG`. An empty one says nothing, and hides nothing.
 fn log_filter() -> EnvFilter {
     let said = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let said = Some(said).filter(|said| !said.trim().is_empty());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
-/// What a process keeps until its end, whatever a new configuration says.
+/// The settings that a process keeps until its end, whatever a new configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     /// `None` where the file's address is not the one that is listened on: it was said elsewhere.
@@ -29,7 +29,7 @@ pub struct Reloader {
 }
 
 impl Fixed {
-    /// What a configuration says that cannot be had without a restart, one line each.
+    /// The settings of a configuration that cannot be had without a restart, one line each.
     fn ignored(&self, config: &Config) -> Vec<String> {
         let quoted = |address: Option<SocketAddr>| match address {
             Some(address) => format!("\"{address}\""),
@@ -234,7 +234,7 @@ mod tests {
         ] {
             assert!(line.starts_with(key) && line.contains(words), "{line}");
         }
-        // Where the file's address is not in use, it may be any.
+        // If the file's address is not in use, it may be any.
         let elsewhere = Fixed {
             listen: None,
             admin: None,

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an answer of the admin listener may take when it stops.
+/// The time that an answer of the admin listener may take when it stops.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves what a configuration says, until it is told to stop.

@@ -6,7 +6,7 @@ use lambda_http::{Request, RequestExt as _};
 use same_origin::proxy::Peer;
 use std::net::{IpAddr, SocketAddr};
 
-/// What a front door says of one request.
+/// The facts that a front door tells of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Door {
     /// The path as the client has it in its address bar.

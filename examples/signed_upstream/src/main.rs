@@ -69,7 +69,7 @@ async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
         .time(SystemTime::now())
         .settings(settings)
         .build()?;
-    // What a later hop may change (Via, X-Forwarded-For) is better not covered.
+    // Fields that a later hop may change (Via, X-Forwarded-For) are better not covered.
     let host = parts.headers.get(HOST).ok_or("no host")?.to_str()?;
     let (method, uri) = (parts.method.as_str(), parts.uri.to_string());
     let signable = SignableRequest::new(method, uri, [("host", host)].into_iter(), payload)?;

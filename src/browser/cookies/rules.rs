@@ -11,7 +11,7 @@ pub(crate) struct Source {
     pub(crate) mode: SiteMode,
     /// The host that sent it is the only one to get it back.
     pub(crate) host_only: bool,
-    /// Whose rules they are.
+    /// The engine whose rules apply.
     pub(crate) engine: Engine,
 }
 

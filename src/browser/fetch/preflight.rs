@@ -130,7 +130,7 @@ fn max_age(response: &HeaderMap, engine: Engine) -> u64 {
         Engine::Chromium => text()
             .and_then(|text| text.parse::<i64>().ok())
             .map(|seconds| seconds.max(0).unsigned_abs().min(CHROMIUM_MAX_AGE)),
-        // What is not a number is 0.
+        // A value that is not a number is 0.
         Engine::Firefox => text().map(|_| delta_seconds().unwrap_or(0)),
         // Less than nothing, or more than fits, is 0.
         Engine::WebKit => text().and_then(|text| match text.trim_start_matches('-') {

@@ -71,17 +71,16 @@ impl CacheBuilder {
         self
     }
 
-    /// How long a response may stand in for an upstream that fails (no answer, 500, 502, 503 or 504) after
-    /// it has become stale, where it does not say so itself by `stale-if-error` (RFC 5861 4). Default: not at
-    /// all. Where the response forbids it (`must-revalidate`, `proxy-revalidate`, `s-maxage`, `no-cache`) it
-    /// never does.
+    /// The time for which a response may stand in for an upstream that fails (no answer, 500, 502, 503 or 504) after it
+    /// has become stale, where it does not say so itself by `stale-if-error` (RFC 5861 4). Default: not at all. Where
+    /// the response forbids it (`must-revalidate`, `proxy-revalidate`, `s-maxage`, `no-cache`) it never does.
     pub fn stale(mut self, time: Duration) -> Self {
         self.stale = time;
         self
     }
 
-    /// How long a request waits for another one that fetches the same, before it goes to the upstream
-    /// itself. Default: 5 s.
+    /// The time for which a request waits for another one that fetches the same, before it goes to the upstream itself.
+    /// Default: 5 s.
     pub fn wait(mut self, time: Duration) -> Self {
         self.wait = time;
         self

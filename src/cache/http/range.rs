@@ -56,11 +56,11 @@ fn number(digits: &[u8]) -> Option<Option<u64>> {
     Some(Some(digits.iter().fold(0, add)))
 }
 
-/// Where a stored body lies in the whole representation.
+/// The place of a stored body in the whole representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extent {
     first: u64,
-    /// How long the whole is, if that is known.
+    /// The length of the whole, if it is known.
     whole: Option<u64>,
     /// Whether the body goes to the end of the whole.
     to_end: bool,
@@ -78,8 +78,8 @@ impl Extent {
 
     /// That of a 206, by its `Content-Range`.
     ///
-    /// Where the body's length is not what the field says, positions count from the first byte and from the
-    /// end, as the field says: what is stored is never less sound than what the upstream sent.
+    /// If the body's length is not what the field says, positions count from the first byte and from the end, as the
+    /// field says: what is stored is never less sound than what the upstream sent.
     pub(crate) fn of(partial: &HeaderMap) -> Option<Self> {
         let fields::Sole::One(value) = fields::sole(partial, &header::CONTENT_RANGE) else {
             return None;
@@ -151,7 +151,7 @@ impl Extent {
     }
 }
 
-/// What a request gets of a whole stored body: `Ok(None)` all of it, `Err` if only the upstream can say.
+/// The range that a request gets of a whole stored body: `Ok(None)` all of it, `Err` if only the upstream can say.
 pub(crate) fn of_whole(
     request: &HeaderMap,
     stored: &HeaderMap,

@@ -15,13 +15,13 @@ pub(crate) enum Forward {
     Method,
     /// Nothing is stored for its key.
     UriMiss,
-    /// What is stored is for other requests.
+    /// The stored responses are for other requests.
     VaryMiss,
-    /// What is stored is stale.
+    /// The stored response is stale.
     Stale,
     /// The client wants it.
     Request,
-    /// What is stored is a part, and another one than is wanted.
+    /// The stored response is a part, and another one than is wanted.
     Partial,
 }
 

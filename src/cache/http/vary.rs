@@ -3,7 +3,7 @@
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// How many names a `Vary` may have. A response that varies by more is asked for once and never again.
+/// The most names that a `Vary` may have. A response that varies by more is asked for once and never again.
 const MOST_NAMES: usize = 16;
 
 /// Fields that reach the upstream and are not in the key, because each client has its own: a response that
@@ -46,7 +46,7 @@ pub(crate) enum Unmatchable {
 }
 
 impl Selection {
-    /// What a response to a request was chosen by.
+    /// The fields by which a response to a request was chosen.
     pub(crate) fn of(response: &HeaderMap, request: &HeaderMap) -> Result<Self, Unmatchable> {
         let mut names: Vec<HeaderName> = Vec::new();
         for element in fields::elements(response, &header::VARY) {
@@ -80,8 +80,8 @@ impl Selection {
             .all(|(name, held)| value(request, name) == *held)
     }
 
-    /// What the request has in the fields by which this was selected, as bytes that are equal if it is
-    /// selected in the same way.
+    /// The request's values of the fields by which this was selected, as bytes that are equal if it is selected in the
+    /// same way.
     pub(crate) fn ask(&self, request: &HeaderMap, into: &mut Vec<u8>) {
         for (name, _) in &self.fields {
             into.extend_from_slice(name.as_str().as_bytes());
@@ -133,7 +133,7 @@ fn value(request: &HeaderMap, name: &HeaderName) -> Value {
 /// A line of a list without the white space around its commas, but for those in quoted strings.
 fn push_list(into: &mut Vec<u8>, line: &HeaderValue) {
     let (mut quoted, mut escaped) = (false, false);
-    // Where white space may be dropped from if a comma follows.
+    // The position from which white space may be dropped if a comma follows.
     let mut kept = into.len();
     for byte in fields::trim(line.as_bytes()) {
         match byte {

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is stored for a request.
+/// The result of a search for a stored response.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     /// Nothing that can be used, and why.
@@ -62,7 +62,7 @@ fn part_of(stored: &Stored, asked: &Asked, request: &HeaderMap) -> Option<Range<
     usable.then(|| extent.cut(wanted, stored.body.len() as u64))?
 }
 
-/// What a request gets of a whole stored response: `None` for all of it.
+/// The range that a request gets of a whole stored response: `None` for all of it.
 fn of_whole(
     stored: &Stored,
     asked: &Asked,

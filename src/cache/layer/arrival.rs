@@ -1,4 +1,4 @@
-//! What becomes of a response that has come: it goes to its client, is stored, or renews what is.
+//! Handling of a response that has come: it goes to its client, is stored, or renews what is.
 
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};

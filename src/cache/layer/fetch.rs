@@ -25,7 +25,7 @@ use std::time::SystemTime;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
-/// How often a request waits for others. More than once only because the one that fetched may get something
+/// The most times that a request waits for others. More than once only because the one that fetched may get something
 /// that is for other requests.
 const MOST_WAITS: u32 = 3;
 
@@ -61,7 +61,7 @@ struct Trial {
 pub(crate) struct Arrival {
     pub(crate) at: Instant,
     pub(crate) times: Times,
-    /// What has been changed since the request was sent may be another thing than this.
+    /// The changes before the request was sent: a target that has changed since may be another thing than this.
     pub(crate) began: Began,
 }
 
@@ -136,7 +136,7 @@ where
     match kept.filter(|_| is_at) {
         None => Ok(shared.passed(response, Forward::Method)),
         Some((key, headers)) => {
-            // What came of the change is what a GET gets from now on, so that it is as of now.
+            // The result of the change is what a GET gets from now on, so that it is as of now.
             let arrival = Trial {
                 sent: began,
                 began: shared.store.targets.now(),
@@ -255,7 +255,7 @@ impl Trip {
                     return Ok(self.revalidated(&stored, &head, response, &trial.arrived()));
                 }
                 // RFC 9111 4.3.3: the upstream says of something that is not stored that it is not modified.
-                // What the client asked for itself has not been asked yet.
+                // The client's own question has not been asked yet.
                 self.shared.store.replace(&self.asked.key, &stored, None);
                 self.found = Found::Nothing(Forward::Stale);
                 trial = self.trial();

@@ -11,7 +11,7 @@ use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use http::{HeaderMap, Response};
 
-/// What a look comes to.
+/// The outcome of a look.
 pub(crate) enum Look<R> {
     Answer(Response<Body<R>>),
     Fetch(Asked, Found),
@@ -90,7 +90,7 @@ impl Shared {
     pub(crate) fn flight(&self, asked: &Asked, found: &Found, request: &HeaderMap) -> Flight {
         let is_worth_it = match found {
             Found::Nothing(_) => true,
-            // What always has to be validated is to be validated again for the next one.
+            // A response that always has to be validated is to be validated again for the next one.
             Found::Response(stored, usage) => {
                 *usage == Use::ValidateStale
                     && !stored.life.no_cache
@@ -130,7 +130,7 @@ impl Shared {
     }
 }
 
-/// What is known of a fetch before it begins.
+/// The knowledge of a fetch before it begins.
 pub(crate) enum Flight {
     /// Its response is for this request only, or nobody knows.
     Alone,

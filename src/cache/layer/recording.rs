@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
-/// Where a response is to be stored.
+/// The place at which a response is to be stored.
 pub(crate) struct Place {
     pub(crate) key: Key,
     /// Others wait for it.

@@ -7,8 +7,8 @@ use http::header;
 use http::{HeaderName, Response};
 use http::{Version, response};
 
-/// How long the body has to be, if that is known. Where nothing says where it ends but the end of the
-/// connection, a body that was cut is taken for a whole one, so that it is not stored.
+/// The length that the body has to have, if it is known. If nothing says where it ends but the end of the connection, a
+/// body that was cut is taken for a whole one, so that it is not stored.
 pub(crate) fn length(head: &response::Parts, exact: Option<u64>) -> Result<Option<u64>, Refusal> {
     let headers = &head.headers;
     match fields::sole(headers, &header::TRANSFER_ENCODING) {

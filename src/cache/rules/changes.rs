@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use http::request;
 use std::borrow::Cow;
 
-/// Where a request was sent to.
+/// The target and authority that a request was sent to.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) target: Box<str>,

@@ -54,7 +54,7 @@ pub(crate) fn updated(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     updated
 }
 
-/// What the answer to a `HEAD` says of the stored answer to a `GET` (RFC 9111 4.3.5).
+/// The verdict of an answer to a `HEAD` on the stored answer to a `GET` (RFC 9111 4.3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heads {
     /// Nothing that can be relied on.

@@ -40,16 +40,16 @@ pub(crate) struct Times {
     pub(crate) delay: Duration,
 }
 
-/// How long a stored response is good for what.
+/// The times for which a stored response may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// How old it was when it came (RFC 9111 4.2.3).
+    /// Its age when it came (RFC 9111 4.2.3).
     pub(crate) age: Duration,
-    /// How old it may be and is fresh.
+    /// The age up to which it is fresh.
     pub(crate) fresh: Duration,
-    /// How long after that it may be used while it is validated (RFC 5861 3).
+    /// The time after that in which it may be used while it is validated (RFC 5861 3).
     pub(crate) while_validated: Duration,
-    /// How long after that it may be used because the upstream fails (RFC 5861 4).
+    /// The time after that in which it may be used because the upstream fails (RFC 5861 4).
     pub(crate) if_error: Duration,
     /// Whether it may never be used stale (RFC 9111 4.2.4).
     pub(crate) never_stale: bool,
@@ -64,9 +64,9 @@ pub(crate) struct Life {
 pub(crate) struct Storable {
     pub(crate) life: Life,
     pub(crate) selection: Selection,
-    /// Where the body lies in the whole, if it is a part.
+    /// The place of the body in the whole, if it is a part.
     pub(crate) part: Option<Extent>,
-    /// How long the body has to be to be all of it, if that was said.
+    /// The length of the complete body, if that was said.
     pub(crate) length: Option<u64>,
 }
 
@@ -124,7 +124,7 @@ pub(crate) struct Limits {
     pub(crate) store_set_cookie: bool,
 }
 
-/// How many field lines a stored head may have.
+/// The most field lines that a stored head may have.
 const MOST_FIELDS: usize = 1000;
 
 /// Whether a response may be stored. `exact` is the body's length if it is known without being said.
@@ -244,7 +244,7 @@ fn life(
     };
     let question = Question::new(control, status, authorized, &head.headers, times.received);
     let Some(fresh) = question.freshness() else {
-        // What is left is that nothing can come of it, or who asked.
+        // Two reasons are left: nothing can come of it, or the one who asked.
         return Err(if authorized {
             Refusal::Request
         } else {

@@ -1,4 +1,4 @@
-//! What a cache has to do with a request, by its head alone.
+//! The plan of a cache for a request, by its head alone.
 
 use crate::cache::http::conditional;
 use crate::cache::http::control::RequestControl;
@@ -8,7 +8,7 @@ use crate::cache::store::key::{self, Key};
 use http::header;
 use http::{Method, request};
 
-/// What is to be done with a request.
+/// The way to handle a request.
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// It goes on, and its response comes back as it is.
@@ -19,7 +19,7 @@ pub(crate) enum Plan {
     Look(Asked),
 }
 
-/// What a request asks of a cache.
+/// The demands of a request on a cache.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) key: Key,

@@ -65,7 +65,7 @@ impl Question {
         }
     }
 
-    /// How old a response to a `GET` may be and is fresh; `None` if it may not be stored.
+    /// The age up to which a response to a `GET` is fresh; `None` if it may not be stored.
     pub(crate) fn freshness(self) -> Option<Duration> {
         if let Some((latest, answer)) = LATEST.get() {
             if latest == self {

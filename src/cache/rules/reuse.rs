@@ -4,7 +4,7 @@ use crate::cache::http::control::RequestControl;
 use crate::cache::rules::Life;
 use std::time::Duration;
 
-/// What may be done with a stored response that is for a request.
+/// The permitted use of a stored response that is for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     /// It is the answer.
@@ -17,7 +17,7 @@ pub(crate) enum Use {
     ValidateAsked,
 }
 
-/// How old a response is, held against how old it may be.
+/// The age of a response, held against the age that it may have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Age<'a> {
     pub(crate) life: &'a Life,

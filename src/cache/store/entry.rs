@@ -1,4 +1,4 @@
-//! What is stored.
+//! A stored response.
 
 use crate::cache::http::range::Extent;
 use crate::cache::http::vary::Selection;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many responses there may be for one key: for requests that differ in what `Vary` names, and parts.
+/// The most responses for one key: for requests that differ in what `Vary` names, and parts.
 const MOST_VARIANTS: usize = 32;
 
 /// Bytes that an entry takes beside what it holds, about.
@@ -34,7 +34,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// How old it is (RFC 9111 4.2.3).
+    /// Its age (RFC 9111 4.2.3).
     pub(crate) fn age(&self) -> Age<'_> {
         Age {
             life: &self.life,
@@ -66,7 +66,7 @@ impl Stored {
             + self.snapshot.size()
     }
 
-    /// How long it can be of any use; `None` for as long as it is there.
+    /// The time for which it can be of any use; `None` for as long as it is there.
     fn useful_for(&self) -> Option<Duration> {
         if crate::cache::http::conditional::can_be_validated(&self.headers) && self.part.is_none() {
             return None;
@@ -126,7 +126,7 @@ impl Resource {
         u32::try_from(stored.saturating_add(key.bytes().len())).unwrap_or(u32::MAX)
     }
 
-    /// How long anything of it can be of use; `None` for as long as it is there.
+    /// The time for which anything of it can be of use; `None` for as long as it is there.
     pub(crate) fn useful_for(&self) -> Option<Duration> {
         let mut longest = Duration::ZERO;
         for stored in &self.variants {

@@ -1,4 +1,4 @@
-//! What makes two requests the same, before `Vary` has its say.
+//! The key that makes two requests the same, before `Vary` has its say.
 //!
 //! A key holds all of a request that an upstream is known to build its answers of: the target and `Host`
 //! as they are sent, and what the request says of the public scheme, host, port and prefix, of which

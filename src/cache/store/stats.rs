@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of a request. It is in the extensions of the response that a cache gives back, for logs and
-/// metrics.
+/// The outcome of a request. It is in the extensions of the response that a cache gives back, for logs and metrics.
 ///
 /// # Examples
 ///

@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// How many changes are remembered. A fetch during which there are more is not stored.
+/// The most changes that are remembered. A fetch during which there are more is not stored.
 const MOST_CHANGES: usize = 4096;
 
 /// The counters in use, and the latest changes.
@@ -22,7 +22,7 @@ const MOST_CHANGES: usize = 4096;
 pub(crate) struct Targets {
     counters: Mutex<HashMap<u64, Weak<Target>, RandomState>>,
     changes: Mutex<Changes>,
-    /// How many changes there have been.
+    /// The number of changes so far.
     latest: AtomicU64,
     hasher: RandomState,
 }

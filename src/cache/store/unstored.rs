@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long it is remembered.
+/// The time for which a note is remembered.
 const FOR: Duration = Duration::from_secs(120);
 
-/// How many notes there is room for, in 8 bytes each.
+/// The number of notes that there is room for, in 8 bytes each.
 const SLOTS: usize = 16_384;
 
 /// In each slot the upper half of a hash, and the second of its note; 0 if there is none.
@@ -42,7 +42,7 @@ impl Unstored {
         let slot = self.slot(key);
         let held = slot.load(Ordering::Relaxed);
         if held >> 32 == key.hashed() >> 32 {
-            // What another one has noted meanwhile stays.
+            // A note that another one has made meanwhile stays.
             let _other = slot.compare_exchange(held, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }

@@ -40,8 +40,8 @@ struct Trusted;
 struct Foreign;
 
 impl Admitted {
-    /// What the guards before this place have left; `None` where the request has no `Origin`, and where there
-    /// is no guard. Of several guards the one that trusts least counts.
+    /// The judgement that the guards before this place have left; `None` where the request has no `Origin`, and where
+    /// there is no guard. Of several guards the one that trusts least counts.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
         if extensions.get::<Foreign>().is_some() {

@@ -131,7 +131,7 @@ mod tests {
                 Some("a.example"),
             ),
             (&[("forwarded", "host")], None, None),
-            // Who sets the one kind may hand the other through as the client sent it.
+            // A proxy that sets the one kind may hand the other through as the client sent it.
             (
                 &[
                     ("x-forwarded-proto", "https"),

@@ -87,8 +87,8 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// How many connections are open, idle ones and tunnels included: a figure for metrics, which is old when it
-    /// is here.
+    /// The number of open connections, idle ones and tunnels included: a figure for metrics, which is old when it is
+    /// here.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.registry.connections()

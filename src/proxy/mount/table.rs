@@ -46,7 +46,7 @@ impl Mounts {
         table.push(Arc::downgrade(mount));
     }
 
-    /// Takes a mount out, which is no error if it is not there.
+    /// Takes a mount out, which is not an error if it is not there.
     pub(crate) fn remove(&self, mount: &Arc<Mount>) {
         let mut table = self.table.write().unwrap_or_else(|e| e.into_inner());
         table.retain(|other| other.strong_count() > 0 && other.as_ptr() != Arc::as_ptr(mount));

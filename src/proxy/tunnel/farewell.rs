@@ -27,7 +27,7 @@ enum State {
     Closed,
 }
 
-/// What is read at once of what nobody gets.
+/// The most bytes that are read at once of data that nobody gets.
 const DROPPED: usize = 4096;
 
 impl<'a, T> Farewell<'a, T> {

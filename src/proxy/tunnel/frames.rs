@@ -1,8 +1,8 @@
-//! Where the frames of a WebSocket begin and end (RFC 6455 5.2). Nothing of their content is looked at.
+//! The bounds of the frames of a WebSocket (RFC 6455 5.2). Nothing of their content is looked at.
 
 /// RFC 6455 5.5.1: after this one nothing follows.
 const OPCODE_CLOSE: u8 = 0x8;
-/// What a head is at most: two bytes, eight of an extended length, four of a mask.
+/// The longest head: two bytes, eight of an extended length, four of a mask.
 const LONGEST_HEAD: usize = 14;
 
 /// A close frame of a server, which masks nothing: 1001, "going away" (RFC 6455 7.4.1).
@@ -13,7 +13,7 @@ pub(super) const GOING_AWAY: [u8; 4] = [0x80 | OPCODE_CLOSE, 2, 0x03, 0xE9];
 pub(super) struct Frames {
     head: [u8; LONGEST_HEAD],
     head_len: usize,
-    /// What is left of the frame's payload.
+    /// The rest of the frame's payload.
     payload: u64,
     is_closed: bool,
 }

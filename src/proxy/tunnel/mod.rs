@@ -48,7 +48,7 @@ pub struct Tunnels {
     end: CancellationToken,
 }
 
-/// What is spoken in a tunnel.
+/// The protocol in a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spoken {
     WebSocket,

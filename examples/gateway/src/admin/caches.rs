@@ -19,7 +19,7 @@ pub struct CachedRoute {
 #[derive(Default)]
 pub struct Caches(pub Vec<Arc<CachedRoute>>);
 
-/// What a purge names.
+/// The target of a purge.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     Path(String),
@@ -38,7 +38,7 @@ impl Caches {
     ///
     /// # Errors
     ///
-    /// What is wrong with the query, and what to write.
+    /// The fault of the query, and the text to write instead.
     pub fn purge(&self, query: &str) -> Result<(), &'static str> {
         let target = target(query)?;
         for route in &self.0 {

@@ -24,7 +24,7 @@ use same_origin::proxy::Body;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What the admin listener answers from.
+/// The state from which the admin listener answers.
 #[derive(Clone)]
 pub struct Admin {
     pub health: Arc<Health>,
@@ -66,7 +66,7 @@ impl Admin {
             Some(refusal) => text(refusal.status(), format!("{refusal}\n")),
             None => self.answer_to(&request).await,
         };
-        // What is asked twice has two answers.
+        // A question that is asked twice has two answers.
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if request.method == Method::HEAD {

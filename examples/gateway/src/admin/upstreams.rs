@@ -8,14 +8,14 @@ use tokio::time::{Instant, timeout};
 
 /// For how long an answer is taken for the next probes, so that they cost an upstream next to nothing.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long an upstream may take: shorter than the timeouts of probes are.
+/// The time that an upstream may take: shorter than the timeouts of probes are.
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// The upstream of one route.
 pub struct RouteUpstream {
     /// The prefix of the route.
     pub prefix: String,
-    /// How many connections to it are open.
+    /// The number of open connections to it.
     pub connections: Box<dyn Fn() -> usize + Send + Sync>,
     /// Whether it answers, if readiness hangs on it.
     pub answers: Option<Probe>,
@@ -28,7 +28,7 @@ pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 #[derive(Default)]
 pub struct Upstreams {
     all: Vec<Arc<RouteUpstream>>,
-    /// What was found last, and when. Locked while it is found, so that probes that come together ask once.
+    /// The last finding, and its time. Locked while it is found, so that probes that come together ask once.
     found: Mutex<Option<(Instant, Option<String>)>>,
 }
 

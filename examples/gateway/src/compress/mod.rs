@@ -77,7 +77,7 @@ where
         .now_or_never();
     match compressed {
         Some(Ok(response)) => response.map(Body::new),
-        // What waits for nothing is ready at once.
+        // A service that waits for nothing is ready at once.
         Some(Err(never)) => match never {},
         None => Response::default(),
     }

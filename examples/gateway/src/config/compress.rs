@@ -4,7 +4,7 @@ use super::Checker;
 use crate::compress::{Coding, Codings};
 use toml::Value;
 
-/// What to write at the key.
+/// The text to write at the key.
 const REMEDY: &str =
     "write true, false, or a list of \"zstd\", \"br\" and \"gzip\", the best one first";
 

@@ -1,4 +1,4 @@
-//! How the gateway stops: `drain = "30s"`, or a table of a delay and a timeout.
+//! Settings of a stop: `drain = "30s"`, or a table of a delay and a timeout.
 
 use super::Checker;
 use super::read::read;
@@ -9,10 +9,10 @@ use toml::Value;
 /// Times of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// How long the gateway serves on, not ready any more, before it takes no new connections: as long as
+    /// The time for which the gateway serves on, not ready any more, before it takes no new connections: as long as
     /// balancers need to hear of it.
     pub delay: Duration,
-    /// How long requests in flight may take after that.
+    /// The time that requests in flight may take after that.
     pub timeout: Duration,
 }
 

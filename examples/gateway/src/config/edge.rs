@@ -20,7 +20,7 @@ struct RateTable {
 /// More would be no limit: every bucket is empty for less time than a request takes.
 const FASTEST: u32 = 1_000_000;
 
-/// What the key of a field takes.
+/// The values that the key of a field takes.
 enum Values {
     /// Any text that is a field's value.
     Any,

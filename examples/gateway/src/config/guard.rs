@@ -7,7 +7,7 @@ use same_origin::cors::CorsPolicy;
 use same_origin::guard::{Guard, GuardBuilder, Mode};
 use toml::{Table, Value};
 
-/// What holds for a route before its CORS policy is known.
+/// The guard of a route before its CORS policy is known.
 #[derive(Clone)]
 pub(super) struct Guarding {
     builder: GuardBuilder,

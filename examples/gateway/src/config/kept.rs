@@ -1,5 +1,5 @@
-//! What outlives a reload: the routes whose settings are the same, with their connections, counts and caches, and
-//! the sets that old and new routes share.
+//! The parts that outlive a reload: the routes whose settings are the same, with their connections, counts and caches,
+//! and the sets that old and new routes share.
 
 use super::Checker;
 use crate::admin::{CachedRoute, RouteUpstream};
@@ -27,7 +27,7 @@ const OF_NO_ROUTE: [&str; 10] = [
     "workers",
 ];
 
-/// What one configuration leaves to the next.
+/// The parts that one configuration leaves to the next.
 #[derive(Clone, Default)]
 pub struct Kept {
     /// In which proxies find each other's addresses. It is the same for all configurations, as a proxy that is
@@ -35,7 +35,7 @@ pub struct Kept {
     pub(super) mounts: Mounts,
     /// Old ones too are told when the gateway stops.
     pub tunnels: Tunnels,
-    /// What is left to clients of the limit that holds for all routes.
+    /// The limit that holds for all routes, with what clients have left of it.
     limit: Option<Arc<RateLimit>>,
     routes: HashMap<Settings, KeptRoute>,
 }
@@ -119,7 +119,7 @@ impl fmt::Debug for Kept {
     }
 }
 
-/// What holds for all routes, as text.
+/// The settings that hold for all routes, as text.
 pub(super) fn of_all_routes(file: &Table) -> String {
     let shared = file.iter().filter(|(key, _)| {
         let key = key.as_str();
@@ -145,10 +145,10 @@ impl Checker<'_> {
         self.kept.limit.clone()
     }
 
-    /// What a route is made of. Of files of its own, such as certificates, the content counts.
+    /// The settings that a route is made of. Of files of its own, such as certificates, the content counts.
     pub(super) fn settings(&mut self, table: &Table) -> Settings {
         let mut text = format!("{}{table}", self.of_all_routes);
-        // Who looks at its answers and its upstream is said in tables that are otherwise none of its business.
+        // The observers of its answers and its upstream are named in tables that are otherwise none of its business.
         let prefix = table.get("prefix").and_then(Value::as_str);
         let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));
         text += &format!("looked at: {} {} {is_asked}\n", self.logs, self.counts);

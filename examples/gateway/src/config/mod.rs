@@ -49,11 +49,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use wording::no_network;
 
-/// What the gateway serves, checked.
+/// The configuration of the gateway, checked.
 pub struct Config {
     pub listen: SocketAddr,
     pub drain: Drain,
-    /// Where the admin listener listens, if there is one.
+    /// The address of the admin listener, if there is one.
     pub admin: Option<SocketAddr>,
     pub log: Option<Log>,
     pub workers: Option<u32>,
@@ -66,13 +66,13 @@ pub struct Config {
     pub table: Table,
     pub caches: Caches,
     pub upstreams: Upstreams,
-    /// How often the files are looked at for changes, if they are.
+    /// The interval at which the files are looked at for changes, if they are.
     pub reload_on_change: Option<Duration>,
     /// The files that this was read from, as they were then or before.
     pub files: Vec<Seen>,
-    /// What the next configuration takes over.
+    /// The parts that the next configuration takes over.
     pub kept: Kept,
-    /// What is allowed and yet hardly meant, each with its key.
+    /// Settings that are allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
     /// Good to know, if an application behaves as many do.
     pub hint: Option<String>,
@@ -118,11 +118,11 @@ struct TlsFiles {
 /// A longer time is hardly meant, and could lie beyond what the clock can tell.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// What the checks of all parts share.
+/// The state that the checks of all parts share.
 struct Checker<'a> {
     /// The folder that paths are relative to.
     folder: &'a Path,
-    /// Where the gateway listens, if that is known.
+    /// The address on which the gateway listens, if it is known.
     listen: Option<SocketAddr>,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
@@ -133,11 +133,11 @@ struct Checker<'a> {
     /// Whether there is an access log, and whether there are metrics.
     logs: bool,
     counts: bool,
-    /// What holds for requests of every route that says nothing else.
+    /// The settings for requests of every route that says nothing else.
     edge: Edge,
     warnings: Problems,
     files: Vec<Seen>,
-    /// What holds for all routes, as text.
+    /// The settings that hold for all routes, as text.
     of_all_routes: String,
     /// Of the configuration before this one.
     before: &'a Kept,
@@ -252,7 +252,7 @@ impl Checker<'_> {
         let variable = |name: &str| std::env::var(name);
         let failed = environment::put_in(&mut table, &variable, &mut unset);
         let config = self.config(table);
-        // What is wrong with a text that is not complete is no news.
+        // Faults of a text that is not complete are not news.
         self.problems.replace(&failed, unset);
         config
     }
@@ -386,7 +386,7 @@ impl Checker<'_> {
         })
     }
 
-    /// What lies around the service of a route.
+    /// The layers around the service of a route.
     fn around(
         &mut self,
         at: &str,

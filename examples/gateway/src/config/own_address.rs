@@ -21,7 +21,7 @@ pub fn is_own(upstream: &str, listen: SocketAddr) -> bool {
     let is_local = own.is_loopback() || own.is_unspecified();
     let host = authority.host().trim_matches(['[', ']']);
     match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        // What connects to any address connects to loopback.
+        // A connection to any address is one to loopback.
         Ok(ip) if ip.is_unspecified() => is_local,
         // `[::]` is for IPv4 as well.
         Ok(ip) if own.is_unspecified() => ip.is_loopback() && (ip.is_ipv4() || own.is_ipv6()),

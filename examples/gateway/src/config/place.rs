@@ -1,4 +1,4 @@
-//! Where in the file a key is, and how people name it.
+//! The place of a key in the file, and its name for people.
 
 use std::ops::Range;
 use toml::Spanned;

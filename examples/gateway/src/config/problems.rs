@@ -10,7 +10,7 @@ pub struct Problem {
     /// As it is written in TOML and in messages of its readers: `routes[1].timeouts.connect`. Counted
     /// from 0. Empty for the whole file.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// The fault, and its remedy.
     pub message: String,
 }
 
@@ -37,7 +37,7 @@ impl Problems {
     }
 
     /// Adds a problem that was found in what is left of the file: none at a key at which, or below
-    /// which, there is one already. What follows from another problem is no news.
+    /// which, there is one already. A problem that follows from another one is not news.
     pub fn add(&mut self, key: String, message: impl fmt::Display) {
         if !self.touch(&key) {
             self.push(key, message);
@@ -73,7 +73,7 @@ impl Problems {
         }
     }
 
-    /// A problem at a place that is no key's.
+    /// A problem at a place that is not a key's.
     pub fn push_at(&mut self, place: String, message: impl fmt::Display) {
         self.push("", message);
         if let Some(problem) = self.0.last_mut() {

@@ -6,14 +6,14 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use toml::{Table, Value};
 
-/// What could be read of a table, and what had to be left out of it.
+/// The part of a table that could be read, and the keys that had to be left out of it.
 pub struct Read<T> {
     pub value: T,
     left_out: Vec<String>,
 }
 
-/// Reads a table that stands at a key. Each key that does not fit is a problem and is left out, and
-/// the rest is read again. `None` if what is left is no `T`.
+/// Reads a table that stands at a key. Each key that does not fit is a problem and is left out, and the rest is read
+/// again. `None` if what is left is not a `T`.
 ///
 /// `beside` are the keys that may stand there too, and are read elsewhere.
 pub fn read<T: DeserializeOwned>(
@@ -30,7 +30,7 @@ pub fn read<T: DeserializeOwned>(
         };
         let path = error.path();
         let key = original(&text(path), &left_out);
-        // That something left out is missing now is no news.
+        // That something left out is missing now is not news.
         let stale = |out: &String| {
             let name = out.rsplit('.').next().unwrap_or(out);
             join(&key, name) == *out && error.inner().message() == format!("missing field `{name}`")

@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Value;
 
-/// How often the files are looked at, where only `true` is said.
+/// The interval at which the files are looked at, where only `true` is said.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// More often would be a busy loop, more rarely a surprise.
 const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 impl Checker<'_> {
-    /// How often the files are looked at, if they are.
+    /// The interval at which the files are looked at, if they are.
     pub(super) fn reload_on_change(&mut self, value: Option<Value>) -> Option<Duration> {
         const KEY: &str = "reload_on_change";
         match value {

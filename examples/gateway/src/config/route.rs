@@ -118,7 +118,7 @@ impl Checker<'_> {
         let guard_at = join(at, "guard");
         let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
         let guard_at = if own_guard { &guard_at } else { "guard" };
-        // What stands in for a missing key lets the others be checked.
+        // A text that stands in for a missing key lets the others be checked.
         if !table.contains_key("prefix") {
             let message = "missing; write \"/api\" for what is below it, or \"/\" for all paths";
             self.problems.push(join(at, "prefix"), message);
@@ -275,7 +275,7 @@ impl Checker<'_> {
             &mut self.problems,
         )?
         .value;
-        // What is a prefix is the same for all routes, so a proxy is asked.
+        // The rules for prefixes are the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
             self.built(at, asked, str::to_owned).is_some()
@@ -331,7 +331,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What is beside the configuration may be a key.
+    /// Warns of a directory that holds the configuration: a file beside it may be a key.
     fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
         let own = Path::new(".").join(self.folder).canonicalize();
         if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
@@ -386,7 +386,7 @@ pub(super) fn hint_of_prefix(routes: &[String], source: &Source<'_>) -> Option<S
     })
 }
 
-/// Whether a route's upstream may be spoken to by TLS. What is no URL is another problem.
+/// Whether a route's upstream may be spoken to by TLS. A text that is not a URL is another problem.
 fn has_https(upstream: Option<&Value>) -> bool {
     let is_plain = |url: &Value| {
         let scheme = url.as_str().and_then(|url| url.split_once("://"));

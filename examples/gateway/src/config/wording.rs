@@ -1,10 +1,10 @@
-//! What readers say of a value in terms of their types, said in the terms of the file.
+//! Messages of readers, which are in terms of their types, reworded in the terms of the file.
 
 use std::net::{IpAddr, SocketAddr};
 use toml::Value;
 
-/// What is wrong with a value that stands at a key, which may be one of a list. Messages that are no
-/// reader's own stay as they are.
+/// The fault of a value that stands at a key, which may be one of a list. Messages that are not a reader's own stay as
+/// they are.
 pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     let Some(value) = value else {
         return message.to_owned();
@@ -25,7 +25,7 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     }
 }
 
-/// How alike two keys have to be for one to be meant by the other; a letter left out, doubled or exchanged is.
+/// The least likeness of two keys at which one is meant by the other: a letter may be left out, doubled or exchanged.
 const ALIKE: f64 = 0.85;
 
 /// The message with the known key that is most like the unknown one, if any is.
@@ -70,7 +70,7 @@ fn given(value: &Value) -> String {
     }
 }
 
-/// What to write instead, by what the reader expected.
+/// The text to write instead, by what the reader expected.
 fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
     let name = key.rsplit('.').next().unwrap_or(key);
     let name = name.split_once('[').map_or(name, |(list, _)| list);

@@ -58,21 +58,21 @@ pub struct Exchange {
     end: f64,
 }
 
-/// What a preflight asks leave for.
+/// The method and headers that a preflight asks leave for.
 #[derive(Clone, Debug, Serialize)]
 struct Preflight {
     method: String,
     headers: Option<String>,
 }
 
-/// What was seen in a run, and the time on the clock that its times are of.
+/// The exchanges of a run, and the time on the clock that its times are of.
 #[derive(Debug, Serialize)]
 pub struct Report {
     now: f64,
     exchanges: Vec<Exchange>,
 }
 
-/// What the servers of the demo have noted; all clones are the same notebook.
+/// The notes of the demo's servers; all clones are the same notebook.
 #[derive(Clone, Default)]
 pub struct Lab {
     runs: Arc<Mutex<VecDeque<Run>>>,
@@ -82,7 +82,7 @@ pub struct Lab {
 type Run = (String, Vec<Exchange>);
 
 impl Lab {
-    /// What was seen in a run so far.
+    /// The report of a run so far.
     pub fn report(&self, run: &str) -> Report {
         let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let found = runs.iter().find(|(name, _)| name == run);
@@ -132,7 +132,7 @@ impl Lab {
     }
 }
 
-/// What the page says about a request in its query.
+/// The page's tags of a request, from its query.
 struct Tags {
     run: String,
     call: String,

@@ -1,5 +1,5 @@
-//! What runs without a configuration: a page, an API and a bucket as three origins, and two gateways
-//! that unite two and three of them, so that a browser can compare the setups.
+//! The demo, which runs without a configuration: a page, an API and a bucket as three origins, and two gateways that
+//! unite two and three of them, so that a browser can compare the setups.
 //!
 //! Every origin is a port of 127.0.0.1: distinct origins in every browser, with nothing to set up.
 //! They are one *site*, though, so that cookies travel between them in every browser; the page says
@@ -28,15 +28,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Where the demo listens if it may; its other servers are on the same address.
+/// The address on which the demo listens if it may; its other servers are on the same address.
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-/// How long the demo waits for requests in flight when it is stopped.
+/// The time for which the demo waits for requests in flight when it is stopped.
 const DRAIN: Duration = Duration::from_secs(2);
 
 type Secret = [u8; 32];
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the page has to know of the setups.
+/// The origins of the setups, which the page has to know.
 #[derive(Clone, Serialize)]
 struct Origins {
     /// The page's origin in each setup.
@@ -69,7 +69,7 @@ impl Demo {
         let any_port = || bind(SocketAddr::new(ip, 0));
         let listener = match listen {
             Some(address) => bind(address).await?,
-            // Somebody else's port 8080 is no reason not to show the demo.
+            // Somebody else's port 8080 is not a reason to hide the demo.
             None => match bind(ADDRESS).await {
                 Ok(listener) => listener,
                 Err(_taken) => any_port().await?,

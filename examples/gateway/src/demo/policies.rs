@@ -36,8 +36,8 @@ impl<S: Clone> ByPolicy<S> {
             none: service.clone(),
             any: guard(CorsPolicy::builder().allow_origins(Any))?,
             null: guard(CorsPolicy::builder().allow_null_origin(true))?,
-            // What a signed redirect over three origins with credentials needs. It lets everyone read
-            // with cookies, so it is for servers that take nothing but a signature as authority.
+            // The policy that a signed redirect over three origins with credentials needs. It lets everyone read with
+            // cookies, so it is for servers that take nothing but a signature as authority.
             null_credentials: guard(
                 CorsPolicy::builder()
                     .allow_null_origin(true)

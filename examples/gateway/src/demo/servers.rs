@@ -23,7 +23,7 @@ use tower::service_fn;
 /// The largest request body that is read.
 const BODY: usize = 64 * 1024;
 
-/// What the servers share.
+/// The state that the servers share.
 #[derive(Clone)]
 pub struct Servers {
     pub lab: Lab,

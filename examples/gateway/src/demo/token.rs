@@ -46,7 +46,7 @@ impl Tokens {
         Ok(format!("{signed}.{}", BASE64.encode(signature)))
     }
 
-    /// Who a request is from, by its `Authorization` or else by its cookie.
+    /// The sender of a request, by its `Authorization` or else by its cookie.
     ///
     /// The error is what a `WWW-Authenticate` field says (RFC 6750 3.1).
     pub fn judge(&self, headers: &HeaderMap) -> Result<Claims, &'static str> {

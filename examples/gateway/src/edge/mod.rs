@@ -16,7 +16,7 @@ use same_origin::guard::OwnOrigin;
 use same_origin::proxy::{Body, ClientAddr, Peer};
 use std::sync::Arc;
 
-/// What a route asks of requests, and gives its answers, before anything else of it.
+/// The demands of a route on requests, and additions to its answers, before anything else of it.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
     pub limit: Option<Arc<RateLimit>>,
@@ -34,7 +34,7 @@ pub struct Arrival {
     pub leaving: Option<Box<Leaving>>,
 }
 
-/// What the answer of a request gets.
+/// Additions to the answer of a request.
 pub struct Leaving {
     id: Option<HeaderValue>,
     security: Option<Arc<SecurityHeaders>>,

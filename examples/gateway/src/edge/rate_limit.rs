@@ -21,14 +21,14 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 100_000;
 /// Buckets of all others together.
 const SHARED: u64 = 4096;
-/// How often buckets that are full again are forgotten.
+/// The interval at which buckets that are full again are forgotten.
 const SWEEP: Duration = Duration::from_secs(10);
 
 /// In the extensions of an answer: the client was above its limit.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimited;
 
-/// How often a client may ask.
+/// The rate at which a client may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Requests a second in the long run.
@@ -222,7 +222,7 @@ mod tests {
             .filter(|n| limit.check(network(*n)).is_err())
             .count();
         assert!(refused > 40_000, "{refused}");
-        // Who has a bucket keeps it.
+        // A client that has a bucket keeps it.
         assert!(limit.check(network(0)).is_err());
         let known = limit.limiter.into_state_store();
         let known = known.known.into_inner().unwrap();

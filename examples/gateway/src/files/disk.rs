@@ -21,7 +21,7 @@ const NAMES_NOTHING: [i32; 2] = if cfg!(windows) {
     [63, 62] // the same of macOS and the BSDs
 };
 
-/// How often a file that changes is read, before its changes are left to the client to notice.
+/// The most reads of a file that changes, before its changes are left to the client to notice.
 const READS: usize = 3;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;

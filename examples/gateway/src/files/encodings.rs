@@ -49,7 +49,7 @@ fn plain_tags(accepted: Codings, headers: &mut HeaderMap) -> Option<HeaderValue>
     Some(known)
 }
 
-/// What the tag of a compressed form ends with.
+/// The end of the tag of a compressed form.
 fn suffix(coding: Coding) -> String {
     format!("-{}\"", coding.name())
 }

@@ -20,20 +20,20 @@ use same_origin::proxy::Body;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long a file may be, in bytes, to be read at once and remembered.
+/// The longest file, in bytes, that is read at once and remembered.
 pub const SMALL: u64 = 128 << 10;
 
 /// Bytes that a route remembers at most.
 const ROOM: u64 = 16 << 20;
 
-/// What an answer takes beside its content, in bytes: its head, its key, and its place.
+/// The size of an answer beside its content, in bytes: its head, its key, and its place.
 const OVERHEAD: usize = 2 << 10;
 
-/// How long an answer is repeated without a look at the file.
+/// The time for which an answer is repeated without a look at the file.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long a file must have been as it is to be remembered, for who writes it now may write it again. At least
-/// two seconds: `Last-Modified` is cut to whole ones.
+/// The time for which a file must have been as it is to be remembered, as one that is written now may be written again.
+/// At least two seconds: `Last-Modified` is cut to whole ones.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// The answers of one directory.
@@ -51,9 +51,9 @@ pub struct Key {
 #[derive(Debug)]
 pub struct Answer {
     headers: HeaderMap,
-    /// What is sent.
+    /// The content as it is sent.
     pub content: Bytes,
-    /// What is in the file, which may be the same.
+    /// The content of the file, which may be the same.
     plain: Bytes,
     read: Instant,
 }
@@ -82,7 +82,7 @@ impl Memory {
         }
     }
 
-    /// What is remembered with this key, fresh or not.
+    /// The answer that is remembered with this key, fresh or not.
     pub fn last(&self, key: &Key) -> Option<Arc<Answer>> {
         self.0.get(key)
     }

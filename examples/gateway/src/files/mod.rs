@@ -200,7 +200,7 @@ fn failed() -> Response<Body> {
 #[derive(Clone, Copy, Debug)]
 struct IsPage;
 
-/// Where a request below a prefix leads.
+/// The target of a request below a prefix.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     /// To a file of the directory.
@@ -213,7 +213,7 @@ fn below(prefix: &str, uri: &Uri) -> Target {
     let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let rest = target.strip_prefix(prefix).unwrap_or(target);
     if rest.starts_with('/') {
-        // What begins with a slash is a target as the whole was one.
+        // A rest that begins with a slash is a target as the whole was one.
         return Target::Below(rest.parse().unwrap_or_default());
     }
     let location = HeaderValue::try_from(format!("{prefix}/{rest}"));

@@ -1,4 +1,4 @@
-//! What the path of a file tells before the file is looked for.
+//! Checks of the path of a file before the file is looked for.
 //!
 //! Paths are read as the file system will: decoded once, and what is a slash then parts segments.
 

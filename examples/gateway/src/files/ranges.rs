@@ -52,7 +52,7 @@ fn number(digits: &str) -> Option<u64> {
 
 /// A request for a part, of which it turns out with the file whether the whole is to be sent.
 pub struct Part {
-    /// What tells the file that the client has a part of (13.1.5), which `ServeDir` does not read.
+    /// The validator of the file that the client has a part of (13.1.5), which `ServeDir` does not read.
     of: Option<HeaderValue>,
     is_suffix: bool,
     pub whole: Head,

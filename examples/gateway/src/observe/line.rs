@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
-/// What is told of one request.
+/// The record of one request.
 pub struct Line {
     time: SystemTime,
     /// As far as it can be believed.
@@ -33,7 +33,7 @@ pub struct Line {
     answer: Option<Answer>,
 }
 
-/// What is told of its response.
+/// The record of its response.
 struct Answer {
     status: StatusCode,
     /// Time to the response's head.
@@ -45,7 +45,7 @@ struct Answer {
     cache: Option<&'static str>,
 }
 
-/// What CORS says of a request with an `Origin`.
+/// The verdict of CORS on a request with an `Origin`.
 enum Cors {
     Allowed,
     Refused(cors::Refusal),

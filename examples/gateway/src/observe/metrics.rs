@@ -70,7 +70,7 @@ impl Metrics {
     }
 }
 
-/// What is counted of one route. Made once, so that a request looks nothing up but its status.
+/// The counts of one route. Made once, so that a request looks nothing up but its status.
 pub struct RouteMetrics {
     route: String,
     in_flight: Gauge,

@@ -1,5 +1,5 @@
-//! What is seen of requests: a line in the access log, and counts for Prometheus. Off, neither costs a request
-//! more than a look at an empty option.
+//! Observation of requests: a line in the access log, and counts for Prometheus. Off, neither costs a request more than
+//! a look at an empty option.
 
 mod access;
 mod body;
@@ -24,7 +24,7 @@ use same_origin::proxy::Body;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Who looks at the requests of one route.
+/// The observer of the requests of one route.
 #[derive(Clone, Default)]
 pub struct Observer {
     pub log: Option<Arc<AccessLog>>,

@@ -12,7 +12,7 @@ pub struct RefusalLog {
     lines: Arc<_LineLimiter<StatusCode>>,
 }
 
-/// What a line tells of a request, kept until its answer is known.
+/// The part of a line that tells of a request, kept until its answer is known.
 pub struct Asked {
     log: RefusalLog,
     method: Method,
@@ -21,7 +21,7 @@ pub struct Asked {
     id: Option<HeaderValue>,
 }
 
-/// The client's faults are no warnings.
+/// The client's faults are not warnings.
 macro_rules! event {
     ($status:expr, $($fields:tt)*) => {
         if $status.is_server_error() {

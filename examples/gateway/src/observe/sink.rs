@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 /// The most bytes of lines that wait for the writer. A disk that is slower loses the lines above, which are counted.
 const MOST: usize = 4 * 1024 * 1024;
-/// How much of the room for them is kept after a burst.
+/// The most room for them that is kept after a burst.
 const GATHERED_SIZE: usize = 64 * 1024;
-/// How long lines are gathered.
+/// The time for which lines are gathered.
 const GATHERED: Duration = Duration::from_millis(50);
-/// How long the end waits for the last lines to be written: a pipe may be one that nobody reads.
+/// The time for which the end waits for the last lines to be written: a pipe may be one that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is told that lines cannot be written.
+/// The interval at which it is told that lines cannot be written.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Lines on their way to the writer's thread. Dropped, it finishes.

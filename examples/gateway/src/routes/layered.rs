@@ -22,14 +22,14 @@ type Inner<S> = Either<Compressed<S>, S>;
 type Guarded<S> = Either<GuardService<S, Page>, S>;
 type WithCors<S> = Either<Cors<S>, S>;
 
-/// What lies around the services of a route.
+/// The layers around the services of a route.
 #[derive(Clone, Default)]
 pub struct Around {
     pub cors: Option<CorsLayer>,
     pub guard: Option<Guard>,
-    /// What compresses the answers; files do it by themselves.
+    /// The layer that compresses the answers; files do it by themselves.
     pub compress: Option<CompressLayer>,
-    /// What is asked and done before all of that.
+    /// The checks and additions before all of that.
     pub edge: Edge,
     /// Peers whose word on the public scheme and authority is taken.
     pub trusted_proxies: Arc<[IpNet]>,

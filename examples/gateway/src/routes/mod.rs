@@ -43,7 +43,7 @@ pub struct Table {
 /// A proxy with a cache before its upstream.
 type CachedProxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
 
-/// What answers below a prefix.
+/// The service that answers below a prefix.
 pub enum Route {
     Proxy(Layered<ReverseProxy>),
     /// With a cache between the proxy and its upstream.
@@ -117,7 +117,7 @@ impl Table {
         self
     }
 
-    /// How many routes there are.
+    /// The number of routes.
     pub fn len(&self) -> usize {
         self.routes.len()
     }
@@ -148,7 +148,7 @@ impl Table {
         })
     }
 
-    /// What lies around the answers of a route, or of none.
+    /// The layers around the answers of a route, or of none.
     fn around(&self, index: Option<usize>) -> &Around {
         index.map_or(self.none.around(), |index| self.routes[index].around())
     }
@@ -212,7 +212,7 @@ impl Table {
     }
 }
 
-/// What routes are called in logs, and after them what no route answers.
+/// The names of routes in logs, and after them that of requests that no route answers.
 fn names(prefixes: &Prefixes) -> impl Iterator<Item = &str> {
     let names = prefixes.texts().map(|prefix| match prefix {
         "" => "/",

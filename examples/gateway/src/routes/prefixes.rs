@@ -8,7 +8,7 @@ pub struct Prefixes {
 struct Prefix {
     /// Without a trailing slash.
     text: Box<str>,
-    /// Where the longest of the others is that this one begins with.
+    /// The index of the longest of the others that this one begins with.
     outer: Option<usize>,
 }
 

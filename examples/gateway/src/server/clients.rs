@@ -1,8 +1,8 @@
 //! Budgets of clients over all of their connections, so that none of them takes what belongs to all.
 //!
-//! A connection's own budget is no bound for who opens another one: 158 connections that each reset what one
-//! may reset used up an upstream's ports. A client is an IPv4 address or an IPv6 network of 64 bits, which is
-//! what one host or household is given (RFC 6177). A trusted proxy is not a client: it speaks for many.
+//! A connection's own budget does not bound a client that opens another one: 158 connections that each reset what one
+//! may reset used up an upstream's ports. A client is an IPv4 address or an IPv6 network of 64 bits, which is what one
+//! host or household is given (RFC 6177). A trusted proxy is not a client: it speaks for many.
 
 use super::limits::Limits;
 use ipnet::IpNet;
@@ -84,7 +84,7 @@ impl Clients {
     }
 }
 
-/// How many connections one client may have.
+/// The most connections of one client.
 fn share_of(limits: &Limits) -> usize {
     let share = limits.connections as f64 * limits.client_share;
     // Truncated: a share is at most so much. One connection is everybody's.
@@ -152,7 +152,7 @@ impl Drop for ClientGuard {
     }
 }
 
-/// What tells one client from another: an address of IPv4, a network of IPv6.
+/// The network that tells one client from another: an address of IPv4, a network of IPv6.
 pub fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,

@@ -75,7 +75,7 @@ async fn secure(
     Box::pin(http(io, http2, peer, limits, handle, entry)).await
 }
 
-/// What a connection begins with; `None` if it has to end before any request.
+/// The result of a connection's beginning; `None` if it has to end before any request.
 pub(super) async fn begin<T>(
     beginning: impl Future<Output = io::Result<T>>,
     entry: &ConnectionGuard,

@@ -3,7 +3,7 @@
 /// Descriptors for everything else: the listeners, logs, files of TLS.
 const OTHERS: u64 = 64;
 
-/// How many connections there is room for, if it is fewer than are wanted. The process's limit is raised as
+/// The number of connections that there is room for, if it is fewer than are wanted. The process's limit is raised as
 /// far as the system lets it first.
 pub fn room_for(wanted: usize) -> Option<usize> {
     let needed = OTHERS + 2 * wanted as u64;

@@ -14,7 +14,7 @@ pub struct Frames {
     /// The header of the next frame, as far as it has come.
     header: [u8; HEADER],
     seen: usize,
-    /// What is left of the last frame, or of the preface.
+    /// The rest of the last frame, or of the preface.
     left: usize,
     /// The stream that was opened last.
     last: u32,
@@ -74,7 +74,7 @@ mod tests {
         let mut frame = (len as u32).to_be_bytes()[1..].to_vec();
         frame.extend([kind, 4]);
         frame.extend(stream.to_be_bytes());
-        // What looks like a header within a payload is none.
+        // Bytes within a payload that look like a header are not one.
         frame.extend(std::iter::repeat_n(1, len));
         frame
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// How long the end is held back while a request waits for its answer.
+/// The time for which the end is held back while a request waits for its answer.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// A connection whose end is held back while a request is under way.

@@ -17,11 +17,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much is held for a client of HTTP/1.1 that does not read.
+/// The most bytes that are held for a client of HTTP/1.1 that does not read.
 const WRITE_SIZE: usize = 128 * 1024;
-/// How much of an upload a client of HTTP/2 may send ahead of the upstream.
+/// The most bytes of an upload that a client of HTTP/2 may send ahead of the upstream.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// How often a silent HTTP/2 peer is asked whether it is still there.
+/// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) async fn http(

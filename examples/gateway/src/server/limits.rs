@@ -1,6 +1,6 @@
-//! What the gateway takes from its clients: the table `[server]`.
+//! Limits on what the gateway takes from its clients: the table `[server]`.
 //!
-//! What is above a limit is answered where HTTP has an answer for it. What hyper 1.12 leaves no say in:
+//! Anything above a limit is answered where HTTP has an answer for it. Limits in which hyper 1.12 leaves no say:
 //!
 //! - A head that is late ends its connection without the 408 that RFC 9110 15.5.9 has for it.
 //! - The size of a head over HTTP/1.1 is known when it is complete; until then up to 128 KiB are held, or as much
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long a peer may take for a TLS handshake, and to send a request, the first or the next. Twice
-    /// as long it may take nothing of its answers.
+    /// The time that a peer may take for a TLS handshake, and to send a request, the first or the next. Twice as long
+    /// it may take nothing of its answers.
     pub head_timeout: Duration,
     /// The largest request head in bytes; above it the answer is 431.
     pub head_size: u32,

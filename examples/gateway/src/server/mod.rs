@@ -72,7 +72,7 @@ pub type Stop = watch::Receiver<()>;
 /// the last. Closed at once, each would lose what its client is sending (RFC 9112 9.6 knows the race).
 const LAST_REQUEST: Duration = Duration::from_secs(1);
 
-/// What connections begin with. A change is for those that begin after it.
+/// The settings that connections begin with. A change is for those that begin after it.
 #[derive(Clone)]
 pub struct Settings {
     pub tls: Option<TlsAcceptor>,
@@ -81,7 +81,7 @@ pub struct Settings {
     pub trusted: Arc<[IpNet]>,
     /// Peers that say whose each connection is.
     pub proxy_protocol: ProxyProtocol,
-    /// How long requests in flight may take after a stop.
+    /// The time that requests in flight may take after a stop.
     pub drain: Duration,
 }
 
@@ -150,7 +150,7 @@ impl Listener {
         })
     }
 
-    /// Where it listens, with the port that was really taken.
+    /// The address on which it listens, with the port that was really taken.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
@@ -182,7 +182,7 @@ impl Listener {
         let Ok(socket) = self.tcp.into_std() else {
             return Vec::new();
         };
-        // Who listens on goes on to take them.
+        // A process that listens on goes on to take them.
         let most = if self.is_passed { 0 } else { most };
         let waiting = std::iter::from_fn(|| {
             loop {

@@ -66,7 +66,7 @@ pub async fn client(stream: &mut TcpStream, peer: SocketAddr) -> io::Result<Sock
     said(&header, peer).map_err(|why| refused(peer, why))
 }
 
-/// How many of the bytes that are there belong to a line.
+/// The number of the bytes at hand that belong to a line.
 async fn line_in(stream: &TcpStream) -> io::Result<usize> {
     let mut seen = [0; LINE];
     let count = stream.peek(&mut seen).await?;
@@ -75,7 +75,7 @@ async fn line_in(stream: &TcpStream) -> io::Result<usize> {
     Ok(end.map_or(count.max(1), |end| end + 1))
 }
 
-/// What to do for a header of which this much is read.
+/// The next step for a header of which this much is read.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     /// These many bytes belong to it at least.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use tokio::runtime::Runtime;
 
-/// How many workers there may be: more than any machine has cores for.
+/// The possible numbers of workers: more than any machine has cores for.
 pub const WORKERS: RangeInclusive<u32> = 1..=1024;
 
 /// The runtime for so many workers; by default `TOKIO_WORKER_THREADS`, or as many as there are cores

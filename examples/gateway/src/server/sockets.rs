@@ -24,7 +24,7 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// What was passed is not what is expected.
+    /// The passed sockets are not the expected ones.
     pub fn from_env() -> Result<Self, String> {
         // Read first, as it belongs to the others.
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();

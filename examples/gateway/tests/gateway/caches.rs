@@ -136,7 +136,7 @@ async fn the_cdn_of_the_recipe_keeps_what_the_backend_says() {
     for case in [
         case("/cf-apigw/unmarked", &[], "", false),
         case("/cf-apigw/hot", &[], "s-maxage=60", true),
-        // What is for everybody by `s-maxage` is so for those with credentials (RFC 9111 3.5).
+        // A response that is for everybody by `s-maxage` is so for those with credentials (RFC 9111 3.5).
         case("/cf-apigw/hot?a=1", &[TOKEN], "s-maxage=60", true),
         case("/cf-apigw/edge", &[], "max-age=0", true),
         case("/cf-apigw/own", &[], "private, max-age=60", false),
@@ -234,7 +234,7 @@ async fn one_stored_answer_is_compressed_for_each_client() {
         assert_eq!(answer.field("content-encoding"), coding, "{accepted}");
         assert_eq!(answer.field("etag"), tag, "{accepted}");
         assert_eq!(answer.field("vary"), "accept-encoding", "{accepted}");
-        // What the client has now is still good, and that is said from memory.
+        // The client's copy is still good, and that is said from memory.
         let again = [("accept-encoding", accepted), ("if-none-match", tag)];
         let again = ask(&gateway, "/text", &again).await;
         assert_eq!((again.status.as_u16(), again.field("etag")), (304, tag));

@@ -150,7 +150,7 @@ async fn the_compressed_file_has_a_tag_of_its_own() {
     assert!(!tag(&plain).starts_with("W/"), "{}", tag(&plain));
 
     for (fields, status, own) in [
-        // What the client has is what it would get: there is nothing to send.
+        // The client's copy is what it would get: there is nothing to send.
         (
             vec![gzip.clone(), ("if-none-match", tag(&small))],
             304,

@@ -91,7 +91,7 @@ async fn a_directorys_redirect_stays_on_this_host() {
     }
 }
 
-/// What the file system has no name for is no file, and no failure.
+/// A path that the file system has no name for is not a file, and not a failure.
 #[tokio::test]
 async fn a_name_that_no_file_can_have_is_of_a_page_or_not_found() {
     let site = site();

@@ -42,7 +42,7 @@ async fn a_range_is_answered_refused_or_ignored() {
         ("/10", "Bytes=0-1", ("bytes 0-1/10", 206), "01"),
         ("/10", "BYTES=00-01", ("bytes 0-1/10", 206), "01"),
         ("/10", "bytes=, 0-1 ,", ("bytes 0-1/10", 206), "01"),
-        // 14.2: unknown units and what is no range are ignored, and several may be.
+        // 14.2: unknown units and texts that are not ranges are ignored, and several may be.
         ("/10", "items=0-1", whole, TEN),
         ("/10", "bytes=0-1,4-5", whole, TEN),
         ("/10", "bytes=0-1,0-1", whole, TEN),

@@ -373,7 +373,7 @@ async fn rates_of_clients_are_not_begun_anew() {
     for (top, own) in [(rate, ""), ("", rate)] {
         let config = |more: &str| format!("{top}{}{more}", route("/a", upstream, own));
         let gateway = Changing::start(&config(""));
-        // How many of some requests are answered. One a second is given back meanwhile.
+        // The number of some requests that are answered. One a second is given back meanwhile.
         let answered = async |path: &str, requests: usize| {
             let mut answered = 0;
             for _ in 0..requests {
@@ -492,7 +492,7 @@ async fn a_thousand_reloads_lose_no_request_and_leave_nothing_behind() {
     for client in clients {
         assert!(client.await.unwrap() > 100);
     }
-    // Connections come and go: some more descriptors are no leak, of 800 reloads.
+    // Connections come and go: some more descriptors are not a leak, of 800 reloads.
     assert!(
         held.0 <= settled.0 + 50,
         "descriptors: {settled:?}, {held:?}"
@@ -504,6 +504,6 @@ async fn a_thousand_reloads_lose_no_request_and_leave_nothing_behind() {
     );
     let log = gateway.gateway.log();
     assert!(!log.contains("ERROR"), "{log}");
-    // What is known is not said again.
+    // A known problem is not said again.
     assert!(log.matches("WARN").count() <= 1, "{log}");
 }

@@ -238,7 +238,7 @@ impl Found {
         }
     }
 
-    /// What the policy says of a setting, at the place where it is written.
+    /// The policy's error about a setting, at the place where it is written.
     fn problem(&self, place: &Place<'_>, error: &PolicyError) -> Problem {
         let members = match error.key() {
             "allow_origins" => &self.origins[..],

@@ -19,7 +19,7 @@ pub(super) struct Place<'a> {
     pub(super) kind: Kind,
 }
 
-/// Where a kind of resource has its block.
+/// The places of the block in each kind of resource.
 const RESOURCES: [(&str, &[&str], Kind); 5] = [
     ("AWS::Serverless::Api", &["Cors"], Kind::Quoted),
     (

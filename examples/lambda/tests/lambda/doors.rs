@@ -177,7 +177,7 @@ async fn odd_events_are_answered() {
     assert_eq!(answered["headers"]["access-control-allow-origin"], APP);
     let spaced = Shape::Http.event(&ask("GET", "/a b?<\u{fc}", &[]));
     assert_eq!(function.invoke(spaced).await.unwrap()["statusCode"], 404);
-    // What is not a request is an error of the function, which then goes on.
+    // An event that is not a request is an error of the function, which then goes on.
     function.invoke(json!({"hello": 1})).await.unwrap_err();
     let response = answer(&function, Shape::Rest, &ask("GET", "/items", &[])).await;
     assert_eq!(response.status(), 200);

@@ -153,7 +153,7 @@ async fn differences(
         }
         last = Some(answer);
     }
-    // What a shared cache makes of a sequence is of the layer, and tested there.
+    // The behaviour of a shared cache over a sequence is of the layer, and tested there.
     if let (Some(answer), false, 1) = (last, malformed, requests.len()) {
         for complaint in complaints(&case["expect"], &Browser::new(&answer)) {
             failures.push(format!("{shape:?} {}: {complaint}", case["id"]));

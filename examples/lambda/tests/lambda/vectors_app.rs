@@ -22,7 +22,7 @@ async fn answer(request: Request) -> Response {
         let (name, value) = (field[0].as_str().unwrap(), field[1].as_str().unwrap());
         response = response.header(name, value);
     }
-    // What the router sees is part of the answer.
+    // The request that the router sees is part of the answer.
     let seen = format!("{} {}\n", request.method(), request.uri().path());
     response
         .header("x-app", "1")

@@ -1,4 +1,4 @@
-//! How long a response is good for what.
+//! The times for which a response may be used.
 
 use super::*;
 

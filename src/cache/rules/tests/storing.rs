@@ -1,4 +1,4 @@
-//! What is stored, and what is not.
+//! Responses that are stored, and those that are not.
 
 use super::*;
 

@@ -121,7 +121,7 @@ impl Pool {
             }
             None => {
                 self.share(state);
-                // Where others turn out to be shared, more of them are not wanted.
+                // If others turn out to be shared, more of them are not wanted.
                 state.for_any.trim(0);
             }
         }

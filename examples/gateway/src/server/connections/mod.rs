@@ -28,9 +28,9 @@ const UNREAD_STEPS: u8 = 2 * STEPS;
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
-    /// How many requests one may reset, see [`Limits::resets`].
+    /// The most requests that one may reset, see [`Limits::resets`].
     max_resets: AtomicU32,
-    /// How many heads of one may be on their way to becoming requests, or be refused.
+    /// The most heads of one that may be on their way to becoming requests, or be refused.
     max_unheard: AtomicU32,
     /// Told when one has ended, and there is room.
     one_ended: Notify,
@@ -91,7 +91,7 @@ impl Connections {
             .store(most_unheard(limits), Ordering::Relaxed);
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub fn count(&self) -> usize {
         lock(&self.open).len()
     }
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// How long a connection is left open whose client asks for more of its answer each `pause`, or once.
+    /// The time for which a connection is left open whose client asks for more of its answer each `pause`, or once.
     async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
         let connections = Arc::new(Connections::new(&LIMITS));
         tokio::spawn(connections.clone().close_silent(TIMEOUT));

@@ -50,7 +50,7 @@ fn key(config: &str, line: &str) -> String {
         .strip_prefix("routes[")
         .and_then(|key| key.split_once(']'))
     else {
-        // What is wrong with the text as such is at no key.
+        // A fault of the text as such is at no key.
         let is_key =
             key.starts_with(|first: char| first.is_ascii_lowercase()) && !key.contains(' ');
         return if is_key {
