@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -58,8 +59,8 @@ pub async fn the_second_one_asks_for_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let identity = Identity::new(&["app.test"]);
     let gateway = gateway(&api, &identity, folder.path());
-    let asked = || Asked {
-        gateway: lines(folder.path()),
+    let asked = async || Asked {
+        gateway: lines(folder.path()).await,
         api: log.arrived().into_iter().map(|one| one.path).collect(),
     };
     let everything = [
@@ -77,12 +78,12 @@ pub async fn the_second_one_asks_for_nothing() {
 
     let browser = start(&gateway, &identity).await;
     let first = visit(&browser).await;
-    let all = asked();
+    let all = asked().await;
     all.assert_gateway(&everything);
     all.assert_api(&of_api);
 
     let second = visit(&browser).await;
-    let again = asked();
+    let again = asked().await;
     // The page is `no-cache`; of the others only those that say that they have to be asked for.
     again.assert_gateway(&["/", "/api/edge", "/api/secret", "/api/unmarked"]);
     assert_eq!(again.gateway["/"], [(304, String::new())]);
@@ -98,7 +99,7 @@ pub async fn the_second_one_asks_for_nothing() {
     // Another browser has nothing; what is for everybody it gets from the gateway, and nothing of the first one's.
     let other = start(&gateway, &identity).await;
     let third = visit(&other).await;
-    let others = asked();
+    let others = asked().await;
     others.assert_gateway(&everything);
     others.assert_api(&["/mine", "/secret", "/unmarked"]);
     for name in ["news", "edge", "greeting"] {
@@ -217,9 +218,15 @@ set_response_headers = [
     )
 }
 
-/// The lines of the access log since the last call.
-fn lines(folder: &Path) -> BTreeMap<String, Vec<(u64, String)>> {
+/// The lines of the access log since the last call, once no more come: they are gathered before they are written.
+async fn lines(folder: &Path) -> BTreeMap<String, Vec<(u64, String)>> {
     let log = folder.join("access.log");
+    let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
+    let mut before = None;
+    while before != Some(length()) {
+        before = Some(length());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     let text = std::fs::read_to_string(&log).expect("the access log");
     // It is opened to append, so that what is written next begins at the start again.
     std::fs::write(&log, "").expect("the access log");
