@@ -9,6 +9,7 @@ use same_origin::proxy::{Mounts, Tunnels};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use toml::{Table, Value};
@@ -173,11 +174,16 @@ pub struct Seen {
 
 impl Seen {
     pub fn of(path: PathBuf) -> Self {
+        Self::with_content(path).0
+    }
+
+    /// The file, and what it holds: a pipe can be read once only.
+    pub fn with_content(path: PathBuf) -> (Self, io::Result<Vec<u8>>) {
         let mut hasher = DefaultHasher::new();
         let read = std::fs::read(&path);
-        read.map_err(|error| error.kind()).hash(&mut hasher);
+        read.as_ref().map_err(io::Error::kind).hash(&mut hasher);
         let content = hasher.finish();
-        Self { path, content }
+        (Self { path, content }, read)
     }
 
     /// The same file as it is now.

@@ -43,6 +43,7 @@ use read::read;
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use serde::Deserialize;
 use server::Server;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,8 +167,11 @@ impl Config {
         listen: Option<SocketAddr>,
         before: &Kept,
     ) -> Result<Self, Problems> {
-        let file = Seen::of(path.to_owned());
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let (file, content) = Seen::with_content(path.to_owned());
+        let text = content.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        });
+        let text = text.map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
                 "--config",

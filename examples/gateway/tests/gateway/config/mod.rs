@@ -6,6 +6,7 @@ mod values;
 use crate::gateway::{Ended, file, run};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 fn check(folder: &Path, config: &str) -> Ended {
     run(&["--config", &file(folder, config), "--check"])
@@ -138,6 +139,19 @@ fn a_good_file_is_accepted_by_check() {
         "{}",
         ended.stdout
     );
+}
+
+#[test]
+fn a_configuration_may_come_by_a_pipe() {
+    let folder = folder();
+    let path = file(
+        folder.path(),
+        "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\n",
+    );
+    let gateway = env!("CARGO_BIN_EXE_same-origin-gateway");
+    let piped = format!("cat {path} | {gateway} --config /dev/stdin --check");
+    let ended = Command::new("sh").args(["-c", &piped]).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
 }
 
 #[test]
