@@ -20,10 +20,12 @@ const AMBIENT_SCHEMES: [&[u8]; 4] = [b"basic", b"digest", b"negotiate", b"ntlm"]
 
 /// RFC 9110 9.2.1 and RFC 10008 (QUERY); methods have case, so that `get` is not GET.
 pub(crate) fn is_safe(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-    ) || method.as_str() == "QUERY"
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE => true,
+        // The one that is asked about most, and compared with nothing more.
+        Method::POST => false,
+        _ => method.as_str() == "QUERY",
+    }
 }
 
 /// Whether the request asks for a WebSocket: by `Upgrade` (RFC 6455 4.1) or by an extended CONNECT (RFC
@@ -73,6 +75,10 @@ pub(crate) fn fetch_site(field: Sole<'_>) -> Option<FetchSite> {
         Sole::One(value) => value,
         Sole::Several => return Some(FetchSite::Invalid),
     };
+    // As browsers write it; servers hand values on without the white space around them.
+    if value == "same-origin" {
+        return Some(FetchSite::SameOrigin);
+    }
     Some(match fields::trim(value.as_bytes()) {
         b"same-origin" => FetchSite::SameOrigin,
         b"same-site" => FetchSite::SameSite,
