@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 const SECRET: &[u8] = b"not a secret: yours comes from the environment";
 
-/// What the URL is signed for: method, path, expiry.
+/// The signed parts of a URL: method, path, expiry.
 fn mac(expires: u64) -> Hmac<Sha256> {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("HMAC takes a key of any length");
     mac.chain_update(format!("GET\n/report\n{expires}"))

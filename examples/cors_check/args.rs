@@ -80,7 +80,7 @@ impl Default for Call {
     }
 }
 
-/// What the words ask for.
+/// The request of the words.
 #[derive(Debug)]
 pub enum Asked {
     Check(Box<Args>),

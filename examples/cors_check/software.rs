@@ -130,7 +130,7 @@ impl Software {
     }
 }
 
-/// What an answer shows of who gave it.
+/// The signs in an answer of who gave it.
 struct Answer<'a> {
     headers: Option<&'a HeaderMap>,
     host: &'a str,

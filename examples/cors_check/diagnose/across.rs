@@ -1,4 +1,4 @@
-//! What only the answers to several pages show together.
+//! Faults that only the answers to several pages show together.
 
 use std::collections::BTreeMap;
 

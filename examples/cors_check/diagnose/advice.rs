@@ -1,4 +1,4 @@
-//! What is wrong although this call works, or may be.
+//! Faults, and what may be one, of a call that works.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -126,7 +126,7 @@ fn max_age(headers: &HeaderMap) -> Option<Advice> {
     })
 }
 
-/// What browsers let pass for now: `*` for a header that the standard wants by name.
+/// A leniency of browsers: `*` for a header that the standard wants by name.
 fn authorization(exchange: &Exchange, headers: &HeaderMap, outcome: &Outcome) -> Option<Advice> {
     let name = ACCESS_CONTROL_ALLOW_HEADERS;
     let asked = exchange.header("access-control-request-headers");

@@ -1,4 +1,4 @@
-//! What CORS was against: the code of a blocked call, and what to write.
+//! The cause of a blocked call: its code, and the setting to write.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -285,7 +285,7 @@ impl Scene<'_> {
         if self.lists(name.clone(), "*") {
             return fault(
                 "methods-wildcard-with-credentials",
-                format!("with credentials `*` is no wildcard: {write}"),
+                format!("with credentials `*` is not a wildcard: {write}"),
             );
         }
         if self.lists(name, method) {
@@ -311,7 +311,7 @@ impl Scene<'_> {
             ),
             (true, _) => fault(
                 "headers-wildcard-with-credentials",
-                format!("with credentials `*` is no wildcard: {write}"),
+                format!("with credentials `*` is not a wildcard: {write}"),
             ),
             (false, _) => fault("header-not-allowed", write),
         }

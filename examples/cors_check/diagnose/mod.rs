@@ -19,9 +19,9 @@ pub use across::across;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub severity: Severity,
-    /// What it is, for programs: a word that stays.
+    /// Its code, for programs: a word that stays.
     pub code: &'static str,
-    /// Whose configuration it is, for programs.
+    /// The owner of the configuration, for programs.
     pub owner: &'static str,
     pub what: String,
     /// The configuration that has to be changed.
@@ -31,7 +31,7 @@ pub struct Finding {
     pub clause: &'static str,
 }
 
-/// How bad it is.
+/// Its severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The page cannot use the answer, or one can that should not.

@@ -1,4 +1,4 @@
-//! How the value of `Access-Control-Allow-Origin` differs from the page's origin.
+//! The difference between the value of `Access-Control-Allow-Origin` and the page's origin.
 
 use url::Url;
 

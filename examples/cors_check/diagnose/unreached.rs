@@ -63,7 +63,7 @@ fn causes(error: &FetchError) -> impl Iterator<Item = &(dyn Error + 'static)> {
     })
 }
 
-/// What the client says of a failure; the browser's own deadline has no such error.
+/// The client's error for a failure; the browser's own deadline has none.
 fn client_error(error: &FetchError) -> Option<ProxyErrorKind> {
     causes(error)
         .find_map(|cause| cause.downcast_ref::<ClientError>())

@@ -57,7 +57,7 @@ fn trusting(files: &[PathBuf]) -> Result<rustls::ClientConfig, String> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// What may change something is announced: the server will do it. On a terminal it is asked about.
+/// A request that may change something is announced: the server will do it. On a terminal it is asked about.
 fn permits(request: &Exchange, preflight_only: bool, yes: bool) -> bool {
     if request.is_preflight() || request.method().is_safe() {
         return true;
