@@ -5,7 +5,7 @@
 //! - A head that is late ends its connection without the 408 that RFC 9110 15.5.9 has for it.
 //! - The size of a head over HTTP/1.1 is known when it is complete; until then up to 128 KiB are held, or as much
 //!   as may be.
-//! - Over HTTP/1.1 a head of more than 100 lines is answered by it, unless more may be (`HYPER_FIELDS`).
+//! - Over HTTP/1.1 a head far above our limits (`head::MARGIN` times) is answered by it, without CORS.
 //! - Of HTTP/2 streams that are reset, only those that were not begun yet are counted by it, and end the
 //!   connection with GOAWAY and ENHANCE_YOUR_CALM. The others are counted here, and the connection is
 //!   closed without a word, because no reason can be given to hyper.
