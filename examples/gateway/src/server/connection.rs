@@ -2,7 +2,7 @@
 
 use super::connections::{ConnectionGuard, STOP};
 use super::half_closed::HalfClosed;
-use super::http::http;
+use super::http::{Serving, http};
 use super::limits::Limits;
 use super::paced::Paced;
 use super::{BoxError, Handler};
@@ -33,23 +33,35 @@ pub(super) async fn serve(
     // Small answers must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     let peer = Peer::new(peer).secure(tls.is_some());
-    // Each kind in a box of its own, so that an idle connection takes no more room than its kind needs.
-    if let Some(tls) = tls {
-        return Box::pin(secure(stream, peer, tls, limits, handle, entry)).await;
-    }
-    let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
-        return Ok(());
+    // In boxes, so that an idle connection takes no more room than its kind needs, and none for its beginning.
+    let serving = match tls {
+        Some(tls) => Box::pin(secure(stream, peer, tls, limits, handle, entry)).await?,
+        None => Box::pin(plain(stream, peer, limits, handle, entry)).await?,
     };
-    if http2 {
-        let io = Coalesced::new(TokioIo::new(Paced::new(
-            stream,
-            Arc::clone(&entry.connection),
-        )));
-        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
+    match serving {
+        Some(serving) => serving.await,
+        None => Ok(()),
     }
-    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
-    let io = Coalesced::new(TokioIo::new(stream));
-    Box::pin(http(io, http2, peer, limits, handle, entry)).await
+}
+
+async fn plain(
+    stream: TcpStream,
+    peer: Peer,
+    limits: Limits,
+    handle: impl Handler,
+    entry: &ConnectionGuard,
+) -> io::Result<Option<Serving<'_>>> {
+    let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
+        return Ok(None);
+    };
+    let connection = Arc::clone(&entry.connection);
+    Ok(Some(if http2 {
+        let io = Coalesced::new(TokioIo::new(Paced::new(stream, connection)));
+        http(io, http2, peer, limits, handle, entry)
+    } else {
+        let io = Coalesced::new(TokioIo::new(HalfClosed::new(stream, connection)));
+        http(io, http2, peer, limits, handle, entry)
+    }))
 }
 
 async fn secure(
@@ -59,20 +71,21 @@ async fn secure(
     limits: Limits,
     handle: impl Handler,
     entry: &ConnectionGuard,
-) -> Result<(), BoxError> {
+) -> io::Result<Option<Serving<'_>>> {
     let accepted = begin(tls.accept(stream), entry).await;
     handshake(matches!(accepted, Ok(Some(_))));
     let Some(stream) = accepted? else {
-        return Ok(());
+        return Ok(None);
     };
+    let connection = Arc::clone(&entry.connection);
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    if http2 {
-        let io = TokioIo::new(Paced::new(stream, Arc::clone(&entry.connection)));
-        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
-    }
-    let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
-    let io = TokioIo::new(stream);
-    Box::pin(http(io, http2, peer, limits, handle, entry)).await
+    Ok(Some(if http2 {
+        let io = TokioIo::new(Paced::new(stream, connection));
+        http(io, http2, peer, limits, handle, entry)
+    } else {
+        let io = TokioIo::new(HalfClosed::new(stream, connection));
+        http(io, http2, peer, limits, handle, entry)
+    }))
 }
 
 /// The result of a connection's beginning; `None` if it has to end before any request.

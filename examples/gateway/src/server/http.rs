@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use same_origin::proxy::Peer;
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,14 +24,19 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-pub(super) async fn http(
+/// A connection that is served when this is polled.
+pub(super) type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
+
+/// Serves HTTP on `io`. This is not an `async fn`: that would keep the room in which it was given `io` beside the
+/// connection that `io` moves into, a kilobyte and a half by TLS.
+pub(super) fn http(
     io: impl Read + Write + Send + Unpin + 'static,
     http2: bool,
     peer: Peer,
     limits: Limits,
     handle: impl Handler,
     entry: &ConnectionGuard,
-) -> Result<(), BoxError> {
+) -> Serving<'_> {
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
@@ -50,7 +55,7 @@ pub(super) async fn http(
             Ok::<_, Infallible>(response.map(|body| counted(body, in_request)))
         })
     });
-    let ended = if http2 {
+    if http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(limits.head_size)
@@ -64,13 +69,13 @@ pub(super) async fn http(
             .enable_connect_protocol()
             .serve_connection(io, service);
         // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
-        let obey = |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
+        let obey = move |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
             if order >= STOP || entry.connection.has_served() {
                 connection.graceful_shutdown();
             }
             true
         };
-        entry.drive(Box::pin(connection).as_mut(), obey).await
+        serving(Box::pin(connection), obey, entry)
     } else {
         let connection = http1::Builder::new()
             // Heads that take too long are the connections' watch's business.
@@ -90,12 +95,24 @@ pub(super) async fn http(
             }
             true
         };
-        entry.drive(pin!(connection), obey).await
-    };
-    match ended {
-        Some(ended) => Ok(ended?),
-        None => Err("closed: no request for too long, or too many that were reset".into()),
+        serving(Box::pin(connection), obey, entry)
     }
+}
+
+fn serving<'a, C>(
+    mut connection: Pin<Box<C>>,
+    obey: impl Fn(Pin<&mut C>, u8) -> bool + Send + Sync + 'a,
+    entry: &'a ConnectionGuard,
+) -> Serving<'a>
+where
+    C: Future<Output = hyper::Result<()>> + Send + 'a,
+{
+    Box::pin(async move {
+        match entry.drive(connection.as_mut(), obey).await {
+            Some(ended) => Ok(ended?),
+            None => Err("closed: no request for too long, or too many that were reset".into()),
+        }
+    })
 }
 
 /// RFC 9112 9.6: the client is told that there is no request after this one. A switch of protocols is the
