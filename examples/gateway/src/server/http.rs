@@ -3,17 +3,18 @@
 use super::connections::{ConnectionGuard, CountedBody, STOP};
 use super::head;
 use super::limits::Limits;
+use super::rest::{Lasting, UntilRest};
 use super::{BoxError, Handler};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use same_origin::proxy::Peer;
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const WRITE_SIZE: usize = 128 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Why a connection was cut.
+const CLOSED: &str = "closed: no request for too long, or too many that were reset";
 
 /// A connection that is served when this is polled.
 pub(super) type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
@@ -40,6 +43,7 @@ pub(super) fn http(
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
+        connection.may_rest(!http2 && request.body().is_end_stream());
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
             if !http2 && in_request.is_last() {
@@ -56,7 +60,7 @@ pub(super) fn http(
         })
     });
     if http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
+        let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(limits.head_size)
             .max_concurrent_streams(limits.streams)
@@ -68,49 +72,55 @@ pub(super) fn http(
             // WebSockets by HTTP/2 (RFC 8441).
             .enable_connect_protocol()
             .serve_connection(io, service);
+        let mut served = Box::pin(served);
         // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
-        let obey = move |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
+        let obey = |served: Pin<&mut http2::Connection<_, _, _>>, order| {
             if order >= STOP || entry.connection.has_served() {
-                connection.graceful_shutdown();
+                served.graceful_shutdown();
             }
             true
         };
-        serving(Box::pin(connection), obey, entry)
-    } else {
-        let connection = http1::Builder::new()
-            // Heads that take too long are the connections' watch's business.
-            .header_read_timeout(None)
-            // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
-            // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
-            // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
-            .max_header_size(head::MARGIN * limits.head_size as usize)
-            .max_headers(head::MARGIN * limits.head_fields)
-            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize))
-            .serve_connection(io, service)
-            .with_upgrades();
-        // Before that the answer to the next request says that it is the last one.
-        let obey = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>, order| {
-            if order >= STOP {
-                connection.graceful_shutdown();
+        return Box::pin(async move {
+            match entry.drive(served.as_mut(), obey).await {
+                Some(ended) => Ok(ended?),
+                None => Err(CLOSED.into()),
             }
-            true
-        };
-        serving(Box::pin(connection), obey, entry)
+        });
     }
-}
-
-fn serving<'a, C>(
-    mut connection: Pin<Box<C>>,
-    obey: impl Fn(Pin<&mut C>, u8) -> bool + Send + Sync + 'a,
-    entry: &'a ConnectionGuard,
-) -> Serving<'a>
-where
-    C: Future<Output = hyper::Result<()>> + Send + 'a,
-{
+    let mut builder = http1::Builder::new();
+    builder
+        // Heads that take too long are the connections' watch's business.
+        .header_read_timeout(None)
+        // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
+        // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
+        // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
+        .max_header_size(head::MARGIN * limits.head_size as usize)
+        .max_headers(head::MARGIN * limits.head_fields)
+        .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
+    // Before that the answer to the next request says that it is the last one.
+    let obey = |until: Pin<&mut UntilRest<'_, http1::UpgradeableConnection<_, _>>>, order| {
+        if order >= STOP {
+            Pin::new(&mut until.get_mut().served).graceful_shutdown();
+        }
+        true
+    };
+    let (mut io, mut service) = (Lasting::new(io, Arc::clone(&entry.connection)), service);
     Box::pin(async move {
-        match entry.drive(connection.as_mut(), obey).await {
-            Some(ended) => Ok(ended?),
-            None => Err("closed: no request for too long, or too many that were reset".into()),
+        loop {
+            let served = builder.serve_connection(io, service).with_upgrades();
+            let mut until = Box::pin(UntilRest::new(served, &entry.connection));
+            match entry.drive(until.as_mut(), obey).await {
+                None => return Err(CLOSED.into()),
+                Some(Some(ended)) => return Ok(ended?),
+                Some(None) => {}
+            }
+            let Some(rest) = Pin::into_inner(until).served.into_parts() else {
+                return Ok(());
+            };
+            (io, service) = (rest.io.behind(rest.read_buf), rest.service);
+            // Until something comes or is ordered. hyper is told of either.
+            let obey = |_: Pin<&mut _>, order| order < STOP;
+            entry.drive(pin!(io.arrival()), obey).await;
         }
     })
 }

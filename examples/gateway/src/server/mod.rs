@@ -12,6 +12,7 @@ pub mod limits;
 pub mod notify;
 mod paced;
 mod proxy_protocol;
+mod rest;
 pub mod runtime;
 pub mod shutdown;
 pub mod sockets;

@@ -4,12 +4,15 @@
 //! A timer for each request head would be entered in the runtime's wheel and taken out again for what
 //! hardly ever happens; here one task for all connections counts the steps in which one had no request.
 
+mod idle;
 mod request;
 
 pub use request::{CountedBody, InRequest};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
+use futures_util::future::join;
+use idle::Idle;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -57,6 +60,7 @@ pub struct Connection {
     /// Whether it has had a request.
     has_served: AtomicBool,
     order: AtomicU8,
+    idle: Idle,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -126,8 +130,12 @@ impl Connections {
 
     /// Ends each connection that has had no request for `timeout`, whether it sent part of one or
     /// nothing, and each whose client takes nothing of what is there for it for twice as long: in peace
-    /// if it can, a step later in any case. Never ends itself.
+    /// if it can, a step later in any case. Tells those to rest that lie idle. Never ends itself.
     pub async fn close_silent(self: Arc<Self>, timeout: Duration) {
+        join(self.count_silence(timeout), self.let_rest()).await;
+    }
+
+    async fn count_silence(&self, timeout: Duration) {
         loop {
             tokio::time::sleep(timeout / u32::from(STEPS)).await;
             for connection in lock(&self.open).values() {
@@ -175,6 +183,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Connection {
     fn tell(&self, order: u8) {
         self.order.fetch_max(order, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = &*lock(&self.waker) {
             waker.wake_by_ref();
         }

@@ -56,6 +56,7 @@ impl Drop for InRequest {
     fn drop(&mut self) {
         self.is_read();
         let connection = &self.connection;
+        connection.is_awake();
         connection.silent.store(0, Ordering::Relaxed);
         connection.requests.fetch_sub(1, Ordering::Relaxed);
         if !self.answered {

@@ -1,0 +1,73 @@
+//! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`super::super::rest`].
+
+use super::{Connection, Connections, lock};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+/// The interval at which connections without a request are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+/// At how many looks in a row a connection that is to rest has been without a request.
+const LOOKS: u8 = 2;
+
+/// What is known of a connection between two requests.
+#[derive(Default)]
+pub struct Idle {
+    /// Looks in a row without a request.
+    looks: AtomicU8,
+    /// Whether it is one of HTTP/1.1 whose last request had no body. The end of a body is not seen from here: it
+    /// may still be on its way when the request has been answered.
+    may_rest: AtomicBool,
+    /// Whether hyper has something to send.
+    is_sending: AtomicBool,
+}
+
+impl Connections {
+    /// Tells connections to rest that have had no request for one to two seconds. Never ends itself.
+    pub(super) async fn let_rest(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            for connection in lock(&self.open).values() {
+                connection.look();
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn look(&self) {
+        let idle = &self.idle;
+        if self.is_asked() || !idle.may_rest.load(Ordering::Relaxed) {
+            return;
+        }
+        let looks = idle.looks.load(Ordering::Relaxed);
+        if looks < LOOKS {
+            idle.looks.store(looks + 1, Ordering::Relaxed);
+        }
+        if looks + 1 == LOOKS {
+            self.wake();
+        }
+    }
+
+    /// Whether nothing is lost if hyper's state of this connection is dropped.
+    pub fn is_to_rest(&self) -> bool {
+        let idle = &self.idle;
+        idle.looks.load(Ordering::Relaxed) >= LOOKS
+            && idle.may_rest.load(Ordering::Relaxed)
+            && !idle.is_sending.load(Ordering::Relaxed)
+            && !self.is_asked()
+            && !self.is_finishing()
+    }
+
+    /// It is not idle, or begins to be so.
+    pub fn is_awake(&self) {
+        self.idle.looks.store(0, Ordering::Relaxed);
+    }
+
+    pub fn may_rest(&self, may_rest: bool) {
+        self.idle.may_rest.store(may_rest, Ordering::Relaxed);
+    }
+
+    pub fn is_sending(&self, is_sending: bool) {
+        self.idle.is_sending.store(is_sending, Ordering::Relaxed);
+    }
+}
