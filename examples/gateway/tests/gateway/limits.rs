@@ -216,10 +216,11 @@ async fn resets_of_requests_that_have_begun_end_their_connection() {
     other.is_ok(1).await;
 }
 
+/// Each of the three is served by a worker of its own: places are those of the process.
 #[tokio::test]
 async fn above_what_an_upstream_takes_requests_wait_and_then_are_503() {
     let limits = "limits = { in_flight = 1, waiting = 1 }";
-    let mut held = Held::start("", limits).await;
+    let mut held = Held::start("workers = 3", limits).await;
     let url = held.gateway.origin.clone();
     let first = tokio::spawn(get(url.clone()));
     let request = held.requests.recv().await.unwrap();
