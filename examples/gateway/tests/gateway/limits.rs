@@ -15,9 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+/// A gateway of three workers, whose connections count as one's do: limits are those of the process.
 fn start(server: &str, upstream: SocketAddr, route: &str) -> Process {
     gateway::with(&format!(
-        "[server]\n{server}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
+        "workers = 3\n[server]\n{server}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
     ))
 }
 
@@ -216,11 +217,10 @@ async fn resets_of_requests_that_have_begun_end_their_connection() {
     other.is_ok(1).await;
 }
 
-/// Each of the three is served by a worker of its own: places are those of the process.
 #[tokio::test]
 async fn above_what_an_upstream_takes_requests_wait_and_then_are_503() {
     let limits = "limits = { in_flight = 1, waiting = 1 }";
-    let mut held = Held::start("workers = 3", limits).await;
+    let mut held = Held::start("", limits).await;
     let url = held.gateway.origin.clone();
     let first = tokio::spawn(get(url.clone()));
     let request = held.requests.recv().await.unwrap();
