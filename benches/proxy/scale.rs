@@ -1,4 +1,4 @@
-//! What grows with the number of routes, upstreams, workers and idle connections: measured on the
+//! The cost that grows with the number of routes, upstreams, workers and idle connections: measured on the
 //! gateway, a process of its own.
 
 #[path = "../../examples/gateway/tests/gateway/process.rs"]
@@ -24,7 +24,7 @@ pub struct Gateway {
     _file: NamedTempFile,
 }
 
-/// What it is started with.
+/// The gateway's configuration in words.
 #[derive(Clone, Copy)]
 struct Setup {
     routes: usize,

@@ -1,4 +1,4 @@
-//! What the upstream is sent and what comes back, besides bodies.
+//! Heads as the upstream is sent them, and as they come back.
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use http::HeaderValue;

@@ -366,7 +366,7 @@ async fn limits_hold_for_clients_that_were_there_before() {
     assert_eq!(gateway.get("/").await.status, 200);
 }
 
-/// What a client has used of a rate it has used after a reload, too: of that of all routes, and of a route's own.
+/// A client's use of a rate counts after a reload, too: of that of all routes, and of a route's own.
 #[tokio::test]
 async fn rates_of_clients_are_not_begun_anew() {
     let upstream = upstream("one").await;
@@ -418,7 +418,7 @@ async fn a_file_that_changes_is_read_where_that_is_asked_for() {
     assert_eq!(gateway.get("/c/x").await.status, 200);
 }
 
-/// What a process holds: descriptors, threads, and memory in KiB.
+/// Resources of a process: descriptors, threads, and memory in KiB.
 fn held_by(gateway: &Process) -> (usize, usize, usize) {
     let proc = format!("/proc/{}", gateway.id());
     let count = |what: &str| std::fs::read_dir(format!("{proc}/{what}")).unwrap().count();

@@ -88,7 +88,7 @@ async fn websockets_are_told_and_end_by_themselves() {
     assert_eq!(ended.unwrap(), Some(0));
 }
 
-/// What the system has taken before the stop is answered: closing the port would reset it.
+/// A connection that the system has taken before the stop is answered: closing the port would reset it.
 #[tokio::test]
 async fn connections_that_wait_to_be_accepted_are_answered() {
     let gateway = start("drain = '30s'").await;

@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A close frame with the code 1001.
 pub const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xE9];
-/// What the upstream says to each message: a text frame.
+/// The upstream's answer to each message: a text frame.
 pub const ANSWER: [u8; 4] = [0x81, 2, b'o', b'k'];
 
 /// An upstream that takes WebSockets, answers what comes, and closes when it is told to.

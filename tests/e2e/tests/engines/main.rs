@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     ended
 }
 
-/// What is counted is asserted, what is timed is not.
+/// Counts are asserted, times are not.
 async fn one_origin_saves_round_trips() {
     let mut all = Vec::new();
     for setup in Setup::ALL {
