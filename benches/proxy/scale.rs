@@ -1,7 +1,7 @@
 //! The cost that grows with the number of routes, upstreams, workers and idle connections: measured on the
 //! gateway, a process of its own.
 
-#[path = "../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../../tests/e2e/support/program.rs"]
 mod program;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 #[path = "../support/browsers/mod.rs"]
 mod browsers;
-#[path = "../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;

@@ -13,7 +13,7 @@ mod identity;
 mod local_network;
 mod network;
 mod one_origin;
-#[path = "../../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../../support/program.rs"]
 mod program;

@@ -1,5 +1,8 @@
 //! Static files.
 
+mod encodings;
+mod ranges;
+
 use crate::client::{get, send_from};
 use crate::gateway;
 use crate::process::Process;

@@ -1,5 +1,9 @@
 //! Heads as the upstream is sent them, and as they come back.
 
+mod framing;
+mod responses;
+mod rewriting;
+
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use http::HeaderValue;
 use same_origin::proxy::{Mounts, ReverseProxy};
