@@ -1,11 +1,12 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
+use super::BoxError;
 use super::connections::{ConnectionGuard, STOP};
 use super::half_closed::HalfClosed;
-use super::http::{Serving, http};
+use super::handler::Handler;
+use super::http::{Serving, http1, http2};
 use super::limits::Limits;
 use super::paced::Paced;
-use super::{BoxError, Handler};
 use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
@@ -51,16 +52,16 @@ async fn plain(
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> io::Result<Option<Serving<'_>>> {
-    let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
+    let Some(is_http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(None);
     };
     let connection = Arc::clone(&entry.connection);
-    Ok(Some(if http2 {
+    Ok(Some(if is_http2 {
         let io = Coalesced::new(TokioIo::new(Paced::new(stream, connection)));
-        http(io, http2, peer, limits, handle, entry)
+        http2(io, peer, limits, handle, entry)
     } else {
         let io = Coalesced::new(TokioIo::new(HalfClosed::new(stream, connection)));
-        http(io, http2, peer, limits, handle, entry)
+        http1(io, peer, limits, handle, entry)
     }))
 }
 
@@ -78,13 +79,12 @@ async fn secure(
         return Ok(None);
     };
     let connection = Arc::clone(&entry.connection);
-    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok(Some(if http2 {
+    Ok(Some(if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let io = TokioIo::new(Paced::new(stream, connection));
-        http(io, http2, peer, limits, handle, entry)
+        http2(io, peer, limits, handle, entry)
     } else {
         let io = TokioIo::new(HalfClosed::new(stream, connection));
-        http(io, http2, peer, limits, handle, entry)
+        http1(io, peer, limits, handle, entry)
     }))
 }
 

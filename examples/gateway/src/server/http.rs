@@ -1,18 +1,19 @@
 //! HTTP on a connection, within the limits of the listener.
 
-use super::connections::{ConnectionGuard, CountedBody, STOP};
+use super::BoxError;
+use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP};
+use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
 use super::rest::{Lasting, UntilRest};
-use super::{BoxError, Handler};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Body, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -24,69 +25,33 @@ const WRITE_SIZE: usize = 128 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// Why a connection was cut.
-const CLOSED: &str = "closed: no request for too long, or too many that were reset";
 
 /// A connection that is served when this is polled.
 pub(super) type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
-/// Serves HTTP on `io`. This is not an `async fn`: that would keep the room in which it was given `io` beside the
-/// connection that `io` moves into, a kilobyte and a half by TLS.
-pub(super) fn http(
+/// Serves HTTP/1.1. Each protocol is a function of its own: hyper's server of it is compiled for each kind of stream.
+///
+/// These are not `async fn`s: those would keep the room in which they were given `io` beside the connection that it
+/// moves into, a kilobyte and a half by TLS.
+pub(super) fn http1(
     io: impl Read + Write + Send + Unpin + 'static,
-    http2: bool,
     peer: Peer,
     limits: Limits,
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> Serving<'_> {
     let connection = Arc::clone(&entry.connection);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let mut service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        connection.may_rest(!http2 && request.body().is_end_stream());
+        connection.may_rest(request.body().is_end_stream());
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
-            if !http2 && in_request.is_last() {
+            if in_request.is_last() {
                 close_after(&mut response);
             }
-            // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
-            let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            let counted = if is_costly {
-                CountedBody::of_refusal
-            } else {
-                CountedBody::new
-            };
-            Ok::<_, Infallible>(response.map(|body| counted(body, in_request)))
+            counted(response, in_request)
         })
     });
-    if http2 {
-        let served = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_header_list_size(limits.head_size)
-            .max_concurrent_streams(limits.streams)
-            .max_pending_accept_reset_streams(limits.resets as usize)
-            // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(8 * STREAM_WINDOW)
-            .keep_alive_interval(PING_INTERVAL)
-            // WebSockets by HTTP/2 (RFC 8441).
-            .enable_connect_protocol()
-            .serve_connection(io, service);
-        let mut served = Box::pin(served);
-        // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
-        let obey = |served: Pin<&mut http2::Connection<_, _, _>>, order| {
-            if order >= STOP || entry.connection.has_served() {
-                served.graceful_shutdown();
-            }
-            true
-        };
-        return Box::pin(async move {
-            match entry.drive(served.as_mut(), obey).await {
-                Some(ended) => Ok(ended?),
-                None => Err(CLOSED.into()),
-            }
-        });
-    }
     let mut builder = http1::Builder::new();
     builder
         // Heads that take too long are the connections' watch's business.
@@ -104,15 +69,15 @@ pub(super) fn http(
         }
         true
     };
-    let (mut io, mut service) = (Lasting::new(io, Arc::clone(&entry.connection)), service);
+    let mut io = Lasting::new(io, Arc::clone(&entry.connection));
     Box::pin(async move {
         loop {
             let served = builder.serve_connection(io, service).with_upgrades();
             let mut until = Box::pin(UntilRest::new(served, &entry.connection));
             match entry.drive(until.as_mut(), obey).await {
-                None => return Err(CLOSED.into()),
-                Some(Some(ended)) => return Ok(ended?),
                 Some(None) => {}
+                Some(Some(result)) => return ended(Some(result)),
+                None => return ended(None),
             }
             let Some(rest) = Pin::into_inner(until).served.into_parts() else {
                 return Ok(());
@@ -123,6 +88,66 @@ pub(super) fn http(
             entry.drive(pin!(io.arrival()), obey).await;
         }
     })
+}
+
+/// Serves HTTP/2.
+pub(super) fn http2(
+    io: impl Read + Write + Send + Unpin + 'static,
+    peer: Peer,
+    limits: Limits,
+    handle: impl Handler,
+    entry: &ConnectionGuard,
+) -> Serving<'_> {
+    let connection = Arc::clone(&entry.connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let in_request = connection.request();
+        let answer = handle.answer(&peer, request);
+        answer.map(move |response| counted(response, in_request))
+    });
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.head_size)
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.resets as usize)
+        // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(8 * STREAM_WINDOW)
+        .keep_alive_interval(PING_INTERVAL)
+        // WebSockets by HTTP/2 (RFC 8441).
+        .enable_connect_protocol()
+        .serve_connection(io, service);
+    let mut served = Box::pin(served);
+    // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
+    let obey = |served: Pin<&mut http2::Connection<_, _, _>>, order| {
+        if order >= STOP || entry.connection.has_served() {
+            served.graceful_shutdown();
+        }
+        true
+    };
+    Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await) })
+}
+
+/// A response that ends its request with its body.
+fn counted(
+    response: Response<Body>,
+    in_request: InRequest,
+) -> Result<Response<CountedBody<Body>>, Infallible> {
+    // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
+    let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let counted = if is_costly {
+        CountedBody::of_refusal
+    } else {
+        CountedBody::new
+    };
+    Ok(response.map(|body| counted(body, in_request)))
+}
+
+/// The result of a connection that ended by itself, or had to.
+fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
+    match ended {
+        Some(ended) => Ok(ended?),
+        None => Err("closed: no request for too long, or too many that were reset".into()),
+    }
 }
 
 /// RFC 9112 9.6: the client is told that there is no request after this one. A switch of protocols is the

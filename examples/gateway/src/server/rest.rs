@@ -144,14 +144,14 @@ impl<C: Future + Unpin> Future for UntilRest<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::super::connections::Connections;
-    use super::super::http::http;
+    use super::super::http::http1;
     use super::super::limits::Limits;
     use super::*;
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
-    use same_origin::proxy::Peer;
+    use same_origin::proxy::{Body, Peer};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -217,7 +217,7 @@ mod tests {
                         let _gone = told.send(frame.into_data().unwrap().len());
                     }
                 });
-                std::future::ready(Response::new("answer".to_owned()))
+                std::future::ready(Response::new(Body::from("answer")))
             };
             let room = Arc::<AtomicUsize>::default();
             let io = Noting {
@@ -226,7 +226,7 @@ mod tests {
             };
             tokio::spawn(async move {
                 let peer = Peer::new("192.0.2.1:80".parse().unwrap());
-                let _ended = http(io, false, peer, Limits::default(), answer, &entry).await;
+                let _ended = http1(io, peer, Limits::default(), answer, &entry).await;
             });
             Self {
                 client,
