@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The most bytes of lines that wait for the writer. A disk that is slower loses the lines above, which are counted.
 const MOST: usize = 4 * 1024 * 1024;
 /// The most room for them that is kept after a burst.
-const GATHERED_SIZE: usize = 64 * 1024;
+const GATHERED_SIZE: usize = 512 * 1024;
 /// The time for which lines are gathered.
 const GATHERED: Duration = Duration::from_millis(50);
 /// The time for which the end waits for the last lines to be written: a pipe may be one that nobody reads.
