@@ -22,6 +22,7 @@ mod server;
 
 use args::{Args, Command};
 use config::Config;
+use server::Workers;
 use server::sockets::Sockets;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -86,10 +87,10 @@ fn run(args: &Args) -> Result<(), Error> {
         tracing::warn!("{warning}");
     }
     let workers = config.as_ref().and_then(|config| config.workers);
-    let runtime = server::runtime::build(workers)?;
+    let (runtime, workers) = Workers::start(workers)?;
     let served = runtime.block_on(async {
         match config.zip(args.config.as_deref()) {
-            Some((config, path)) => run::gateway(config, path, args, sockets).await,
+            Some((config, path)) => run::gateway(config, path, args, sockets, workers).await,
             None => show(args.listen).await,
         }
     });

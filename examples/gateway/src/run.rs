@@ -9,7 +9,7 @@ use crate::reload::{Fixed, Hangups, Reloader};
 use crate::server::limits::Limits;
 use crate::server::notify;
 use crate::server::sockets::Sockets;
-use crate::server::{self, Current, Listener, Settings, Stop};
+use crate::server::{self, AnyHandler, Current, Listener, Settings, Stop, Workers};
 use crate::{Error, say};
 use http::Request;
 use hyper::body::Incoming;
@@ -28,6 +28,7 @@ pub async fn gateway(
     path: &Path,
     args: &Args,
     sockets: Sockets,
+    workers: Workers,
 ) -> Result<(), Error> {
     let fixed = Fixed {
         listen: (args.listen.is_none() && sockets.listen.is_none()).then_some(config.listen),
@@ -69,8 +70,7 @@ pub async fn gateway(
     notify::tell(notify::READY);
     let served = Arc::clone(&live);
     let handle = move |peer: &Peer, request| served.answer(peer, request);
-    // On a worker, where the connections are, rather than on the thread that waits for it.
-    let end = tokio::spawn(server::serve(listener, handle, stop)).await?;
+    let end = server::serve(listener.served_by(workers), handle, stop).await;
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
     live.finish_log();
@@ -121,7 +121,7 @@ async fn tell_tunnels(tunnels: Tunnels, mut stop: Stop) {
 
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
     let handle = move |_: &Peer, request: Request<Incoming>| admin.clone().answer(request);
-    server::serve(listener, handle, stop).await;
+    server::serve(listener, AnyHandler::new(handle), stop).await;
 }
 
 /// SIGUSR1 empties the caches, as with Varnish and Squid an operator's command does.

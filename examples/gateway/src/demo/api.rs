@@ -6,10 +6,9 @@ use super::lab::{query_value, tags};
 use super::servers::{not_found, reply};
 use super::sigv4::{self, Credentials};
 use super::token::{Claims, Tokens};
-use bytes::Bytes;
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use same_origin::proxy::Body;
 use serde_json::json;
 
 /// The base path of the API: what the gateway's upstream ends in and no browser sees behind it.
@@ -25,7 +24,7 @@ pub struct Api {
 
 impl Api {
     /// Answers what stands behind the stage and the policy: `/items`, `/work`, ….
-    pub fn answer<B>(&self, path: &str, request: &Request<B>) -> Response<Full<Bytes>> {
+    pub fn answer<B>(&self, path: &str, request: &Request<B>) -> Response<Body> {
         let (first, name) = match path.split_once('/') {
             Some((first, name)) => (first, name),
             None => (path, ""),
@@ -61,15 +60,15 @@ impl Api {
     fn signed_in<B>(
         &self,
         request: &Request<B>,
-        answer: impl FnOnce(Claims) -> Response<Full<Bytes>>,
-    ) -> Response<Full<Bytes>> {
+        answer: impl FnOnce(Claims) -> Response<Body>,
+    ) -> Response<Body> {
         match self.tokens.judge(request.headers()) {
             Ok(claims) => answer(claims),
             Err(why) => Self::unauthorized(why),
         }
     }
 
-    pub fn unauthorized(why: &str) -> Response<Full<Bytes>> {
+    pub fn unauthorized(why: &str) -> Response<Body> {
         let mut response = reply(StatusCode::UNAUTHORIZED, &json!({ "error": why }));
         let headers = response.headers_mut();
         // RFC 9110 15.5.2: a 401 says how to authenticate.
@@ -79,7 +78,7 @@ impl Api {
 
     /// Sends the client to an object (`policy/name`) by a URL signed for it: by 303, so that a POST
     /// arrives as the GET that was signed (RFC 9110 15.4.4), unless the query asks for another status.
-    fn redirect<B>(&self, object: &str, request: &Request<B>) -> Response<Full<Bytes>> {
+    fn redirect<B>(&self, object: &str, request: &Request<B>) -> Response<Body> {
         let query = request.uri().query().unwrap_or_default();
         let status = match query_value(query, "status") {
             None | Some("303") => StatusCode::SEE_OTHER,
@@ -97,7 +96,7 @@ impl Api {
         let Ok(location) = HeaderValue::try_from(location) else {
             return not_found();
         };
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(Body::empty());
         *response.status_mut() = status;
         response.headers_mut().insert(LOCATION, location);
         response

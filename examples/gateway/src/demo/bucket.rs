@@ -3,11 +3,10 @@
 use super::lab::query_value;
 use super::servers::reply;
 use super::{Secret, unix_time};
-use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use same_origin::proxy::Body;
 use sha2::Sha256;
 use std::fmt::Write;
 
@@ -63,7 +62,7 @@ impl Signer {
 
 /// Answers as S3 does: 403 for a signature that is wrong, expired or missing, 400 for a signed URL
 /// beside an `Authorization`, and the object otherwise.
-pub fn answer<B>(signer: &Signer, request: &Request<B>) -> Response<Full<Bytes>> {
+pub fn answer<B>(signer: &Signer, request: &Request<B>) -> Response<Body> {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     if request.headers().contains_key(AUTHORIZATION) && query_value(query, "signature").is_some() {
@@ -88,9 +87,9 @@ pub fn answer<B>(signer: &Signer, request: &Request<B>) -> Response<Full<Bytes>>
     )
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
     let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>\n");
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(

@@ -5,13 +5,12 @@ use super::servers::{not_found, reply};
 use super::sigv4::SCOPE;
 use super::token::SESSION;
 use super::{Api, Origins, unix_time};
-use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use same_origin::proxy::Body;
 use serde_json::json;
 
 /// Seconds for which a session is good.
@@ -66,7 +65,7 @@ impl Page {
         })
     }
 
-    pub fn answer<B>(&self, api: &Api, request: &Request<B>) -> Response<Full<Bytes>> {
+    pub fn answer<B>(&self, api: &Api, request: &Request<B>) -> Response<Body> {
         let query = request.uri().query().unwrap_or_default();
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/lab/setup") => reply(StatusCode::OK, &self.origins),
@@ -80,11 +79,11 @@ impl Page {
         }
     }
 
-    fn file(&self, path: &str) -> Response<Full<Bytes>> {
+    fn file(&self, path: &str) -> Response<Body> {
         let Some((_, kind, content)) = FILES.iter().find(|(name, ..)| *name == path) else {
             return not_found();
         };
-        let mut response = Response::new(Full::from(*content));
+        let mut response = Response::new(Body::from(*content));
         let headers: &mut HeaderMap = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -96,7 +95,7 @@ impl Page {
 }
 
 /// Signs the visitor in: the session as a cookie, and what a script that signs by itself needs.
-fn session(api: &Api) -> Response<Full<Bytes>> {
+fn session(api: &Api) -> Response<Body> {
     let now = unix_time();
     let token = api.tokens.issue("visitor", now + SESSION_TIME);
     let expired = api.tokens.issue("visitor", now.saturating_sub(60));

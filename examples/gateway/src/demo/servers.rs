@@ -6,14 +6,13 @@ use super::lab::{Lab, Server};
 use super::page::Page;
 use super::policies::ByPolicy;
 use crate::routes::Table;
-use crate::server::{Listener, Stop, serve};
-use bytes::Bytes;
+use crate::server::{AnyHandler, Listener, Stop, serve};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use same_origin::cors::PolicyErrors;
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Body, Peer};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::ready;
@@ -102,13 +101,13 @@ impl Servers {
             let answer = move |request| async move { table.answer(&peer, request).await };
             lab.clone().watch(Server::Gateway, request, answer)
         };
-        serve(listener, handle, self.stop).await;
+        serve(listener, AnyHandler::new(handle), self.stop).await;
     }
 
     fn spawn<F, A>(&self, server: Server, listener: Listener, answer: F)
     where
-        F: Fn(Request<()>) -> A + Clone + Send + 'static,
-        A: Future<Output = Response<Full<Bytes>>> + Send,
+        F: Fn(Request<()>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Response<Body>> + Send,
     {
         let lab = self.lab.clone();
         let handle = move |_: &Peer, request| {
@@ -121,6 +120,7 @@ impl Servers {
             };
             lab.clone().watch(server, request, answer)
         };
+        let handle = AnyHandler::new(handle);
         tokio::spawn(serve(listener, handle, self.stop.clone()));
     }
 }
@@ -132,7 +132,7 @@ fn below_stage<B>(request: &Request<B>) -> Option<(&str, &str)> {
 }
 
 /// The request without its body, once that has arrived; no endpoint of the demo looks into it.
-async fn read(request: Request<Incoming>) -> Result<Request<()>, Response<Full<Bytes>>> {
+async fn read(request: Request<Incoming>) -> Result<Request<()>, Response<Body>> {
     let (head, body) = request.into_parts();
     match Limited::new(body, BODY).collect().await {
         Ok(_body) => Ok(Request::from_parts(head, ())),
@@ -143,9 +143,9 @@ async fn read(request: Request<Incoming>) -> Result<Request<()>, Response<Full<B
     }
 }
 
-pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
+pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -154,7 +154,7 @@ pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>>
     response
 }
 
-pub fn not_found() -> Response<Full<Bytes>> {
+pub fn not_found() -> Response<Body> {
     reply(
         StatusCode::NOT_FOUND,
         &serde_json::json!({ "error": "not found" }),

@@ -1,11 +1,12 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
+use super::BoxError;
 use super::connections::{ConnectionGuard, STOP};
 use super::half_closed::HalfClosed;
-use super::http::http;
+use super::handler::Handler;
+use super::http::{http1, http2};
 use super::limits::Limits;
 use super::paced::Paced;
-use super::{BoxError, Handler};
 use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
@@ -37,19 +38,19 @@ pub(super) async fn serve(
     if let Some(tls) = tls {
         return Box::pin(secure(stream, peer, tls, limits, handle, entry)).await;
     }
-    let Some(http2) = begin(starts_with_preface(&stream), entry).await? else {
+    let Some(is_http2) = begin(starts_with_preface(&stream), entry).await? else {
         return Ok(());
     };
-    if http2 {
+    if is_http2 {
         let io = Coalesced::new(TokioIo::new(Paced::new(
             stream,
             Arc::clone(&entry.connection),
         )));
-        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
+        return Box::pin(http2(io, peer, limits, handle, entry)).await;
     }
     let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = Coalesced::new(TokioIo::new(stream));
-    Box::pin(http(io, http2, peer, limits, handle, entry)).await
+    Box::pin(http1(io, peer, limits, handle, entry)).await
 }
 
 async fn secure(
@@ -65,14 +66,13 @@ async fn secure(
     let Some(stream) = accepted? else {
         return Ok(());
     };
-    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    if http2 {
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let io = TokioIo::new(Paced::new(stream, Arc::clone(&entry.connection)));
-        return Box::pin(http(io, http2, peer, limits, handle, entry)).await;
+        return Box::pin(http2(io, peer, limits, handle, entry)).await;
     }
     let stream = HalfClosed::new(stream, Arc::clone(&entry.connection));
     let io = TokioIo::new(stream);
-    Box::pin(http(io, http2, peer, limits, handle, entry)).await
+    Box::pin(http1(io, peer, limits, handle, entry)).await
 }
 
 /// The result of a connection's beginning; `None` if it has to end before any request.

@@ -1,9 +1,10 @@
 //! HTTP on a connection, within the limits of the listener.
 
-use super::connections::{ConnectionGuard, CountedBody, STOP};
+use super::BoxError;
+use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP};
+use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
-use super::{BoxError, Handler};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -11,7 +12,7 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Body, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -24,9 +25,9 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-pub(super) async fn http(
+/// Serves HTTP/1.1. Each protocol is a function of its own: hyper's server of it is compiled for each kind of stream.
+pub(super) async fn http1(
     io: impl Read + Write + Send + Unpin + 'static,
-    http2: bool,
     peer: Peer,
     limits: Limits,
     handle: impl Handler,
@@ -37,61 +38,86 @@ pub(super) async fn http(
         let in_request = connection.request();
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
-            if !http2 && in_request.is_last() {
+            if in_request.is_last() {
                 close_after(&mut response);
             }
-            // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
-            let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            let counted = if is_costly {
-                CountedBody::of_refusal
-            } else {
-                CountedBody::new
-            };
-            Ok::<_, Infallible>(response.map(|body| counted(body, in_request)))
+            counted(response, in_request)
         })
     });
-    let ended = if http2 {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_header_list_size(limits.head_size)
-            .max_concurrent_streams(limits.streams)
-            .max_pending_accept_reset_streams(limits.resets as usize)
-            // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(8 * STREAM_WINDOW)
-            .keep_alive_interval(PING_INTERVAL)
-            // WebSockets by HTTP/2 (RFC 8441).
-            .enable_connect_protocol()
-            .serve_connection(io, service);
-        // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
-        let obey = |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
-            if order >= STOP || entry.connection.has_served() {
-                connection.graceful_shutdown();
-            }
-            true
-        };
-        entry.drive(Box::pin(connection).as_mut(), obey).await
-    } else {
-        let connection = http1::Builder::new()
-            // Heads that take too long are the connections' watch's business.
-            .header_read_timeout(None)
-            // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
-            // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
-            // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
-            .max_header_size(head::MARGIN * limits.head_size as usize)
-            .max_headers(head::MARGIN * limits.head_fields)
-            .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize))
-            .serve_connection(io, service)
-            .with_upgrades();
-        // Before that the answer to the next request says that it is the last one.
-        let obey = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>, order| {
-            if order >= STOP {
-                connection.graceful_shutdown();
-            }
-            true
-        };
-        entry.drive(pin!(connection), obey).await
+    let connection = http1::Builder::new()
+        // Heads that take too long are the connections' watch's business.
+        .header_read_timeout(None)
+        // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
+        // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
+        // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
+        .max_header_size(head::MARGIN * limits.head_size as usize)
+        .max_headers(head::MARGIN * limits.head_fields)
+        .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize))
+        .serve_connection(io, service)
+        .with_upgrades();
+    // Before that the answer to the next request says that it is the last one.
+    let obey = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>, order| {
+        if order >= STOP {
+            connection.graceful_shutdown();
+        }
+        true
     };
+    ended(entry.drive(pin!(connection), obey).await)
+}
+
+/// Serves HTTP/2.
+pub(super) async fn http2(
+    io: impl Read + Write + Send + Unpin + 'static,
+    peer: Peer,
+    limits: Limits,
+    handle: impl Handler,
+    entry: &ConnectionGuard,
+) -> Result<(), BoxError> {
+    let connection = Arc::clone(&entry.connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let in_request = connection.request();
+        let answer = handle.answer(&peer, request);
+        answer.map(move |response| counted(response, in_request))
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.head_size)
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.resets as usize)
+        // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(8 * STREAM_WINDOW)
+        .keep_alive_interval(PING_INTERVAL)
+        // WebSockets by HTTP/2 (RFC 8441).
+        .enable_connect_protocol()
+        .serve_connection(io, service);
+    // GOAWAY. hyper ends one whose client has not begun, so that one is left to bring its first request.
+    let obey = |connection: Pin<&mut http2::Connection<_, _, _>>, order| {
+        if order >= STOP || entry.connection.has_served() {
+            connection.graceful_shutdown();
+        }
+        true
+    };
+    ended(entry.drive(Box::pin(connection).as_mut(), obey).await)
+}
+
+/// A response that ends its request with its body.
+fn counted(
+    response: Response<Body>,
+    in_request: InRequest,
+) -> Result<Response<CountedBody<Body>>, Infallible> {
+    // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
+    let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let counted = if is_costly {
+        CountedBody::of_refusal
+    } else {
+        CountedBody::new
+    };
+    Ok(response.map(|body| counted(body, in_request)))
+}
+
+/// The result of a connection that ended by itself, or had to.
+fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
     match ended {
         Some(ended) => Ok(ended?),
         None => Err("closed: no request for too long, or too many that were reset".into()),

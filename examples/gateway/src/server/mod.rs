@@ -6,64 +6,42 @@ mod connections;
 mod descriptors;
 mod frames;
 mod half_closed;
+mod handler;
 pub mod head;
 mod http;
 pub mod limits;
+mod listener;
 pub mod notify;
 mod paced;
 mod proxy_protocol;
-pub mod runtime;
 pub mod shutdown;
 pub mod sockets;
 pub mod tls;
+mod workers;
 
 pub use clients::network;
+pub use handler::AnyHandler;
+pub use listener::Listener;
+pub use proxy_protocol::ProxyProtocol;
+pub use workers::{WORKERS, Workers};
 
 use crate::observe::{OpenConnection, RefusalLog};
-use ::http::{Request, Response, StatusCode};
-use bytes::Bytes;
+use ::http::StatusCode;
 use clients::Clients;
 use connections::{ConnectionGuard, Connections};
-use http_body::Body;
-use hyper::body::Incoming;
+use handler::Handler;
 use ipnet::IpNet;
 use limits::Limits;
-pub use proxy_protocol::ProxyProtocol;
-use same_origin::proxy::Peer;
-use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Answers the requests of a listener's clients. Each function of this form is one.
-pub trait Handler: Clone + Send + 'static {
-    type Body: Body<Data = Bytes, Error: Into<BoxError>> + From<&'static str> + Send + 'static;
-    type Future: Future<Output = Response<Self::Body>> + Send + 'static;
-
-    /// Answers a request of `peer`.
-    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future;
-}
-
-impl<H, F, B> Handler for H
-where
-    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + From<&'static str> + Send + 'static,
-{
-    type Body = B;
-    type Future = F;
-
-    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> F {
-        self(peer, request)
-    }
-}
 
 /// Tells servers to stop; dropping the other end does it.
 pub type Stop = watch::Receiver<()>;
@@ -120,87 +98,6 @@ impl Settings {
     }
 }
 
-/// A port that listens.
-pub struct Listener {
-    tcp: TcpListener,
-    /// Whether it is somebody else's too, who goes on to listen when this process stops.
-    is_passed: bool,
-    settings: Current,
-}
-
-impl Listener {
-    /// The error names the key that says where to listen.
-    pub async fn bind(key: &str, address: SocketAddr, settings: Current) -> Result<Self, String> {
-        let tcp = TcpListener::bind(address).await;
-        let tcp = tcp.map_err(|error| format!("{key}: cannot listen on {address}: {error}"))?;
-        Ok(Self {
-            tcp,
-            is_passed: false,
-            settings,
-        })
-    }
-
-    /// A socket that the service manager has bound.
-    pub fn of_socket(socket: StdListener, settings: Current) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Ok(Self {
-            tcp: TcpListener::from_std(socket)?,
-            is_passed: true,
-            settings,
-        })
-    }
-
-    /// The address on which it listens, with the port that was really taken.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-
-    /// The origin that it serves, with the port that was really taken.
-    pub fn origin(&self) -> io::Result<String> {
-        let is_secure = self.settings.borrow().tls.is_some();
-        let scheme = if is_secure { "https" } else { "http" };
-        Ok(format!("{scheme}://{}", self.address()?))
-    }
-
-    async fn accept(&self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.tcp.accept().await {
-                Ok(accepted) => return accepted,
-                Err(error) => {
-                    // A connection that is gone already concerns nobody; no file descriptors left
-                    // would be reported again at once, without end.
-                    warn!(%error, "accepting failed");
-                    sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-    }
-
-    /// Stops to listen; gives the connections that the system has taken already, at most so many. It would
-    /// reset them with the socket.
-    fn close(self, most: usize) -> Vec<(TcpStream, SocketAddr)> {
-        let Ok(socket) = self.tcp.into_std() else {
-            return Vec::new();
-        };
-        // A process that listens on goes on to take them.
-        let most = if self.is_passed { 0 } else { most };
-        let waiting = std::iter::from_fn(|| {
-            loop {
-                match socket.accept() {
-                    // That one is gone, the next one need not be.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                    accepted => return accepted.ok(),
-                }
-            }
-        });
-        let ready = waiting.take(most).filter_map(|(stream, peer)| {
-            stream.set_nonblocking(true).ok()?;
-            Some((TcpStream::from_std(stream).ok()?, peer))
-        });
-        ready.collect()
-    }
-}
-
 /// Serves until `stop`, then lets the requests in flight finish, for the settings' `drain` at most. Gives the
 /// time at which that is over.
 pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) -> Instant {
@@ -213,28 +110,27 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     ));
     let silence = |timeout| tokio::spawn(connections.clone().close_silent(timeout));
     let mut watch = silence(settings.limits.head_timeout);
+    let workers = listener.workers.clone();
     let begin = |settings: &Settings, handle: H, stream: TcpStream, peer: SocketAddr| {
         let (tls, limits) = (settings.tls.clone(), settings.limits);
-        if settings.proxy_protocol.is_from(peer.ip()) {
+        let begun = if settings.proxy_protocol.is_from(peer.ip()) {
             let (entry, clients) = (connections.admit(None), Arc::clone(&clients));
-            tokio::spawn(serve_announced(
-                stream, peer, tls, limits, handle, entry, clients,
-            ));
-            return;
-        }
-        // Closed at once: to let it wait would hold what is everybody's.
-        let Ok(client) = clients.admit(peer.ip()) else {
+            workers.serve(stream, |stream| {
+                serve_announced(stream, peer, tls, limits, handle, entry, clients)
+            })
+        } else if let Ok(client) = clients.admit(peer.ip()) {
+            let entry = connections.admit(client);
+            workers.serve(stream, |stream| {
+                serve_client(stream, peer, tls, limits, handle, entry)
+            })
+        } else {
+            // Closed at once: to let it wait would hold what is everybody's.
             debug!(%peer, "connection refused: the client has all that one may have");
-            return;
+            Ok(())
         };
-        let entry = connections.admit(client);
-        tokio::spawn(async move {
-            let _open = OpenConnection::begin();
-            if let Err(error) = connection::serve(stream, peer, tls, limits, handle, &entry).await {
-                refused_by_hyper(&*error);
-                debug!(%peer, error, "connection ended");
-            }
-        });
+        if let Err(error) = begun {
+            warn!(%error, "a connection cannot be waited for");
+        }
     };
     loop {
         let next = async {
@@ -242,7 +138,9 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
             listener.accept().await
         };
         let (stream, peer) = tokio::select! {
-            accepted = next => accepted,
+            // In this order, so that a connection that comes after a change or a stop finds it made.
+            biased;
+            _stopped = stop.changed() => break,
             changed = changed(&mut current) => {
                 settings = changed;
                 connections.limit(&settings.limits);
@@ -251,7 +149,7 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
                 watch = silence(settings.limits.head_timeout);
                 continue;
             }
-            _stopped = stop.changed() => break,
+            accepted = next => accepted,
         };
         begin(&settings, handle.clone(), stream, peer);
     }
@@ -278,6 +176,22 @@ async fn changed(current: &mut Current) -> Arc<Settings> {
         std::future::pending().await
     }
     Arc::clone(&current.borrow_and_update())
+}
+
+/// Serves a connection of a client.
+async fn serve_client(
+    stream: TcpStream,
+    client: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    handle: impl Handler,
+    entry: ConnectionGuard,
+) {
+    let _open = OpenConnection::begin();
+    if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
+        refused_by_hyper(&*error);
+        debug!(%client, error, "connection ended");
+    }
 }
 
 /// Serves a connection whose client is the one that its first bytes name.

@@ -271,7 +271,7 @@ async fn refusals_are_counted_by_their_rules_and_logged_with_their_facts() {
         .unwrap()
         .port();
     let config = format!(
-        "request_id = true\ntrusted_proxies = ['127.0.0.1/32']\n\
+        "workers = 1\nrequest_id = true\ntrusted_proxies = ['127.0.0.1/32']\n\
          [log]\naccess = 'access.log'\nformat = 'json'\n[admin]\nlisten = '127.0.0.1:{port}'\n\
          [cors]\nallow_origins = ['https://a.example']\n\
          [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\nrate_limit = {{ per_second = 1, burst = 4 }}\n\

@@ -15,9 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+/// A gateway of three workers, whose connections count as one's do: limits are those of the process.
 fn start(server: &str, upstream: SocketAddr, route: &str) -> Process {
     gateway::with(&format!(
-        "[server]\n{server}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
+        "workers = 3\n[server]\n{server}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n{route}\n"
     ))
 }
 

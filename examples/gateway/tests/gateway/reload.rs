@@ -315,7 +315,8 @@ async fn routes_that_are_the_same_keep_their_connections_and_caches() {
             route("/plain", plain, ""),
             route("/cached", cached, &format!("cache = true\n{cors}")),
         ];
-        format!("{}{more}", routes.concat())
+        // Another worker would have a connection of its own to the upstream.
+        format!("workers = 1\n{}{more}", routes.concat())
     };
     let gateway = Changing::start(&config("", ""));
     let is_hit = async || {

@@ -1,0 +1,53 @@
+//! What answers the requests of a listener's clients.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use same_origin::proxy::{Body, Peer};
+use std::sync::Arc;
+
+/// Answers the requests of a listener's clients. Each function of this form is one.
+pub trait Handler: Clone + Send + 'static {
+    type Future: Future<Output = Response<Body>> + Send + 'static;
+
+    /// Answers a request of `peer`.
+    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future;
+}
+
+impl<H, F> Handler for H
+where
+    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    type Future = F;
+
+    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> F {
+        self(peer, request)
+    }
+}
+
+/// A handler of any kind, behind a pointer.
+///
+/// hyper's servers are compiled for each type of handler. The gateway has one of its own, whose answers are not
+/// boxed; for all others, which are asked less, one is enough.
+#[derive(Clone)]
+pub struct AnyHandler(Arc<Answer>);
+
+type Answer = dyn Fn(&Peer, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
+
+impl AnyHandler {
+    pub fn new(handler: impl Handler + Sync) -> Self {
+        Self(Arc::new(move |peer, request| {
+            handler.answer(peer, request).boxed()
+        }))
+    }
+}
+
+impl Handler for AnyHandler {
+    type Future = BoxFuture<'static, Response<Body>>;
+
+    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future {
+        self.0(peer, request)
+    }
+}

@@ -1,0 +1,98 @@
+//! A port that listens, whoever bound it.
+
+use super::{Current, Workers};
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tracing::warn;
+
+/// A port that listens.
+pub struct Listener {
+    tcp: TcpListener,
+    /// Whether it is somebody else's too, who goes on to listen when this process stops.
+    is_passed: bool,
+    pub(super) settings: Current,
+    pub(super) workers: Workers,
+}
+
+impl Listener {
+    /// The error names the key that says where to listen.
+    pub async fn bind(key: &str, address: SocketAddr, settings: Current) -> Result<Self, String> {
+        let tcp = TcpListener::bind(address).await;
+        let tcp = tcp.map_err(|error| format!("{key}: cannot listen on {address}: {error}"))?;
+        Ok(Self {
+            tcp,
+            is_passed: false,
+            settings,
+            workers: Workers::this(),
+        })
+    }
+
+    /// A socket that the service manager has bound.
+    pub fn of_socket(socket: StdListener, settings: Current) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            tcp: TcpListener::from_std(socket)?,
+            is_passed: true,
+            settings,
+            workers: Workers::this(),
+        })
+    }
+
+    /// Served by these, and not by the runtime alone on which it was made.
+    pub fn served_by(self, workers: Workers) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// The address on which it listens, with the port that was really taken.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// The origin that it serves, with the port that was really taken.
+    pub fn origin(&self) -> io::Result<String> {
+        let is_secure = self.settings.borrow().tls.is_some();
+        let scheme = if is_secure { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.address()?))
+    }
+
+    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.tcp.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    // A connection that is gone already concerns nobody; no file descriptors left
+                    // would be reported again at once, without end.
+                    warn!(%error, "accepting failed");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// Stops to listen; gives the connections that the system has taken already, at most so many. It would
+    /// reset them with the socket.
+    pub(super) fn close(self, most: usize) -> Vec<(TcpStream, SocketAddr)> {
+        let Ok(socket) = self.tcp.into_std() else {
+            return Vec::new();
+        };
+        // A process that listens on goes on to take them.
+        let most = if self.is_passed { 0 } else { most };
+        let waiting = std::iter::from_fn(|| {
+            loop {
+                match socket.accept() {
+                    // That one is gone, the next one need not be.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    accepted => return accepted.ok(),
+                }
+            }
+        });
+        let ready = waiting.take(most).filter_map(|(stream, peer)| {
+            stream.set_nonblocking(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, peer))
+        });
+        ready.collect()
+    }
+}
