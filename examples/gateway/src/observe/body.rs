@@ -19,13 +19,6 @@ impl ObservedBody {
     }
 }
 
-/// The body of an answer that the server gives by itself.
-impl From<&'static str> for ObservedBody {
-    fn from(text: &'static str) -> Self {
-        Self::new(text.into(), None)
-    }
-}
-
 impl http_body::Body for ObservedBody {
     type Data = Bytes;
     type Error = <Body as http_body::Body>::Error;
