@@ -110,6 +110,10 @@ mod tests {
             assert_eq!(lines, [&id], "{name}");
             assert!(kept || id.len() == 32, "{name}: {id:?}");
         }
+        let digits = |id: &HeaderValue| id.to_str().unwrap().to_owned();
+        let many: String = (0..IDS).map(|_| digits(&new())).collect();
+        let seen: std::collections::BTreeSet<char> = many.chars().collect();
+        assert_eq!(seen.into_iter().collect::<String>(), "0123456789abcdef");
         assert_ne!(new(), new());
     }
 }

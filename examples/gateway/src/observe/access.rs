@@ -26,7 +26,7 @@ pub enum Format {
 
 thread_local! {
     /// Room for a line, which is as long as a target may be.
-    static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A log with a line for each request.
