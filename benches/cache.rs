@@ -36,7 +36,7 @@ fn main() {
     layer_alone(rounds);
 }
 
-/// What the layer itself takes, around a service that answers at once.
+/// The time that the layer itself takes, around a service that answers at once.
 fn layer_alone(rounds: usize) {
     const CALLS: usize = 20_000;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! What a guard adds to a service that answers at once: this crate beside `tower_http::csrf`.
+//! The cost of a guard around a service that answers at once: this crate beside `tower_http::csrf`.
 //!
 //! `cargo bench --bench guard` prints a table of rounds in which the layers take turns, so that what slows
 //! the machine down slows both of them.

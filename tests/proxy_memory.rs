@@ -17,7 +17,7 @@ use tower::Service;
 /// As many messages as have more new fields than HPACK's dynamic table remembers (RFC 7541 4.2: 4,096 bytes).
 const MESSAGES: usize = 80;
 const BODY: usize = 64 * 1024;
-/// What may stay of them: two connections with their tables and read buffers. With the buffers that the
+/// The most that may stay of them: two connections with their tables and read buffers. With the buffers that the
 /// values came in it is more than ten times as much.
 const MOST: i64 = 768 * 1024;
 
@@ -80,7 +80,7 @@ fn request() -> Request<Full<Bytes>> {
     request.header("x-new", new_value()).body(large()).unwrap()
 }
 
-/// How many bytes are left of some messages while the connections are open. All of it is one thread.
+/// The bytes that are left of some messages while the connections are open. All of it is one thread.
 fn left_of(messages: impl AsyncFnOnce()) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

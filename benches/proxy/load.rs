@@ -19,9 +19,9 @@ pub struct Case {
     pub path: &'static str,
     /// Bytes of the request's body.
     pub body: usize,
-    /// How many header fields beyond the usual.
+    /// The number of header fields beyond the usual.
     pub fields: usize,
-    /// How many bytes come back.
+    /// The number of bytes that come back.
     pub answer: usize,
     pub requests: usize,
 }

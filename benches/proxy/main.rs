@@ -1,4 +1,4 @@
-//! What a proxy costs, beside its peers: CPU time per request over loopback.
+//! The cost of a proxy, beside its peers: CPU time per request over loopback.
 //!
 //!     cargo bench -p e2e --bench proxy              # prints the tables, some three minutes
 //!     cargo bench -p e2e --bench proxy -- --write   # and puts them into benches/README.md, with a chart beside it
@@ -73,11 +73,11 @@ const CASES: [Case; 5] = [
 ];
 const SOCKET_MESSAGES: usize = 8000;
 
-/// How much is measured.
+/// The amount of measuring.
 #[derive(Clone, Copy)]
 struct Effort {
     rounds: usize,
-    /// What the number of requests is divided by.
+    /// The number of requests is divided by this.
     divisor: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a server costs: the CPU time of its threads, the kernel's work for its sockets included.
+//! The cost of a server: the CPU time of its threads, the kernel's work for its sockets included.
 //!
 //! It hardly moves when others take the core away, whereas requests per second do.
 

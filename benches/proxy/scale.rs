@@ -1,7 +1,7 @@
-//! What grows with the number of routes, upstreams, workers and idle connections: measured on the
+//! The cost that grows with the number of routes, upstreams, workers and idle connections: measured on the
 //! gateway, a process of its own.
 
-#[path = "../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../../tests/e2e/support/program.rs"]
 mod program;
@@ -24,7 +24,7 @@ pub struct Gateway {
     _file: NamedTempFile,
 }
 
-/// What it is started with.
+/// The gateway's configuration in words.
 #[derive(Clone, Copy)]
 struct Setup {
     routes: usize,

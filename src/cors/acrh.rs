@@ -7,7 +7,7 @@ use http::HeaderValue;
 /// header lines or so. It bounds the work for a list that no browser sends.
 const MOST: usize = 1024;
 
-/// Why a list is refused.
+/// The reason for which a list is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused<'a> {
     /// This name is not allowed.

@@ -110,7 +110,7 @@ impl Step {
         self.key
     }
 
-    /// Why it ends so.
+    /// The reason for which it ends so.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason

@@ -230,7 +230,7 @@ impl Step {
         self.source
     }
 
-    /// Why it ends so.
+    /// The reason for which it ends so.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason

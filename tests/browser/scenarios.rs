@@ -25,7 +25,7 @@ async fn webkit() {
     all_come_out(Engine::WebKit).await;
 }
 
-/// What the documentation says of the browsers is what the scenarios hold them to.
+/// The documentation says of the browsers what the scenarios hold them to.
 #[test]
 fn every_deviation_is_a_row_of_the_documentation() {
     let measured = tables::measured("deviations");

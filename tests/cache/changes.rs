@@ -1,4 +1,4 @@
-//! What is changed is not answered from memory any more.
+//! Changes: what they touch is not answered from memory any more.
 
 use crate::support::{FRESH, Site, counted, data, frames, get, request, response};
 use same_origin::cache::{Cache, Outcome};

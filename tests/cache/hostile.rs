@@ -124,7 +124,7 @@ async fn a_full_store_still_answers() {
     assert_eq!(site.cache.stats().bytes, 0);
 }
 
-/// What clients that have left had begun takes no room, and keeps nobody waiting.
+/// A fetch that was begun for clients that have left takes no room, and keeps nobody waiting.
 #[tokio::test]
 async fn clients_that_leave_leave_nothing_behind() {
     const LENGTH: usize = 20_000;

@@ -1,4 +1,4 @@
-//! What comes from memory is what the upstream would have said: to whatever request, byte for byte.
+//! Answers from memory are what the upstream would have said: to whatever request, byte for byte.
 
 use crate::support::{Got, Seen, Site, frames, get};
 use axum::body::Body;

@@ -9,7 +9,7 @@ use same_origin::cache::Outcome;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// What an upstream says of one resource, and how it is asked for first.
+/// An upstream's answers for one resource, and the first request for it.
 #[derive(Clone, Debug)]
 struct Scene {
     status: u16,

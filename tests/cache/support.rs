@@ -19,7 +19,7 @@ type Handler = dyn Fn(Seen) -> BoxFuture<'static, Answer> + Send + Sync;
 /// A request as the origin saw it.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// How many came before.
+    /// The number of those that came before.
     pub number: usize,
     pub method: Method,
     pub target: String,

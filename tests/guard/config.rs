@@ -1,4 +1,4 @@
-//! What is wrong with settings is said at once, each with what to write instead.
+//! Wrong settings are told at once, each with what to write instead.
 
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::{Exemption, Guard, GuardBuilder, GuardConfigErrorKind as Kind};

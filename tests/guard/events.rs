@@ -34,7 +34,7 @@ async fn application(_: Request<String>) -> Result<Response<String>, Infallible>
     Ok(Response::default())
 }
 
-/// What is written when a guard sees a request.
+/// The events of a guard that sees a request.
 async fn written(guard: GuardBuilder, request: Request<String>) -> String {
     let layer = GuardLayer::new(guard.build().expect("a guard"));
     written_by(&layer, request).await

@@ -1,4 +1,4 @@
-//! What holds for any guard and for any page.
+//! Properties of any guard, for any page.
 
 use crate::request::peer;
 use http::header::HOST;
@@ -95,7 +95,7 @@ fn page() -> impl Strategy<Value = String> {
     server().prop_map(|server| server.origin())
 }
 
-/// What a page asks for.
+/// The request of a page.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -110,7 +110,7 @@ struct Attempt {
     /// Of a page with `Referrer-Policy: no-referrer`, or a sandboxed one.
     null: bool,
     cookie: bool,
-    /// What else a page may add, or a hostile one would like to.
+    /// Fields that a page may add besides, or a hostile one would like to.
     noise: Vec<(&'static str, &'static str)>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the proxy can stand: in axum under a nest, a route or the fallback; in bare hyper.
+//! Places of the proxy: in axum under a nest, a route or the fallback; in bare hyper.
 
 use crate::support::{Upstream, get};
 use axum::Router;

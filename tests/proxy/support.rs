@@ -191,7 +191,7 @@ pub async fn proxy_of(upstream: &Upstream, base: &str) -> SocketAddr {
     serve(ReverseProxy::new("/api", upstream.url(base)).unwrap()).await
 }
 
-/// What a raw client gets for raw bytes, up to the end of the connection.
+/// Sends raw bytes, and gives the answer up to the end of the connection.
 pub async fn exchange(server: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
     let mut stream = TcpStream::connect(server).await.unwrap();
     stream.write_all(request.as_ref()).await.unwrap();

@@ -3,7 +3,7 @@
 use http::{Request, Response, StatusCode};
 use same_origin::proxy::{Body, check};
 
-/// Why a request was refused, for the log: with an answer of the gateway's own, among its extensions.
+/// The reason for which a request was refused, for the log: with an answer of the gateway's own, among its extensions.
 #[derive(Clone, Debug)]
 pub struct Reason(pub String);
 

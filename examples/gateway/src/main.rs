@@ -86,11 +86,12 @@ fn run(args: &Args) -> Result<(), Error> {
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
     }
-    let workers = config.as_ref().and_then(|config| config.workers);
-    let (runtime, workers) = Workers::start(workers)?;
+    // They end with `workers`, after the tunnels that they serve. The demo needs this thread alone.
+    let count = config.as_ref().map_or(Some(1), |config| config.workers);
+    let (runtime, workers) = Workers::start(count)?;
     let served = runtime.block_on(async {
         match config.zip(args.config.as_deref()) {
-            Some((config, path)) => run::gateway(config, path, args, sockets, workers).await,
+            Some((config, path)) => run::gateway(config, path, args, sockets, &workers).await,
             None => show(args.listen).await,
         }
     });

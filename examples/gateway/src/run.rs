@@ -28,7 +28,7 @@ pub async fn gateway(
     path: &Path,
     args: &Args,
     sockets: Sockets,
-    workers: Workers,
+    workers: &Workers,
 ) -> Result<(), Error> {
     let fixed = Fixed {
         listen: (args.listen.is_none() && sockets.listen.is_none()).then_some(config.listen),
@@ -70,7 +70,7 @@ pub async fn gateway(
     notify::tell(notify::READY);
     let served = Arc::clone(&live);
     let handle = move |peer: &Peer, request| served.answer(peer, request);
-    let end = server::serve(listener.served_by(workers), handle, stop).await;
+    let end = server::serve(listener.served_by(workers.clone()), handle, stop).await;
     // Upgraded connections are the tunnels' and no longer the server's.
     let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
     live.finish_log();

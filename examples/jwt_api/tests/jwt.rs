@@ -1,6 +1,6 @@
 //! The example does what its first lines say.
 
-#[path = "../../gateway/tests/gateway/process.rs"]
+#[path = "../../gateway/tests/gateway/support/process.rs"]
 mod process;
 
 use bytes::Bytes;

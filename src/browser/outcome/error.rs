@@ -8,7 +8,7 @@ use http::{HeaderName, Method, StatusCode, header};
 
 use crate::browser::fetch::initiator::Initiator;
 
-/// Why a fetch failed: what Fetch calls a *network error*, with what a browser's console says of it.
+/// The reason for which a fetch failed: Fetch's *network error*, with a browser's console's words for it.
 ///
 /// [`Display`](fmt::Display) prints [`console`](Self::console) and, behind it, the header at fault
 /// and the clause of the standard. Script never gets to see any of this, only

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// Why a request went on to the upstream (RFC 9211 2.2).
+/// The reason for which a request went on to the upstream (RFC 9211 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forward {
     /// It is not one that a cache answers.

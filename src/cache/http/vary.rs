@@ -34,7 +34,7 @@ pub(crate) struct Selection {
 /// A field's value in the form in which it is compared; nothing if there is no such field.
 type Value = Option<Box<[u8]>>;
 
-/// Why no later request can be known to be the same.
+/// The reason for which no later request can be known to be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unmatchable {
     /// `*`: by more than the request says.

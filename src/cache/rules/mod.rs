@@ -32,7 +32,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) is_at_content_location: bool,
 }
 
-/// When a response came.
+/// The time at which a response came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) received: SystemTime,
@@ -70,7 +70,7 @@ pub(crate) struct Storable {
     pub(crate) length: Option<u64>,
 }
 
-/// Why a response is not stored.
+/// The reason for which a response is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The request is such that nothing is to be stored for it: its method, `no-store`, `Authorization`.

@@ -35,7 +35,7 @@ struct Changes {
     forgotten: u64,
 }
 
-/// When a fetch began, by the number of changes before it.
+/// The time at which a fetch began, by the number of changes before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Began(u64);
 

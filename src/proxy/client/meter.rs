@@ -23,7 +23,7 @@ pub(super) struct Meter {
     unseen: AtomicUsize,
     /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
     room: AtomicUsize,
-    /// When it came into its pool, by the pool's clock.
+    /// The time at which it came into its pool, by the pool's clock.
     born: AtomicU64,
     /// The milliseconds for which its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
     kept_for: AtomicU64,

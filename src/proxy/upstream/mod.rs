@@ -39,7 +39,7 @@ pub(crate) struct Upstream {
     pub(crate) base: Box<str>,
 }
 
-/// Why a text is not an upstream: what is wrong, then what to write.
+/// The reason for which a text is not an upstream: the fault, then what to write.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidUpstream(String);

@@ -17,7 +17,7 @@ mod gateway;
 mod identity;
 #[path = "../tests/engines/network.rs"]
 mod network;
-#[path = "../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 #[path = "../support/browsers/mod.rs"]
 mod browsers;
-#[path = "../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../support/program.rs"]
 mod program;
@@ -161,7 +161,7 @@ fn call<'a>(calls: &'a Value, tag: &str) -> &'a Value {
     calls.find(|call| call["tag"] == tag).unwrap()
 }
 
-/// What the browser sent, preflights first where there are any: `server method origin`.
+/// The browser's requests, preflights first where there are any: `server method origin`.
 fn sent(call: &Value) -> Vec<String> {
     let exchanges = call["exchanges"].as_array().unwrap().iter();
     let visible = exchanges.filter(|exchange| exchange["forwarded"] == false);

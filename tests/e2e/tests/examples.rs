@@ -6,7 +6,7 @@ use hyper_util::rt::TokioExecutor;
 
 #[path = "../support/cargo.rs"]
 mod cargo;
-#[path = "../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 
 use bytes::Bytes;

@@ -181,7 +181,7 @@ fn python(home: &Path, scripts: &Path) -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// What the scripts start of npm.
+/// The programs that the scripts start of npm.
 const MODULES: [(&str, &str); 3] = [
     ("s3rver", "3.7.1"),
     ("express", "4.22.3"),

@@ -43,7 +43,7 @@ fuzz_target!(|target: &str| {
     }
 });
 
-/// What is left of the bytes as text.
+/// The rest of the bytes as text.
 trait Rest {
     fn as_str_lossy(&self) -> String;
 }

@@ -1,4 +1,4 @@
-//! What has to hold of an answer, and of what the upstream saw.
+//! Demands on an answer, and on what the upstream saw.
 
 use super::Asked;
 use super::world::put;

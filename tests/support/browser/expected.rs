@@ -21,7 +21,7 @@ const ENGINES: [(Engine, &str); 3] = [
 
 const NOT_SIMULATED: &str = " (not simulated)";
 
-/// What some browsers do instead.
+/// Deviations of some browsers.
 struct Deviation {
     engines: &'static str,
     is_simulated: bool,

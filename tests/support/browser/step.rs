@@ -49,7 +49,7 @@ enum Kind {
     Blind(Blind),
 }
 
-/// What markup loads and says of no more than whether it came.
+/// Loads of markup that tell no more than whether they came.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
     Script,

@@ -2,8 +2,10 @@
 //!
 //! Paths in it are relative to the file.
 
+mod admin;
 mod cache;
 mod compress;
+mod cors;
 mod drain;
 mod edge;
 mod environment;
@@ -19,6 +21,7 @@ mod read;
 mod reload;
 mod route;
 mod server;
+mod tls;
 mod upstreams;
 mod wording;
 
@@ -30,7 +33,8 @@ use crate::edge::Edge;
 use crate::routes::{Around, Table};
 use crate::server::WORKERS;
 use crate::server::limits::Limits;
-use crate::server::tls::{self, Tls};
+use crate::server::tls::Tls;
+use admin::AdminTable;
 pub use drain::Drain;
 use guard::Guarding;
 use humantime::parse_duration;
@@ -38,16 +42,16 @@ use ipnet::IpNet;
 pub use log::Log;
 use log::LogTable;
 use place::Source;
-use problems::join;
 use read::read;
-use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
+use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde::Deserialize;
 use server::Server;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::TlsFiles;
 use wording::no_network;
 
 /// The configuration of the gateway, checked.
@@ -99,21 +103,6 @@ struct File {
     rate_limit: Option<toml::Value>,
     request_id: Option<bool>,
     routes: Option<Vec<toml::Table>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdminTable {
-    listen: Option<String>,
-    #[serde(default)]
-    ready_upstreams: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TlsFiles {
-    cert: PathBuf,
-    key: PathBuf,
 }
 
 /// A longer time is hardly meant, and could lie beyond what the clock can tell.
@@ -353,22 +342,6 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn admin(&mut self, admin: AdminTable) -> Option<SocketAddr> {
-        self.ready_upstreams = admin.ready_upstreams;
-        let Some(text) = &admin.listen else {
-            let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
-            self.problems.add("admin.listen".to_owned(), message);
-            return None;
-        };
-        let address = self.value("admin.listen", listen::address(text), |message| message)?;
-        if !address.ip().is_loopback() {
-            let warning = "whoever reaches this address can read the metrics and empty the caches; \
-                           write \"127.0.0.1:9090\", unless the network keeps others out";
-            self.warnings.push("admin.listen", warning);
-        }
-        Some(address)
-    }
-
     fn networks(&mut self, at: &str, networks: Option<Vec<String>>) -> Vec<IpNet> {
         let mut found = Vec::new();
         for (index, text) in networks.unwrap_or_default().iter().enumerate() {
@@ -376,18 +349,6 @@ impl Checker<'_> {
             found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
         }
         found
-    }
-
-    fn tls(&mut self, files: &TlsFiles) -> Option<Tls> {
-        let (cert, key) = (self.folder.join(&files.cert), self.folder.join(&files.key));
-        let seen = [&cert, &key].map(|path| Seen::of(path.clone()));
-        self.files.extend(seen);
-        let chain = self.value("tls.cert", tls::certificates(&cert), |message| message);
-        let private = self.value("tls.key", tls::private_key(&key), |message| message);
-        let tls = Tls::new(chain?, private?);
-        self.value("tls", tls, |error| {
-            format!("certificate and key do not serve together: {error}")
-        })
     }
 
     /// The layers around the service of a route.
@@ -406,26 +367,6 @@ impl Checker<'_> {
             compress: None,
             edge: Edge::default(),
             trusted_proxies: self.trusted_proxies.as_slice().into(),
-        }
-    }
-
-    fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsPolicy> {
-        let read = read::<CorsBuilder>(table, at, &[], &mut self.problems)?;
-        match read.value.build() {
-            Ok(policy) => {
-                for warning in policy.warnings() {
-                    self.warnings.push(join(at, warning.key()), warning);
-                }
-                Some(policy)
-            }
-            Err(errors) => {
-                for error in &errors {
-                    let index = error.index().map(|index| format!("[{index}]"));
-                    let key = format!("{}{}", error.key(), index.unwrap_or_default());
-                    self.problems.add(join(at, &read.original(&key)), error);
-                }
-                None
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What answers the requests of a listener's clients.
+//! Handlers: they answer the requests of a listener's clients.
 
 use super::BoxError;
 use bytes::Bytes;

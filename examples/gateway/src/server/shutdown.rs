@@ -1,4 +1,4 @@
-//! When to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
+//! The time to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
 
 use crate::admin::Health;
 use crate::server::{Stop, notify};

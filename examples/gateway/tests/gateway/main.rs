@@ -1,29 +1,17 @@
 //! The gateway as its users meet it: a process with a configuration file.
 
-mod process;
+mod support;
 
-mod admin;
 mod caches;
-mod client;
+mod clients;
 mod config;
 mod demo;
-mod edge;
-mod encodings;
-mod environment;
 mod files;
-mod gateway;
 mod headers;
-mod http2;
-mod lifecycle;
-mod limits;
-mod log;
+mod operation;
 mod paths;
-mod proxy_protocol;
-mod ranges;
 mod refusals;
-mod reload;
-mod restart;
 mod routes;
-mod stop;
-mod tls;
 mod websocket;
+
+use support::{client, gateway, http2, process};

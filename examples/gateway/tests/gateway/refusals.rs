@@ -1,4 +1,4 @@
-//! What is refused, or answered, whatever route it is for.
+//! Requests that are refused, or answered, whatever route they are for.
 
 use crate::client::{exchange, send_from, upstream};
 use crate::gateway;

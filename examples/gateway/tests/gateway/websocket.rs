@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A close frame with the code 1001.
 pub const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xE9];
-/// What the upstream says to each message: a text frame.
+/// The upstream's answer to each message: a text frame.
 pub const ANSWER: [u8; 4] = [0x81, 2, b'o', b'k'];
 
 /// An upstream that takes WebSockets, answers what comes, and closes when it is told to.
@@ -61,17 +61,27 @@ pub async fn talk(stream: &mut TcpStream) {
     assert_eq!(answer, ANSWER);
 }
 
-/// Waits until the server says that it goes away, says the same, and waits for the end.
+/// Is told that the server goes away, says the same, and waits for the end.
 pub async fn leave(mut stream: TcpStream) {
-    let mut close = [0; GOING_AWAY.len()];
-    stream.read_exact(&mut close).await.unwrap();
-    assert_eq!(close, GOING_AWAY);
+    is_told(&mut stream).await;
+    close(stream).await;
+}
+
+/// Answers that the server goes away, and waits for the end.
+pub async fn close(mut stream: TcpStream) {
     let answer = [0x88, 0x80 | 2, 0, 0, 0, 0, 0x03, 0xE9];
     stream.write_all(&answer).await.unwrap();
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
     // RFC 6455 5.5.1: nothing more, a second close frame neither.
     assert!(rest.is_empty(), "{rest:?}");
+}
+
+/// Waits until the server says that it goes away.
+pub async fn is_told(stream: &mut TcpStream) {
+    let mut close = [0; GOING_AWAY.len()];
+    stream.read_exact(&mut close).await.unwrap();
+    assert_eq!(close, GOING_AWAY);
 }
 
 async fn head(stream: &mut TcpStream) -> String {

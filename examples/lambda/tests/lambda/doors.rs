@@ -31,7 +31,7 @@ fn lines(response: &Response<Vec<u8>>, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the client has before the router's paths.
+/// The part of the client's path before the router's paths.
 fn before(shape: Shape) -> String {
     match shape {
         Shape::Rest | Shape::Http => format!("/{STAGE}"),

@@ -5,7 +5,7 @@ mod browser;
 mod doors;
 #[path = "../../../../tests/cors/expect.rs"]
 mod expect;
-#[path = "../../../gateway/tests/gateway/process.rs"]
+#[path = "../../../gateway/tests/gateway/support/process.rs"]
 mod process;
 mod runtime_api;
 mod shapes;

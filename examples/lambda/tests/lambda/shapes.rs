@@ -1,4 +1,4 @@
-//! What each front door makes of a request, and of the function's answer, as AWS documents it.
+//! The front doors' forms of a request, and of the function's answer, as AWS documents them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -55,7 +55,7 @@ impl Http1 {
         self.sender.is_closed()
     }
 
-    /// When it begins to lie idle: now if that matters, else as the last one to look has seen the time.
+    /// The time at which it begins to lie idle: now if that matters, else as the last one to look has seen the time.
     pub(super) fn idle_since(&self, clock: &Clock) -> u64 {
         match self.meter.kept_for() {
             Some(_) => clock.look(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::driver::{Driver, Group, command, find};
 
-/// What every session is started with. `--no-sandbox` because the user is root in most containers.
+/// The arguments of every session. `--no-sandbox` because the user is root in most containers.
 const ARGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -71,7 +71,7 @@ impl Chromium {
         Self { page, driver }
     }
 
-    /// What the console has said since the last call, oldest first.
+    /// The lines of the console since the last call, oldest first.
     pub async fn console(&self) -> Vec<String> {
         self.log("browser").await
     }
@@ -125,7 +125,7 @@ impl Installed {
     }
 }
 
-/// What keeps Chromium from being started here, if something does.
+/// The reason for which Chromium cannot be started here, if there is one.
 pub fn missing() -> Option<&'static str> {
     Installed::find().err()
 }

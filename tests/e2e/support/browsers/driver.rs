@@ -64,7 +64,7 @@ impl Group {
         }
     }
 
-    /// What is found in the first line that has it, or else all that was said.
+    /// Gives what `find` makes of the first line that has it, or else all that was said.
     pub fn said<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, String> {
         let mut said = String::new();
         while let Ok(line) = self.lines.recv_timeout(STARTUP) {

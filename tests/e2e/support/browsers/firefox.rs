@@ -105,7 +105,7 @@ fn installed() -> Result<(PathBuf, PathBuf), &'static str> {
     Ok((firefox, geckodriver))
 }
 
-/// What keeps Firefox from being started here, if something does.
+/// The reason for which Firefox cannot be started here, if there is one.
 pub fn missing() -> Option<&'static str> {
     installed().err()
 }

@@ -43,7 +43,7 @@ const TRIAL_LIMIT: Duration = Duration::from_secs(120);
 /// The browsers there are.
 pub const ALL: [Engine; 3] = [Engine::Chromium, Engine::Firefox, Engine::WebKit];
 
-/// Where a browser finds the servers of all names, and why it trusts them.
+/// The place where a browser finds the servers of all names, and the reason why it trusts them.
 #[derive(Clone, Debug)]
 pub struct Reach {
     /// It serves HTTP, TLS and SOCKS 5, told apart by the first byte.
@@ -113,7 +113,7 @@ impl Browser {
         }
     }
 
-    /// What the console has said since the last call, in Chromium.
+    /// The lines of the console since the last call, in Chromium.
     pub async fn console(&self) -> Vec<String> {
         match self {
             Self::Chromium(browser) => browser.console().await,
@@ -131,7 +131,7 @@ impl Browser {
     }
 }
 
-/// What keeps a browser from being started here, if something does.
+/// The reason for which a browser cannot be started here, if there is one.
 pub fn missing(engine: Engine) -> Option<&'static str> {
     match engine {
         Engine::Firefox => firefox::missing(),

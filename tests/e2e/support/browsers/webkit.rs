@@ -139,7 +139,7 @@ fn libraries() -> Vec<PathBuf> {
     all
 }
 
-/// What keeps WebKitGTK from being started here, if something does.
+/// The reason for which WebKitGTK cannot be started here, if there is one.
 pub fn missing() -> Option<&'static str> {
     Installed::find().err()
 }

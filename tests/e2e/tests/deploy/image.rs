@@ -154,7 +154,7 @@ impl Tools {
     }
 }
 
-/// What the first stage of the Containerfile leaves under `/image`.
+/// The files that the first stage of the Containerfile leaves under `/image`.
 fn stage() -> tempfile::TempDir {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image");
     let build = Command::new(env!("CARGO"))

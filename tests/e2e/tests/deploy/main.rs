@@ -9,7 +9,7 @@ use std::process::ExitCode;
 mod image;
 mod manifests;
 mod numbers;
-#[path = "../../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../../support/program.rs"]
 mod program;

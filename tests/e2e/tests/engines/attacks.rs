@@ -46,7 +46,7 @@ const ATTACKERS: [(&str, &str, Option<&str>); 5] = [
     ),
 ];
 
-/// How long a window may take to go elsewhere.
+/// The time that a window may take to go elsewhere.
 const LEAVING: Duration = Duration::from_millis(1500);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ async fn attempts_come_out_as_simulated(cookie: &'static str, guard: Guard) {
     }
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
     /// The bank saw nothing of it.
@@ -250,7 +250,7 @@ impl Bank {
         }
     }
 
-    /// What `attacks()` says, by attacker and means.
+    /// The table of `attacks()`, by attacker and means.
     async fn simulate(&self, cookie: &str) -> BTreeMap<(String, String), Reached> {
         let client = Client::builder().tls_config(Arc::new(self.identity.trusting()));
         let web = Web::network_by(client.build().expect("a client"));

@@ -14,7 +14,7 @@ use crate::support::expected::{abbreviated, expected, in_words_of, is_simulated,
 use crate::support::scenarios::{self, Group};
 use crate::support::tables;
 
-/// How many cells came out how, by engine.
+/// The numbers of cells that came out alike, explained or otherwise, by engine.
 static TALLIES: Mutex<BTreeMap<String, Tally>> = Mutex::new(BTreeMap::new());
 
 /// A cell is a step of a scenario (the requests it makes, and what script sees) or a cell of a table.
@@ -63,7 +63,7 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What was counted, in words; nothing if nothing was compared.
+/// The counts in words; nothing if nothing was compared.
 pub fn summary() -> String {
     let mut text = String::new();
     for (engine, tally) in &*TALLIES.lock().expect("no panic while locked") {

@@ -76,7 +76,7 @@ async fn end(engine: Engine, ending: Ending) {
     }
 }
 
-/// What is to be gone.
+/// The traces that are to be gone.
 enum Running {
     Gateway(Box<Site>),
     Browser {
@@ -166,7 +166,7 @@ impl Drop for Victim {
     }
 }
 
-/// How many running processes name this path in their command line or in their environment.
+/// The number of running processes that name this path in their command line or in their environment.
 fn processes_of(path: &Path) -> usize {
     let path = path.to_string_lossy();
     let names = |file: PathBuf| {

@@ -1,4 +1,4 @@
-//! What Chromium says to a page of the internet that asks for something nearer.
+//! Chromium's words to a page of the internet that asks for something nearer.
 
 use same_origin::browser::{AddressSpace, Engine};
 use serde_json::json;

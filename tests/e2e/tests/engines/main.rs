@@ -13,7 +13,7 @@ mod identity;
 mod local_network;
 mod network;
 mod one_origin;
-#[path = "../../../../examples/gateway/tests/gateway/process.rs"]
+#[path = "../../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 #[path = "../../support/program.rs"]
 mod program;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     ended
 }
 
-/// What is counted is asserted, what is timed is not.
+/// Counts are asserted, times are not.
 async fn one_origin_saves_round_trips() {
     let mut all = Vec::new();
     for setup in Setup::ALL {

@@ -1,4 +1,4 @@
-//! What went over the wire, as Chromium's own network log has it (the DevTools protocol's `Network`),
+//! Requests on the wire, as Chromium's own network log has them (the DevTools protocol's `Network`),
 //! with the preflights that no page gets to see.
 
 use std::collections::HashMap;

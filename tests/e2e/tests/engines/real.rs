@@ -22,7 +22,7 @@ pub const PAGE: &str = concat!(
 /// The time in which a window has gone elsewhere.
 const LEAVING: Duration = Duration::from_millis(600);
 
-/// What a browser makes of a scenario, in the same words as the simulated one.
+/// A browser's outcome of a scenario, in the same words as the simulated one's.
 pub async fn run(browser: &Browser, world: &World, scenario: &Scenario) -> String {
     let page = browser.page();
     browser.forget(&CLEARING).await;
@@ -82,7 +82,7 @@ pub async fn perform(page: &Client, steps: &[Value], frame: Option<&str>) -> Vec
     let seen = seen.expect("the page's script runs");
     seen.as_array().cloned().expect("one result for each step")
 }
-/// What script saw, or what the console said instead.
+/// The outcome as script saw it, or the console's words instead.
 fn read(seen: &Value, console: &[String]) -> Seen {
     let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
     if seen.is_null() {
@@ -108,7 +108,7 @@ fn read(seen: &Value, console: &[String]) -> Seen {
     ))
 }
 
-/// What the console said of a step that failed.
+/// The console's words of a step that failed.
 pub fn console_of(seen: &Value, console: &[String]) -> String {
     failure(seen["error"].as_str().unwrap_or_default(), console)
 }

@@ -1,4 +1,4 @@
-//! What cannot be read at all: text, keys and types.
+//! Files that cannot be read at all: text, keys and types.
 
 use super::{ROUTE, check, folder, refused};
 

@@ -1,4 +1,4 @@
-//! What can be read and makes no sense.
+//! Values that can be read and make no sense.
 
 use super::{ROUTE, refused};
 

@@ -113,7 +113,7 @@ pub async fn the_second_one_asks_for_nothing() {
     }
 }
 
-/// What has been asked for by a visit.
+/// The requests of a visit.
 struct Asked {
     /// Paths, with the status and what the gateway's cache did.
     gateway: BTreeMap<String, Vec<(u64, String)>>,

@@ -24,7 +24,7 @@ use crate::program::after_build;
 use crate::support::world::Arrived;
 use crate::upstreams::Upstreams;
 
-/// What the browser speaks with the gateway.
+/// The version of HTTP that the browser speaks with the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Http1,
@@ -131,7 +131,7 @@ impl Site {
         site
     }
 
-    /// Where the gateway's configuration is, which its command line names.
+    /// The path of the gateway's configuration, which its command line names.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -163,7 +163,7 @@ impl Site {
         result
     }
 
-    /// What script sees of one request, as `page.js` describes it.
+    /// One request as script sees it and `page.js` describes it.
     pub async fn fetch(&self, step: Value) -> Value {
         let mut seen = self.call("run", json!([step])).await;
         if seen[0]["error"].is_string() {
@@ -172,7 +172,7 @@ impl Site {
         seen[0].take()
     }
 
-    /// What has arrived at a server since the last call.
+    /// The requests that have arrived at a server since the last call.
     pub fn arrived(&self) -> Vec<Arrived> {
         self.upstreams.log.arrived()
     }

@@ -1,4 +1,4 @@
-//! What stays open: server-sent events and WebSockets.
+//! Exchanges that stay open: server-sent events and WebSockets.
 
 use serde_json::json;
 

@@ -21,7 +21,7 @@ use super::sockets::Sockets;
 use super::uploads::Uploads;
 use crate::support::instructed;
 
-/// What all paths of the API begin with.
+/// The beginning of all paths of the API.
 pub const BASE: &str = "/prod";
 
 #[derive(Clone)]
@@ -73,7 +73,7 @@ async fn report(State(api): State<Api>) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
-/// What a signature is easily lost by: encoded slashes, spaces in two spellings, a repeated name.
+/// Things by which a signature is easily lost: encoded slashes, spaces in two spellings, a repeated name.
 pub const REPORT: &str =
     "/reports/a%2Fb/2026~11%20.csv?response-content-disposition=a%3D%22b%22&x=+&x=%20&empty=";
 
@@ -91,7 +91,7 @@ async fn nothing() -> Response {
     (StatusCode::NOT_FOUND, Json(error)).into_response()
 }
 
-/// What is compressed, and for which the API has a strong validator.
+/// An answer that is compressed, and for which the API has a strong validator.
 pub const TEXT: &str = "All that is gold does not glitter. ";
 pub const REPEATED: usize = 1000;
 pub const TEXT_ETAG: &str = "\"text-gzip\"";

@@ -47,7 +47,7 @@ impl Bucket {
     }
 }
 
-/// What was put there, or else the target that was asked for.
+/// The object that was put there, or else the target that was asked for.
 async fn object(State(bucket): State<Bucket>, method: Method, uri: Uri, body: Bytes) -> Response {
     let mut objects = bucket.objects.lock().expect("no panic while locked");
     match method {

@@ -16,11 +16,11 @@ use super::api::Api;
 pub struct Events {
     /// The number of the last event that the page has acknowledged.
     acknowledged: Arc<watch::Sender<u64>>,
-    /// How many streams are open.
+    /// The number of open streams.
     pub open: Arc<watch::Sender<usize>>,
 }
 
-/// How many events one stream has; the page comes again for more.
+/// The number of events of one stream; the page comes again for more.
 pub const EVENTS: u64 = 3;
 
 impl Default for Events {

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::server::Server;
 use crate::support::world::World;
 
-/// What the servers are called in the log.
+/// The names of the servers in the log.
 pub const API: &str = "api";
 pub const BUCKET: &str = "bucket";
 
@@ -31,7 +31,7 @@ pub struct Upstreams {
     pub api_url: String,
     pub bucket: Bucket,
     pub bucket_url: String,
-    /// What has arrived at either.
+    /// The requests that have arrived at either.
     pub log: World,
     _servers: [Server; 2],
 }
@@ -60,7 +60,7 @@ impl Upstreams {
     }
 }
 
-/// How much the system takes in for an application that does not read; so an upload cannot end before
+/// The bytes that the system takes in for an application that does not read; so an upload cannot end before
 /// it is read.
 const RECEIVED: u32 = 64 * 1024;
 

@@ -13,13 +13,13 @@ use tokio::sync::{Notify, watch};
 use super::api::Api;
 use super::bucket::hex;
 
-/// How much is taken before the page has seen progress.
+/// The bytes that are taken before the page has seen progress.
 pub const FIRST: usize = 1024 * 1024;
 
 #[derive(Clone)]
 pub struct Uploads {
     progress: Arc<Notify>,
-    /// How many bytes of streams have arrived, of all of them.
+    /// The bytes of streams that have arrived, of all of them.
     received: Arc<watch::Sender<usize>>,
     /// Whether each stream came to its end.
     pub ended: Arc<watch::Sender<Vec<bool>>>,

@@ -1,4 +1,4 @@
-//! What one origin saves: the same calls of a page on three origins and on one, at a distance.
+//! The gain of one origin: the same calls of a page on three origins and on one, at a distance.
 
 mod relay;
 mod setups;
@@ -15,14 +15,14 @@ use crate::gateway::ORIGIN;
 use crate::network::{Sent, requests};
 use setups::Far;
 
-/// How far away the servers are.
+/// The distance of the servers.
 pub const ONE_WAY: Duration = Duration::from_millis(100);
 
 /// The headlines of the tables, by which the measured ones are found.
 pub const COUNTED: &str = "round trips of a page";
 pub const TIMED: &str = "milliseconds of a page";
 
-/// What the page does, one after the other: each call waits for the one before.
+/// The page's calls, one after the other: each waits for the one before.
 const CALLS: [&str; 8] = [
     "who am I: GET",
     "a list: GET",
@@ -34,7 +34,7 @@ const CALLS: [&str; 8] = [
     "an upload: PUT to the bucket",
 ];
 
-/// What the calls cost in a set-up.
+/// The cost of the calls in a setup.
 pub struct Waterfall {
     pub setup: Setup,
     /// The first time, and once more.
@@ -43,7 +43,7 @@ pub struct Waterfall {
     pub options: usize,
 }
 
-/// What a call costs, or several.
+/// The cost of a call, or of several.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
     /// On the wire: preflights and the hops of redirects are requests.
@@ -149,7 +149,7 @@ fn steps(setup: Setup, far: &Far) -> [Value; 8] {
     ]
 }
 
-/// How long the page waits for the whole answer.
+/// The time for which the page waits for the whole answer.
 async fn perform(far: &Far, step: &Value) -> f64 {
     let script = "const [step, done] = arguments;
         const begin = performance.now();

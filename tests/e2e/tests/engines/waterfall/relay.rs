@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// How many bytes are taken at once, and how often before any have arrived.
+/// The bytes that are taken at once, and how often before any have arrived.
 const CHUNK: usize = 64 * 1024;
 const ON_THE_WAY: usize = 256;
 

@@ -21,7 +21,7 @@ use crate::upstreams::{API, BUCKET, Upstreams};
 const API_ORIGIN: &str = "https://api.test";
 const BUCKET_ORIGIN: &str = "https://bucket.test";
 
-/// How page, API and bucket stand to each other.
+/// The setups: page, API and bucket on three origins, two or one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
     One,
@@ -48,7 +48,7 @@ impl Setup {
         }
     }
 
-    /// What the page puts before the paths of the API and of the bucket.
+    /// The prefixes that the page puts before the paths of the API and of the bucket.
     pub fn bases(self) -> [String; 2] {
         match self {
             Self::One => ["/api".to_owned(), "/files".to_owned()],
@@ -90,7 +90,7 @@ impl Setup {
 pub struct Far {
     pub browser: Chromium,
     pub signer: Signer,
-    /// What has arrived at API and bucket.
+    /// The requests that have arrived at API and bucket.
     pub log: World,
     _gateway: Process,
     _upstreams: Upstreams,
@@ -143,7 +143,7 @@ impl Far {
     }
 }
 
-/// Where each host is found.
+/// The address of each host.
 struct Distance {
     one_way: Duration,
     relays: Vec<Relay>,

@@ -1,5 +1,8 @@
 //! Static files.
 
+mod encodings;
+mod ranges;
+
 use crate::client::{get, send_from};
 use crate::gateway;
 use crate::process::Process;
@@ -230,7 +233,7 @@ fn write_old(path: &std::path::Path, text: &str) {
     file.set_modified(long_ago).unwrap();
 }
 
-/// What is remembered is what the file was within the last second, in every form and whatever its date says.
+/// A remembered file is what it was within the last second, in every form and whatever its date says.
 #[tokio::test]
 async fn a_file_that_changes_is_seen_within_a_second() {
     let site = site();

@@ -1,4 +1,4 @@
-//! What a message says of its length, version and trailers arrives in one form, whatever came in.
+//! Length, version and trailers of a message arrive in one form, whatever came in.
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use bytes::Bytes;

@@ -18,7 +18,7 @@ const AT_ALL: Duration = Duration::from_secs(30);
 /// request what it likes.
 struct Hostile {
     server: SocketAddr,
-    /// What was written on each connection that the proxy has ended.
+    /// The bytes that were written on each connection that the proxy has ended.
     ended: mpsc::UnboundedReceiver<usize>,
 }
 

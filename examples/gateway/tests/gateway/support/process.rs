@@ -14,7 +14,7 @@ pub struct Process {
     child: Child,
     watch: Watch,
     stdout: BufReader<ChildStdout>,
-    /// What the ready line says: `http://127.0.0.1:40123`.
+    /// The origin of the ready line: `http://127.0.0.1:40123`.
     pub origin: String,
     log: Option<JoinHandle<()>>,
     lines: Arc<Mutex<String>>,
@@ -108,7 +108,7 @@ impl Process {
         (status, self.log())
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.lines.lock().unwrap().clone()
     }

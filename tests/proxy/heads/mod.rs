@@ -1,4 +1,8 @@
-//! What the upstream is sent and what comes back, besides bodies.
+//! Heads as the upstream is sent them, and as they come back.
+
+mod framing;
+mod responses;
+mod rewriting;
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use http::HeaderValue;

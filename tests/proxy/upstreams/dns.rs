@@ -18,7 +18,7 @@ const NAME: &str = "api.test";
 const SOON: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// What a name server says of the name.
+/// A name server's answer for the name.
 #[derive(Clone, Debug)]
 enum Says {
     Addresses(Vec<IpAddr>, u32),
@@ -71,7 +71,7 @@ impl NameServer {
         *self.zone.lock().unwrap() = Box::new(zone);
     }
 
-    /// When it was asked for A.
+    /// The times at which it was asked for A.
     fn asked(&self) -> Vec<Instant> {
         let asked = self.asked.borrow();
         let of_a = asked.iter().filter(|(family, _)| *family == RecordType::A);

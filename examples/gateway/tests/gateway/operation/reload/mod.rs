@@ -1,5 +1,7 @@
 //! The configuration is read again while it is served.
 
+mod many;
+
 use crate::client::{Answer, exchange, get, upstream};
 use crate::gateway::{self, file};
 use crate::http2::Http2;
@@ -12,10 +14,9 @@ use hyper::client::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -366,7 +367,7 @@ async fn limits_hold_for_clients_that_were_there_before() {
     assert_eq!(gateway.get("/").await.status, 200);
 }
 
-/// What a client has used of a rate it has used after a reload, too: of that of all routes, and of a route's own.
+/// A client's use of a rate counts after a reload, too: of that of all routes, and of a route's own.
 #[tokio::test]
 async fn rates_of_clients_are_not_begun_anew() {
     let upstream = upstream("one").await;
@@ -416,95 +417,4 @@ async fn a_file_that_changes_is_read_where_that_is_asked_for() {
     gateway.write(&route("/d", upstream, ""));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(gateway.get("/c/x").await.status, 200);
-}
-
-/// What a process holds: descriptors, threads, and memory in KiB.
-fn held_by(gateway: &Process) -> (usize, usize, usize) {
-    let proc = format!("/proc/{}", gateway.id());
-    let count = |what: &str| std::fs::read_dir(format!("{proc}/{what}")).unwrap().count();
-    let status = std::fs::read_to_string(format!("{proc}/status")).unwrap();
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let rss = rss.unwrap().trim().strip_suffix(" kB").unwrap();
-    (count("fd"), count("task"), rss.trim().parse().unwrap())
-}
-
-/// Asks again and again by connections that stay open, until it is to end. Each answer has to be one.
-async fn load(address: SocketAddr, path: &'static str, end: Arc<AtomicBool>) -> usize {
-    let mut requests = 0;
-    while !end.load(Ordering::Relaxed) {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        for _ in 0..50 {
-            let request = Request::get(path).header("host", "a");
-            let request = request.body(Empty::<Bytes>::new()).unwrap();
-            let answer = sender.send_request(request).await.unwrap();
-            assert_eq!(answer.status(), 200, "{path}");
-            assert!(!Answer::read(answer).await.body.is_empty());
-            requests += 1;
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-    requests
-}
-
-/// With all that a route may have: a cache, a list of upstreams, a policy, a limit that differs each time.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_reloads_lose_no_request_and_leave_nothing_behind() {
-    let (one, two) = (upstream("one").await, upstream("two").await);
-    let site = tempfile::tempdir().unwrap();
-    std::fs::write(site.path().join("index.html"), "page").unwrap();
-    let config = |number: usize| {
-        let mut text = format!("[log]\naccess = 'access{}.log'\n", number % 2);
-        text += &route("/same", one, "cache = true");
-        let limits = format!("limits = {{ in_flight = {} }}", 100 + number % 7);
-        text += &route(
-            "/changed",
-            if number.is_multiple_of(2) { one } else { two },
-            &limits,
-        );
-        let _ = write!(
-            text,
-            "[[routes]]\nprefix = '/list'\nupstream = ['http://{one}', 'http://{two}']\n\
-             cors = {{ allow_origins = ['https://app{}.example.com'] }}\n\
-             [[routes]]\nprefix = '/'\ndir = {:?}\n",
-            number % 5,
-            site.path()
-        );
-        text += &route(&format!("/extra{}", number % 3), two, "cache = true");
-        text
-    };
-    let gateway = Changing::start(&config(0));
-    let end = Arc::new(AtomicBool::new(false));
-    let paths = ["/same/x", "/changed/x", "/list/x", "/index.html"];
-    let clients = paths.map(|path| {
-        let load = load(gateway.gateway.address(), path, Arc::clone(&end));
-        tokio::spawn(load)
-    });
-    let mut settled = (0, 0, 0);
-    for number in 1..=1000 {
-        gateway.serve(&config(number)).await;
-        if number == 200 {
-            settled = held_by(&gateway.gateway);
-        }
-    }
-    let held = held_by(&gateway.gateway);
-    end.store(true, Ordering::Relaxed);
-    for client in clients {
-        assert!(client.await.unwrap() > 100);
-    }
-    // Connections come and go: some more descriptors are not a leak, of 800 reloads.
-    assert!(
-        held.0 <= settled.0 + 50,
-        "descriptors: {settled:?}, {held:?}"
-    );
-    assert!(held.1 <= settled.1 + 8, "threads: {settled:?}, {held:?}");
-    assert!(
-        held.2 <= settled.2 + 8 * 1024,
-        "memory: {settled:?}, {held:?}"
-    );
-    let log = gateway.gateway.log();
-    assert!(!log.contains("ERROR"), "{log}");
-    // A known problem is not said again.
-    assert!(log.matches("WARN").count() <= 1, "{log}");
 }

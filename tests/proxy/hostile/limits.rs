@@ -1,4 +1,4 @@
-//! What an upstream may answer.
+//! Limits of an upstream's answers.
 
 use crate::support::{get, serve};
 use http::{Request, Response};

@@ -62,7 +62,7 @@ pub async fn send_from(method: &str, origin: &str, url: String, fields: &[(&str,
     send(request.body(Full::default()).unwrap()).await
 }
 
-/// What comes back for these bytes, up to the end of the connection.
+/// Sends these bytes, and gives the answer up to the end of the connection.
 pub async fn exchange(gateway: &Process, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     stream.write_all(bytes.as_ref()).await.unwrap();

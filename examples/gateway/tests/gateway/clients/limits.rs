@@ -1,4 +1,4 @@
-//! What is above a limit, of a client or of a route: its answer, and that nobody else notices.
+//! Limits, of a client or of a route: the answer to what is above one, and that nobody else notices.
 
 use crate::client::{exchange, get, send, upstream};
 use crate::gateway;

@@ -1,4 +1,4 @@
-//! When the upstream is down, slow, or speaks garbage.
+//! Upstreams that are down, slow, or speak garbage.
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, StatusCode};

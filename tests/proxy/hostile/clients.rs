@@ -21,7 +21,7 @@ const AT_ALL: Duration = Duration::from_secs(30);
 
 type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-/// How many blocks were asked for, of all answers without end.
+/// The number of blocks that were asked for, of all answers without end.
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
 /// An upstream of HTTP/2 whose answers have no end, but for `/good`. Tells when one is given up.

@@ -1,5 +1,7 @@
 //! Tunnels.
 
+mod websockets;
+
 use crate::support::{exchange, get, serve};
 use same_origin::proxy::{Limits, ReverseProxy, Tunnels};
 use std::net::SocketAddr;

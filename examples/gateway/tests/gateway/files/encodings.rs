@@ -145,7 +145,7 @@ async fn tags_on_two_lines_are_all_read() {
     }
 }
 
-/// What is compressed on the disk is sent from there, with a tag of its own, and never as a part.
+/// A file that is compressed on the disk is sent from there, with a tag of its own, and never as a part.
 #[tokio::test]
 async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
     let (site, gateway) = serve();

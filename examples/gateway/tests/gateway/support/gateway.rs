@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 /// The gateway, which cargo builds before its tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_same-origin-gateway");
 
-/// How long a line of the log is waited for.
+/// The time for which a line of the log is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a gateway that did not serve left behind.
+/// The end of a gateway that did not serve.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,

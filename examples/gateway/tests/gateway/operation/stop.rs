@@ -75,20 +75,37 @@ async fn http2_is_told_by_goaway() {
     assert_eq!(gateway.ended().0.code(), Some(0));
 }
 
-/// RFC 6455 7.4.1: 1001 is for a server that goes down.
+/// RFC 6455 7.4.1: 1001 is for a server that goes down. Each worker has one.
 #[tokio::test]
 async fn websockets_are_told_and_end_by_themselves() {
-    let gateway = start("drain = '30s'").await;
-    let mut socket = websocket::open(gateway.address(), "/ws").await;
-    websocket::talk(&mut socket).await;
+    let gateway = start("drain = '30s'\nworkers = 2").await;
+    let mut idle = TcpStream::connect(gateway.address()).await.unwrap();
+    ask(&mut idle).await;
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        let mut socket = websocket::open(gateway.address(), "/ws").await;
+        websocket::talk(&mut socket).await;
+        sockets.push(socket);
+    }
     gateway.signal("TERM");
-    websocket::leave(socket).await;
+    for socket in &mut sockets {
+        websocket::is_told(socket).await;
+    }
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+    for socket in &mut sockets {
+        let mut byte = [0];
+        let read = timeout(Duration::from_millis(300), socket.read(&mut byte));
+        assert!(read.await.is_err(), "it has the time of the drain");
+    }
+    for socket in sockets {
+        websocket::close(socket).await;
+    }
     let ended = tokio::task::spawn_blocking(|| gateway.ended().0.code());
     let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
     assert_eq!(ended.unwrap(), Some(0));
 }
 
-/// What the system has taken before the stop is answered: closing the port would reset it.
+/// A connection that the system has taken before the stop is answered: closing the port would reset it.
 #[tokio::test]
 async fn connections_that_wait_to_be_accepted_are_answered() {
     let gateway = start("drain = '30s'").await;

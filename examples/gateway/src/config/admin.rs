@@ -1,0 +1,31 @@
+//! The table `[admin]`: the listener for probes, metrics and purges.
+
+use super::{Checker, listen};
+use serde::Deserialize;
+use std::net::SocketAddr;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminTable {
+    listen: Option<String>,
+    #[serde(default)]
+    ready_upstreams: Vec<String>,
+}
+
+impl Checker<'_> {
+    pub(super) fn admin(&mut self, admin: AdminTable) -> Option<SocketAddr> {
+        self.ready_upstreams = admin.ready_upstreams;
+        let Some(text) = &admin.listen else {
+            let message = "missing; write \"127.0.0.1:9090\", or remove the table [admin]";
+            self.problems.add("admin.listen".to_owned(), message);
+            return None;
+        };
+        let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        if !address.ip().is_loopback() {
+            let warning = "whoever reaches this address can read the metrics and empty the caches; \
+                           write \"127.0.0.1:9090\", unless the network keeps others out";
+            self.warnings.push("admin.listen", warning);
+        }
+        Some(address)
+    }
+}

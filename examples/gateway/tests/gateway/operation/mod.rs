@@ -1,0 +1,9 @@
+//! An operator's sight of it: signals, changes, logs, the admin listener.
+
+mod admin;
+mod environment;
+mod lifecycle;
+mod log;
+mod reload;
+mod restart;
+mod stop;

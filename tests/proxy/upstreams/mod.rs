@@ -1,0 +1,8 @@
+//! Upstreams: their names, which of several is asked, and those that fail.
+
+mod balancing;
+mod discovery;
+mod dns;
+mod failures;
+mod tls;
+mod unprocessed;
