@@ -2,14 +2,14 @@
 
 use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Drain, Kept, Log, Seen};
-use crate::observe::AccessLog;
+use crate::observe::{AccessLog, ObservedBody};
 use crate::routes::Table;
 use crate::server::tls::Tls;
 use crate::server::{Current, ProxyProtocol, Settings};
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use same_origin::proxy::{Body, Peer};
+use same_origin::proxy::Peer;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -76,7 +76,7 @@ impl Live {
         &self,
         peer: &Peer,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Response<ObservedBody>> + Send + 'static + use<> {
         self.now().table.answer(peer, request)
     }
 

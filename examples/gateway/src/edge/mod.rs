@@ -10,7 +10,7 @@ pub use security::SecurityHeaders;
 
 use crate::answer::{Reason, text};
 use http::header::{ORIGIN, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
 use same_origin::guard::OwnOrigin;
 use same_origin::proxy::{Body, ClientAddr, Peer};
@@ -25,20 +25,14 @@ pub struct Edge {
     pub ids: bool,
 }
 
-/// A request at the edge.
+/// A request at the edge, and the additions to its answer.
 pub struct Arrival {
     pub client: ClientAddr,
     /// The id of the request, if requests have ids.
     pub id: Option<HeaderValue>,
-    /// `None` if nothing is to be done to the answer.
-    pub leaving: Option<Box<Leaving>>,
-}
-
-/// Additions to the answer of a request.
-pub struct Leaving {
-    id: Option<HeaderValue>,
-    security: Option<Arc<SecurityHeaders>>,
-    is_secure: bool,
+    pub security: Option<Arc<SecurityHeaders>>,
+    /// Whether the client came by TLS, where that matters to the fields.
+    pub is_secure: bool,
 }
 
 impl Edge {
@@ -55,20 +49,15 @@ impl Edge {
             ClientAddr::new(peer.ip())
         };
         let id = self.ids.then(|| request_id::identify(request, is_trusted));
-        let leaves = id.is_some() || self.security.is_some();
-        let leaving = leaves.then(|| {
-            let is_secure = peer.is_secure()
-                || is_trusted && OwnOrigin::forwarded(request.headers(), false).is_secure();
-            Box::new(Leaving {
-                id: id.clone(),
-                security: self.security.clone(),
-                is_secure,
-            })
-        });
+        let security = self.security.clone();
+        let is_secure = security.is_some()
+            && (peer.is_secure()
+                || is_trusted && OwnOrigin::forwarded(request.headers(), false).is_secure());
         Arrival {
             client,
             id,
-            leaving,
+            security,
+            is_secure,
         }
     }
 
@@ -98,10 +87,9 @@ impl Edge {
     }
 }
 
-impl Leaving {
+impl Arrival {
     /// Gives the answer its fields. Those that the upstream has set stay, but for the id, which is the request's.
-    pub fn give(self, response: &mut Response<Body>) {
-        let headers = response.headers_mut();
+    pub fn give(self, headers: &mut HeaderMap) {
         if let Some(id) = self.id {
             let _full = headers.try_insert(request_id::NAME, id);
         }

@@ -1,6 +1,6 @@
 //! Security fields of answers: set where the upstream has not set them itself, since it knows its pages best.
 
-use http::header::{Entry, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
 /// The fields of a route.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,13 +13,16 @@ pub struct SecurityHeaders {
 impl SecurityHeaders {
     /// Sets those that are missing. A map that is full stays as it is.
     pub fn set_missing(&self, headers: &mut HeaderMap, is_secure: bool) {
-        let transport = self.transport.as_ref().filter(|_| is_secure);
-        let transport = transport.map(|value| (&STRICT_TRANSPORT_SECURITY, value));
-        let others = self.others.iter().map(|(name, value)| (name, value));
-        for (name, value) in transport.into_iter().chain(others) {
-            if let Ok(Entry::Vacant(place)) = headers.try_entry(name) {
-                let _full = place.try_insert(value.clone());
+        let mut set = |name, value: &HeaderValue| {
+            if !headers.contains_key(name) {
+                let _full = headers.try_insert(name, value.clone());
             }
+        };
+        if let Some(value) = self.transport.as_ref().filter(|_| is_secure) {
+            set(&STRICT_TRANSPORT_SECURITY, value);
+        }
+        for (name, value) in &self.others {
+            set(name, value);
         }
     }
 }

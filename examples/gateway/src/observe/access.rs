@@ -26,7 +26,7 @@ pub enum Format {
 
 thread_local! {
     /// Room for a line, which is as long as a target may be.
-    static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A log with a line for each request.
@@ -62,14 +62,14 @@ impl AccessLog {
         self.sink.finish();
     }
 
-    pub fn write(&self, line: &Line, bytes: u64, duration: Duration) {
+    pub fn write(&self, line: &Line, route: &str, bytes: u64, duration: Duration) {
         // A thread that ends has no room any more.
         let _ended = BUFFER.try_with(|text| {
             let text = &mut *text.borrow_mut();
             text.clear();
             match self.format {
-                Format::Text => line.text(text, bytes, duration),
-                Format::Json => line.json(text, bytes, duration),
+                Format::Text => line.text(text, route, bytes, duration),
+                Format::Json => line.json(text, route, bytes, duration),
             }
             self.sink.write(text);
         });

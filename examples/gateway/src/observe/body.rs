@@ -7,14 +7,14 @@ use same_origin::proxy::Body;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A body, and the observation that ends with it.
+/// A body, and the observation that ends with it, if there is one.
 pub struct ObservedBody {
     body: Body,
-    observation: Box<Observation>,
+    observation: Option<Box<Observation>>,
 }
 
 impl ObservedBody {
-    pub fn new(body: Body, observation: Box<Observation>) -> Self {
+    pub fn new(body: Body, observation: Option<Box<Observation>>) -> Self {
         Self { body, observation }
     }
 }
@@ -28,11 +28,11 @@ impl http_body::Body for ObservedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
+        if let Some(observation) = &mut self.observation
+            && let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            let bytes = data.len();
-            self.observation.sent(bytes);
+            observation.sent(data.len());
         }
         polled
     }

@@ -3,20 +3,22 @@
 use super::redact;
 use crate::edge::Arrival;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN};
-use http::uri::Authority;
-use http::{Request, Response, StatusCode, Version};
+use http::response::Parts;
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, StatusCode, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::{AnsweredBy, Body};
+use same_origin::proxy::AnsweredBy;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::fmt::{self, Write};
+use std::fmt;
+use std::io::Write;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// The record of one request.
 pub struct Line {
@@ -26,10 +28,10 @@ pub struct Line {
     id: Option<HeaderValue>,
     has_origin: bool,
     method: http::Method,
-    /// The public path, with its query if queries are shown.
-    target: String,
+    /// The public one. `None` if it is but an authority.
+    target: Option<PathAndQuery>,
+    shows_query: bool,
     version: Version,
-    route: Arc<str>,
     answer: Option<Answer>,
 }
 
@@ -81,42 +83,34 @@ struct Json<'a> {
 }
 
 impl Line {
-    pub fn of<B>(
-        arrival: &Arrival,
-        request: &Request<B>,
-        route: &Arc<str>,
-        shows_queries: bool,
-    ) -> Self {
-        let uri = request.uri();
-        let mut target = uri.path().to_owned();
-        if shows_queries && let Some(query) = uri.query() {
-            target = format!("{target}?{}", redact::query(query));
-        }
+    pub fn of<B>(arrival: &Arrival, request: &Request<B>, shows_query: bool) -> Self {
         Self {
             time: SystemTime::now(),
             client: arrival.client.ip(),
             id: arrival.id.clone(),
             has_origin: request.headers().contains_key(ORIGIN),
             method: request.method().clone(),
-            target,
+            target: request.uri().path_and_query().cloned(),
+            shows_query,
             version: request.version(),
-            route: Arc::clone(route),
             answer: None,
         }
     }
 
-    pub fn answered(&mut self, response: &Response<Body>, head: Duration) {
-        let proxy_status = response.headers().get(PROXY_STATUS);
-        let extensions = response.extensions();
+    pub fn answered(&mut self, response: &Parts, head: Duration) {
+        // Few answers have one: to compare the names of all fields is less than to hash this one.
+        let mut fields = response.headers.iter();
+        let proxy_status = fields.find(|(name, _)| **name == PROXY_STATUS);
+        let extensions = &response.extensions;
         let cache = extensions.get::<Outcome>().copied();
         let upstream = extensions.get::<AnsweredBy>();
         // From memory: the upstream that would have been asked was not.
         let upstream = upstream.filter(|_| cache != Some(Outcome::Hit));
         self.answer = Some(Answer {
-            status: response.status(),
+            status: response.status,
             head,
             proxy_status: proxy_status
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             upstream: upstream.map(|upstream| upstream.authority().clone()),
             cors: self.cors(response),
             guard: extensions.get::<GuardError>().map(ToString::to_string),
@@ -125,15 +119,27 @@ impl Line {
     }
 
     /// `None` where CORS has nothing to say: no origin, or no policy.
-    fn cors(&self, response: &Response<Body>) -> Option<Cors> {
+    fn cors(&self, response: &Parts) -> Option<Cors> {
         if !self.has_origin {
             return None;
         }
-        if let Some(refusal) = response.extensions().get::<cors::Refusal>() {
+        if let Some(refusal) = response.extensions.get::<cors::Refusal>() {
             return Some(Cors::Refused(*refusal));
         }
-        let is_allowed = response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+        let is_allowed = response.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
         is_allowed.then_some(Cors::Allowed)
+    }
+
+    /// The public path, with its query if queries are shown.
+    fn target(&self) -> Cow<'_, str> {
+        let Some(target) = &self.target else {
+            return Cow::Borrowed("");
+        };
+        let path = target.path();
+        match target.query().filter(|_| self.shows_query) {
+            Some(query) => format!("{path}?{}", redact::query(query)).into(),
+            None => path.into(),
+        }
     }
 
     fn id(&self) -> Option<&str> {
@@ -144,58 +150,58 @@ impl Line {
     /// escaped as in a string of Rust: nobody writes a second line.
     ///
     /// Put together by hand: `write!` costs three times as much, on every request.
-    pub fn text(&self, line: &mut String, bytes: u64, duration: Duration) {
+    pub fn text(&self, line: &mut Vec<u8>, route: &str, bytes: u64, duration: Duration) {
         write_time(line, self.time);
-        line.push(' ');
+        line.push(b' ');
         match self.client {
             IpAddr::V4(ip) => {
                 for (index, octet) in ip.octets().into_iter().enumerate() {
-                    line.push_str(if index == 0 { "" } else { "." });
+                    if index > 0 {
+                        line.push(b'.');
+                    }
                     write_number(line, octet.into());
                 }
             }
-            // Writing to a string does not fail.
+            // Writing to a vector does not fail.
             IpAddr::V6(ip) => {
                 let _ = write!(line, "{ip}");
             }
         }
-        line.push_str(" \"");
-        escape(line, self.method.as_str());
-        line.push(' ');
-        escape(line, &self.target);
-        line.push(' ');
-        line.push_str(version(self.version));
-        line.push_str("\" ");
+        line.extend_from_slice(b" \"");
+        // RFC 9110 5.6.2: a token has nothing that is escaped.
+        push(line, self.method.as_str());
+        line.push(b' ');
+        escape(line, &self.target());
+        line.push(b' ');
+        push(line, version(self.version));
+        line.extend_from_slice(b"\" ");
         let answer = self.answer.as_ref();
-        write_number(
-            line,
-            answer.map_or(0, |answer| answer.status.as_u16()).into(),
-        );
-        line.push(' ');
+        push(line, answer.map_or("0", |answer| answer.status.as_str()));
+        line.push(b' ');
         write_number(line, bytes);
-        line.push(' ');
+        line.push(b' ');
         write_millis(line, duration);
-        field(line, "route", &self.route);
+        field(line, "route", route);
         if let Some(answer) = answer {
             answer.text(line);
         }
         if let Some(id) = self.id() {
-            line.push_str(" id=");
-            line.push_str(id);
+            line.extend_from_slice(b" id=");
+            push(line, id);
         }
-        line.push('\n');
+        line.push(b'\n');
     }
 
-    pub fn json(&self, line: &mut String, bytes: u64, duration: Duration) {
+    pub fn json(&self, line: &mut Vec<u8>, route: &str, bytes: u64, duration: Duration) {
         let answer = self.answer.as_ref();
         let json = Json {
             time: time(self.time).to_string(),
             client: self.client,
             id: self.id(),
             method: self.method.as_str(),
-            path: &self.target,
+            path: &self.target(),
             version: version(self.version),
-            route: &self.route,
+            route,
             status: answer.map(|answer| answer.status.as_u16()),
             bytes,
             duration_ms: millis(duration),
@@ -211,18 +217,18 @@ impl Line {
             cache: answer.and_then(|answer| answer.cache),
         };
         // Strings and numbers always can be written.
-        line.push_str(&serde_json::to_string(&json).unwrap_or_default());
-        line.push('\n');
+        let _always = serde_json::to_writer(&mut *line, &json);
+        line.push(b'\n');
     }
 }
 
 impl Answer {
-    fn text(&self, line: &mut String) {
-        line.push_str(" head=");
+    fn text(&self, line: &mut Vec<u8>) {
+        line.extend_from_slice(b" head=");
         write_millis(line, self.head);
         if let Some(upstream) = &self.upstream {
-            line.push_str(" upstream=");
-            line.push_str(upstream.as_str());
+            line.extend_from_slice(b" upstream=");
+            push(line, upstream.as_str());
         }
         if let Some(proxy_status) = &self.proxy_status {
             field(line, "proxy-status", proxy_status);
@@ -234,8 +240,8 @@ impl Answer {
             field(line, "guard", guard);
         }
         if let Some(cache) = self.cache {
-            line.push_str(" cache=");
-            line.push_str(cache);
+            line.extend_from_slice(b" cache=");
+            push(line, cache);
         }
     }
 }
@@ -259,7 +265,7 @@ thread_local! {
 }
 
 /// RFC 3339 in milliseconds. A date is counted out once a second.
-fn write_time(line: &mut String, time: SystemTime) {
+fn write_time(line: &mut Vec<u8>, time: SystemTime) {
     let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
@@ -270,53 +276,48 @@ fn write_time(line: &mut String, time: SystemTime) {
             *second = since.as_secs();
             *text = humantime::format_rfc3339_seconds(whole).to_string();
         }
-        line.push_str(text.strip_suffix('Z').unwrap_or(text));
+        push(line, text.strip_suffix('Z').unwrap_or(text));
     });
-    line.push('.');
-    write_three(line, since.subsec_millis().into());
-    line.push('Z');
+    let [a, b, c] = three(since.subsec_millis().into());
+    line.extend_from_slice(&[b'.', a, b, c, b'Z']);
 }
 
-fn write_number(line: &mut String, number: u64) {
-    line.push_str(itoa::Buffer::new().format(number));
+fn push(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(text.as_bytes());
 }
 
-/// Three digits.
-fn write_three(line: &mut String, number: u64) {
-    line.push_str(if number < 10 {
-        "00"
-    } else if number < 100 {
-        "0"
-    } else {
-        ""
-    });
-    write_number(line, number);
+fn write_number(line: &mut Vec<u8>, number: u64) {
+    push(line, itoa::Buffer::new().format(number));
 }
 
-fn write_millis(line: &mut String, duration: Duration) {
+/// The last three digits.
+fn three(number: u64) -> [u8; 3] {
+    [100, 10, 1].map(|place| b'0' + (number / place % 10) as u8)
+}
+
+fn write_millis(line: &mut Vec<u8>, duration: Duration) {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     write_number(line, micros / 1000);
-    line.push('.');
-    write_three(line, micros % 1000);
-    line.push_str("ms");
+    let [a, b, c] = three(micros);
+    line.extend_from_slice(&[b'.', a, b, c, b'm', b's']);
 }
 
 /// ` name="value"`.
-fn field(line: &mut String, name: &str, value: &str) {
-    line.push(' ');
-    line.push_str(name);
-    line.push_str("=\"");
+fn field(line: &mut Vec<u8>, name: &str, value: &str) {
+    line.push(b' ');
+    push(line, name);
+    line.extend_from_slice(b"=\"");
     escape(line, value);
-    line.push('"');
+    line.push(b'"');
 }
 
 /// As in a string of Rust, but for what need not be escaped at once: each line is written while requests wait.
-fn escape(line: &mut String, text: &str) {
+fn escape(line: &mut Vec<u8>, text: &str) {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
-        line.push_str(text);
+        push(line, text);
     } else {
-        line.extend(text.escape_debug());
+        let _ = write!(line, "{}", text.escape_debug());
     }
 }
 
@@ -335,35 +336,41 @@ fn version(version: Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Response;
     use same_origin::proxy::ClientAddr;
 
     fn line(target: &str, shows_queries: bool) -> Line {
         let arrival = Arrival {
             client: ClientAddr::new([192, 0, 2, 1].into()),
             id: Some(HeaderValue::from_static("00ff")),
-            leaving: None,
+            security: None,
+            is_secure: false,
         };
         let request = Request::get(target).header(ORIGIN, "https://evil.example");
         let request = request.body(()).unwrap();
-        let mut line = Line::of(&arrival, &request, &"/api".into(), shows_queries);
+        let mut line = Line::of(&arrival, &request, shows_queries);
         line.time = SystemTime::UNIX_EPOCH;
-        let mut response = Response::new(Body::empty());
+        let mut response = Response::new(());
         response
             .headers_mut()
-            .insert(PROXY_STATUS, "a; error=dns_error".parse().unwrap());
+            .insert(&PROXY_STATUS, "a; error=dns_error".parse().unwrap());
         response.extensions_mut().insert(Outcome::Hit);
         response.extensions_mut().insert(cors::Refusal::Origin);
-        line.answered(&response, Duration::from_micros(1_500));
+        line.answered(&response.into_parts().0, Duration::from_micros(1_500));
         line
+    }
+
+    fn shown(text: Vec<u8>) -> String {
+        String::from_utf8(text).unwrap()
     }
 
     #[test]
     fn text_is_one_line_without_a_query() {
-        let mut text = String::new();
+        let mut text = Vec::new();
         let line = line("/api/x%22?X-Amz-Signature=00ff", false);
-        line.text(&mut text, 12, Duration::from_millis(2));
+        line.text(&mut text, "/api", 12, Duration::from_millis(2));
         assert_eq!(
-            text,
+            shown(text),
             "1970-01-01T00:00:00.000Z 192.0.2.1 \"GET /api/x%22 HTTP/1.1\" 200 12 2.000ms route=\"/api\" head=1.500ms \
              proxy-status=\"a; error=dns_error\" cors=\"refused: the origin is not allowed\" cache=hit id=00ff\n"
         );
@@ -373,34 +380,34 @@ mod tests {
     fn times_are_those_of_the_exporter_of_dates() {
         for millis in [0, 7, 83, 1_999, 1_790_000_000_123, 2_000] {
             let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-            let mut text = String::new();
+            let mut text = Vec::new();
             write_time(&mut text, at);
-            assert_eq!(text, time(at).to_string());
+            assert_eq!(shown(text), time(at).to_string());
         }
         for (micros, text) in [
             (0, "0.000ms"),
             (1_500, "1.500ms"),
             (12_034_005, "12034.005ms"),
         ] {
-            let mut found = String::new();
+            let mut found = Vec::new();
             write_millis(&mut found, Duration::from_micros(micros));
-            assert_eq!(found, text);
+            assert_eq!(shown(found), text);
         }
     }
 
     #[test]
     fn nobody_writes_a_second_line() {
-        let mut text = String::new();
+        let mut text = Vec::new();
         escape(&mut text, "a\n\"b\\\u{1b}\u{202e}é");
-        assert_eq!(text, "a\\n\\\"b\\\\\\u{1b}\\u{202e}é");
+        assert_eq!(shown(text), "a\\n\\\"b\\\\\\u{1b}\\u{202e}é");
     }
 
     #[test]
     fn queries_are_shown_where_asked_for_without_signatures() {
-        let mut json = String::new();
+        let mut json = Vec::new();
         let line = line("/api/x?a=b&X-Amz-Signature=00ff", true);
-        line.json(&mut json, 12, Duration::from_millis(2));
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        line.json(&mut json, "/api", 12, Duration::from_millis(2));
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["path"], "/api/x?a=b&X-Amz-Signature=***");
         assert_eq!(json["status"], 200);
         assert_eq!(json["duration_ms"], 2.0);

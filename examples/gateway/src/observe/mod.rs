@@ -11,16 +11,16 @@ mod refusals;
 mod sink;
 
 pub use access::{AccessLog, Format, Target};
+pub use body::ObservedBody;
 pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header};
 pub use refusals::RefusalLog;
 
 use crate::edge::{Arrival, RateLimited};
-use body::ObservedBody;
-use http::{Request, Response, StatusCode};
+use http::response::Parts;
+use http::{Request, StatusCode};
 use line::Line;
 use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::Body;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,29 +56,31 @@ impl Observer {
         if let Some(metrics) = &self.metrics {
             metrics.begun();
         }
-        let line = self.log.as_ref();
-        let line = line.map(|log| Line::of(arrival, request, &self.route, log.shows_queries()));
-        Some(Box::new(Observation {
+        let mut observation = Box::new(Observation {
             observer: Arc::clone(self),
             started: Instant::now(),
-            line,
+            line: None,
             status: None,
             bytes: 0,
-        }))
+        });
+        // Put where it stays: it is too large to be moved there.
+        if let Some(log) = &self.log {
+            observation.line = Some(Line::of(arrival, request, log.shows_queries()));
+        }
+        Some(observation)
     }
 }
 
 impl Observation {
-    /// Looks at the response, and follows its body to the end.
-    pub fn follow(mut self: Box<Self>, response: Response<Body>) -> Response<Body> {
-        self.status = Some(response.status());
+    /// Looks at the head of the response. Its body is followed by an [`ObservedBody`].
+    pub fn answered(&mut self, response: &Parts) {
+        self.status = Some(response.status);
         if let Some(metrics) = &self.observer.metrics {
-            count_refusal(metrics, &response);
+            count_refusal(metrics, response);
         }
         if let Some(line) = &mut self.line {
-            line.answered(&response, self.started.elapsed());
+            line.answered(response, self.started.elapsed());
         }
-        response.map(|body| Body::new(ObservedBody::new(body, self)))
     }
 
     fn sent(&mut self, bytes: usize) {
@@ -87,8 +89,8 @@ impl Observation {
 }
 
 /// Counts a refusal by its rule, which whoever refused has left in the extensions.
-fn count_refusal(metrics: &RouteMetrics, response: &Response<Body>) {
-    let extensions = response.extensions();
+fn count_refusal(metrics: &RouteMetrics, response: &Parts) {
+    let extensions = &response.extensions;
     if extensions.is_empty() {
         return;
     }
@@ -110,7 +112,7 @@ impl Drop for Observation {
             metrics.ended(self.status, elapsed);
         }
         if let (Some(log), Some(line)) = (&self.observer.log, &self.line) {
-            log.write(line, self.bytes, elapsed);
+            log.write(line, &self.observer.route, self.bytes, elapsed);
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The most bytes of lines that wait for the writer. A disk that is slower loses the lines above, which are counted.
 const MOST: usize = 4 * 1024 * 1024;
 /// The most room for them that is kept after a burst.
-const GATHERED_SIZE: usize = 64 * 1024;
+const GATHERED_SIZE: usize = 512 * 1024;
 /// The time for which lines are gathered.
 const GATHERED: Duration = Duration::from_millis(50);
 /// The time for which the end waits for the last lines to be written: a pipe may be one that nobody reads.
@@ -57,14 +57,14 @@ impl Sink {
         })
     }
 
-    pub fn write(&self, line: &str) {
+    pub fn write(&self, line: &[u8]) {
         let mut waiting = self.queue.lock();
         if waiting.lines.len() + line.len() > MOST {
             waiting.lost += 1;
             return;
         }
         let is_first = waiting.lines.is_empty();
-        waiting.lines.extend_from_slice(line.as_bytes());
+        waiting.lines.extend_from_slice(line);
         drop(waiting);
         if is_first {
             self.queue.news.notify_one();
@@ -207,9 +207,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let sink = Sink::open(&Target::File(path.clone())).unwrap();
-        sink.write("one\n");
+        sink.write(b"one\n");
         sink.reopen();
-        sink.write("two\n");
+        sink.write(b"two\n");
         drop(sink);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         let nowhere = Target::File(folder.path().join("none/access.log"));

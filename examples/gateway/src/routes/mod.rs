@@ -9,7 +9,7 @@ pub use layered::{Around, Layered};
 use crate::answer::{not_found, refused, text};
 use crate::edge::Arrival;
 use crate::files::Files;
-use crate::observe::{AccessLog, Observer, RefusalLog, RouteMetrics};
+use crate::observe::{AccessLog, ObservedBody, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
 use futures_util::future::{Either, FutureExt};
@@ -127,24 +127,22 @@ impl Table {
         &self,
         peer: &Peer,
         mut request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Response<ObservedBody>> + Send + 'static + use<> {
         let index = self.prefixes.longest(request.uri().path());
         let around = self.around(index);
         let arrival = around
             .edge
             .arrive(peer, &around.trusted_proxies, &mut request);
         let observer = &self.observers[index.unwrap_or(self.routes.len())];
-        let observation = observer.begin(&arrival, &request);
+        let mut observation = observer.begin(&arrival, &request);
         let answer = self.answer_by(index, peer, &arrival, request);
-        let leaving = arrival.leaving;
-        answer.map(move |mut response| {
-            if let Some(leaving) = leaving {
-                leaving.give(&mut response);
+        answer.map(move |response| {
+            let (mut head, body) = response.into_parts();
+            arrival.give(&mut head.headers);
+            if let Some(observation) = &mut observation {
+                observation.answered(&head);
             }
-            match observation {
-                None => response,
-                Some(observation) => observation.follow(response),
-            }
+            Response::from_parts(head, ObservedBody::new(body, observation))
         })
     }
 

@@ -1,5 +1,7 @@
 //! Handlers: they answer the requests of a listener's clients.
 
+use super::BoxError;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -9,17 +11,20 @@ use std::sync::Arc;
 
 /// Answers the requests of a listener's clients. Each function of this form is one.
 pub trait Handler: Clone + Send + 'static {
-    type Future: Future<Output = Response<Body>> + Send + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+    type Future: Future<Output = Response<Self::Body>> + Send + 'static;
 
     /// Answers a request of `peer`.
     fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future;
 }
 
-impl<H, F> Handler for H
+impl<H, F, B> Handler for H
 where
     H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    type Body = B;
     type Future = F;
 
     fn answer(&self, peer: &Peer, request: Request<Incoming>) -> F {
@@ -39,12 +44,14 @@ type Answer = dyn Fn(&Peer, Request<Incoming>) -> BoxFuture<'static, Response<Bo
 impl AnyHandler {
     pub fn new(handler: impl Handler + Sync) -> Self {
         Self(Arc::new(move |peer, request| {
-            handler.answer(peer, request).boxed()
+            let answer = handler.answer(peer, request);
+            answer.map(|response| response.map(Body::new)).boxed()
         }))
     }
 }
 
 impl Handler for AnyHandler {
+    type Body = Body;
     type Future = BoxFuture<'static, Response<Body>>;
 
     fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future {

@@ -13,7 +13,7 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::{Body, Peer};
+use same_origin::proxy::Peer;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -128,10 +128,10 @@ pub(super) fn http2(
 }
 
 /// A response that ends its request with its body.
-fn counted(
-    response: Response<Body>,
+fn counted<B>(
+    response: Response<B>,
     in_request: InRequest,
-) -> Result<Response<CountedBody<Body>>, Infallible> {
+) -> Result<Response<CountedBody<B>>, Infallible> {
     // To refuse it was as costly as to be asked for what is taken back: such heads are decoded in full.
     let is_costly = response.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let counted = if is_costly {
