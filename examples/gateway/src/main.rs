@@ -30,7 +30,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,10 +75,12 @@ fn check(path: &Path, listen: Option<SocketAddr>) -> Result<(), Error> {
 }
 
 fn run(args: &Args) -> Result<(), Error> {
-    tracing_subscriber::fmt()
-        .with_env_filter(log_filter())
+    let log = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(log)
+        .with(log_filter())
         .init();
     let sockets = match &args.config {
         Some(_) => Sockets::from_env()?,
@@ -100,12 +105,14 @@ fn run(args: &Args) -> Result<(), Error> {
     served
 }
 
-/// The filter of `RUST_LOG`. An empty one says nothing, and hides nothing.
-fn log_filter() -> EnvFilter {
-    let said = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+/// The filter of `RUST_LOG`: levels, also of targets. An empty one says nothing, and hides nothing.
+///
+/// `EnvFilter` knows spans and their fields, too, for which the first command would build regular expressions.
+fn log_filter() -> Targets {
+    let said = std::env::var("RUST_LOG").unwrap_or_default();
     let said = Some(said).filter(|said| !said.trim().is_empty());
-    said.and_then(|said| EnvFilter::try_new(said).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"))
+    said.and_then(|said| said.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// Serves the demo.
