@@ -19,6 +19,8 @@ pub struct Live {
     served: ArcSwap<Served>,
     settings: watch::Sender<Arc<Settings>>,
     has_metrics: bool,
+    /// The number of workers.
+    workers: usize,
 }
 
 /// All of a configuration that can be replaced while it is served.
@@ -47,12 +49,13 @@ impl Live {
     /// # Errors
     ///
     /// The access log cannot be written to.
-    pub fn new(config: Config, has_metrics: bool) -> Result<Self, String> {
-        let (served, settings) = prepare(config, None, has_metrics)?;
+    pub fn new(config: Config, has_metrics: bool, workers: usize) -> Result<Self, String> {
+        let (served, settings) = prepare(config, None, has_metrics, workers)?;
         Ok(Self {
             served: ArcSwap::from_pointee(served),
             settings: watch::Sender::new(Arc::new(settings)),
             has_metrics,
+            workers,
         })
     }
 
@@ -88,7 +91,7 @@ impl Live {
     /// The access log cannot be written to. Then nothing has changed.
     pub fn replace(&self, config: Config) -> Result<usize, String> {
         let before = self.served.load_full();
-        let (served, settings) = prepare(config, Some(&before), self.has_metrics)?;
+        let (served, settings) = prepare(config, Some(&before), self.has_metrics, self.workers)?;
         let served = Arc::new(served);
         self.served.store(Arc::clone(&served));
         self.settings.send_replace(Arc::new(settings));
@@ -115,6 +118,7 @@ fn prepare(
     config: Config,
     before: Option<&Served>,
     has_metrics: bool,
+    workers: usize,
 ) -> Result<(Served, Settings), String> {
     let open = config.log.map(|settings| {
         let open = before.and_then(|before| before.log.as_ref());
@@ -136,7 +140,7 @@ fn prepare(
     };
     let connections = config.limits.connections;
     let is_known = before.is_some_and(|before| before.connections == connections);
-    let settings = settings.within_descriptors(!is_known);
+    let settings = settings.within_descriptors(workers, !is_known);
     let files = before.map(|before| before.table.files());
     let table = config.table.limited(settings.limits, files);
     let access_log = log.as_ref().map(|open| &open.log);

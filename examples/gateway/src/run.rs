@@ -39,7 +39,7 @@ pub async fn gateway(
     let tunnels = config.kept.tunnels.clone();
     // Before there are routes, as what they count is counted by it.
     let metrics = addresses.1.map(|_| Metrics::install()).transpose()?;
-    let live = Arc::new(Live::new(config, metrics.is_some())?);
+    let live = Arc::new(Live::new(config, metrics.is_some(), workers.count())?);
     let (listener, admin) = listen(addresses, sockets, live.settings()).await?;
     let health = Arc::new(Health::default());
     // It goes on to answer until all else has ended, so that a probe can tell a drain from a crash.

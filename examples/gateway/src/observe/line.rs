@@ -1,6 +1,6 @@
 //! A line of the access log, as text or as JSON.
 
-use super::redact;
+use super::{json, redact};
 use crate::edge::Arrival;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN};
 use http::response::Parts;
@@ -217,7 +217,7 @@ impl Line {
             cache: answer.and_then(|answer| answer.cache),
         };
         // Strings and numbers always can be written.
-        let _always = serde_json::to_writer(&mut *line, &json);
+        let _always = json::write(&json, line);
         line.push(b'\n');
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 mod body;
 mod durations;
+mod json;
 mod line;
 mod metrics;
 mod redact;

@@ -21,16 +21,25 @@ const SECRET: [&str; 14] = [
     "policy",
 ];
 
+/// Bytes between two parameters: `&` by the URL standard, `;` for older servers, `?` by mistake.
+const BETWEEN: [char; 3] = ['&', ';', '?'];
+
 /// A query in which the values of parameters with such names are three stars.
 pub fn query(query: &str) -> Cow<'_, str> {
-    if !query.split('&').any(is_secret) {
+    if !query.split(BETWEEN).any(is_secret) {
         return Cow::Borrowed(query);
     }
-    let shown = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(pair) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    });
-    Cow::Owned(shown.collect::<Vec<_>>().join("&"))
+    let mut shown = String::with_capacity(query.len());
+    for part in query.split_inclusive(BETWEEN) {
+        let pair = part.trim_end_matches(BETWEEN);
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret(pair) => {
+                shown.extend([name, "=***", &part[pair.len()..]]);
+            }
+            _ => shown.push_str(part),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 fn is_secret(pair: &str) -> bool {
@@ -62,6 +71,8 @@ mod tests {
             ),
             ("%73ig=a", "%73ig=***"),
             ("a=b=c&password=x=y", "a=b=c&password=***"),
+            ("b=1;token=a", "b=1;token=***"),
+            ("x=1?token=a&&y", "x=1?token=***&&y"),
         ] {
             assert_eq!(super::query(query), shown, "{query}");
         }

@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The interval at which it is told that lines cannot be written.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
-/// Lines on their way to the writer's thread. Dropped, it finishes.
+/// Lines on their way to the writer's thread. Dropped, it lets the writer finish, and waits for nothing: a request
+/// may be the last that holds a log which a reload has replaced.
 pub struct Sink {
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -73,14 +74,18 @@ impl Sink {
 
     /// Waits until all lines have been written, but not for who does not take them. Later ones are lost.
     pub fn finish(&self) {
-        self.queue.lock().is_closed = true;
-        self.queue.news.notify_one();
+        self.close();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
         let Some(writer) = writer.take() else { return };
         while !writer.is_finished() && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn close(&self) {
+        self.queue.lock().is_closed = true;
+        self.queue.news.notify_one();
     }
 
     /// Opens the file again once the lines that wait have been written to the old one.
@@ -92,7 +97,7 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        self.finish();
+        self.close();
     }
 }
 
@@ -210,7 +215,7 @@ mod tests {
         sink.write(b"one\n");
         sink.reopen();
         sink.write(b"two\n");
-        drop(sink);
+        sink.finish();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         let nowhere = Target::File(folder.path().join("none/access.log"));
         assert!(Sink::open(&nowhere).is_err());

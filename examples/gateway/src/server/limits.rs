@@ -40,9 +40,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// With as many connections as there are descriptors for at most.
-    pub fn within_descriptors(mut self) -> Self {
-        if let Some(room) = descriptors::room_for(self.connections) {
+    /// With as many connections as there are descriptors for at most, beside those of the workers.
+    pub fn within_descriptors(mut self, workers: usize) -> Self {
+        if let Some(room) = descriptors::room_for(self.connections, workers) {
             self.connections = room;
         }
         self

@@ -79,10 +79,11 @@ impl Settings {
         }
     }
 
-    /// As many connections as there are descriptors for at most. `warns` if it is news that they are fewer.
-    pub fn within_descriptors(mut self, warns: bool) -> Self {
+    /// As many connections as there are descriptors for at most, beside those of the workers. `warns` if it is news
+    /// that they are fewer.
+    pub fn within_descriptors(mut self, workers: usize, warns: bool) -> Self {
         let wanted = self.limits.connections;
-        self.limits = self.limits.within_descriptors();
+        self.limits = self.limits.within_descriptors(workers);
         if warns && self.limits.connections < wanted {
             warn!(
                 connections = wanted,
@@ -116,12 +117,14 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
         let (tls, limits) = (settings.tls.clone(), settings.limits);
         let begun = if settings.proxy_protocol.is_from(peer.ip()) {
             let (entry, clients) = (connections.admit(None), Arc::clone(&clients));
-            workers.serve(stream, |stream| {
+            workers.serve(stream, |stream, place| {
+                entry.connection.is_served_at(place);
                 serve_announced(stream, peer, tls, limits, handle, entry, clients)
             })
         } else if let Ok(client) = clients.admit(peer.ip()) {
             let entry = connections.admit(client);
-            workers.serve(stream, |stream| {
+            workers.serve(stream, |stream, place| {
+                entry.connection.is_served_at(place);
                 serve_client(stream, peer, tls, limits, handle, entry)
             })
         } else {

@@ -34,6 +34,8 @@ impl<I> Lasting<I> {
 
     /// The stream as it was before hyper read these bytes.
     pub fn behind(mut self, read: Bytes) -> Self {
+        // With a part of a head it would be given back at once, and again and again while the rest is late.
+        self.connection.may_rest(read.is_empty());
         self.ahead = [&read[..], &self.ahead].concat().into();
         // Even what is empty holds hyper's buffer.
         drop(read);

@@ -7,7 +7,6 @@
 //! One listener is served by all: whoever accepts hands a connection to the worker with the fewest. A listener for
 //! each worker (`SO_REUSEPORT`) would lose what waits in the queue of one that is closed, and could not be passed.
 
-use futures_util::FutureExt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -23,11 +22,15 @@ pub const WORKERS: RangeInclusive<u32> = 1..=1024;
 
 /// Threads of all workers together that wait for files and names, as many as a runtime has by default.
 const BLOCKING_THREADS: usize = 512;
+/// Some of them may wait long, and a worker's own are all that it has.
+const FEWEST_BLOCKING_THREADS: usize = 64;
 
 /// The workers, until the last clone is dropped.
 #[derive(Clone)]
 pub struct Workers {
     all: Arc<[Arc<Worker>]>,
+    /// Where the search for the fewest begins, so that equals take turns.
+    turn: Arc<AtomicUsize>,
     /// When all of these are gone, the others' threads end.
     _running: watch::Sender<()>,
 }
@@ -40,8 +43,9 @@ struct Worker {
     connections: AtomicUsize,
 }
 
-/// A connection's place at its worker, left when dropped.
-struct Place(Arc<Worker>);
+/// A connection's place at its worker, left when dropped: with its stream, which a tunnel keeps for longer than a
+/// server keeps the connection.
+pub struct Place(Arc<Worker>);
 
 impl Workers {
     /// Starts so many; by default `TOKIO_WORKER_THREADS`, or as many as there are cores for this process. The first is
@@ -61,7 +65,7 @@ impl Workers {
 
     fn start_all(count: usize) -> io::Result<(Runtime, Self)> {
         let (running, stop) = watch::channel(());
-        let blocking = BLOCKING_THREADS.div_ceil(count);
+        let blocking = (BLOCKING_THREADS / count).max(FEWEST_BLOCKING_THREADS);
         let first = runtime(blocking)?;
         let mut all = vec![Worker::new(first.handle(), None)];
         for index in 1..count {
@@ -74,27 +78,38 @@ impl Workers {
             let thread = thread::Builder::new().name(format!("worker-{index}"));
             all.push(Worker::new(&handle, Some(thread.spawn(run)?)));
         }
-        let workers = Self {
-            all: all.into(),
-            _running: running,
-        };
-        Ok((first, workers))
+        Ok((first, Self::of(all.into(), running)))
     }
 
     /// The runtime that this is called on alone.
     pub fn this() -> Self {
+        let this = Worker::new(&Handle::current(), None);
+        Self::of(Arc::new([this]), watch::channel(()).0)
+    }
+
+    fn of(all: Arc<[Arc<Worker>]>, running: watch::Sender<()>) -> Self {
         Self {
-            all: Arc::new([Worker::new(&Handle::current(), None)]),
-            _running: watch::channel(()).0,
+            all,
+            turn: Arc::default(),
+            _running: running,
         }
     }
 
-    /// Serves a connection on the worker that has the fewest.
+    /// The number of them.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Serves a connection on the worker that has the fewest: it has them for as long as their places are kept.
     ///
     /// # Errors
     ///
     /// The worker cannot wait for the stream: it is closed.
-    pub fn serve<F>(&self, stream: TcpStream, serve: impl FnOnce(TcpStream) -> F) -> io::Result<()>
+    pub fn serve<F>(
+        &self,
+        stream: TcpStream,
+        serve: impl FnOnce(TcpStream, Place) -> F,
+    ) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -107,14 +122,15 @@ impl Workers {
             let _there = worker.runtime.enter();
             TcpStream::from_std(stream)?
         };
-        // Mapped, because a future that is awaited in another is stored twice.
-        let served = serve(stream).map(move |()| drop(place));
-        worker.runtime.spawn(served);
+        worker.runtime.spawn(serve(stream, place));
         Ok(())
     }
 
     fn place(&self) -> Place {
-        let alive = self.all.iter().filter(|worker| worker.is_alive());
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        let (later, sooner) = self.all.split_at(turn);
+        let all = sooner.iter().chain(later);
+        let alive = all.filter(|worker| worker.is_alive());
         let fewest = alive.min_by_key(|worker| worker.connections.load(Ordering::Relaxed));
         // The first is whoever asks.
         let worker = Arc::clone(fewest.unwrap_or(&self.all[0]));
@@ -176,7 +192,8 @@ mod tests {
             let mut next = async || {
                 let (client, server) = connection(&listener).await;
                 let served = served.clone();
-                let serve = |mut stream: TcpStream| async move {
+                let serve = |mut stream: TcpStream, place: Place| async move {
+                    let _placed = place;
                     served.send(Handle::current().id()).unwrap();
                     // Its runtime is the one that waits for it.
                     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
@@ -219,6 +236,15 @@ mod tests {
         };
         let places: Vec<_> = (0..3).map(|_| workers.place()).collect();
         assert!(places.iter().all(|place| place.0.thread.is_none()));
+    }
+
+    #[test]
+    fn equals_take_turns() {
+        let (_runtime, workers) = Workers::start(Some(3)).unwrap();
+        // Each has gone when the next one comes.
+        let on: Vec<_> = (0..6).map(|_| workers.place().0.runtime.id()).collect();
+        assert_eq!(on[..3], on[3..]);
+        assert!(on[0] != on[1] && on[1] != on[2] && on[2] != on[0]);
     }
 
     #[test]

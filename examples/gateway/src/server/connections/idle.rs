@@ -4,8 +4,10 @@ use super::{Connection, Connections, lock};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-/// The interval at which connections without a request are looked for.
+/// The interval at which each connection is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// In how many parts: those that fall idle together are not all to be woken before the next request.
+const PARTS: u32 = 8;
 /// At how many looks in a row a connection that is to rest has been without a request.
 const LOOKS: u8 = 2;
 
@@ -24,10 +26,12 @@ pub struct Idle {
 impl Connections {
     /// Tells connections to rest that have had no request for one to two seconds. Never ends itself.
     pub(super) async fn let_rest(&self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            for connection in lock(&self.open).values() {
-                connection.look();
+        for part in (0..PARTS).cycle() {
+            tokio::time::sleep(LOOK / PARTS).await;
+            for (id, connection) in &*lock(&self.open) {
+                if id % u64::from(PARTS) == u64::from(part) {
+                    connection.look();
+                }
             }
         }
     }

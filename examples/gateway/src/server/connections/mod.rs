@@ -11,6 +11,7 @@ pub use request::{CountedBody, InRequest};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
+use super::workers::Place;
 use futures_util::future::join;
 use idle::Idle;
 use std::collections::HashMap;
@@ -55,6 +56,8 @@ pub struct Connection {
     max_unheard: u32,
     /// The client's budget over all of its connections, if it is one client's.
     client: OnceLock<ClientGuard>,
+    /// Its place at the worker that serves it, and serves the tunnel that it may become.
+    place: OnceLock<Place>,
     /// Steps in a row without a request, or in which the client took nothing.
     silent: AtomicU8,
     /// Whether it has had a request.
@@ -222,6 +225,11 @@ impl Connection {
     /// Whether it is to take no request after this one.
     pub fn is_finishing(&self) -> bool {
         self.order.load(Ordering::Relaxed) >= FINISH
+    }
+
+    /// It is served by the worker at which this is its place.
+    pub fn is_served_at(&self, place: Place) {
+        let _placed_already = self.place.set(place);
     }
 
     /// Names the client, where it is known only after the first bytes.
