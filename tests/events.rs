@@ -138,7 +138,7 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
     assert!(told.contains(why), "{told}");
 }
 
-/// A client's fault is no warning, and leaves a line.
+/// A client's fault is not a warning, and leaves a line.
 #[tokio::test]
 async fn a_refused_request_is_told_of_with_its_public_path() {
     let log = Log::default();

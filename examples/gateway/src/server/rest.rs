@@ -37,7 +37,7 @@ impl<I> Lasting<I> {
         // With a part of a head it would be given back at once, and again and again while the rest is late.
         self.connection.may_rest(read.is_empty());
         self.ahead = [&read[..], &self.ahead].concat().into();
-        // Even what is empty holds hyper's buffer.
+        // Even an empty one holds hyper's buffer.
         drop(read);
         self
     }
@@ -74,7 +74,7 @@ impl<I: Read + Unpin> Read for Lasting<I> {
         }
         let first = self.ahead.len().min(buf.remaining());
         buf.put_slice(&self.ahead.split_to(first));
-        // What is empty may still hold what it is a slice of.
+        // An empty slice may still hold the buffer that it is of.
         if self.ahead.is_empty() {
             self.ahead = Bytes::new();
         }

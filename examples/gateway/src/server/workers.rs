@@ -169,6 +169,8 @@ fn runtime(blocking_threads: usize) -> io::Result<Runtime> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connections::Connections;
+    use super::super::limits::Limits;
     use super::*;
     use std::future::pending;
     use std::time::Duration;
@@ -245,6 +247,20 @@ mod tests {
         let on: Vec<_> = (0..6).map(|_| workers.place().0.runtime.id()).collect();
         assert_eq!(on[..3], on[3..]);
         assert!(on[0] != on[1] && on[1] != on[2] && on[2] != on[0]);
+    }
+
+    /// A tunnel's stream keeps its connection after the server has let go of it.
+    #[test]
+    fn a_place_is_kept_as_long_as_the_stream() {
+        let (_runtime, workers) = Workers::start(Some(1)).unwrap();
+        let served = || workers.all[0].connections.load(Ordering::Relaxed);
+        let entry = Arc::new(Connections::new(&Limits::default())).admit(None);
+        entry.connection.is_served_at(workers.place());
+        let of_the_stream = Arc::clone(&entry.connection);
+        drop(entry);
+        assert_eq!(served(), 1);
+        drop(of_the_stream);
+        assert_eq!(served(), 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const PARTS: u32 = 8;
 /// At how many looks in a row a connection that is to rest has been without a request.
 const LOOKS: u8 = 2;
 
-/// What is known of a connection between two requests.
+/// Facts about a connection between two requests.
 #[derive(Default)]
 pub struct Idle {
     /// Looks in a row without a request.
