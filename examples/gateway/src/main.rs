@@ -22,6 +22,7 @@ mod server;
 
 use args::{Args, Command};
 use config::Config;
+use mimalloc::MiMalloc;
 use server::Workers;
 use server::sockets::Sockets;
 use std::io::{IsTerminal, Write};
@@ -34,6 +35,11 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// Beside the C library's: less processor time for a request, less memory for an idle connection, and the same with
+/// glibc as with musl. `benches/README.md` has the figures.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
