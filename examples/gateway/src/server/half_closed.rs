@@ -40,6 +40,7 @@ impl<T> HalfClosed<T> {
         if !self.connection.is_asked() {
             return Poll::Ready(());
         }
+        self.connection.ends_with_its_requests();
         let ending = self.ending.get_or_insert_with(|| Box::pin(sleep(MOMENT)));
         ending.as_mut().poll(cx)
     }
@@ -94,8 +95,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClosed<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connections::Connections;
+    use super::super::http::http1;
+    use super::super::limits::Limits;
     use super::*;
-    use tokio::io::AsyncReadExt;
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+    use hyper_util::rt::TokioIo;
+    use same_origin::proxy::{Body, Peer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
@@ -123,5 +131,32 @@ mod tests {
         assert!(futures_util::poll!(read.as_mut()).is_pending());
         drop(request);
         assert!(futures_util::poll!(read.as_mut()).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_ends_with_the_answer() {
+        for takes in [Duration::ZERO, MOMENT / 10] {
+            let (mut client, server) = tokio::io::duplex(4096);
+            let entry = Arc::new(Connections::new(&Limits::default())).admit(None);
+            let io = HalfClosed::new(server, Arc::clone(&entry.connection));
+            let answer = move |_: &Peer, _: Request<Incoming>| async move {
+                sleep(takes).await;
+                Response::new(Body::from("answer"))
+            };
+            tokio::spawn(async move {
+                let peer = Peer::new("192.0.2.1:80".parse().unwrap());
+                let _ended = http1(TokioIo::new(io), peer, Limits::default(), answer, &entry).await;
+            });
+            let begun = Instant::now();
+            client
+                .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+                .await
+                .unwrap();
+            client.shutdown().await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("answer"), "{answer}");
+            assert!(begun.elapsed() < MOMENT / 2, "{:?}", begun.elapsed());
+        }
     }
 }

@@ -51,6 +51,9 @@ pub type Stop = watch::Receiver<()>;
 /// the last. Closed at once, each would lose what its client is sending (RFC 9112 9.6 knows the race).
 const LAST_REQUEST: Duration = Duration::from_secs(1);
 
+/// The time for which it is waited for connections that are cut: a worker that does not come to it is not waited for.
+const TO_CUT: Duration = Duration::from_secs(1);
+
 /// The settings that connections begin with. A change is for those that begin after it.
 #[derive(Clone)]
 pub struct Settings {
@@ -169,6 +172,8 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     let ended = timeout_at(now + drain.min(LAST_REQUEST), connections.finish()).await;
     if ended.is_err() && timeout_at(end, connections.drain()).await.is_err() {
         warn!(?drain, "connections were cut at the end of the drain time");
+        // Their requests end now, so that each has its line in the access log.
+        let _stuck = timeout_at(end + TO_CUT, connections.cut()).await;
     }
     watch.abort();
     end

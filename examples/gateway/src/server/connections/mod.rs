@@ -62,6 +62,8 @@ pub struct Connection {
     silent: AtomicU8,
     /// Whether it has had a request.
     has_served: AtomicBool,
+    /// Whether its client has closed its side, which is not told as long as a request is under way.
+    is_ending: AtomicBool,
     order: AtomicU8,
     idle: Idle,
     waker: Mutex<Option<Waker>>,
@@ -164,6 +166,11 @@ impl Connections {
         self.end(STOP).await;
     }
 
+    /// Ends all, whatever is under way, and waits until they have ended.
+    pub async fn cut(&self) {
+        self.end(CLOSE).await;
+    }
+
     async fn end(&self, order: u8) {
         loop {
             let ended = self.all_ended.notified();
@@ -207,6 +214,11 @@ impl Connection {
     /// Whether a request is under way.
     pub fn is_asked(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0
+    }
+
+    /// Its client has closed its side. Its task is woken at the end of its last request.
+    pub fn ends_with_its_requests(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
     }
 
     /// A request has begun. It has ended when the guard is dropped.

@@ -59,6 +59,9 @@ impl Drop for InRequest {
         connection.is_awake();
         connection.silent.store(0, Ordering::Relaxed);
         connection.requests.fetch_sub(1, Ordering::Relaxed);
+        if connection.is_ending.load(Ordering::Relaxed) {
+            connection.wake();
+        }
         if !self.answered {
             connection.reset();
         }

@@ -123,7 +123,10 @@ async fn a_stop_lets_requests_in_flight_finish_and_takes_no_new_ones() {
 #[tokio::test]
 async fn the_drain_time_is_the_most_that_a_stop_waits() {
     let held = Held::start().await;
-    let gateway = gateway::with(&config(held.address(), "drain = '50ms'"));
+    let folder = tempfile::tempdir().unwrap();
+    let access = folder.path().join("access.log");
+    let more = format!("drain = '50ms'\nlog = {{ access = {access:?} }}");
+    let gateway = gateway::with(&config(held.address(), &more));
     let client = request(&gateway).await;
     let _upstream = held.request().await;
     gateway.signal("TERM");
@@ -131,6 +134,9 @@ async fn the_drain_time_is_the_most_that_a_stop_waits() {
     let (status, log) = gateway.ended();
     assert_eq!(status.code(), Some(0));
     assert!(log.contains("drain"), "{log}");
+    // Who was cut is in the log, too.
+    let lines = std::fs::read_to_string(access).unwrap();
+    assert_eq!(lines.matches("GET /").count(), 1, "{lines}");
 }
 
 #[tokio::test]
