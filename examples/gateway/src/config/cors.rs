@@ -1,8 +1,8 @@
 //! A table `[cors]`, of all routes or of one.
 
 use super::Checker;
-use super::problems::join;
-use super::read::read;
+use super::text::problems::join;
+use super::text::read::read;
 use same_origin::cors::{CorsBuilder, CorsPolicy};
 
 impl Checker<'_> {

@@ -1,7 +1,7 @@
 //! Settings of a stop: `drain = "30s"`, or a table of a delay and a timeout.
 
 use super::Checker;
-use super::read::read;
+use super::text::read::read;
 use serde::Deserialize;
 use std::time::Duration;
 use toml::Value;

@@ -1,8 +1,8 @@
 //! Keys of a route's edge: `rate_limit`, `security_headers`, and `request_id` for all routes.
 
 use super::Checker;
-use super::problems::join;
-use super::read::read;
+use super::text::problems::join;
+use super::text::read::read;
 use crate::edge::{Edge, Quota, RateLimit, SecurityHeaders};
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;

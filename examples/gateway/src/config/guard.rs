@@ -1,8 +1,8 @@
 //! The guard: the table `[guard]`, and what a route says instead of it.
 
 use super::Checker;
-use super::problems::join;
-use super::read::{Read, read};
+use super::text::problems::join;
+use super::text::read::{Read, read};
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::{Guard, GuardBuilder, Mode};
 use toml::{Table, Value};

@@ -3,30 +3,21 @@
 //! Paths in it are relative to the file.
 
 mod admin;
-mod cache;
-mod compress;
 mod cors;
 mod drain;
 mod edge;
-mod environment;
 mod guard;
-mod headers;
 mod kept;
 pub mod listen;
 mod log;
-mod own_address;
-mod place;
-mod problems;
-mod read;
 mod reload;
 mod route;
 mod server;
+mod text;
 mod tls;
-mod upstreams;
-mod wording;
 
 pub use kept::{Kept, Seen};
-pub use problems::Problems;
+pub use text::problems::Problems;
 
 use crate::admin::{Caches, RouteUpstream, Upstreams};
 use crate::edge::Edge;
@@ -41,8 +32,6 @@ use humantime::parse_duration;
 use ipnet::IpNet;
 pub use log::Log;
 use log::LogTable;
-use place::Source;
-use read::read;
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde::Deserialize;
 use server::Server;
@@ -51,8 +40,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use text::no_network;
+use text::place::Source;
+use text::read::read;
 use tls::TlsFiles;
-use wording::no_network;
 
 /// The configuration of the gateway, checked.
 pub struct Config {
@@ -243,7 +234,7 @@ impl Checker<'_> {
     fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
         let mut unset = Problems::default();
         let variable = |name: &str| std::env::var(name);
-        let failed = environment::put_in(&mut table, &variable, &mut unset);
+        let failed = text::environment::put_in(&mut table, &variable, &mut unset);
         let config = self.config(table);
         // Faults of a text that is not complete are not news.
         self.problems.replace(&failed, unset);

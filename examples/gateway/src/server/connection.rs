@@ -2,11 +2,11 @@
 
 use super::BoxError;
 use super::connections::{ConnectionGuard, STOP};
-use super::half_closed::HalfClosed;
 use super::handler::Handler;
 use super::http::{Serving, http1, http2};
 use super::limits::Limits;
-use super::paced::Paced;
+use super::stream::half_closed::HalfClosed;
+use super::stream::paced::Paced;
 use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};

@@ -5,7 +5,7 @@ use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP};
 use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
-use super::rest::{Lasting, UntilRest};
+use super::stream::rest::{Lasting, UntilRest};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};

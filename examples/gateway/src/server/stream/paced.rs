@@ -5,9 +5,9 @@
 //! connection gives its turn back after a number of bytes, and is polled again behind the others. hyper and h2
 //! have no such bound themselves (tokio's own budget counts reads, of up to 16 KiB each).
 
-use super::connection::PREFACE;
-use super::connections::Connection;
 use super::frames::Frames;
+use crate::server::connection::PREFACE;
+use crate::server::connections::Connection;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Compression of a route's answers: `compress = true`, `false`, or a list of codings.
 
-use super::Checker;
 use crate::compress::{Coding, Codings};
+use crate::config::Checker;
 use toml::Value;
 
 /// The text to write at the key.

@@ -1,7 +1,7 @@
 //! Upstreams as the admin listener sees them: their connections, and whether readiness hangs on them.
 
-use super::Checker;
 use crate::admin::{Probe, RouteUpstream};
+use crate::config::Checker;
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
@@ -12,7 +12,7 @@ use tower::{Service, ServiceExt};
 
 impl Checker<'_> {
     /// The upstream of a route, whose prefix has no trailing slash.
-    pub(super) fn upstream_of<S>(
+    pub(in crate::config) fn upstream_of<S>(
         &self,
         prefix: String,
         connections: impl Fn() -> usize + Send + Sync + 'static,
@@ -38,13 +38,13 @@ impl Checker<'_> {
     }
 
     /// Whether a prefix is one of those in `admin.ready_upstreams`.
-    pub(super) fn readiness_hangs_on(&self, prefix: &str) -> bool {
+    pub(in crate::config) fn readiness_hangs_on(&self, prefix: &str) -> bool {
         let mut wanted = self.ready_upstreams.iter();
         wanted.any(|wanted| is_prefix(wanted, prefix))
     }
 
     /// Refuses prefixes that are not those of routes with an upstream.
-    pub(super) fn check_ready_upstreams(&mut self, routes: &[Table]) {
+    pub(in crate::config) fn check_ready_upstreams(&mut self, routes: &[Table]) {
         let forwards = |route: &&Table| route.contains_key("upstream");
         let prefixes = routes.iter().filter(forwards);
         let prefixes = prefixes.filter_map(|route| route.get("prefix")?.as_str());

@@ -1,8 +1,8 @@
 //! Fields of answers: those of a route of files, and those that are CORS's own.
 
-use super::Checker;
-use super::problems::join;
-use super::read::read;
+use crate::config::Checker;
+use crate::config::text::problems::join;
+use crate::config::text::read::read;
 use crate::files::{HeaderRule, HeaderRules, PathPattern};
 use same_origin::proxy::_ResponseEdits;
 use std::collections::BTreeMap;

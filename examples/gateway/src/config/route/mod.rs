@@ -1,17 +1,23 @@
 //! The routes of the configuration file.
 
-use super::Checker;
-use super::guard::Guarding;
-use super::kept::KeptRoute;
-use super::own_address::is_own;
-use super::place::Source;
-use super::problems::join;
-use super::read::{Read, read};
+mod cache;
+mod compress;
+mod headers;
+mod own_address;
+mod upstreams;
+
 use crate::admin::CachedRoute;
 use crate::compress::{Codings, CompressLayer};
+use crate::config::Checker;
+use crate::config::guard::Guarding;
+use crate::config::kept::KeptRoute;
+use crate::config::text::place::Source;
+use crate::config::text::problems::join;
+use crate::config::text::read::{Read, read};
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use ipnet::IpNet;
+use own_address::is_own;
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::Guard;
 use same_origin::proxy::{Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy};

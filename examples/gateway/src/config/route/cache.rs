@@ -1,8 +1,8 @@
 //! The response cache of a route: `cache = true`, or a table of its settings.
 
-use super::Checker;
-use super::problems::join;
-use super::read::read;
+use crate::config::Checker;
+use crate::config::text::problems::join;
+use crate::config::text::read::read;
 use same_origin::cache::{Cache, CacheBuilder};
 use toml::{Table, Value};
 

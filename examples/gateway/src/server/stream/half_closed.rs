@@ -5,7 +5,7 @@
 //! (`half_close`), goes on for nobody as long as the upstream likes. Here the end is held back for a moment in
 //! which most answers come; whoever has gone occupies an upstream for that moment longer.
 
-use super::connections::Connection;
+use crate::server::connections::Connection;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -95,10 +95,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClosed<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connections::Connections;
-    use super::super::http::http1;
-    use super::super::limits::Limits;
     use super::*;
+    use crate::server::connections::Connections;
+    use crate::server::http::http1;
+    use crate::server::limits::Limits;
     use http::{Request, Response};
     use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;

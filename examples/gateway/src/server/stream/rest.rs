@@ -4,7 +4,7 @@
 //! takes. After a second or two without a request the stream is taken back from hyper, and given to it again when
 //! the client sends something. To do so at once after each request would cost each some 2,000 instructions.
 
-use super::connections::Connection;
+use crate::server::connections::Connection;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use std::future::poll_fn;
@@ -145,10 +145,10 @@ impl<C: Future + Unpin> Future for UntilRest<'_, C> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connections::Connections;
-    use super::super::http::http1;
-    use super::super::limits::Limits;
     use super::*;
+    use crate::server::connections::Connections;
+    use crate::server::http::http1;
+    use crate::server::limits::Limits;
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use hyper::body::Incoming;

@@ -1,0 +1,10 @@
+//! From the text of the file to values, and what is wrong with it: each problem with its place, in the words of the
+//! file.
+
+pub mod environment;
+pub mod place;
+pub mod problems;
+pub mod read;
+mod wording;
+
+pub use wording::no_network;
