@@ -1,4 +1,4 @@
-//! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`super::super::rest`].
+//! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`crate::server::stream::rest`].
 
 use super::{Connection, Connections, lock};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
