@@ -48,7 +48,7 @@ pub type Stop = watch::Receiver<()>;
 /// the last. Closed at once, each would lose what its client is sending (RFC 9112 9.6 knows the race).
 const LAST_REQUEST: Duration = Duration::from_secs(1);
 
-/// The time for which it is waited for connections that are cut: a worker that does not come to it is not waited for.
+/// How long a stop waits for the connections that it cuts. A worker that is stuck does not hold it up.
 const TO_CUT: Duration = Duration::from_secs(1);
 
 /// The settings that connections begin with. A change is for those that begin after it.

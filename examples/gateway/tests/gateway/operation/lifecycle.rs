@@ -134,7 +134,7 @@ async fn the_drain_time_is_the_most_that_a_stop_waits() {
     let (status, log) = gateway.ended();
     assert_eq!(status.code(), Some(0));
     assert!(log.contains("drain"), "{log}");
-    // Who was cut is in the log, too.
+    // A request that was cut has its line in the access log.
     let lines = std::fs::read_to_string(access).unwrap();
     assert_eq!(lines.matches("GET /").count(), 1, "{lines}");
 }
