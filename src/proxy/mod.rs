@@ -242,7 +242,7 @@ mod wire;
 
 pub use body::Body;
 #[doc(hidden)]
-pub use client::coalesced::Coalesced;
+pub use client::stream::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };

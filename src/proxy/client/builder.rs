@@ -2,11 +2,11 @@
 
 use super::Client;
 use super::connect::Connector;
+#[cfg(feature = "tls")]
+use super::connect::tls::{Tls, system_config};
 use super::error::ClientBuildError;
 use super::pool::common::Settings;
 use super::pool::pools::Registry;
-#[cfg(feature = "tls")]
-use super::tls::{Tls, system_config};
 use crate::proxy::config;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::settings::{Limits, Timeouts};

@@ -13,30 +13,19 @@
 //! its `client::pool` (services that are composed: `cache`, `singleton`, `negotiate`, `map`) has left its
 //! experimental state and can tell a request that came back unsent.
 
-mod abandoned;
 mod builder;
-pub(crate) mod coalesced;
 mod connect;
 mod connect_to;
-mod dial;
-mod early_answer;
 mod error;
-mod exchange;
-mod heads;
-mod meter;
 mod pool;
-mod pooled_body;
-mod replay;
 mod send;
-mod socket;
-#[cfg(feature = "tls")]
-mod tls;
+pub(crate) mod stream;
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "tls")]
+pub(crate) use connect::tls::{crypto_provider, system_roots};
 pub use connect_to::ConnectTo;
 pub use error::{ClientBuildError, ClientError};
-#[cfg(feature = "tls")]
-pub(crate) use tls::{crypto_provider, system_roots};
 
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyErrorKind;

@@ -19,7 +19,7 @@ impl Pool {
     /// A connection: one that lies ready by now, else the first that is made or put back.
     ///
     /// `anew`: one of HTTP/1.1 that has never been used, for a request that is lost if that dies too.
-    pub(in crate::proxy::client) async fn checkout(
+    pub(crate) async fn checkout(
         self: &Arc<Self>,
         need: Need,
         anew: bool,

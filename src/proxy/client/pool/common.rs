@@ -10,20 +10,20 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The bounds of a pool.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy::client) struct Settings {
-    pub(in crate::proxy::client) idle_timeout: Duration,
-    pub(in crate::proxy::client) max_idle: usize,
-    pub(in crate::proxy::client) max_age: Duration,
+pub(crate) struct Settings {
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_idle: usize,
+    pub(crate) max_age: Duration,
     /// Requests under way at once.
-    pub(in crate::proxy::client) max_in_flight: usize,
+    pub(crate) max_in_flight: usize,
     /// Requests that wait to be under way.
-    pub(in crate::proxy::client) max_waiting: usize,
+    pub(crate) max_waiting: usize,
     /// The time for which one of them waits.
-    pub(in crate::proxy::client) wait_timeout: Duration,
+    pub(crate) wait_timeout: Duration,
 }
 
 /// Everything that the pools of one destination have in common.
-pub(in crate::proxy::client) struct Common {
+pub(crate) struct Common {
     pub(super) destination: Destination,
     pub(super) connector: Arc<Connector>,
     pub(super) settings: Settings,

@@ -3,7 +3,7 @@
 use super::common::Settings;
 use crate::proxy::body::Body;
 use crate::proxy::client::connect::STREAMS;
-use crate::proxy::client::meter::Meter;
+use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::upstream::backoff::millis;
 use hyper::client::conn::{http1, http2};
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A connection that a request is given to.
-pub(in crate::proxy::client) enum Connection {
+pub(crate) enum Connection {
     Http1(Http1),
     Http2(Http2),
 }
 
 /// A connection of HTTP/1.1, which carries one request at a time.
-pub(in crate::proxy::client) struct Http1 {
-    pub(in crate::proxy::client) sender: http1::SendRequest<Body>,
-    pub(in crate::proxy::client) meter: Arc<Meter>,
+pub(crate) struct Http1 {
+    pub(crate) sender: http1::SendRequest<Body>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// A stream of a connection of HTTP/2, about to begin.
-pub(in crate::proxy::client) struct Http2 {
-    pub(in crate::proxy::client) sender: http2::SendRequest<Body>,
-    pub(in crate::proxy::client) stream: Stream,
+pub(crate) struct Http2 {
+    pub(crate) sender: http2::SendRequest<Body>,
+    pub(crate) stream: Stream,
 }
 
 /// A stream's place in the count of its connection, until it is dropped.
-pub(in crate::proxy::client) struct Stream {
+pub(crate) struct Stream {
     /// Its count of references is that of the streams.
     shared: Arc<Shared>,
 }
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl Stream {
-    pub(in crate::proxy::client) fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Meter {
         &self.shared.meter
     }
 }

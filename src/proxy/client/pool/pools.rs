@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::runtime::Handle;
 
 /// The pools of one destination.
-pub(in crate::proxy::client) struct Pools {
+pub(crate) struct Pools {
     common: Arc<Common>,
     /// They are few: one for each runtime that has sent a request there.
     by_runtime: ArcSwap<Vec<Arc<Pool>>>,
@@ -34,12 +34,12 @@ impl Pools {
         }
     }
 
-    pub(in crate::proxy::client) fn destination(&self) -> &Destination {
+    pub(crate) fn destination(&self) -> &Destination {
         &self.common.destination
     }
 
     /// The pool of the runtime that this is called on.
-    pub(in crate::proxy::client) fn here(&self) -> Arc<Pool> {
+    pub(crate) fn here(&self) -> Arc<Pool> {
         let here = Handle::try_current().ok().map(|runtime| runtime.id());
         let is_here = |pool: &&Arc<Pool>| pool.runtime == here;
         if let Some(pool) = self.by_runtime.load().iter().find(is_here) {
@@ -76,7 +76,7 @@ impl Pools {
 
     /// Closes the connections that lie idle, and the others after their last response.
     #[cfg(feature = "balance")]
-    pub(in crate::proxy::client) fn retire(&self) {
+    pub(crate) fn retire(&self) {
         self.common.retire();
         for pool in self.by_runtime.load().iter() {
             pool.retire();
@@ -105,7 +105,7 @@ impl fmt::Debug for Pools {
 
 /// The pools of a client.
 #[derive(Debug)]
-pub(in crate::proxy::client) struct Registry {
+pub(crate) struct Registry {
     connector: Arc<Connector>,
     settings: Settings,
     /// They are few, known after the first requests, and read on every one.
@@ -113,7 +113,7 @@ pub(in crate::proxy::client) struct Registry {
 }
 
 impl Registry {
-    pub(in crate::proxy::client) fn new(connector: Connector, settings: Settings) -> Self {
+    pub(crate) fn new(connector: Connector, settings: Settings) -> Self {
         Self {
             connector: Arc::new(connector),
             settings,
@@ -122,7 +122,7 @@ impl Registry {
     }
 
     /// Connections of all pools.
-    pub(in crate::proxy::client) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.pools
             .load()
             .iter()
@@ -131,11 +131,7 @@ impl Registry {
     }
 
     /// The pools of an origin as a URI names it, if it can be one.
-    pub(in crate::proxy::client) fn of_origin(
-        &self,
-        scheme: &Scheme,
-        authority: &Authority,
-    ) -> Option<Arc<Pools>> {
+    pub(crate) fn of_origin(&self, scheme: &Scheme, authority: &Authority) -> Option<Arc<Pools>> {
         let is_it = |pools: &&Arc<Pools>| {
             let destination = pools.destination();
             destination.address().is_none() && destination.serves(scheme, authority)
@@ -157,7 +153,7 @@ impl Registry {
     }
 
     /// The pools of a destination, which are made if there are none.
-    pub(in crate::proxy::client) fn of(&self, destination: &Destination) -> Arc<Pools> {
+    pub(crate) fn of(&self, destination: &Destination) -> Arc<Pools> {
         let is_it =
             |pools: &&Arc<Pools>| pools.destination() == destination && !pools.common.is_retired();
         if let Some(pools) = self.pools.load().iter().find(is_it) {

@@ -34,10 +34,10 @@ pub(super) struct Order {
 pub(super) type Outcome = Result<Checkout, ConnectError>;
 
 /// A connection for a request.
-pub(in crate::proxy::client) struct Checkout {
-    pub(in crate::proxy::client) connection: Connection,
+pub(crate) struct Checkout {
+    pub(crate) connection: Connection,
     /// Whether it has been used before, so that it may be dying.
-    pub(in crate::proxy::client) reused: bool,
+    pub(crate) reused: bool,
 }
 
 impl Queue {

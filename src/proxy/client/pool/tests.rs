@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 /// The pool of this runtime for an upstream that is never reached.
-pub(in crate::proxy::client) fn pool_of(protocol: Protocol, idle: Duration) -> Arc<Pool> {
+pub(crate) fn pool_of(protocol: Protocol, idle: Duration) -> Arc<Pool> {
     pools_of(protocol, "upstream.example", idle).here()
 }
 
@@ -34,7 +34,7 @@ fn pools_of(protocol: Protocol, authority: &str, idle_timeout: Duration) -> Arc<
 
 impl Pool {
     /// Puts a new connection into the books, and takes it.
-    pub(in crate::proxy::client) fn admit_new(self: &Arc<Self>, new: NewConnection) -> Connection {
+    pub(crate) fn admit_new(self: &Arc<Self>, new: NewConnection) -> Connection {
         let mut state = self.lock();
         let http1 = self.admit(&mut state, new, Need::Any);
         let connection = http1.map(Connection::Http1);

@@ -1,6 +1,6 @@
 //! A TCP connection to a destination: its addresses, tried as RFC 8305 says.
 
-use super::socket::Socket;
+use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::upstream::destination::Destination;
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
 /// The reason why there is no TCP connection.
 #[derive(Debug)]
-pub(super) enum DialError {
+pub(crate) enum DialError {
     /// The name was not resolved.
     Resolve(io::Error),
     /// No address could be connected to; the error is that of the last one.
@@ -24,7 +24,7 @@ pub(super) enum DialError {
 
 /// Connects to a destination's address, or to the first that answers of those that the system knows for
 /// its host.
-pub(super) async fn dial(destination: &Destination) -> Result<Socket, DialError> {
+pub(crate) async fn dial(destination: &Destination) -> Result<Socket, DialError> {
     if let Some(address) = destination.address() {
         return Socket::connect(address).await.map_err(DialError::Connect);
     }

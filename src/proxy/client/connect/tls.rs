@@ -1,7 +1,7 @@
 //! TLS to an upstream, by rustls.
 
-use super::error::{ClientBuildError, ConnectError};
-use super::socket::Socket;
+use crate::proxy::client::error::{ClientBuildError, ConnectError};
+use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 /// A TLS configuration in two forms: one that offers HTTP/2, and one that does not.
 #[derive(Clone)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     any: TlsConnector,
     http1: TlsConnector,
 }
@@ -26,7 +26,7 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(super) fn new(config: &Arc<ClientConfig>) -> Self {
+    pub(crate) fn new(config: &Arc<ClientConfig>) -> Self {
         let offering = |protocols: &[&[u8]]| {
             let mut config = ClientConfig::clone(config);
             config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
@@ -40,7 +40,7 @@ impl Tls {
 
     /// Shakes hands for a host (RFC 9110 4.3.4: the certificate must be for that name), and tells whether
     /// HTTP/2 was agreed on.
-    pub(super) async fn handshake(
+    pub(crate) async fn handshake(
         &self,
         tcp: Socket,
         host: &str,
@@ -67,7 +67,7 @@ fn kind_of(error: &io::Error) -> ProxyErrorKind {
 }
 
 /// The system's roots, no client certificate.
-pub(super) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
+pub(crate) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
     let provider = crypto_provider().ok_or(ClientBuildError::NoCryptoProvider)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

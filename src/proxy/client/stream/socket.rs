@@ -17,7 +17,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// late bytes, and such connections come by the thousand where a client resets its streams. So it is reset
 /// instead of closed, which frees the port at once; the upstream loses nothing by it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     tcp: TcpStream,
     meter: Arc<Meter>,
 }
@@ -27,7 +27,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 impl Socket {
     /// Connects to one address, without delay for small writes: heads and small bodies are written whole.
-    pub(super) async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
+    pub(crate) async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
         } else {
@@ -47,7 +47,7 @@ impl Socket {
         })
     }
 
-    pub(super) fn meter(&self) -> &Arc<Meter> {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 }

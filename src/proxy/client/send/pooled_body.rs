@@ -1,8 +1,8 @@
 //! The body of a response, and with it the connection that it comes by.
 
-use super::pool::connection::{Http1, Stream};
-use super::pool::{Pool, Slot};
 use crate::proxy::body::Body;
+use crate::proxy::client::pool::connection::{Http1, Stream};
+use crate::proxy::client::pool::{Pool, Slot};
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};

@@ -1,22 +1,28 @@
 //! One request and the head of its response: on which connection, and how often.
 
-use super::error::{ClientError, was_not_processed};
-use super::exchange::Exchange;
-use super::heads::to_http1;
-use super::pool::connection::Connection;
-use super::pool::queue::Checkout;
-use super::pool::{Pool, Slot};
-use super::pooled_body::{Held, PooledBody};
-use super::replay::Replay;
+mod abandoned;
+mod exchange;
+mod heads;
+mod pooled_body;
+mod replay;
+
 use crate::proxy::body::Body;
+use crate::proxy::client::error::{ClientError, was_not_processed};
+use crate::proxy::client::pool::connection::Connection;
+use crate::proxy::client::pool::queue::Checkout;
+use crate::proxy::client::pool::{Pool, Slot};
 use crate::proxy::error::ProxyErrorKind;
+use exchange::Exchange;
+use heads::to_http1;
 use http::{Request, Response};
+use pooled_body::{Held, PooledBody};
+use replay::Replay;
 use std::sync::Arc;
 
 /// Sends a request on a connection of the pool, or on a new one.
 ///
 /// `asks_upgrade`: it needs a connection that carries nothing else.
-pub(super) async fn send(
+pub(crate) async fn send(
     pool: Arc<Pool>,
     asks_upgrade: bool,
     mut request: Box<Request<Body>>,

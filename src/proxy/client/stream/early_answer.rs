@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// It bounds, too, how much is read without anything coming of it: heads of informational responses
 /// without end, or a chunk's size with digits without end.
 #[derive(Debug)]
-pub(super) struct EarlyAnswer<T> {
+pub(crate) struct EarlyAnswer<T> {
     stream: T,
     meter: Arc<Meter>,
     /// The number of bytes that may be read without anything coming of them.
@@ -28,7 +28,7 @@ pub(super) struct EarlyAnswer<T> {
 }
 
 impl<T> EarlyAnswer<T> {
-    pub(super) fn new(stream: T, meter: Arc<Meter>, bound: usize) -> Self {
+    pub(crate) fn new(stream: T, meter: Arc<Meter>, bound: usize) -> Self {
         Self {
             stream,
             meter,

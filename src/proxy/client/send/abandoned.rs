@@ -8,9 +8,9 @@
 //! wait for its answer rely on that.
 
 use super::exchange::Answering;
-use super::pool::Pool;
-use super::pool::connection::Http1;
 use super::pooled_body::put_back_when_ready;
+use crate::proxy::client::pool::Pool;
+use crate::proxy::client::pool::connection::Http1;
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::pin::Pin;

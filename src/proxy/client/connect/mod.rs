@@ -1,16 +1,18 @@
 //! A new connection: TCP, TLS, HTTP handshake.
 
-use super::coalesced::Coalesced;
-use super::dial::{DialError, dial};
-use super::early_answer::EarlyAnswer;
-use super::error::ConnectError;
-use super::meter::Meter;
-use super::socket::Socket;
+mod dial;
 #[cfg(feature = "tls")]
-use super::tls::Tls;
+pub(crate) mod tls;
+
 use crate::proxy::body::Body;
+use crate::proxy::client::error::ConnectError;
+use crate::proxy::client::stream::coalesced::Coalesced;
+use crate::proxy::client::stream::early_answer::EarlyAnswer;
+use crate::proxy::client::stream::meter::Meter;
+use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::destination::{Destination, Protocol};
+use dial::{DialError, dial};
 use hyper::client::conn::{http1, http2};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +21,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "tls")]
+use tls::Tls;
 
 /// The most that is read at once over HTTP/1.1, which is what is held while the client does not read. A body
 /// of 1 MiB takes 1.6 times the processor time that it takes with hyper's own 408 KiB, on loopback and
@@ -33,34 +37,34 @@ const UNSEEN_READS: usize = 8;
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// The number of streams that a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2).
-pub(super) const STREAMS: usize = 100;
+pub(crate) const STREAMS: usize = 100;
 
 /// Makes connections.
 #[derive(Debug)]
-pub(super) struct Connector {
-    pub(super) timeout: Duration,
+pub(crate) struct Connector {
+    pub(crate) timeout: Duration,
     /// The largest head of a response, in bytes.
-    pub(super) max_head: u32,
+    pub(crate) max_head: u32,
     /// The most field lines of a response's head or trailers over HTTP/1.1.
-    pub(super) max_fields: usize,
+    pub(crate) max_fields: usize,
     #[cfg(feature = "tls")]
-    pub(super) tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
 }
 
 /// A connection as it comes from the handshake.
-pub(super) struct NewConnection {
-    pub(super) sender: Sender,
-    pub(super) meter: Arc<Meter>,
+pub(crate) struct NewConnection {
+    pub(crate) sender: Sender,
+    pub(crate) meter: Arc<Meter>,
 }
 
-pub(super) enum Sender {
+pub(crate) enum Sender {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
 }
 
 #[cfg(test)]
 impl NewConnection {
-    pub(super) fn of(sender: Sender) -> Self {
+    pub(crate) fn of(sender: Sender) -> Self {
         let meter = Arc::default();
         Self { sender, meter }
     }
@@ -90,7 +94,7 @@ impl Connector {
     /// A connection that is ready for a request.
     ///
     /// `http1_only` is for a request that only HTTP/1.1 can carry: an upgrade.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         destination: &Destination,
         http1_only: bool,

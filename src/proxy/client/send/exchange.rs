@@ -2,11 +2,11 @@
 
 use super::abandoned::abandon;
 use super::heads::{closes, kept_for, to_http1, to_http2};
-use super::pool::Pool;
-use super::pool::connection::{Connection, Http1, Http2, Stream};
 use super::pooled_body::{HeldConnection, Then};
 use crate::fields;
 use crate::proxy::body::Body;
+use crate::proxy::client::pool::Pool;
+use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
 use crate::proxy::wire::framing::gives_content_no_meaning;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 /// Facts about one connection, noted where they arise: by the pool, by the reader of a response, by the
 /// stream itself.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// Whether anything of a request went out.
     used: AtomicBool,
     /// Whether it is to be reset instead of closed although it was used.
@@ -54,85 +54,85 @@ impl Default for Meter {
 
 impl Meter {
     /// A request goes out.
-    pub(super) fn uses(&self) {
+    pub(crate) fn uses(&self) {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn was_used(&self) -> bool {
+    pub(crate) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(super) fn reset_on_close(&self, resets: bool) {
+    pub(crate) fn reset_on_close(&self, resets: bool) {
         self.resets.store(resets, Ordering::Relaxed);
     }
 
     /// Whether it is closed in due form: not if nothing of it can be late, or nobody waits for it.
-    pub(super) fn closes_in_form(&self) -> bool {
+    pub(crate) fn closes_in_form(&self) -> bool {
         self.was_used() && !self.resets.load(Ordering::Relaxed)
     }
 
     /// A response's head has come.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
         self.progress();
     }
 
-    pub(super) fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 
     /// A part of a message has come out of the connection.
-    pub(super) fn progress(&self) {
+    pub(crate) fn progress(&self) {
         self.unseen.store(0, Ordering::Relaxed);
     }
 
-    pub(super) fn becomes_tunnel(&self) {
+    pub(crate) fn becomes_tunnel(&self) {
         self.tunnel.store(true, Ordering::Relaxed);
     }
 
     /// Notes bytes that were read, and whether they are within the bound.
-    pub(super) fn read(&self, bytes: usize, bound: usize) -> bool {
+    pub(crate) fn read(&self, bytes: usize, bound: usize) -> bool {
         let before = self.unseen.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= bound || self.tunnel.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_room(&self, streams: usize) {
+    pub(crate) fn set_room(&self, streams: usize) {
         self.room.store(streams, Ordering::Relaxed);
     }
 
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.room.load(Ordering::Relaxed)
     }
 
     /// It comes into a pool, and is one of its connections.
-    pub(super) fn is_born(&self, now: u64, connections: &Arc<()>) {
+    pub(crate) fn is_born(&self, now: u64, connections: &Arc<()>) {
         self.born.store(now, Ordering::Relaxed);
         let _is_the_first = self.counted.set(Arc::clone(connections));
     }
 
-    pub(super) fn born(&self) -> u64 {
+    pub(crate) fn born(&self) -> u64 {
         self.born.load(Ordering::Relaxed)
     }
 
     /// Notes how long the upstream is going to keep it idle. It is used for somewhat less, as what is sent
     /// while the upstream closes it is lost.
-    pub(super) fn is_kept_for(&self, time: Duration) {
+    pub(crate) fn is_kept_for(&self, time: Duration) {
         let margin = (time / 4).min(Duration::from_secs(1));
         self.kept_for
             .store(millis(time - margin), Ordering::Relaxed);
     }
 
-    pub(super) fn kept_for(&self) -> Option<Duration> {
+    pub(crate) fn kept_for(&self) -> Option<Duration> {
         let time = self.kept_for.load(Ordering::Relaxed);
         (time != FOR_EVER).then(|| Duration::from_millis(time))
     }
 
-    pub(super) fn is_driven_by(&self, task: AbortHandle) {
+    pub(crate) fn is_driven_by(&self, task: AbortHandle) {
         let _is_the_first = self.task.set(task);
     }
 
     /// Ends the connection whatever is still on its way: an upload that nobody reads.
-    pub(super) fn abort(&self) {
+    pub(crate) fn abort(&self) {
         if let Some(task) = self.task.get() {
             task.abort();
         }
