@@ -1,0 +1,83 @@
+//! Tests of the lines of the access log, in both forms.
+
+use super::*;
+use http::Response;
+use same_origin::proxy::ClientAddr;
+
+fn line(target: &str, shows_queries: bool) -> Line {
+    let arrival = Arrival {
+        client: ClientAddr::new([192, 0, 2, 1].into()),
+        id: Some(HeaderValue::from_static("00ff")),
+        security: None,
+        is_secure: false,
+    };
+    let request = Request::get(target).header(ORIGIN, "https://evil.example");
+    let request = request.body(()).unwrap();
+    let mut line = Line::of(&arrival, &request, shows_queries);
+    line.time = SystemTime::UNIX_EPOCH;
+    let mut response = Response::new(());
+    response
+        .headers_mut()
+        .insert(&PROXY_STATUS, "a; error=dns_error".parse().unwrap());
+    response.extensions_mut().insert(Outcome::Hit);
+    response.extensions_mut().insert(cors::Refusal::Origin);
+    line.answered(&response.into_parts().0, Duration::from_micros(1_500));
+    line
+}
+
+fn shown(text: Vec<u8>) -> String {
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn text_is_one_line_without_a_query() {
+    let mut text = Vec::new();
+    let line = line("/api/x%22?X-Amz-Signature=00ff", false);
+    line.text(&mut text, "/api", 12, Duration::from_millis(2));
+    assert_eq!(
+        shown(text),
+        "1970-01-01T00:00:00.000Z 192.0.2.1 \"GET /api/x%22 HTTP/1.1\" 200 12 2.000ms route=\"/api\" head=1.500ms \
+         proxy-status=\"a; error=dns_error\" cors=\"refused: the origin is not allowed\" cache=hit id=00ff\n"
+    );
+}
+
+#[test]
+fn times_are_those_of_the_exporter_of_dates() {
+    for millis in [0, 7, 83, 1_999, 1_790_000_000_123, 2_000] {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        let mut text = Vec::new();
+        write_time(&mut text, at);
+        assert_eq!(shown(text), time(at).to_string());
+    }
+    for (micros, text) in [
+        (0, "0.000ms"),
+        (1_500, "1.500ms"),
+        (12_034_005, "12034.005ms"),
+    ] {
+        let mut found = Vec::new();
+        write_millis(&mut found, Duration::from_micros(micros));
+        assert_eq!(shown(found), text);
+    }
+}
+
+#[test]
+fn nobody_writes_a_second_line() {
+    let mut text = Vec::new();
+    escape(&mut text, "a\n\"b\\\u{1b}\u{202e}é");
+    assert_eq!(shown(text), "a\\n\\\"b\\\\\\u{1b}\\u{202e}é");
+}
+
+#[test]
+fn queries_are_shown_where_asked_for_without_signatures() {
+    let mut json = Vec::new();
+    let line = line("/api/x?a=b&X-Amz-Signature=00ff", true);
+    line.json(&mut json, "/api", 12, Duration::from_millis(2));
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["path"], "/api/x?a=b&X-Amz-Signature=***");
+    assert_eq!(json["status"], 200);
+    assert_eq!(json["duration_ms"], 2.0);
+    assert_eq!(json["cache"], "hit");
+    assert_eq!(json["cors"], "refused: the origin is not allowed");
+    assert_eq!(json["id"], "00ff");
+    assert_eq!(json.get("guard"), None);
+}

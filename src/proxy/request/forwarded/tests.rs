@@ -1,0 +1,221 @@
+//! Tests of what is said about the client: fields that are set, kept, and added to.
+
+use super::*;
+use ForwardingField::{
+    Forwarded, XForwardedFor, XForwardedHost, XForwardedPort, XForwardedPrefix, XForwardedProto,
+    XRealIp,
+};
+
+const ALL: &[ForwardingField] = &[
+    XForwardedFor,
+    XForwardedProto,
+    XForwardedHost,
+    XForwardedPort,
+    XForwardedPrefix,
+    XRealIp,
+    Forwarded,
+];
+
+fn apply(
+    fields: &[ForwardingField],
+    sent: &[(&str, &str)],
+    trusted: bool,
+    host: &'static str,
+) -> Vec<String> {
+    let mut headers: HeaderMap = sent
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.parse::<HeaderName>().unwrap(),
+                value.parse::<HeaderValue>().unwrap(),
+            )
+        })
+        .collect();
+    let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
+    let host = HeaderValue::from_static(host);
+    let scan = HeaderScan::of(&headers);
+    Forwarding::new(fields.to_vec(), "/api").apply(
+        &mut headers,
+        scan,
+        Some(&peer),
+        trusted,
+        Some(&host),
+    );
+    let mut lines: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    lines.sort_by(|a, b| a.split(':').next().cmp(&b.split(':').next()));
+    lines
+}
+
+#[test]
+fn every_field_says_what_the_proxy_knows() {
+    assert_eq!(
+        apply(ALL, &[], false, "app.example.com:8080"),
+        [
+            "forwarded: for=\"[2001:db8::1]\";host=\"app.example.com:8080\";proto=https",
+            "x-forwarded-for: 2001:db8::1",
+            "x-forwarded-host: app.example.com:8080",
+            "x-forwarded-port: 8080",
+            "x-forwarded-prefix: /api",
+            "x-forwarded-proto: https",
+            "x-real-ip: 2001:db8::1",
+        ]
+    );
+}
+
+#[test]
+fn the_port_is_left_to_whoever_is_believed_of_the_rest() {
+    let port = |sent: &[_], trusted| {
+        let fields = [XForwardedProto, XForwardedHost, XForwardedPort];
+        let lines = apply(&fields, sent, trusted, "app.example.com:8080");
+        let port = lines
+            .iter()
+            .find(|line| line.starts_with("x-forwarded-port"));
+        port.cloned().unwrap_or_default()
+    };
+    let proto = ("x-forwarded-proto", "http");
+    assert_eq!(port(&[proto], true), "");
+    assert_eq!(port(&[("x-forwarded-host", "other.example")], true), "");
+    assert_eq!(
+        port(&[proto, ("x-forwarded-port", "81")], true),
+        "x-forwarded-port: 81"
+    );
+    assert_eq!(port(&[proto], false), "x-forwarded-port: 8080");
+    assert_eq!(port(&[], true), "x-forwarded-port: 8080");
+}
+
+#[test]
+fn a_strangers_claims_are_replaced_in_every_spelling() {
+    let spoofed = [
+        ("forwarded", "for=6.6.6.6"),
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-for", "6.6.6.7"),
+        ("x-forwarded-host", "evil"),
+        ("x-forwarded-server", "evil"),
+        ("x-forwarded-user", "root"),
+        ("x-real-ip", "6.6.6.6"),
+        ("x_forwarded_for", "6.6.6.6"),
+        ("x-forwarded_proto", "https"),
+        ("x_real_ip", "6.6.6.6"),
+        ("x-forward", "kept"),
+        ("x-real-ipx", "kept"),
+        ("form", "kept"),
+    ];
+    assert_eq!(
+        apply(&[XForwardedFor], &spoofed, false, "a"),
+        [
+            "form: kept",
+            "x-forward: kept",
+            "x-forwarded-for: 2001:db8::1",
+            "x-real-ipx: kept"
+        ]
+    );
+}
+
+#[test]
+fn a_trusted_proxys_word_is_kept_and_added_to() {
+    let sent = [
+        ("forwarded", "for=203.0.113.7"),
+        ("x-forwarded-for", "203.0.113.7, 10.0.0.1"),
+        ("x-forwarded-for", "10.0.0.2"),
+        ("x-forwarded-host", "public.example"),
+        ("x-forwarded-port", "444"),
+        ("x-forwarded-prefix", "/outer/"),
+        ("x-forwarded-proto", "http"),
+        ("x-real-ip", "203.0.113.7"),
+        ("x_forwarded_for", "6.6.6.6"),
+    ];
+    assert_eq!(
+        apply(ALL, &sent, true, "a"),
+        [
+            "forwarded: for=203.0.113.7, for=\"[2001:db8::1]\";host=a;proto=https",
+            "x-forwarded-for: 203.0.113.7, 10.0.0.1, 10.0.0.2, 2001:db8::1",
+            "x-forwarded-host: public.example",
+            "x-forwarded-port: 444",
+            "x-forwarded-prefix: /outer/api",
+            "x-forwarded-proto: http",
+            "x-real-ip: 203.0.113.7",
+        ]
+    );
+}
+
+#[test]
+fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
+    for (name, trusted, prefix, want) in [
+        ("trusted", true, "/outer", Some("/outer")),
+        ("a slash", true, "/outer/", Some("/outer")),
+        ("the root", true, "/", None),
+        ("a stranger", false, "/outer", None),
+        ("a host", true, "//evil.example", None),
+        ("a host, behind a slash", true, "/a//evil.example", None),
+        ("a backslash", true, "/\\evil.example", None),
+        ("a list", true, "/a, /b", None),
+        ("not a path", true, "outer", None),
+        ("a query", true, "/a?b", None),
+        ("climbing", true, "/a/../b", None),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_FORWARDED_PREFIX, prefix.parse().unwrap());
+        let scan = HeaderScan::of(&headers);
+        let outside = Forwarding::new(vec![XForwardedPrefix], "/api").apply(
+            &mut headers,
+            scan,
+            None,
+            trusted,
+            None,
+        );
+        let found = outside.and_then(|outside| outside.prefix);
+        assert_eq!(found.as_deref(), want, "{name}");
+    }
+}
+
+#[test]
+fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
+    let told = |fields: &[ForwardingField], stripped| {
+        let forwarding = Forwarding::new(fields.to_vec(), stripped);
+        forwarding.told_prefix().map(str::to_owned)
+    };
+    assert_eq!(told(&[XForwardedPrefix], "/api").as_deref(), Some("/api"));
+    assert_eq!(told(&[XForwardedFor], "/api"), None);
+    assert_eq!(told(&[XForwardedPrefix], "").as_deref(), Some(""));
+}
+
+#[test]
+fn a_value_is_quoted_when_it_is_not_a_token() {
+    struct Value(&'static str);
+    impl fmt::Display for Value {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_value(f, self.0)
+        }
+    }
+    for (value, want) in [
+        ("a.b", "a.b"),
+        ("a:1", "\"a:1\""),
+        ("", "\"\""),
+        ("a\"\\;b=c", "\"a\\\"\\\\;b=c\""),
+        ("[::1]", "\"[::1]\""),
+    ] {
+        assert_eq!(Value(value).to_string(), want);
+    }
+}
+
+#[test]
+fn without_a_peer_nothing_is_made_up() {
+    let mut headers = HeaderMap::new();
+    Forwarding::new(ALL.to_vec(), "").apply(
+        &mut headers,
+        HeaderScan::of(&HeaderMap::new()),
+        None,
+        false,
+        None,
+    );
+    let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["forwarded", "x-forwarded-port", "x-forwarded-proto"]
+    );
+    assert_eq!(headers[header::FORWARDED], "for=unknown;proto=http");
+}
