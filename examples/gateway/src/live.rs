@@ -4,7 +4,7 @@ use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Drain, Kept, Log, Seen};
 use crate::observe::{AccessLog, ObservedBody};
 use crate::routes::Table;
-use crate::server::tls::Tls;
+use crate::server::listen::tls::Tls;
 use crate::server::{Current, ProxyProtocol, Settings};
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};

@@ -24,7 +24,7 @@ use args::{Args, Command};
 use config::Config;
 use mimalloc::MiMalloc;
 use server::Workers;
-use server::sockets::Sockets;
+use server::listen::sockets::Sockets;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -24,7 +24,7 @@ use crate::edge::Edge;
 use crate::routes::{Around, Table};
 use crate::server::WORKERS;
 use crate::server::limits::Limits;
-use crate::server::tls::Tls;
+use crate::server::listen::tls::Tls;
 use admin::AdminTable;
 pub use drain::Drain;
 use guard::Guarding;

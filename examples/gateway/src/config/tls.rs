@@ -1,7 +1,7 @@
 //! The key `tls`: a certificate and its key, in files.
 
 use super::{Checker, Seen};
-use crate::server::tls::{self, Tls};
+use crate::server::listen::tls::{self, Tls};
 use serde::Deserialize;
 use std::path::PathBuf;
 

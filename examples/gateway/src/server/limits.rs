@@ -13,7 +13,7 @@
 //!   They are counted where they are read, as heads that became no requests.
 //! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
 
-use super::descriptors;
+use super::listen::descriptors;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug)]

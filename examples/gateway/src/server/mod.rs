@@ -3,24 +3,20 @@
 mod clients;
 mod connection;
 mod connections;
-mod descriptors;
 mod handler;
 pub mod head;
 mod http;
 pub mod limits;
-mod listener;
+pub mod listen;
 pub mod notify;
-mod proxy_protocol;
 pub mod shutdown;
-pub mod sockets;
 mod stream;
-pub mod tls;
 mod workers;
 
 pub use clients::network;
 pub use handler::AnyHandler;
-pub use listener::Listener;
-pub use proxy_protocol::ProxyProtocol;
+pub use listen::listener::Listener;
+pub use listen::proxy_protocol::ProxyProtocol;
 pub use workers::{WORKERS, Workers};
 
 use crate::observe::{OpenConnection, RefusalLog};
@@ -30,6 +26,7 @@ use connections::{ConnectionGuard, Connections};
 use handler::Handler;
 use ipnet::IpNet;
 use limits::Limits;
+use listen::proxy_protocol;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A port that listens, whoever bound it.
 
-use super::{Current, Workers};
+use crate::server::{Current, Workers};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
@@ -13,8 +13,8 @@ pub struct Listener {
     tcp: TcpListener,
     /// Whether it is somebody else's too, who goes on to listen when this process stops.
     is_passed: bool,
-    pub(super) settings: Current,
-    pub(super) workers: Workers,
+    pub(in crate::server) settings: Current,
+    pub(in crate::server) workers: Workers,
 }
 
 impl Listener {
@@ -58,7 +58,7 @@ impl Listener {
         Ok(format!("{scheme}://{}", self.address()?))
     }
 
-    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
+    pub(in crate::server) async fn accept(&self) -> (TcpStream, SocketAddr) {
         loop {
             match self.tcp.accept().await {
                 Ok(accepted) => return accepted,
@@ -74,7 +74,7 @@ impl Listener {
 
     /// Stops to listen; gives the connections that the system has taken already, at most so many. It would
     /// reset them with the socket.
-    pub(super) fn close(self, most: usize) -> Vec<(TcpStream, SocketAddr)> {
+    pub(in crate::server) fn close(self, most: usize) -> Vec<(TcpStream, SocketAddr)> {
         let Ok(socket) = self.tcp.into_std() else {
             return Vec::new();
         };
