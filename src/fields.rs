@@ -55,7 +55,6 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 }
 
 /// Adds a token to a list, unless the list holds it or `*`: in lists of this kind that is everything.
-#[inline]
 pub(crate) fn add_token(headers: &mut HeaderMap, name: HeaderName, token: HeaderValue) {
     // The field is absent most often; then this is the only search for it.
     match headers.try_entry(name) {

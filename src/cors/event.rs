@@ -7,20 +7,19 @@ use http::HeaderValue;
 
 /// A request was refused, which is its own fault: hence the level `INFO`.
 ///
-/// `name` is the method or header that a preflight was refused for.
+/// `name` is the method or header that a preflight was refused for, looked for only where somebody listens: it
+/// takes a second pass over the list.
 #[cold]
-pub(super) fn refused(
+pub(super) fn refused<'a>(
     refusal: Refusal,
     preflight: bool,
     origin: Option<&HeaderValue>,
-    name: Option<&[u8]>,
+    name: impl FnOnce() -> Option<&'a [u8]>,
 ) {
     #[cfg(feature = "tracing")]
-    {
-        let (origin, name) = (
-            origin.map(HeaderValue::as_bytes).map(shown),
-            name.map(shown),
-        );
+    if tracing::enabled!(target: "same_origin::cors", tracing::Level::INFO) {
+        let origin = origin.map(HeaderValue::as_bytes).map(shown);
+        let name = name().map(shown);
         let (method, header) = match refusal {
             Refusal::Method => (name, None),
             _ => (None, name),

@@ -173,7 +173,7 @@ impl Live {
         let policy = self.policy.compiled();
         let verdict = policy.judge(method, headers);
         if let Some(refusal) = verdict.refusal() {
-            let name = policy.refused_name(refusal, headers);
+            let name = || policy.refused_name(refusal, headers);
             event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN), name);
         }
         if let Some(candidate) = &self.candidate {

@@ -137,7 +137,7 @@ impl EitherHeaders {
         if allowed {
             self.allowed.apply(response);
         } else {
-            event::refused(Refusal::Origin, false, Some(&self.origin), None);
+            event::refused(Refusal::Origin, false, Some(&self.origin), || None);
             self.refused.apply(response);
         }
     }
@@ -155,7 +155,7 @@ fn preflight<B: Default>(policy: &CorsPolicy, allowed: bool, parts: &Parts) -> R
         Verdict::Actual(_) | Verdict::NotCors => Err(Refusal::Method),
     };
     if let Err(refusal) = granted {
-        let name = policy.refused_name(refusal, &parts.headers);
+        let name = || policy.refused_name(refusal, &parts.headers);
         event::refused(refusal, true, origin, name);
     }
     policy.answer(granted, &parts.headers).into_response()
