@@ -103,11 +103,12 @@ struct Weights {
 impl Weights {
     fn of(headers: &HeaderMap) -> Self {
         let mut weights = Self::default();
+        // What is not ASCII is not one of ours, and the rest of its line is.
         let lines = headers.get_all(ACCEPT_ENCODING).iter();
-        let listed = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','));
-        for coding in listed {
+        let lines: Vec<_> = lines
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .collect();
+        for coding in lines.iter().flat_map(|line| line.split(',')) {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
             let (name, weight) = (name.trim(), thousandths(weight));
             for (place, coding) in weights.codings.iter_mut().zip(Coding::ALL) {
@@ -177,7 +178,8 @@ mod tests {
             ("identity;q=0", ""),
             ("*;q=0", ""),
             ("x-br", ""),
-            ("é, gzip", ""),
+            ("é, gzip", "gzip"),
+            ("é, gzip;q=0, *", "zstd br"),
         ] {
             assert_eq!(accepted(Codings::ALL, field), wanted, "{field}");
         }

@@ -6,17 +6,19 @@
 //! that a compressor would hold back: `text/event-stream` and gRPC.
 
 mod codings;
+mod fields;
 mod upstream;
 
 pub use codings::{Coding, Codings};
+pub use fields::contains;
 pub use upstream::{CompressLayer, Compressed};
 
+use fields::{is_coded, may_transform};
 use futures_util::FutureExt;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    HeaderName,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
 };
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use same_origin::proxy::Body;
 use std::convert::Infallible;
@@ -62,8 +64,13 @@ where
     // with what is chosen already.
     let mut request = Request::new(());
     if let Some(coding) = accepted.first() {
-        let name = http::HeaderValue::from_static(coding.name());
+        let name = HeaderValue::from_static(coding.name());
         request.headers_mut().insert(ACCEPT_ENCODING, name);
+    }
+    let mut response = response;
+    if is_compressible(response.status(), response.headers()) {
+        // At most `identity`; the compressor leaves alone whatever has the field.
+        response.headers_mut().remove(CONTENT_ENCODING);
     }
     let mut response = Some(response);
     let known = service_fn(move |_| {
@@ -84,6 +91,10 @@ where
 }
 
 fn is_worth_it(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    is_compressible(status, headers)
+}
+
+fn is_compressible(status: StatusCode, headers: &HeaderMap) -> bool {
     // RFC 9110 15: 1xx, 204, 205 and 304 have no content; a 206 is a part.
     let has_whole = !status.is_informational()
         && !matches!(
@@ -93,10 +104,17 @@ fn is_worth_it(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensio
                 | StatusCode::PARTIAL_CONTENT
                 | StatusCode::NOT_MODIFIED
         );
-    let is_plain = !headers.contains_key(CONTENT_ENCODING)
+    has_whole
         && !headers.contains_key(CONTENT_RANGE)
-        && !DIGESTS.iter().any(|digest| headers.contains_key(digest));
-    has_whole && is_plain && is_long(headers) && is_text(headers) && may_transform(headers)
+        && is_long(headers)
+        && is_text(headers)
+        && may_be_coded(headers)
+}
+
+/// Whether nothing is said against a coding.
+fn may_be_coded(headers: &HeaderMap) -> bool {
+    let has_digest = DIGESTS.iter().any(|digest| headers.contains_key(digest));
+    !is_coded(headers) && !has_digest && may_transform(headers)
 }
 
 /// Whether a body is long, or nobody knows.
@@ -109,11 +127,11 @@ fn is_long(headers: &HeaderMap) -> bool {
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let kind = kind.unwrap_or_default().split(';').next();
-    let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    // A parameter may have octets that are not ASCII, and a type may not.
+    let mut parts = kind.unwrap_or_default().split(|byte| *byte == b';');
+    let kind = String::from_utf8_lossy(parts.next().unwrap_or_default());
+    let kind = kind.trim().to_ascii_lowercase();
     if kind == "text/event-stream" || kind.starts_with("application/grpc") {
         return false;
     }
@@ -121,15 +139,6 @@ fn is_text(headers: &HeaderMap) -> bool {
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
         || TEXTS.contains(&&*kind)
-}
-
-/// RFC 9111 5.2.2.6.
-fn may_transform(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(CACHE_CONTROL).iter();
-    let mut directives = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    !directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
 }
 
 #[cfg(test)]
@@ -184,6 +193,25 @@ mod tests {
                 false,
             ),
             case("coded", 200, &[TEXT, ("content-encoding", "br")], false),
+            case(
+                "coded and not",
+                200,
+                &[TEXT, ("content-encoding", "identity, x-own")],
+                false,
+            ),
+            // RFC 9110 8.4.1: that is not a coding.
+            case(
+                "not coded",
+                200,
+                &[TEXT, ("content-encoding", "Identity")],
+                true,
+            ),
+            case(
+                "a parameter that is not ASCII",
+                200,
+                &[("content-type", "text/html; charset=\"é\"")],
+                true,
+            ),
             case("a part", 206, &[TEXT], false),
             case(
                 "a range",

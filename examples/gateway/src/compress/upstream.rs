@@ -3,9 +3,10 @@
 //! Off unless a route asks for it: where an answer holds a secret beside what a foreign page can put into
 //! the request, its compressed length tells the secret letter by letter (BREACH).
 
-use super::{Codings, compress};
+use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
+use super::{Codings, LEAST, compress, is_text, may_be_coded};
 use futures_util::future::{FutureExt, Map};
-use http::header::{CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use same_origin::proxy::Body;
 use std::convert::Infallible;
@@ -51,39 +52,41 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let accepted = self.codings.accepted(request.headers());
+        // RFC 9111 5.2.1.6: who asks for what the upstream sent gets that.
+        let accepted = if may_transform(request.headers()) {
+            self.codings.accepted(request.headers())
+        } else {
+            Codings::default()
+        };
         let known = weak_tags(request.headers());
         let answer: Answering = Box::new(move |answered| {
             let Ok(response) = answered;
-            Ok(answer(accepted, known.as_ref(), response))
+            Ok(answer(accepted, &known, response))
         });
         self.service.call(request).map(answer)
     }
 }
 
-/// The tags that a client knows, if one of them may be one that was made weak here.
-fn weak_tags(headers: &HeaderMap) -> Option<HeaderValue> {
-    let lines = headers.get_all(IF_NONE_MATCH).iter();
-    let mut weak = lines.filter(|line| line.as_bytes().windows(3).any(|part| part == b"W/\""));
-    weak.next().cloned()
-}
-
-fn answer(
-    accepted: Codings,
-    known: Option<&HeaderValue>,
-    response: Response<Body>,
-) -> Response<Body> {
-    let was_coded = response.headers().contains_key(CONTENT_ENCODING);
+fn answer(accepted: Codings, known: &[HeaderValue], response: Response<Body>) -> Response<Body> {
+    let was_coded = is_coded(response.headers());
     let mut response = compress(accepted, response);
-    let is_coded = !was_coded && response.headers().contains_key(CONTENT_ENCODING);
+    let is_coded = !was_coded && is_coded(response.headers());
+    let may_be = is_of_compressed(response.status(), response.headers());
+    if may_be {
+        vary(response.headers_mut());
+    }
     let tag = response.headers().get(ETAG).and_then(weakened);
     let Some(tag) = tag else {
         return response;
     };
     // RFC 9110 15.4.5: a 304 has the tag that the 200 would have had. The client has that of the
-    // compressed form; with the upstream's own it would take a range of the plain one for a part of it.
+    // compressed form; with the upstream's own it would take a range of the plain one for a part of it. Who
+    // has any form is told of the weak one, where that may be the one: it confirms less.
+    let is_compressible = may_be && accepted.first().is_some();
     let is_confirmed = response.status() == StatusCode::NOT_MODIFIED
-        && known.is_some_and(|known| contains(known, &tag));
+        && known
+            .iter()
+            .any(|known| contains(known, &tag) || known == "*" && is_compressible);
     if is_coded || is_confirmed {
         response.headers_mut().insert(ETAG, tag);
     }
@@ -91,6 +94,32 @@ fn answer(
         vary(response.headers_mut());
     }
     response
+}
+
+/// Whether a part or a 304 is, for all that it says, of a representation that is compressed for others. Both say
+/// what the whole would have said of who gets what (RFC 9110 15.3.7, 15.4.5).
+///
+/// A 304 need not name the type, nor does one with several parts; then it is said in vain at worst.
+fn is_of_compressed(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_short = match status {
+        StatusCode::NOT_MODIFIED => false,
+        StatusCode::PARTIAL_CONTENT => complete_length(headers).is_some_and(|all| all < LEAST),
+        _ => return false,
+    };
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_unknown = kind.is_none_or(|kind| {
+        let kind = kind.get(..MULTIPART.len());
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+    });
+    !is_short && may_be_coded(headers) && (is_unknown || is_text(headers))
+}
+
+const MULTIPART: &[u8] = b"multipart/byteranges";
+
+/// The length of the whole that there is a part of (RFC 9110 14.4), if it is known.
+fn complete_length(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    range.rsplit_once('/')?.1.trim().parse().ok()
 }
 
 /// A strong tag made weak: it is one of bytes, of which there are now others (RFC 9110 8.8.1). `None` for one
@@ -101,47 +130,74 @@ fn weakened(tag: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&[b"W/", strong].concat()).ok()
 }
 
-fn contains(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let (known, tag) = (known.as_bytes(), tag.as_bytes());
-    known.windows(tag.len()).any(|part| part == tag)
-}
-
-/// Says that the answer hangs on `Accept-Encoding`, unless that is said.
-fn vary(headers: &mut HeaderMap) {
-    let lines = headers.get_all(VARY).iter();
-    let mut names = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(str::trim);
-    if !names.any(|name| name == "*" || name.eq_ignore_ascii_case("accept-encoding")) {
-        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn upstream(status: u16, fields: &[(&str, &str)]) -> Response<Body> {
+        let response = fields.iter().fold(
+            Response::builder().status(status),
+            |response, (name, value)| response.header(*name, *value),
+        );
+        response.body(Body::from("x".repeat(999))).unwrap()
+    }
+
     #[test]
     fn tags_are_weak_where_the_bytes_are_others() {
         for (status, tag, known, wanted) in [
-            (200, "\"a\"", None, "W/\"a\""),
-            (200, "W/\"a\"", None, "W/\"a\""),
-            (304, "\"a\"", Some("\"x\", W/\"a\""), "W/\"a\""),
-            (304, "\"a\"", Some("\"a\""), "\"a\""),
-            (206, "\"a\"", None, "\"a\""),
+            (200, "\"a\"", &[][..], "W/\"a\""),
+            (200, "W/\"a\"", &[], "W/\"a\""),
+            (304, "\"a\"", &["\"x\", W/\"a\""], "W/\"a\""),
+            (304, "\"a\"", &["W/\"x\"", "W/\"a\""], "W/\"a\""),
+            (304, "\"a\"", &["W/\"x\"", "\"a\""], "\"a\""),
+            (304, "\"a\"", &["\"a\""], "\"a\""),
+            (304, "\"a\"", &["*"], "W/\"a\""),
+            (206, "\"a\"", &[], "\"a\""),
         ] {
-            let response = Response::builder()
-                .status(status)
-                .header(ETAG, tag)
-                .header("content-type", "text/plain")
-                .header(VARY, "Accept-Encoding, origin")
-                .body(Body::from("x".repeat(999)))
-                .unwrap();
-            let known = known.map(|known| HeaderValue::from_str(known).unwrap());
-            let found = answer(Codings::ALL, known.as_ref(), response);
+            let fields = [
+                ("etag", tag),
+                ("content-type", "text/plain"),
+                ("vary", "Accept-Encoding, origin"),
+            ];
+            let mut headers = HeaderMap::new();
+            for known in known {
+                headers.append("if-none-match", HeaderValue::from_static(known));
+            }
+            let known = weak_tags(&headers);
+            let found = answer(Codings::ALL, &known, upstream(status, &fields));
             assert_eq!(found.headers()[ETAG], wanted, "{status} {tag}");
-            assert_eq!(found.headers().get_all(VARY).iter().count(), 1);
+            assert_eq!(found.headers().get_all("vary").iter().count(), 1);
+        }
+    }
+
+    /// RFC 9110 15.3.7, 15.4.5.
+    #[test]
+    fn a_part_and_a_304_hang_on_what_the_whole_hangs_on() {
+        const TEXT: (&str, &str) = ("content-type", "text/plain");
+        const IMAGE: (&str, &str) = ("content-type", "image/png");
+        const PARTS: (&str, &str) = ("content-type", "Multipart/byteranges; boundary=a");
+        const TAG: (&str, &str) = ("etag", "\"a\"");
+        for (status, fields, varies) in [
+            (200, &[TEXT][..], true),
+            (304, &[], true),
+            (304, &[TAG], true),
+            (304, &[TEXT], true),
+            (304, &[IMAGE], false),
+            (304, &[("cache-control", "no-transform")], false),
+            (304, &[("content-encoding", "br")], false),
+            (206, &[TEXT, TAG], true),
+            (206, &[TEXT, ("content-range", "bytes 0-9/999")], true),
+            (206, &[TEXT, ("content-range", "bytes 0-9/*")], true),
+            (206, &[TEXT, ("content-range", "bytes 0-9/99")], false),
+            (206, &[IMAGE], false),
+            (206, &[PARTS], true),
+            (412, &[TAG], false),
+        ] {
+            for accepted in [Codings::ALL, Codings::default()] {
+                let found = answer(accepted, &[], upstream(status, fields));
+                let found = found.headers().contains_key("vary");
+                assert_eq!(found, varies, "{status} {fields:?}");
+            }
         }
     }
 }

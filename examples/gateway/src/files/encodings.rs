@@ -4,11 +4,14 @@
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told
 //! that it has it already, and reads a piece of gzip as if it were a whole.
 
-use crate::compress::{Coding, Codings};
+use super::Head;
+use crate::compress::{Coding, Codings, contains};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, RANGE, VARY,
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, RANGE, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use same_origin::proxy::Body;
 
 /// The forms that a client takes, and those that it has.
 pub struct Asked {
@@ -34,19 +37,68 @@ pub fn ask(accepted: Codings, headers: &mut HeaderMap) -> Asked {
     Asked { accepted, known }
 }
 
+/// Whether a GET is to be answered with a file only if there is none (RFC 9110 13.1.2, `*`). Then the condition is
+/// taken out of it, with all that it goes before (13.2.2): which form's tag the 304 has is known once the 200
+/// is, since it hangs on the length and the kind of the file, and on what lies beside it.
+pub fn asks_for_none(head: &mut Head) -> bool {
+    let mut known = head.headers().get_all(IF_NONE_MATCH).iter();
+    let is_any = known.next().is_some_and(|known| known == "*") && known.next().is_none();
+    if !is_any || head.method() != Method::GET {
+        return false;
+    }
+    for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE] {
+        head.headers_mut().remove(name);
+    }
+    true
+}
+
+/// The answer to who has any form of a file already.
+pub fn unchanged(found: Response<Body>) -> Response<Body> {
+    match found.status() {
+        StatusCode::OK => not_modified(found.headers()),
+        _ => found,
+    }
+}
+
+/// RFC 9110 15.4.5: what the 200 would say of its validators and of who gets what.
+pub fn not_modified(whole: &HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    for name in [ETAG, LAST_MODIFIED, VARY] {
+        if let Some(value) = whole.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
 /// Takes the suffixes of accepted codings off the tags that a client knows. Returns what was there, if it
 /// is another.
 fn plain_tags(accepted: Codings, headers: &mut HeaderMap) -> Option<HeaderValue> {
     let known = headers.get(IF_NONE_MATCH)?.clone();
-    let text = known.to_str().ok()?;
-    let plain = accepted.iter().fold(text.to_owned(), |tags, coding| {
-        tags.replace(&suffix(coding), "\"")
-    });
-    if plain == text {
+    let plain = accepted
+        .iter()
+        .fold(known.as_bytes().to_vec(), |tags, coding| {
+            without(&tags, suffix(coding).as_bytes())
+        });
+    if plain == known.as_bytes() {
         return None;
     }
     headers.insert(IF_NONE_MATCH, HeaderValue::try_from(plain).ok()?);
     Some(known)
+}
+
+/// A list of tags, of which those with a suffix end without it. As octets: a tag may have some that are not
+/// ASCII (RFC 9110 8.8.3).
+fn without(tags: &[u8], suffix: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(tags.len());
+    let mut rest = tags;
+    while let Some((first, after)) = rest.split_first() {
+        let found = rest.strip_prefix(suffix);
+        plain.push(if found.is_some() { b'"' } else { *first });
+        rest = found.unwrap_or(after);
+    }
+    plain
 }
 
 /// The end of the tag of a compressed form.
@@ -92,12 +144,12 @@ pub fn answer(asked: &Asked, status: StatusCode, headers: &mut HeaderMap) {
 impl Asked {
     /// The tag of the form that a client has, if the file's is the tag behind it.
     fn confirmed(&self, tag: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let known = self.known.as_ref()?.to_str().ok()?;
+        let known = self.known.as_ref()?;
         let mut own = self
             .accepted
             .iter()
             .filter_map(|coding| compressed(tag?, coding));
-        own.find(|own| own.to_str().is_ok_and(|own| known.contains(own)))
+        own.find(|own| contains(known, own))
     }
 }
 

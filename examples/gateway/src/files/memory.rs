@@ -7,14 +7,14 @@
 //! to another thread, which is more than the rest of the answer; to ask it on the worker would let a
 //! network drive that hangs stop every route.
 
-use super::Head;
+use super::{Head, encodings};
 use crate::compress::Codings;
 use bytes::Bytes;
 use http::header::{
     CONTENT_LENGTH, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, RANGE, VARY,
+    LAST_MODIFIED, RANGE,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use moka::sync::Cache;
 use same_origin::proxy::Body;
 use std::sync::Arc;
@@ -77,7 +77,9 @@ impl Memory {
         match (known.next(), known.next()) {
             (None, _) => Some(answer.whole()),
             // Several tags, or one that is spelled otherwise, are read where files are.
-            (Some(known), None) if answer.is_tagged(known) => Some(answer.unchanged()),
+            (Some(known), None) if answer.is_tagged(known) => {
+                Some(encodings::not_modified(&answer.headers))
+            }
             (Some(_), _) => None,
         }
     }
@@ -108,7 +110,7 @@ impl Memory {
 }
 
 impl Key {
-    /// `None` for a request that is answered by the file's state or with a part of it. One that knows a tag
+    /// `None` for a request that is not a GET, or is answered by the file's state or with a part of it. One that knows a tag
     /// is the exception: browsers ask so.
     pub fn of(head: &Head, accepted: Codings) -> Option<Self> {
         let headers = head.headers();
@@ -116,7 +118,10 @@ impl Key {
         let is_dated =
             headers.contains_key(IF_MODIFIED_SINCE) && !headers.contains_key(IF_NONE_MATCH);
         let names = [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
-        let is_plain = !is_dated && !names.iter().any(|name| headers.contains_key(name));
+        // What is remembered is what a GET is answered; a POST is not answered with a file at all.
+        let is_plain = head.method() == Method::GET
+            && !is_dated
+            && !names.iter().any(|name| headers.contains_key(name));
         is_plain.then(|| Self {
             path: head.uri().path().into(),
             accepted,
@@ -149,18 +154,6 @@ impl Answer {
     /// Whether this is still the answer with a file.
     pub fn is_of(&self, headers: &HeaderMap, plain: &Bytes) -> bool {
         self.headers == *headers && self.plain == *plain
-    }
-
-    /// RFC 9110 15.4.5: what the 200 would say of its validators and of who gets what.
-    fn unchanged(&self) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        for name in [ETAG, LAST_MODIFIED, VARY] {
-            if let Some(value) = self.headers.get(&name) {
-                response.headers_mut().insert(name, value.clone());
-            }
-        }
-        response
     }
 
     fn weight(&self) -> u32 {

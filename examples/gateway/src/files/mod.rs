@@ -131,6 +131,15 @@ impl Files {
             head.method = Method::GET;
         }
         let mut head = Request::from_parts(head, Empty::new());
+        if encodings::asks_for_none(&mut head) {
+            let found = self.found(head);
+            return Box::pin(async move { Ok(encodings::unchanged(found.await?)) });
+        }
+        self.found(head)
+    }
+
+    /// The answer to a request that may be answered with a file, from memory or from the disk.
+    fn found(&self, mut head: Head) -> BoxFuture<Response<Body>> {
         let accepted = self.codings.accepted(head.headers());
         let key = Key::of(&head, accepted);
         if let Some(answer) = key.as_ref().and_then(|key| self.memory.recall(key, &head)) {

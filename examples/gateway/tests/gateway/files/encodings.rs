@@ -231,6 +231,12 @@ async fn answers_of_an_upstream_are_compressed_where_it_is_asked_for() {
         ("/big.js", &[all, ("range", "bytes=0-1")][..], 206),
         ("/small.js", &[all], 200),
         ("/sub/p.bin", &[all], 200),
+        // RFC 9111 5.2.1.6.
+        (
+            "/big.js",
+            &[all, ("cache-control", "max-age=0, no-transform")],
+            200,
+        ),
     ] {
         let answer = ask(&gateway, "GET", path, fields).await;
         assert_eq!(answer.status, status, "{path}");

@@ -301,11 +301,20 @@ async fn what_is_remembered_is_answered_as_the_file_was() {
                 let same = ask("GET", &[("if-none-match", known)]).await;
                 assert_eq!(same.status, StatusCode::NOT_MODIFIED, "{path} {known}");
                 assert_eq!(same.field("vary"), "accept-encoding", "{path} {known}");
+                assert_eq!(same.field("etag"), tag, "{path} {known}");
             }
             let other = ask("GET", &[("if-none-match", "\"x\"")]).await;
             assert_eq!(other.body, read.body, "{path} {coding}");
             let never = ask("GET", &[("if-match", "\"x\"")]).await;
             assert_eq!(never.status, StatusCode::PRECONDITION_FAILED, "{path}");
+            // What is remembered is the answer to a GET (RFC 9110 15.5.6).
+            ask("GET", &[]).await;
+            for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO"] {
+                let refused = ask(method, &[]).await;
+                assert_eq!(refused.status, 405, "{method} {path}");
+                assert_ne!(refused.field("allow"), "", "{method} {path}");
+                assert_eq!(refused.body, "", "{method} {path}");
+            }
         }
     }
 }
