@@ -5,7 +5,7 @@
 //! `must-revalidate` that would let it store the answer to an authenticated request.
 
 use crate::cache::http::structured::{self, Item};
-use crate::fields::trim;
+use crate::fields::{is_token, trim};
 use http::header::{self, HeaderMap, HeaderName};
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -61,7 +61,8 @@ impl ResponseControl {
         let sound = for_each(headers, &header::CACHE_CONTROL, |name, value| {
             control.add(name, || seconds(value));
         });
-        // Nobody can tell what stands in a string that does not end.
+        // Nobody can tell what is meant by `max-age=60, private;` or in a string that does not end. To skip what is
+        // not a directive, as most readers do, would give the answer that it was meant for to everybody.
         if !sound {
             control.set(Flag::Private);
         }
@@ -148,7 +149,7 @@ pub(crate) struct RequestControl {
 impl RequestControl {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut control = Self::default();
-        let _sound = for_each(headers, &header::CACHE_CONTROL, |name, value| match name {
+        let sound = for_each(headers, &header::CACHE_CONTROL, |name, value| match name {
             b"no-store" => control.no_store = true,
             b"no-cache" => control.no_cache = true,
             b"only-if-cached" => control.only_if_cached = true,
@@ -160,6 +161,8 @@ impl RequestControl {
             }
             _ => {}
         });
+        // As for a response: the strictest of what may be meant.
+        control.no_store |= !sound;
         // RFC 9111 5.4.
         if !headers.contains_key(header::CACHE_CONTROL) && pragma_no_cache(headers) {
             control.no_cache = true;
@@ -193,7 +196,8 @@ fn seconds(value: Option<&[u8]>) -> u64 {
 }
 
 /// Calls `each` with the name in lower case and the value of every directive, over all lines, and returns
-/// whether every string has its end.
+/// whether nothing else stands there: each is a token, with a token or a quoted string as its value or
+/// without one (RFC 9111 5.2).
 fn for_each(
     headers: &HeaderMap,
     field: &HeaderName,
@@ -203,24 +207,25 @@ fn for_each(
     for line in headers.get_all(field) {
         let mut rest = line.as_bytes();
         while !rest.is_empty() {
-            let (directive, after, ended) = split_directive(rest);
-            (rest, sound) = (after, sound && ended);
+            let (directive, after) = split_directive(rest);
+            rest = after;
             let directive = trim(directive);
             let (name, value) = match directive.iter().position(|byte| *byte == b'=') {
                 Some(at) => (&directive[..at], Some(&directive[at + 1..])),
                 None => (directive, None),
             };
+            // RFC 9110 5.6.1.2: elements may be empty.
+            sound &= directive.is_empty() || is_token(name) && value.is_none_or(is_value);
             if !name.is_empty() {
-                each(&trim(name).to_ascii_lowercase(), value.map(unquoted));
+                each(&name.to_ascii_lowercase(), value.map(unquoted));
             }
         }
     }
     sound
 }
 
-/// The text before the next comma that is not in a quoted string, the text after it, and whether a string
-/// that began before it has its end.
-fn split_directive(text: &[u8]) -> (&[u8], &[u8], bool) {
+/// The text before the next comma that is not in a quoted string, and the text after it.
+fn split_directive(text: &[u8]) -> (&[u8], &[u8]) {
     let mut quoted = false;
     let mut escaped = false;
     for (at, byte) in text.iter().enumerate() {
@@ -228,11 +233,31 @@ fn split_directive(text: &[u8]) -> (&[u8], &[u8], bool) {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b',' if !quoted => return (&text[..at], &text[at + 1..], true),
+            b',' if !quoted => return (&text[..at], &text[at + 1..]),
             _ => {}
         }
     }
-    (text, &[], !quoted)
+    (text, &[])
+}
+
+/// Whether the text is a token or one quoted string (RFC 9110 5.6.4).
+fn is_value(text: &[u8]) -> bool {
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        return is_token(text);
+    };
+    let mut escaped = false;
+    let end = quoted.iter().position(|byte| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        byte => *byte == b'"',
+    });
+    end.is_some_and(|end| end + 1 == quoted.len())
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
@@ -278,8 +303,7 @@ mod tests {
             ("max-age=60a", 0),
             ("max-age=60.0", 0),
             ("max-age='60'", 0),
-            ("max-age= 60", 0),
-            ("max-age=", 0),
+            ("max-age=\"\"", 0),
             ("max-age", 0),
             ("max-age=60, max-age=x", 0),
         ] {
@@ -288,7 +312,43 @@ mod tests {
         assert_eq!(response(&["max-age=9", "max-age=4"]).max_age, Some(4));
         let open = response(&["x=\"open, max-age=9"]);
         assert!(open.max_age.is_none() && open.has(Flag::Private));
-        assert_eq!(response(&[",,=5,"]), ResponseControl::default());
+        assert_eq!(response(&[", ,x=5,"]), ResponseControl::default());
+    }
+
+    #[test]
+    fn what_is_not_a_directive_may_have_been_meant_to_forbid() {
+        for line in [
+            "max-age=60, private;",
+            "s-maxage=60, no-store;",
+            "private; max-age=60",
+            "private max-age=60",
+            "\"private\", max-age=60",
+            "private:, max-age=60",
+            "=private",
+            "max-age =60",
+            "max-age= 60",
+            "x=\"a\"b, max-age=60",
+            "x=a\"b\", max-age=60",
+            "x=\"a, max-age=60",
+            "x=\"a\\\", max-age=60",
+            "x=, max-age=60",
+            "é, max-age=60",
+            "max-age=60\t;",
+        ] {
+            assert!(response(&[line]).has(Flag::Private), "{line}");
+            let request = RequestControl::of(&headers(&[("cache-control", line)]));
+            assert!(request.no_store, "{line}");
+        }
+        for line in [
+            "x=\"a;b c\", max-age=60",
+            "x=\"é\", max-age=60",
+            "x=\"a\\\"b\", max-age=60",
+            "x=\"\", max-age=60",
+            "!#$%&'*+-.^_`|~=a, max-age=60",
+            " , max-age=60 ,\t",
+        ] {
+            assert!(!response(&[line]).has(Flag::Private), "{line}");
+        }
     }
 
     #[test]
