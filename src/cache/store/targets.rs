@@ -8,6 +8,7 @@
 
 use crate::cache::store::key::Key;
 use foldhash::quality::RandomState;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasher;
@@ -116,9 +117,10 @@ impl Targets {
         target
     }
 
-    /// Two targets with one hash are changed together, which is the safe side.
+    /// Two targets with one hash are changed together, which is the safe side. All spellings of one have it
+    /// together: they are the same resource (RFC 3986 6.2.2).
     fn hash(&self, name: &str) -> u64 {
-        self.hasher.hash_one(name)
+        self.hasher.hash_one(&*normal(name))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Weak<Target>, RandomState>> {
@@ -203,16 +205,48 @@ impl fmt::Debug for Target {
     }
 }
 
+/// One spelling for all that are equivalent (RFC 3986 6.2.2): unreserved characters as they are, and the others that
+/// are percent-encoded in upper case. Requests go on and are stored as they came; this is for what ends them.
+fn normal(target: &str) -> Cow<'_, str> {
+    if !target.contains('%') {
+        return Cow::Borrowed(target);
+    }
+    let mut parts = target.split('%');
+    let mut normal = String::with_capacity(target.len());
+    normal.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let Some(digits) = digits else {
+            normal.push('%');
+            normal.push_str(part);
+            continue;
+        };
+        match u8::from_str_radix(digits, 16).map(char::from) {
+            Ok(c) if c.is_ascii_alphanumeric() || "-._~".contains(c) => normal.push(c),
+            _ => {
+                normal.push('%');
+                normal.push_str(&digits.to_ascii_uppercase());
+            }
+        }
+        normal.push_str(&part[2..]);
+    }
+    Cow::Owned(normal)
+}
+
 /// Whether a path and query is of a path: that path, whatever its query.
 pub(crate) fn is_of_path(target: &str, path: &str) -> bool {
+    let (target, path) = (normal(target), normal(path));
     target
-        .strip_prefix(path)
+        .strip_prefix(&*path)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }
 
 /// Whether a path and query is below a prefix, on segment boundaries.
 pub(crate) fn is_below(target: &str, prefix: &str) -> bool {
-    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    let (target, prefix) = (normal(target), normal(prefix));
+    let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
     let rest = target.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
@@ -278,8 +312,35 @@ mod tests {
     }
 
     #[test]
+    fn a_change_by_one_spelling_reaches_all() {
+        let targets = Arc::new(Targets::default());
+        for spelling in ["/%78/%2c", "/x/%2C", "/%78/%2C"] {
+            let stored = targets.snapshot(&key("/x/%2c"), targets.now()).unwrap();
+            targets.change(spelling);
+            assert!(!stored.is_current(), "{spelling}");
+        }
+        let stored = targets.snapshot(&key("/x/%2c"), targets.now()).unwrap();
+        targets.change("/x/,");
+        targets.change("/X/%2c");
+        assert!(stored.is_current());
+        for (spelling, expected) in [
+            ("/a%", "/a%"),
+            ("/a%4", "/a%4"),
+            ("/a%zz%41", "/a%zzA"),
+            ("/%c3%bc?%7e=%20", "/%C3%BC?~=%20"),
+            ("/%+1", "/%+1"),
+            ("/%ü", "/%ü"),
+        ] {
+            assert_eq!(normal(spelling), expected);
+        }
+    }
+
+    #[test]
     fn paths_and_prefixes_end_at_segments() {
         for (target, path, expected) in [
+            ("/api/%78", "/api/x", true),
+            ("/api/a%2fb", "/api/a%2Fb", true),
+            ("/api/a%2fb", "/api/a/b", false),
             ("/api/x", "/api/x", true),
             ("/api/x?a=1", "/api/x", true),
             ("/api/x/y", "/api/x", false),

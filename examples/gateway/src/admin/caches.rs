@@ -82,11 +82,31 @@ fn target(query: &str) -> Result<Target, &'static str> {
     if !value.starts_with('/') {
         return Err("the path does not begin with a slash; write /purge?path=/api/x");
     }
+    if value
+        .split('/')
+        .any(|segment| segment == "." || segment == "..")
+    {
+        return Err("the path has dot segments, which no route passes on; write it without them");
+    }
     match &*key {
-        "path" => Ok(Target::Path(value.into_owned())),
-        "prefix" => Ok(Target::Prefix(value.into_owned())),
+        "path" => Ok(Target::Path(as_sent(&value))),
+        "prefix" => Ok(Target::Prefix(as_sent(&value))),
         _ => Err(HELP),
     }
+}
+
+/// The path as requests bear it: what cannot stand in one was percent-encoded once (`%C3%BC`, as a log shows it)
+/// and not twice, before it was decoded as a form is.
+fn as_sent(path: &str) -> String {
+    let mut sent = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
+            sent.push(char::from(byte));
+        } else {
+            sent.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    sent
 }
 
 #[cfg(test)]
@@ -102,6 +122,12 @@ mod tests {
         for (query, wanted) in [
             ("path=/api/x", path("/api/x")),
             ("path=%2Fapi%2520x", path("/api%20x")),
+            ("path=/api%20x", path("/api%20x")),
+            ("path=/api+x", path("/api%20x")),
+            ("path=/%C3%BC", path("/%C3%BC")),
+            ("path=/ü", path("/%C3%BC")),
+            ("path=/a/./b", Err(())),
+            ("prefix=/a/../b", Err(())),
             ("prefix=/", prefix("/")),
             ("", Err(())),
             ("path=api", Err(())),
