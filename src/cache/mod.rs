@@ -74,9 +74,10 @@
 //! other one.
 //!
 //! Other fields that some servers answer by are left to the upstream: `X-Original-URL`, `X-Rewrite-URL`,
-//! `X-Host`, `X-Original-Host`, `X-Forwarded-Server`, `X-Forwarded-Scheme`, `X-HTTP-Method-Override`. It should
-//! not read them, name them in `Vary`, or have them removed on the way (`remove_request_headers` of a proxy).
-//! The same is true of cookies: a page that is made for a user says so by `private`, or by `Vary: Cookie`.
+//! `X-Host`, `X-Original-Host`, `X-Forwarded-Server`, `X-Forwarded-Scheme`, `X-Url-Scheme`, `Front-End-Https`,
+//! `X-Script-Name`, `X-HTTP-Method-Override`, `X-Method-Override`. It should not read them, name them in `Vary`, or
+//! have them removed on the way (`remove_request_headers` of a proxy). The same is true of cookies: a page that is
+//! made for a user says so by `private`, or by `Vary: Cookie`.
 //!
 //! # Layer order
 //!

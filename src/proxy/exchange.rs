@@ -6,7 +6,7 @@ use crate::proxy::body::Body;
 use crate::proxy::body::download::Hold;
 use crate::proxy::body::upload::{Progress, Upload, UploadRules};
 use crate::proxy::client::ClientError;
-use crate::proxy::deadline::{Late, head_within};
+use crate::proxy::deadline::head_within;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::plan::Plan;
 use crate::proxy::request::RequestContext;
@@ -225,12 +225,17 @@ impl Exchange {
         self.context
             .name_host(request.headers_mut(), to.upstream.destination.host_value());
         let asks_upgrade = self.context.upgrade.is_some();
+        let times_heads = transport.times_heads();
+        if let Some(upload) = self.upload.as_ref().filter(|_| times_heads) {
+            request.extensions_mut().insert(Arc::clone(upload));
+        }
         let answered = pin!(transport.carry(request, to, asks_upgrade));
+        if times_heads {
+            return answered.await;
+        }
         head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
             .await
-            .unwrap_or_else(|late: Late| {
-                Err(ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into())
-            })
+            .unwrap_or_else(|late| Err(late.into()))
     }
 
     /// Rewrites the response's head.

@@ -40,16 +40,34 @@ impl<S: ClientService> Transport for ServiceTransport<S> {}
 #[derive(Clone, Debug)]
 pub struct ServiceTransport<S> {
     service: S,
+    times_heads: bool,
 }
 
 impl<S> ServiceTransport<S> {
     pub(crate) const fn new(service: S) -> Self {
-        Self { service }
+        Self {
+            service,
+            times_heads: false,
+        }
+    }
+
+    /// One whose innermost service waits for a response's head no longer than it may.
+    pub(crate) const fn timed(service: S) -> Self {
+        Self {
+            service,
+            times_heads: true,
+        }
     }
 }
 
 /// The way of a request.
 pub(crate) trait Carry: Clone + Send + 'static {
+    /// Whether it waits for a response's head no longer than it may by itself, and is to be told of the upload
+    /// (`Arc<Progress>` in the request's extensions).
+    fn times_heads(&self) -> bool {
+        false
+    }
+
     /// Sends a request to one upstream, and gives the head of its response. `asks_upgrade`: whether it has
     /// an `Upgrade` field.
     fn carry(
@@ -73,6 +91,10 @@ impl Carry for Client {
 }
 
 impl<S: ClientService> Carry for ServiceTransport<S> {
+    fn times_heads(&self) -> bool {
+        self.times_heads
+    }
+
     /// Names the upstream in the URI, and in an extension where to connect if that is known.
     async fn carry(
         &mut self,

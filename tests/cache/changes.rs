@@ -160,3 +160,20 @@ async fn a_purge_is_of_a_path_or_of_all_below_it() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_does_not_want_stored_is_not_stored() {
+    let site = Site::new(counted(&[
+        ("cache-control", "max-age=60"),
+        ("content-location", "/a"),
+    ]));
+    let no_store = [("cache-control", "no-store")];
+    for (method, fields, outcome) in [
+        ("POST", &no_store[..], Outcome::Miss),
+        ("POST", &[], Outcome::Hit),
+    ] {
+        site.ask(request(method, "/a", fields)).await;
+        let got = site.get("/a").await;
+        assert_eq!(got.outcome, Some(outcome), "{method} {fields:?}");
+    }
+}

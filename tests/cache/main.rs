@@ -13,3 +13,4 @@ mod sharing;
 mod stale;
 mod streams;
 mod support;
+mod timeouts;

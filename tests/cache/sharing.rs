@@ -29,7 +29,11 @@ async fn a_hundred_misses_make_one_fetch() {
     assert!(all.iter().all(|got| got.text() == "answer 0"));
     assert_eq!(site.seen().len(), 1);
     assert_eq!(site.cache.stats().collapsed, 99);
-    let collapsed = |got: &&Got| got.field("cache-status").unwrap().ends_with("; collapsed");
+    // RFC 9211 2.1, 2.6: they were forwarded, as parts of one request.
+    let collapsed = |got: &&Got| {
+        let said = got.field("cache-status").unwrap();
+        said.starts_with("same-origin; fwd=uri-miss") && said.ends_with("; collapsed")
+    };
     assert_eq!(all.iter().filter(collapsed).count(), 99);
 }
 
@@ -51,6 +55,16 @@ async fn nobody_gets_a_private_answer_of_another_one_or_waits_for_it_twice() {
     texts.sort_unstable();
     texts.dedup();
     assert_eq!(texts.len(), 20);
+    // RFC 9211 2.6: those that waited in vain were not collapsed with the first one.
+    let status = |got: &Got| got.field("cache-status").unwrap().to_owned();
+    let said: Vec<_> = all.iter().map(status).collect();
+    let of = |text: &str| said.iter().filter(|said| *said == text).count();
+    assert_eq!(of("same-origin; fwd=uri-miss"), 1, "{said:?}");
+    assert_eq!(
+        of("same-origin; fwd=uri-miss; collapsed=?0"),
+        19,
+        "{said:?}"
+    );
     // Once nobody knew. Then they go at the same time.
     assert_eq!(began.elapsed().as_secs(), 2);
     let began = Instant::now();

@@ -50,6 +50,8 @@ async fn while_it_is_validated_the_old_answer_is_given_at_once() {
             (stale.outcome, stale.text()),
             (Some(Outcome::Stale), "answer")
         );
+        let said = stale.field("cache-status").unwrap();
+        assert!(said.starts_with("same-origin; hit; ttl=-"), "{said}");
         assert!(began.elapsed().is_zero());
         tokio::task::yield_now().await;
     }
@@ -114,6 +116,10 @@ async fn it_stands_in_for_a_failure_where_that_is_allowed() {
                     (Some(Outcome::Stale), "answer 0"),
                     "{at}"
                 );
+                let failed =
+                    status.map_or(String::new(), |status| format!("; fwd-status={status}"));
+                let said = format!("same-origin; fwd=stale{failed}; ttl=-10");
+                assert_eq!(got.field("cache-status"), Some(&*said), "{at}");
             } else if let Some(status) = status {
                 assert_eq!(site.get("/a").await.status, status, "{at}");
             } else {

@@ -48,7 +48,8 @@ pub(crate) struct Status {
     /// Seconds that the response is fresh for; negative if it is stale.
     pub(crate) ttl: Option<i64>,
     pub(crate) stored: bool,
-    pub(crate) collapsed: bool,
+    /// Whether the response is that of another request, if this one waited for it.
+    pub(crate) collapsed: Option<bool>,
 }
 
 impl Status {
@@ -79,8 +80,11 @@ impl Status {
         if self.stored {
             text.push_str("; stored");
         }
-        if self.collapsed {
-            text.push_str("; collapsed");
+        // RFC 9211 2.6, RFC 9651 3.3.6.
+        match self.collapsed {
+            Some(true) => text.push_str("; collapsed"),
+            Some(false) => text.push_str("; collapsed=?0"),
+            None => {}
         }
         Ok(())
     }
@@ -99,7 +103,7 @@ mod tests {
             forward_status: Some(StatusCode::NOT_MODIFIED),
             ttl: Some(-3),
             stored: true,
-            collapsed: true,
+            collapsed: Some(true),
             hit: false,
         };
         status.append("edge", &mut headers);

@@ -30,9 +30,13 @@ pub(crate) fn find(resource: Option<&Resource>, asked: &Asked, request: &HeaderM
     let Some(resource) = resource else {
         return Found::Nothing(Forward::UriMiss);
     };
-    let mut why = Forward::VaryMiss;
+    let mut why = Forward::UriMiss;
     for stored in resource.iter() {
-        if !stored.is_for(request, asked.authorized) {
+        if let Some(unfit) = stored.unfit(request, asked.authorized) {
+            // The youngest of those that are still of use says why.
+            if why == Forward::UriMiss {
+                why = unfit;
+            }
             continue;
         }
         if stored.part.is_some() {

@@ -24,7 +24,7 @@ impl Trip {
         arrival: &Arrival,
     ) -> Response<Body<R>> {
         let (mut parts, _nothing) = not_modified.into_parts();
-        parts.headers = freshen::updated(&stored.headers, &parts.headers);
+        parts.headers = freshen::updated(&stored.headers, &parts.headers, arrival.times.received);
         parts.status = stored.status;
         let asked = head.asked();
         let judged = self
@@ -127,7 +127,8 @@ impl Trip {
             Heads::Other => None,
             Heads::Same => {
                 let mut updated = Response::new(()).into_parts().0;
-                updated.headers = freshen::updated(&stored.headers, &parts.headers);
+                updated.headers =
+                    freshen::updated(&stored.headers, &parts.headers, arrival.times.received);
                 let asked = Asked {
                     method: &Method::GET,
                     headers: request,

@@ -9,6 +9,8 @@ use http::{Method, Request, Response, header};
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
+use tokio::time::timeout;
 use tower_service::Service;
 
 impl Trip {
@@ -47,7 +49,8 @@ impl Trip {
         let request = Box::new(Request::from_parts(parts, body));
         runtime.spawn(async move {
             let _lead = lead;
-            if let Ok(response) = self.go(service, request).await {
+            let response = timeout(MOST_SILENCE, Box::pin(self.go(service, request))).await;
+            if let Ok(Ok(response)) = response {
                 if response.body().is_recorded() {
                     drain(response.into_body()).await;
                 }
@@ -56,10 +59,15 @@ impl Trip {
     }
 }
 
+/// The time for which an upstream may say nothing to a request that no client waits for, and which nobody would
+/// therefore end. Before a head, a proxy's own timeout is there first.
+const MOST_SILENCE: Duration = Duration::from_secs(60);
+
 async fn drain<R>(body: Body<R>)
 where
     R: http_body::Body<Data = Bytes>,
 {
     let mut body = pin!(body);
-    while let Some(Ok(_)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+    let mut next = async || timeout(MOST_SILENCE, poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
+    while let Ok(Some(Ok(_))) = next().await {}
 }

@@ -1,6 +1,7 @@
 //! The way of a request that is not answered at once: it waits for another one, or goes to the upstream.
 
 use crate::cache::http::conditional;
+use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
@@ -93,7 +94,11 @@ where
     R::Error: Send,
 {
     if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
-        let response = trip.stale(&Arc::clone(stored), request.headers());
+        let hit = Status {
+            hit: true,
+            ..Status::default()
+        };
+        let response = trip.stale(&Arc::clone(stored), request.headers(), hit);
         trip.validate_behind(service, *request);
         return Ok(response);
     }
@@ -118,8 +123,9 @@ where
 {
     let (parts, body) = request.into_parts();
     let sent = Sent::of(&parts);
-    let is_post = parts.method == Method::POST;
-    let kept = is_post.then(|| (key::of(&parts), parts.headers.clone()));
+    // RFC 9111 5.2.1.5.
+    let may_keep = parts.method == Method::POST && !RequestControl::of(&parts.headers).no_store;
+    let kept = may_keep.then(|| (key::of(&parts), parts.headers.clone()));
     let began = Instant::now();
     let response = send(&mut service, Request::from_parts(parts, body)).await?;
     let status = response.status();
@@ -198,9 +204,17 @@ impl Trip {
     }
 
     fn look_again<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
+        let before = self.why();
         self.found = self.shared.find(&self.asked, request);
+        // RFC 9211 2.1, 2.6: one that waited was forwarded, as a part of another one.
+        let status = Status {
+            hit: !self.collapsed,
+            forward: self.collapsed.then_some(before),
+            collapsed: self.collapsed.then_some(true),
+            ..Status::default()
+        };
         let (found, asked) = (&self.found, &self.asked);
-        self.shared.at_once(found, asked, request, self.collapsed)
+        self.shared.at_once(found, asked, request, status)
     }
 
     /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
@@ -243,9 +257,15 @@ impl Trip {
         });
         let mut trial = self.trial();
         let mut response = match (send(&mut service, *request).await, self.stand_in()) {
-            (Err(_), Some(stored)) => return Ok(self.stale(stored, &head.headers)),
+            (Err(_), Some(stored)) => {
+                return Ok(self.stale(stored, &head.headers, self.status()));
+            }
             (Ok(response), Some(stored)) if is_failure(response.status()) => {
-                return Ok(self.stale(stored, &head.headers));
+                let status = Status {
+                    forward_status: Some(response.status()),
+                    ..self.status()
+                };
+                return Ok(self.stale(stored, &head.headers, status));
             }
             (answered, _) => answered?,
         };
@@ -297,26 +317,26 @@ impl Trip {
     }
 
     /// The answer that is stale.
-    fn stale<R>(&self, stored: &Stored, request: &HeaderMap) -> Response<Body<R>> {
-        let status = Status {
-            hit: true,
-            ..self.status()
-        };
+    fn stale<R>(&self, stored: &Stored, request: &HeaderMap, status: Status) -> Response<Body<R>> {
         let response = answer::whole(stored, &self.asked, request, status, &self.shared.name);
         self.noted(response, Outcome::Stale)
     }
 
+    /// That of a request that went to the upstream, whether or not it waited for another one before.
     pub(crate) fn status(&self) -> Status {
-        let why = match &self.found {
+        Status {
+            forward: Some(self.why()),
+            collapsed: self.collapsed.then_some(false),
+            ..Status::default()
+        }
+    }
+
+    fn why(&self) -> Forward {
+        match &self.found {
             Found::Nothing(why) => *why,
             Found::Response(_, Use::ValidateAsked) => Forward::Request,
             Found::Response(..) => Forward::Stale,
             Found::Part(..) | Found::Unclear => Forward::Bypass,
-        };
-        Status {
-            forward: Some(why),
-            collapsed: self.collapsed,
-            ..Status::default()
         }
     }
 

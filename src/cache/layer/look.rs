@@ -21,7 +21,11 @@ impl Shared {
     /// Answers a request from memory, if that can be done without asking anybody.
     pub(crate) fn look<R>(&self, asked: Asked, request: &HeaderMap) -> Look<R> {
         let found = self.find(&asked, request);
-        match self.at_once(&found, &asked, request, false) {
+        let hit = Status {
+            hit: true,
+            ..Status::default()
+        };
+        match self.at_once(&found, &asked, request, hit) {
             Some(response) => Look::Answer(response),
             None => Look::Fetch(asked, found),
         }
@@ -37,13 +41,8 @@ impl Shared {
         found: &Found,
         asked: &Asked,
         request: &HeaderMap,
-        collapsed: bool,
+        status: Status,
     ) -> Option<Response<Body<R>>> {
-        let status = Status {
-            hit: true,
-            collapsed,
-            ..Status::default()
-        };
         let name = &self.name;
         let (response, outcome) = match found {
             Found::Response(stored, Use::Answer) => {

@@ -3,22 +3,46 @@
 use http::Uri;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request;
+use http::uri::Authority;
 use std::borrow::Cow;
 
-/// The target and authority that a request was sent to.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The target and the origins that a request was sent to.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) target: Box<str>,
-    authority: Option<Box<str>>,
+    /// By the URI, which says where to connect; and by the fields, which say what the upstream is to take for its
+    /// own: it writes the one into its references, or the other.
+    origins: [Option<Origin>; 2],
+}
+
+/// A scheme, if it is known, and an authority.
+#[derive(Clone, Debug)]
+struct Origin {
+    scheme: Option<Box<str>>,
+    authority: Authority,
 }
 
 impl Sent {
     pub(crate) fn of(parts: &request::Parts) -> Self {
-        let of_uri = parts.uri.authority().map(|authority| authority.as_str());
-        let of_host = || parts.headers.get(header::HOST)?.to_str().ok();
+        let text = |name: HeaderName| parts.headers.get(name)?.to_str().ok();
+        let scheme = parts.uri.scheme_str();
+        let by_uri = || {
+            Some(Origin {
+                scheme: scheme.map(Into::into),
+                authority: parts.uri.authority()?.clone(),
+            })
+        };
+        let by_fields = || {
+            Some(Origin {
+                scheme: text(X_FORWARDED_PROTO).or(scheme).map(Into::into),
+                authority: text(header::HOST)?.parse().ok()?,
+            })
+        };
         Self {
             target: crate::cache::store::key::target(parts).into(),
-            authority: of_uri.or_else(of_host).map(Into::into),
+            origins: [by_uri(), by_fields()],
         }
     }
 
@@ -27,23 +51,30 @@ impl Sent {
     pub(crate) fn named(&self, response: &HeaderMap, field: &HeaderName) -> Option<String> {
         let reference = response.get(field)?.to_str().ok()?;
         let reference = reference.split('#').next().unwrap_or_default();
-        if reference.starts_with('/') && !reference.starts_with("//") {
-            return Some(reference.to_owned());
-        }
-        if let Some(rest) = reference.strip_prefix("//") {
-            return self.absolute(&format!("http://{rest}"));
-        }
-        if has_scheme(reference) {
-            return self.absolute(reference);
-        }
-        Some(self.relative(reference))
+        let target = if reference.starts_with('/') && !reference.starts_with("//") {
+            Cow::Borrowed(reference)
+        } else if let Some(rest) = reference.strip_prefix("//") {
+            Cow::Owned(self.absolute(None, &format!("http://{rest}"))?)
+        } else if has_scheme(reference) {
+            let scheme = reference.split(':').next();
+            Cow::Owned(self.absolute(scheme, reference)?)
+        } else {
+            Cow::Owned(self.relative(reference))
+        };
+        Some(without_dots(&target).into_owned())
     }
 
-    fn absolute(&self, reference: &str) -> Option<String> {
+    /// `scheme`: that of the reference, if it has one.
+    fn absolute(&self, scheme: Option<&str>, reference: &str) -> Option<String> {
         let uri: Uri = reference.parse().ok()?;
-        let is_own = uri.authority()?.as_str() == self.authority.as_deref()?;
+        let authority = uri.authority()?;
+        let is_own = |own: &Origin| own.is(scheme, authority);
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        is_own.then(|| target.to_owned())
+        self.origins
+            .iter()
+            .flatten()
+            .any(is_own)
+            .then(|| target.to_owned())
     }
 
     /// RFC 3986 5.2.
@@ -56,8 +87,26 @@ impl Sent {
             return format!("{path}{reference}");
         }
         let folder = path.rfind('/').map_or("/", |end| &path[..=end]);
-        let joined = format!("{folder}{reference}");
-        without_dots(&joined).into_owned()
+        format!("{folder}{reference}")
+    }
+}
+
+impl Origin {
+    /// RFC 9110 4.3.1: the same scheme, host and port. What is not known of one of them is as the other has it.
+    fn is(&self, scheme: Option<&str>, authority: &Authority) -> bool {
+        let own = self.scheme.as_deref();
+        let is_scheme = match (own, scheme) {
+            (Some(own), Some(scheme)) => own.eq_ignore_ascii_case(scheme),
+            _ => true,
+        };
+        let default = match scheme.or(own) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => 443,
+            _ => 80,
+        };
+        let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
+        is_scheme
+            && self.authority.host().eq_ignore_ascii_case(authority.host())
+            && port(&self.authority) == port(authority)
     }
 }
 
@@ -113,6 +162,10 @@ mod tests {
             ("..", Some("/")),
             ("?d=2", Some("/a/b?d=2")),
             ("", Some("/a/b?c=1")),
+            ("/a/../x", Some("/x")),
+            ("http://up.example:81/./x", Some("/x")),
+            ("HTTP://UP.example:81/x", Some("/x")),
+            ("https://up.example:81/x", None),
             ("http://up.example/x", None),
             ("http://evil.example/x", None),
             ("//evil.example/x", None),
@@ -128,17 +181,66 @@ mod tests {
     }
 
     #[test]
-    fn without_an_authority_host_says_whose_it_is() {
-        let request = Request::builder().uri("/a").header("host", "up.example");
-        let sent = Sent::of(&request.body(()).unwrap().into_parts().0);
-        let mut response = HeaderMap::new();
-        response.insert(
-            header::LOCATION,
-            HeaderValue::from_static("https://up.example/x"),
-        );
-        assert_eq!(
-            sent.named(&response, &header::LOCATION).as_deref(),
-            Some("/x")
-        );
+    fn an_upstream_names_itself_as_it_was_named_to_it() {
+        let (host, proto) = (("host", "pub.example"), ("x-forwarded-proto", "https"));
+        for (uri, fields, reference, is_own) in [
+            ("/a", &[host][..], "https://pub.example/x", true),
+            ("/a", &[host], "http://pub.example:80/x", true),
+            ("/a", &[host], "https://pub.example:80/x", false),
+            ("/a", &[], "https://pub.example/x", false),
+            (
+                "http://10.0.0.1:81/a",
+                &[host],
+                "http://pub.example/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host],
+                "http://10.0.0.1:81/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host],
+                "https://pub.example/x",
+                false,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, proto],
+                "https://pub.example:443/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, proto],
+                "//pub.example/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, proto],
+                "http://pub.example/x",
+                false,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, proto],
+                "https://10.0.0.1:81/x",
+                false,
+            ),
+        ] {
+            let mut request = Request::builder().uri(uri);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            let sent = Sent::of(&request.body(()).unwrap().into_parts().0);
+            let mut response = HeaderMap::new();
+            response.insert(header::LOCATION, HeaderValue::from_static(reference));
+            let named = sent.named(&response, &header::LOCATION);
+            let expected = is_own.then_some("/x");
+            assert_eq!(named.as_deref(), expected, "{uri} {fields:?} {reference}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::cache::http::date;
 use crate::fields;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::time::SystemTime;
 
 /// Fields that are for one connection (RFC 9110 7.6.1), or about a proxy (11.7).
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -41,10 +42,25 @@ pub(crate) fn storable(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The stored head, with each field that a newer head has in place of the one that was there.
-pub(crate) fn updated(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
-    let newer = storable(newer);
+pub(crate) fn updated(stored: &HeaderMap, newer: &HeaderMap, received: SystemTime) -> HeaderMap {
+    let mut newer = storable(newer);
+    // RFC 9110 6.6.1: the time of receipt stands for a date that is not there. With the old one it would be
+    // as old as ever.
+    if !newer.contains_key(header::DATE) {
+        if let Some(now) = date::format(received) {
+            let _full = newer.try_insert(header::DATE, now);
+        }
+    }
+    // RFC 9111 4.3.4: a strong tag says nothing of a body that was stored under a weak one, byte for byte.
+    let is_weak = |tag: &HeaderValue| tag.as_bytes().starts_with(b"W/");
+    if stored.get(header::ETAG).is_some_and(is_weak) {
+        newer.remove(header::ETAG);
+    }
     let mut updated = HeaderMap::new();
-    let is_kept = |name: &HeaderName| OF_BODY.contains(name) || !newer.contains_key(name);
+    // RFC 9111 4.2.3: the age counts from the validation, and 5.1: without `Age` it has none.
+    let is_kept = |name: &HeaderName| {
+        OF_BODY.contains(name) || *name != header::AGE && !newer.contains_key(name)
+    };
     for (name, value) in stored.iter().filter(|(name, _)| is_kept(name)) {
         let _full = updated.try_append(name.clone(), value.clone());
     }
@@ -153,7 +169,26 @@ mod tests {
             ("x-new", "1"),
             ("x-new", "2"),
         ]);
-        assert_eq!(updated(&stored, &newer), expected);
+        let mut updated = updated(&stored, &newer, SystemTime::now());
+        assert!(updated.remove(header::DATE).is_some());
+        assert_eq!(updated, expected);
+    }
+
+    #[test]
+    fn a_validated_head_is_as_young_as_its_validation_and_no_sounder_than_its_body() {
+        const OLD: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
+        let received = SystemTime::UNIX_EPOCH;
+        let stored = headers(&[("date", OLD), ("age", "99"), ("etag", "W/\"a\"")]);
+        let newer = headers(&[("etag", "\"a\"")]);
+        let expected = headers(&[
+            ("etag", "W/\"a\""),
+            ("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ]);
+        assert_eq!(updated(&stored, &newer, received), expected);
+        let newer = headers(&[("date", OLD), ("age", "3")]);
+        let stored = headers(&[("etag", "\"a\""), ("age", "99")]);
+        let expected = headers(&[("etag", "\"a\""), ("date", OLD), ("age", "3")]);
+        assert_eq!(updated(&stored, &newer, received), expected);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A stored response.
 
 use crate::cache::http::range::Extent;
+use crate::cache::http::status::Forward;
 use crate::cache::http::vary::Selection;
 use crate::cache::rules::Life;
 use crate::cache::rules::reuse::Age;
@@ -42,13 +43,17 @@ impl Stored {
         }
     }
 
-    /// Whether it may be used at all for a request with these fields.
-    pub(crate) fn is_for(&self, request: &HeaderMap, authorized: bool) -> bool {
+    /// The reason for which it may not be used at all for a request with these fields, if there is one.
+    pub(crate) fn unfit(&self, request: &HeaderMap, authorized: bool) -> Option<Forward> {
+        if !self.snapshot.is_current() {
+            return Some(Forward::UriMiss);
+        }
+        if !self.selection.matches(request) {
+            return Some(Forward::VaryMiss);
+        }
         // RFC 9111 3.5 forbids to store an answer that was given to credentials. The other way round it is
         // the same: the upstream might have said more to them.
-        (!authorized || self.life.for_authorized)
-            && self.snapshot.is_current()
-            && self.selection.matches(request)
+        (authorized && !self.life.for_authorized).then_some(Forward::Request)
     }
 
     fn size(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::config::error::ProxyConfigErrors;
+use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
@@ -85,6 +86,12 @@ impl ClientError {
 
     pub(crate) fn into_unsent(self) -> (ProxyError, Option<Box<Request<Body>>>) {
         (self.error, self.request)
+    }
+}
+
+impl From<Late> for ClientError {
+    fn from(late: Late) -> Self {
+        ProxyError::new(ProxyErrorKind::ResponseTimeout, true, late).into()
     }
 }
 

@@ -28,13 +28,16 @@ pub use connect_to::ConnectTo;
 pub use error::{ClientBuildError, ClientError};
 
 use crate::proxy::body::Body;
+use crate::proxy::body::upload::Progress;
+use crate::proxy::deadline::head_within;
 use crate::proxy::error::ProxyErrorKind;
 use http::{Request, Response, header};
 use pool::pools::Registry;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// The default client of a [`ReverseProxy`](super::ReverseProxy): connects, pools, and repeats what
 /// can be repeated.
@@ -58,6 +61,9 @@ use std::task::{Context, Poll};
 #[derive(Clone, Debug)]
 pub struct Client {
     registry: Arc<Registry>,
+    /// The time for which it waits for a response's head by itself: under a layer, which may wait for other things
+    /// than the upstream, and has an answer of its own where the upstream gives none.
+    head_timeout: Option<Duration>,
 }
 
 impl Client {
@@ -86,7 +92,14 @@ impl Client {
     fn from_registry(registry: Registry) -> Self {
         Self {
             registry: Arc::new(registry),
+            head_timeout: None,
         }
+    }
+
+    /// A client that waits no longer than that for a response's head.
+    pub(crate) fn with_head_timeout(mut self, timeout: Duration) -> Self {
+        self.head_timeout = Some(timeout);
+        self
     }
 
     /// Sends a request to one upstream, whatever its URI says beside the path and query, and answers
@@ -117,7 +130,14 @@ impl Client {
         };
         let (scheme, authority) = (scheme.clone(), authority.clone());
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
-        let answered = send::send(pool, asks_upgrade, request).await;
+        let upload = request.extensions().get::<Arc<Progress>>().cloned();
+        let sent = pin!(send::send(pool, asks_upgrade, request));
+        let answered = match self.head_timeout {
+            Some(timeout) => head_within(timeout, upload.as_deref(), sent)
+                .await
+                .unwrap_or_else(|late| Err(late.into())),
+            None => sent.await,
+        };
         answered.map_err(|failed| failed.addressed(scheme, authority))
     }
 }

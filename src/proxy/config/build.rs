@@ -22,7 +22,9 @@ impl ProxyBuilder {
     }
 
     /// The proxy, with a [`Client`] of its own under a layer: a cache, or one that signs, traces or tries
-    /// again. All settings hold, as for [`build`](Self::build).
+    /// again. All settings hold, as for [`build`](Self::build); the timeout
+    /// [`response`](crate::proxy::Timeouts::response) for each request that the layer sends, so that it has its say
+    /// where the upstream gives no answer, and may wait for something else before.
     ///
     /// # Errors
     ///
@@ -31,7 +33,10 @@ impl ProxyBuilder {
         &self,
         layer: &L,
     ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
-        self.build_around(None, |client| ServiceTransport::new(layer.layer(client)))
+        self.build_around(None, |client| {
+            let client = client.with_head_timeout(self.timeouts.response);
+            ServiceTransport::timed(layer.layer(client))
+        })
     }
 
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
