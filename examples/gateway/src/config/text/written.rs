@@ -161,7 +161,7 @@ mod tests {
                 "an address",
                 "a.b",
                 "u:hunter2@a/b",
-                "\"Bearer ***@a/b\" is bad",
+                "\"***@a/b\" is bad",
                 "\"Bearer ${U}\" is bad",
             ),
             case(
