@@ -59,6 +59,35 @@ impl<K> ConfigErrors<K> {
     }
 }
 
+/// An address as it can be shown: its user information and all that begins with a query or a fragment are masked,
+/// as they may be secrets. For the library and the gateway, and not part of the API.
+///
+/// The text is wrong already, so that it is not taken for what it should be: a password that holds a slash is one,
+/// too. An `@` in a path, as in `http://a.example/@scope`, is none.
+#[doc(hidden)]
+#[must_use]
+pub fn _masked_address(text: &str) -> String {
+    const MASK: &str = "***";
+    let (scheme, rest) = match text.find("://") {
+        Some(end) => text.split_at(end + 3),
+        None => ("", text),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_host = !scheme.is_empty()
+        && !authority.contains('@')
+        && (authority.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()));
+    let user = rest.rfind('@').filter(|_| !is_host);
+    let behind = &rest[user.unwrap_or_default()..];
+    let shown = behind.find(['?', '#']).map(|end| &behind[..=end]);
+    format!(
+        "{scheme}{}{}{}",
+        user.map_or("", |_| MASK),
+        shown.unwrap_or(behind),
+        shown.map_or("", |_| MASK)
+    )
+}
+
 impl<K> From<ConfigError<K>> for ConfigErrors<K> {
     fn from(error: ConfigError<K>) -> Self {
         Self(vec![error])
@@ -91,6 +120,11 @@ impl<K> ConfigError<K> {
         self
     }
 
+    /// With the offending value, which is an address of a server: what may be secret in it is masked.
+    pub(crate) fn address_at(self, index: impl Into<Option<usize>>, value: &str) -> Self {
+        self.value_at(index, _masked_address(value))
+    }
+
     /// The setting, by the name of its setter, which is also its key in a configuration file:
     /// `allow_origins`, `timeouts.connect`.
     #[must_use]
@@ -104,8 +138,9 @@ impl<K> ConfigError<K> {
         self.index
     }
 
-    /// The offending value as it was written; `None` where something is missing, a switch is on, or two
-    /// settings contradict each other.
+    /// The offending value as it was written, but for the user information and the query of an address, which
+    /// may be secrets: `***` stands for them. `None` where something is missing, a switch is on, two settings
+    /// contradict each other, or the value is that of a request's field, which may be a key.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
@@ -217,5 +252,33 @@ impl<K> IntoIterator for ConfigErrors<K> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_addresses_are_masked() {
+        for (text, masked) in [
+            ("http://a.example/x", "http://a.example/x"),
+            ("http://a.example/@scope/x", "http://a.example/@scope/x"),
+            ("http://[::1]/@scope", "http://[::1]/@scope"),
+            ("http://user:pw@a.example/x", "http://***@a.example/x"),
+            ("http://pw@a.example", "http://***@a.example"),
+            ("user:pw@a.example", "***@a.example"),
+            ("http:/user:pw@a.example", "***@a.example"),
+            ("http://user:p/w@a.example", "http://***@a.example"),
+            ("http://user:p?w@a.example?x", "http://***@a.example?***"),
+            ("http://user:p@w@a.example", "http://***@a.example"),
+            ("http://a.example?token=pw", "http://a.example?***"),
+            ("http://a.example/x#pw", "http://a.example/x#***"),
+            ("http://a.example?to=u@b", "http://a.example?***"),
+            ("a.example?pw", "a.example?***"),
+            ("", ""),
+        ] {
+            assert_eq!(_masked_address(text), masked, "{text}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The error of a text that should be an origin.
 
+use crate::config_error::_masked_address;
 use std::fmt;
 
 /// The error of a text that is neither a serialized origin nor a pattern of them.
 ///
-/// Displays the text, the reason and, where that can be told, the text to write instead.
+/// Displays the text, the reason and, where that can be told, the text to write instead. A password and a query in
+/// the text are masked in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
     value: Box<str>,
@@ -104,7 +106,7 @@ impl OriginError {
 
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}", self.value, self.kind)?;
+        write!(f, "{:?} {}", _masked_address(&self.value), self.kind)?;
         match &self.suggestion {
             Some(suggestion) => write!(f, ": write {suggestion:?}"),
             None => Ok(()),

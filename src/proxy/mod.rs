@@ -240,6 +240,8 @@ mod tunnel;
 pub(crate) mod upstream;
 mod wire;
 
+#[doc(hidden)]
+pub use crate::config_error::_masked_address;
 pub use body::Body;
 #[doc(hidden)]
 pub use client::stream::coalesced::Coalesced;
@@ -259,6 +261,8 @@ pub use config::settings::{Limits, Timeouts};
 pub use config::tls::UpstreamTls;
 pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
+#[doc(hidden)]
+pub use request::client::_canonical_network;
 pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;

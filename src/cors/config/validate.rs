@@ -329,8 +329,12 @@ impl<'a> Check<'a> {
         kind: Kind,
         remedy: impl Into<Cow<'static, str>>,
     ) {
-        self.errors
-            .push(PolicyError::new(self.key, kind, remedy).value_at(index, value));
+        let error = PolicyError::new(self.key, kind, remedy);
+        self.errors.push(if self.key == "allow_origins" {
+            error.address_at(index, value)
+        } else {
+            error.value_at(index, value)
+        });
     }
 }
 

@@ -125,7 +125,12 @@ impl<'a> Check<'a> {
 
     fn refuse(&mut self, index: usize, value: &str, (kind, remedy): Wrong) {
         let error = GuardConfigError::new(self.key, kind, remedy);
-        self.errors.push(error.value_at(index, value));
+        // Hosts and origins may hold a password, and paths nothing that would be masked.
+        self.errors.push(if self.key == "dangerously_exempt" {
+            error.value_at(index, value)
+        } else {
+            error.address_at(index, value)
+        });
     }
 }
 

@@ -63,9 +63,14 @@ fn before_variable(upstream: &str) -> Option<&str> {
         .map(|index| &upstream[..index])
 }
 
-/// An upstream that may stand beside those that were named before it.
-pub(super) fn check_upstream(text: &str, others: &[Upstream]) -> Result<Upstream, Refusal> {
-    if let Some(before) = before_variable(text) {
+/// An upstream that may stand beside those that were named before it. Variables are looked for in `marked`, which
+/// is the same text, or has no dollar signs where they are known not to begin one.
+pub(super) fn check_upstream(
+    text: &str,
+    marked: &str,
+    others: &[Upstream],
+) -> Result<Upstream, Refusal> {
+    if let Some(before) = before_variable(marked) {
         let plain = before.trim_end_matches(['/', '?']);
         let remedy = match Upstream::parse(plain) {
             Ok(_) => format!(
@@ -134,10 +139,12 @@ mod tests {
             ("http://$host/x", "write the host"),
             ("$scheme://a.example", "write the host"),
         ] {
-            let (kind, found) = check_upstream(upstream, &[]).unwrap_err();
+            let (kind, found) = check_upstream(upstream, upstream, &[]).unwrap_err();
             assert_eq!(kind, Kind::Variable, "{upstream}");
             assert!(found.starts_with(remedy), "{upstream}: {found}");
         }
+        let meant = check_upstream("http://a.example/$host", "http://a.example/%24host", &[]);
+        assert_eq!(&*meant.unwrap().base, "/$host");
         for upstream in [
             "http://a.example/$web",
             "http://a.example/$hostname",
@@ -146,7 +153,7 @@ mod tests {
             "http://a.example/a$",
             "http://a.example/$args2",
         ] {
-            let found = check_upstream(upstream, &[]).unwrap();
+            let found = check_upstream(upstream, upstream, &[]).unwrap();
             assert!(upstream.ends_with(&*found.base), "{upstream}");
         }
     }

@@ -97,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) map_request: Option<RequestHook>,
     pub(crate) map_error: Option<ErrorHook>,
     pub(crate) tell_upstream: bool,
+    /// The upstreams, without the dollar signs that are known to be plain ones.
+    pub(crate) marked: Vec<String>,
 }
 
 /// One upstream, or a list that is balanced.

@@ -7,6 +7,7 @@ use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::{Mount, Origins, PathMap};
 use crate::proxy::plan::{Plan, TunnelPlan};
 use crate::proxy::request::RequestRules;
+use crate::proxy::request::client::_canonical_network;
 use crate::proxy::request::forwarded::Forwarding;
 use crate::proxy::request::origin::OriginRule;
 use crate::proxy::response::ResponseRules;
@@ -22,7 +23,6 @@ use crate::proxy::upstream::upstreams::Upstreams;
 use crate::proxy::upstream::{Changes, Upstream};
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::via::Via;
-use ipnet::{IpNet, Ipv4Net};
 use std::sync::Arc;
 
 /// The plan of settings without a problem.
@@ -60,7 +60,11 @@ pub(super) fn plan(
             edits: request,
             refuse_unexpected_content: settings.refuse_unexpected_content,
             forwarding,
-            trusted_proxies: settings.trusted_proxies.iter().map(canonical).collect(),
+            trusted_proxies: settings
+                .trusted_proxies
+                .iter()
+                .map(_canonical_network)
+                .collect(),
             via: Arc::clone(&via),
             max_body: settings.limits.request_body,
             map_request: settings.shared.map_request.clone(),
@@ -141,42 +145,4 @@ fn why_empty(settings: &ProxyBuilder) -> ProxyErrorKind {
     }
     let _ = settings;
     ProxyErrorKind::NoUpstream
-}
-
-/// A network whose addresses are compared with those of clients, which are IPv4 where they are
-/// IPv4-mapped (RFC 4291 2.5.5.2).
-fn canonical(network: &IpNet) -> IpNet {
-    const MAPPED: u8 = 96;
-    let IpNet::V6(v6) = network else {
-        return *network;
-    };
-    let address = v6.network().to_ipv4_mapped();
-    let length = v6.prefix_len().checked_sub(MAPPED);
-    match address
-        .zip(length)
-        .map(|(address, length)| Ipv4Net::new(address, length))
-    {
-        Some(Ok(v4)) => v4.into(),
-        _ => *network,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mapped_networks_are_those_of_ipv4() {
-        for (network, want) in [
-            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
-            ("::ffff:192.0.2.7/128", "192.0.2.7/32"),
-            ("::ffff:0:0/96", "0.0.0.0/0"),
-            ("::/0", "::/0"),
-            ("2001:db8::/32", "2001:db8::/32"),
-            ("10.0.0.0/8", "10.0.0.0/8"),
-        ] {
-            let want: IpNet = want.parse().unwrap();
-            assert_eq!(canonical(&network.parse().unwrap()), want, "{network}");
-        }
-    }
 }

@@ -45,7 +45,11 @@ pub(super) fn edits(
                 Ok(value) => values.push((known, value)),
                 Err(remedy) => {
                     let error = ProxyConfigError::new(key, Kind::FieldValue, remedy);
-                    errors.push(error.value_at(None, value));
+                    errors.push(match head {
+                        // It may be the key to the upstream.
+                        Head::Request => error,
+                        Head::Response => error.value_at(None, value),
+                    });
                 }
             },
             Err((kind, remedy)) => {
@@ -246,7 +250,7 @@ mod tests {
     fn values_are_checked_when_they_are_built() {
         for (value, remedy) in [
             ("", "name the field in `remove_request_headers`"),
-            (" x", "without white space"),
+            (" hunter2", "without white space"),
             ("a\nb", "on one line"),
             ("caf\u{e9}", "visible ASCII"),
         ] {
@@ -254,7 +258,8 @@ mod tests {
             assert!(
                 errors.len() == 1
                     && errors[0].starts_with("set_request_headers.x-a: ")
-                    && errors[0].contains(remedy),
+                    && errors[0].contains(remedy)
+                    && (value.is_empty() || !errors[0].contains(value.trim())),
                 "{value:?}: {errors:?}"
             );
         }

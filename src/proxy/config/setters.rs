@@ -326,6 +326,15 @@ impl ProxyBuilder {
         self
     }
 
+    /// The texts in which variables of other servers are looked for (`$host`, `$1`), in the place of the upstreams
+    /// themselves: a configuration can have another way to write a plain dollar sign. For the gateway, and not part
+    /// of the API.
+    #[doc(hidden)]
+    pub fn _marked_upstreams(mut self, marked: Vec<String>) -> Self {
+        self.shared.marked = marked;
+        self
+    }
+
     /// The table of mounts in which this proxy registers itself and looks up redirects. Default: its own alone.
     pub fn mounts(mut self, mounts: &Mounts) -> Self {
         self.shared.mounts = mounts.clone();

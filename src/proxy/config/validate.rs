@@ -121,11 +121,12 @@ impl Check<'_> {
         }
         let mut upstreams: Vec<Upstream> = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            match check_upstream(text, &upstreams) {
+            let marked = self.settings.shared.marked.get(index);
+            match check_upstream(text, marked.unwrap_or(text), &upstreams) {
                 Ok(upstream) => upstreams.push(upstream),
                 Err((kind, remedy)) => {
                     let error = ProxyConfigError::new("upstream", kind, remedy);
-                    self.refuse(error.value_at(is_list.then_some(index), text));
+                    self.refuse(error.address_at(is_list.then_some(index), text));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::proxy::request::peer::Peer;
 use http::header::{self, HeaderMap, HeaderName};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -51,7 +51,11 @@ impl ClientAddr {
     /// stands before something that is not an address is not believed.
     #[must_use]
     pub fn derive(peer: &Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        Self(client_address(peer.ip(), headers, |ip| is_in(trusted, ip)))
+        let is_trusted = |ip| {
+            let mut networks = trusted.iter().map(_canonical_network);
+            networks.any(|network| network.contains(&ip))
+        };
+        Self(client_address(peer.ip(), headers, is_trusted))
     }
 
     /// The address; one of IPv4 that came as IPv6 is one of IPv4.
@@ -61,7 +65,28 @@ impl ClientAddr {
     }
 }
 
-/// Returns whether an address is in one of the networks.
+/// A network as it is compared with the addresses of peers and clients, which are IPv4 where they are IPv4-mapped
+/// (RFC 4291 2.5.5.2). For the gateway, whose one list of networks is compared in several places, and not part of
+/// the API.
+#[doc(hidden)]
+#[must_use]
+pub fn _canonical_network(network: &IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(v6) = network else {
+        return *network;
+    };
+    let address = v6.network().to_ipv4_mapped();
+    let length = v6.prefix_len().checked_sub(MAPPED);
+    match address
+        .zip(length)
+        .map(|(address, length)| Ipv4Net::new(address, length))
+    {
+        Some(Ok(v4)) => v4.into(),
+        _ => *network,
+    }
+}
+
+/// Returns whether an address is in one of the networks, which are canonical.
 pub(crate) fn is_in(networks: &[IpNet], ip: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&ip))
 }
@@ -278,6 +303,28 @@ mod tests {
             let alone = ClientAddr::derive(&peer, &headers, &[]).ip();
             assert_eq!(alone, peer.ip(), "{}: not trusted", case.name);
         }
+    }
+
+    #[test]
+    fn mapped_networks_are_those_of_ipv4() {
+        for (network, want) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:192.0.2.7/128", "192.0.2.7/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ] {
+            let want: IpNet = want.parse().unwrap();
+            let network = network.parse().unwrap();
+            assert_eq!(_canonical_network(&network), want, "{network}");
+        }
+        let peer = Peer::new("10.0.0.1:4000".parse().unwrap());
+        let field = (X_FORWARDED_FOR, HeaderValue::from_static("203.0.113.7"));
+        let headers = HeaderMap::from_iter([field]);
+        let trusted = ["::ffff:10.0.0.0/104".parse().unwrap()];
+        let derived = ClientAddr::derive(&peer, &headers, &trusted).ip();
+        assert_eq!(derived.to_string(), "203.0.113.7");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Endpoint {
     pub fn named(authority: &str) -> Result<Self, ProxyConfigError> {
         let wrong = |remedy: String| {
             ProxyConfigError::new("endpoint", ProxyConfigErrorKind::Upstream, remedy)
-                .value_at(None, authority)
+                .address_at(None, authority)
         };
         // As the address of an upstream, without a scheme and a path.
         if authority.contains('/') {

@@ -1,5 +1,6 @@
 //! The table `[admin]`: the listener for probes, metrics and purges.
 
+use super::route::own_address::overlap;
 use super::{Checker, listen};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -21,6 +22,13 @@ impl Checker<'_> {
             return None;
         };
         let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        self.admin = Some(address);
+        if let Some(listen) = self.listen.filter(|listen| overlap(*listen, address)) {
+            let message = format!(
+                "{text:?} is where the gateway itself listens ({listen}); write another port, which the public cannot reach"
+            );
+            self.problems.push("admin.listen", message);
+        }
         if !address.ip().is_loopback() {
             let warning = "whoever reaches this address can read the metrics and empty the caches; \
                            write \"127.0.0.1:9090\", unless the network keeps others out";

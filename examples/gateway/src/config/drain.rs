@@ -47,9 +47,12 @@ impl Checker<'_> {
                     None => Some(default),
                     Some(text) => self.duration(key, &text),
                 };
+                // Both are read before one of them ends it.
+                let delay = time("drain.delay", times.delay, default.delay);
+                let timeout = time("drain.timeout", times.timeout, default.timeout);
                 Some(Drain {
-                    delay: time("drain.delay", times.delay, default.delay)?,
-                    timeout: time("drain.timeout", times.timeout, default.timeout)?,
+                    delay: delay?,
+                    timeout: timeout?,
                 })
             }
             Some(other) => {

@@ -35,9 +35,14 @@ impl Checker<'_> {
             }
         };
         let names_hosts = table.contains_key("hosts");
-        let read = read::<GuardBuilder>(table, at, &[], &mut self.problems)?;
+        // One that cannot be made is not one that is switched off, about which others would complain.
+        let Some(read) = read::<GuardBuilder>(table, at, &[], &mut self.problems) else {
+            return absent;
+        };
         let builder = read.value.clone().default_mode(Mode::Credentials);
-        let guard = self.built_guard(at, &builder, Some(&read))?;
+        let Some(guard) = self.built_guard(at, &builder, Some(&read)) else {
+            return absent;
+        };
         for warning in guard.warnings() {
             self.warnings.push(join(at, warning.key()), warning);
         }

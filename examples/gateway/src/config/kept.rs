@@ -147,8 +147,10 @@ impl Checker<'_> {
     }
 
     /// The settings that a route is made of. Of files of its own, such as certificates, the content counts.
-    pub(super) fn settings(&mut self, table: &Table) -> Settings {
+    pub(super) fn settings(&mut self, at: &str, table: &Table) -> Settings {
         let mut text = format!("{}{table}", self.of_all_routes);
+        // An upstream may be right with `$$` in the file, and wrong with `$`.
+        text += &format!("{:?}\n", self.marked_upstreams(at, table));
         // The observers of its answers and its upstream are named in tables that are otherwise none of its business.
         let prefix = table.get("prefix").and_then(Value::as_str);
         let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));

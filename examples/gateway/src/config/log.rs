@@ -25,12 +25,12 @@ pub(super) struct LogTable {
 impl Checker<'_> {
     pub(super) fn log(&mut self, table: LogTable) -> Option<Log> {
         let format = match table.format.as_deref() {
-            None | Some("text") => Format::Text,
-            Some("json") => Format::Json,
+            None | Some("text") => Some(Format::Text),
+            Some("json") => Some(Format::Json),
             Some(other) => {
                 let message = format!("{other:?} is not a format; write \"text\" or \"json\"");
                 self.problems.push("log.format", message);
-                return None;
+                None
             }
         };
         let target = match table.access {
@@ -49,13 +49,19 @@ impl Checker<'_> {
         };
         Some(Log {
             target,
-            format,
+            format: format?,
             shows_queries: table.query,
         })
     }
 
     /// A file, which is made by the first start and not by a check.
     fn log_file(&mut self, path: &str) -> Option<Target> {
+        if path.is_empty() {
+            let message =
+                "\"\" is not the name of a file; write \"access.log\", or false for no log";
+            self.problems.push("log.access", message);
+            return None;
+        }
         let path = self.folder.join(path);
         let folder = path
             .parent()

@@ -33,6 +33,7 @@ use ipnet::IpNet;
 pub use log::Log;
 use log::LogTable;
 use same_origin::cors::{CorsLayer, CorsPolicy};
+use same_origin::proxy::_canonical_network;
 use serde::Deserialize;
 use server::Server;
 use std::io::{self, ErrorKind};
@@ -40,9 +41,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use text::environment::Filled;
 use text::no_network;
 use text::place::Source;
-use text::read::read;
+use text::read::{LeftOut, Read, read};
 use tls::TlsFiles;
 
 /// The configuration of the gateway, checked.
@@ -103,8 +105,11 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 struct Checker<'a> {
     /// The folder that paths are relative to.
     folder: &'a Path,
-    /// The address on which the gateway listens, if it is known.
+    /// The address on which the gateway listens, if it is known, and that of its admin listener.
     listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    /// Texts that are others than the file has.
+    filled: Vec<Filled>,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     caches: Caches,
@@ -114,6 +119,8 @@ struct Checker<'a> {
     /// Whether there is an access log, and whether there are metrics.
     logs: bool,
     counts: bool,
+    /// Whether there is a policy for all routes, be it one that cannot be made.
+    has_cors: bool,
     /// The settings for requests of every route that says nothing else.
     edge: Edge,
     warnings: Problems,
@@ -189,6 +196,8 @@ impl Config {
         let mut checker = Checker {
             folder,
             listen,
+            admin: None,
+            filled: Vec::new(),
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
@@ -196,6 +205,7 @@ impl Config {
             ready_upstreams: Vec::new(),
             logs: false,
             counts: false,
+            has_cors: false,
             edge: Edge::default(),
             warnings: Problems::default(),
             files: Vec::new(),
@@ -234,16 +244,24 @@ impl Checker<'_> {
     fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
         let mut unset = Problems::default();
         let variable = |name: &str| std::env::var(name);
-        let failed = text::environment::put_in(&mut table, &variable, &mut unset);
-        let config = self.config(table);
+        let (filled, failed) = text::environment::put_in(&mut table, &variable, &mut unset);
+        self.filled = filled;
+        let mut config = self.config(table);
         // Faults of a text that is not complete are not news.
         self.problems.replace(&failed, unset);
+        self.problems.hide_values(&self.filled);
+        if let Some(config) = &mut config {
+            config.warnings.hide_values(&self.filled);
+        }
         config
     }
 
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         self.of_all_routes = kept::of_all_routes(&table);
-        let file: File = read(table, "", &[], &mut self.problems)?.value;
+        let Read {
+            value: file,
+            left_out,
+        } = read::<File>(table, "", &[], &mut self.problems)?;
         let listen = match file.listen.as_deref() {
             None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
             Some(text) => self.value("listen", listen::address(text), |message| message),
@@ -259,8 +277,9 @@ impl Checker<'_> {
             .map(|count| self.within("workers", count, WORKERS));
         let limits = self.limits(&file.server.unwrap_or_default());
         let tls = file.tls.map(|files| self.tls(&files));
-        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies);
-        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol);
+        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies, &left_out);
+        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol, &left_out);
+        self.has_cors = file.cors.is_some();
         let cors = file.cors.map(|table| self.cors("cors", table));
         let cors = cors.flatten();
         let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
@@ -272,9 +291,9 @@ impl Checker<'_> {
             security: None,
             ids: file.request_id.unwrap_or_default(),
         };
-        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), &left_out);
         let reload_on_change = self.reload_on_change(file.reload_on_change);
-        let routes = self.routes(file.routes, cors.as_ref(), guarding.as_ref());
+        let routes = self.routes(file.routes, &left_out, cors.as_ref(), guarding.as_ref());
         let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
         let mut around = self.around("guard", cors.as_ref(), rest);
         around.edge = self.edge.clone();
@@ -333,13 +352,19 @@ impl Checker<'_> {
         Some(duration)
     }
 
-    fn networks(&mut self, at: &str, networks: Option<Vec<String>>) -> Vec<IpNet> {
+    fn networks(
+        &mut self,
+        at: &str,
+        networks: Option<Vec<String>>,
+        left_out: &LeftOut,
+    ) -> Vec<IpNet> {
         let mut found = Vec::new();
         for (index, text) in networks.unwrap_or_default().iter().enumerate() {
-            let key = format!("{at}[{index}]");
+            let key = left_out.original(&format!("{at}[{index}]"));
             found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
         }
-        found
+        // Each is compared with addresses that are IPv4 where they can be.
+        found.iter().map(_canonical_network).collect()
     }
 
     /// The layers around the service of a route.

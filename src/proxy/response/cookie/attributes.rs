@@ -55,7 +55,7 @@ impl CookieAttributes {
         self
     }
 
-    /// `SameSite`, for cookies that have none of any value. Default: none.
+    /// `SameSite`, for cookies that have none of the three values: to browsers any other one is none. Default: none.
     pub fn same_site(mut self, value: impl Into<Option<SameSite>>) -> Self {
         self.same_site = value.into();
         self
@@ -86,15 +86,12 @@ impl CookieAttributes {
 
     /// One `Set-Cookie` with its attributes, or `None` if it lacks none.
     fn add_to(self, value: &[u8]) -> Option<Vec<u8>> {
-        let has = |wanted: &str| {
-            let mut attributes = value.split(|byte| *byte == b';').skip(1).map(attribute);
-            attributes.any(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
-        };
+        let has = |wanted| values(value, wanted).next().is_some();
         let mut added = String::new();
         if self.secure && !has("secure") {
             added.push_str("; Secure");
         }
-        if let Some(same_site) = self.same_site.filter(|_| !has("samesite")) {
+        if let Some(same_site) = self.same_site.filter(|_| !says_same_site(value)) {
             added.push_str(same_site.text());
         }
         if self.partitioned && !has("partitioned") {
@@ -107,6 +104,22 @@ impl CookieAttributes {
             [end, added.as_bytes()].concat()
         })
     }
+}
+
+/// The values of the attributes of a name, in their order; empty where there is none.
+fn values<'a>(cookie: &'a [u8], wanted: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let attributes = cookie.split(|byte| *byte == b';').skip(1).map(attribute);
+    let named = attributes.filter(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
+    named.map(|(_, value)| value.unwrap_or_default())
+}
+
+/// Whether a cookie says with which requests it is sent. RFC 6265bis 5.6.7 and 5.7: the last `SameSite` counts, and
+/// one of another value is as if there were none.
+fn says_same_site(cookie: &[u8]) -> bool {
+    let known = [&b"strict"[..], b"lax", b"none"];
+    values(cookie, "samesite")
+        .last()
+        .is_some_and(|last| known.iter().any(|known| last.eq_ignore_ascii_case(known)))
 }
 
 impl SameSite {
@@ -186,6 +199,36 @@ mod tests {
                 "stronger than wanted stays",
                 none.same_site(SameSite::None),
                 "a=1; SameSite=Strict",
+                None,
+            ),
+            case(
+                "another value is none",
+                ALL.partitioned(false),
+                "a=1; Secure; SameSite=bogus",
+                Some("a=1; Secure; SameSite=bogus; SameSite=Lax"),
+            ),
+            case(
+                "an empty value is none",
+                none.same_site(SameSite::Lax),
+                "a=1; samesite=; Path=/",
+                Some("a=1; samesite=; Path=/; SameSite=Lax"),
+            ),
+            case(
+                "no value is none",
+                none.same_site(SameSite::Lax),
+                "a=1; SameSite",
+                Some("a=1; SameSite; SameSite=Lax"),
+            ),
+            case(
+                "the last one counts, and is none",
+                none.same_site(SameSite::Lax),
+                "a=1; SameSite=Strict; SameSite=x",
+                Some("a=1; SameSite=Strict; SameSite=x; SameSite=Lax"),
+            ),
+            case(
+                "the last one counts",
+                none.same_site(SameSite::Lax),
+                "a=1; SameSite=x; SAMESITE = NONE ",
                 None,
             ),
             case(

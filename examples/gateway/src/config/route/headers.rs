@@ -2,7 +2,7 @@
 
 use crate::config::Checker;
 use crate::config::text::problems::join;
-use crate::config::text::read::read;
+use crate::config::text::read::{LeftOut, read};
 use crate::files::{HeaderRule, HeaderRules, PathPattern};
 use same_origin::proxy::_ResponseEdits;
 use std::collections::BTreeMap;
@@ -54,11 +54,12 @@ impl Checker<'_> {
         prefix: &str,
         remove: Option<&[String]>,
         set: Option<Value>,
+        left_out: &LeftOut,
     ) -> HeaderRules {
         let mut rules = Vec::new();
         if let Some(remove) = remove {
             let edits = _ResponseEdits::new(remove, &BTreeMap::new());
-            let edits = self.built(at, edits, str::to_owned);
+            let edits = self.built(at, edits, |key| left_out.original(key));
             rules.extend(edits.map(|edits| HeaderRule { paths: None, edits }));
         }
         match set {
@@ -96,24 +97,27 @@ impl Checker<'_> {
             return None;
         };
         let paths = match fields.remove("path") {
-            None => None,
+            None => Some(None),
             Some(path) => {
                 let pattern = path.as_str().and_then(PathPattern::parse);
                 let below = prefix.trim_end_matches('/');
                 match pattern.filter(|pattern| pattern.meets(below)) {
-                    Some(pattern) => Some(pattern),
+                    Some(pattern) => Some(Some(pattern)),
                     None => {
                         let message = format!(
                             "{path} is not a path of this route; write \"{below}/index.html\", or \"{below}/assets/*\" for what is below it"
                         );
                         self.problems
                             .push(join(at, &format!("{key}.path")), message);
-                        return None;
+                        None
                     }
                 }
             }
         };
-        self.header_rule(at, key, paths, fields)
+        // The fields are read whether or not the path can be.
+        let rule = self.header_rule(at, key, None, fields);
+        rule.zip(paths)
+            .map(|(rule, paths)| HeaderRule { paths, ..rule })
     }
 
     fn header_rule(

@@ -3,7 +3,7 @@
 mod cache;
 mod compress;
 mod headers;
-mod own_address;
+pub(super) mod own_address;
 mod upstreams;
 
 use crate::admin::CachedRoute;
@@ -13,15 +13,19 @@ use crate::config::guard::Guarding;
 use crate::config::kept::KeptRoute;
 use crate::config::text::place::Source;
 use crate::config::text::problems::join;
-use crate::config::text::read::{Read, read};
+use crate::config::text::read::{LeftOut, Read, read};
+use crate::config::text::reword;
 use crate::files::Files;
 use crate::routes::{Layered, Route};
 use ipnet::IpNet;
 use own_address::is_own;
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::Guard;
-use same_origin::proxy::{Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy};
+use same_origin::proxy::{
+    _canonical_network, _masked_address, Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy,
+};
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
@@ -47,6 +51,7 @@ impl Checker<'_> {
     pub(super) fn routes(
         &mut self,
         tables: Option<Vec<Table>>,
+        left_out: &LeftOut,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
     ) -> Vec<(Box<str>, Arc<Route>)> {
@@ -58,7 +63,7 @@ impl Checker<'_> {
         let mut seen = Vec::new();
         let mut routes = Vec::new();
         for (index, table) in tables.into_iter().enumerate() {
-            let at = format!("routes[{index}]");
+            let at = left_out.original(&format!("routes[{index}]"));
             self.unique(&at, table.get("prefix"), &mut seen);
             let prefix = table.get("prefix").and_then(Value::as_str).map(Box::from);
             let route = self.kept_or_new(&at, table, cors, guarding);
@@ -76,7 +81,7 @@ impl Checker<'_> {
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
     ) -> Option<Arc<Route>> {
-        let settings = self.settings(&table);
+        let settings = self.settings(at, &table);
         let before = self.before.get(&settings).cloned();
         let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
         let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
@@ -88,19 +93,18 @@ impl Checker<'_> {
     }
 
     /// Refuses a prefix that another route has.
-    fn unique(&mut self, at: &str, prefix: Option<&Value>, seen: &mut Vec<Option<String>>) {
-        let prefix = prefix.and_then(Value::as_str).map(str::to_owned);
-        let other = seen
-            .iter()
-            .position(|other| other.is_some() && *other == prefix);
-        if let Some(other) = other {
-            let message = format!(
-                "route {} has this prefix already; write each prefix once",
-                other + 1
-            );
+    fn unique(&mut self, at: &str, prefix: Option<&Value>, seen: &mut Vec<(String, String)>) {
+        let Some(prefix) = prefix.and_then(Value::as_str) else {
+            return;
+        };
+        if let Some((other, _)) = seen.iter().find(|(_, other)| other == prefix) {
+            // Counted as people count.
+            let number = other.trim_start_matches("routes[").trim_end_matches(']');
+            let number = number.parse::<usize>().unwrap_or_default() + 1;
+            let message = format!("route {number} has this prefix already; write each prefix once");
             self.problems.push(join(at, "prefix"), message);
         }
-        seen.push(prefix);
+        seen.push((at.to_owned(), prefix.to_owned()));
     }
 
     fn route(
@@ -110,14 +114,14 @@ impl Checker<'_> {
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
     ) -> Option<KeptRoute> {
-        let cors = match table.remove("cors") {
-            None => cors.cloned(),
-            Some(Value::Boolean(false)) => None,
-            Some(Value::Table(own)) => self.cors(&join(at, "cors"), own),
+        let (cors, has_cors) = match table.remove("cors") {
+            None => (cors.cloned(), self.has_cors),
+            Some(Value::Boolean(false)) => (None, false),
+            Some(Value::Table(own)) => (self.cors(&join(at, "cors"), own), true),
             Some(_) => {
                 let message = "write a table of the keys of [cors], or `false` for no CORS here";
                 self.problems.push(join(at, "cors"), message);
-                None
+                (None, false)
             }
         };
         let own_guard = table.contains_key("guard");
@@ -130,7 +134,9 @@ impl Checker<'_> {
             self.problems.push(join(at, "prefix"), message);
             table.insert("prefix".to_owned(), "/".into());
         }
-        if cors.is_some() {
+        let is_text = |value: &Value| value.is_str();
+        self.stand_in(at, &mut table, ("prefix", "/"), is_text, "a string");
+        if has_cors {
             self.keep_cors(at, &table);
         }
         let global = self.edge.clone();
@@ -152,6 +158,18 @@ impl Checker<'_> {
             self.problems.push(join(at, "upstream"), message);
             table.insert("upstream".to_owned(), NOWHERE.into());
         }
+        let is_address = |value: &Value| match value {
+            Value::Array(list) => list.iter().all(is_text),
+            value => is_text(value),
+        };
+        let address = ("upstream", NOWHERE);
+        self.stand_in(
+            at,
+            &mut table,
+            address,
+            is_address,
+            "a URL or a list of URLs",
+        );
         for key in ["dir", "spa"] {
             if table.remove(key).is_some() {
                 let message = "a route has either an `upstream` or a `dir`, with or without `spa`";
@@ -204,6 +222,24 @@ impl Checker<'_> {
         })
     }
 
+    /// Puts a text in the place of a value of another type, which is told of, so that the rest of the route can be
+    /// checked: it cannot be read without this key.
+    fn stand_in(
+        &mut self,
+        at: &str,
+        table: &mut Table,
+        (key, instead): (&str, &str),
+        fits: impl Fn(&Value) -> bool,
+        expected: &str,
+    ) {
+        if let Some(value) = table.get_mut(key).filter(|value| !fits(value)) {
+            let at = join(at, key);
+            let message = reword(&at, Some(value), expected);
+            self.problems.push(at, message);
+            *value = instead.into();
+        }
+    }
+
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
             for (_, file) in tls.iter_mut() {
@@ -213,6 +249,7 @@ impl Checker<'_> {
             }
         }
         let trusts = table.contains_key("trusted_proxies");
+        let marked = self.marked_upstreams(at, &table);
         self.not_itself(at, table.get("upstream"));
         if is_mapped_back(&table) {
             self.mapped_back.push(at.to_owned());
@@ -242,7 +279,8 @@ impl Checker<'_> {
             .clone()
             .mounts(&self.kept.mounts)
             .tunnels(&self.kept.tunnels)
-            .tell_upstream(self.logs);
+            .tell_upstream(self.logs)
+            ._marked_upstreams(marked);
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
@@ -257,18 +295,34 @@ impl Checker<'_> {
             Some(own) => own
                 .iter()
                 .filter_map(|network| network.as_str()?.parse().ok())
+                .map(|network| _canonical_network(&network))
                 .collect(),
         }
     }
 
+    /// The upstreams of a route as they are looked through for variables of other servers: `$$` is not the beginning
+    /// of one, and nor is a dollar sign in the value of an environment variable.
+    pub(super) fn marked_upstreams(&self, at: &str, table: &Table) -> Vec<String> {
+        let key = join(at, "upstream");
+        let marked = |key: String, text: &Value| {
+            let filled = self.filled.iter().find(|filled| filled.key == key);
+            let text = text.as_str().unwrap_or_default();
+            filled.map_or_else(|| text.to_owned(), |filled| filled.marked.clone())
+        };
+        match table.get("upstream") {
+            Some(Value::Array(list)) => {
+                let texts = list.iter().enumerate();
+                texts
+                    .map(|(index, text)| marked(format!("{key}[{index}]"), text))
+                    .collect()
+            }
+            Some(text) => vec![marked(key, text)],
+            None => Vec::new(),
+        }
+    }
+
     fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
-        let Directory {
-            prefix,
-            dir,
-            spa,
-            remove_response_headers,
-            set_response_headers,
-        } = read(
+        let Read { value, left_out } = read(
             table,
             at,
             &[
@@ -279,8 +333,14 @@ impl Checker<'_> {
                 "security_headers",
             ],
             &mut self.problems,
-        )?
-        .value;
+        )?;
+        let Directory {
+            prefix,
+            dir,
+            spa,
+            remove_response_headers,
+            set_response_headers,
+        } = value;
         // The rules for prefixes are the same for all routes, so a proxy is asked.
         let prefix = prefix.filter(|prefix| {
             let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
@@ -291,6 +351,7 @@ impl Checker<'_> {
             prefix.as_deref().unwrap_or("/"),
             remove_response_headers.as_deref(),
             set_response_headers,
+            &left_out,
         );
         let dir = dir?;
         if dir.as_os_str().is_empty() {
@@ -313,7 +374,6 @@ impl Checker<'_> {
 
     /// Refuses upstreams that are the gateway's own address.
     fn not_itself(&mut self, at: &str, upstream: Option<&Value>) {
-        let Some(listen) = self.listen else { return };
         let at = join(at, "upstream");
         let (urls, is_list) = match upstream {
             Some(Value::Array(urls)) => (urls.as_slice(), true),
@@ -322,18 +382,26 @@ impl Checker<'_> {
         };
         for (index, url) in urls.iter().enumerate() {
             let url = url.as_str().unwrap_or_default();
-            if is_own(url, listen) {
-                let index = if is_list {
-                    format!("[{index}]")
-                } else {
-                    String::new()
-                };
-                let message = format!(
-                    "{url:?} is where the gateway itself listens ({listen}), and each request would come back to it: \
-                     write the address of the server that is to answer"
-                );
-                self.problems.push(format!("{at}{index}"), message);
-            }
+            let is_at = |address: Option<SocketAddr>| address.filter(|own| is_own(url, *own));
+            let fault = if let Some(own) = is_at(self.listen) {
+                format!(
+                    "is where the gateway itself listens ({own}), and each request would come back to it"
+                )
+            } else if let Some(own) = is_at(self.admin) {
+                format!("is the gateway's admin listener ({own}), which would be open to everybody")
+            } else {
+                continue;
+            };
+            let index = if is_list {
+                format!("[{index}]")
+            } else {
+                String::new()
+            };
+            let message = format!(
+                "{:?} {fault}: write the address of the server that is to answer",
+                _masked_address(url)
+            );
+            self.problems.push(format!("{at}{index}"), message);
         }
     }
 

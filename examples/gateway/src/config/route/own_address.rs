@@ -30,9 +30,39 @@ pub fn is_own(upstream: &str, listen: SocketAddr) -> bool {
     }
 }
 
+/// Whether two listeners cannot both be there. A port of 0 is any that is free.
+pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (first, second) = (one.ip().to_canonical(), other.ip().to_canonical());
+    // `[::]` is for IPv4 as well.
+    let holds = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    one.port() != 0
+        && one.port() == other.port()
+        && (first == second || holds(first, second) || holds(second, first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_listeners_need_two_addresses() {
+        for (one, other, both) in [
+            ("127.0.0.1:80", "127.0.0.1:80", false),
+            ("127.0.0.1:80", "[::ffff:127.0.0.1]:80", false),
+            ("0.0.0.0:80", "127.0.0.1:80", false),
+            ("127.0.0.1:80", "[::]:80", false),
+            ("[::]:80", "[::1]:80", false),
+            ("[::]:80", "0.0.0.0:80", false),
+            ("127.0.0.1:80", "127.0.0.2:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", true),
+            ("127.0.0.1:80", "[::1]:80", true),
+            ("0.0.0.0:80", "[::1]:80", true),
+            ("127.0.0.1:0", "127.0.0.1:0", true),
+        ] {
+            let found = overlap(one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(!found, both, "{one} {other}");
+        }
+    }
 
     #[test]
     fn an_upstream_is_known_as_the_gateway_itself() {

@@ -2,6 +2,7 @@
 
 use crate::admin::{Probe, RouteUpstream};
 use crate::config::Checker;
+use crate::config::text::read::LeftOut;
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
@@ -44,7 +45,11 @@ impl Checker<'_> {
     }
 
     /// Refuses prefixes that are not those of routes with an upstream.
-    pub(in crate::config) fn check_ready_upstreams(&mut self, routes: &[Table]) {
+    pub(in crate::config) fn check_ready_upstreams(
+        &mut self,
+        routes: &[Table],
+        left_out: &LeftOut,
+    ) {
         let forwards = |route: &&Table| route.contains_key("upstream");
         let prefixes = routes.iter().filter(forwards);
         let prefixes = prefixes.filter_map(|route| route.get("prefix")?.as_str());
@@ -58,7 +63,7 @@ impl Checker<'_> {
                 };
                 let message =
                     format!("{wanted:?} is not the prefix of a route with an upstream; {remedy}");
-                let key = format!("admin.ready_upstreams[{index}]");
+                let key = left_out.original(&format!("admin.ready_upstreams[{index}]"));
                 self.problems.add(key, message);
             }
         }

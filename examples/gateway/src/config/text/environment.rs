@@ -8,27 +8,49 @@ use super::problems::{Problems, join};
 use std::env::VarError;
 use toml::{Table, Value};
 
-/// Puts the variables in, and gives the keys of texts in which one is missing. They stay as they are.
+/// A text that is another one than the file has.
+#[derive(Debug, Default)]
+pub struct Filled {
+    pub key: String,
+    /// As it stands in the file.
+    pub written: String,
+    pub text: String,
+    /// The text with `%24` for each dollar sign that is one for sure: it was written as `$$`, or is a variable's.
+    pub marked: String,
+    /// The variables, each with its value.
+    pub variables: Vec<(String, String)>,
+}
+
+/// A text in which a variable is missing. It stays as it is.
+#[derive(Debug)]
+pub struct Failed {
+    pub key: String,
+    pub written: String,
+}
+
+/// Puts the variables in, and gives the texts that are changed by it and those that could not be.
 pub fn put_in(
     table: &mut Table,
     variable: &dyn Fn(&str) -> Result<String, VarError>,
     problems: &mut Problems,
-) -> Vec<String> {
+) -> (Vec<Filled>, Vec<Failed>) {
     let mut pass = Pass {
         variable,
         problems,
+        filled: Vec::new(),
         failed: Vec::new(),
     };
     for (key, value) in table {
         pass.value(key, value);
     }
-    pass.failed
+    (pass.filled, pass.failed)
 }
 
 struct Pass<'a> {
     variable: &'a dyn Fn(&str) -> Result<String, VarError>,
     problems: &'a mut Problems,
-    failed: Vec<String>,
+    filled: Vec<Filled>,
+    failed: Vec<Failed>,
 }
 
 impl Pass<'_> {
@@ -54,55 +76,84 @@ impl Pass<'_> {
             return;
         }
         match filled(text, self.variable) {
-            Ok(filled) => *text = filled,
+            Ok(found) if found.text == *text => {}
+            Ok(found) => {
+                let written = std::mem::replace(text, found.text.clone());
+                let key = key.to_owned();
+                self.filled.push(Filled {
+                    key,
+                    written,
+                    ..found
+                });
+            }
             Err(messages) => {
                 for message in messages {
                     self.problems.push(key, message);
                 }
-                self.failed.push(key.to_owned());
+                self.failed.push(Failed {
+                    key: key.to_owned(),
+                    written: text.clone(),
+                });
             }
         }
     }
 }
 
-/// The text with its variables put in, or everything that is wrong with it.
+/// The text with its variables put in, still without its key, or everything that is wrong with it.
 ///
 /// `$$` is a dollar sign, and `${` begins a variable. Any other dollar sign is one: paths of upstreams have them
 /// (`/$web`), and `$1` or `$host`, which are other servers' variables, are refused where an upstream is read.
 fn filled(
     text: &str,
     variable: &dyn Fn(&str) -> Result<String, VarError>,
-) -> Result<String, Vec<String>> {
-    let mut found = String::with_capacity(text.len());
+) -> Result<Filled, Vec<String>> {
+    let mut found = Filled::default();
     let mut wrong = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
-        found.push_str(before);
+        found.push(before, false);
         rest = if let Some(after) = after.strip_prefix('$') {
-            found.push('$');
+            found.push("$", true);
             after
         } else if let Some(inside) = after.strip_prefix('{') {
             let Some((name, after)) = inside.split_once('}') else {
-                wrong.push(format!(
-                    "{text:?}: \"${{\" is not closed; write \"${{NAME}}\" for an environment variable, or \"$${{\" for the two characters"
-                ));
+                // The text is not shown: a password may stand in it.
+                wrong.push(
+                    "\"${\" is not closed; write \"${NAME}\" for an environment variable, or \"$${\" for the two characters"
+                        .to_owned(),
+                );
                 return Err(wrong);
             };
             match value(name, variable) {
-                Ok(value) => found.push_str(&value),
+                Ok(value) => {
+                    found.push(&value, true);
+                    found.variables.push((name.to_owned(), value));
+                }
                 Err(message) => wrong.push(message),
             }
             after
         } else {
-            found.push('$');
+            found.push("$", false);
             after
         };
     }
-    found.push_str(rest);
+    found.push(rest, false);
     if wrong.is_empty() {
         Ok(found)
     } else {
         Err(wrong)
+    }
+}
+
+impl Filled {
+    /// Adds a part, whose dollar signs may be known to be nothing else.
+    fn push(&mut self, part: &str, is_plain: bool) {
+        self.text.push_str(part);
+        if is_plain {
+            self.marked.push_str(&part.replace('$', "%24"));
+        } else {
+            self.marked.push_str(part);
+        }
     }
 }
 
@@ -167,10 +218,24 @@ mod tests {
             ("${PÖRT}", Err("does not name")),
         ] {
             match (filled(text, &variable), found) {
-                (Ok(found), Ok(wanted)) => assert_eq!(found, wanted, "{text}"),
+                (Ok(found), Ok(wanted)) => assert_eq!(found.text, wanted, "{text}"),
                 (Err(found), Err(words)) => assert!(found[0].contains(words), "{text}: {found:?}"),
                 (found, wanted) => panic!("{text}: {found:?}, not {wanted:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn plain_dollar_signs_are_known() {
+        for (text, marked) in [
+            ("http://a/$$host/$1", "http://a/%24host/$1"),
+            ("http://a/$$$host", "http://a/%24$host"),
+            (
+                "http://a/${_A1}",
+                "http://a/%24{PORT} %24%24 \"\nlisten = 1",
+            ),
+        ] {
+            assert_eq!(filled(text, &variable).unwrap().marked, marked, "{text}");
         }
     }
 
@@ -179,8 +244,11 @@ mod tests {
         let text = "a = '${ONE}${TWO}'\nb = ['$$', '${PORT}', { c = '${THREE}' }]\nd = 1\n'${PORT}' = 'key'";
         let mut table: Table = text.parse().unwrap();
         let mut problems = Problems::default();
-        let failed = put_in(&mut table, &variable, &mut problems);
+        let (filled, failed) = put_in(&mut table, &variable, &mut problems);
+        let failed: Vec<_> = failed.iter().map(|text| text.key.as_str()).collect();
         assert_eq!(failed, ["a", "b[2].c"]);
+        let filled: Vec<_> = filled.iter().map(|text| text.key.as_str()).collect();
+        assert_eq!(filled, ["b[0]", "b[1]"]);
         let lines: Vec<_> = problems.lines().collect();
         assert_eq!(lines.len(), 3, "{problems}");
         for (line, words) in lines.iter().zip([

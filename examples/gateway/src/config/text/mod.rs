@@ -6,5 +6,6 @@ pub mod place;
 pub mod problems;
 pub mod read;
 mod wording;
+pub mod written;
 
-pub use wording::no_network;
+pub use wording::{no_network, reword};

@@ -1,6 +1,8 @@
 //! Problems of a configuration: all of them, each with the key that it is at.
 
+use super::environment::{Failed, Filled};
 use super::place::Source;
+use super::written::as_written;
 use std::fmt;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,21 +48,27 @@ impl Problems {
 
     /// Whether there is a problem at a key or below it already.
     pub fn touch(&self, key: &str) -> bool {
-        let below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-        self.0
-            .iter()
-            .any(|problem| problem.key.strip_prefix(key).is_some_and(below))
+        self.0.iter().any(|problem| is_below(&problem.key, key))
     }
 
-    /// Puts the problems of these keys in the place of all that is said of them and of what is below them.
-    pub fn replace(&mut self, keys: &[String], with: Self) {
-        let is_below = |key: &str, above: &String| {
-            let rest = key.strip_prefix(above.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    /// Puts the problems of these texts in the place of all that is said at their keys and below them, and of what
+    /// quotes them elsewhere: it follows from them.
+    pub fn replace(&mut self, texts: &[Failed], with: Self) {
+        let follows = |problem: &Problem, from: &Failed| {
+            let quoted = one_line(&from.written);
+            is_below(&problem.key, &from.key) || problem.message.contains(&quoted)
         };
         self.0
-            .retain(|problem| !keys.iter().any(|above| is_below(&problem.key, above)));
+            .retain(|problem| !texts.iter().any(|text| follows(problem, text)));
         self.0.extend(with.0);
+    }
+
+    /// Shows what is written in the file in the place of what was put into it.
+    pub fn hide_values(&mut self, texts: &[Filled]) {
+        for problem in &mut self.0 {
+            let message = std::mem::take(&mut problem.message);
+            problem.message = as_written(message, &problem.key, texts);
+        }
     }
 
     /// Says where in the file each of them is, and names routes by their prefixes.
@@ -95,8 +103,14 @@ impl Problems {
     }
 }
 
+/// Whether a key is another one, or below it.
+pub fn is_below(key: &str, above: &str) -> bool {
+    let rest = key.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// Messages of parsers come on several lines, indented.
-fn one_line(message: &str) -> String {
+pub fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -9,8 +9,11 @@ use toml::{Table, Value};
 /// The part of a table that could be read, and the keys that had to be left out of it.
 pub struct Read<T> {
     pub value: T,
-    left_out: Vec<String>,
+    pub left_out: LeftOut,
 }
+
+/// The keys that had to be left out of a table.
+pub struct LeftOut(Vec<String>);
 
 /// Reads a table that stands at a key. Each key that does not fit is a problem and is left out, and the rest is read
 /// again. `None` if what is left is not a `T`.
@@ -25,7 +28,10 @@ pub fn read<T: DeserializeOwned>(
     let mut left_out = Vec::new();
     loop {
         let error = match serde_path_to_error::deserialize(table.clone()) {
-            Ok(value) => return Some(Read { value, left_out }),
+            Ok(value) => {
+                let left_out = LeftOut(left_out);
+                return Some(Read { value, left_out });
+            }
             Err(error) => error,
         };
         let path = error.path();
@@ -53,7 +59,14 @@ pub fn read<T: DeserializeOwned>(
 impl<T> Read<T> {
     /// A key of the value as it was before elements were left out of a list.
     pub fn original(&self, key: &str) -> String {
-        original(key, &self.left_out)
+        self.left_out.original(key)
+    }
+}
+
+impl LeftOut {
+    /// A key as it was before elements were left out of a list.
+    pub fn original(&self, key: &str) -> String {
+        original(key, &self.0)
     }
 }
 

@@ -21,6 +21,8 @@ const LINE: usize = 107;
 const MOST: usize = 4096;
 const SIGNATURE_1: &[u8] = b"PROXY ";
 const SIGNATURE_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// Section 2.2: version 2, and a connection that the balancer made for itself.
+const LOCAL: u8 = 0x20;
 /// As long as the signature of version 2, and shorter than any header of version 1.
 const START: usize = SIGNATURE_2.len();
 
@@ -121,6 +123,13 @@ fn next(read: &[u8]) -> Next {
 
 /// The client that a whole header names.
 fn said(header: &[u8], peer: SocketAddr) -> Result<SocketAddr, &'static str> {
+    // Section 2.2: whatever else is in it, its family too, is to be discarded. The parser wants to understand it.
+    if header.starts_with(SIGNATURE_2) && header.get(START) == Some(&LOCAL) {
+        return Ok(peer);
+    }
+    if !header.starts_with(SIGNATURE_2) && !is_strict_line(header) {
+        return Err("it is malformed");
+    }
     let config = ParseConfig {
         include_tlvs: false,
         allow_v1: true,
@@ -133,7 +142,7 @@ fn said(header: &[u8], peer: SocketAddr) -> Result<SocketAddr, &'static str> {
         return Err("it is malformed");
     }
     match parsed.proxied_address() {
-        // LOCAL, UNKNOWN, and families that have no address of IP.
+        // UNKNOWN, and families that have no address of IP.
         None => Ok(peer),
         Some(address) if address.protocol == Protocol::Stream => {
             let source = address.source;
@@ -141,6 +150,27 @@ fn said(header: &[u8], peer: SocketAddr) -> Result<SocketAddr, &'static str> {
         }
         Some(_) => Err("it is of datagrams"),
     }
+}
+
+/// Whether the words of a line are what section 2.1 wants them to be, where the parser is more lenient: `UNKNOWN` is
+/// a whole word, and ports are written in one way, without a sign or zeros in front.
+fn is_strict_line(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+    let mut words = line.split(|byte| *byte == b' ').skip(1);
+    if words
+        .next()
+        .is_some_and(|protocol| protocol.starts_with(b"UNKNOWN"))
+    {
+        // All behind it is to be ignored.
+        return line[SIGNATURE_1.len()..]
+            .strip_prefix(b"UNKNOWN")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b" "));
+    }
+    words.skip(2).all(|port| {
+        let port = std::str::from_utf8(port).unwrap_or_default();
+        let number = port.parse::<u16>();
+        number.is_ok_and(|number| number.to_string() == port)
+    })
 }
 
 /// The header of a connection did not come before that had to end.
@@ -233,6 +263,44 @@ mod tests {
                 "2, LOCAL with an address",
                 &v2(0x20, 0x11, &v4(&[])),
                 Some(peer),
+            ),
+            case(
+                "2, LOCAL of an unknown family",
+                &v2(0x20, 0xff, &[1, 2, 3]),
+                Some(peer),
+            ),
+            case(
+                "2, LOCAL without its address",
+                &v2(0x20, 0x11, &[]),
+                Some(peer),
+            ),
+            case(
+                "2, LOCAL too short for its family",
+                &v2(0x20, 0x21, &v4(&[])),
+                Some(peer),
+            ),
+            case(
+                "2, LOCAL of a family to come",
+                &v2(0x20, 0x41, &[]),
+                Some(peer),
+            ),
+            case("2, LOCAL of another version", &v2(0x10, 0, &[]), None),
+            case("2, an unknown family", &v2(0x21, 0x41, &[]), None),
+            case("1, a longer word", b"PROXY UNKNOWNX\r\n", None),
+            case(
+                "1, a sign before a port",
+                b"PROXY TCP4 203.0.113.7 10.0.0.1 +4200 80\r\n",
+                None,
+            ),
+            case(
+                "1, a sign before the other port",
+                b"PROXY TCP4 203.0.113.7 10.0.0.1 4200 +80\r\n",
+                None,
+            ),
+            case(
+                "1, a zero before a port",
+                b"PROXY TCP4 203.0.113.7 10.0.0.1 04200 80\r\n",
+                None,
             ),
             case("2, UNSPEC", &v2(0x21, 0x00, &[1, 2, 3]), Some(peer)),
             case("2, UNIX", &v2(0x21, 0x31, &[0; 216]), Some(peer)),

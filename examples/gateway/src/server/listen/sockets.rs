@@ -28,13 +28,18 @@ impl Sockets {
     pub fn from_env() -> Result<Self, String> {
         // Read first, as it belongs to the others.
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-        let is_set = std::env::var_os("LISTEN_FDS").is_some_and(|count| count != "0");
-        let mut passed = ListenFd::from_env();
-        if is_set && passed.len() == 0 {
+        let text = |name| {
+            let value = std::env::var_os(name);
+            value.map(|value| value.to_string_lossy().into_owned())
+        };
+        let (count, process) = (text("LISTEN_FDS"), text("LISTEN_PID"));
+        let count = passed(count.as_deref(), process.as_deref(), std::process::id())?;
+        if count.is_none() {
             tracing::info!("LISTEN_FDS is for another process (LISTEN_PID), and not taken");
         }
         let names: Vec<&str> = names.split(':').collect();
-        let places = places(passed.len(), &names)?;
+        let places = places(count.unwrap_or(0), &names)?;
+        let mut passed = ListenFd::from_env();
         let mut sockets = [None, None];
         for (index, place) in places.into_iter().enumerate() {
             let name = NAMES[place];
@@ -61,6 +66,30 @@ impl Sockets {
         let [listen, admin] = sockets;
         Ok(Self { listen, admin })
     }
+}
+
+/// The number of sockets that were passed to this process; `None` if they are for another one. `ListenFd` takes what
+/// is not a number for nothing, and the process would bind a port of its own.
+fn passed(count: Option<&str>, process: Option<&str>, own: u32) -> Result<Option<usize>, String> {
+    let Some(count) = count.filter(|count| !count.is_empty()) else {
+        return Ok(Some(0));
+    };
+    if let Some(process) = process.filter(|process| !process.is_empty()) {
+        let process: u32 = process.parse().map_err(|_| {
+            format!(
+                "LISTEN_PID: {process:?} is not the number of a process; unset it, or pass the one that the sockets are for"
+            )
+        })?;
+        if process != own {
+            return Ok((count == "0").then_some(0));
+        }
+    }
+    let number = count.parse::<u32>().map_err(|_| {
+        format!(
+            "LISTEN_FDS: {count:?} is not a number of sockets; pass one for `listen`, and a second one for `admin` at most"
+        )
+    })?;
+    Ok(Some(number as usize))
 }
 
 /// Whether a socket takes connections, where the system tells.
@@ -101,7 +130,33 @@ fn places(count: usize, names: &[&str]) -> Result<Vec<usize>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::places;
+    use super::{passed, places};
+
+    #[test]
+    fn what_is_not_a_number_of_sockets_is_refused() {
+        for (count, process, wanted) in [
+            (None, None, Ok(Some(0))),
+            (Some(""), None, Ok(Some(0))),
+            (Some("0"), Some("7"), Ok(Some(0))),
+            (Some("2"), None, Ok(Some(2))),
+            (Some("2"), Some(""), Ok(Some(2))),
+            (Some("2"), Some("7"), Ok(Some(2))),
+            (Some("2"), Some("8"), Ok(None)),
+            (Some("abc"), Some("8"), Ok(None)),
+            (Some("0"), Some("8"), Ok(Some(0))),
+            (Some("abc"), Some("7"), Err("LISTEN_FDS: \"abc\"")),
+            (Some("abc"), None, Err("LISTEN_FDS: \"abc\"")),
+            (Some("-1"), None, Err("LISTEN_FDS: \"-1\"")),
+            (Some("99999999999"), None, Err("LISTEN_FDS: ")),
+            (Some("1"), Some("me"), Err("LISTEN_PID: \"me\"")),
+        ] {
+            match (passed(count, process, 7), wanted) {
+                (Ok(found), Ok(wanted)) => assert_eq!(found, wanted, "{count:?} {process:?}"),
+                (Err(found), Err(words)) => assert!(found.starts_with(words), "{found}"),
+                (found, wanted) => panic!("{count:?} {process:?}: {found:?}, not {wanted:?}"),
+            }
+        }
+    }
 
     #[test]
     fn sockets_are_told_apart_by_name_and_then_by_order() {

@@ -51,6 +51,7 @@ async fn the_client_of_a_listed_peer_is_the_one_that_its_header_names() {
         // Of the balancer itself.
         (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
         (&v2(0x20, &[]), "127.0.0.1"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\xff\0\x03abc", "127.0.0.1"),
     ] {
         let answer = answer(&gateway, header).await;
         let said = format!("x-forwarded-for: {client}\n");
