@@ -17,6 +17,11 @@ impl Checker<'_> {
         let (cert, key) = (self.folder.join(&files.cert), self.folder.join(&files.key));
         let seen = [&cert, &key].map(|path| Seen::of(path.clone()));
         self.files.extend(seen);
+        let is_regular =
+            [("tls.cert", &cert), ("tls.key", &key)].map(|(at, path)| self.is_regular(at, path));
+        if is_regular != [true, true] {
+            return None;
+        }
         let chain = self.value("tls.cert", tls::certificates(&cert), |message| message);
         let private = self.value("tls.key", tls::private_key(&key), |message| message);
         let tls = Tls::new(chain?, private?);
