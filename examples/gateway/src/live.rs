@@ -45,12 +45,16 @@ struct OpenLog {
     log: Arc<AccessLog>,
 }
 
+/// The access log of a configuration that is not served yet.
+pub struct NextLog(Option<OpenLog>);
+
 impl Live {
     /// # Errors
     ///
     /// The access log cannot be written to.
     pub fn new(config: Config, has_metrics: bool, workers: usize) -> Result<Self, String> {
-        let (served, settings) = prepare(config, None, has_metrics, workers)?;
+        let log = opened_log(&config, None)?;
+        let (served, settings) = prepare(config, log, None, has_metrics, workers);
         Ok(Self {
             served: ArcSwap::from_pointee(served),
             settings: watch::Sender::new(Arc::new(settings)),
@@ -83,19 +87,26 @@ impl Live {
         self.now().table.answer(peer, request)
     }
 
-    /// Serves another configuration from now on. Requests that have begun end as they began. Gives the number of
-    /// routes that are the same.
+    /// The access log of the next configuration: the one that is open if its settings are the same. To open a file
+    /// takes as long as its file system likes.
     ///
     /// # Errors
     ///
-    /// The access log cannot be written to. Then nothing has changed.
-    pub fn replace(&self, config: Config) -> Result<usize, String> {
+    /// The access log cannot be written to.
+    pub fn next_log(&self, config: &Config) -> Result<NextLog, String> {
+        opened_log(config, Some(&self.owned())).map(NextLog)
+    }
+
+    /// Serves another configuration from now on. Requests that have begun end as they began. Gives the number of
+    /// routes that are the same.
+    pub fn replace(&self, config: Config, NextLog(log): NextLog) -> usize {
         let before = self.served.load_full();
-        let (served, settings) = prepare(config, Some(&before), self.has_metrics, self.workers)?;
+        let (served, settings) =
+            prepare(config, log, Some(&before), self.has_metrics, self.workers);
         let served = Arc::new(served);
         self.served.store(Arc::clone(&served));
         self.settings.send_replace(Arc::new(settings));
-        Ok(before.kept.give_way_to(&served.kept))
+        before.kept.give_way_to(&served.kept)
     }
 
     /// Opens the access log again, which may be another file by now. Whether there is one.
@@ -116,18 +127,11 @@ impl Live {
 /// Makes what is served of a configuration, and takes over what is the same as before.
 fn prepare(
     config: Config,
+    log: Option<OpenLog>,
     before: Option<&Served>,
     has_metrics: bool,
     workers: usize,
-) -> Result<(Served, Settings), String> {
-    let open = config.log.map(|settings| {
-        let open = before.and_then(|before| before.log.as_ref());
-        match open.filter(|open| open.settings == settings) {
-            Some(open) => Ok(open.clone()),
-            None => open_log(settings),
-        }
-    });
-    let log = open.transpose()?;
+) -> (Served, Settings) {
     let tls = config
         .tls
         .map(|tls| tls.or_same(before.and_then(|before| before.tls.as_ref())));
@@ -156,18 +160,26 @@ fn prepare(
         log,
         tls,
     };
-    Ok((served, settings))
+    (served, settings)
 }
 
-fn open_log(settings: Log) -> Result<OpenLog, String> {
-    let opened = AccessLog::open(&settings.target, settings.format, settings.shows_queries);
-    match opened {
-        Ok(log) => Ok(OpenLog {
-            settings,
+/// The access log of a configuration, opened unless it is what is open already.
+fn opened_log(config: &Config, before: Option<&Served>) -> Result<Option<OpenLog>, String> {
+    let Some(settings) = &config.log else {
+        return Ok(None);
+    };
+    let open = before.and_then(|before| before.log.as_ref());
+    if let Some(open) = open.filter(|open| open.settings == *settings) {
+        return Ok(Some(open.clone()));
+    }
+    match AccessLog::open(&settings.target, settings.format, settings.shows_queries) {
+        Ok(log) => Ok(Some(OpenLog {
+            settings: settings.clone(),
             log: Arc::new(log),
-        }),
+        })),
+        // The file was checked: it is something that has changed since then.
         Err(error) => Err(format!(
-            "log.access: cannot write to {:?}: {error}",
+            "log.access: cannot write to {}: {error}; name a file that may be written",
             settings.target
         )),
     }

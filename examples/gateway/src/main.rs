@@ -23,8 +23,10 @@ mod server;
 use args::{Args, Command};
 use config::Config;
 use mimalloc::MiMalloc;
+use observe::{Diagnostics, PATIENCE};
 use server::Workers;
 use server::listen::sockets::Sockets;
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -80,14 +82,22 @@ fn check(path: &Path, listen: Option<SocketAddr>) -> Result<(), Error> {
     say(&format!("{}: ok", path.display()))
 }
 
+/// Serves with a log, whose last line is written before the process ends, or says why it does.
 fn run(args: &Args) -> Result<(), Error> {
     let log = fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Diagnostics)
         .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry()
-        .with(log)
-        .with(log_filter())
-        .init();
+    let (filter, problem) = log_filter(std::env::var_os("RUST_LOG").as_deref());
+    tracing_subscriber::registry().with(log).with(filter).init();
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
+    }
+    let served = serve(args);
+    Diagnostics::finish(PATIENCE);
+    served
+}
+
+fn serve(args: &Args) -> Result<(), Error> {
     let sockets = match &args.config {
         Some(_) => Sockets::from_env()?,
         None => Sockets::default(),
@@ -111,14 +121,26 @@ fn run(args: &Args) -> Result<(), Error> {
     served
 }
 
-/// The filter of `RUST_LOG`: levels, also of targets. An empty one says nothing, and hides nothing.
+/// The filter of `RUST_LOG`: levels, also of targets. An empty one says nothing, and hides nothing. One that says
+/// nothing that can be understood is as if it were empty, with a line that says so.
 ///
 /// `EnvFilter` knows spans and their fields, too, for which the first command would build regular expressions.
-fn log_filter() -> Targets {
-    let said = std::env::var("RUST_LOG").unwrap_or_default();
-    let said = Some(said).filter(|said| !said.trim().is_empty());
-    said.and_then(|said| said.parse().ok())
-        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
+fn log_filter(said: Option<&OsStr>) -> (Targets, Option<String>) {
+    let usual = || Targets::new().with_default(LevelFilter::INFO);
+    let said = said.unwrap_or_default().to_string_lossy();
+    if said.trim().is_empty() {
+        return (usual(), None);
+    }
+    match said.parse() {
+        Ok(filter) => (filter, None),
+        Err(error) => {
+            let problem = format!(
+                "RUST_LOG: {said:?} is not used ({error}), and `info` holds; write a level, or levels of targets: \
+                 \"warn,same_origin=debug\""
+            );
+            (usual(), Some(problem))
+        }
+    }
 }
 
 /// Serves the demo.

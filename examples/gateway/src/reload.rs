@@ -2,13 +2,18 @@
 //! it is good, or nothing changes.
 
 use crate::config::{Config, Problems, Seen};
-use crate::live::Live;
+use crate::live::{Live, NextLog};
+use futures_util::future::join;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
+
+/// The time that files have to be read: a pipe may be one that nobody writes to, and a file system may have gone.
+const READ: Duration = Duration::from_secs(10);
 
 /// The settings that a process keeps until its end, whatever a new configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +67,28 @@ impl Fixed {
 impl Reloader {
     /// Waits for reasons to read the configuration again. Never ends itself.
     pub async fn run(self, mut hangups: Hangups) {
+        let asked = Notify::new();
+        // Whoever rotates the log does not wait for a configuration that takes its time. SIGHUPs that come meanwhile
+        // are one more reading.
+        let heard = async {
+            loop {
+                hangups.next().await;
+                if self.live.reopen_log() {
+                    info!("SIGHUP: the access log is opened again");
+                }
+                asked.notify_one();
+            }
+        };
+        join(heard, self.read_when(&asked)).await;
+    }
+
+    async fn read_when(&self, asked: &Notify) {
         let mut known = self.live.now().files.clone();
         let mut last = known.clone();
         loop {
             let interval = self.live.now().reload_on_change;
             tokio::select! {
-                () = hangups.next() => {
-                    if self.live.reopen_log() {
-                        info!("SIGHUP: the access log is opened again");
-                    }
+                () = asked.notified() => {
                     known = self.reload("SIGHUP", look(&known).await).await;
                 }
                 () = pause(interval) => {
@@ -87,67 +105,87 @@ impl Reloader {
 
     /// Gives the files whose next change is news: those of what is served now, or those that were refused.
     async fn reload(&self, reason: &str, seen: Vec<Seen>) -> Vec<Seen> {
-        let applied = match self.read().await {
-            Ok(config) => self.apply(config, reason),
+        match self.read().await {
+            Ok((config, log)) => {
+                self.apply(config, log, reason);
+                self.live.now().files.clone()
+            }
             Err(problems) => {
                 refuse(reason, problems.lines());
-                false
+                seen
             }
-        };
-        if applied {
-            self.live.now().files.clone()
-        } else {
-            seen
         }
     }
 
-    /// Whether it is served now.
-    fn apply(&self, config: Config, reason: &str) -> bool {
+    fn apply(&self, config: Config, log: NextLog, reason: &str) {
         let ignored = self.fixed.ignored(&config);
         let routes = config.table.len();
-        match self.live.replace(config) {
-            Ok(unchanged) => {
-                for line in ignored {
-                    warn!("{line}");
-                }
-                count("applied");
-                info!(
-                    routes,
-                    unchanged, "{reason}: the configuration was read again and is served"
-                );
-                true
-            }
-            Err(problem) => {
-                refuse(reason, [problem].into_iter());
-                false
-            }
+        let unchanged = self.live.replace(config, log);
+        for line in ignored {
+            warn!("{line}");
         }
+        count("applied");
+        info!(
+            routes,
+            unchanged, "{reason}: the configuration was read again and is served"
+        );
     }
 
-    /// Reads all of it as if for the first time, which nobody sees, and then what has changed.
-    async fn read(&self) -> Result<Config, Problems> {
-        let (path, kept) = (self.path.clone(), self.live.now().kept.clone());
-        let listen = self.listen;
-        let reading = tokio::task::spawn_blocking(move || {
-            let warnings = Config::load(&path, listen)?.warnings;
-            for warning in warnings.lines() {
-                warn!("{warning}");
-            }
-            Config::load_after(&path, listen, &kept)
+    async fn read(&self) -> Result<(Config, NextLog), Problems> {
+        let (path, listen, live) = (self.path.clone(), self.listen, Arc::clone(&self.live));
+        let (gives, given) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            let is_late = || gives.is_closed();
+            let read = read(&path, listen, &live, is_late);
+            let _nobody_waits = gives.send(read);
         });
-        reading.await.unwrap_or_else(|error| {
-            let mut problems = Problems::default();
-            problems.push("", format!("the configuration could not be read: {error}"));
-            Err(problems)
-        })
+        let problem = match timeout(READ, given).await {
+            Ok(Ok(read)) => return read,
+            Ok(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),
+            Err(_) => format!(
+                "{}: it, or a file that it names, could not be read within {READ:?}; look for a pipe that nobody \
+                 writes to, or a file system that does not answer",
+                self.path.display()
+            ),
+        };
+        let mut problems = Problems::default();
+        problems.push("", problem);
+        Err(problems)
     }
 }
 
-/// The files as they are now.
+/// Reads all of it as if for the first time, which nobody sees, and then what has changed. What is late is not made:
+/// its routes would be known to the others, and never be served.
+fn read(
+    path: &Path,
+    listen: Option<SocketAddr>,
+    live: &Live,
+    is_late: impl Fn() -> bool,
+) -> Result<(Config, NextLog), Problems> {
+    let config = Config::load(path, listen)?;
+    for warning in config.warnings.lines() {
+        warn!("{warning}");
+    }
+    let log = live.next_log(&config).map_err(|problem| {
+        let mut problems = Problems::default();
+        problems.push("", problem);
+        problems
+    })?;
+    if is_late() {
+        return Err(Problems::default());
+    }
+    let kept = live.now().kept.clone();
+    Ok((Config::load_after(path, listen, &kept)?, log))
+}
+
+/// The files as they are now, or as they were where that cannot be told in time.
 async fn look(files: &[Seen]) -> Vec<Seen> {
-    let files = files.to_vec();
-    let looking = tokio::task::spawn_blocking(move || files.iter().map(Seen::again).collect());
-    looking.await.unwrap_or_default()
+    let before = files.to_vec();
+    let looking = tokio::task::spawn_blocking(move || before.iter().map(Seen::again).collect());
+    match timeout(READ, looking).await {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(_)) | Err(_) => files.to_vec(),
+    }
 }
 
 /// The old state goes on; all that is wrong with the new one is told.
@@ -203,7 +241,6 @@ impl Hangups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn what_cannot_change_is_named_with_both_values() {

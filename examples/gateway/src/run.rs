@@ -22,6 +22,9 @@ use std::time::Duration;
 /// The time that an answer of the admin listener may take when it stops.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
+/// The time that a connection to the admin listener may be silent. Others wait for its place.
+const ADMIN_SILENCE: Duration = Duration::from_secs(2);
+
 /// Serves what a configuration says, until it is told to stop.
 pub async fn gateway(
     config: Config,
@@ -108,6 +111,9 @@ fn admin_settings() -> Current {
     let mut settings = Settings::plain(ADMIN_DRAIN);
     settings.limits = Limits {
         connections: 64,
+        // All come from one address where the probes are a kubelet's or a balancer's. Those that say nothing go soon.
+        client_share: 1.0,
+        head_timeout: ADMIN_SILENCE,
         ..Limits::default()
     };
     settings.fixed()

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::{Table, Value};
 
@@ -166,6 +166,17 @@ impl Checker<'_> {
     }
 }
 
+impl Checker<'_> {
+    /// Whether a file can be read without waiting for who writes to it.
+    pub(super) fn is_regular(&mut self, key: &str, path: &Path) -> bool {
+        let wrong = |error| {
+            let path = path.display();
+            format!("cannot read {path}: {error}; name a file, and not a pipe or a folder")
+        };
+        self.value(key, regular(path), wrong).is_some()
+    }
+}
+
 /// A file as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -176,21 +187,40 @@ pub struct Seen {
 
 impl Seen {
     pub fn of(path: PathBuf) -> Self {
-        Self::with_content(path).0
+        Self::held(
+            path.clone(),
+            regular(&path).and_then(|()| std::fs::read(path)),
+        )
+        .0
     }
 
     /// The file, and what it holds: a pipe can be read once only.
     pub fn with_content(path: PathBuf) -> (Self, io::Result<Vec<u8>>) {
-        let mut hasher = DefaultHasher::new();
         let read = std::fs::read(&path);
+        Self::held(path, read)
+    }
+
+    fn held(path: PathBuf, read: io::Result<Vec<u8>>) -> (Self, io::Result<Vec<u8>>) {
+        let mut hasher = DefaultHasher::new();
         read.as_ref().map_err(io::Error::kind).hash(&mut hasher);
         let content = hasher.finish();
         (Self { path, content }, read)
     }
 
-    /// The same file as it is now.
+    /// The same file as it is now. A pipe is as it was: to look at it would be to wait for who writes to it.
     pub fn again(&self) -> Self {
-        Self::of(self.path.clone())
+        match regular(&self.path) {
+            Ok(()) => Self::of(self.path.clone()),
+            Err(_) => self.clone(),
+        }
+    }
+}
+
+/// Whether to open a file is to wait for nobody. One that is not there is not waited for.
+fn regular(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(io::Error::other("it is not a regular file")),
+        _ => Ok(()),
     }
 }
 

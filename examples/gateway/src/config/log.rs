@@ -74,6 +74,13 @@ impl Checker<'_> {
             self.problems.push("log.access", message);
             return None;
         }
-        Some(Target::File(path))
+        let target = Target::named(&path);
+        self.value("log.access", target.check(), |error| {
+            format!(
+                "cannot write to {}: {error}; name a file that may be written, or write \"stdout\" or \"stderr\"",
+                path.display()
+            )
+        })?;
+        Some(target)
     }
 }

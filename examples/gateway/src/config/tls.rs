@@ -34,6 +34,6 @@ impl Checker<'_> {
         };
         let path = self.folder.join(file);
         self.files.push(Seen::of(path.clone()));
-        Some(path)
+        self.is_regular(key, &path).then_some(path)
     }
 }

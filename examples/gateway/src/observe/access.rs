@@ -1,8 +1,9 @@
 //! The access log: where its lines go, and in which form.
 
 use super::line::Line;
-use super::sink::Sink;
+use super::sink::{Kind, PATIENCE, Sink};
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,16 @@ pub enum Target {
     Stderr,
     /// Appended to; opened again when the process gets SIGHUP, so that it can be rotated.
     File(PathBuf),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("stdout"),
+            Self::Stderr => f.write_str("stderr"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The form of a line.
@@ -42,7 +53,7 @@ impl AccessLog {
     /// The file cannot be opened for writing.
     pub fn open(target: &Target, format: Format, shows_queries: bool) -> io::Result<Self> {
         Ok(Self {
-            sink: Sink::open(target)?,
+            sink: Sink::start(Kind::Access(target.clone()))?,
             format,
             shows_queries,
         })
@@ -59,7 +70,9 @@ impl AccessLog {
 
     /// Waits until the lines of all requests that have ended are written.
     pub fn finish(&self) {
-        self.sink.finish();
+        if !self.sink.finish(PATIENCE) {
+            tracing::warn!("the last lines of the access log were lost: it is written too slowly");
+        }
     }
 
     pub fn write(&self, line: &Line, route: &str, bytes: u64, duration: Duration) {

@@ -3,18 +3,22 @@
 
 mod access;
 mod body;
+mod diagnostics;
 mod durations;
 mod json;
 mod line;
 mod metrics;
+mod out;
 mod redact;
 mod refusals;
 mod sink;
 
 pub use access::{AccessLog, Format, Target};
 pub use body::ObservedBody;
+pub use diagnostics::Diagnostics;
 pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header};
 pub use refusals::RefusalLog;
+pub use sink::PATIENCE;
 
 use crate::edge::{Arrival, RateLimited};
 use http::response::Parts;
@@ -32,6 +36,8 @@ pub struct Observer {
     pub metrics: Option<Arc<RouteMetrics>>,
     /// The prefix of the route, for the log.
     pub route: Arc<str>,
+    /// Whether the route has a policy of CORS.
+    pub has_cors: bool,
 }
 
 /// One request, from its head to its response's last byte. Told when it is dropped, so that what a client gives
@@ -66,7 +72,12 @@ impl Observer {
         });
         // Put where it stays: it is too large to be moved there.
         if let Some(log) = &self.log {
-            observation.line = Some(Line::of(arrival, request, log.shows_queries()));
+            observation.line = Some(Line::of(
+                arrival,
+                request,
+                log.shows_queries(),
+                self.has_cors,
+            ));
         }
         Some(observation)
     }

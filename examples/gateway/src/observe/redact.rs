@@ -3,52 +3,146 @@
 use std::borrow::Cow;
 
 /// Words in the name of a parameter whose value is a credential, or signs one: those of AWS, Google, Azure and
-/// CloudFront, OAuth, and what applications call theirs.
-const SECRET: [&str; 14] = [
+/// CloudFront, of tokens of other CDNs and servers, OAuth, SAML, and what applications call theirs.
+const SECRET: [&str; 21] = [
     "sig",
     "credential",
     "token",
     "secret",
-    "password",
-    "passwd",
+    "pass",
+    "pwd",
     "auth",
     "key",
     "code",
-    "session",
+    "sess",
     "ticket",
     "jwt",
     "otp",
     "policy",
+    "hmac",
+    "md5",
+    "hdn",
+    "verify",
+    "bearer",
+    "assertion",
+    "saml",
 ];
+
+/// Whole names that are too short to be looked for in others.
+const SHORT: [&str; 2] = ["sid", "st"];
+
+/// How often a value is decoded: an address in an address is encoded twice.
+const DEPTH: u8 = 2;
 
 /// Bytes between two parameters: `&` by the URL standard, `;` for older servers, `?` by mistake.
 const BETWEEN: [char; 3] = ['&', ';', '?'];
 
-/// A query in which the values of parameters with such names are three stars.
+/// A query in which three stars are the values of parameters with such names, and those that hold such parameters.
 pub fn query(query: &str) -> Cow<'_, str> {
     if !query.split(BETWEEN).any(is_secret) {
         return Cow::Borrowed(query);
     }
     let mut shown = String::with_capacity(query.len());
     for part in query.split_inclusive(BETWEEN) {
-        let pair = part.trim_end_matches(BETWEEN);
-        match pair.split_once('=') {
-            Some((name, _)) if is_secret(pair) => {
-                shown.extend([name, "=***", &part[pair.len()..]]);
-            }
-            _ => shown.push_str(part),
+        mask(&mut shown, part, part.trim_end_matches(BETWEEN));
+    }
+    Cow::Owned(shown)
+}
+
+/// A path in which three stars are the values of parameters with such names: `/a;jsessionid=***`.
+pub fn path(path: &str) -> Cow<'_, str> {
+    // The first part of it is what comes before the first parameter.
+    if !path
+        .split(';')
+        .skip(1)
+        .any(|rest| is_named_secret(parameter(rest)))
+    {
+        return Cow::Borrowed(path);
+    }
+    let mut shown = String::with_capacity(path.len());
+    for (index, part) in path.split(';').enumerate() {
+        if index == 0 {
+            shown.push_str(part);
+            continue;
+        }
+        shown.push(';');
+        let pair = parameter(part);
+        if is_named_secret(pair) {
+            mask(&mut shown, part, pair);
+        } else {
+            shown.push_str(part);
         }
     }
     Cow::Owned(shown)
 }
 
+/// Up to the end of the segment.
+fn parameter(rest: &str) -> &str {
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// Shows a part, which begins with a pair.
+fn mask(shown: &mut String, part: &str, pair: &str) {
+    let rest = &part[pair.len()..];
+    match pair.split_once('=') {
+        _ if !is_secret(pair) => shown.push_str(part),
+        Some((name, _)) if !holds_secret(name, DEPTH) => shown.extend([name, "=***", rest]),
+        _ => shown.extend(["***", rest]),
+    }
+}
+
 fn is_secret(pair: &str) -> bool {
-    let Some((name, _)) = pair.split_once('=') else {
-        return false;
-    };
-    let name = name.to_ascii_lowercase();
+    is_named_secret(pair) || holds_secret(pair, DEPTH)
+}
+
+fn is_named_secret(pair: &str) -> bool {
     // A name in percent-encoding is not one that anybody writes, so it hides something.
-    name.contains('%') || SECRET.iter().any(|word| name.contains(word))
+    let hides = |name: &str| name.contains('%') || is_secret_name(name);
+    pair.split_once('=').is_some_and(|(name, _)| hides(name))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SHORT.contains(&&*name) || SECRET.iter().any(|word| name.contains(word))
+}
+
+/// Whether a text, or what it is the encoding of, holds a token, the user of an address, or a value with such a name.
+fn holds_secret(text: &str, depth: u8) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // A JSON Web Token is a JSON object in base64, which begins with `{"`.
+    let mut parts = text.split(|c: char| !is_of_name(c));
+    if parts.any(|part| part.starts_with("eyJ")) || has_user(text) {
+        return true;
+    }
+    let mut names = text.split('=').collect::<Vec<_>>();
+    names.pop();
+    let last_name = |before: &&str| {
+        let from = before.rfind(|c| !is_of_name(c)).map_or(0, |at| at + 1);
+        // Where there is a character of more than one byte, it is no name of ours.
+        before.get(from..).is_some_and(is_secret_name)
+    };
+    if names.iter().any(last_name) {
+        return true;
+    }
+    let decode = |piece: &str| {
+        let piece = format!("={piece}");
+        let mut decoded = form_urlencoded::parse(piece.as_bytes());
+        decoded
+            .next()
+            .is_some_and(|(_, value)| holds_secret(&value, depth - 1))
+    };
+    depth > 0 && text.contains('%') && text.split('&').any(decode)
+}
+
+/// RFC 3986 3.2.1: `//user:password@host`.
+fn has_user(text: &str) -> bool {
+    let authorities = text.split("//").skip(1);
+    let authority = |rest: &str| {
+        rest.split(['/', '?', '#'])
+            .next()
+            .is_some_and(|a| a.contains('@'))
+    };
+    authorities.into_iter().any(authority)
 }
 
 #[cfg(test)]
@@ -73,8 +167,39 @@ mod tests {
             ("a=b=c&password=x=y", "a=b=c&password=***"),
             ("b=1;token=a", "b=1;token=***"),
             ("x=1?token=a&&y", "x=1?token=***&&y"),
+            (
+                "url=https%3A%2F%2Fb.s3%2Fx%3FX-Amz-Signature%3Ddeadbeef&a=1",
+                "url=***&a=1",
+            ),
+            ("u=x%2526token%253Da", "u=***"),
+            ("md5=a&pwd=b&st=c&sid=d", "md5=***&pwd=***&st=***&sid=***"),
+            ("hdnts=exp=1~hmac=a&x=exp=1~hmac=a", "hdnts=***&x=***"),
+            (
+                "SAMLResponse=a&assertion=b",
+                "SAMLResponse=***&assertion=***",
+            ),
+            ("url=http://u:pw@h/&mail=a@b", "url=***&mail=a@b"),
+            ("eyJhbGciOi.eyJz.c&x", "***&x"),
+            ("a=Bearer+eyJh.b.c&b=2", "a=***&b=2"),
+            (
+                "to=https%3A%2F%2Fa.example%2Fx%3Fpage%3D2",
+                "to=https%3A%2F%2Fa.example%2Fx%3Fpage%3D2",
+            ),
+            ("state=é=%ff&steps=3", "state=é=%ff&steps=3"),
         ] {
             assert_eq!(super::query(query), shown, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_session_in_a_path_is_not_shown() {
+        for (path, shown) in [
+            ("/a/b", "/a/b"),
+            ("/a;v=1/b", "/a;v=1/b"),
+            ("/a;jsessionid=00ff", "/a;jsessionid=***"),
+            ("/a;v=1;JSESSIONID=00ff/b;x", "/a;v=1;JSESSIONID=***/b;x"),
+        ] {
+            assert_eq!(super::path(path), shown, "{path}");
         }
     }
 }

@@ -1,12 +1,11 @@
-//! A thread that writes lines, so that no request waits for a disk.
+//! A thread that writes lines, so that no request waits for a disk, or for who reads a pipe.
 //!
-//! Lines are gathered for a moment and written together: to wake the thread for each of them costs as much as half
-//! of a request. So a line is in its file a twentieth of a second after its request has ended.
+//! Lines of requests are gathered for a moment and written together: to wake the thread for each of them costs as much
+//! as half of a request. So a line is in its file a twentieth of a second after its request has ended.
 
 use super::access::Target;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use super::out::Out;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,10 +14,10 @@ use std::time::{Duration, Instant};
 const MOST: usize = 4 * 1024 * 1024;
 /// The most room for them that is kept after a burst.
 const GATHERED_SIZE: usize = 512 * 1024;
-/// The time for which lines are gathered.
+/// The time for which the lines of requests are gathered.
 const GATHERED: Duration = Duration::from_millis(50);
 /// The time for which the end waits for the last lines to be written: a pipe may be one that nobody reads.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// The interval at which it is told that lines cannot be written.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
@@ -27,6 +26,14 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 pub struct Sink {
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The log whose lines these are.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Access(Target),
+    /// That of the process, on standard error.
+    Diagnostics,
 }
 
 #[derive(Default)]
@@ -45,13 +52,13 @@ struct Waiting {
 }
 
 impl Sink {
-    pub fn open(target: &Target) -> io::Result<Self> {
-        let out = Out::open(target)?;
+    pub fn start(kind: Kind) -> io::Result<Self> {
+        let out = Out::open(kind.target())?;
         let queue = Arc::<Queue>::default();
-        let (target, taken) = (target.clone(), Arc::clone(&queue));
+        let taken = Arc::clone(&queue);
         let writer = std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_all(out, &target, &taken))?;
+            .name(kind.thread().to_owned())
+            .spawn(move || write_all(out, &kind, &taken))?;
         Ok(Self {
             queue,
             writer: Mutex::new(Some(writer)),
@@ -72,15 +79,19 @@ impl Sink {
         }
     }
 
-    /// Waits until all lines have been written, but not for who does not take them. Later ones are lost.
-    pub fn finish(&self) {
+    /// Waits until all lines have been written, but not for who does not take them. Later ones are lost. Whether all
+    /// have been written.
+    pub fn finish(&self, patience: Duration) -> bool {
         self.close();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
-        let Some(writer) = writer.take() else { return };
-        while !writer.is_finished() && begun.elapsed() < PATIENCE {
+        let Some(writer) = writer.take() else {
+            return true;
+        };
+        while !writer.is_finished() && begun.elapsed() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
+        writer.is_finished()
     }
 
     fn close(&self) {
@@ -108,12 +119,12 @@ impl Queue {
     }
 
     /// Waits for lines, gathers more for a moment, and takes them; what is put in their place is empty.
-    fn take(&self, empty: Vec<u8>) -> Waiting {
+    fn take(&self, empty: Vec<u8>, gathered: Duration) -> Waiting {
         let is_idle = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.is_urgent();
         let waiting = self.news.wait_while(self.lock(), is_idle);
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
         let gathers = |waiting: &mut Waiting| !waiting.is_urgent();
-        let waited = self.news.wait_timeout_while(waiting, GATHERED, gathers);
+        let waited = self.news.wait_timeout_while(waiting, gathered, gathers);
         let (mut waiting, _timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         let is_closed = waiting.is_closed;
         let next = Waiting {
@@ -131,54 +142,62 @@ impl Waiting {
     }
 }
 
-enum Out {
-    Stdout,
-    Stderr,
-    File(File),
-}
-
-impl Out {
-    fn open(target: &Target) -> io::Result<Self> {
-        Ok(match target {
-            Target::Stdout => Self::Stdout,
-            Target::Stderr => Self::Stderr,
-            Target::File(path) => Self::File(append_to(path)?),
-        })
-    }
-
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+impl Kind {
+    fn target(&self) -> &Target {
         match self {
-            Self::Stdout => io::stdout().lock().write_all(lines),
-            Self::Stderr => io::stderr().lock().write_all(lines),
-            Self::File(file) => file.write_all(lines),
+            Self::Access(target) => target,
+            Self::Diagnostics => &Target::Stderr,
         }
     }
-}
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    fn thread(&self) -> &'static str {
+        match self {
+            Self::Access(_) => "access-log",
+            Self::Diagnostics => "log",
+        }
+    }
+
+    /// The process may end at once, and a line say why.
+    fn gathered(&self) -> Duration {
+        match self {
+            Self::Access(_) => GATHERED,
+            Self::Diagnostics => Duration::ZERO,
+        }
+    }
+
+    /// Of the log of the process this is one more line of it, after those that were written.
+    fn tell_lost(&self, missed: u64) {
+        match self {
+            Self::Access(_) => tracing::warn!(
+                missed,
+                "lines of the access log were lost: it is written too slowly"
+            ),
+            Self::Diagnostics => tracing::warn!(
+                missed,
+                "lines of this log were lost: standard error is read too slowly"
+            ),
+        }
+    }
 }
 
 /// Writes what comes, until nothing will.
-fn write_all(mut out: Out, target: &Target, queue: &Queue) {
+fn write_all(mut out: Out, kind: &Kind, queue: &Queue) {
     let mut failure = Failure::default();
     let mut empty = Vec::new();
     loop {
-        let mut taken = queue.take(empty);
+        let mut taken = queue.take(empty, kind.gathered());
         if !taken.lines.is_empty() {
-            failure.tell(out.write(&taken.lines));
+            failure.tell(kind, out.write(&taken.lines));
         }
         if taken.lost > 0 {
-            tracing::warn!(
-                missed = taken.lost,
-                "lines of the access log were lost: it is written too slowly"
-            );
+            kind.tell_lost(taken.lost);
         }
         if taken.reopens {
             // The old file goes on to be written if there is no new one.
-            failure.tell(Out::open(target).map(|opened| out = opened));
+            failure.tell(kind, Out::open(kind.target()).map(|opened| out = opened));
         }
-        if taken.is_closed {
+        // After a loss there is one more line.
+        if taken.is_closed && taken.lost == 0 {
             return;
         }
         taken.lines.clear();
@@ -194,8 +213,11 @@ struct Failure {
 }
 
 impl Failure {
-    fn tell(&mut self, done: io::Result<()>) {
-        let Err(error) = done else { return };
+    fn tell(&mut self, kind: &Kind, done: io::Result<()>) {
+        // Of standard error there is nobody to be told.
+        let (Err(error), Kind::Access(_)) = (done, kind) else {
+            return;
+        };
         if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
             self.told = Some(Instant::now());
             tracing::error!(%error, "the access log cannot be written; lines are lost, and requests go on");
@@ -211,13 +233,13 @@ mod tests {
     fn a_file_is_written_to_its_end_and_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
-        let sink = Sink::open(&Target::File(path.clone())).unwrap();
+        let access = |path| Sink::start(Kind::Access(Target::File(path)));
+        let sink = access(path.clone()).unwrap();
         sink.write(b"one\n");
         sink.reopen();
         sink.write(b"two\n");
-        sink.finish();
+        assert!(sink.finish(PATIENCE));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
-        let nowhere = Target::File(folder.path().join("none/access.log"));
-        assert!(Sink::open(&nowhere).is_err());
+        assert!(access(folder.path().join("none/access.log")).is_err());
     }
 }

@@ -106,8 +106,10 @@ impl Table {
 
     /// With a log of its requests, and with their metrics.
     pub fn observed(mut self, log: Option<&Arc<AccessLog>>, metrics: bool) -> Self {
-        let observers = names(&self.prefixes).map(|route| {
+        let observers = names(&self.prefixes).enumerate().map(|(index, route)| {
+            let around = self.around(Some(index).filter(|index| *index < self.routes.len()));
             Arc::new(Observer {
+                has_cors: around.cors.is_some(),
                 log: log.cloned(),
                 metrics: metrics.then(|| Arc::new(RouteMetrics::new(route))),
                 route: route.into(),

@@ -1,6 +1,7 @@
 //! The time to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
 
 use crate::admin::Health;
+use crate::observe::Diagnostics;
 use crate::server::{Stop, notify};
 use std::io;
 use std::sync::Arc;
@@ -10,6 +11,9 @@ use tokio::time::sleep;
 
 /// Exit status of a stop that did not wait for its requests.
 const CUT: i32 = 1;
+
+/// The time that the log has then for its last lines.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Begins to listen for the signals; what is given back hears of the first one, after the delay. Meanwhile the
 /// gateway is not ready, and serves on: balancers send requests until they have heard of it.
@@ -42,6 +46,7 @@ pub fn on_signal(
             () = signals.next() => {}
         }
         tracing::warn!("stopped at once by a second signal");
+        Diagnostics::finish(LAST_LINES);
         std::process::exit(CUT);
     });
     Ok(stop)

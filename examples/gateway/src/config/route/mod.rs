@@ -242,10 +242,17 @@ impl Checker<'_> {
 
     fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
-            for (_, file) in tls.iter_mut() {
+            let mut is_regular = true;
+            for (key, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
-                    *path = self.folder.join(&*path).display().to_string();
+                    let full = self.folder.join(&*path);
+                    let key = join(&join(at, "upstream_tls"), key);
+                    is_regular &= self.is_regular(&key, &full);
+                    *path = full.display().to_string();
                 }
+            }
+            if !is_regular {
+                return None;
             }
         }
         let trusts = table.contains_key("trusted_proxies");

@@ -9,7 +9,7 @@ use http::{Request, StatusCode, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::AnsweredBy;
+use same_origin::proxy::{AnsweredBy, ProxyError};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -26,7 +26,8 @@ pub struct Line {
     /// As far as it can be believed.
     client: IpAddr,
     id: Option<HeaderValue>,
-    has_origin: bool,
+    /// Whether a policy of CORS is asked about its origin.
+    is_judged: bool,
     method: http::Method,
     /// The public one. `None` if it is but an authority.
     target: Option<PathAndQuery>,
@@ -83,12 +84,17 @@ struct Json<'a> {
 }
 
 impl Line {
-    pub fn of<B>(arrival: &Arrival, request: &Request<B>, shows_query: bool) -> Self {
+    pub fn of<B>(
+        arrival: &Arrival,
+        request: &Request<B>,
+        shows_query: bool,
+        has_cors: bool,
+    ) -> Self {
         Self {
             time: SystemTime::now(),
             client: arrival.client.ip(),
             id: arrival.id.clone(),
-            has_origin: request.headers().contains_key(ORIGIN),
+            is_judged: has_cors && request.headers().contains_key(ORIGIN),
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
             shows_query,
@@ -98,9 +104,6 @@ impl Line {
     }
 
     pub fn answered(&mut self, response: &Parts, head: Duration) {
-        // Few answers have one: to compare the names of all fields is less than to hash this one.
-        let mut fields = response.headers.iter();
-        let proxy_status = fields.find(|(name, _)| **name == PROXY_STATUS);
         let extensions = &response.extensions;
         let cache = extensions.get::<Outcome>().copied();
         let upstream = extensions.get::<AnsweredBy>();
@@ -109,8 +112,7 @@ impl Line {
         self.answer = Some(Answer {
             status: response.status,
             head,
-            proxy_status: proxy_status
-                .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            proxy_status: proxy_status(response),
             upstream: upstream.map(|upstream| upstream.authority().clone()),
             cors: self.cors(response),
             guard: extensions.get::<GuardError>().map(ToString::to_string),
@@ -118,9 +120,9 @@ impl Line {
         });
     }
 
-    /// `None` where CORS has nothing to say: no origin, or no policy.
+    /// `None` where CORS has nothing to say: no origin, or no policy. Without one the fields are the upstream's.
     fn cors(&self, response: &Parts) -> Option<Cors> {
-        if !self.has_origin {
+        if !self.is_judged {
             return None;
         }
         if let Some(refusal) = response.extensions.get::<cors::Refusal>() {
@@ -135,10 +137,10 @@ impl Line {
         let Some(target) = &self.target else {
             return Cow::Borrowed("");
         };
-        let path = target.path();
+        let path = redact::path(target.path());
         match target.query().filter(|_| self.shows_query) {
             Some(query) => format!("{path}?{}", redact::query(query)).into(),
-            None => path.into(),
+            None => path,
         }
     }
 
@@ -220,6 +222,15 @@ impl Line {
         let _always = json::write(&json, line);
         line.push(b'\n');
     }
+}
+
+/// The field's value, if it is ours: an upstream may send one, too.
+fn proxy_status(response: &Parts) -> Option<String> {
+    if response.extensions.is_empty() || response.extensions.get::<ProxyError>().is_none() {
+        return None;
+    }
+    let value = response.headers.get(&PROXY_STATUS)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 impl Answer {

@@ -13,9 +13,10 @@ fn line(target: &str, shows_queries: bool) -> Line {
     };
     let request = Request::get(target).header(ORIGIN, "https://evil.example");
     let request = request.body(()).unwrap();
-    let mut line = Line::of(&arrival, &request, shows_queries);
+    let mut line = Line::of(&arrival, &request, shows_queries, true);
     line.time = SystemTime::UNIX_EPOCH;
     let mut response = Response::new(());
+    // An upstream's own word, and not ours.
     response
         .headers_mut()
         .insert(&PROXY_STATUS, "a; error=dns_error".parse().unwrap());
@@ -37,7 +38,7 @@ fn text_is_one_line_without_a_query() {
     assert_eq!(
         shown(text),
         "1970-01-01T00:00:00.000Z 192.0.2.1 \"GET /api/x%22 HTTP/1.1\" 200 12 2.000ms route=\"/api\" head=1.500ms \
-         proxy-status=\"a; error=dns_error\" cors=\"refused: the origin is not allowed\" cache=hit id=00ff\n"
+         cors=\"refused: the origin is not allowed\" cache=hit id=00ff\n"
     );
 }
 
@@ -80,4 +81,22 @@ fn queries_are_shown_where_asked_for_without_signatures() {
     assert_eq!(json["cors"], "refused: the origin is not allowed");
     assert_eq!(json["id"], "00ff");
     assert_eq!(json.get("guard"), None);
+}
+
+/// Without a policy the fields are the upstream's, whoever reads them.
+#[test]
+fn a_verdict_is_that_of_a_policy() {
+    for (has_cors, allowed) in [(false, false), (true, true)] {
+        let mut line = line("/x", false);
+        line.is_judged = has_cors;
+        let mut response = Response::new(());
+        let any = HeaderValue::from_static("*");
+        response
+            .headers_mut()
+            .insert("access-control-allow-origin", any);
+        line.answered(&response.into_parts().0, Duration::ZERO);
+        let mut text = Vec::new();
+        line.text(&mut text, "/", 0, Duration::ZERO);
+        assert_eq!(shown(text).contains("cors="), allowed);
+    }
 }

@@ -123,7 +123,7 @@ fn what_is_missing_is_named() {
     );
     refused(
         &format!("tls = {{ cert = 'one.pem' }}\n{ROUTE}"),
-        &[("tls", "missing field `key`")],
+        &[("tls.key", "missing; write tls = { cert =")],
     );
     refused(
         &format!("[cors]\n{ROUTE}"),

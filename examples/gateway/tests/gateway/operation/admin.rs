@@ -336,3 +336,18 @@ async fn refusals_are_counted_by_their_rules_and_logged_with_their_facts() {
     );
     assert!(!text.contains("secret"), "{text}");
 }
+
+/// Those of one address: a kubelet's probes, and whatever else runs beside it.
+#[tokio::test]
+async fn connections_that_say_nothing_do_not_shut_probes_out() {
+    let (_gateway, admin) = start(upstream("up").await, "").await;
+    let address: SocketAddr = admin.strip_prefix("http://").unwrap().parse().unwrap();
+    for open in [40, 64] {
+        let mut idle = Vec::new();
+        for _ in 0..open {
+            idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+        }
+        let probe = tokio::time::timeout(Duration::from_secs(8), get(format!("{admin}/livez")));
+        assert_eq!(probe.await.expect("an answer").status, 200, "{open}");
+    }
+}

@@ -1,6 +1,7 @@
 //! An operator's sight of it: signals, changes, logs, the admin listener.
 
 mod admin;
+mod blocked;
 mod environment;
 mod lifecycle;
 mod log;
