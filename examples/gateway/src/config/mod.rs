@@ -224,7 +224,7 @@ impl Config {
         checker.problems.locate(&source);
         let mut config = checker.problems.or(config)?;
         config.warnings.locate(&source);
-        config.hint = route::hint_of_prefix(&checker.mapped_back, &source);
+        config.hint = route::proxy::hint_of_prefix(&checker.mapped_back, &source);
         Ok(config)
     }
 }

@@ -2,31 +2,24 @@
 
 mod cache;
 mod compress;
+mod directory;
 mod headers;
 pub(super) mod own_address;
+pub(super) mod proxy;
 mod upstreams;
 
 use crate::admin::CachedRoute;
-use crate::compress::{Codings, CompressLayer};
+use crate::compress::CompressLayer;
 use crate::config::Checker;
 use crate::config::guard::Guarding;
 use crate::config::kept::KeptRoute;
-use crate::config::text::place::Source;
 use crate::config::text::problems::join;
-use crate::config::text::read::{LeftOut, Read, read};
+use crate::config::text::read::LeftOut;
 use crate::config::text::reword;
-use crate::files::Files;
 use crate::routes::{Layered, Route};
-use ipnet::IpNet;
-use own_address::is_own;
 use same_origin::cors::CorsPolicy;
 use same_origin::guard::Guard;
-use same_origin::proxy::{
-    _canonical_network, _masked_address, Client, ProxyBuilder, ProxyConfigErrors, ReverseProxy,
-};
-use serde::Deserialize;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use same_origin::proxy::{Client, ProxyConfigErrors};
 use std::sync::{Arc, Mutex, PoisonError};
 use toml::{Table, Value};
 use tower::Layer;
@@ -34,18 +27,6 @@ use tower::layer::layer_fn;
 
 /// An upstream that is never asked.
 const NOWHERE: &str = "http://127.0.0.1";
-
-/// A route that serves files. Nothing is required here, see [`super::File`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Directory {
-    prefix: Option<String>,
-    dir: Option<PathBuf>,
-    #[serde(default)]
-    spa: bool,
-    remove_response_headers: Option<Vec<String>>,
-    set_response_headers: Option<Value>,
-}
 
 impl Checker<'_> {
     pub(super) fn routes(
@@ -240,189 +221,6 @@ impl Checker<'_> {
         }
     }
 
-    fn proxy(&mut self, at: &str, mut table: Table) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
-        if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
-            let mut is_regular = true;
-            for (key, file) in tls.iter_mut() {
-                if let Value::String(path) = file {
-                    let full = self.folder.join(&*path);
-                    let key = join(&join(at, "upstream_tls"), key);
-                    is_regular &= self.is_regular(&key, &full);
-                    *path = full.display().to_string();
-                }
-            }
-            if !is_regular {
-                return None;
-            }
-        }
-        let trusts = table.contains_key("trusted_proxies");
-        let marked = self.marked_upstreams(at, &table);
-        self.not_itself(at, table.get("upstream"));
-        if is_mapped_back(&table) {
-            self.mapped_back.push(at.to_owned());
-        }
-        if table.contains_key("upstream_tls") && !has_https(table.get("upstream")) {
-            let message =
-                "no upstream of this route is https; write https:// there, or remove this";
-            self.problems.push(join(at, "upstream_tls"), message);
-        }
-        let read = read::<ProxyBuilder>(
-            table,
-            at,
-            &[
-                "cache",
-                "compress",
-                "cors",
-                "dir",
-                "guard",
-                "rate_limit",
-                "security_headers",
-                "spa",
-            ],
-            &mut self.problems,
-        )?;
-        let mut builder = read
-            .value
-            .clone()
-            .mounts(&self.kept.mounts)
-            .tunnels(&self.kept.tunnels)
-            .tell_upstream(self.logs)
-            ._marked_upstreams(marked);
-        if !trusts {
-            builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
-        }
-        Some((builder, read))
-    }
-
-    /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.
-    fn trusted_by(&self, table: &Table) -> Arc<[IpNet]> {
-        let own = table.get("trusted_proxies").and_then(Value::as_array);
-        match own {
-            None => self.trusted_proxies.as_slice().into(),
-            Some(own) => own
-                .iter()
-                .filter_map(|network| network.as_str()?.parse().ok())
-                .map(|network| _canonical_network(&network))
-                .collect(),
-        }
-    }
-
-    /// The upstreams of a route as they are looked through for variables of other servers: `$$` is not the beginning
-    /// of one, and nor is a dollar sign in the value of an environment variable.
-    pub(super) fn marked_upstreams(&self, at: &str, table: &Table) -> Vec<String> {
-        let key = join(at, "upstream");
-        let marked = |key: String, text: &Value| {
-            let filled = self.filled.iter().find(|filled| filled.key == key);
-            let text = text.as_str().unwrap_or_default();
-            filled.map_or_else(|| text.to_owned(), |filled| filled.marked.clone())
-        };
-        match table.get("upstream") {
-            Some(Value::Array(list)) => {
-                let texts = list.iter().enumerate();
-                texts
-                    .map(|(index, text)| marked(format!("{key}[{index}]"), text))
-                    .collect()
-            }
-            Some(text) => vec![marked(key, text)],
-            None => Vec::new(),
-        }
-    }
-
-    fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
-        let Read { value, left_out } = read(
-            table,
-            at,
-            &[
-                "compress",
-                "cors",
-                "guard",
-                "rate_limit",
-                "security_headers",
-            ],
-            &mut self.problems,
-        )?;
-        let Directory {
-            prefix,
-            dir,
-            spa,
-            remove_response_headers,
-            set_response_headers,
-        } = value;
-        // The rules for prefixes are the same for all routes, so a proxy is asked.
-        let prefix = prefix.filter(|prefix| {
-            let asked = ReverseProxy::builder(prefix, NOWHERE).build_with_client(());
-            self.built(at, asked, str::to_owned).is_some()
-        });
-        let headers = self.header_rules(
-            at,
-            prefix.as_deref().unwrap_or("/"),
-            remove_response_headers.as_deref(),
-            set_response_headers,
-            &left_out,
-        );
-        let dir = dir?;
-        if dir.as_os_str().is_empty() {
-            let message =
-                "\"\" is the folder of this file, with all that is in it; name what to serve";
-            self.problems.push(join(at, "dir"), message);
-            return None;
-        }
-        let dir = self.folder.join(dir);
-        if let Err(error) = std::fs::read_dir(&dir) {
-            let message = format!("cannot read the directory {}: {error}", dir.display());
-            self.problems.push(join(at, "dir"), message);
-        } else if spa && std::fs::File::open(dir.join("index.html")).is_err() {
-            let message = format!("{} has no index.html that can be read", dir.display());
-            self.problems.push(join(at, "spa"), message);
-        }
-        self.beware_of_own_files(at, &dir);
-        Some(Files::new(&prefix?, &dir, spa, codings).with_headers(headers))
-    }
-
-    /// Refuses upstreams that are the gateway's own address.
-    fn not_itself(&mut self, at: &str, upstream: Option<&Value>) {
-        let at = join(at, "upstream");
-        let (urls, is_list) = match upstream {
-            Some(Value::Array(urls)) => (urls.as_slice(), true),
-            Some(url) => (std::slice::from_ref(url), false),
-            None => return,
-        };
-        for (index, url) in urls.iter().enumerate() {
-            let url = url.as_str().unwrap_or_default();
-            let is_at = |address: Option<SocketAddr>| address.filter(|own| is_own(url, *own));
-            let fault = if let Some(own) = is_at(self.listen) {
-                format!(
-                    "is where the gateway itself listens ({own}), and each request would come back to it"
-                )
-            } else if let Some(own) = is_at(self.admin) {
-                format!("is the gateway's admin listener ({own}), which would be open to everybody")
-            } else {
-                continue;
-            };
-            let index = if is_list {
-                format!("[{index}]")
-            } else {
-                String::new()
-            };
-            let message = format!(
-                "{:?} {fault}: write the address of the server that is to answer",
-                _masked_address(url)
-            );
-            self.problems.push(format!("{at}{index}"), message);
-        }
-    }
-
-    /// Warns of a directory that holds the configuration: a file beside it may be a key.
-    fn beware_of_own_files(&mut self, at: &str, dir: &Path) {
-        let own = Path::new(".").join(self.folder).canonicalize();
-        if let (Ok(own), Ok(dir)) = (own, dir.canonicalize())
-            && own.starts_with(dir)
-        {
-            let warning = "this file and what is beside it would be served";
-            self.warnings.push(join(at, "dir"), warning);
-        }
-    }
-
     pub(super) fn built<T>(
         &mut self,
         at: &str,
@@ -440,44 +238,5 @@ impl Checker<'_> {
                 None
             }
         }
-    }
-}
-
-/// Whether the upstream sees no prefix, is not told of it, and has it put before the paths that it says.
-fn is_mapped_back(table: &Table) -> bool {
-    let flag = |key: &str| table.get(key).and_then(Value::as_bool);
-    let forwarding = table.get("forwarding").and_then(Value::as_array);
-    let is_prefix = |field: &Value| field.as_str() == Some("x-forwarded-prefix");
-    table.get("prefix").and_then(Value::as_str) != Some("/")
-        && flag("keep_prefix") != Some(true)
-        && flag("rewrite_location") != Some(false)
-        && !forwarding.is_some_and(|fields| fields.iter().any(is_prefix))
-}
-
-/// The settings that an application behind such routes needs if it knows its public prefix.
-pub(super) fn hint_of_prefix(routes: &[String], source: &Source<'_>) -> Option<String> {
-    let names: Vec<_> = routes.iter().map(|at| source.name(at)).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "{}: what the upstream says of its paths gets the prefix in front. If it knows the prefix by itself and \
-             gets it twice, write keep_prefix = true (it wants the prefix in its requests), \"x-forwarded-prefix\" in \
-             forwarding (it wants it stripped), or rewrite_location = false with rewrite_cookies = false",
-            names.join(", ")
-        )
-    })
-}
-
-/// Whether a route's upstream may be spoken to by TLS. A text that is not a URL is another problem.
-fn has_https(upstream: Option<&Value>) -> bool {
-    let is_plain = |url: &Value| {
-        let scheme = url.as_str().and_then(|url| url.split_once("://"));
-        scheme.is_some_and(|(scheme, _)| {
-            scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("h2c")
-        })
-    };
-    match upstream {
-        Some(Value::Array(urls)) => !urls.iter().all(is_plain),
-        Some(url) => !is_plain(url),
-        None => true,
     }
 }

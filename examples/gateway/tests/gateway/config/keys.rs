@@ -123,7 +123,14 @@ fn what_is_missing_is_named() {
     );
     refused(
         &format!("tls = {{ cert = 'one.pem' }}\n{ROUTE}"),
-        &[("tls.key", "missing; write tls = { cert =")],
+        &[("tls.key", "missing; write tls = {")],
+    );
+    refused(
+        &format!("tls = {{}}\n{ROUTE}"),
+        &[
+            ("tls.cert", "missing; write"),
+            ("tls.key", "missing; write"),
+        ],
     );
     refused(
         &format!("[cors]\n{ROUTE}"),
