@@ -60,13 +60,11 @@ impl<K> ConfigErrors<K> {
 }
 
 /// An address as it can be shown: its user information and all that begins with a query or a fragment are masked,
-/// as they may be secrets. For the library and the gateway, and not part of the API.
+/// as they may be secrets.
 ///
 /// The text is wrong already, so that it is not taken for what it should be: a password that holds a slash is one,
 /// too. An `@` in a path, as in `http://a.example/@scope`, is none.
-#[doc(hidden)]
-#[must_use]
-pub fn _masked_address(text: &str) -> String {
+pub(crate) fn masked_address(text: &str) -> String {
     const MASK: &str = "***";
     let (scheme, rest) = match text.find("://") {
         Some(end) => text.split_at(end + 3),
@@ -122,7 +120,7 @@ impl<K> ConfigError<K> {
 
     /// With the offending value, which is an address of a server: what may be secret in it is masked.
     pub(crate) fn address_at(self, index: impl Into<Option<usize>>, value: &str) -> Self {
-        self.value_at(index, _masked_address(value))
+        self.value_at(index, masked_address(value))
     }
 
     /// The setting, by the name of its setter, which is also its key in a configuration file:
@@ -278,7 +276,7 @@ mod tests {
             ("a.example?pw", "a.example?***"),
             ("", ""),
         ] {
-            assert_eq!(_masked_address(text), masked, "{text}");
+            assert_eq!(masked_address(text), masked, "{text}");
         }
     }
 }

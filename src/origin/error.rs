@@ -1,6 +1,6 @@
 //! The error of a text that should be an origin.
 
-use crate::config_error::_masked_address;
+use crate::config_error::masked_address;
 use std::fmt;
 
 /// The error of a text that is neither a serialized origin nor a pattern of them.
@@ -106,7 +106,7 @@ impl OriginError {
 
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}", _masked_address(&self.value), self.kind)?;
+        write!(f, "{:?} {}", masked_address(&self.value), self.kind)?;
         match &self.suggestion {
             Some(suggestion) => write!(f, ": write {suggestion:?}"),
             None => Ok(()),

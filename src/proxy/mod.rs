@@ -240,14 +240,14 @@ mod tunnel;
 pub(crate) mod upstream;
 mod wire;
 
-#[doc(hidden)]
-pub use crate::config_error::_masked_address;
 pub use body::Body;
 #[doc(hidden)]
 pub use client::stream::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };
+#[doc(hidden)]
+pub use config::address::_masked_address;
 pub use config::builder::ProxyBuilder;
 #[cfg(feature = "balance")]
 #[doc(hidden)]

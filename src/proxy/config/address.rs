@@ -8,6 +8,13 @@ use std::borrow::Cow;
 /// The kind of an error, and what to write instead.
 pub(super) type Refusal = (Kind, Cow<'static, str>);
 
+/// An address as it can be shown, without user information and query. For the gateway, and not part of the API.
+#[doc(hidden)]
+#[must_use]
+pub fn _masked_address(text: &str) -> String {
+    crate::config_error::masked_address(text)
+}
+
 /// Refuses what is not a plain path in the one form in which it arrives.
 pub(super) fn check_prefix(prefix: &str) -> Result<(), Refusal> {
     if !prefix.starts_with('/') {

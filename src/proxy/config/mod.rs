@@ -1,6 +1,6 @@
 //! Settings of a proxy: setters and keys, checks, errors.
 
-mod address;
+pub(crate) mod address;
 mod bounds;
 pub(crate) mod build;
 pub(crate) mod builder;
