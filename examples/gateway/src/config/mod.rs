@@ -342,7 +342,7 @@ impl Checker<'_> {
 
     fn duration(&mut self, key: &str, text: &str) -> Option<Duration> {
         let duration = self.value(key, parse_duration(text), |error| {
-            format!("{text:?} is no duration ({error}); write \"30s\" or \"500ms\"")
+            format!("{text:?} is not a duration ({error}); write \"30s\" or \"500ms\"")
         })?;
         if duration > LONGEST {
             let message = format!("{text:?} is longer than a year; write \"30s\" or \"500ms\"");

@@ -45,7 +45,7 @@ fn with_suggestion(key: &str, message: &str) -> String {
 }
 
 pub fn no_network(text: &str) -> String {
-    format!("{text:?} is no network; write \"127.0.0.1/32\" or \"fd00::/8\"")
+    format!("{text:?} is not a network; write \"127.0.0.1/32\" or \"fd00::/8\"")
 }
 
 fn no_server(text: &str) -> String {
@@ -54,7 +54,7 @@ fn no_server(text: &str) -> String {
             let server = SocketAddr::new(ip, 53).to_string();
             format!("{text:?} has no port; write {server:?}")
         }
-        Err(_) => format!("{text:?} is no address with a port; write \"1.1.1.1:53\""),
+        Err(_) => format!("{text:?} is not an address with a port; write \"1.1.1.1:53\""),
     }
 }
 

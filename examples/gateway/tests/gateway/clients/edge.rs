@@ -44,7 +44,7 @@ async fn answering(fields: &'static [(&'static str, &'static str)]) -> SocketAdd
 async fn a_client_above_its_rate_limit_can_read_when_to_come_back() {
     let upstream = upstream("up").await;
     let gateway = gateway::with(&format!(
-        "rate_limit = {{ per_second = 1, burst = 3 }}\ntrusted_proxies = ['127.0.0.1/32']\n\
+        "rate_limit = {{ per_second = 1, burst = 3 }}\ntrusted_proxies = ['::ffff:127.0.0.0/104']\n\
          [cors]\nallow_origins = ['https://a.example']\n\
          [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n\
          [[routes]]\nprefix = '/own'\nupstream = 'http://{upstream}'\nrate_limit = {{ per_second = 1 }}\n\

@@ -124,7 +124,7 @@ async fn each_announced_client_has_a_budget_of_its_own() {
     let upstream = upstream("up").await;
     let gateway = start(
         upstream,
-        "proxy_protocol = ['127.0.0.1/32']\nserver = { connections = 4, client_share = 0.25 }",
+        "proxy_protocol = ['::ffff:127.0.0.1/128']\nserver = { connections = 4, client_share = 0.25 }",
     );
     let held = async |client: &str| {
         let mut stream = TcpStream::connect(gateway.address()).await.unwrap();

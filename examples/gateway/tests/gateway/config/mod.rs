@@ -2,6 +2,7 @@
 
 mod keys;
 mod values;
+mod whole;
 
 use crate::gateway::{Ended, file, run};
 use std::collections::BTreeSet;

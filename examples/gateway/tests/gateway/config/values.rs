@@ -183,14 +183,17 @@ fn addresses_that_lack_a_part_are_told_which() {
         &[
             (
                 "routes[0].trusted_proxies[0]",
-                "\"10.0.0.1\" is no network; write \"127.0.0.1/32\"",
+                "\"10.0.0.1\" is not a network; write \"127.0.0.1/32\"",
             ),
             (
                 "routes[0].dns.servers[0]",
                 "\"1.1.1.1\" has no port; write \"1.1.1.1:53\"",
             ),
             ("routes[0].dns.servers[2]", "write \"[2606:4700::1111]:53\""),
-            ("routes[0].dns.servers[3]", "\"dns.example\" is no address"),
+            (
+                "routes[0].dns.servers[3]",
+                "\"dns.example\" is not an address",
+            ),
             ("routes[0].upstream", "remove `dns`"),
         ],
     );
@@ -380,7 +383,7 @@ fn keys_of_the_edge_are_checked_with_what_to_write() {
             rate_limit = { per_second = 2000000 }
         "#,
         &[
-            ("proxy_protocol[1]", "is no network"),
+            ("proxy_protocol[1]", "is not a network"),
             ("rate_limit.per_second", "whole number"),
             ("request_id", "true or false"),
             ("admin.ready_upstreams[1]", "\"/api\""),
