@@ -1,24 +1,21 @@
 //! The way of a request that is not answered at once: it waits for another one, or goes to the upstream.
 
 use crate::cache::http::conditional;
-use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::flight::{Lead, Place};
 use crate::cache::layer::look::Flight;
-use crate::cache::layer::recording;
-use crate::cache::rules::changes::Sent;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::rules::{self, Times};
 use crate::cache::shared::Shared;
 use crate::cache::store::entry::Stored;
-use crate::cache::store::key::{self, Key};
+use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,9 +50,9 @@ pub(crate) struct Head {
 }
 
 /// A request that has been sent.
-struct Trial {
-    sent: Instant,
-    began: Began,
+pub(crate) struct Trial {
+    pub(crate) sent: Instant,
+    pub(crate) began: Began,
 }
 
 /// A response that has come.
@@ -109,49 +106,6 @@ where
         return trip.pass(service, request, &name).await;
     }
     trip.go(service, request).await
-}
-
-/// Sends an unsafe request on, and notes what it changes (RFC 9111 4.4).
-pub(crate) async fn change<S, Q, R>(
-    shared: Arc<Shared>,
-    mut service: S,
-    request: Request<Q>,
-) -> Result<Response<Body<R>>, S::Error>
-where
-    S: Service<Request<Q>, Response = Response<R>>,
-    R: http_body::Body<Data = Bytes>,
-{
-    let (parts, body) = request.into_parts();
-    let sent = Sent::of(&parts);
-    // RFC 9111 5.2.1.5.
-    let may_keep = parts.method == Method::POST && !RequestControl::of(&parts.headers).no_store;
-    let kept = may_keep.then(|| (key::of(&parts), parts.headers.clone()));
-    let began = Instant::now();
-    let response = send(&mut service, Request::from_parts(parts, body)).await?;
-    let status = response.status();
-    if !status.is_success() && !status.is_redirection() {
-        return Ok(shared.passed(response, Forward::Method));
-    }
-    let named = |field| sent.named(response.headers(), &field);
-    let at = named(header::CONTENT_LOCATION);
-    for target in [named(header::LOCATION), at.clone()].into_iter().flatten() {
-        shared.store.targets.change(&target);
-    }
-    shared.store.targets.change(&sent.target);
-    let is_at = at.as_deref() == Some(&*sent.target);
-    match kept.filter(|_| is_at) {
-        None => Ok(shared.passed(response, Forward::Method)),
-        Some((key, headers)) => {
-            // The result of the change is what a GET gets from now on, so that it is as of now.
-            let arrival = Trial {
-                sent: began,
-                began: shared.store.targets.now(),
-            }
-            .arrived();
-            let place = recording::Place { key, lead: None };
-            Ok(shared.posted(place, headers, response, &arrival))
-        }
-    }
 }
 
 impl Trip {
@@ -389,7 +343,7 @@ impl Head {
 }
 
 impl Trial {
-    fn arrived(self) -> Arrival {
+    pub(crate) fn arrived(self) -> Arrival {
         let at = Instant::now();
         Arrival {
             at,

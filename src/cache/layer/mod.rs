@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod behind;
 pub(crate) mod body;
+pub(crate) mod change;
 pub(crate) mod fetch;
 pub(crate) mod flight;
 pub(crate) mod look;
@@ -13,6 +14,7 @@ pub(crate) mod whole;
 use crate::cache::handle::Cache;
 use crate::cache::http::status::Forward;
 use crate::cache::layer::body::Body;
+use crate::cache::layer::change::change;
 use crate::cache::layer::fetch::Trip;
 use crate::cache::layer::look::Look;
 use crate::cache::rules::plan::Plan;
@@ -109,7 +111,7 @@ where
             Plan::Change => {
                 let shared = Arc::clone(&self.shared);
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::boxed(fetch::change(shared, self.inner.clone(), request))
+                ResponseFuture::boxed(change(shared, self.inner.clone(), request))
             }
             Plan::Pass(why) => {
                 let shared = Arc::clone(&self.shared);

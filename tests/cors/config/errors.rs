@@ -1,4 +1,4 @@
-//! What is wrong is said at once, each with what to write instead.
+//! Errors of a policy: all of them at once, each with what to write instead.
 
 use super::refused;
 use same_origin::cors::{CorsBuilder, PolicyErrorKind as Kind, PolicyWarningKind};

@@ -103,7 +103,7 @@ struct Weights {
 impl Weights {
     fn of(headers: &HeaderMap) -> Self {
         let mut weights = Self::default();
-        // What is not ASCII is not one of ours, and the rest of its line is.
+        // A name that is not ASCII is not one of ours; the others of its line may be.
         let lines = headers.get_all(ACCEPT_ENCODING).iter();
         let lines: Vec<_> = lines
             .map(|line| String::from_utf8_lossy(line.as_bytes()))

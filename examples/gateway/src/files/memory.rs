@@ -110,15 +110,15 @@ impl Memory {
 }
 
 impl Key {
-    /// `None` for a request that is not a GET, or is answered by the file's state or with a part of it. One that knows a tag
-    /// is the exception: browsers ask so.
+    /// `None` for a request that is not a `GET`, or that is answered by the file's state or with a part of it. One that
+    /// knows a tag is the exception: browsers ask so.
     pub fn of(head: &Head, accepted: Codings) -> Option<Self> {
         let headers = head.headers();
         // RFC 9110 13.2.2: a date is not looked at where there is a tag.
         let is_dated =
             headers.contains_key(IF_MODIFIED_SINCE) && !headers.contains_key(IF_NONE_MATCH);
         let names = [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
-        // What is remembered is what a GET is answered; a POST is not answered with a file at all.
+        // The memory holds answers to `GET`; a `POST` is not answered with a file at all.
         let is_plain = head.method() == Method::GET
             && !is_dated
             && !names.iter().any(|name| headers.contains_key(name));

@@ -64,9 +64,12 @@ impl Target {
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = path.with_file_name(format!(".{name}.check-{}", std::process::id()));
-        let made = OpenOptions::new().create(true).append(true).open(&beside);
-        let _unmade = std::fs::remove_file(&beside);
-        made.map(drop)
+        // Never a file that somebody else has put there.
+        OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(&beside)?;
+        std::fs::remove_file(&beside)
     }
 }
 
@@ -82,7 +85,7 @@ fn is_file(path: &Path) -> io::Result<()> {
             let message = "it is neither a regular file nor a device such as /dev/null";
             Err(io::Error::other(message))
         }
-        // What is not there is made.
+        // A file that is not there is made.
         _ => Ok(()),
     }
 }

@@ -118,7 +118,7 @@ fn holds_secret(text: &str, depth: u8) -> bool {
     names.pop();
     let last_name = |before: &&str| {
         let from = before.rfind(|c| !is_of_name(c)).map_or(0, |at| at + 1);
-        // Where there is a character of more than one byte, it is no name of ours.
+        // A name with a character of more than one byte there is not one of ours.
         before.get(from..).is_some_and(is_secret_name)
     };
     if names.iter().any(last_name) {

@@ -17,8 +17,8 @@ impl Checker<'_> {
         at: &str,
         mut table: Table,
     ) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
+        let mut is_regular = true;
         if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
-            let mut is_regular = true;
             for (key, file) in tls.iter_mut() {
                 if let Value::String(path) = file {
                     let full = self.folder.join(&*path);
@@ -27,9 +27,10 @@ impl Checker<'_> {
                     *path = full.display().to_string();
                 }
             }
-            if !is_regular {
-                return None;
-            }
+        }
+        if !is_regular {
+            // The rest is checked all the same.
+            table.remove("upstream_tls");
         }
         let trusts = table.contains_key("trusted_proxies");
         let marked = self.marked_upstreams(at, &table);
@@ -67,7 +68,7 @@ impl Checker<'_> {
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
-        Some((builder, read))
+        is_regular.then_some((builder, read))
     }
 
     /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.

@@ -1,5 +1,4 @@
-//! What comes before a connection's first byte of HTTP: ports and who bound them, descriptors, the balancer's
-//! header, TLS.
+//! A connection before its first byte of HTTP: ports and who bound them, descriptors, the balancer's header, TLS.
 
 pub mod descriptors;
 pub mod listener;

@@ -1,4 +1,4 @@
-//! What is told of a file: all of it at once, each at its own place, and no secret.
+//! Messages about a file: every problem at once, each at its own place, and none with a secret.
 
 use super::{check, folder, refused};
 use crate::gateway::file;

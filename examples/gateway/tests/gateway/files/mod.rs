@@ -307,7 +307,7 @@ async fn what_is_remembered_is_answered_as_the_file_was() {
             assert_eq!(other.body, read.body, "{path} {coding}");
             let never = ask("GET", &[("if-match", "\"x\"")]).await;
             assert_eq!(never.status, StatusCode::PRECONDITION_FAILED, "{path}");
-            // What is remembered is the answer to a GET (RFC 9110 15.5.6).
+            // The memory holds the answer to a GET (RFC 9110 15.5.6).
             ask("GET", &[]).await;
             for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO"] {
                 let refused = ask(method, &[]).await;

@@ -110,7 +110,7 @@ async fn a_standard_error_that_nobody_reads_holds_nothing_up() {
     }
 }
 
-/// What is read late is late and not lost.
+/// Lines that are read late are late and not lost.
 #[tokio::test]
 async fn a_standard_error_that_is_read_in_the_end_has_all_lines() {
     let folder = tempfile::tempdir().unwrap();
