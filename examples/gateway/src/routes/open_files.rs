@@ -41,10 +41,10 @@ impl OpenFiles {
         Arc::new(files)
     }
 
-    /// Other limits from now on: half as many as connections, of which [one client](Limits::client_share) has its share, and [`OF_CLIENT`] at
-    /// most: what is left of the descriptors is for connections and for upstreams.
+    /// Other limits from now on: a quarter as many as connections, half of the descriptors that are not for clients. Of
+    /// these [one client](Limits::client_share) has its share, and [`OF_CLIENT`] at most.
     pub fn limit(&self, limits: &Limits) {
-        let most = (limits.connections / 2).max(1);
+        let most = (limits.connections / 4).max(1);
         let share = (most as f64 * limits.client_share) as usize;
         let most_of_client = if share < most {
             share.clamp(1, OF_CLIENT)
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn one_client_has_its_share_of_the_files() {
         let files = OpenFiles::new(&Limits {
-            connections: 16,
+            connections: 32,
             client_share: 0.5,
             ..Limits::default()
         });

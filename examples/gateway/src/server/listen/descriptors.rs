@@ -1,4 +1,5 @@
-//! File descriptors: a connection of a client takes one, and the one to its upstream, or a file, another.
+//! File descriptors: a connection of a client takes one, and the one to its upstream, or a file, another. Many
+//! connections are idle, so that two of three descriptors are for clients, and the third is for what they ask for.
 
 /// Descriptors for everything else: the listeners, logs, files of TLS.
 const OTHERS: u64 = 64;
@@ -9,7 +10,7 @@ const OF_A_WORKER: u64 = 4;
 /// far as the system lets it first.
 pub fn room_for(wanted: usize, workers: usize) -> Option<usize> {
     let others = OTHERS + OF_A_WORKER * workers as u64;
-    let needed = others + 2 * wanted as u64;
+    let needed = others + (wanted as u64 * 3).div_ceil(2);
     #[cfg(unix)]
     let open = rlimit::increase_nofile_limit(needed).ok()?;
     #[cfg(not(unix))]
@@ -18,7 +19,7 @@ pub fn room_for(wanted: usize, workers: usize) -> Option<usize> {
 }
 
 fn fits(wanted: usize, left: u64) -> Option<usize> {
-    let room = usize::try_from(left / 2).unwrap_or(usize::MAX).max(1);
+    let room = usize::try_from(left / 3 * 2).unwrap_or(usize::MAX).max(1);
     (room < wanted).then_some(room)
 }
 
@@ -27,12 +28,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_connection_takes_two() {
+    fn two_of_three_are_for_clients() {
         for (wanted, left, room) in [
-            (16_384, 960, Some(480)),
+            (16_384, 960, Some(640)),
             (16_384, 65_536, None),
-            (480, 960, None),
-            (481, 960, Some(480)),
+            (640, 960, None),
+            (641, 960, Some(640)),
             (10, 0, Some(1)),
             (10, u64::MAX, None),
         ] {
