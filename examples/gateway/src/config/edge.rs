@@ -196,7 +196,7 @@ impl Checker<'_> {
         }
         for unknown in table.keys() {
             let known: Vec<_> = FIELDS.iter().map(|field| field.key).collect();
-            let message = format!("unknown key; write one of {}", known.join(", "));
+            let message = format!("unknown key {unknown:?}; write one of {}", known.join(", "));
             self.problems.push(join(at, unknown), message);
         }
         Some(Arc::new(security))

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use text::environment::Filled;
 use text::no_network;
+use text::parse::Parsed;
 use text::place::Source;
 use text::read::{LeftOut, Read, read};
 use tls::TlsFiles;
@@ -214,8 +215,8 @@ impl Config {
             kept: before.shared(),
             mapped_back: Vec::new(),
         };
-        let config = match text.parse() {
-            Ok(table) => checker.filled_config(table),
+        let config = match text::parse::parse(text, &source) {
+            Ok(parsed) => checker.filled_config(parsed),
             Err(error) => {
                 checker.syntax(&source, text, &error);
                 None
@@ -241,14 +242,19 @@ impl Checker<'_> {
     }
 
     /// The configuration with the variables of the environment put in.
-    fn filled_config(&mut self, mut table: toml::Table) -> Option<Config> {
-        let mut unset = Problems::default();
+    fn filled_config(&mut self, parsed: Parsed) -> Option<Config> {
+        let Parsed {
+            mut table,
+            mut failed,
+            mut problems,
+        } = parsed;
         let variable = |name: &str| std::env::var(name);
-        let (filled, failed) = text::environment::put_in(&mut table, &variable, &mut unset);
+        let (filled, unset) = text::environment::put_in(&mut table, &variable, &mut problems);
+        failed.extend(unset);
         self.filled = filled;
         let mut config = self.config(table);
-        // Faults of a text that is not complete are not news.
-        self.problems.replace(&failed, unset);
+        // Faults of a value that is not complete are not news.
+        self.problems.replace(&failed, problems);
         self.problems.hide_values(&self.filled);
         if let Some(config) = &mut config {
             config.warnings.hide_values(&self.filled);

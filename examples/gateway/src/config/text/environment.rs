@@ -21,7 +21,7 @@ pub struct Filled {
     pub variables: Vec<(String, String)>,
 }
 
-/// A text in which a variable is missing. It stays as it is.
+/// A value that cannot be as it is written, such as a text in which a variable is missing.
 #[derive(Debug)]
 pub struct Failed {
     pub key: String,

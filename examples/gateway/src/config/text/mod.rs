@@ -2,9 +2,11 @@
 //! file.
 
 pub mod environment;
+pub mod parse;
 pub mod place;
 pub mod problems;
 pub mod read;
+mod strict;
 mod wording;
 pub mod written;
 

@@ -1,5 +1,6 @@
 //! The place of a key in the file, and its name for people.
 
+use super::problems::join;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -64,6 +65,13 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The key of the value that is at a byte, as readers name it.
+    pub fn key_at(&self, byte: usize) -> Option<String> {
+        let tree = self.tree.as_ref()?.get_ref();
+        tree.iter()
+            .find_map(|(name, value)| key_below(name.get_ref(), value, byte))
+    }
+
     fn span(&self, key: &str) -> Option<Range<usize>> {
         let mut steps = steps(key);
         let Step::Name(first) = steps.next()? else {
@@ -91,6 +99,21 @@ impl<'a> Source<'a> {
     fn line(&self, byte: usize) -> usize {
         let before = self.text.get(..byte).unwrap_or(self.text);
         1 + before.matches('\n').count()
+    }
+}
+
+/// The key of the value at a byte that is this one, or below it.
+fn key_below(key: &str, value: &Spanned<DeValue<'_>>, byte: usize) -> Option<String> {
+    match value.get_ref() {
+        // A table's span is its head's: what is in it may be elsewhere.
+        DeValue::Table(table) => table
+            .iter()
+            .find_map(|(name, value)| key_below(&join(key, name.get_ref()), value, byte)),
+        DeValue::Array(list) => {
+            let mut list = list.iter().enumerate();
+            list.find_map(|(index, value)| key_below(&format!("{key}[{index}]"), value, byte))
+        }
+        _ => value.span().contains(&byte).then(|| key.to_owned()),
     }
 }
 

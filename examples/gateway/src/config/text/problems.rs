@@ -51,7 +51,7 @@ impl Problems {
         self.0.iter().any(|problem| is_below(&problem.key, key))
     }
 
-    /// Puts the problems of these texts in the place of all that is said at their keys and below them, and of what
+    /// Puts the problems of these values in the place of all that is said at their keys and below them, and of what
     /// quotes them elsewhere: it follows from them.
     pub fn replace(&mut self, texts: &[Failed], with: Self) {
         let follows = |problem: &Problem, from: &Failed| {

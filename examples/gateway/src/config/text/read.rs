@@ -1,6 +1,7 @@
 //! Reads a table into a type and finds every key that does not fit, not only the first.
 
 use super::problems::{Problems, join};
+use super::strict::Strict;
 use super::wording::reword;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
@@ -27,7 +28,7 @@ pub fn read<T: DeserializeOwned>(
 ) -> Option<Read<T>> {
     let mut left_out = Vec::new();
     loop {
-        let error = match serde_path_to_error::deserialize(table.clone()) {
+        let error = match serde_path_to_error::deserialize(Strict(Value::Table(table.clone()))) {
             Ok(value) => {
                 let left_out = LeftOut(left_out);
                 return Some(Read { value, left_out });
@@ -190,6 +191,16 @@ mod tests {
         assert!(read.value.number.is_none() && read.value.inner.is_none());
         assert_eq!(read.original("list[2]"), "list[4]");
         assert_eq!(read.original("list[0]"), "list[0]");
+    }
+
+    #[test]
+    fn a_list_is_not_a_table() {
+        let (problems, read) = problems_of("inner = [true, 1]");
+        assert_eq!(
+            problems,
+            "at.inner: a list does not fit; write a table: [inner], with its keys below"
+        );
+        assert!(read.unwrap().value.inner.is_none());
     }
 
     #[test]

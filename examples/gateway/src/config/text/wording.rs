@@ -28,20 +28,23 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
 /// The least likeness of two keys at which one is meant by the other: a letter may be left out, doubled or exchanged.
 const ALIKE: f64 = 0.85;
 
-/// The message with the known key that is most like the unknown one, if any is.
+/// An unknown key with the known one that is most like it, or with all of them.
 fn with_suggestion(key: &str, message: &str) -> String {
     let written = key.rsplit('.').next().unwrap_or(key);
-    let known = message
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|known| *known != written);
+    let known: Vec<_> = names(message).filter(|known| *known != written).collect();
     let likeness = |known: &str| strsim::jaro_winkler(&written.replace('-', "_"), known);
-    let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let best = known
+        .iter()
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     match best.filter(|known| likeness(known) > ALIKE) {
         Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
-        None => message.to_owned(),
+        None => format!("unknown key {written:?}; write one of {}", known.join(", ")),
     }
+}
+
+/// The names in a reader's message, which are in backticks.
+fn names(message: &str) -> impl Iterator<Item = &str> {
+    message.split('`').skip(1).step_by(2)
 }
 
 pub fn no_network(text: &str) -> String {
@@ -79,7 +82,11 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
     }
     let (least, number) = match expected.strip_prefix("a nonzero ") {
         Some(number) => (1, number),
-        None => (0, expected),
+        // The library reads these as they are, and refuses none at all.
+        None => (
+            u32::from(matches!(name, "in_flight" | "tunnels" | "response_fields")),
+            expected,
+        ),
     };
     let remedy = match number {
         "i64" => "a whole number".to_owned(),
@@ -102,10 +109,10 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         _ if expected == "a map" || expected.starts_with("struct ") => {
             format!("a table: {}", table(name))
         }
-        _ => {
-            let names = expected.strip_prefix("one of ")?;
-            format!("one of {}", names.replace('`', "\""))
+        _ if expected.starts_with("one of ") || expected.starts_with('`') => {
+            expected.replace('`', "\"")
         }
+        _ => return None,
     };
     Some(remedy)
 }
@@ -113,7 +120,8 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
 /// The value as the only one of a list, or a list that may stand there.
 fn list(name: &str, value: &Value) -> String {
     match value {
-        Value::String(text) => format!("[{text:?}]"),
+        Value::String(path) if name == "dangerously_exempt" => format!("[{{ path = {path:?} }}]"),
+        Value::String(text) if !text.is_empty() => format!("[{text:?}]"),
         _ => format!("[{}]", text(name)),
     }
 }
@@ -122,6 +130,8 @@ fn list(name: &str, value: &Value) -> String {
 fn text(name: &str) -> &'static str {
     match name {
         "listen" => "\"127.0.0.1:8080\"",
+        "hosts" => "\"app.example.com\"",
+        "dangerously_exempt" => "{ path = \"/api/hook\" }",
         "drain" | "head_timeout" | "response" => "\"30s\"",
         "connect" | "idle" | "tunnel" | "connection_age" | "min_ttl" | "max_ttl" => "\"60s\"",
         "trusted_proxies" | "proxy_protocol" => "\"127.0.0.1/32\"",
@@ -129,7 +139,7 @@ fn text(name: &str) -> &'static str {
         "prefix" => "\"/api\"",
         "upstream" => "\"https://api.example.com\"",
         "dir" => "\"dist\"",
-        "allow_origins" => "\"https://app.example.com\"",
+        "allow_origins" | "public_origins" | "trust" => "\"https://app.example.com\"",
         "allow_methods" => "\"PUT\"",
         "allow_headers" | "expose_headers" | "remove_request_headers" => "\"authorization\"",
         "remove_response_headers" => "\"server\"",
@@ -144,6 +154,7 @@ fn text(name: &str) -> &'static str {
 /// A table that may stand at a key.
 fn table(name: &str) -> String {
     match name {
+        "dangerously_exempt" => "{ path = \"/api/hook\" }".to_owned(),
         "tls" => "{ cert = \"cert.pem\", key = \"key.pem\" }".to_owned(),
         "upstream_tls" => "{ ca = \"cert.pem\" }".to_owned(),
         "timeouts" => "{ connect = \"5s\" }".to_owned(),
