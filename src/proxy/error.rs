@@ -163,6 +163,9 @@ pub enum ProxyErrorKind {
     Closed,
     /// The upstream's response is not HTTP: 502.
     MalformedResponse,
+    /// The upstream's response ended too early or was malformed behind its head: 502 while its client has nothing
+    /// of it, or an error of the response's body.
+    ResponseBody,
     /// The upstream switched protocols unasked, or to one that was not offered: 502.
     UpgradeFailed,
     /// The client service given to `build_with_client` failed: 502.
@@ -196,6 +199,7 @@ impl ProxyErrorKind {
             | Self::NoUpstream
             | Self::Closed
             | Self::MalformedResponse
+            | Self::ResponseBody
             | Self::UpgradeFailed
             | Self::Client => StatusCode::BAD_GATEWAY,
             Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
@@ -230,7 +234,7 @@ impl ProxyErrorKind {
             Self::NoUpstream => "destination_unavailable",
             Self::Overloaded | Self::LocalResources => "connection_limit_reached",
             Self::ResponseTimeout => "http_response_timeout",
-            Self::Closed => "http_response_incomplete",
+            Self::Closed | Self::ResponseBody => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
             Self::UpgradeFailed => "http_upgrade_failed",
             Self::Client => "proxy_internal_error",
@@ -278,6 +282,7 @@ impl ProxyErrorKind {
             Self::ResponseTimeout => "the upstream did not answer in time",
             Self::Closed => "the upstream closed the connection before it answered",
             Self::MalformedResponse => "the upstream's response is malformed",
+            Self::ResponseBody => "the upstream's response is incomplete",
             Self::UpgradeFailed => "the upstream switched to a protocol that was not offered",
             Self::Client => "the client service failed",
         }

@@ -312,20 +312,29 @@ impl Exchange {
             exchange: self,
             _held: held,
         };
-        let body = downloads.begin(body, under_way, is_http2);
-        Response::from_parts(parts, body)
+        match downloads.begin(body, under_way, is_http2) {
+            Ok(body) => Response::from_parts(parts, body),
+            // RFC 9110 15.6.3: of two truths, that the upstream has done it and that its answer cannot be had, the
+            // client can be told the second one only.
+            Err((error, under_way)) => under_way.exchange.failed(error),
+        }
     }
 
-    /// The response to a request that failed, for the reason that its body gave if it gave one.
+    /// The response to a request that failed.
     fn failed(&self, error: ProxyError) -> Response<Body> {
-        let error = match self.upload.as_deref().and_then(Progress::failure) {
-            Some(reason) => error.because_of(reason),
-            None => error,
-        };
+        let error = self.with_reason(error);
         self.tell(&error);
         let mut response = self.plan.failed(error, &self.context);
         self.tell_upstream(&mut response);
         response
+    }
+
+    /// An error for the reason that the request's body gave, if it gave one.
+    fn with_reason(&self, error: ProxyError) -> ProxyError {
+        match self.upload.as_deref().and_then(Progress::failure) {
+            Some(reason) => error.because_of(reason),
+            None => error,
+        }
     }
 
     fn tell(&self, error: &ProxyError) {
@@ -362,8 +371,9 @@ fn unexpected(what: &'static str) -> ProxyError {
 }
 
 impl Hold for UnderWay {
-    fn timed_out(&self, error: &ProxyError) {
-        self.exchange.tell(error);
+    fn cut_off(&self, error: &ProxyError) {
+        let exchange = &self.exchange;
+        exchange.tell(&exchange.with_reason(error.clone()));
     }
 }
 

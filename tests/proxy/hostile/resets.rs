@@ -1,7 +1,7 @@
 //! Streams of HTTP/2 that are reset "without an error" before their end: what came is a part, and is not
 //! handed on as if it were all.
 
-use crate::support::serve;
+use crate::support::{get, serve};
 use bytes::Bytes;
 use h2::Reason;
 use http::{Request, Response};
@@ -65,6 +65,64 @@ async fn an_upload_that_is_reset_has_not_ended() {
             "{reason:?}: {}",
             bytes.escape_ascii()
         );
+        connection.abort();
+    }
+}
+
+/// An upstream of HTTP/2 that answers its only request with these frames, all at once.
+async fn framed(frames: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Empty SETTINGS.
+            stream
+                .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+                .await
+                .unwrap();
+            let mut bytes = Vec::new();
+            // HEADERS of stream 1 that end its head.
+            while !bytes
+                .windows(6)
+                .any(|part| part[0] == 1 && part[1] & 4 != 0 && part[5] == 1)
+            {
+                stream.read_buf(&mut bytes).await.unwrap();
+            }
+            stream.write_all(frames).await.unwrap();
+            tokio::spawn(
+                async move { while matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {} },
+            );
+        }
+    });
+    address
+}
+
+/// It is an answer of the upstream, or one of the proxy, and never nothing.
+#[tokio::test]
+async fn an_answer_that_is_reset_at_once_is_an_answer() {
+    // HEADERS with `:status: 200`, DATA of two bytes, RST_STREAM with INTERNAL_ERROR.
+    let cut: &[u8] = &[
+        0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2,
+    ];
+    let part: &[u8] = &[
+        0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88, 0, 0, 2, 0, 0, 0, 0, 0, 1, b'h', b'i', 0, 0, 4, 3, 0, 0,
+        0, 0, 1, 0, 0, 0, 2,
+    ];
+    for frames in [cut, part].repeat(5) {
+        let url = format!("h2c://{}", framed(frames).await);
+        let proxy = || ReverseProxy::new("/api", &url).unwrap();
+        let answer = get(serve(proxy()).await, "/api/x", "").await;
+        assert!([200, 502].contains(&answer.status), "{answer:?}");
+        assert!(!answer.body.ends_with(LAST_CHUNK), "{answer:?}");
+
+        let stream = TcpStream::connect(serve(proxy()).await).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = Request::get("http://a/api/x").body(()).unwrap();
+        let (response, _) = client.send_request(request, true).unwrap();
+        let status = response.await.expect("a head").status().as_u16();
+        assert!([200, 502].contains(&status), "{status}");
         connection.abort();
     }
 }

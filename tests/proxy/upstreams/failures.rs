@@ -63,6 +63,56 @@ async fn every_failure_is_a_response_and_a_typed_error() {
     }
 }
 
+/// An upstream that closes each connection after its first answer.
+async fn closing(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let mut stream = BufStream::new(listener.accept().await.unwrap().0);
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                stream.read_line(&mut line).await.unwrap();
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    });
+    url
+}
+
+/// A browser takes an empty reply on a kept connection for one that nobody has read, and sends its request again.
+#[tokio::test]
+async fn an_answer_that_is_cut_is_never_nothing() {
+    let broken: [(&str, &[u16], &[u8]); 4] = [
+        ("content-length: 10\r\n\r\n", &[502, 201], b""),
+        ("transfer-encoding: chunked\r\n\r\nzz\r\n", &[502], b""),
+        ("content-length: 10\r\n\r\nabc", &[201], b"abc"),
+        (
+            "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
+            &[201],
+            b"3\r\nabc\r\n",
+        ),
+    ];
+    for (rest, statuses, begins) in broken {
+        let upstream = closing(format!("HTTP/1.1 201 Created\r\n{rest}")).await;
+        let server = serve(ReverseProxy::new("/api", upstream).unwrap()).await;
+        for _ in 0..10 {
+            let request =
+                "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let answer = exchange(server, request).await;
+            assert!(statuses.contains(&answer.status), "{rest:?}: {answer:?}");
+            if answer.status == 502 {
+                let why = "same-origin; error=http_response_incomplete";
+                assert_eq!(answer.all("proxy-status"), [why], "{rest:?}");
+            } else {
+                assert_eq!(answer.body, begins, "{rest:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_is_504() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -29,10 +29,12 @@ impl http_body::Body for ObservedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Some(observation) = &mut self.observation
-            && let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
+            && let Poll::Ready(Some(frame)) = &polled
         {
-            observation.sent(data.len());
+            match frame {
+                Ok(frame) => observation.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Err(error) => observation.cut_off(&**error),
+            }
         }
         polled
     }

@@ -26,6 +26,7 @@ use http::{Request, StatusCode};
 use line::Line;
 use same_origin::cors;
 use same_origin::guard::GuardError;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -97,6 +98,12 @@ impl Observation {
 
     fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+    }
+
+    fn cut_off(&mut self, error: &(dyn Error + 'static)) {
+        if let Some(line) = &mut self.line {
+            line.cut_off(error);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,8 +27,8 @@ const STREAM_FRAME: usize = 64 * 1024;
 
 /// A place at an upstream, dropped when the upstream's last byte is here.
 pub(crate) trait Hold: Send + 'static {
-    /// The client has taken nothing for too long, and the rest of the response is given up.
-    fn timed_out(&self, error: &ProxyError);
+    /// The rest of the response does not come: it is broken, or its client has taken nothing for too long.
+    fn cut_off(&self, error: &ProxyError);
 }
 
 /// The responses that are on their way to their clients.
@@ -61,14 +61,18 @@ impl Downloads {
     ///
     /// Most responses are small and here as a whole already. Their place is free before the client has seen
     /// the head.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the body, if that is known before the client has seen anything, and `hold`.
     pub(crate) fn begin<H: Hold>(
         self: &Arc<Self>,
         mut body: Body,
         hold: H,
         is_stream: bool,
-    ) -> Body {
+    ) -> Result<Body, (ProxyError, H)> {
         if body.is_end_stream() {
-            return body;
+            return Ok(body);
         }
         let is_exact = body.size_hint().exact();
         // Nobody is to be woken: the server asks for the next frame as soon as the head is out.
@@ -80,12 +84,12 @@ impl Downloads {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 // Of no other length than its head said, if it said one.
                 Ok(data) if body.is_end_stream() && is_exact == Some(data.len() as u64) => {
-                    return Body::from(data);
+                    return Ok(Body::from(data));
                 }
                 Ok(data) => ahead.push_back(Ok(Frame::data(data))),
                 Err(frame) => ahead.push_back(Ok(frame)),
             },
-            Poll::Ready(Some(Err(error))) => ahead.push_back(Err(error)),
+            Poll::Ready(Some(Err(error))) => return Err((broken(error), hold)),
         }
         let mut state = State {
             body,
@@ -94,16 +98,17 @@ impl Downloads {
             largest: if is_stream { STREAM_FRAME } else { usize::MAX },
             withheld: Arc::clone(&self.withheld),
             hold: Some(hold),
+            is_written: false,
             offered: Some(Instant::now()),
         };
         state.settle();
         let is_over = state.hold.is_none();
         let shared = Arc::new(Shared(Mutex::new(state)));
-        Body::own(Guarded {
+        Ok(Body::own(Guarded {
             key: (!is_over).then(|| self.enter(shared.clone())),
             shared,
             downloads: Arc::clone(self),
-        })
+        }))
     }
 
     fn enter(self: &Arc<Self>, download: Arc<dyn Download>) -> usize {
@@ -151,7 +156,7 @@ struct Shared<H>(Mutex<State<H>>);
 struct State<H> {
     body: Body,
     /// Frames that were read before the client wanted them.
-    ahead: VecDeque<Result<Frame<Bytes>, BoxError>>,
+    ahead: VecDeque<Result<Frame<Bytes>, ProxyError>>,
     /// Whether the head said how long it is. What is read ahead must not make a length known that was not.
     is_exact: bool,
     /// The largest frame.
@@ -159,6 +164,8 @@ struct State<H> {
     withheld: Arc<[HeaderName]>,
     /// None when the upstream has no more to send.
     hold: Option<H>,
+    /// Whether the server has had time to write what it was given.
+    is_written: bool,
     /// Since when it is the client's turn to take something; None while it is the upstream's to send.
     offered: Option<Instant>,
 }
@@ -169,7 +176,7 @@ impl<H> Shared<H> {
     }
 }
 
-impl<H> State<H> {
+impl<H: Hold> State<H> {
     /// Lets go of the upstream if nothing more comes from there.
     fn settle(&mut self) {
         if self.hold.is_some() && self.body.is_end_stream() {
@@ -182,14 +189,26 @@ impl<H> State<H> {
         self.hold = None;
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match &polled {
-            Poll::Ready(None | Some(Err(_))) => self.finish(),
-            Poll::Ready(Some(Ok(_))) => self.settle(),
-            Poll::Pending => {}
+    /// Gives the rest up, and says why.
+    fn cut_off(&mut self, error: &ProxyError) {
+        if let Some(hold) = &self.hold {
+            hold.cut_off(error);
         }
-        polled
+        self.finish();
+    }
+
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProxyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = frame.map(|frame| frame.map_err(broken));
+        match &frame {
+            None => self.finish(),
+            Some(Err(error)) => self.cut_off(error),
+            Some(Ok(_)) => self.settle(),
+        }
+        Poll::Ready(frame)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -197,10 +216,21 @@ impl<H> State<H> {
             Some(frame) => Poll::Ready(Some(frame)),
             None => self.poll_body(cx),
         };
+        match polled {
+            // hyper drops what it has not written yet when a body fails, the head too. A client that gets not a
+            // byte takes the request for one that was never read, and browsers send it again.
+            Poll::Ready(Some(Err(error))) if !self.is_written => {
+                self.ahead.push_front(Err(error));
+                self.is_written = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            _ => self.is_written = polled.is_pending(),
+        }
         self.offered = polled.is_ready().then(Instant::now);
         polled.map(|frame| match frame? {
             Ok(frame) => self.cut(frame).map(Ok),
-            Err(error) => Some(Err(error)),
+            Err(error) => Some(Err(error.into())),
         })
     }
 
@@ -251,12 +281,11 @@ impl<H: Hold> Download for Shared<H> {
         if now.saturating_duration_since(offered) < patience {
             return;
         }
-        if let Some(hold) = &state.hold {
+        if state.hold.is_some() {
             let late = ProxyError::new(ProxyErrorKind::ClientTimeout, true, Late);
-            hold.timed_out(&late);
-            state.finish();
+            state.cut_off(&late);
             state.ahead.clear();
-            state.ahead.push_back(Err(late.into()));
+            state.ahead.push_back(Err(late));
         }
     }
 }
@@ -309,6 +338,14 @@ impl<H: Hold> Drop for Guarded<H> {
     /// A client that is gone holds nothing.
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// What is wrong with a body, which may have said so itself.
+fn broken(error: BoxError) -> ProxyError {
+    match error.downcast() {
+        Ok(error) => *error,
+        Err(error) => ProxyError::new(ProxyErrorKind::ResponseBody, true, error),
     }
 }
 

@@ -8,11 +8,11 @@ use tokio::time::sleep;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A place, and the number of times that its client was late.
-#[derive(Clone, Default)]
+/// A place, and the number of times that an answer was given up.
+#[derive(Clone, Debug, Default)]
 struct Place {
     held: Arc<()>,
-    late: Arc<AtomicUsize>,
+    cut: Arc<AtomicUsize>,
 }
 
 impl Place {
@@ -22,8 +22,8 @@ impl Place {
 }
 
 impl Hold for Place {
-    fn timed_out(&self, _: &ProxyError) {
-        self.late.fetch_add(1, Ordering::Relaxed);
+    fn cut_off(&self, _: &ProxyError) {
+        self.cut.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -40,7 +40,9 @@ fn setting(first: &[usize]) -> Setting {
         upstream.try_send(data(*len)).unwrap();
     }
     let (downloads, place) = (Downloads::new(PATIENCE, Arc::new([])), Place::default());
-    let client = downloads.begin(Body::new(body), place.clone(), true);
+    let client = downloads
+        .begin(Body::new(body), place.clone(), true)
+        .unwrap();
     Setting {
         downloads,
         place,
@@ -61,7 +63,9 @@ async fn read(client: &mut Body) -> usize {
 #[tokio::test(start_paused = true)]
 async fn what_is_here_as_a_whole_is_done_with_at_once() {
     let (downloads, place) = (Downloads::new(PATIENCE, Arc::new([])), Place::default());
-    let body = downloads.begin(Body::from("all"), place.clone(), false);
+    let body = downloads
+        .begin(Body::from("all"), place.clone(), false)
+        .unwrap();
     assert!(!place.is_held());
     assert_eq!(body.size_hint().exact(), Some(3));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "all");
@@ -115,7 +119,7 @@ async fn a_client_that_takes_nothing_loses_its_answer() {
         took >= PATIENCE && took <= PATIENCE * 9 / 8 + Duration::from_secs(1),
         "{took:?}"
     );
-    assert_eq!(setting.place.late.load(Ordering::Relaxed), 1);
+    assert_eq!(setting.place.cut.load(Ordering::Relaxed), 1);
     let error = setting.client.frame().await.unwrap().unwrap_err();
     let error = error.downcast_ref::<ProxyError>().unwrap();
     assert_eq!(error.kind(), ProxyErrorKind::ClientTimeout);
@@ -130,7 +134,7 @@ async fn a_client_that_takes_little_keeps_its_answer() {
         sleep(PATIENCE - Duration::from_secs(1)).await;
     }
     assert!(setting.place.is_held());
-    assert_eq!(setting.place.late.load(Ordering::Relaxed), 0);
+    assert_eq!(setting.place.cut.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,6 +150,34 @@ async fn no_more_is_read_ahead_than_may_be() {
     }
     assert_eq!(len, AHEAD * 2);
     assert!(!setting.place.is_held());
+}
+
+#[tokio::test]
+async fn what_is_broken_from_the_beginning_is_an_error_at_once() {
+    let (downloads, place) = (Downloads::new(PATIENCE, Arc::new([])), Place::default());
+    let (upstream, body) = Channel::new(1);
+    upstream.abort(BoxError::from("cut"));
+    let begun = downloads.begin(Body::new(body), place.clone(), false);
+    let (error, _) = begun.err().unwrap();
+    assert_eq!(error.kind(), ProxyErrorKind::ResponseBody);
+    assert!(!place.is_held() && downloads.all().is_empty());
+}
+
+/// hyper writes when a body has nothing for it, and drops what it has not written when a body fails.
+#[tokio::test]
+async fn before_a_cut_the_server_has_time_to_write() {
+    let mut setting = setting(&[7]);
+    setting.upstream.abort("cut".into());
+    let mut poll =
+        || Pin::new(&mut setting.client).poll_frame(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
+    assert!(poll().is_pending());
+    let Poll::Ready(Some(Err(error))) = poll() else {
+        panic!("not a cut");
+    };
+    let kind = error.downcast_ref().map(ProxyError::kind);
+    assert_eq!(kind, Some(ProxyErrorKind::ResponseBody));
+    assert_eq!(setting.place.cut.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,10 +9,11 @@ use http::{Request, StatusCode, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::{AnsweredBy, ProxyError};
+use same_origin::proxy::{AnsweredBy, ProxyError, ProxyErrorKind};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
@@ -46,6 +47,8 @@ struct Answer {
     cors: Option<Cors>,
     guard: Option<String>,
     cache: Option<&'static str>,
+    /// The error for which the body ended before its end.
+    cut: Option<&'static str>,
 }
 
 /// The verdict of CORS on a request with an `Origin`.
@@ -81,6 +84,8 @@ struct Json<'a> {
     guard: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<&'static str>,
 }
 
 impl Line {
@@ -117,7 +122,21 @@ impl Line {
             cors: self.cors(response),
             guard: extensions.get::<GuardError>().map(ToString::to_string),
             cache: cache.map(Outcome::as_str),
+            cut: None,
         });
+    }
+
+    /// The response's body has failed.
+    pub fn cut_off(&mut self, error: &(dyn Error + 'static)) {
+        let mut kind = None;
+        let mut cause = Some(error);
+        while let Some(error) = cause.filter(|_| kind.is_none()) {
+            kind = error.downcast_ref().map(ProxyError::kind);
+            cause = error.source();
+        }
+        if let Some(answer) = &mut self.answer {
+            answer.cut = Some(kind.map_or("proxy_internal_error", ProxyErrorKind::proxy_status));
+        }
     }
 
     /// `None` where CORS has nothing to say: no origin, or no policy. Without one the fields are the upstream's.
@@ -217,6 +236,7 @@ impl Line {
                 .map(ToString::to_string),
             guard: answer.and_then(|answer| answer.guard.as_deref()),
             cache: answer.and_then(|answer| answer.cache),
+            cut: answer.and_then(|answer| answer.cut),
         };
         // Strings and numbers always can be written.
         let _always = json::write(&json, line);
@@ -253,6 +273,10 @@ impl Answer {
         if let Some(cache) = self.cache {
             line.extend_from_slice(b" cache=");
             push(line, cache);
+        }
+        if let Some(cut) = self.cut {
+            line.extend_from_slice(b" cut=");
+            push(line, cut);
         }
     }
 }

@@ -43,6 +43,15 @@ fn text_is_one_line_without_a_query() {
 }
 
 #[test]
+fn a_body_that_failed_is_told() {
+    let mut line = line("/", false);
+    line.cut_off(&std::io::Error::other("disk"));
+    let mut text = Vec::new();
+    line.text(&mut text, "/", 1, Duration::ZERO);
+    assert!(shown(text).ends_with(" cut=proxy_internal_error id=00ff\n"));
+}
+
+#[test]
 fn times_are_those_of_the_exporter_of_dates() {
     for millis in [0, 7, 83, 1_999, 1_790_000_000_123, 2_000] {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);

@@ -4,6 +4,8 @@ use crate::client::{exchange, get};
 use crate::gateway;
 use crate::process::Process;
 use std::path::Path;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn each_refusal_leaves_a_line_that_says_why() {
@@ -99,6 +101,45 @@ async fn an_access_log_that_cannot_be_written_is_told_of() {
         1,
         "{log}"
     );
+}
+
+/// Its status says that all is well, and its client has but a part of it.
+#[tokio::test]
+async fn an_answer_that_is_cut_is_told_in_both_logs() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut bytes).await.unwrap();
+        }
+        let part = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc";
+        stream.write_all(part).await.unwrap();
+    });
+    let gateway = gateway::with(&format!(
+        "[log]\naccess = 'stderr'\n[[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\n"
+    ));
+    let answer = exchange(&gateway, "GET /api/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(
+        answer.ends_with(b"\r\n\r\nabc"),
+        "{}",
+        answer.escape_ascii()
+    );
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    for words in [
+        &[
+            "\"GET /api/x HTTP/1.1\" 200 3 ",
+            " cut=http_response_incomplete",
+        ][..],
+        &["WARN", "kind=ResponseBody", "path=/api/x"],
+    ] {
+        let found = log
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "{words:?} in {log}");
+    }
 }
 
 /// An empty variable says nothing, and hides nothing.
