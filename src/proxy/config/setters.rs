@@ -196,7 +196,7 @@ impl ProxyBuilder {
     }
 
     /// Request fields that the upstream never sees, as text or as [`HeaderName`](http::HeaderName)s; in
-    /// trailers neither. Default: none.
+    /// trailers neither, nor spelled with `_` for `-`, which many servers take for the same. Default: none.
     pub fn remove_request_headers<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,

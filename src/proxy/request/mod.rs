@@ -246,7 +246,11 @@ impl RequestRules {
             };
             mapper.map_fields(headers)?;
         }
-        self.edits.apply(headers);
+        // RFC 9110 10.1.1: of a client of HTTP/1.0 it is ignored, and that of the proxy it would be to an upstream.
+        if scan.has(Field::Expect) && parts.version < Version::HTTP_11 {
+            headers.remove(header::EXPECT);
+        }
+        self.edits.apply_to_request(headers);
         // RFC 9110 7.8: an upgrade is of HTTP/1.1; with a body on its way there is nothing to switch.
         let upgrade = offer
             .upgrade

@@ -1,6 +1,7 @@
 //! Fields that the settings of a proxy remove and set.
 
 use crate::fields;
+use crate::proxy::wire::scan::is_alike;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -31,6 +32,22 @@ impl FieldEdits {
     /// The number of fields that may be added.
     pub(crate) fn len(&self) -> usize {
         self.set.len()
+    }
+
+    /// Edits a request. Spellings of what is removed that servers of the CGI kind cannot tell from it go too:
+    /// `X_Tenant` of a client would be read in the place of the proxy's own `X-Tenant`, or beside it.
+    pub(crate) fn apply_to_request(&self, headers: &mut HeaderMap) {
+        if !self.remove.is_empty() {
+            let is_twin = |name: &&HeaderName| {
+                let mut removed = self.remove.iter();
+                removed.any(|removed| is_alike(name.as_str(), removed.as_str()))
+            };
+            let twins: Vec<_> = headers.keys().filter(is_twin).cloned().collect();
+            for name in twins {
+                headers.remove(name);
+            }
+        }
+        self.apply(headers);
     }
 
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
@@ -66,6 +83,29 @@ mod tests {
             (name, HeaderValue::from_static(value))
         };
         lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_client_does_not_spell_its_way_round_an_edit() {
+        let edits = FieldEdits::new(
+            vec![HeaderName::from_static("x-internal-user")],
+            vec![(
+                HeaderName::from_static("x_tenant"),
+                HeaderValue::from_static("a"),
+            )],
+        );
+        let mut headers = map(&[
+            ("x-tenant", "evil"),
+            ("x_tenant", "evil"),
+            ("x_internal-user", "root"),
+            ("x-internal_user", "root"),
+            ("x-internal-users", "b"),
+        ]);
+        edits.apply_to_request(&mut headers);
+        assert_eq!(
+            headers,
+            map(&[("x-internal-users", "b"), ("x_tenant", "a")])
+        );
     }
 
     #[test]

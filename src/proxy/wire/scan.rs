@@ -90,21 +90,26 @@ pub(crate) fn field(name: &HeaderName) -> Option<Field> {
     })
 }
 
-/// The fields that say who is before the peer. Servers of the CGI kind cannot tell `_` from `-` in a name,
-/// so a spelling with it is as good as the real one to them (CVE-2025-64484).
+/// Whether servers of the CGI kind take two names for one: they cannot tell `_` from `-` (CVE-2025-64484).
+pub(crate) fn is_alike(one: &str, other: &str) -> bool {
+    let is_dash = |byte| byte == b'-' || byte == b'_';
+    one.len() == other.len()
+        && one
+            .bytes()
+            .zip(other.bytes())
+            .all(|(one, other)| one == other || (is_dash(one) && is_dash(other)))
+}
+
+/// The fields that say who is before the peer, also as servers of the CGI kind read them.
 fn forwarded(name: &str) -> Option<Field> {
     if !name.starts_with(['f', 'x']) {
         return None;
     }
-    let is = |wanted: &str| {
-        name.bytes()
-            .zip(wanted.bytes())
-            .all(|(byte, want)| byte == want || (byte == b'_' && want == b'-'))
-    };
-    let whole = |wanted: &str| name.len() == wanted.len() && is(wanted);
-    if !(whole("forwarded")
-        || whole("x-real-ip")
-        || (name.len() > X_FORWARDED.len() && is(X_FORWARDED)))
+    let begins = name.get(..X_FORWARDED.len());
+    if !(is_alike(name, "forwarded")
+        || is_alike(name, "x-real-ip")
+        || (begins.is_some_and(|begins| is_alike(begins, X_FORWARDED))
+            && name.len() > X_FORWARDED.len()))
     {
         return None;
     }

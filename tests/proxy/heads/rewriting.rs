@@ -134,17 +134,20 @@ async fn fields_are_removed_and_set_both_ways() {
     })
     .await;
     let proxy = ReverseProxy::builder("/api", upstream.url(""))
-        .remove_request_headers(["Cookie"])
+        .remove_request_headers(["Cookie", "X-Internal-User"])
         .set_request_headers([("X-Api-Key", "k")])
         .remove_response_headers(["Server"])
         .set_response_headers([("Cache-Control", "max-age=60"), ("vary", "Accept, cookie")])
         .build()
         .unwrap();
     let server = serve(proxy).await;
-    let answer = get(server, "/api/x", "cookie: a=1\r\nx-api-key: mine\r\n").await;
+    let fields = "cookie: a=1\r\nx-api-key: mine\r\nx_api-key: mine\r\nX_Internal_User: root\r\n";
+    let answer = get(server, "/api/x", fields).await;
     let seen = upstream.one();
     assert_eq!(seen.all("x-api-key"), ["k"]);
-    assert!(seen.all("cookie").is_empty());
+    for gone in ["cookie", "x_api-key", "x_internal_user"] {
+        assert!(seen.all(gone).is_empty(), "{gone}: {seen:?}");
+    }
     assert!(answer.all("server").is_empty() && answer.all("alt-svc").is_empty());
     assert_eq!(answer.all("cache-control"), ["max-age=60"]);
     assert_eq!(answer.all("vary").join(", "), "accept, cookie");

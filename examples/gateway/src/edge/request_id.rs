@@ -1,7 +1,7 @@
 //! The id of a request: the client's own where that is trusted, or a new one.
 
 use bytes::BytesMut;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{HeaderMap, Request};
 use std::cell::RefCell;
 
@@ -23,9 +23,40 @@ thread_local! {
 pub fn identify<B>(request: &mut Request<B>, is_trusted: bool) -> HeaderValue {
     let kept = is_trusted.then(|| own(request.headers())).flatten();
     let id = kept.unwrap_or_else(new);
+    keep_from_client(request.headers_mut());
     // A head that is full goes on with the id that it has, or with none.
     let _full = request.headers_mut().try_insert(NAME, id.clone());
     id
+}
+
+/// Takes from the client what would take the id from the upstream: `Connection: x-request-id`, which has a proxy
+/// remove it (RFC 9110 7.6.1), and `X_Request_Id`, which servers of the CGI kind read in its place.
+fn keep_from_client(headers: &mut HeaderMap) {
+    let is_twin = |name: &&HeaderName| {
+        name.as_str().len() == NAME.as_str().len()
+            && **name != NAME
+            && name.as_str().replace('_', "-") == NAME.as_str()
+    };
+    let twins: Vec<_> = headers.keys().filter(is_twin).cloned().collect();
+    for name in twins {
+        headers.remove(name);
+    }
+    let options = || {
+        let lines = headers.get_all(CONNECTION).iter();
+        lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+    };
+    let is_id = |option: &&[u8]| {
+        option
+            .trim_ascii()
+            .eq_ignore_ascii_case(NAME.as_str().as_bytes())
+    };
+    if options().any(|option| is_id(&option)) {
+        let others: Vec<_> = options().filter(|option| !is_id(option)).collect();
+        // Parts of values are values.
+        if let Ok(others) = HeaderValue::from_bytes(&others.join(&b',')) {
+            headers.insert(CONNECTION, others);
+        }
+    }
 }
 
 /// The id that a request came with, if it is one, and harmless in any log: letters, digits and `-._~+/=:`.
@@ -68,6 +99,38 @@ fn new() -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_does_not_take_the_id_from_the_upstream() {
+        for (lines, kept) in [
+            (&["close, X-Request-ID"][..], "close"),
+            (
+                &["x-request-id", "te , x-request-id,x-request-idea"],
+                "te ,x-request-idea",
+            ),
+            (&["x-request-id"], ""),
+            (&["keep-alive"], "keep-alive"),
+        ] {
+            let mut request = Request::new(());
+            for line in lines {
+                request
+                    .headers_mut()
+                    .append(CONNECTION, HeaderValue::from_static(line));
+            }
+            for name in ["x_request_id", "x-request_id", "x_request-id"] {
+                request
+                    .headers_mut()
+                    .insert(name, HeaderValue::from_static("evil"));
+            }
+            let id = identify(&mut request, true);
+            let headers = request.headers();
+            assert_eq!(
+                (&headers[CONNECTION], &headers[NAME]),
+                (&HeaderValue::from_static(kept), &id)
+            );
+            assert_eq!(headers.len(), 2, "{headers:?}");
+        }
+    }
 
     #[test]
     fn an_id_of_a_trusted_peer_is_kept_if_it_is_one() {

@@ -228,11 +228,19 @@ async fn a_client_is_announced_before_its_handshake_which_is_counted() {
         .await
         .unwrap();
     let _alert = other.read(&mut [0; 64]).await;
-    let metrics = get(format!("http://127.0.0.1:{admin}/metrics")).await.body;
-    for outcome in ["ok", "failed"] {
-        let line = format!("same_origin_tls_handshakes_total{{outcome=\"{outcome}\"}} 1");
-        assert!(metrics.contains(&line), "{line}: {metrics}");
-    }
+    let lines = ["ok", "failed"]
+        .map(|outcome| format!("same_origin_tls_handshakes_total{{outcome=\"{outcome}\"}} 1"));
+    // The alert is sent before its handshake is counted.
+    let counted = async {
+        loop {
+            let metrics = get(format!("http://127.0.0.1:{admin}/metrics")).await.body;
+            if lines.iter().all(|line| metrics.contains(line)) {
+                return;
+            }
+        }
+    };
+    let counted = tokio::time::timeout(Duration::from_secs(10), counted).await;
+    assert!(counted.is_ok(), "{lines:?}");
 }
 
 fn free_port() -> u16 {
