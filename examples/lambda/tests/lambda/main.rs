@@ -2,6 +2,7 @@
 
 #[path = "../../../../tests/cors/browser.rs"]
 mod browser;
+mod commands;
 mod doors;
 #[path = "../../../../tests/cors/expect.rs"]
 mod expect;
