@@ -2,10 +2,10 @@
 
 use crate::door::Door;
 use axum::Router;
-use http::Request;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
+use http::{HeaderMap, Request};
 use ipnet::{Ipv4Net, Ipv6Net};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use same_origin::guard::OwnOrigin;
@@ -23,7 +23,9 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'?')
     .add(b'`');
 
-const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// The fields that a front door writes of what it knows itself.
+const WRITTEN_BY_DOORS: [&str; 3] = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
+
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Gives a request the public path, and says who asks and under which origin.
@@ -44,8 +46,7 @@ pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> 
     if let (false, Some(Ok(domain))) = (parts.headers.contains_key(HOST), named) {
         parts.headers.insert(HOST, domain);
     }
-    // No front door sets it, so a client has.
-    parts.headers.remove(X_FORWARDED_PREFIX);
+    remove_claims(&mut parts.headers);
     let proto = parts
         .headers
         .get(X_FORWARDED_PROTO)
@@ -56,6 +57,26 @@ pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> 
         parts.extensions.insert(peer);
     }
     Ok(())
+}
+
+/// Takes out what only the client can have said of its address, its host and the prefix.
+///
+/// Names with `_` count, too: CGI and WSGI see no difference.
+fn remove_claims(headers: &mut HeaderMap) {
+    let is_claim = |name: &HeaderName| {
+        let plain = name.as_str().replace('_', "-");
+        let is_told =
+            plain.starts_with("x-forwarded-") || plain == "forwarded" || plain == "x-real-ip";
+        is_told && !WRITTEN_BY_DOORS.contains(&name.as_str())
+    };
+    let claims: Vec<_> = headers
+        .keys()
+        .filter(|name| is_claim(name))
+        .cloned()
+        .collect();
+    for name in claims {
+        headers.remove(name);
+    }
 }
 
 /// A router that is given its requests as a server has them, with the host in `Host` alone: a proxy's client is
@@ -95,4 +116,45 @@ fn without_authority(mut request: Request<Body>) -> Request<Body> {
         *request.uri_mut() = target.clone().into();
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_does_not_choose_what_a_door_would_say() {
+        let sent = [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-forwarded-proto",
+            "x-forwarded-server",
+            "x-real-ip",
+            "x_forwarded_for",
+            "x_real_ip",
+            "x-forward",
+        ];
+        let one = |name| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static("evil"),
+            )
+        };
+        let mut headers: HeaderMap = sent.into_iter().map(one).collect();
+        remove_claims(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(
+            left,
+            [
+                "x-forward",
+                "x-forwarded-for",
+                "x-forwarded-port",
+                "x-forwarded-proto"
+            ]
+        );
+    }
 }
