@@ -93,7 +93,7 @@ impl Setting {
 
 /// Reads a block; `None` where it is switched off, or has problems.
 pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Block> {
-    let Place { block, kind } = place;
+    let Place { path, block, kind } = place;
     let before = problems.len();
     let found = match (kind, block.value()) {
         (_, Value::Map(pairs)) => from_map(&pairs, *kind, problems),
@@ -125,7 +125,7 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
     let settings = found.settings();
     match settings.build() {
         Ok(policy) => Some(Block {
-            path: block.key.clone(),
+            path: path.clone(),
             line: block.line,
             settings,
             policy,

@@ -17,7 +17,7 @@ const LATER: (&str, &str) = (
     "write the value itself, or give the function its policy in its environment",
 );
 
-fn unknown(node: &Node<'_>, value: &Value<'_>) -> Problem {
+pub(super) fn unknown(node: &Node<'_>, value: &Value<'_>) -> Problem {
     Problem::new(node.line, &node.key, LATER.0, LATER.1).with_value(value.shown())
 }
 
