@@ -2,7 +2,7 @@
 //!
 //! | block | its keys | how values are written |
 //! |---|---|---|
-//! | `AWS::Serverless::Api` `Cors`, `Globals: Api` | `AllowOrigin`, `AllowMethods`, `AllowHeaders`, `MaxAge`, `AllowCredentials`; or one text, the origin | texts in a second pair of quotes, lists in one text: `"'GET,PUT'"` |
+//! | `AWS::Serverless::Api` `Cors`, `Globals: Api` | `AllowOrigin`, `AllowMethods`, `AllowHeaders`, `MaxAge`, `AllowCredentials`; or one text, the origin, with SAM's defaults for the rest | texts in a second pair of quotes, lists in one text: `"'GET,PUT'"` |
 //! | `AWS::Serverless::HttpApi` `CorsConfiguration`, `Globals: HttpApi` | `AllowOrigins`, `AllowMethods`, `AllowHeaders`, `ExposeHeaders`, `MaxAge`, `AllowCredentials`; or `true`, all origins | lists and numbers |
 //! | `AWS::ApiGatewayV2::Api` `CorsConfiguration` | the same | lists and numbers |
 //! | `FunctionUrlConfig: Cors` of `AWS::Serverless::Function`, `AWS::Lambda::Url` `Cors` | the same | lists and numbers |

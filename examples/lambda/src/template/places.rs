@@ -20,6 +20,20 @@ pub(super) struct Place<'a> {
     pub(super) path: String,
     pub(super) block: Node<'a>,
     pub(super) kind: Kind,
+    /// Read by SAM, and not by CloudFormation itself.
+    is_sam: bool,
+}
+
+impl Place<'_> {
+    /// SAM passes over a block in which there is nothing.
+    pub(super) fn is_off(&self, block: &Value<'_>) -> bool {
+        match block {
+            Value::Bool(false) => self.kind == Kind::Http,
+            Value::Null => self.is_sam,
+            Value::Map(pairs) => self.is_sam && pairs.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 /// A kind of resource, and the way from its properties to the block.
@@ -72,6 +86,15 @@ impl Row {
             node = child(&node, name, problems)?;
         }
         Some(node)
+    }
+
+    fn place<'a>(&self, path: String, block: Node<'a>) -> Place<'a> {
+        Place {
+            path,
+            block,
+            kind: self.kind,
+            is_sam: self.section.is_some(),
+        }
     }
 }
 
@@ -141,15 +164,13 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
             };
             if let Some(block) = row.block(properties, problems) {
                 let path = format!("{}.Properties.{}", resource.key, row.way.join("."));
-                let kind = row.kind;
-                places.push(Place { path, block, kind });
+                places.push(row.place(path, block));
             }
         }
         if let (false, Some(section)) = (is_used, section)
             && let Some(block) = row.block(section, problems)
         {
-            let (path, kind) = (block.key.clone(), row.kind);
-            places.push(Place { path, block, kind });
+            places.push(row.place(block.key.clone(), block));
         }
     }
     places.sort_by_key(|place| place.block.line);

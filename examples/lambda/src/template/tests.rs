@@ -28,7 +28,7 @@ fn each_way_of_writing_gives_the_policy() {
     let lists = "AllowOrigins: ['https://app.example.com'], AllowMethods: [GET, PUT, OPTIONS], AllowHeaders: [content-type], MaxAge: 600, AllowCredentials: true";
     let any = CorsPolicy::builder().allow_origins(same_origin::cors::Any);
     for (name, template, wanted) in [
-        ("a text", resource(REST, r#"{ Cors: "'https://app.example.com'" }"#), app.clone()),
+        ("a text", resource(REST, r#"{ Cors: "'https://app.example.com'" }"#), rest(app.clone())),
         (
             "REST",
             resource(REST, r#"{ Cors: { AllowOrigin: "'https://app.example.com'", AllowMethods: "'GET, PUT,OPTIONS'", AllowHeaders: "'content-type'", MaxAge: "'600'", AllowCredentials: true } }"#),
@@ -41,6 +41,7 @@ fn each_way_of_writing_gives_the_policy() {
         ("plain", resource(V2, &format!("{{ CorsConfiguration: {{ {lists} }} }}")), listed.clone()),
         ("function", resource(FUNCTION, &format!("{{ FunctionUrlConfig: {{ AuthType: NONE, Cors: {{ {lists} }} }} }}")), listed.clone()),
         ("URL", resource("AWS::Lambda::Url", &format!("{{ Cors: {{ {lists} }} }}")), listed.clone()),
+        ("texts", resource(V2, &format!("{{ CorsConfiguration: {{ {} }} }}", lists.replace("600", "'600'").replace("true", "'true'"))), listed.clone()),
         ("globals", format!("Globals:\n  HttpApi:\n    CorsConfiguration: {{ {lists} }}\n"), listed.clone()),
         (
             "JSON",
@@ -127,6 +128,29 @@ fn what_cannot_be_meant_is_said_where_it_stands() {
                 "AllowMethods[0]: \"put\" ",
                 "AllowHeaders[0]: \"a b\" ",
                 "line 7: Resources.Two.Properties.CorsConfiguration.MaxAge: \"-1\" is not a number of seconds: write 600",
+                "Two.Properties.CorsConfiguration.AllowOrigins: no origin is allowed",
+            ],
+        ),
+        (
+            "a policy's mistakes beside one of a value",
+            resource(
+                V2,
+                "{ CorsConfiguration: { AllowOrigins: ['https://a.example/', 1], MaxAge: soon, AllowMethods: [put, !Ref M], ExposeHeaders: ['a b'] } }",
+            ),
+            vec![
+                "AllowOrigins[0]: \"https://a.example/\" ",
+                "AllowOrigins[1]: \"1\" is not a text",
+                "MaxAge: \"soon\" is not a number",
+                "AllowMethods[0]: \"put\" ",
+                "AllowMethods[1]: \"!Ref M\" is known only",
+                "ExposeHeaders[0]: \"a b\" ",
+            ],
+        ),
+        (
+            "a list of one origin",
+            resource(REST, "{ Cors: { AllowOrigin: ['https://a.example'] } }"),
+            vec![
+                "AllowOrigin: \"a list\" is not a text: write one origin, such as \"'https://a.example'\"",
             ],
         ),
         (
@@ -198,6 +222,10 @@ fn a_template_without_cors_has_no_blocks() {
         "{}",
         &resource(REST, "{ StageName: prod }"),
         &resource(HTTP, "{ CorsConfiguration: false }"),
+        &resource(REST, "{ Cors: {} }"),
+        &resource(REST, "{ Cors: }"),
+        &resource(HTTP, "{ CorsConfiguration: {} }"),
+        &resource(FUNCTION, "{ FunctionUrlConfig: { Cors: {} } }"),
         include_str!("../../template.yaml"),
     ] {
         assert!(read(template).unwrap().is_empty(), "{template}");
