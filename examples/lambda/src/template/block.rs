@@ -116,6 +116,10 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
             origins: vec![like(block, "*")],
             ..Found::default()
         },
+        (_, value @ Value::Unknown(_)) => {
+            problems.push(values::unknown(block, &value));
+            return None;
+        }
         (_, value) => {
             let problem = Problem::new(
                 block.line,

@@ -9,7 +9,7 @@ pub(super) struct Node<'a> {
     pub(super) line: usize,
     yaml: &'a MarkedYaml<'a>,
     /// The node of `Globals` that this one adds to.
-    global: Option<Box<Node<'a>>>,
+    global: Option<Box<Self>>,
 }
 
 /// A node's value, as far as it is known before the template is deployed.

@@ -373,6 +373,10 @@ fn a_block_that_a_function_may_bring_is_told() {
             "Resources: \"Fn::ForEach::Apis\" is known only",
         ),
         (
+            resource(HTTP, "{ CorsConfiguration: !If [Prod, {}, {}] }"),
+            "CorsConfiguration: \"!If\" is known only",
+        ),
+        (
             "Resources: { Other: { Type: X }, 'Fn::ForEach::Apis': [N, [A], {}] }".to_owned(),
             "Resources.Fn::ForEach::Apis: \"Fn::ForEach::Apis\" is known only",
         ),
