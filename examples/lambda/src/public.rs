@@ -31,13 +31,17 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Gives a request the public path, and says who asks and under which origin.
 ///
 /// `lambda_http` puts the stage before the path whether it is there or not, and takes dot segments out
-/// of it. The path of the event is neither.
-pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> {
+/// of it. The path of the event is neither. The query is the event's, too.
+pub(crate) fn restore(
+    parts: &mut Parts,
+    door: &Door,
+    query: Option<&str>,
+) -> Result<(), InvalidUri> {
     let mut target = utf8_percent_encode(&door.path, NOT_IN_PATH).to_string();
     if !target.starts_with('/') {
         target.insert(0, '/');
     }
-    if let Some(query) = parts.uri.query() {
+    if let Some(query) = query {
         target.push('?');
         target.push_str(query);
     }

@@ -8,6 +8,7 @@ mod doors;
 mod expect;
 #[path = "../../../gateway/tests/gateway/support/process.rs"]
 mod process;
+mod queries;
 mod runtime_api;
 mod shapes;
 mod socket;

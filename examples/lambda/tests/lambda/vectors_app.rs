@@ -23,7 +23,7 @@ async fn answer(request: Request) -> Response {
         response = response.header(name, value);
     }
     // The request that the router sees is part of the answer.
-    let seen = format!("{} {}\n", request.method(), request.uri().path());
+    let seen = format!("{} {}\n", request.method(), request.uri());
     response
         .header("x-app", "1")
         .body(Body::from(seen))
