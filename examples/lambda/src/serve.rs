@@ -1,6 +1,6 @@
 //! The two ways to serve a router: as a Lambda function, or over a socket.
 
-use crate::answer::printable;
+use crate::answer::{Answer, printable};
 use crate::door::Door;
 use crate::event::{Event, Rest};
 use crate::public::{Mounted, restore};
@@ -37,7 +37,10 @@ pub async fn serve(app: Router) -> Result<(), Error> {
         let (app, base) = (app.clone(), base.clone());
         let mut adapter = Adapter::from(service_fn(move |request| {
             let (app, base, rest) = (app.clone(), base.clone(), rest.clone());
-            async move { Ok::<_, Error>(answer(app, &base, request, rest).await) }
+            async move {
+                let response = answer(app, &base, request, rest).await;
+                Ok::<_, Error>(Answer::of(response).await)
+            }
         }));
         adapter.call(LambdaEvent::new(request, context))
     });

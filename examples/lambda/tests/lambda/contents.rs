@@ -1,7 +1,9 @@
-//! Queries through the front doors: the router has those of a socket, as far as the event tells them.
+//! Queries and bodies through the front doors: those of a socket, as far as the event tells them.
 
 use crate::runtime_api::Function;
 use crate::shapes::{Asked, SHAPES, Shape};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_vectors_app");
@@ -56,5 +58,25 @@ async fn a_body_that_is_not_what_it_is_said_to_be_is_a_bad_request() {
         event["isBase64Encoded"] = json!(true);
         let answer = function.invoke(event).await.unwrap();
         assert_eq!(answer["statusCode"], 400, "{shape:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_body_are_those_of_the_router() {
+    let function = Function::start(BINARY, &[("CORS", r#"{"allow_origins": "*"}"#)]).await;
+    let bytes = b"\x00\xff\x01\x02";
+    for kind in ["text/plain", "text/html; charset=iso-8859-1", "image/png"] {
+        let headers = [["content-type", kind]];
+        let inner = json!({"bytes": URL_SAFE_NO_PAD.encode(bytes), "headers": headers});
+        let asked = Asked {
+            method: "GET".to_owned(),
+            path: "/q".to_owned(),
+            query: format!("inner={}", URL_SAFE_NO_PAD.encode(inner.to_string())),
+            ..Asked::default()
+        };
+        for shape in SHAPES {
+            let answer = function.invoke(shape.event(&asked)).await.unwrap();
+            assert_eq!(shape.response(&answer).body(), bytes, "{shape:?} {kind}");
+        }
     }
 }

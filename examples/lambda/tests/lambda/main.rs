@@ -3,12 +3,12 @@
 #[path = "../../../../tests/cors/browser.rs"]
 mod browser;
 mod commands;
+mod contents;
 mod doors;
 #[path = "../../../../tests/cors/expect.rs"]
 mod expect;
 #[path = "../../../gateway/tests/gateway/support/process.rs"]
 mod process;
-mod queries;
 mod runtime_api;
 mod shapes;
 mod socket;
