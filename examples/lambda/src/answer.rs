@@ -1,7 +1,42 @@
-//! Responses before `lambda_http` writes them: each header is one line of text.
+//! Responses before `lambda_http` writes them: each header is one line of text, and a body is as it was.
 
-use http::HeaderMap;
+use axum::response::Response;
 use http::header::{HeaderValue, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
+use lambda_http::{Body, IntoResponse};
+use std::future::{Future, ready};
+use std::pin::Pin;
+
+/// A response whose body is whole.
+///
+/// `lambda_http` takes a body for text or not by its `Content-Type`, and replaces the bytes that do not fit, in
+/// UTF-8 or in the `charset`. Text in an answer is UTF-8, so that bytes which are not that go as base64.
+pub(crate) struct Answer(http::Response<Body>);
+
+impl Answer {
+    /// Reads the body, which has to be in one piece of JSON anyway.
+    pub(crate) async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+            // A server would cut the connection, so that the client does not take a part for all.
+            eprintln!("the body of a response could not be read to its end");
+            let mut failed = http::Response::new(Body::Empty);
+            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return Self(failed);
+        };
+        let body = match String::from_utf8(bytes.into()) {
+            Ok(text) => Body::Text(text),
+            Err(error) => Body::Binary(error.into_bytes()),
+        };
+        Self(http::Response::from_parts(parts, body))
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
+}
 
 /// Makes one line of the lines of each header (RFC 9110 5.3), except for `Set-Cookie`, whose lines cannot be
 /// joined (RFC 6265 3) and have a place of their own in an answer.
@@ -48,6 +83,45 @@ pub(crate) fn printable(headers: &mut HeaderMap) {
 mod tests {
     use super::*;
     use http::HeaderName;
+
+    #[tokio::test]
+    async fn a_body_is_text_only_if_it_is_utf_8() {
+        for (bytes, is_text) in [
+            (&b""[..], true),
+            ("\u{feff}Z\u{fc}rich\0".as_bytes(), true),
+            (b"\x00\xff\x01\x02", false),
+            (b"Z\xfcrich", false),
+        ] {
+            let mut response = Response::new(axum::body::Body::from(bytes));
+            let kind = HeaderValue::from_static("text/plain; charset=iso-8859-1");
+            response.headers_mut().insert("content-type", kind);
+            let Answer(response) = Answer::of(response).await;
+            assert_eq!(
+                matches!(response.body(), Body::Text(_)),
+                is_text,
+                "{bytes:?}"
+            );
+            assert_eq!(response.body().as_ref(), bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_body_is_not_taken_for_all_of_it() {
+        struct Cut;
+        impl hyper::body::Body for Cut {
+            type Data = bytes::Bytes;
+            type Error = std::io::Error;
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, std::io::Error>>>
+            {
+                std::task::Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())))
+            }
+        }
+        let Answer(response) = Answer::of(Response::new(axum::body::Body::new(Cut))).await;
+        assert_eq!(response.status(), 500);
+    }
 
     #[test]
     fn each_header_is_one_line_of_text() {

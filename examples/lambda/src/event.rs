@@ -1,13 +1,46 @@
 //! Events before `lambda_http` reads them: nothing in them is lost, or makes it panic.
 
-use http::HeaderMap;
+use crate::query::{self, Parameters};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{HOST, HeaderName};
-use lambda_http::LambdaEvent;
+use http::{HeaderMap, Uri};
 // Hidden from its documentation, and the only place where an event is still whole.
 use lambda_http::request::LambdaRequest;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use url::Url;
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The longest path and query together. API Gateway and ALBs bound the whole request line at 10 and 16 KB; escaped,
+/// it has to fit into the 64 KB of a URI.
+const LONGEST: usize = 20_000;
+
+/// An event that `lambda_http` 1.3 can make a request of, and what would be lost on that way.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) request: LambdaRequest,
+    /// `None`: a bad request.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The parts of a request that are not `lambda_http`'s.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    pub(crate) query: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let request = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        let parameters = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        Ok(mend(request, &parameters))
+    }
+}
 
 /// Mends what `lambda_http` 1.3 would make of an event.
 ///
@@ -15,18 +48,75 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// `headers`. It puts the latter over the former, so that of two `Origin` lines one would be left, and the
 /// request pass for one that a browser has sent.
 ///
-/// Of `Host` and `X-Forwarded-Proto` it makes a URL and expects that it can. An ALB has its clients'
-/// `Host`.
-pub(crate) fn mend(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    match &mut event.payload {
+/// Of `Host`, `X-Forwarded-Proto`, a path and a query it makes a URL and expects that it can, and that each name of a
+/// query has a value, and that a body is base64 if the event says so. An ALB has its clients' `Host`, and a door its
+/// clients' query.
+fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
+    let (path, query, body) = match &mut request {
         LambdaRequest::ApiGatewayV1(rest) => {
             one_of_each(&mut rest.headers, &mut rest.multi_value_headers);
+            let body = decoded(rest.body.take(), rest.is_base64_encoded);
+            (&mut rest.path, parameters.of_decoded(), body)
         }
-        LambdaRequest::ApiGatewayV2(http) => without_panic(&mut http.headers),
-        LambdaRequest::Alb(alb) => one_of_each(&mut alb.headers, &mut alb.multi_value_headers),
+        LambdaRequest::ApiGatewayV2(http) => {
+            without_panic(&mut http.headers);
+            let query = http.raw_query_string.as_deref().map(query::of_raw);
+            let query = query.filter(|query| !query.is_empty());
+            http.raw_query_string.clone_from(&query);
+            let body = decoded(http.body.take(), http.is_base64_encoded);
+            (&mut http.raw_path, query, body)
+        }
+        LambdaRequest::Alb(alb) => {
+            one_of_each(&mut alb.headers, &mut alb.multi_value_headers);
+            let body = decoded(alb.body.take(), alb.is_base64_encoded);
+            (&mut alb.path, parameters.of_encoded(), body)
+        }
+        _ => {
+            return Event {
+                request,
+                rest: None,
+            };
+        }
+    };
+    let path = path.get_or_insert_default();
+    if !path.starts_with('/') {
+        path.insert(0, '/');
+    }
+    let length = path.len() + query.as_ref().map_or(0, String::len);
+    let is_good = length <= LONGEST && parameters.have_values();
+    let rest = match body {
+        Some(body) if is_good => Some(Rest { query, body }),
+        _ => None,
+    };
+    if !is_good {
+        path.truncate(1);
+        without_query(&mut request);
+    }
+    Event { request, rest }
+}
+
+/// Takes out of a bad request what would still be made a URL.
+fn without_query(request: &mut LambdaRequest) {
+    match request {
+        LambdaRequest::ApiGatewayV1(rest) => {
+            rest.query_string_parameters = Default::default();
+            rest.multi_value_query_string_parameters = Default::default();
+        }
+        LambdaRequest::ApiGatewayV2(http) => http.raw_query_string = None,
+        LambdaRequest::Alb(alb) => {
+            alb.query_string_parameters = Default::default();
+            alb.multi_value_query_string_parameters = Default::default();
+        }
         _ => {}
     }
-    event
+}
+
+fn decoded(body: Option<String>, is_base64: bool) -> Option<Vec<u8>> {
+    let body = body.unwrap_or_default();
+    match is_base64 {
+        true => STANDARD.decode(body).ok(),
+        false => Some(body.into_bytes()),
+    }
 }
 
 fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) {
@@ -40,7 +130,11 @@ fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) {
 /// Takes out what is not a part of a URL. AWS's own name for the API stands in for it, if there is one.
 fn without_panic(headers: &mut HeaderMap) {
     let is_host = |host: &str| {
-        Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.path() == "/" && url.has_host())
+        // The two parsers do not take the same bytes.
+        Url::parse(&format!("https://{host}/")).is_ok_and(|url| {
+            let is_alone = url.path() == "/" && url.has_host() && url.as_str().len() <= 512;
+            is_alone && Uri::try_from(url.as_str()).is_ok()
+        })
     };
     let keeps = |headers: &HeaderMap, name: &HeaderName, accepts: &dyn Fn(&str) -> bool| {
         headers
@@ -60,14 +154,12 @@ fn without_panic(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_http::{Context, Request};
+    use lambda_http::Request;
     use serde_json::{Value, json};
 
     fn request(event: &Value) -> Request {
-        let payload = serde_json::from_value(event.clone()).unwrap();
-        mend(LambdaEvent::new(payload, Context::default()))
-            .payload
-            .into()
+        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+        event.request.into()
     }
 
     fn lines(request: &Request, name: &str) -> Vec<String> {
@@ -130,6 +222,92 @@ mod tests {
                     "requestContext": {"timeEpoch": 0, "http": {"method": "GET", "path": "/x"}},
                 }));
             }
+        }
+    }
+
+    /// The three events of one request.
+    fn events(host: &str, path: &str, query: &str) -> [Value; 3] {
+        let headers = json!({"host": host, "x-forwarded-proto": "https", "cookie": "a=\u{fc}"});
+        let headers = match host {
+            "" => json!({}),
+            _ => headers,
+        };
+        let pairs = json!({"a": query});
+        [
+            json!({
+                "httpMethod": "GET", "path": path, "headers": headers, "queryStringParameters": pairs,
+                "requestContext": {
+                    "stage": "prod", "path": path, "httpMethod": "GET", "requestTimeEpoch": 0, "identity": {},
+                },
+            }),
+            json!({
+                "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers,
+                "cookies": ["a=1", format!("b={query}")],
+                "requestContext": {"timeEpoch": 0, "http": {"method": "GET", "path": path}},
+            }),
+            json!({
+                "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": path,
+                "headers": headers, "queryStringParameters": pairs, "isBase64Encoded": false, "body": "",
+            }),
+        ]
+    }
+
+    #[test]
+    fn no_byte_of_a_target_or_host_panics() {
+        for byte in (0..=0x7f_u8).map(char::from).chain(['\u{fc}', '\u{ffff}']) {
+            let text = format!("x{byte}y");
+            for event in events("a.example", &format!("/{text}"), &text) {
+                request(&event);
+            }
+            let short = byte.to_string();
+            for event in events("a.example", &short, &short) {
+                request(&event);
+            }
+            let is_field = byte.is_ascii_graphic();
+            let hosts = [
+                format!("a{byte}b"),
+                short,
+                format!("{byte}:80"),
+                format!("a:{byte}"),
+            ];
+            for host in hosts.iter().filter(|_| is_field) {
+                events(host, "/x", "")
+                    .iter()
+                    .for_each(|event| drop(request(event)));
+            }
+        }
+        for (path, query) in [(":99999", ""), ("*", ""), ("@", "@"), ("//", "?"), ("", "")] {
+            events("", path, query)
+                .iter()
+                .for_each(|event| drop(request(event)));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_request_is_a_bad_one() {
+        let parsed = |event: &Value| -> Event { serde_json::from_str(&event.to_string()).unwrap() };
+        let long = "\u{fc}".repeat(LONGEST);
+        for (path, query) in [("/x", long.as_str()), (long.as_str(), "")] {
+            for event in events("a.example", path, query) {
+                let event = parsed(&event);
+                assert!(event.rest.is_none());
+                let _made: Request = event.request.into();
+            }
+        }
+        for mut event in events("a.example", "/x", "a") {
+            event["isBase64Encoded"] = json!(true);
+            event["body"] = json!("%%%");
+            let bad = parsed(&event);
+            assert!(bad.rest.is_none());
+            let _made: Request = bad.request.into();
+            event["body"] = json!("AP8=");
+            assert_eq!(parsed(&event).rest.unwrap().body, b"\0\xff");
+        }
+        for mut event in events("a.example", "/x", "a") {
+            event["multiValueQueryStringParameters"] = json!({"a": []});
+            let bad = parsed(&event);
+            assert!(bad.rest.is_none());
+            let _made: Request = bad.request.into();
         }
     }
 }

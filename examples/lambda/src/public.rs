@@ -2,10 +2,10 @@
 
 use crate::door::Door;
 use axum::Router;
-use http::Request;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
+use http::{HeaderMap, Request};
 use ipnet::{Ipv4Net, Ipv6Net};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use same_origin::guard::OwnOrigin;
@@ -23,19 +23,25 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'?')
     .add(b'`');
 
-const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// The fields that a front door writes of what it knows itself.
+const WRITTEN_BY_DOORS: [&str; 3] = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
+
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Gives a request the public path, and says who asks and under which origin.
 ///
 /// `lambda_http` puts the stage before the path whether it is there or not, and takes dot segments out
-/// of it. The path of the event is neither.
-pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> {
+/// of it. The path of the event is neither. The query is the event's, too.
+pub(crate) fn restore(
+    parts: &mut Parts,
+    door: &Door,
+    query: Option<&str>,
+) -> Result<(), InvalidUri> {
     let mut target = utf8_percent_encode(&door.path, NOT_IN_PATH).to_string();
     if !target.starts_with('/') {
         target.insert(0, '/');
     }
-    if let Some(query) = parts.uri.query() {
+    if let Some(query) = query {
         target.push('?');
         target.push_str(query);
     }
@@ -44,8 +50,7 @@ pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> 
     if let (false, Some(Ok(domain))) = (parts.headers.contains_key(HOST), named) {
         parts.headers.insert(HOST, domain);
     }
-    // No front door sets it, so a client has.
-    parts.headers.remove(X_FORWARDED_PREFIX);
+    remove_claims(&mut parts.headers);
     let proto = parts
         .headers
         .get(X_FORWARDED_PROTO)
@@ -56,6 +61,26 @@ pub(crate) fn restore(parts: &mut Parts, door: &Door) -> Result<(), InvalidUri> 
         parts.extensions.insert(peer);
     }
     Ok(())
+}
+
+/// Takes out what only the client can have said of its address, its host and the prefix.
+///
+/// Names with `_` count, too: CGI and WSGI see no difference.
+fn remove_claims(headers: &mut HeaderMap) {
+    let is_claim = |name: &HeaderName| {
+        let plain = name.as_str().replace('_', "-");
+        let is_told =
+            plain.starts_with("x-forwarded-") || plain == "forwarded" || plain == "x-real-ip";
+        is_told && !WRITTEN_BY_DOORS.contains(&name.as_str())
+    };
+    let claims: Vec<_> = headers
+        .keys()
+        .filter(|name| is_claim(name))
+        .cloned()
+        .collect();
+    for name in claims {
+        headers.remove(name);
+    }
 }
 
 /// A router that is given its requests as a server has them, with the host in `Host` alone: a proxy's client is
@@ -95,4 +120,50 @@ fn without_authority(mut request: Request<Body>) -> Request<Body> {
         *request.uri_mut() = target.clone().into();
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_does_not_choose_what_a_door_would_say() {
+        let sent = [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-forwarded-proto",
+            "x-forwarded-server",
+            "x-real-ip",
+            "x_forwarded_for",
+            "x_real_ip",
+            "x-forward",
+        ];
+        let headers: serde_json::Map<_, _> = sent
+            .into_iter()
+            .map(|name| (name.to_owned(), "evil".into()))
+            .collect();
+        let event = serde_json::json!({
+            "version": "2.0", "rawPath": "/x", "rawQueryString": "", "headers": headers,
+            "requestContext": {"timeEpoch": 0, "http": {"method": "GET", "path": "/x"}},
+        });
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let door = Door::of(&request);
+        let (mut parts, _) = request.into_parts();
+        restore(&mut parts, &door, None).unwrap();
+        let headers = parts.headers;
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(
+            left,
+            [
+                "x-forward",
+                "x-forwarded-for",
+                "x-forwarded-port",
+                "x-forwarded-proto"
+            ]
+        );
+    }
 }

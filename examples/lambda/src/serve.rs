@@ -1,19 +1,18 @@
 //! The two ways to serve a router: as a Lambda function, or over a socket.
 
-use crate::answer::printable;
+use crate::answer::{Answer, printable};
 use crate::door::Door;
-use crate::event::mend;
+use crate::event::{Event, Rest};
 use crate::public::{Mounted, restore};
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
-use lambda_http::{Adapter, Error, lambda_runtime, service_fn};
+use lambda_http::{Adapter, Error, LambdaEvent, Service as _, lambda_runtime, service_fn};
 use same_origin::proxy::check;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
-use tower::util::MapRequest;
 
 /// Serves the router: to the Lambda service if that has started this process, else over a socket, at the
 /// address in the first argument or at 127.0.0.1:3000.
@@ -32,23 +31,39 @@ pub async fn serve(app: Router) -> Result<(), Error> {
         return Ok(axum::serve(listener, app).await?);
     }
     let base = std::env::var("BASE_PATH").unwrap_or_default();
-    let function = service_fn(move |request| {
+    // `lambda_http::run` has one adapter for all events. Here each has its own, for what has to go around it.
+    let function = service_fn(move |LambdaEvent { payload, context }| {
+        let Event { request, rest } = payload;
         let (app, base) = (app.clone(), base.clone());
-        async move { Ok::<_, Error>(answer(app, &base, request).await) }
+        let mut adapter = Adapter::from(service_fn(move |request| {
+            let (app, base, rest) = (app.clone(), base.clone(), rest.clone());
+            async move {
+                let response = answer(app, &base, request, rest).await;
+                Ok::<_, Error>(Answer::of(response).await)
+            }
+        }));
+        adapter.call(LambdaEvent::new(request, context))
     });
-    // `lambda_http::run` without its last line, because an event has to be mended before it is made a request.
-    lambda_runtime::run(MapRequest::new(Adapter::from(function), mend)).await
+    lambda_runtime::run(function).await
 }
 
 /// The router's answer to one event.
-async fn answer(app: Router, base: &str, request: lambda_http::Request) -> Response {
-    let door = Door::of(&request);
-    let prefix = door.prefix(base);
-    let (mut parts, body) = request.into_parts();
-    let Ok(()) = restore(&mut parts, &door) else {
+async fn answer(
+    app: Router,
+    base: &str,
+    request: lambda_http::Request,
+    rest: Option<Rest>,
+) -> Response {
+    let Some(Rest { query, body }) = rest else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let request = Request::from_parts(parts, Body::new(body));
+    let door = Door::of(&request);
+    let prefix = door.prefix(base);
+    let (mut parts, _) = request.into_parts();
+    let Ok(()) = restore(&mut parts, &door, query.as_deref()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let request = Request::from_parts(parts, Body::from(body));
     if check(&request).is_err() {
         return StatusCode::BAD_REQUEST.into_response();
     }

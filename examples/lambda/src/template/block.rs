@@ -50,6 +50,8 @@ struct Found {
     exposed: Vec<Member>,
     max_age: Option<u64>,
     credentials: bool,
+    /// An origin is written that could not be read, so that its absence is not a mistake.
+    has_unread_origins: bool,
 }
 
 /// The table: a key, the ways of writing a block that have it, and its setting here.
@@ -93,21 +95,31 @@ impl Setting {
 
 /// Reads a block; `None` where it is switched off, or has problems.
 pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Block> {
-    let Place { block, kind } = place;
+    let Place {
+        path, block, kind, ..
+    } = place;
     let before = problems.len();
-    let found = match (kind, block.value()) {
-        (_, Value::Map(pairs)) => from_map(&pairs, *kind, problems),
-        // One text in the place of a block is the origin.
+    let value = block.value();
+    if place.is_off(&value) {
+        return None;
+    }
+    let found = match (kind, value) {
+        (_, Value::Map(pairs)) => from_map(block, &pairs, *kind, problems),
+        // SAM takes one text in the place of a block for the origin.
         (Kind::Quoted, Value::Text(_) | Value::Unknown(_)) => {
             let mut found = Found::default();
-            take(values::origin(block), &mut found.origins, problems);
+            found.read_origins(block, *kind, problems);
+            found.methods = methods_of_sam(block);
             found
         }
-        (Kind::Http, Value::Bool(false)) => return None,
         (Kind::Http, Value::Bool(true)) => Found {
-            origins: vec![star(block)],
+            origins: vec![like(block, "*")],
             ..Found::default()
         },
+        (_, value @ Value::Unknown(_)) => {
+            problems.push(values::unknown(block, &value));
+            return None;
+        }
         (_, value) => {
             let problem = Problem::new(
                 block.line,
@@ -119,86 +131,79 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
             return None;
         }
     };
-    if problems.len() > before {
-        return None;
-    }
     let settings = found.settings();
     match settings.build() {
-        Ok(policy) => Some(Block {
-            path: block.key.clone(),
+        Ok(policy) => (problems.len() == before).then(|| Block {
+            path: path.clone(),
             line: block.line,
             settings,
             policy,
         }),
         Err(errors) => {
-            let told = errors.iter().map(|error| found.problem(place, error));
-            problems.extend(told);
+            let is_follow_up = |error: &PolicyError| {
+                found.has_unread_origins && matches!(error.kind(), PolicyErrorKind::NoOrigins)
+            };
+            let errors = errors.iter().filter(|error| !is_follow_up(error));
+            problems.extend(errors.map(|error| found.problem(place, error)));
             None
         }
     }
 }
 
-fn from_map(pairs: &[(&str, Node<'_>)], kind: Kind, problems: &mut Vec<Problem>) -> Found {
+fn from_map(
+    block: &Node<'_>,
+    pairs: &[(&str, Node<'_>)],
+    kind: Kind,
+    problems: &mut Vec<Problem>,
+) -> Found {
     let mut found = Found::default();
     for (name, node) in pairs {
         let row = KEYS
             .iter()
             .find(|(key, kinds, _)| key == name && kinds.contains(&kind));
         let Some((.., setting)) = row else {
-            let known = KEYS.iter().filter(|(_, kinds, _)| kinds.contains(&kind));
-            let known: Vec<_> = known.map(|(key, ..)| *key).collect();
-            let remedy = format!("write one of {}", known.join(", "));
-            problems.push(Problem::new(
-                node.line,
-                &node.key,
-                "is not a key of this block",
-                &remedy,
-            ));
+            found.has_unread_origins |= name.starts_with("AllowOrigin");
+            problems.push(unknown_key(node, kind));
             continue;
         };
         match setting {
-            Setting::Origins if kind == Kind::Quoted => {
-                take(values::origin(node), &mut found.origins, problems);
-            }
-            Setting::Origins => take(values::list(node, kind), &mut found.origins, problems),
+            Setting::Origins => found.read_origins(node, kind, problems),
             Setting::Methods => {
-                take(values::list(node, kind), &mut found.methods, problems);
+                found.methods = values::list(node, kind, problems);
                 // A front door lists the method of preflights, which a page cannot ask for.
                 found.methods.retain(|member| member.text != "OPTIONS");
             }
-            Setting::Headers => take(values::list(node, kind), &mut found.headers, problems),
-            Setting::Exposed => take(values::list(node, kind), &mut found.exposed, problems),
-            Setting::MaxAge => {
-                let mut age = 0;
-                take(values::seconds(node, kind), &mut age, problems);
-                found.max_age = Some(age);
-            }
-            Setting::Credentials => take(values::switch(node), &mut found.credentials, problems),
+            Setting::Headers => found.headers = values::list(node, kind, problems),
+            Setting::Exposed => found.exposed = values::list(node, kind, problems),
+            Setting::MaxAge => found.max_age = values::seconds(node, kind, problems),
+            Setting::Credentials => found.credentials = values::switch(node, problems),
         }
     }
     // SAM's defaults for a REST API.
     let has = |name: &str| pairs.iter().any(|(key, _)| *key == name);
-    if let (Kind::Quoted, Some((_, node))) = (kind, pairs.first()) {
-        if !has("AllowOrigin") {
-            found.origins = vec![star(node)];
+    if kind == Kind::Quoted {
+        if !has("AllowOrigin") && !found.has_unread_origins {
+            found.origins = vec![like(block, "*")];
         }
         if !has("AllowMethods") {
-            let methods = ["DELETE", "PATCH", "PUT"];
-            found.methods = methods.map(|method| like(node, method)).to_vec();
+            found.methods = methods_of_sam(block);
         }
     }
     found
 }
 
-fn take<T>(read: Result<T, Vec<Problem>>, into: &mut T, problems: &mut Vec<Problem>) {
-    match read {
-        Ok(value) => *into = value,
-        Err(more) => problems.extend(more),
-    }
+fn unknown_key(node: &Node<'_>, kind: Kind) -> Problem {
+    let known = KEYS.iter().filter(|(_, kinds, _)| kinds.contains(&kind));
+    let known: Vec<_> = known.map(|(key, ..)| *key).collect();
+    let remedy = format!("write one of {}", known.join(", "));
+    Problem::new(node.line, &node.key, "is not a key of this block", &remedy)
 }
 
-fn star(node: &Node<'_>) -> Member {
-    like(node, "*")
+/// The methods that SAM adds where none are written: those of the paths, which can be all of these.
+fn methods_of_sam(block: &Node<'_>) -> Vec<Member> {
+    ["DELETE", "PATCH", "PUT"]
+        .map(|method| like(block, method))
+        .to_vec()
 }
 
 fn like(node: &Node<'_>, text: &str) -> Member {
@@ -210,6 +215,15 @@ fn like(node: &Node<'_>, text: &str) -> Member {
 }
 
 impl Found {
+    fn read_origins(&mut self, node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) {
+        let before = problems.len();
+        self.origins = match kind {
+            Kind::Quoted => values::origin(node, problems),
+            Kind::Http | Kind::FunctionUrl => values::list(node, kind, problems),
+        };
+        self.has_unread_origins |= problems.len() > before;
+    }
+
     fn settings(&self) -> CorsBuilder {
         let texts = |members: &[Member]| -> Vec<String> {
             members.iter().map(|member| member.text.clone()).collect()

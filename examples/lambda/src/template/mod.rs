@@ -2,7 +2,7 @@
 //!
 //! | block | its keys | how values are written |
 //! |---|---|---|
-//! | `AWS::Serverless::Api` `Cors`, `Globals: Api` | `AllowOrigin`, `AllowMethods`, `AllowHeaders`, `MaxAge`, `AllowCredentials`; or one text, the origin | texts in a second pair of quotes, lists in one text: `"'GET,PUT'"` |
+//! | `AWS::Serverless::Api` `Cors`, `Globals: Api` | `AllowOrigin`, `AllowMethods`, `AllowHeaders`, `MaxAge`, `AllowCredentials`; or one text, the origin, with SAM's defaults for the rest | texts in a second pair of quotes, lists in one text: `"'GET,PUT'"` |
 //! | `AWS::Serverless::HttpApi` `CorsConfiguration`, `Globals: HttpApi` | `AllowOrigins`, `AllowMethods`, `AllowHeaders`, `ExposeHeaders`, `MaxAge`, `AllowCredentials`; or `true`, all origins | lists and numbers |
 //! | `AWS::ApiGatewayV2::Api` `CorsConfiguration` | the same | lists and numbers |
 //! | `FunctionUrlConfig: Cors` of `AWS::Serverless::Function`, `AWS::Lambda::Url` `Cors` | the same | lists and numbers |
@@ -15,6 +15,10 @@
 //! | `ExposeHeaders` | `expose_headers` |
 //! | `MaxAge` | `max_age`, in seconds |
 //! | `AllowCredentials` | `allow_credentials` |
+//!
+//! A block of `Globals` is merged into each resource of its kind as SAM does it, and stands for itself where there is
+//! none: maps key by key, lists one after the other, and of anything else the resource's own is left. A block that an
+//! intrinsic function or an included template may bring is told, because it is known only later.
 //!
 //! Take the block out of the template once a function answers by such a policy: an HTTP API and a function URL
 //! that have one answer preflights themselves, and put their own headers in the place of the function's.
@@ -45,6 +49,7 @@ pub use problem::{Problem, Problems};
 
 use node::Node;
 use saphyr::{LoadableYamlNode as _, MarkedYaml};
+use std::collections::HashSet;
 
 /// Reads the CORS blocks of a template, in YAML or JSON.
 ///
@@ -68,6 +73,10 @@ pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
             blocks.extend(block::read(&place, &mut problems));
         }
     }
+    // Several resources can have the same mistake from `Globals`.
+    let mut told = HashSet::new();
+    problems.retain(|problem| told.insert(problem.clone()));
+    problems.sort_by_key(|problem| problem.line);
     if problems.is_empty() {
         Ok(blocks)
     } else {

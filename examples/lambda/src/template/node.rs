@@ -8,6 +8,8 @@ pub(super) struct Node<'a> {
     pub(super) key: String,
     pub(super) line: usize,
     yaml: &'a MarkedYaml<'a>,
+    /// The node of `Globals` that this one adds to.
+    global: Option<Box<Self>>,
 }
 
 /// A node's value, as far as it is known before the template is deployed.
@@ -30,10 +32,46 @@ impl<'a> Node<'a> {
 
     fn at(key: String, yaml: &'a MarkedYaml<'a>) -> Self {
         let line = yaml.span.start.line();
-        Self { key, line, yaml }
+        Self {
+            key,
+            line,
+            yaml,
+            global: None,
+        }
     }
 
+    /// The node, merged with one of `Globals` as SAM does it.
+    pub(super) fn over(mut self, global: Option<Self>) -> Self {
+        self.global = global.map(Box::new);
+        self
+    }
+
+    /// The value. Of two maps each key is merged, two lists follow each other, and all else is the
+    /// resource's own alone: an intrinsic function, too, because SAM does not know what comes of it.
     pub(super) fn value(&self) -> Value<'a> {
+        let own = self.own_value();
+        let Some(global) = &self.global else {
+            return own;
+        };
+        match (global.value(), own) {
+            (Value::Map(mut all), Value::Map(own)) => {
+                for (name, node) in own {
+                    match all.iter_mut().find(|(key, _)| *key == name) {
+                        Some((_, merged)) => *merged = node.over(Some(merged.clone())),
+                        None => all.push((name, node)),
+                    }
+                }
+                Value::Map(all)
+            }
+            (Value::List(mut all), Value::List(own)) => {
+                all.extend(own);
+                Value::List(all)
+            }
+            (_, own) => own,
+        }
+    }
+
+    fn own_value(&self) -> Value<'a> {
         match &self.yaml.data {
             YamlData::Value(Scalar::Null) => Value::Null,
             YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
@@ -75,14 +113,6 @@ impl<'a> Node<'a> {
                 pair.map(|(_, node)| node)
             }
             _ => None,
-        }
-    }
-
-    /// The pairs of a map; none of anything else.
-    pub(super) fn pairs(&self) -> Vec<(&'a str, Self)> {
-        match self.value() {
-            Value::Map(pairs) => pairs,
-            _ => Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::node::{Node, Value};
 use super::problem::Problem;
+use super::values::unknown;
 
 /// The way of writing a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,58 +16,163 @@ pub(super) enum Kind {
 
 /// A CORS block and the way it is written.
 pub(super) struct Place<'a> {
+    /// The way to it; of a resource that has its block from `Globals`, the way to where it would stand.
+    pub(super) path: String,
     pub(super) block: Node<'a>,
     pub(super) kind: Kind,
+    /// Read by SAM, and not by CloudFormation itself.
+    is_sam: bool,
 }
 
-/// The places of the block in each kind of resource.
-const RESOURCES: [(&str, &[&str], Kind); 5] = [
-    ("AWS::Serverless::Api", &["Cors"], Kind::Quoted),
-    (
-        "AWS::Serverless::HttpApi",
-        &["CorsConfiguration"],
-        Kind::Http,
-    ),
-    ("AWS::ApiGatewayV2::Api", &["CorsConfiguration"], Kind::Http),
-    (
-        "AWS::Serverless::Function",
-        &["FunctionUrlConfig", "Cors"],
-        Kind::FunctionUrl,
-    ),
-    ("AWS::Lambda::Url", &["Cors"], Kind::FunctionUrl),
+impl Place<'_> {
+    /// SAM passes over a block in which there is nothing.
+    pub(super) fn is_off(&self, block: &Value<'_>) -> bool {
+        match block {
+            Value::Bool(false) => self.kind == Kind::Http,
+            Value::Null => self.is_sam,
+            Value::Map(pairs) => self.is_sam && pairs.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// A kind of resource, and the way from its properties to the block.
+struct Row {
+    resource: &'static str,
+    /// Its section in `Globals`.
+    section: Option<&'static str>,
+    way: &'static [&'static str],
+    kind: Kind,
+}
+
+const ROWS: [Row; 5] = [
+    Row {
+        resource: "AWS::Serverless::Api",
+        section: Some("Api"),
+        way: &["Cors"],
+        kind: Kind::Quoted,
+    },
+    Row {
+        resource: "AWS::Serverless::HttpApi",
+        section: Some("HttpApi"),
+        way: &["CorsConfiguration"],
+        kind: Kind::Http,
+    },
+    Row {
+        resource: "AWS::Serverless::Function",
+        section: Some("Function"),
+        way: &["FunctionUrlConfig", "Cors"],
+        kind: Kind::FunctionUrl,
+    },
+    Row {
+        resource: "AWS::ApiGatewayV2::Api",
+        section: None,
+        way: &["CorsConfiguration"],
+        kind: Kind::Http,
+    },
+    Row {
+        resource: "AWS::Lambda::Url",
+        section: None,
+        way: &["Cors"],
+        kind: Kind::FunctionUrl,
+    },
 ];
 
-const GLOBALS: [(&[&str], Kind); 3] = [
-    (&["Api", "Cors"], Kind::Quoted),
-    (&["HttpApi", "CorsConfiguration"], Kind::Http),
-    (
-        &["Function", "FunctionUrlConfig", "Cors"],
-        Kind::FunctionUrl,
-    ),
-];
+impl Row {
+    /// The block below a resource's properties, or a section of `Globals`.
+    fn block<'a>(&self, properties: Node<'a>, problems: &mut Vec<Problem>) -> Option<Node<'a>> {
+        let mut node = properties;
+        for name in self.way {
+            node = child(&node, name, problems)?;
+        }
+        Some(node)
+    }
 
-fn descend<'a>(node: &Node<'a>, way: &[&str]) -> Option<Node<'a>> {
-    way.iter()
-        .try_fold(node.clone(), |node, name| node.get(name))
+    fn place<'a>(&self, path: String, block: Node<'a>) -> Place<'a> {
+        Place {
+            path,
+            block,
+            kind: self.kind,
+            is_sam: self.section.is_some(),
+        }
+    }
+}
+
+/// The node under a key. A function in the place of the map, or in it, could bring the key along.
+fn child<'a>(node: &Node<'a>, name: &str, problems: &mut Vec<Problem>) -> Option<Node<'a>> {
+    pairs(node, problems)
+        .into_iter()
+        .find_map(|(key, node)| (key == name).then_some(node))
+}
+
+/// The pairs of a map, without functions among them, such as `Fn::ForEach::Apis`, which are told.
+fn pairs<'a>(node: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<(&'a str, Node<'a>)> {
+    match node.value() {
+        Value::Map(mut pairs) => {
+            pairs.retain(|(name, node)| {
+                let is_function = name.starts_with("Fn::");
+                if is_function {
+                    problems.push(unknown(node, &Value::Unknown((*name).to_owned())));
+                }
+                !is_function
+            });
+            pairs
+        }
+        value @ Value::Unknown(_) => {
+            problems.push(unknown(node, &value));
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// All blocks; a template that is not one is a problem.
+///
+/// A block of `Globals` is a part of the resources of its kind, and stands for itself only where the template
+/// has none, such as an API that SAM makes of a function's events.
 pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Place<'a>> {
     if !matches!(root.value(), Value::Map(_)) {
         let problem = Problem::new(root.line, "", "is not a template", "begin with Resources:");
         problems.push(problem.with_value(root.value().shown()));
         return Vec::new();
     }
-    let globals = GLOBALS.iter().filter_map(|(way, kind)| {
-        let block = descend(&root.get("Globals")?, way)?;
-        Some(Place { block, kind: *kind })
-    });
-    let resources = root.get("Resources").map(|resources| resources.pairs());
-    let resources = resources.iter().flatten().filter_map(|(_, resource)| {
-        let is = resource.get("Type")?.text()?;
-        let (_, way, kind) = RESOURCES.iter().find(|(name, ..)| *name == is)?;
-        let block = descend(&resource.get("Properties")?, way)?;
-        Some(Place { block, kind: *kind })
-    });
-    globals.chain(resources).collect()
+    let globals = child(root, "Globals", problems);
+    let resources = child(root, "Resources", problems);
+    let resources = resources.map_or_else(Vec::new, |node| pairs(&node, problems));
+    for (_, resource) in &resources {
+        if let value @ Value::Unknown(_) = resource.value() {
+            problems.push(unknown(resource, &value));
+        }
+    }
+    let mut places = Vec::new();
+    for row in &ROWS {
+        let section = row.section.zip(globals.as_ref());
+        let section = section.and_then(|(name, globals)| child(globals, name, problems));
+        let mut is_used = false;
+        for (_, resource) in &resources {
+            let is = resource
+                .get("Type")
+                .and_then(|node| node.text().map(str::to_owned));
+            if is.as_deref() != Some(row.resource) {
+                continue;
+            }
+            is_used = true;
+            let properties = match (child(resource, "Properties", problems), &section) {
+                (Some(own), section) => own.over(section.clone()),
+                (None, Some(section)) => section.clone(),
+                (None, None) => continue,
+            };
+            if let Some(block) = row.block(properties, problems) {
+                let path = format!("{}.Properties.{}", resource.key, row.way.join("."));
+                places.push(row.place(path, block));
+            }
+        }
+        if let (false, Some(section)) = (is_used, section)
+            && let Some(block) = row.block(section, problems)
+        {
+            places.push(row.place(block.key.clone(), block));
+        }
+    }
+    places.sort_by_key(|place| place.block.line);
+    places
 }

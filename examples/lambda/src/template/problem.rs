@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One problem. Displays line, key, value, reason and remedy in one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Problem {
     /// The line of the template, from 1.

@@ -17,7 +17,7 @@ const LATER: (&str, &str) = (
     "write the value itself, or give the function its policy in its environment",
 );
 
-fn unknown(node: &Node<'_>, value: &Value<'_>) -> Problem {
+pub(super) fn unknown(node: &Node<'_>, value: &Value<'_>) -> Problem {
     Problem::new(node.line, &node.key, LATER.0, LATER.1).with_value(value.shown())
 }
 
@@ -41,30 +41,29 @@ fn unquoted<'a>(node: &Node<'a>, text: &'a str) -> Result<&'a str, Problem> {
     })
 }
 
-/// A list, in the way of the block's kind.
-pub(super) fn list(node: &Node<'_>, kind: Kind) -> Result<Vec<Member>, Vec<Problem>> {
+/// A list, in the way of the block's kind; the members that can be read of one that has problems.
+pub(super) fn list(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) -> Vec<Member> {
     let member = |text: &str, node: &Node<'_>| Member {
         text: text.to_owned(),
         key: node.key.clone(),
         line: node.line,
     };
     match (kind, node.value()) {
-        (_, value @ Value::Unknown(_)) => Err(vec![unknown(node, &value)]),
-        (Kind::Quoted, Value::Text(text)) => {
-            let inner = unquoted(node, text).map_err(|problem| vec![problem])?;
-            let members = inner
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty());
-            Ok(members.map(|text| member(text, node)).collect())
-        }
+        (_, value @ Value::Unknown(_)) => problems.push(unknown(node, &value)),
+        (Kind::Quoted, Value::Text(text)) => match unquoted(node, text) {
+            Ok(inner) => {
+                let members = inner.split(',').map(str::trim);
+                let members = members.filter(|text| !text.is_empty());
+                return members.map(|text| member(text, node)).collect();
+            }
+            Err(problem) => problems.push(problem),
+        },
         (Kind::Quoted, value) => {
             let reason = "is not a text";
             let remedy = "write one text with all members, such as \"'GET,PUT'\"";
-            Err(vec![wrong(node, &value, reason, remedy)])
+            problems.push(wrong(node, &value, reason, remedy));
         }
         (_, Value::List(nodes)) => {
-            let mut problems = Vec::new();
             let mut members = Vec::new();
             for node in &nodes {
                 match node.value() {
@@ -73,70 +72,93 @@ pub(super) fn list(node: &Node<'_>, kind: Kind) -> Result<Vec<Member>, Vec<Probl
                     value => problems.push(wrong(node, &value, "is not a text", "quote it")),
                 }
             }
-            if problems.is_empty() {
-                Ok(members)
-            } else {
-                Err(problems)
-            }
+            return members;
         }
         (_, value) => {
             let reason = "is not a list";
-            Err(vec![wrong(node, &value, reason, "write a list of texts")])
+            problems.push(wrong(node, &value, reason, "write a list of texts"));
         }
     }
+    Vec::new()
 }
 
 /// The origin of a REST API, which is one.
-pub(super) fn origin(node: &Node<'_>) -> Result<Vec<Member>, Vec<Problem>> {
-    let members = list(node, Kind::Quoted)?;
-    if members.len() == 1 {
-        return Ok(members);
+pub(super) fn origin(node: &Node<'_>, problems: &mut Vec<Problem>) -> Vec<Member> {
+    let value = node.value();
+    if !matches!(value, Value::Text(_) | Value::Unknown(_)) {
+        let first = match &value {
+            Value::List(nodes) => nodes.first().and_then(Node::text),
+            _ => None,
+        };
+        let first = first.unwrap_or("https://app.example.com");
+        let remedy = format!(
+            "write one origin, such as \"'{}'\"",
+            first.trim_matches('\'')
+        );
+        problems.push(wrong(node, &value, "is not a text", &remedy));
+        return Vec::new();
     }
-    Err(vec![wrong(
+    let before = problems.len();
+    let members = list(node, Kind::Quoted, problems);
+    if members.len() == 1 || problems.len() > before {
+        return members;
+    }
+    problems.push(wrong(
         node,
-        &node.value(),
+        &value,
         "is not one origin, and no browser takes a list in Access-Control-Allow-Origin",
         "allow one, and the others in the policy of the function",
-    )])
+    ));
+    Vec::new()
 }
 
-/// A number of seconds.
-pub(super) fn seconds(node: &Node<'_>, kind: Kind) -> Result<u64, Vec<Problem>> {
+/// A number of seconds; CloudFormation takes texts for it, too.
+pub(super) fn seconds(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) -> Option<u64> {
     let value = node.value();
     let number = match (&value, kind) {
-        (Value::Unknown(_), _) => return Err(vec![unknown(node, &value)]),
-        (Value::Text(text), Kind::Quoted) => {
-            let text = unquoted(node, text).map_err(|problem| vec![problem])?;
-            text.trim().parse().ok()
+        (Value::Unknown(_), _) => {
+            problems.push(unknown(node, &value));
+            return None;
         }
+        (Value::Text(text), Kind::Quoted) => match unquoted(node, text) {
+            Ok(inner) => inner.trim().parse().ok(),
+            Err(problem) => {
+                problems.push(problem);
+                return None;
+            }
+        },
         (Value::Number(number), Kind::Quoted) => {
             let remedy = format!("write \"'{number}'\"");
             let reason =
                 "is not in a second pair of quotes, so that API Gateway takes it for a mapping";
-            return Err(vec![wrong(node, &value, reason, &remedy)]);
+            problems.push(wrong(node, &value, reason, &remedy));
+            return None;
         }
+        (Value::Text(text), _) => text.parse().ok(),
         (Value::Number(number), _) => u64::try_from(*number).ok(),
         _ => None,
     };
-    let remedy = match kind {
-        Kind::Quoted => "write \"'600'\"",
-        Kind::Http | Kind::FunctionUrl => "write 600",
-    };
-    number.ok_or_else(|| vec![wrong(node, &value, "is not a number of seconds", remedy)])
+    if number.is_none() {
+        let remedy = match kind {
+            Kind::Quoted => "write \"'600'\"",
+            Kind::Http | Kind::FunctionUrl => "write 600",
+        };
+        problems.push(wrong(node, &value, "is not a number of seconds", remedy));
+    }
+    number
 }
 
 /// A switch; CloudFormation takes texts for it, too.
-pub(super) fn switch(node: &Node<'_>) -> Result<bool, Vec<Problem>> {
+pub(super) fn switch(node: &Node<'_>, problems: &mut Vec<Problem>) -> bool {
     match node.value() {
-        Value::Bool(on) => Ok(on),
-        Value::Text("true") => Ok(true),
-        Value::Text("false") => Ok(false),
-        value @ Value::Unknown(_) => Err(vec![unknown(node, &value)]),
-        value => Err(vec![wrong(
-            node,
-            &value,
-            "is not a switch",
-            "write true or false",
-        )]),
+        Value::Bool(on) => return on,
+        Value::Text("true") => return true,
+        Value::Text("false") => {}
+        value @ Value::Unknown(_) => problems.push(unknown(node, &value)),
+        value => {
+            let remedy = "write true or false";
+            problems.push(wrong(node, &value, "is not a switch", remedy));
+        }
     }
+    false
 }

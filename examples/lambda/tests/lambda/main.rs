@@ -2,6 +2,8 @@
 
 #[path = "../../../../tests/cors/browser.rs"]
 mod browser;
+mod commands;
+mod contents;
 mod doors;
 #[path = "../../../../tests/cors/expect.rs"]
 mod expect;

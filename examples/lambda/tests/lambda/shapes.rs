@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 /// A request as its client makes it. Values are text, each character of which stands for a byte.
@@ -68,8 +69,8 @@ impl Shape {
         json!({
             "resource": "/{proxy+}", "path": asked.path, "httpMethod": asked.method,
             "headers": last, "multiValueHeaders": all_lines(fields, str::to_owned),
-            "queryStringParameters": last_of(&parameters(&asked.query)),
-            "multiValueQueryStringParameters": parameters(&asked.query),
+            "queryStringParameters": last_of(&decoded_parameters(&asked.query)),
+            "multiValueQueryStringParameters": decoded_parameters(&asked.query),
             "pathParameters": {"proxy": asked.path.trim_start_matches('/')}, "stageVariables": null,
             "requestContext": {
                 "accountId": "0", "apiId": "abc", "domainName": self.host(), "domainPrefix": "abc",
@@ -180,6 +181,17 @@ fn parameters(query: &str) -> Map<String, Value> {
         values.as_array_mut().unwrap().push(json!(value));
     }
     all
+}
+
+/// As a REST API hands them over.
+fn decoded_parameters(query: &str) -> Map<String, Value> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = parameters(query).into_iter().map(|(name, values)| {
+        let values = values.as_array().unwrap().iter();
+        let values = values.map(|value| decoded(value.as_str().unwrap()));
+        (decoded(&name), values.collect())
+    });
+    pairs.collect()
 }
 
 fn last_of(all: &Map<String, Value>) -> Map<String, Value> {

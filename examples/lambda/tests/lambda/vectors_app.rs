@@ -1,5 +1,5 @@
 //! The application behind the CORS vectors: answers any request with `x-app: 1`, and with the status and
-//! the headers that the query asks for. The policy is in `CORS`.
+//! the headers that the query asks for, and the bytes if it has some. The policy is in `CORS`.
 
 use axum::Router;
 use axum::body::Body;
@@ -23,7 +23,10 @@ async fn answer(request: Request) -> Response {
         response = response.header(name, value);
     }
     // The request that the router sees is part of the answer.
-    let seen = format!("{} {}\n", request.method(), request.uri().path());
+    let seen = match inner["bytes"].as_str() {
+        Some(bytes) => URL_SAFE_NO_PAD.decode(bytes).unwrap(),
+        None => format!("{} {}\n", request.method(), request.uri()).into_bytes(),
+    };
     response
         .header("x-app", "1")
         .body(Body::from(seen))
