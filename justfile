@@ -1,4 +1,4 @@
-# `just` lists these. Each is also written out in CONTRIBUTING.md.
+# `just` lists these.
 
 # List the recipes
 default:

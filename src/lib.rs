@@ -9,7 +9,8 @@
 //!   mistake reported, and a tower layer obeys it.
 //!
 //! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
-//! other sites send, WebSockets included. It shares its origins with [`cors`].
+//! other sites send, WebSockets included. It shares its origins with [`cors`]. And `cache` (feature of that
+//! name): a shared HTTP cache, which answers what an upstream says may be kept.
 //!
 //! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
@@ -28,6 +29,7 @@
 //! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
 //! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
 //! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, as `cache` does; the rest 1.85 |
+//! | `balance` | no | several upstreams that take turns, and those set aside that fail |
 //! | `serde` | no | the builders as configuration |
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
 //! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime |

@@ -43,7 +43,7 @@ pub fn fit() {
     let in_flight = routes
         .iter()
         .map(|route| route["limits"]["in_flight"].as_integer().unwrap());
-    let worst = 16 * 1024 + connections * 11 + in_flight.sum::<i64>() * 419;
+    let worst = 16 * 1024 + connections * 24 + in_flight.sum::<i64>() * 419;
     let limit = container["resources"]["limits"]["memory"].as_str().unwrap();
     let limit: i64 = limit.strip_suffix("Mi").unwrap().parse().unwrap();
     assert!(
@@ -60,7 +60,7 @@ pub fn fit() {
     }
     let benches = std::fs::read_to_string(folder().join("../../../benches/README.md")).unwrap();
     for row in [
-        "| an idle connection of HTTP/1.1, 2,000 of them | 11 |",
+        "| an idle connection of HTTP/2 | 24 |",
         "| a client of HTTP/1.1 that never reads a large answer | 419 |",
     ] {
         assert!(benches.contains(row), "measured anew? {row}");
