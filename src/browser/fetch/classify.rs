@@ -90,7 +90,7 @@ fn is_safelisted_header(name: &HeaderName, value: &[u8], engine: Engine) -> bool
             value.iter().all(|byte| is_language_byte(*byte))
         }
         header::CONTENT_TYPE => !has_unsafe_byte(value) && is_form_type(value),
-        header::RANGE => values::single_range(value).is_some_and(|(start, _)| start.is_some()),
+        header::RANGE => values::single_range(value).is_some_and(|(start, _)| !start.is_empty()),
         _ => engine.has(Quirk::ClientHints) && is_client_hint(name.as_str(), value),
     }
 }
