@@ -4,6 +4,7 @@
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
 //! of a trusted proxy are kept and continued, those of anybody else are replaced.
 
+use crate::fields::{self, Sole};
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
@@ -97,6 +98,7 @@ impl Forwarding {
         let is_forwarded = scan.has_forwarded();
         if is_forwarded {
             remove_untrusted(headers, trusted);
+            remove_unsound_prefix(headers);
         }
         let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
         // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
@@ -111,7 +113,7 @@ impl Forwarding {
             match field {
                 ForwardingField::XForwardedFor => {
                     if let Some(peer) = peer {
-                        crate::fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
+                        fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
                     }
                 }
                 ForwardingField::XForwardedProto => {
@@ -139,7 +141,7 @@ impl Forwarding {
                     // Only what is quoted below is in it, so it is a field value; if not, no element
                     // is better than a wrong one.
                     if let Ok(element) = HeaderValue::try_from(element) {
-                        crate::fields::append_element(headers, header::FORWARDED, element);
+                        fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
             }
@@ -147,7 +149,7 @@ impl Forwarding {
         outside
     }
 
-    /// A trusted proxy's prefix was stripped before ours, so ours is below it.
+    /// A trusted proxy's prefix was stripped before ours, so ours is below it. It is one that is believed.
     fn apply_prefix(&self, headers: &mut HeaderMap) {
         let Some(own) = &self.prefix else { return };
         let outer = headers.get(X_FORWARDED_PREFIX).map(HeaderValue::as_bytes);
@@ -214,6 +216,22 @@ fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
     }
 }
 
+/// Takes out a prefix that is not believed for the way back: an application would make addresses of it, and
+/// `//evil.example` is a host there (RFC 3986 4.2). Of several lines each reader takes another.
+fn remove_unsound_prefix(headers: &mut HeaderMap) {
+    let is_sound = match fields::sole(headers, &X_FORWARDED_PREFIX) {
+        Sole::Absent => return,
+        Sole::One(prefix) => prefix.to_str().is_ok_and(|prefix| {
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            prefix.is_empty() || is_prefix(prefix)
+        }),
+        Sole::Several => false,
+    };
+    if !is_sound {
+        headers.remove(X_FORWARDED_PREFIX);
+    }
+}
+
 /// A forwarded-element (RFC 7239 4).
 struct Element<'a> {
     peer: Option<&'a Peer>,
@@ -239,7 +257,7 @@ impl fmt::Display for Element<'_> {
 
 /// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
 fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    if crate::fields::is_token(value.as_bytes()) {
+    if fields::is_token(value.as_bytes()) {
         return f.write_str(value);
     }
     f.write_char('"')?;

@@ -172,6 +172,33 @@ fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
 }
 
 #[test]
+fn a_prefix_that_is_not_believed_is_not_told_on() {
+    for (name, sent, want) in [
+        (
+            "a prefix",
+            &["/outer/"][..],
+            "x-forwarded-prefix: /outer/api",
+        ),
+        ("the root", &["/"], "x-forwarded-prefix: /api"),
+        ("nothing", &[""], "x-forwarded-prefix: /api"),
+        ("a host", &["//evil.example"], "x-forwarded-prefix: /api"),
+        ("not a path", &["outer"], "x-forwarded-prefix: /api"),
+        ("a list", &["/a, /b"], "x-forwarded-prefix: /api"),
+        ("two lines", &["/a", "/b"], "x-forwarded-prefix: /api"),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|it| ("x-forwarded-prefix", *it)).collect();
+        assert_eq!(
+            apply(&[XForwardedPrefix], &sent, true, "a"),
+            [want],
+            "{name}"
+        );
+    }
+    // Nor where nothing of ours is told.
+    let sent = [("x-forwarded-prefix", "//evil.example")];
+    assert!(apply(&[], &sent, true, "a").is_empty());
+}
+
+#[test]
 fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
     let told = |fields: &[ForwardingField], stripped| {
         let forwarding = Forwarding::new(fields.to_vec(), stripped);
