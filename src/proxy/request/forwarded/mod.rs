@@ -6,11 +6,13 @@
 
 use crate::fields::{self, Sole};
 use crate::path::is_ambiguous;
+use crate::proxy::request::client::{client_address, is_in};
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
+use ipnet::IpNet;
 use std::fmt::{self, Write};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -38,7 +40,7 @@ pub enum ForwardingField {
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
     XForwardedPrefix,
-    /// `X-Real-IP`: the client's address alone.
+    /// `X-Real-IP`: the client's address alone, which is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s.
     XRealIp,
     /// `Forwarded` (RFC 7239), an element with `for`, `host` and `proto`, behind those of trusted proxies.
     Forwarded,
@@ -83,23 +85,27 @@ impl Forwarding {
         self.fields.len()
     }
 
-    /// Writes the fields, and returns what trusted proxies have said. `host` is what the client named, if
-    /// anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
+    /// Writes the fields, and returns what trusted proxies have said. `believed` are the networks of trusted
+    /// proxies, if the peer is in one of them; `host` is what the client named, if anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
     /// (CVE-2022-31813, CVE-2024-45410).
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,
         scan: HeaderScan,
         peer: Option<&Peer>,
-        trusted: bool,
+        believed: Option<&[IpNet]>,
         host: Option<&HeaderValue>,
     ) -> Option<Box<Outside>> {
         // Nearly no request has any. Those that have pay for it.
         let is_forwarded = scan.has_forwarded();
         if is_forwarded {
-            remove_untrusted(headers, trusted);
+            remove_untrusted(headers, believed.is_some());
             remove_unsound_prefix(headers);
         }
+        // Read before the peer is added to the fields.
+        let client = believed
+            .filter(|_| is_forwarded && self.fields.contains(&ForwardingField::XRealIp))
+            .and_then(|networks| client_value(peer?, headers, networks));
         let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
         // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
         let is_told = |name| is_forwarded && headers.contains_key(name);
@@ -132,8 +138,11 @@ impl Forwarding {
                 }
                 ForwardingField::XForwardedPrefix => self.apply_prefix(headers),
                 ForwardingField::XRealIp => {
-                    if let Some(peer) = peer {
-                        set(headers, X_REAL_IP, peer.ip_value());
+                    // Not kept as it came: an AWS ALB adds to X-Forwarded-For, and hands on the X-Real-IP that
+                    // a client invents.
+                    let peer = || peer.map(Peer::ip_value);
+                    if let Some(client) = client.clone().or_else(peer) {
+                        let _full = headers.try_insert(X_REAL_IP, client);
                     }
                 }
                 ForwardingField::Forwarded => {
@@ -164,6 +173,14 @@ impl Forwarding {
             let _full = headers.try_insert(X_FORWARDED_PREFIX, joined);
         }
     }
+}
+
+/// The client's address, where trusted proxies say another than the peer's.
+fn client_value(peer: &Peer, headers: &HeaderMap, networks: &[IpNet]) -> Option<HeaderValue> {
+    let client = client_address(peer.ip(), headers, |ip| is_in(networks, ip));
+    (client != peer.ip())
+        .then(|| HeaderValue::try_from(client.to_string()).ok())
+        .flatten()
 }
 
 /// The port of the host that the client named, or its scheme's.

@@ -5,6 +5,7 @@ use ForwardingField::{
     Forwarded, XForwardedFor, XForwardedHost, XForwardedPort, XForwardedPrefix, XForwardedProto,
     XRealIp,
 };
+use std::sync::LazyLock;
 
 const ALL: &[ForwardingField] = &[
     XForwardedFor,
@@ -15,6 +16,10 @@ const ALL: &[ForwardingField] = &[
     XRealIp,
     Forwarded,
 ];
+
+/// The networks of the peer and of other proxies.
+static TRUSTED: LazyLock<[IpNet; 2]> =
+    LazyLock::new(|| ["2001:db8::/32", "10.0.0.0/8"].map(|network| network.parse().unwrap()));
 
 fn apply(
     fields: &[ForwardingField],
@@ -32,6 +37,7 @@ fn apply(
         })
         .collect();
     let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
+    let trusted = trusted.then(|| &TRUSTED[..]);
     let host = HeaderValue::from_static(host);
     let scan = HeaderScan::of(&headers);
     Forwarding::new(fields.to_vec(), "/api").apply(
@@ -142,6 +148,56 @@ fn a_trusted_proxys_word_is_kept_and_added_to() {
 }
 
 #[test]
+fn a_real_ip_is_the_client_that_is_believed() {
+    let (listed, alone) = ("x-forwarded-for", "x-real-ip");
+    for (name, trusted, sent, want) in [
+        ("not said", true, &[(listed, "1.1.1.1")][..], "1.1.1.1"),
+        (
+            "the client's own",
+            true,
+            &[(listed, "1.1.1.1"), (alone, "6.6.6.6")],
+            "1.1.1.1",
+        ),
+        (
+            "before the client",
+            true,
+            &[(listed, "6.6.6.6, 1.1.1.1, 10.0.0.1")],
+            "1.1.1.1",
+        ),
+        (
+            "RFC 7239",
+            true,
+            &[("forwarded", "for=1.1.1.1"), (alone, "6.6.6.6")],
+            "1.1.1.1",
+        ),
+        ("alone", true, &[(alone, "1.1.1.1")], "1.1.1.1"),
+        ("not an address", true, &[(alone, "root")], "2001:db8::1"),
+        (
+            "two lines",
+            true,
+            &[(alone, "6.6.6.6"), (alone, "1.1.1.1")],
+            "1.1.1.1",
+        ),
+        (
+            "a stranger",
+            false,
+            &[(listed, "1.1.1.1"), (alone, "6.6.6.6")],
+            "2001:db8::1",
+        ),
+    ] {
+        // Whichever of the fields is written first.
+        for fields in [[XForwardedFor, XRealIp], [XRealIp, XForwardedFor]] {
+            let lines = apply(&fields, sent, trusted, "a");
+            let found: Vec<_> = lines
+                .iter()
+                .filter(|line| line.starts_with(alone))
+                .collect();
+            assert_eq!(found, [&format!("x-real-ip: {want}")], "{name}");
+        }
+    }
+}
+
+#[test]
 fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
     for (name, trusted, prefix, want) in [
         ("trusted", true, "/outer", Some("/outer")),
@@ -163,7 +219,7 @@ fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
             &mut headers,
             scan,
             None,
-            trusted,
+            trusted.then(|| &TRUSTED[..]),
             None,
         );
         let found = outside.and_then(|outside| outside.prefix);
@@ -235,7 +291,7 @@ fn without_a_peer_nothing_is_made_up() {
         &mut headers,
         HeaderScan::of(&HeaderMap::new()),
         None,
-        false,
+        None,
         None,
     );
     let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
