@@ -86,8 +86,8 @@ impl Forwarding {
     }
 
     /// Writes the fields, and returns what trusted proxies have said. `believed` are the networks of trusted
-    /// proxies, if the peer is in one of them; `host` is what the client named, if anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
-    /// (CVE-2022-31813, CVE-2024-45410).
+    /// proxies, if the peer is in one of them; `host` is what the client named, if anything; hop-by-hop
+    /// fields are gone, so that `Connection` cannot take away what is set here (CVE-2022-31813, CVE-2024-45410).
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,

@@ -1,0 +1,119 @@
+//! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
+
+use crate::proxy::mount::map::PathMap;
+use crate::proxy::mount::prefix::PublicPrefix;
+use crate::proxy::response::cookie::{attribute, trim};
+use crate::proxy::response::domain::covers;
+use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
+/// The way back for the cookies of one response.
+pub(crate) struct CookieMapper<'a> {
+    pub(crate) map: &'a PathMap,
+    pub(crate) prefix: &'a PublicPrefix<'a>,
+    /// Whether `Path=/` becomes the prefix.
+    pub(crate) confine: bool,
+    /// The host and port that the browser asked for, if anybody knows.
+    pub(crate) public_host: Option<&'a HeaderValue>,
+}
+
+impl CookieMapper<'_> {
+    /// Maps every `Set-Cookie` of a response.
+    pub(crate) fn map_fields(&self, headers: &mut HeaderMap) {
+        if let http::header::Entry::Occupied(mut entry) = headers.entry(SET_COOKIE) {
+            for value in entry.iter_mut() {
+                let mapped = self.to_public(value.as_bytes());
+                if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
+                    *value = mapped;
+                }
+            }
+        }
+    }
+
+    /// One `Set-Cookie` as the client of the public origin needs it, or `None` when it is right already.
+    ///
+    /// - `Domain` stays where it covers the public host: a logout has to delete the cookie of the parent
+    ///   domain. Any other is dropped, because a client refuses a cookie of a domain that it is not at.
+    ///   Without it the cookie is the public host's alone.
+    /// - `Path` under the upstream's base becomes the one under the prefix. `/` is the whole origin's and
+    ///   stays, since pages read double-submit cookies there, unless cookies are confined. Another path stays.
+    /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
+    /// - Everything else is kept byte for byte, the value above all.
+    fn to_public(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let mut parts = value.split(|byte| *byte == b';');
+        let pair = parts.next()?;
+        let host_only = has_host_prefix(pair);
+        let keeps_domain = !host_only && self.keeps_domain(parts.clone());
+        let mut changed = false;
+        let mut mapped = pair.to_vec();
+        for part in parts {
+            let (name, argument) = attribute(part);
+            if name.eq_ignore_ascii_case(b"domain") && !keeps_domain {
+                changed = true;
+                continue;
+            }
+            mapped.push(b';');
+            let public = argument
+                .filter(|_| !host_only && name.eq_ignore_ascii_case(b"path"))
+                .and_then(|path| self.path_to_public(path));
+            match public {
+                Some(public) => {
+                    changed = true;
+                    let start = part.iter().position(|byte| *byte == b'=').unwrap_or(0) + 1;
+                    mapped.extend_from_slice(&part[..start]);
+                    mapped.extend_from_slice(public.as_bytes());
+                }
+                None => mapped.extend_from_slice(part),
+            }
+        }
+        changed.then_some(mapped)
+    }
+
+    /// Whether the `Domain` of a cookie means something to the public host. The last one counts (RFC 6265bis
+    /// 5.6), so that all stay or none does.
+    fn keeps_domain<'v>(&self, parts: impl Iterator<Item = &'v [u8]>) -> bool {
+        let domains = parts
+            .map(attribute)
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"domain"));
+        let last = domains.last().and_then(|(_, domain)| domain);
+        let last = last.and_then(|domain| std::str::from_utf8(domain).ok());
+        let host = self.public_host.and_then(|host| host.to_str().ok());
+        matches!((last, host), (Some(domain), Some(host)) if covers(domain, host))
+    }
+
+    fn path_to_public(&self, path: &[u8]) -> Option<String> {
+        // A `?` or `#` is an ordinary character of a cookie's path, not of a mapped one.
+        let path = std::str::from_utf8(path).ok()?;
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return None;
+        }
+        if path == "/" {
+            return self.root_to_public();
+        }
+        if self.prefix.of_told(path).is_some() {
+            return None;
+        }
+        let public = self.prefix.with_outer(self.map.to_public(path)?);
+        (public != path).then_some(public)
+    }
+
+    /// The path of a cookie that is for all of the upstream.
+    fn root_to_public(&self) -> Option<String> {
+        if !self.confine {
+            return None;
+        }
+        // Without its slash: `/api/` would miss `/api` itself (RFC 6265bis 5.1.4: a path matches itself and
+        // what is below).
+        let prefix = self.prefix.with_outer(self.map.prefix().to_owned());
+        (!prefix.is_empty()).then_some(prefix)
+    }
+}
+
+/// `__Host-` in any case, as RFC 6265bis 5.6 compares it.
+fn has_host_prefix(pair: &[u8]) -> bool {
+    trim(pair)
+        .get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"__host-"))
+}
+
+#[cfg(test)]
+mod tests;
