@@ -93,7 +93,8 @@ impl ResponseRules {
         }
         if self.rewrite_cookies != CookieRewrite::Off && scan.has(Field::SetCookie) {
             let mapper = CookieMapper {
-                map: &self.mount.map,
+                own: &self.mount,
+                others: &self.mounts,
                 prefix,
                 confine: self.rewrite_cookies == CookieRewrite::Confine,
                 public_host: to.public_host(),

@@ -2,7 +2,7 @@
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use same_origin::guard::{Guard, GuardLayer};
-use same_origin::proxy::{CookieRewrite, ForwardingField, ReverseProxy};
+use same_origin::proxy::{CookieRewrite, ForwardingField, Mounts, ReverseProxy};
 use tokio::net::TcpStream;
 use tower::Layer;
 
@@ -79,6 +79,27 @@ async fn cookies_are_confined_if_that_is_wanted() {
         let want = format!("csrf=1; Path={want}");
         assert_eq!(answer.all("set-cookie")[1], want, "{rewrite:?}");
     }
+}
+
+#[tokio::test]
+async fn a_cookie_for_another_route_of_the_upstream_comes_back_there() {
+    let upstream = Upstream::start(|_| {
+        reply("location: /prod/y\r\nset-cookie: sid=1; Path=/prod\r\nset-cookie: b=1; Path=/c\r\n")
+    })
+    .await;
+    let mounts = Mounts::new();
+    let proxy = |prefix, base| {
+        let builder = ReverseProxy::builder(prefix, upstream.url(base)).mounts(&mounts);
+        builder.build().unwrap()
+    };
+    let _api = proxy("/api", "/prod");
+    let server = serve(proxy("/cached", "/c")).await;
+    let answer = get(server, "/cached/l", "").await;
+    assert_eq!(answer.all("location"), ["/api/y"]);
+    assert_eq!(
+        answer.all("set-cookie"),
+        ["sid=1; Path=/api", "b=1; Path=/cached"]
+    );
 }
 
 #[tokio::test]

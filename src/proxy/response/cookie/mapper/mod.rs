@@ -1,14 +1,18 @@
 //! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
 
-use crate::proxy::mount::map::PathMap;
+use crate::proxy::mount::map::{Mount, PathMap};
 use crate::proxy::mount::prefix::PublicPrefix;
+use crate::proxy::mount::table::Mounts;
 use crate::proxy::response::cookie::{attribute, trim};
 use crate::proxy::response::domain::covers;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// The way back for the cookies of one response.
 pub(crate) struct CookieMapper<'a> {
-    pub(crate) map: &'a PathMap,
+    /// The mount of the request.
+    pub(crate) own: &'a Mount,
+    /// The mounts beside it.
+    pub(crate) others: &'a Mounts,
     pub(crate) prefix: &'a PublicPrefix<'a>,
     /// Whether `Path=/` becomes the prefix.
     pub(crate) confine: bool,
@@ -34,8 +38,9 @@ impl CookieMapper<'_> {
     /// - `Domain` stays where it covers the public host: a logout has to delete the cookie of the parent
     ///   domain. Any other is dropped, because a client refuses a cookie of a domain that it is not at.
     ///   Without it the cookie is the public host's alone.
-    /// - `Path` under the upstream's base becomes the one under the prefix. `/` is the whole origin's and
-    ///   stays, since pages read double-submit cookies there, unless cookies are confined. Another path stays.
+    /// - `Path` under the upstream's base becomes the one under the prefix, and one under the base of another
+    ///   mount of that upstream the one under that mount's. `/` is the whole origin's and stays, since pages
+    ///   read double-submit cookies there, unless cookies are confined. Another path stays.
     /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
     /// - Everything else is kept byte for byte, the value above all.
     fn to_public(&self, value: &[u8]) -> Option<Vec<u8>> {
@@ -92,8 +97,21 @@ impl CookieMapper<'_> {
         if self.prefix.of_told(path).is_some() {
             return None;
         }
-        let public = self.prefix.with_outer(self.map.to_public(path)?);
+        let own = self.own.map.to_public(path);
+        let public = own.or_else(|| self.beside_to_public(path))?;
+        let public = self.prefix.with_outer(public);
         (public != path).then_some(public)
+    }
+
+    /// Another mount's path, as [`LocationMapper`](crate::proxy::response::location::LocationMapper) has it:
+    /// not one below this mount's prefix, which an upstream may know without being told. A cookie that is
+    /// confined is for no other mount.
+    fn beside_to_public(&self, path: &str) -> Option<String> {
+        if self.confine || self.own.map.covers(path) {
+            return None;
+        }
+        let way_back = |map: &PathMap| map.to_public(path);
+        self.others.path_to_public(self.own, way_back)
     }
 
     /// The path of a cookie that is for all of the upstream.
@@ -103,7 +121,7 @@ impl CookieMapper<'_> {
         }
         // Without its slash: `/api/` would miss `/api` itself (RFC 6265bis 5.1.4: a path matches itself and
         // what is below).
-        let prefix = self.prefix.with_outer(self.map.prefix().to_owned());
+        let prefix = self.prefix.with_outer(self.own.map.prefix().to_owned());
         (!prefix.is_empty()).then_some(prefix)
     }
 }

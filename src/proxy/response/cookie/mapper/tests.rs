@@ -1,16 +1,30 @@
 //! Tests of cookies in responses: mapped ones, and those that stay.
 
 use super::*;
+use crate::proxy::mount::map::tests::mount;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const APP: HeaderValue = HeaderValue::from_static("app.example.com:8443");
 
-fn map(prefix: &str, base: &str, value: &str) -> Option<String> {
-    let mapper = CookieMapper {
-        map: &PathMap::new(prefix, base),
+const UP: &str = "http://up.example";
+
+/// The way back of a mount that stands alone.
+fn from<'a>(own: &'a Mount, others: &'a Mounts) -> CookieMapper<'a> {
+    CookieMapper {
+        own,
+        others,
         prefix: &PublicPrefix::NONE,
         confine: false,
+        public_host: None,
+    }
+}
+
+fn map(prefix: &str, base: &str, value: &str) -> Option<String> {
+    let (own, others) = (mount(prefix, UP, base), Mounts::new());
+    let mapper = CookieMapper {
         public_host: Some(&APP),
+        ..from(&own, &others)
     };
     let mapped = mapper.to_public(value.as_bytes());
     mapped.map(|mapped| String::from_utf8(mapped).unwrap())
@@ -88,11 +102,10 @@ fn a_cookie_of_the_whole_origin_stays_one() {
         ),
         ("confined to all", "/", "/base", true, None),
     ] {
+        let (own, others) = (mount(prefix, UP, base), Mounts::new());
         let mapper = CookieMapper {
-            map: &PathMap::new(prefix, base),
-            prefix: &PublicPrefix::NONE,
             confine,
-            public_host: None,
+            ..from(&own, &others)
         };
         let mapped = mapper.to_public(b"a=1; Path=/");
         assert_eq!(mapped.as_deref(), want.map(str::as_bytes), "{name}");
@@ -104,8 +117,70 @@ fn a_cookie_of_the_whole_origin_stays_one() {
 }
 
 #[test]
+fn a_path_of_another_mount_of_the_same_upstream_comes_back_there() {
+    let (own, others) = (mount("/cached", UP, "/c"), Mounts::new());
+    let api = Arc::new(mount("/api", UP, "/prod"));
+    let deep = Arc::new(mount("/deep", UP, "/prod/deep"));
+    let elsewhere = Arc::new(mount("/other", "http://other.example", "/other"));
+    for beside in [&api, &deep, &elsewhere] {
+        others.register(beside);
+    }
+    let outer = PublicPrefix::new("/o", None);
+    for (name, prefix, confine, path, want) in [
+        (
+            "its own",
+            &PublicPrefix::NONE,
+            false,
+            "/c/x",
+            Some("/cached/x"),
+        ),
+        ("beside", &PublicPrefix::NONE, false, "/prod", Some("/api")),
+        (
+            "below that",
+            &PublicPrefix::NONE,
+            false,
+            "/prod/x/",
+            Some("/api/x/"),
+        ),
+        (
+            "the longer base",
+            &PublicPrefix::NONE,
+            false,
+            "/prod/deep/x",
+            Some("/deep/x"),
+        ),
+        ("a segment", &PublicPrefix::NONE, false, "/production", None),
+        (
+            "public already",
+            &PublicPrefix::NONE,
+            false,
+            "/cached/prod",
+            None,
+        ),
+        (
+            "another upstream",
+            &PublicPrefix::NONE,
+            false,
+            "/other",
+            None,
+        ),
+        ("the whole origin", &PublicPrefix::NONE, false, "/", None),
+        ("behind another", &outer, false, "/prod", Some("/o/api")),
+        ("confined", &PublicPrefix::NONE, true, "/prod", None),
+    ] {
+        let mapper = CookieMapper {
+            prefix,
+            confine,
+            ..from(&own, &others)
+        };
+        let mapped = mapper.path_to_public(path.as_bytes());
+        assert_eq!(mapped.as_deref(), want, "{name}");
+    }
+}
+
+#[test]
 fn an_upstream_that_was_told_of_its_prefix_says_public_paths() {
-    let map = PathMap::new("/api", "");
+    let (own, others) = (mount("/api", UP, ""), Mounts::new());
     for (name, prefix, confine, path, want) in [
         (
             "public",
@@ -151,10 +226,9 @@ fn an_upstream_that_was_told_of_its_prefix_says_public_paths() {
         ),
     ] {
         let mapper = CookieMapper {
-            map: &map,
             prefix: &prefix,
             confine,
-            public_host: None,
+            ..from(&own, &others)
         };
         let mapped = mapper.path_to_public(path.as_bytes());
         assert_eq!(mapped.as_deref(), want, "{name}");
@@ -187,14 +261,11 @@ fn a_domain_that_covers_the_public_host_stays() {
 
 #[test]
 fn bytes_that_are_no_text_are_kept() {
-    let mapper = CookieMapper {
-        map: &PathMap::new("/api", "/base"),
-        prefix: &PublicPrefix::NONE,
-        confine: false,
-        public_host: None,
-    };
+    let (own, others) = (mount("/api", UP, "/base"), Mounts::new());
     assert_eq!(
-        mapper.to_public(b"a=\xff; Path=/base").unwrap(),
+        from(&own, &others)
+            .to_public(b"a=\xff; Path=/base")
+            .unwrap(),
         b"a=\xff; Path=/api"
     );
 }
@@ -205,13 +276,8 @@ fn each_line_is_mapped_and_their_order_kept() {
     for value in ["a=1; Path=/base", "b=2", "c=3; Domain=x"] {
         headers.append(SET_COOKIE, HeaderValue::from_static(value));
     }
-    CookieMapper {
-        map: &PathMap::new("/api", "/base"),
-        prefix: &PublicPrefix::NONE,
-        confine: false,
-        public_host: None,
-    }
-    .map_fields(&mut headers);
+    let (own, others) = (mount("/api", UP, "/base"), Mounts::new());
+    from(&own, &others).map_fields(&mut headers);
     let lines: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
     assert_eq!(lines, ["a=1; Path=/api", "b=2", "c=3"]);
 }
