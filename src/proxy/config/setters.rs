@@ -181,8 +181,8 @@ impl ProxyBuilder {
     /// `Path` comes back under the prefix, or under that of another proxy for the same upstream in the same
     /// table of [`mounts`](Self::mounts), but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
-    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too, and
-    /// nothing to another proxy's.
+    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too,
+    /// which is also the default path of a cookie that is set there, and nothing to another proxy's.
     /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
     /// without the feature `public-suffix` it always is.
     pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {

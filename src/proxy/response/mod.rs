@@ -97,6 +97,7 @@ impl ResponseRules {
                 others: &self.mounts,
                 prefix,
                 confine: self.rewrite_cookies == CookieRewrite::Confine,
+                at_bare_prefix: self.mount.map.is_bare(to.public.path()),
                 public_host: to.public_host(),
             };
             mapper.map_fields(headers);

@@ -82,6 +82,41 @@ async fn cookies_are_confined_if_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_cookie_without_a_path_is_confined_too() {
+    let upstream = Upstream::start(|_| {
+        reply("set-cookie: sid=1\r\nset-cookie: b=1; Path=; Secure\r\nset-cookie: __Host-c=1; Secure\r\n")
+    })
+    .await;
+    let host_only = "__Host-c=1; Secure";
+    let as_it_is = ["sid=1", "b=1; Path=; Secure", host_only];
+    let confined = [
+        "sid=1; Path=/api",
+        "b=1; Path=; Secure; Path=/api",
+        host_only,
+    ];
+    // The path of the upstream may have a base, which is not what the browser goes by.
+    for base in ["", "/prod"] {
+        let builder = ReverseProxy::builder("/api", upstream.url(base));
+        for (rewrite, target, want) in [
+            (CookieRewrite::Confine, "/api", confined),
+            (CookieRewrite::Confine, "/api?x=/y", confined),
+            (CookieRewrite::Confine, "/api/", as_it_is),
+            (CookieRewrite::Confine, "/api/x/y", as_it_is),
+            (CookieRewrite::On, "/api", as_it_is),
+        ] {
+            let builder = builder.clone().rewrite_cookies(rewrite);
+            let server = serve(builder.build().unwrap()).await;
+            let answer = get(server, target, "").await;
+            assert_eq!(
+                answer.all("set-cookie"),
+                want,
+                "{base} {rewrite:?} {target}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_for_another_route_of_the_upstream_comes_back_there() {
     let upstream = Upstream::start(|_| {
         reply("location: /prod/y\r\nset-cookie: sid=1; Path=/prod\r\nset-cookie: b=1; Path=/c\r\n")

@@ -16,6 +16,10 @@ pub(crate) struct CookieMapper<'a> {
     pub(crate) prefix: &'a PublicPrefix<'a>,
     /// Whether `Path=/` becomes the prefix.
     pub(crate) confine: bool,
+    /// Whether the client asked for the bare prefix: the path that a browser gives a cookie by default is
+    /// then beside the prefix, of `/api` it is `/` (RFC 6265bis 5.1.4). Anywhere below it is the upstream's own,
+    /// mapped: of `/api/a/b` it is `/api/a`, and of `/a/b` `/a`.
+    pub(crate) at_bare_prefix: bool,
     /// The host and port that the browser asked for, if anybody knows.
     pub(crate) public_host: Option<&'a HeaderValue>,
 }
@@ -41,6 +45,7 @@ impl CookieMapper<'_> {
     /// - `Path` under the upstream's base becomes the one under the prefix, and one under the base of another
     ///   mount of that upstream the one under that mount's. `/` is the whole origin's and stays, since pages
     ///   read double-submit cookies there, unless cookies are confined. Another path stays.
+    /// - A cookie that is confined and has no `Path` gets one where the browser would take it to be outside.
     /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
     /// - Everything else is kept byte for byte, the value above all.
     fn to_public(&self, value: &[u8]) -> Option<Vec<u8>> {
@@ -48,6 +53,7 @@ impl CookieMapper<'_> {
         let pair = parts.next()?;
         let host_only = has_host_prefix(pair);
         let keeps_domain = !host_only && self.keeps_domain(parts.clone());
+        let added = self.default_path(parts.clone()).filter(|_| !host_only);
         let mut changed = false;
         let mut mapped = pair.to_vec();
         for part in parts {
@@ -70,7 +76,31 @@ impl CookieMapper<'_> {
                 None => mapped.extend_from_slice(part),
             }
         }
+        if let Some(path) = added {
+            changed = true;
+            // Behind all others, for the last one counts. `a=1;` would otherwise get an empty attribute.
+            mapped.truncate(mapped.trim_ascii_end().len());
+            if mapped.last() == Some(&b';') {
+                mapped.pop();
+            }
+            mapped.extend_from_slice(b"; Path=");
+            mapped.extend_from_slice(path.as_bytes());
+        }
         changed.then_some(mapped)
+    }
+
+    /// The path that confines a cookie which has the default one, where that is beside the prefix. RFC 6265bis
+    /// 5.6.4 and 5.7: the last `Path` counts, and one that does not begin with a slash stands for the default.
+    fn default_path<'v>(&self, parts: impl Iterator<Item = &'v [u8]>) -> Option<String> {
+        if !(self.confine && self.at_bare_prefix) {
+            return None;
+        }
+        let paths = parts
+            .map(attribute)
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"path"));
+        let last = paths.last().and_then(|(_, path)| path);
+        let is_default = !last.is_some_and(|path| path.starts_with(b"/"));
+        is_default.then(|| self.root_to_public())?
     }
 
     /// Whether the `Domain` of a cookie means something to the public host. The last one counts (RFC 6265bis

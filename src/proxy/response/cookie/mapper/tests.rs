@@ -16,6 +16,7 @@ fn from<'a>(own: &'a Mount, others: &'a Mounts) -> CookieMapper<'a> {
         others,
         prefix: &PublicPrefix::NONE,
         confine: false,
+        at_bare_prefix: false,
         public_host: None,
     }
 }
@@ -114,6 +115,94 @@ fn a_cookie_of_the_whole_origin_stays_one() {
         map("/api", "", "a=1; Path=/x/").unwrap(),
         "a=1; Path=/api/x/"
     );
+}
+
+#[test]
+fn a_confined_cookie_without_a_path_is_confined_at_the_bare_prefix_too() {
+    let want = Some("a=1; Path=/api");
+    let (outer, none) = (&PublicPrefix::new("/o", None), &PublicPrefix::NONE);
+    for (name, mount_at, prefix, path, cookie, want) in [
+        ("bare", "/api", none, "/api", "a=1", want),
+        ("a slash", "/api", none, "/api/", "a=1", None),
+        ("below", "/api", none, "/api/a/b", "a=1", None),
+        (
+            "an end",
+            "/api",
+            none,
+            "/api",
+            "a=1 ; ",
+            Some("a=1 ; Path=/api"),
+        ),
+        (
+            "empty",
+            "/api",
+            none,
+            "/api",
+            "a=1; Path=",
+            Some("a=1; Path=; Path=/api"),
+        ),
+        (
+            "no value",
+            "/api",
+            none,
+            "/api",
+            "a=1; path",
+            Some("a=1; path; Path=/api"),
+        ),
+        (
+            "relative",
+            "/api",
+            none,
+            "/api",
+            "a=1; Path=x",
+            Some("a=1; Path=x; Path=/api"),
+        ),
+        (
+            "the last one counts",
+            "/api",
+            none,
+            "/api",
+            "a=1; Path=/x; Path=; Secure",
+            Some("a=1; Path=/api/x; Path=; Secure; Path=/api"),
+        ),
+        (
+            "a path",
+            "/api",
+            none,
+            "/api",
+            "a=1; Path=; Path=/x",
+            Some("a=1; Path=; Path=/api/x"),
+        ),
+        ("__Host-", "/api", none, "/api", "__Host-a=1; Secure", None),
+        ("at the root", "/", none, "/", "a=1", None),
+        (
+            "behind another",
+            "/api",
+            outer,
+            "/api",
+            "a=1",
+            Some("a=1; Path=/o/api"),
+        ),
+        ("at its root", "/", outer, "/", "a=1", Some("a=1; Path=/o")),
+        ("below its root", "/", outer, "/x", "a=1", None),
+    ] {
+        let (own, others) = (mount(mount_at, UP, ""), Mounts::new());
+        let mapper = CookieMapper {
+            prefix,
+            confine: true,
+            at_bare_prefix: own.map.is_bare(path),
+            ..from(&own, &others)
+        };
+        let mapped = mapper.to_public(cookie.as_bytes());
+        assert_eq!(mapped.as_deref(), want.map(str::as_bytes), "{name}");
+        let mapper = CookieMapper {
+            confine: false,
+            ..mapper
+        };
+        let mapped = mapper.to_public(cookie.as_bytes());
+        let added = mapped.is_some_and(|mapped| mapped.ends_with(b"; Path=/api"));
+        assert!(!added, "{name}");
+    }
 }
 
 #[test]
