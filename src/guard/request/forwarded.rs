@@ -1,6 +1,7 @@
 //! The fields by which a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
 
 use crate::fields;
+use crate::host_and_port::HostAndPort;
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 
 /// The scheme and the authority, as they were told; both are yet to be checked.
@@ -11,6 +12,7 @@ pub(crate) struct Told {
 }
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 impl Told {
@@ -26,13 +28,31 @@ impl Told {
                 let element = last(FORWARDED).unwrap_or_default();
                 (parameter(element, b"proto"), parameter(element, b"host"))
             }
-            (scheme, authority) => (scheme.map(<[u8]>::to_vec), authority.map(<[u8]>::to_vec)),
+            (scheme, host) => {
+                let authority = host.map(|host| with_port(host, last(X_FORWARDED_PORT)));
+                (scheme.map(<[u8]>::to_vec), authority)
+            }
         };
         Self {
             scheme: scheme.filter(|scheme| is_told(scheme)),
             authority: authority.filter(|authority| is_told(authority)),
         }
     }
+}
+
+/// The authority of a host that was told without its port, as nginx's `$host` is. A port that is not one is not
+/// taken; nor are 80 and 443, which the scheme stands for, or which are those of a hop behind the one that
+/// speaks TLS: no page is at `https://a.example:80`.
+fn with_port(host: &[u8], port: Option<&[u8]>) -> Vec<u8> {
+    let is_alone = HostAndPort::parse(host).is_some_and(|it| it.port().is_none());
+    let joined = port.map(|port| [host, b":", port].concat());
+    let is_port = |joined: &Vec<u8>| {
+        let port = HostAndPort::parse(joined).and_then(|it| it.port());
+        port.is_some_and(|port| !matches!(port, 0 | 80 | 443))
+    };
+    joined
+        .filter(|joined| is_alone && is_port(joined))
+        .unwrap_or_else(|| host.to_vec())
 }
 
 /// The last element of a list in which quoted strings may stand (RFC 7239 4).
@@ -79,6 +99,58 @@ fn split_unquoted(line: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    fn told(fields: &[(&'static str, &'static str)]) -> Told {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        Told::by(&headers)
+    }
+
+    #[test]
+    fn a_port_is_taken_for_a_host_without_one() {
+        let (host, port) = ("x-forwarded-host", "x-forwarded-port");
+        for (fields, authority) in [
+            (
+                &[(host, "a.example"), (port, "8443")][..],
+                Some("a.example:8443"),
+            ),
+            (
+                &[(host, "[2001:db8::1]"), (port, "8443")],
+                Some("[2001:db8::1]:8443"),
+            ),
+            (
+                &[(host, "a.example"), (port, "81, 8443")],
+                Some("a.example:8443"),
+            ),
+            (
+                &[(host, "a.example:82"), (port, "8443")],
+                Some("a.example:82"),
+            ),
+            (&[(host, "a.example:"), (port, "8443")], Some("a.example:")),
+            (&[(host, "a.example"), (port, "443")], Some("a.example")),
+            (&[(host, "a.example"), (port, "80")], Some("a.example")),
+            (&[(host, "a.example"), (port, "0")], Some("a.example")),
+            (&[(host, "a.example"), (port, "")], Some("a.example")),
+            (&[(host, "a.example"), (port, "65536")], Some("a.example")),
+            (&[(host, "a.example"), (port, "+81")], Some("a.example")),
+            (
+                &[(host, "a.example"), (port, ".evil.example")],
+                Some("a.example"),
+            ),
+            (&[(host, "a b"), (port, "8443")], Some("a b")),
+            (&[(port, "8443")], None),
+            // RFC 7239 5.3: `host` is as `Host` was, with its port.
+            (
+                &[("forwarded", "host=a.example"), (port, "8443")],
+                Some("a.example"),
+            ),
+        ] {
+            let authority = authority.map(|text| text.as_bytes().to_vec());
+            assert_eq!(told(fields).authority, authority, "{fields:?}");
+        }
+    }
 
     #[test]
     fn what_is_told() {
@@ -141,16 +213,12 @@ mod tests {
                 None,
             ),
         ] {
-            let mut headers = HeaderMap::new();
-            for (name, value) in fields {
-                headers.append(*name, HeaderValue::from_static(value));
-            }
             let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
             let want = Told {
                 scheme: bytes(scheme),
                 authority: bytes(authority),
             };
-            assert_eq!(Told::by(&headers), want, "{fields:?}");
+            assert_eq!(told(fields), want, "{fields:?}");
         }
     }
 }

@@ -60,7 +60,8 @@ impl OwnOrigin {
     ///
     /// `X-Forwarded-Proto` and `X-Forwarded-Host` go first; `Forwarded` (RFC 7239) is read where neither is
     /// there, since many proxies set the former and hand the latter through as the client sent it. Of a list
-    /// the last member counts: the others were there before, and may be the client's.
+    /// the last member counts: the others were there before, and may be the client's. `X-Forwarded-Port` is
+    /// taken where `X-Forwarded-Host` has no port, unless it is 80 or 443.
     #[must_use]
     pub fn forwarded(headers: &HeaderMap, secure: bool) -> Self {
         let Told { scheme, authority } = Told::by(headers);
@@ -252,6 +253,27 @@ mod tests {
         let broken = OwnOrigin::new(true).authority(HeaderValue::from_static("b c"));
         request.extensions_mut().insert(broken);
         assert_eq!(own(&request), "unknown");
+    }
+
+    #[test]
+    fn the_port_may_be_told_by_itself() {
+        for (host, port, own) in [
+            ("a.example", "8443", "https://a.example:8443"),
+            ("a.example:81", "8443", "https://a.example:81"),
+            ("a.example", "8443x", "https://a.example"),
+        ] {
+            let mut request = http::Request::builder()
+                .header(HOST, "inner.example")
+                .header("x-forwarded-proto", "https")
+                .header("x-forwarded-host", host)
+                .header("x-forwarded-port", port)
+                .body(())
+                .unwrap();
+            let told = OwnOrigin::forwarded(request.headers(), false);
+            request.extensions_mut().insert(told);
+            let found = Own::of(&Head::of(&request));
+            assert!(found.is(own.as_bytes()), "{host} {port}");
+        }
     }
 
     #[test]
