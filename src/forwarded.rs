@@ -1,41 +1,60 @@
-//! The fields by which a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239).
+//! The fields by which a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239), read in
+//! one way by the guard and by the proxy.
 
 use crate::fields;
 use crate::host_and_port::HostAndPort;
 use http::header::{FORWARDED, HeaderMap, HeaderName};
+use std::borrow::Cow;
 
 /// The scheme and the authority, as they were told; both are yet to be checked.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    pub(crate) scheme: Option<Vec<u8>>,
-    pub(crate) authority: Option<Vec<u8>>,
+pub(crate) struct Told<'a> {
+    pub(crate) scheme: Option<Cow<'a, [u8]>>,
+    pub(crate) authority: Option<Cow<'a, [u8]>>,
 }
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-impl Told {
+impl<'a> Told<'a> {
     /// Of a list the last member counts: the peer's own word, where the others may be the client's.
-    pub(crate) fn by(headers: &HeaderMap) -> Self {
+    ///
+    /// A proxy that sends `X-Forwarded-*`, and be it the address alone (HAProxy's `option forwardfor`), may hand
+    /// `Forwarded` through as the client sent it.
+    pub(crate) fn by(headers: &'a HeaderMap) -> Self {
         let last = |name| {
             let line = headers.get_all(name).iter().next_back()?;
             Some(last_element(line.as_bytes()))
         };
-        let is_told = |value: &[u8]| !value.is_empty();
+        let is_told = |value: &Cow<'_, [u8]>| !value.is_empty();
         let (scheme, authority) = match (last(X_FORWARDED_PROTO), last(X_FORWARDED_HOST)) {
+            (None, None) if headers.contains_key(X_FORWARDED_FOR) => (None, None),
             (None, None) => {
                 let element = last(FORWARDED).unwrap_or_default();
                 (parameter(element, b"proto"), parameter(element, b"host"))
             }
             (scheme, host) => {
                 let authority = host.map(|host| with_port(host, last(X_FORWARDED_PORT)));
-                (scheme.map(<[u8]>::to_vec), authority)
+                (scheme.map(Cow::Borrowed), authority)
             }
         };
         Self {
-            scheme: scheme.filter(|scheme| is_told(scheme)),
-            authority: authority.filter(|authority| is_told(authority)),
+            scheme: scheme.filter(is_told),
+            authority: authority.filter(is_told),
+        }
+    }
+
+    /// Whether the scheme is that of TLS, if it is one that browsers ask by. Some proxies tell the scheme of a
+    /// handshake by the WebSocket's own name for it.
+    pub(crate) fn is_secure(&self) -> Option<bool> {
+        let scheme = self.scheme.as_deref()?;
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+        match () {
+            () if is("https") || is("wss") => Some(true),
+            () if is("http") || is("ws") => Some(false),
+            () => None,
         }
     }
 }
@@ -43,16 +62,17 @@ impl Told {
 /// The authority of a host that was told without its port, as nginx's `$host` is. A port that is not one is not
 /// taken; nor are 80 and 443, which the scheme stands for, or which are those of a hop behind the one that
 /// speaks TLS: no page is at `https://a.example:80`.
-fn with_port(host: &[u8], port: Option<&[u8]>) -> Vec<u8> {
-    let is_alone = HostAndPort::parse(host).is_some_and(|it| it.port().is_none());
-    let joined = port.map(|port| [host, b":", port].concat());
+fn with_port<'a>(host: &'a [u8], port: Option<&[u8]>) -> Cow<'a, [u8]> {
+    let is_alone = || HostAndPort::parse(host).is_some_and(|it| it.port().is_none());
     let is_port = |joined: &Vec<u8>| {
         let port = HostAndPort::parse(joined).and_then(|it| it.port());
         port.is_some_and(|port| !matches!(port, 0 | 80 | 443))
     };
+    let port = port.filter(|_| is_alone());
+    let joined = port.map(|port| [host, b":", port].concat());
     joined
-        .filter(|joined| is_alone && is_port(joined))
-        .unwrap_or_else(|| host.to_vec())
+        .filter(is_port)
+        .map_or(Cow::Borrowed(host), Cow::Owned)
 }
 
 /// The last element of a list in which quoted strings may stand (RFC 7239 4).
@@ -61,13 +81,14 @@ fn last_element(line: &[u8]) -> &[u8] {
 }
 
 /// The value of a forwarded-pair, without its quotes.
-fn parameter(element: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+fn parameter<'a>(element: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     split_unquoted(element, b';').find_map(|pair| {
         let at = pair.iter().position(|&byte| byte == b'=')?;
         let (key, value) = (fields::trim(&pair[..at]), fields::trim(&pair[at + 1..]));
         key.eq_ignore_ascii_case(name).then(|| match value {
-            [b'"', quoted @ .., b'"'] => unescape(quoted),
-            token => token.to_vec(),
+            [b'"', quoted @ .., b'"'] if quoted.contains(&b'\\') => Cow::Owned(unescape(quoted)),
+            [b'"', quoted @ .., b'"'] => Cow::Borrowed(quoted),
+            token => Cow::Borrowed(token),
         })
     })
 }
@@ -100,12 +121,12 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn told(fields: &[(&'static str, &'static str)]) -> Told {
+    fn head(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        Told::by(&headers)
+        headers
     }
 
     #[test]
@@ -147,8 +168,9 @@ mod tests {
                 Some("a.example"),
             ),
         ] {
-            let authority = authority.map(|text| text.as_bytes().to_vec());
-            assert_eq!(told(fields).authority, authority, "{fields:?}");
+            let headers = head(fields);
+            let found = Told::by(&headers).authority;
+            assert_eq!(found.as_deref(), authority.map(str::as_bytes), "{fields:?}");
         }
     }
 
@@ -212,13 +234,20 @@ mod tests {
                 Some("https"),
                 None,
             ),
+            (
+                &[
+                    ("x-forwarded-for", "192.0.2.1"),
+                    ("forwarded", "host=evil.example;proto=https"),
+                ],
+                None,
+                None,
+            ),
         ] {
-            let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
-            let want = Told {
-                scheme: bytes(scheme),
-                authority: bytes(authority),
-            };
-            assert_eq!(told(fields), want, "{fields:?}");
+            let headers = head(fields);
+            let told = Told::by(&headers);
+            let found = (told.scheme.as_deref(), told.authority.as_deref());
+            let want = (scheme.map(str::as_bytes), authority.map(str::as_bytes));
+            assert_eq!(found, want, "{fields:?}");
         }
     }
 }
