@@ -2,18 +2,23 @@
 //! (RFC 7239).
 //!
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
-//! of a trusted proxy are kept and continued, those of anybody else are replaced.
+//! of a trusted proxy are kept and continued, those of anybody else are replaced. What a trusted proxy says
+//! in one form is told in the others.
+
+mod element;
+mod translate;
 
 use crate::fields::{self, Sole};
+use crate::forwarded::Told;
 use crate::path::is_ambiguous;
-use crate::proxy::request::client::{client_address, is_in};
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
+use element::Element;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use std::fmt::{self, Write};
+use translate::Word;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -35,7 +40,7 @@ pub enum ForwardingField {
     /// `X-Forwarded-Host`: the host and port that the client asked for.
     XForwardedHost,
     /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
-    /// scheme or the host and not the port, which is then not known.
+    /// scheme or the host and no port with it, which is then not known.
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
@@ -98,18 +103,22 @@ impl Forwarding {
     ) -> Option<Box<Outside>> {
         // Nearly no request has any. Those that have pay for it.
         let is_forwarded = scan.has_forwarded();
+        let mut outside = None;
+        let mut port_is_told = false;
         if is_forwarded {
             remove_untrusted(headers, believed.is_some());
-            remove_unsound_prefix(headers);
         }
-        // Read before the peer is added to the fields.
-        let client = believed
-            .filter(|_| is_forwarded && self.fields.contains(&ForwardingField::XRealIp))
-            .and_then(|networks| client_value(peer?, headers, networks));
-        let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
-        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
-        let is_told = |name| is_forwarded && headers.contains_key(name);
-        let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
+        if let Some(networks) = believed.filter(|_| is_forwarded) {
+            remove_unsound_prefix(headers);
+            let told = Told::by(headers);
+            outside = Outside::of(headers, &told);
+            // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+            port_is_told = told.scheme.is_some() || told.authority.is_some();
+            let translated = Word::new(headers, &told).translated(&self.fields, peer, networks);
+            for (name, value) in translated {
+                let _full = headers.try_insert(name, value);
+            }
+        }
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
             if !(is_forwarded && headers.contains_key(&name)) {
                 let _full = headers.try_insert(name, value);
@@ -138,15 +147,17 @@ impl Forwarding {
                 }
                 ForwardingField::XForwardedPrefix => self.apply_prefix(headers),
                 ForwardingField::XRealIp => {
-                    // Not kept as it came: an AWS ALB adds to X-Forwarded-For, and hands on the X-Real-IP that
-                    // a client invents.
-                    let peer = || peer.map(Peer::ip_value);
-                    if let Some(client) = client.clone().or_else(peer) {
-                        let _full = headers.try_insert(X_REAL_IP, client);
+                    if let Some(peer) = peer {
+                        set(headers, X_REAL_IP, peer.ip_value());
                     }
                 }
                 ForwardingField::Forwarded => {
-                    let element = Element { peer, host }.to_string();
+                    let element = Element {
+                        client: peer.map(Peer::ip),
+                        host: host.and_then(|host| host.to_str().ok()),
+                        secure: Some(peer.is_some_and(Peer::is_secure)),
+                    };
+                    let element = element.to_string();
                     // Only what is quoted below is in it, so it is a field value; if not, no element
                     // is better than a wrong one.
                     if let Ok(element) = HeaderValue::try_from(element) {
@@ -175,14 +186,6 @@ impl Forwarding {
     }
 }
 
-/// The client's address, where trusted proxies say another than the peer's.
-fn client_value(peer: &Peer, headers: &HeaderMap, networks: &[IpNet]) -> Option<HeaderValue> {
-    let client = client_address(peer.ip(), headers, |ip| is_in(networks, ip));
-    (client != peer.ip())
-        .then(|| HeaderValue::try_from(client.to_string()).ok())
-        .flatten()
-}
-
 /// The port of the host that the client named, or its scheme's.
 fn port(host: Option<&HeaderValue>, peer: Option<&Peer>) -> HeaderValue {
     let named = host.and_then(|host| {
@@ -203,14 +206,14 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// Looks at fields of which only trusted ones are left.
-    fn of(headers: &HeaderMap) -> Option<Box<Self>> {
-        let prefix = headers.get(X_FORWARDED_PREFIX).and_then(|value| {
-            let prefix = value.to_str().ok()?;
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            is_prefix(prefix).then(|| prefix.into())
-        });
-        let host = headers.get(X_FORWARDED_HOST).cloned();
+    /// Looks at fields of which only trusted ones are left, and a prefix only if it is one.
+    fn of(headers: &HeaderMap, told: &Told<'_>) -> Option<Box<Self>> {
+        let prefix = headers.get(X_FORWARDED_PREFIX);
+        let prefix = prefix.and_then(|prefix| prefix.to_str().ok());
+        let prefix = prefix.map(|prefix| prefix.strip_suffix('/').unwrap_or(prefix));
+        let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(Box::from);
+        let host = told.authority.as_deref();
+        let host = host.and_then(|host| HeaderValue::from_bytes(host).ok());
         (prefix.is_some() || host.is_some()).then(|| Box::new(Self { prefix, host }))
     }
 }
@@ -247,44 +250,6 @@ fn remove_unsound_prefix(headers: &mut HeaderMap) {
     if !is_sound {
         headers.remove(X_FORWARDED_PREFIX);
     }
-}
-
-/// A forwarded-element (RFC 7239 4).
-struct Element<'a> {
-    peer: Option<&'a Peer>,
-    host: Option<&'a HeaderValue>,
-}
-
-impl fmt::Display for Element<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // RFC 7239 6.2: an unknown client is `unknown`; 6.1: an IPv6 address is bracketed, quoted.
-        match self.peer.map(|peer| peer.ip()) {
-            Some(std::net::IpAddr::V4(ip)) => write!(f, "for={ip}")?,
-            Some(std::net::IpAddr::V6(ip)) => write!(f, "for=\"[{ip}]\"")?,
-            None => f.write_str("for=unknown")?,
-        }
-        if let Some(host) = self.host.and_then(|host| host.to_str().ok()) {
-            f.write_str(";host=")?;
-            write_value(f, host)?;
-        }
-        let secure = self.peer.is_some_and(Peer::is_secure);
-        write!(f, ";proto={}", scheme_name(secure))
-    }
-}
-
-/// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
-fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    if fields::is_token(value.as_bytes()) {
-        return f.write_str(value);
-    }
-    f.write_char('"')?;
-    for char in value.chars() {
-        if matches!(char, '"' | '\\') {
-            f.write_char('\\')?;
-        }
-        f.write_char(char)?;
-    }
-    f.write_char('"')
 }
 
 #[cfg(test)]
