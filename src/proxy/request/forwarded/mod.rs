@@ -103,22 +103,13 @@ impl Forwarding {
     ) -> Option<Box<Outside>> {
         // Nearly no request has any. Those that have pay for it.
         let is_forwarded = scan.has_forwarded();
-        let mut outside = None;
-        let mut port_is_told = false;
         if is_forwarded {
             remove_untrusted(headers, believed.is_some());
         }
-        if let Some(networks) = believed.filter(|_| is_forwarded) {
-            remove_unsound_prefix(headers);
-            let told = Told::by(headers);
-            outside = Outside::of(headers, &told);
-            // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
-            port_is_told = told.scheme.is_some() || told.authority.is_some();
-            let translated = Word::new(headers, &told).translated(&self.fields, peer, networks);
-            for (name, value) in translated {
-                let _full = headers.try_insert(name, value);
-            }
-        }
+        let (outside, port_is_told) = match believed {
+            Some(networks) if is_forwarded => self.continue_word(headers, peer, networks),
+            _ => (None, false),
+        };
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
             if !(is_forwarded && headers.contains_key(&name)) {
                 let _full = headers.try_insert(name, value);
@@ -152,21 +143,33 @@ impl Forwarding {
                     }
                 }
                 ForwardingField::Forwarded => {
-                    let element = Element {
-                        client: peer.map(Peer::ip),
-                        host: host.and_then(|host| host.to_str().ok()),
-                        secure: Some(peer.is_some_and(Peer::is_secure)),
-                    };
-                    let element = element.to_string();
-                    // Only what is quoted below is in it, so it is a field value; if not, no element
-                    // is better than a wrong one.
-                    if let Ok(element) = HeaderValue::try_from(element) {
+                    if let Some(element) = own_element(peer, host) {
                         fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
             }
         }
         outside
+    }
+
+    /// Puts the word of trusted proxies, whose fields alone are left, into each form that the upstream is told,
+    /// and returns what they say of the outside, and whether the port is theirs to say.
+    fn continue_word(
+        &self,
+        headers: &mut HeaderMap,
+        peer: Option<&Peer>,
+        networks: &[IpNet],
+    ) -> (Option<Box<Outside>>, bool) {
+        remove_unsound_prefix(headers);
+        let told = Told::by(headers);
+        let outside = Outside::of(headers, &told);
+        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        let port_is_told = told.scheme.is_some() || told.authority.is_some();
+        let translated = Word::new(headers, &told).translated(&self.fields, peer, networks);
+        for (name, value) in translated {
+            let _full = headers.try_insert(name, value);
+        }
+        (outside, port_is_told)
     }
 
     /// A trusted proxy's prefix was stripped before ours, so ours is below it. It is one that is believed.
@@ -184,6 +187,17 @@ impl Forwarding {
             let _full = headers.try_insert(X_FORWARDED_PREFIX, joined);
         }
     }
+}
+
+/// The element of the client's connection to this proxy.
+fn own_element(peer: Option<&Peer>, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let element = Element {
+        client: peer.map(Peer::ip),
+        host: host.and_then(|host| host.to_str().ok()),
+        secure: Some(peer.is_some_and(Peer::is_secure)),
+    };
+    // All else in it is quoted, so it is a field value; if not, no element is better than a wrong one.
+    HeaderValue::try_from(element.to_string()).ok()
 }
 
 /// The port of the host that the client named, or its scheme's.

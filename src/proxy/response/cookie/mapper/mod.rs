@@ -78,13 +78,7 @@ impl CookieMapper<'_> {
         }
         if let Some(path) = added {
             changed = true;
-            // Behind all others, for the last one counts. `a=1;` would otherwise get an empty attribute.
-            mapped.truncate(mapped.trim_ascii_end().len());
-            if mapped.last() == Some(&b';') {
-                mapped.pop();
-            }
-            mapped.extend_from_slice(b"; Path=");
-            mapped.extend_from_slice(path.as_bytes());
+            add_path(&mut mapped, &path);
         }
         changed.then_some(mapped)
     }
@@ -154,6 +148,17 @@ impl CookieMapper<'_> {
         let prefix = self.prefix.with_outer(self.own.map.prefix().to_owned());
         (!prefix.is_empty()).then_some(prefix)
     }
+}
+
+/// Adds a `Path` behind all attributes, of which the last one counts.
+fn add_path(cookie: &mut Vec<u8>, path: &str) {
+    // `a=1;` would otherwise get an empty attribute, which is legal and ugly.
+    cookie.truncate(cookie.trim_ascii_end().len());
+    if cookie.last() == Some(&b';') {
+        cookie.pop();
+    }
+    cookie.extend_from_slice(b"; Path=");
+    cookie.extend_from_slice(path.as_bytes());
 }
 
 /// `__Host-` in any case, as RFC 6265bis 5.6 compares it.
