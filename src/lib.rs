@@ -51,6 +51,7 @@ pub mod proxy;
 mod config_error;
 mod excerpt;
 mod fields;
+mod forwarded;
 mod host_and_port;
 #[cfg(any(feature = "cache", feature = "proxy"))]
 mod own;

@@ -40,8 +40,9 @@
 //!    say the same become one, those that do not get 400; a body in another transfer coding than `chunked`
 //!    gets 501 (RFC 9110 8.6, RFC 9112 6.1). The crumbs of an HTTP/2 cookie become one field.
 //! 6. **Forwarding fields** ([`ForwardingField`]). Those of a peer that is not in [`trusted_proxies`] are
-//!    replaced, spellings with underscores included; a trusted peer's are continued. The server has to say
-//!    who the peer is ([`Peer`]); an unknown one is not trusted.
+//!    replaced, spellings with underscores included; a trusted peer's are continued, and what it says in
+//!    `X-Forwarded-*` or in `Forwarded` alone is told in the other form too (RFC 7239 7.4). The server has to
+//!    say who the peer is ([`Peer`]); an unknown one is not trusted.
 //! 7. **`Via`** (RFC 9110 7.6.3), then [`remove_request_headers`] and [`set_request_headers`].
 //! 8. **`Host`** is the upstream's, unless [`preserve_host`]; **`Origin`** is the page's, unless
 //!    [`rewrite_origin`].
@@ -55,9 +56,9 @@
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
 //!    byte for byte. `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
 //!    is put before ours.
-//! 3. `Set-Cookie` has its `Path` mapped back, but for `/`, which means the whole origin. `Domain` stays where
-//!    it covers the public host and is not a public suffix, and is dropped elsewhere. `__Host-` cookies keep
-//!    `Path=/`. See [`rewrite_cookies`].
+//! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin.
+//!    `Domain` stays where it covers the public host and is not a public suffix, and is dropped elsewhere.
+//!    `__Host-` cookies keep `Path=/`. See [`rewrite_cookies`].
 //! 4. [`remove_response_headers`] and [`set_response_headers`], then `Via`.
 //!
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a

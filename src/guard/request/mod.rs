@@ -1,6 +1,5 @@
 //! The facts of a request that the rules ask for, each read in one way.
 
-pub(crate) mod forwarded;
 pub(crate) mod head;
 pub(crate) mod host;
 pub(crate) mod own_origin;

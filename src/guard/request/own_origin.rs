@@ -1,7 +1,7 @@
 //! The origin under which a request was made, and who says so.
 
 use crate::fields::Sole;
-use crate::guard::request::forwarded::Told;
+use crate::forwarded::Told;
 use crate::guard::request::head::Head;
 use crate::host_and_port::HostAndPort;
 use http::header::{HeaderMap, HeaderValue};
@@ -58,17 +58,19 @@ impl OwnOrigin {
     /// Reads the forwarding fields of a request whose peer is trusted to set them. `secure` says whether the
     /// connection itself is by TLS, and holds where the peer does not tell.
     ///
-    /// `X-Forwarded-Proto` and `X-Forwarded-Host` go first; `Forwarded` (RFC 7239) is read where neither is
-    /// there, since many proxies set the former and hand the latter through as the client sent it. Of a list
-    /// the last member counts: the others were there before, and may be the client's.
+    /// `X-Forwarded-Proto` and `X-Forwarded-Host` go first; `Forwarded` (RFC 7239) is read where neither they nor
+    /// `X-Forwarded-For` are there, since many proxies set the former and hand the latter through as the client
+    /// sent it. Of a list
+    /// the last member counts: the others were there before, and may be the client's. `X-Forwarded-Port` is
+    /// taken where `X-Forwarded-Host` has no port, unless it is 80 or 443.
     #[must_use]
     pub fn forwarded(headers: &HeaderMap, secure: bool) -> Self {
-        let Told { scheme, authority } = Told::by(headers);
+        let told = Told::by(headers);
         Self {
-            secure: scheme
-                .and_then(|scheme| is_secure(&scheme))
-                .unwrap_or(secure),
-            authority: authority.and_then(|authority| HeaderValue::from_bytes(&authority).ok()),
+            secure: told.is_secure().unwrap_or(secure),
+            authority: told
+                .authority
+                .and_then(|authority| HeaderValue::from_bytes(&authority).ok()),
         }
     }
 
@@ -76,16 +78,6 @@ impl OwnOrigin {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
-    }
-}
-
-/// Some proxies tell the scheme of a handshake by the WebSocket's own name for it.
-fn is_secure(scheme: &[u8]) -> Option<bool> {
-    let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
-    match () {
-        () if is("https") || is("wss") => Some(true),
-        () if is("http") || is("ws") => Some(false),
-        () => None,
     }
 }
 
@@ -252,6 +244,27 @@ mod tests {
         let broken = OwnOrigin::new(true).authority(HeaderValue::from_static("b c"));
         request.extensions_mut().insert(broken);
         assert_eq!(own(&request), "unknown");
+    }
+
+    #[test]
+    fn the_port_may_be_told_by_itself() {
+        for (host, port, own) in [
+            ("a.example", "8443", "https://a.example:8443"),
+            ("a.example:81", "8443", "https://a.example:81"),
+            ("a.example", "8443x", "https://a.example"),
+        ] {
+            let mut request = http::Request::builder()
+                .header(HOST, "inner.example")
+                .header("x-forwarded-proto", "https")
+                .header("x-forwarded-host", host)
+                .header("x-forwarded-port", port)
+                .body(())
+                .unwrap();
+            let told = OwnOrigin::forwarded(request.headers(), false);
+            request.extensions_mut().insert(told);
+            let found = Own::of(&Head::of(&request));
+            assert!(found.is(own.as_bytes()), "{host} {port}");
+        }
     }
 
     #[test]

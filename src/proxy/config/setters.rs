@@ -178,9 +178,11 @@ impl ProxyBuilder {
 
     /// Rewriting of `Set-Cookie`: `true`, `false`, or a [`CookieRewrite`]. Default: `true`.
     ///
-    /// `Path` comes back under the prefix, but `/` stays: it means the whole origin, and pages outside of
+    /// `Path` comes back under the prefix, or under that of another proxy for the same upstream in the same
+    /// table of [`mounts`](Self::mounts), but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
-    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too.
+    /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too,
+    /// whether the cookie says it or has it by default, and nothing to another proxy's.
     /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
     /// without the feature `public-suffix` it always is.
     pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {
@@ -289,6 +291,12 @@ impl ProxyBuilder {
 
     /// The peers whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` are believed. Default: none, so
     /// what a client says of itself is replaced.
+    ///
+    /// Their fields are continued. Scheme, host and client that they say in `X-Forwarded-*` or `Forwarded` alone
+    /// are told in each of [`forwarding`](Self::forwarding), and the client in
+    /// [`X-Real-IP`](ForwardingField::XRealIp) is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s,
+    /// whatever they send there. Of a proxy that sends `X-Forwarded-For`, `-Proto` or `-Host`, `Forwarded` may be
+    /// its client's own: scheme and host are not taken from there.
     ///
     /// The server has to say who the peer is, by a [`Peer`](crate::proxy::Peer) or axum's
     /// `into_make_service_with_connect_info::<SocketAddr>()`: one that is unknown is not trusted, and its

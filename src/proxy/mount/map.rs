@@ -81,6 +81,12 @@ impl PathMap {
         self.base.is_empty() && !self.prefix.is_empty() && public.len() == self.prefix.len()
     }
 
+    /// Whether a public path that is [covered](Self::covers) has nothing below the prefix; at the root `/` has
+    /// nothing, since a proxy before this one may have been asked for the bare prefix that it took away.
+    pub(crate) fn is_bare(&self, public: &str) -> bool {
+        public.len() <= self.prefix.len().max(1)
+    }
+
     /// The public path for one of the upstream; `None` outside the base. A query or a fragment may stand
     /// behind the path, and stays.
     pub(crate) fn to_public(&self, upstream: &str) -> Option<String> {

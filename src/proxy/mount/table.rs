@@ -1,6 +1,6 @@
 //! The table in which proxies that stand side by side find each other's addresses.
 
-use crate::proxy::mount::map::Mount;
+use crate::proxy::mount::map::{Mount, PathMap};
 use std::cmp::Reverse;
 use std::sync::{Arc, RwLock, Weak};
 
@@ -66,11 +66,15 @@ impl Mounts {
     }
 
     /// The public path for a path of the upstream that `own` leads to, through another mount that leads
-    /// there.
-    pub(crate) fn path_to_public(&self, own: &Mount, path: &str) -> Option<String> {
+    /// there. `public` is the way back of one mount.
+    pub(crate) fn path_to_public(
+        &self,
+        own: &Mount,
+        public: impl Fn(&PathMap) -> Option<String>,
+    ) -> Option<String> {
         self.most_specific(|mount| {
             let is_there = mount.origins.meet(&own.origins);
-            is_there.then(|| mount.map.reference_to_public(path))?
+            is_there.then(|| public(&mount.map))?
         })
     }
 

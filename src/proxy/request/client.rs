@@ -112,7 +112,7 @@ pub(crate) fn client_address(
 
 /// The addresses that proxies have seen before them, the nearest first; `None` for text that is not an
 /// address.
-fn hops(headers: &HeaderMap) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
+pub(super) fn hops(headers: &HeaderMap) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
     if headers.contains_key(&X_FORWARDED_FOR) {
         return Box::new(elements(headers, X_FORWARDED_FOR).map(|text| address(text?)));
     }

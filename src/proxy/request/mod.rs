@@ -221,9 +221,10 @@ impl RequestRules {
                 client_address(peer.ip(), headers, |ip| self.trusts(ip))
             })
         });
-        let outside = self
-            .forwarding
-            .apply(headers, scan, peer.as_deref(), trusted, host.as_ref());
+        let believed = trusted.then_some(&*self.trusted_proxies);
+        let outside =
+            self.forwarding
+                .apply(headers, scan, peer.as_deref(), believed, host.as_ref());
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
         let mut context = RequestContext {
             method: parts.method.clone(),

@@ -93,9 +93,11 @@ impl ResponseRules {
         }
         if self.rewrite_cookies != CookieRewrite::Off && scan.has(Field::SetCookie) {
             let mapper = CookieMapper {
-                map: &self.mount.map,
+                own: &self.mount,
+                others: &self.mounts,
                 prefix,
                 confine: self.rewrite_cookies == CookieRewrite::Confine,
+                at_bare_prefix: self.mount.map.is_bare(to.public.path()),
                 public_host: to.public_host(),
             };
             mapper.map_fields(headers);

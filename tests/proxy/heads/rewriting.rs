@@ -2,7 +2,7 @@
 
 use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use same_origin::guard::{Guard, GuardLayer};
-use same_origin::proxy::{CookieRewrite, ForwardingField, ReverseProxy};
+use same_origin::proxy::{CookieRewrite, ForwardingField, Mounts, ReverseProxy};
 use tokio::net::TcpStream;
 use tower::Layer;
 
@@ -79,6 +79,62 @@ async fn cookies_are_confined_if_that_is_wanted() {
         let want = format!("csrf=1; Path={want}");
         assert_eq!(answer.all("set-cookie")[1], want, "{rewrite:?}");
     }
+}
+
+#[tokio::test]
+async fn a_cookie_without_a_path_is_confined_too() {
+    let upstream = Upstream::start(|_| {
+        reply("set-cookie: sid=1\r\nset-cookie: b=1; Path=; Secure\r\nset-cookie: __Host-c=1; Secure\r\n")
+    })
+    .await;
+    let host_only = "__Host-c=1; Secure";
+    let as_it_is = ["sid=1", "b=1; Path=; Secure", host_only];
+    let confined = [
+        "sid=1; Path=/api",
+        "b=1; Path=; Secure; Path=/api",
+        host_only,
+    ];
+    // The path of the upstream may have a base, which is not what the browser goes by.
+    for base in ["", "/prod"] {
+        let builder = ReverseProxy::builder("/api", upstream.url(base));
+        for (rewrite, target, want) in [
+            (CookieRewrite::Confine, "/api", confined),
+            (CookieRewrite::Confine, "/api?x=/y", confined),
+            (CookieRewrite::Confine, "/api/", as_it_is),
+            (CookieRewrite::Confine, "/api/x/y", as_it_is),
+            (CookieRewrite::On, "/api", as_it_is),
+        ] {
+            let builder = builder.clone().rewrite_cookies(rewrite);
+            let server = serve(builder.build().unwrap()).await;
+            let answer = get(server, target, "").await;
+            assert_eq!(
+                answer.all("set-cookie"),
+                want,
+                "{base} {rewrite:?} {target}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_for_another_route_of_the_upstream_comes_back_there() {
+    let upstream = Upstream::start(|_| {
+        reply("location: /prod/y\r\nset-cookie: sid=1; Path=/prod\r\nset-cookie: b=1; Path=/c\r\n")
+    })
+    .await;
+    let mounts = Mounts::new();
+    let proxy = |prefix, base| {
+        let builder = ReverseProxy::builder(prefix, upstream.url(base)).mounts(&mounts);
+        builder.build().unwrap()
+    };
+    let _api = proxy("/api", "/prod");
+    let server = serve(proxy("/cached", "/c")).await;
+    let answer = get(server, "/cached/l", "").await;
+    assert_eq!(answer.all("location"), ["/api/y"]);
+    assert_eq!(
+        answer.all("set-cookie"),
+        ["sid=1; Path=/api", "b=1; Path=/cached"]
+    );
 }
 
 #[tokio::test]

@@ -2,15 +2,23 @@
 //! (RFC 7239).
 //!
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
-//! of a trusted proxy are kept and continued, those of anybody else are replaced.
+//! of a trusted proxy are kept and continued, those of anybody else are replaced. What a trusted proxy says
+//! in one form is told in the others.
 
+mod element;
+mod translate;
+
+use crate::fields::{self, Sole};
+use crate::forwarded::Told;
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
+use element::Element;
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
-use std::fmt::{self, Write};
+use ipnet::IpNet;
+use translate::Word;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -32,12 +40,12 @@ pub enum ForwardingField {
     /// `X-Forwarded-Host`: the host and port that the client asked for.
     XForwardedHost,
     /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
-    /// scheme or the host and not the port, which is then not known.
+    /// scheme or the host and no port with it, which is then not known.
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
     XForwardedPrefix,
-    /// `X-Real-IP`: the client's address alone.
+    /// `X-Real-IP`: the client's address alone, which is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s.
     XRealIp,
     /// `Forwarded` (RFC 7239), an element with `for`, `host` and `proto`, behind those of trusted proxies.
     Forwarded,
@@ -82,26 +90,26 @@ impl Forwarding {
         self.fields.len()
     }
 
-    /// Writes the fields, and returns what trusted proxies have said. `host` is what the client named, if
-    /// anything; hop-by-hop fields are gone, so that `Connection` cannot take away what is set here
-    /// (CVE-2022-31813, CVE-2024-45410).
+    /// Writes the fields, and returns what trusted proxies have said. `believed` are the networks of trusted
+    /// proxies, if the peer is in one of them; `host` is what the client named, if anything; hop-by-hop
+    /// fields are gone, so that `Connection` cannot take away what is set here (CVE-2022-31813, CVE-2024-45410).
     pub(crate) fn apply(
         &self,
         headers: &mut HeaderMap,
         scan: HeaderScan,
         peer: Option<&Peer>,
-        trusted: bool,
+        believed: Option<&[IpNet]>,
         host: Option<&HeaderValue>,
     ) -> Option<Box<Outside>> {
         // Nearly no request has any. Those that have pay for it.
         let is_forwarded = scan.has_forwarded();
         if is_forwarded {
-            remove_untrusted(headers, trusted);
+            remove_untrusted(headers, believed.is_some());
         }
-        let outside = is_forwarded.then(|| Outside::of(headers)).flatten();
-        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
-        let is_told = |name| is_forwarded && headers.contains_key(name);
-        let port_is_told = is_told(X_FORWARDED_PROTO) || is_told(X_FORWARDED_HOST);
+        let (outside, port_is_told) = match believed {
+            Some(networks) if is_forwarded => self.continue_word(headers, peer, networks),
+            _ => (None, false),
+        };
         let set = |headers: &mut HeaderMap, name: HeaderName, value: HeaderValue| {
             if !(is_forwarded && headers.contains_key(&name)) {
                 let _full = headers.try_insert(name, value);
@@ -111,7 +119,7 @@ impl Forwarding {
             match field {
                 ForwardingField::XForwardedFor => {
                     if let Some(peer) = peer {
-                        crate::fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
+                        fields::append_element(headers, X_FORWARDED_FOR, peer.ip_value());
                     }
                 }
                 ForwardingField::XForwardedProto => {
@@ -135,11 +143,8 @@ impl Forwarding {
                     }
                 }
                 ForwardingField::Forwarded => {
-                    let element = Element { peer, host }.to_string();
-                    // Only what is quoted below is in it, so it is a field value; if not, no element
-                    // is better than a wrong one.
-                    if let Ok(element) = HeaderValue::try_from(element) {
-                        crate::fields::append_element(headers, header::FORWARDED, element);
+                    if let Some(element) = own_element(peer, host) {
+                        fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
             }
@@ -147,7 +152,27 @@ impl Forwarding {
         outside
     }
 
-    /// A trusted proxy's prefix was stripped before ours, so ours is below it.
+    /// Puts the word of trusted proxies, whose fields alone are left, into each form that the upstream is told,
+    /// and returns what they say of the outside, and whether the port is theirs to say.
+    fn continue_word(
+        &self,
+        headers: &mut HeaderMap,
+        peer: Option<&Peer>,
+        networks: &[IpNet],
+    ) -> (Option<Box<Outside>>, bool) {
+        remove_unsound_prefix(headers);
+        let told = Told::by(headers);
+        let outside = Outside::of(headers, &told);
+        // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.
+        let port_is_told = told.scheme.is_some() || told.authority.is_some();
+        let translated = Word::new(headers, &told).translated(&self.fields, peer, networks);
+        for (name, value) in translated {
+            let _full = headers.try_insert(name, value);
+        }
+        (outside, port_is_told)
+    }
+
+    /// A trusted proxy's prefix was stripped before ours, so ours is below it. It is one that is believed.
     fn apply_prefix(&self, headers: &mut HeaderMap) {
         let Some(own) = &self.prefix else { return };
         let outer = headers.get(X_FORWARDED_PREFIX).map(HeaderValue::as_bytes);
@@ -162,6 +187,17 @@ impl Forwarding {
             let _full = headers.try_insert(X_FORWARDED_PREFIX, joined);
         }
     }
+}
+
+/// The element of the client's connection to this proxy.
+fn own_element(peer: Option<&Peer>, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let element = Element {
+        client: peer.map(Peer::ip),
+        host: host.and_then(|host| host.to_str().ok()),
+        secure: Some(peer.is_some_and(Peer::is_secure)),
+    };
+    // All else in it is quoted, so it is a field value; if not, no element is better than a wrong one.
+    HeaderValue::try_from(element.to_string()).ok()
 }
 
 /// The port of the host that the client named, or its scheme's.
@@ -184,14 +220,14 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    /// Looks at fields of which only trusted ones are left.
-    fn of(headers: &HeaderMap) -> Option<Box<Self>> {
-        let prefix = headers.get(X_FORWARDED_PREFIX).and_then(|value| {
-            let prefix = value.to_str().ok()?;
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            is_prefix(prefix).then(|| prefix.into())
-        });
-        let host = headers.get(X_FORWARDED_HOST).cloned();
+    /// Looks at fields of which only trusted ones are left, and a prefix only if it is one.
+    fn of(headers: &HeaderMap, told: &Told<'_>) -> Option<Box<Self>> {
+        let prefix = headers.get(X_FORWARDED_PREFIX);
+        let prefix = prefix.and_then(|prefix| prefix.to_str().ok());
+        let prefix = prefix.map(|prefix| prefix.strip_suffix('/').unwrap_or(prefix));
+        let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(Box::from);
+        let host = told.authority.as_deref();
+        let host = host.and_then(|host| HeaderValue::from_bytes(host).ok());
         (prefix.is_some() || host.is_some()).then(|| Box::new(Self { prefix, host }))
     }
 }
@@ -214,42 +250,20 @@ fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
     }
 }
 
-/// A forwarded-element (RFC 7239 4).
-struct Element<'a> {
-    peer: Option<&'a Peer>,
-    host: Option<&'a HeaderValue>,
-}
-
-impl fmt::Display for Element<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // RFC 7239 6.2: an unknown client is `unknown`; 6.1: an IPv6 address is bracketed, quoted.
-        match self.peer.map(|peer| peer.ip()) {
-            Some(std::net::IpAddr::V4(ip)) => write!(f, "for={ip}")?,
-            Some(std::net::IpAddr::V6(ip)) => write!(f, "for=\"[{ip}]\"")?,
-            None => f.write_str("for=unknown")?,
-        }
-        if let Some(host) = self.host.and_then(|host| host.to_str().ok()) {
-            f.write_str(";host=")?;
-            write_value(f, host)?;
-        }
-        let secure = self.peer.is_some_and(Peer::is_secure);
-        write!(f, ";proto={}", scheme_name(secure))
+/// Takes out a prefix that is not believed for the way back: an application would make addresses of it, and
+/// `//evil.example` is a host there (RFC 3986 4.2). Of several lines each reader takes another.
+fn remove_unsound_prefix(headers: &mut HeaderMap) {
+    let is_sound = match fields::sole(headers, &X_FORWARDED_PREFIX) {
+        Sole::Absent => return,
+        Sole::One(prefix) => prefix.to_str().is_ok_and(|prefix| {
+            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+            prefix.is_empty() || is_prefix(prefix)
+        }),
+        Sole::Several => false,
+    };
+    if !is_sound {
+        headers.remove(X_FORWARDED_PREFIX);
     }
-}
-
-/// `token / quoted-string` (RFC 9110 5.6.2, 5.6.4).
-fn write_value(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
-    if crate::fields::is_token(value.as_bytes()) {
-        return f.write_str(value);
-    }
-    f.write_char('"')?;
-    for char in value.chars() {
-        if matches!(char, '"' | '\\') {
-            f.write_char('\\')?;
-        }
-        f.write_char(char)?;
-    }
-    f.write_char('"')
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use ForwardingField::{
     Forwarded, XForwardedFor, XForwardedHost, XForwardedPort, XForwardedPrefix, XForwardedProto,
     XRealIp,
 };
+use std::sync::LazyLock;
 
 const ALL: &[ForwardingField] = &[
     XForwardedFor,
@@ -15,6 +16,10 @@ const ALL: &[ForwardingField] = &[
     XRealIp,
     Forwarded,
 ];
+
+/// The networks of the peer and of other proxies.
+static TRUSTED: LazyLock<[IpNet; 2]> =
+    LazyLock::new(|| ["2001:db8::/32", "10.0.0.0/8"].map(|network| network.parse().unwrap()));
 
 fn apply(
     fields: &[ForwardingField],
@@ -32,6 +37,7 @@ fn apply(
         })
         .collect();
     let peer = Peer::new("[2001:db8::1]:4000".parse().unwrap()).secure(true);
+    let trusted = trusted.then(|| &TRUSTED[..]);
     let host = HeaderValue::from_static(host);
     let scan = HeaderScan::of(&headers);
     Forwarding::new(fields.to_vec(), "/api").apply(
@@ -142,6 +148,164 @@ fn a_trusted_proxys_word_is_kept_and_added_to() {
 }
 
 #[test]
+fn a_real_ip_is_the_client_that_is_believed() {
+    let (listed, alone) = ("x-forwarded-for", "x-real-ip");
+    for (name, trusted, sent, want) in [
+        ("not said", true, &[(listed, "1.1.1.1")][..], "1.1.1.1"),
+        (
+            "the client's own",
+            true,
+            &[(listed, "1.1.1.1"), (alone, "6.6.6.6")],
+            "1.1.1.1",
+        ),
+        (
+            "before the client",
+            true,
+            &[(listed, "6.6.6.6, 1.1.1.1, 10.0.0.1")],
+            "1.1.1.1",
+        ),
+        (
+            "RFC 7239",
+            true,
+            &[("forwarded", "for=1.1.1.1"), (alone, "6.6.6.6")],
+            "1.1.1.1",
+        ),
+        ("alone", true, &[(alone, "1.1.1.1")], "1.1.1.1"),
+        ("not an address", true, &[(alone, "root")], "2001:db8::1"),
+        (
+            "two lines",
+            true,
+            &[(alone, "6.6.6.6"), (alone, "1.1.1.1")],
+            "1.1.1.1",
+        ),
+        (
+            "a stranger",
+            false,
+            &[(listed, "1.1.1.1"), (alone, "6.6.6.6")],
+            "2001:db8::1",
+        ),
+    ] {
+        // Whichever of the fields is written first.
+        for fields in [[XForwardedFor, XRealIp], [XRealIp, XForwardedFor]] {
+            let lines = apply(&fields, sent, trusted, "a");
+            let found: Vec<_> = lines
+                .iter()
+                .filter(|line| line.starts_with(alone))
+                .collect();
+            assert_eq!(found, [&format!("x-real-ip: {want}")], "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_in_one_form_is_told_in_the_others() {
+    let as_rfc = "for=1.1.1.1;proto=https;host=\"app.example:8443\"";
+    let (us, ours) = ("2001:db8::1", "for=\"[2001:db8::1]\";host=gw;proto=https");
+    for (fields, sent, want) in [
+        (
+            &[XForwardedFor, XForwardedProto, XForwardedHost, XForwardedPort][..],
+            &[("forwarded", as_rfc)][..],
+            vec![
+                format!("forwarded: {as_rfc}"),
+                format!("x-forwarded-for: 1.1.1.1, {us}"),
+                "x-forwarded-host: app.example:8443".into(),
+                "x-forwarded-port: 8443".into(),
+                "x-forwarded-proto: https".into(),
+            ],
+        ),
+        // Each hop, and of the scheme and the host the peer's own word, where it is one.
+        (
+            &[XForwardedFor, XForwardedProto, XForwardedHost],
+            &[("forwarded", "for=a, for=6.6.6.6;host=evil, for=\"[2001:db8::7]:1\";proto=http;host=\"a b\"")],
+            vec![
+                "forwarded: for=a, for=6.6.6.6;host=evil, for=\"[2001:db8::7]:1\";proto=http;host=\"a b\"".into(),
+                format!("x-forwarded-for: 6.6.6.6, 2001:db8::7, {us}"),
+                "x-forwarded-host: gw".into(),
+                "x-forwarded-proto: http".into(),
+            ],
+        ),
+        (
+            &[Forwarded],
+            &[
+                ("x-forwarded-for", "6.6.6.6, 2001:db8::7"),
+                ("x-forwarded-proto", "wss"),
+                ("x-forwarded-host", "evil, app.example"),
+                ("x-forwarded-port", "8443"),
+            ],
+            vec![
+                format!(
+                    "forwarded: for=6.6.6.6, for=\"[2001:db8::7]\";host=\"app.example:8443\";proto=https, {ours}"
+                ),
+                "x-forwarded-for: 6.6.6.6, 2001:db8::7".into(),
+                "x-forwarded-host: evil, app.example".into(),
+                "x-forwarded-port: 8443".into(),
+                "x-forwarded-proto: wss".into(),
+            ],
+        ),
+        (
+            &[Forwarded],
+            &[("x-forwarded-proto", "http")],
+            vec![
+                format!("forwarded: for=unknown;proto=http, {ours}"),
+                "x-forwarded-proto: http".into(),
+            ],
+        ),
+        (
+            &[XForwardedFor, Forwarded],
+            &[("x-real-ip", "1.1.1.1")],
+            vec![
+                format!("forwarded: for=1.1.1.1, {ours}"),
+                format!("x-forwarded-for: 1.1.1.1, {us}"),
+                "x-real-ip: 1.1.1.1".into(),
+            ],
+        ),
+        // The client's own, where the proxy writes the other form.
+        (
+            &[XForwardedProto, XForwardedHost],
+            &[("x-forwarded-for", "1.1.1.1"), ("forwarded", "proto=http;host=evil")],
+            vec![
+                "forwarded: proto=http;host=evil".into(),
+                "x-forwarded-for: 1.1.1.1".into(),
+                "x-forwarded-host: gw".into(),
+                "x-forwarded-proto: https".into(),
+            ],
+        ),
+        (
+            &[Forwarded],
+            &[("x-forwarded-prefix", "/outer")],
+            vec![format!("forwarded: {ours}"), "x-forwarded-prefix: /outer".into()],
+        ),
+    ] {
+        assert_eq!(apply(fields, sent, true, "gw"), want, "{sent:?}");
+    }
+}
+
+#[test]
+fn the_public_host_is_that_of_either_form() {
+    for (name, value, want) in [
+        (
+            "x-forwarded-host",
+            "evil.example, app.example",
+            Some("app.example"),
+        ),
+        (
+            "forwarded",
+            "host=evil.example, for=1.1.1.1;host=app.example",
+            Some("app.example"),
+        ),
+        ("forwarded", "for=1.1.1.1", None),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_static(value));
+        let scan = HeaderScan::of(&headers);
+        let outside =
+            Forwarding::new(vec![], "").apply(&mut headers, scan, None, Some(&TRUSTED[..]), None);
+        let host = outside.and_then(|outside| outside.host);
+        assert_eq!(host, want.map(HeaderValue::from_static), "{value}");
+    }
+}
+
+#[test]
 fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
     for (name, trusted, prefix, want) in [
         ("trusted", true, "/outer", Some("/outer")),
@@ -163,12 +327,39 @@ fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
             &mut headers,
             scan,
             None,
-            trusted,
+            trusted.then(|| &TRUSTED[..]),
             None,
         );
         let found = outside.and_then(|outside| outside.prefix);
         assert_eq!(found.as_deref(), want, "{name}");
     }
+}
+
+#[test]
+fn a_prefix_that_is_not_believed_is_not_told_on() {
+    for (name, sent, want) in [
+        (
+            "a prefix",
+            &["/outer/"][..],
+            "x-forwarded-prefix: /outer/api",
+        ),
+        ("the root", &["/"], "x-forwarded-prefix: /api"),
+        ("nothing", &[""], "x-forwarded-prefix: /api"),
+        ("a host", &["//evil.example"], "x-forwarded-prefix: /api"),
+        ("not a path", &["outer"], "x-forwarded-prefix: /api"),
+        ("a list", &["/a, /b"], "x-forwarded-prefix: /api"),
+        ("two lines", &["/a", "/b"], "x-forwarded-prefix: /api"),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|it| ("x-forwarded-prefix", *it)).collect();
+        assert_eq!(
+            apply(&[XForwardedPrefix], &sent, true, "a"),
+            [want],
+            "{name}"
+        );
+    }
+    // Nor where nothing of ours is told.
+    let sent = [("x-forwarded-prefix", "//evil.example")];
+    assert!(apply(&[], &sent, true, "a").is_empty());
 }
 
 #[test]
@@ -183,32 +374,13 @@ fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
 }
 
 #[test]
-fn a_value_is_quoted_when_it_is_not_a_token() {
-    struct Value(&'static str);
-    impl fmt::Display for Value {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write_value(f, self.0)
-        }
-    }
-    for (value, want) in [
-        ("a.b", "a.b"),
-        ("a:1", "\"a:1\""),
-        ("", "\"\""),
-        ("a\"\\;b=c", "\"a\\\"\\\\;b=c\""),
-        ("[::1]", "\"[::1]\""),
-    ] {
-        assert_eq!(Value(value).to_string(), want);
-    }
-}
-
-#[test]
 fn without_a_peer_nothing_is_made_up() {
     let mut headers = HeaderMap::new();
     Forwarding::new(ALL.to_vec(), "").apply(
         &mut headers,
         HeaderScan::of(&HeaderMap::new()),
         None,
-        false,
+        None,
         None,
     );
     let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();

@@ -3,7 +3,7 @@
 //! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
 //! because it may be signed.
 
-use crate::proxy::mount::map::{Mount, rooted};
+use crate::proxy::mount::map::{Mount, PathMap, rooted};
 use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -87,7 +87,10 @@ impl LocationMapper<'_> {
         let is_public = || self.own.map.covers(path);
         let public = match public {
             None if is_public() => None,
-            None => self.others.path_to_public(self.own, path),
+            None => {
+                let way_back = |map: &PathMap| map.reference_to_public(path);
+                self.others.path_to_public(self.own, way_back)
+            }
             own => own,
         };
         Some(self.prefix.with_outer(public?))
