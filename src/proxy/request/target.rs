@@ -22,7 +22,16 @@ pub(crate) fn public_uri(parts: &request::Parts) -> Result<Cow<'_, Uri>, ProxyEr
             return below_nest(nest.as_str(), &original.0, &parts.uri);
         }
     }
-    Ok(Cow::Borrowed(&parts.uri))
+    match parts.uri.path_and_query() {
+        // RFC 9110 4.2.3: an empty path is `/`. `http://a?x` has one.
+        Some(target) if target.as_str().starts_with('?') => {
+            let public = ["/", target.as_str()].concat().parse();
+            Ok(Cow::Owned(
+                public.map_err(|_| ProxyErrorKind::TargetTooLong)?,
+            ))
+        }
+        _ => Ok(Cow::Borrowed(&parts.uri)),
+    }
 }
 
 /// `nest` may hold parameters, so that it tells only how many segments the nests took.

@@ -30,6 +30,20 @@ async fn the_path_and_query_arrive_byte_for_byte_under_the_base() {
     }
 }
 
+/// RFC 9110 4.2.3.
+#[tokio::test]
+async fn an_empty_path_is_a_slash() {
+    let upstream = Upstream::ok().await;
+    let server = serve(ReverseProxy::new("/", upstream.url("/base")).unwrap()).await;
+    for (target, want) in [
+        ("http://a.example", "/base/"),
+        ("http://a.example?x=1", "/base/?x=1"),
+    ] {
+        assert_eq!(get(server, target, "").await.status, 200, "{target}");
+        assert_eq!(upstream.seen().last().unwrap().target(), want);
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_the_proxys_to_forward_is_not_forwarded() {
     let upstream = Upstream::ok().await;
