@@ -5,6 +5,13 @@ use crate::fields;
 use crate::host_and_port::HostAndPort;
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 use std::borrow::Cow;
+#[cfg(feature = "proxy")]
+use std::collections::VecDeque;
+
+/// The most proxies that a request is taken to have come through. What is said of more is a client's list, which would
+/// grow on its way.
+#[cfg(feature = "proxy")]
+pub(crate) const MOST_HOPS: usize = 32;
 
 /// The scheme and the authority, as they were told; both are yet to be checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,25 +27,21 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 impl<'a> Told<'a> {
     /// Of a list the last member counts: the peer's own word, where the others may be the client's.
-    ///
-    /// A proxy that sends `X-Forwarded-*`, and be it the address alone (HAProxy's `option forwardfor`), may hand
-    /// `Forwarded` through as the client sent it.
     pub(crate) fn by(headers: &'a HeaderMap) -> Self {
         let last = |name| {
             let line = headers.get_all(name).iter().next_back()?;
             Some(last_element(line.as_bytes()))
         };
         let is_told = |value: &Cow<'_, [u8]>| !value.is_empty();
-        let (scheme, authority) = match (last(X_FORWARDED_PROTO), last(X_FORWARDED_HOST)) {
-            (None, None) if headers.contains_key(X_FORWARDED_FOR) => (None, None),
-            (None, None) => {
-                let element = last(FORWARDED).unwrap_or_default();
-                (parameter(element, b"proto"), parameter(element, b"host"))
-            }
-            (scheme, host) => {
-                let authority = host.map(|host| with_port(host, last(X_FORWARDED_PORT)));
-                (scheme.map(Cow::Borrowed), authority)
-            }
+        let (scheme, authority) = if is_told_in_x_fields(headers) {
+            let host = last(X_FORWARDED_HOST);
+            (
+                last(X_FORWARDED_PROTO).map(Cow::Borrowed),
+                host.map(|host| with_port(host, last(X_FORWARDED_PORT))),
+            )
+        } else {
+            let element = last(FORWARDED).unwrap_or_default();
+            (parameter(element, b"proto"), parameter(element, b"host"))
         };
         Self {
             scheme: scheme.filter(is_told),
@@ -57,6 +60,14 @@ impl<'a> Told<'a> {
             () => None,
         }
     }
+}
+
+/// Whether a proxy tells of the request in `X-Forwarded-*`, and be it the address alone (HAProxy's `option
+/// forwardfor`). Such a one may hand `Forwarded` through as the client sent it, as an AWS ALB does.
+pub(crate) fn is_told_in_x_fields(headers: &HeaderMap) -> bool {
+    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST]
+        .iter()
+        .any(|name| headers.contains_key(name))
 }
 
 /// The authority of a host that was told without its port, as nginx's `$host` is. A port that is not one is not
@@ -80,8 +91,24 @@ fn last_element(line: &[u8]) -> &[u8] {
     fields::trim(split_unquoted(line, b',').last().unwrap_or_default())
 }
 
+/// The last elements of a line of `Forwarded`, the very last one first: no chain of proxies is longer than
+/// [`MOST_HOPS`].
+#[cfg(feature = "proxy")]
+pub(crate) fn last_elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut last = VecDeque::with_capacity(MOST_HOPS);
+    for element in split_unquoted(line, b',').map(fields::trim) {
+        if last.len() == MOST_HOPS {
+            last.pop_front();
+        }
+        if !element.is_empty() {
+            last.push_back(element);
+        }
+    }
+    last.into_iter().rev()
+}
+
 /// The value of a forwarded-pair, without its quotes.
-fn parameter<'a>(element: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn parameter<'a>(element: &'a [u8], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     split_unquoted(element, b';').find_map(|pair| {
         let at = pair.iter().position(|&byte| byte == b'=')?;
         let (key, value) = (fields::trim(&pair[..at]), fields::trim(&pair[at + 1..]));

@@ -3,6 +3,7 @@
 use crate::proxy::body::Body;
 use crate::proxy::deadline::Patience;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::wire::edits::remove_alike;
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
@@ -188,9 +189,7 @@ impl Upload {
 
     fn check(&mut self, frame: &mut Frame<Bytes>) -> Result<(), ProxyError> {
         if let Some(trailers) = frame.trailers_mut() {
-            for name in self.withheld.iter() {
-                trailers.remove(name);
-            }
+            remove_alike(trailers, &self.withheld);
         }
         let len = frame.data_ref().map_or(0, |data| data.len() as u64);
         let remaining = self.remaining.checked_sub(len);

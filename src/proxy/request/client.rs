@@ -1,5 +1,6 @@
 //! The client's address, as far as it can be believed.
 
+use crate::forwarded::{is_told_in_x_fields, last_elements, parameter};
 use crate::proxy::request::peer::Peer;
 use http::header::{self, HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
@@ -47,8 +48,9 @@ impl ClientAddr {
     /// The client of a request that `peer` sent, with the head as it arrived.
     ///
     /// Of a peer in `trusted`, the last address in `X-Forwarded-For` that is not trusted itself; without
-    /// that field the last one in `Forwarded`, or `X-Real-IP`. If all of them are trusted, the first. What
-    /// stands before something that is not an address is not believed.
+    /// that field the last one in `Forwarded`, or `X-Real-IP`. `Forwarded` is not read beside `X-Forwarded-Proto` or
+    /// `-Host`: whoever writes those may hand on what a client has written there. If all of them are trusted,
+    /// the first. What stands before something that is not an address is not believed.
     #[must_use]
     pub fn derive(peer: &Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |ip| {
@@ -114,32 +116,30 @@ pub(crate) fn client_address(
 /// address.
 pub(super) fn hops(headers: &HeaderMap) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
     if headers.contains_key(&X_FORWARDED_FOR) {
-        return Box::new(elements(headers, X_FORWARDED_FOR).map(|text| address(text?)));
+        return Box::new(addresses(headers, X_FORWARDED_FOR));
     }
-    if headers.contains_key(header::FORWARDED) {
-        let elements = elements(headers, header::FORWARDED);
-        return Box::new(elements.map(|element| forwarded_for(element?)));
+    if headers.contains_key(header::FORWARDED) && !is_told_in_x_fields(headers) {
+        let lines = headers.get_all(header::FORWARDED).iter().rev();
+        let elements = lines.flat_map(|line| last_elements(line.as_bytes()));
+        return Box::new(elements.map(forwarded_for));
     }
-    Box::new(elements(headers, X_REAL_IP).map(|text| address(text?)))
+    Box::new(addresses(headers, X_REAL_IP))
 }
 
-/// The elements of a list field, the last first. RFC 9110 5.3: lines are one list.
-fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<&str>> {
+/// The elements of a list of addresses, the last first. RFC 9110 5.3: lines are one list.
+fn addresses(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(name).iter().rev();
     lines.flat_map(|line| {
-        let text = line.to_str().ok();
         // A line that is not text is one element that is not an address.
-        let elements = text.unwrap_or("?").rsplit(',').map(str::trim);
-        elements.filter(|element| !element.is_empty()).map(Some)
+        let elements = line.to_str().unwrap_or("?").rsplit(',').map(str::trim);
+        elements.filter(|element| !element.is_empty()).map(address)
     })
 }
 
-/// `for` of a forwarded-element (RFC 7239 4, 6). None has a comma in its node.
-fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-    let mut values = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-    let (_, value) = values.next()?;
-    address(value.trim().trim_matches('"'))
+/// `for` of a forwarded-element (RFC 7239 4, 6).
+fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
+    let node = parameter(element, b"for")?;
+    address(std::str::from_utf8(&node).ok()?)
 }
 
 /// An address as proxies write it: alone, with a port, in brackets.

@@ -37,16 +37,7 @@ impl FieldEdits {
     /// Edits a request. Spellings of what is removed that servers of the CGI kind cannot tell from it go too:
     /// `X_Tenant` of a client would be read in the place of the proxy's own `X-Tenant`, or beside it.
     pub(crate) fn apply_to_request(&self, headers: &mut HeaderMap) {
-        if !self.remove.is_empty() {
-            let is_twin = |name: &&HeaderName| {
-                let mut removed = self.remove.iter();
-                removed.any(|removed| is_alike(name.as_str(), removed.as_str()))
-            };
-            let twins: Vec<_> = headers.keys().filter(is_twin).cloned().collect();
-            for name in twins {
-                headers.remove(name);
-            }
-        }
+        remove_alike(headers, &self.remove);
         self.apply(headers);
     }
 
@@ -61,6 +52,21 @@ impl FieldEdits {
                 let _full = headers.try_insert(name, value.clone());
             }
         }
+    }
+}
+
+/// Removes fields by their names, and by those that servers of the CGI kind cannot tell from them.
+pub(crate) fn remove_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
+    if names.is_empty() {
+        return;
+    }
+    let is_one = |name: &&HeaderName| {
+        let mut names = names.iter();
+        names.any(|one| is_alike(name.as_str(), one.as_str()))
+    };
+    let found: Vec<_> = headers.keys().filter(is_one).cloned().collect();
+    for name in found {
+        headers.remove(name);
     }
 }
 

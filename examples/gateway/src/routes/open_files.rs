@@ -41,7 +41,7 @@ impl OpenFiles {
         Arc::new(files)
     }
 
-    /// Other limits from now on: a quarter as many as connections, half of the descriptors that are not for clients. Of
+    /// Other limits from now on: a quarter as many as connections: the rest of the descriptors is for upstreams. Of
     /// these [one client](Limits::client_share) has its share, and [`OF_CLIENT`] at most.
     pub fn limit(&self, limits: &Limits) {
         let most = (limits.connections / 4).max(1);

@@ -9,7 +9,7 @@ mod element;
 mod translate;
 
 use crate::fields::{self, Sole};
-use crate::forwarded::Told;
+use crate::forwarded::{Told, is_told_in_x_fields};
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
@@ -161,6 +161,10 @@ impl Forwarding {
         networks: &[IpNet],
     ) -> (Option<Box<Outside>>, bool) {
         remove_unsound_prefix(headers);
+        // It may be the client's, and is not believed. An upstream that is told would believe it.
+        if is_told_in_x_fields(headers) {
+            headers.remove(header::FORWARDED);
+        }
         let told = Told::by(headers);
         let outside = Outside::of(headers, &told);
         // A proxy that is trusted for the scheme or the host knows the port that belongs to it, and we do not.

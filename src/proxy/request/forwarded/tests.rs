@@ -136,7 +136,9 @@ fn a_trusted_proxys_word_is_kept_and_added_to() {
     assert_eq!(
         apply(ALL, &sent, true, "a"),
         [
-            "forwarded: for=203.0.113.7, for=\"[2001:db8::1]\";host=a;proto=https",
+            // Made anew of the others: beside them it may be the client's.
+            "forwarded: for=203.0.113.7, for=10.0.0.1, for=10.0.0.2;host=\"public.example:444\";proto=http, \
+             for=\"[2001:db8::1]\";host=a;proto=https",
             "x-forwarded-for: 203.0.113.7, 10.0.0.1, 10.0.0.2, 2001:db8::1",
             "x-forwarded-host: public.example",
             "x-forwarded-port: 444",
@@ -264,8 +266,7 @@ fn what_is_said_in_one_form_is_told_in_the_others() {
             &[XForwardedProto, XForwardedHost],
             &[("x-forwarded-for", "1.1.1.1"), ("forwarded", "proto=http;host=evil")],
             vec![
-                "forwarded: proto=http;host=evil".into(),
-                "x-forwarded-for: 1.1.1.1".into(),
+                                "x-forwarded-for: 1.1.1.1".into(),
                 "x-forwarded-host: gw".into(),
                 "x-forwarded-proto: https".into(),
             ],
@@ -277,6 +278,63 @@ fn what_is_said_in_one_form_is_told_in_the_others() {
         ),
     ] {
         assert_eq!(apply(fields, sent, true, "gw"), want, "{sent:?}");
+    }
+}
+
+/// An AWS ALB adds to `X-Forwarded-For`, and hands on all else as its client has written it.
+#[test]
+fn what_is_not_believed_is_not_told_on() {
+    let sent = [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("forwarded", "for=6.6.6.6;host=evil.example;proto=http"),
+        ("x-real-ip", "6.6.6.6"),
+    ];
+    assert_eq!(
+        apply(&[], &sent, true, "gw"),
+        ["x-forwarded-for: 203.0.113.7", "x-real-ip: 203.0.113.7"]
+    );
+    assert_eq!(
+        apply(
+            &[Forwarded],
+            &[("x-forwarded-proto", "https"), sent[1]],
+            true,
+            "gw"
+        ),
+        [
+            "forwarded: for=unknown;proto=https, for=\"[2001:db8::1]\";host=gw;proto=https",
+            "x-forwarded-proto: https"
+        ]
+    );
+}
+
+/// RFC 7239 4: a name that a client chooses may stand there in quotes.
+#[test]
+fn what_is_quoted_is_not_an_address() {
+    for forwarded in [
+        "for=203.0.113.7;host=\"x,for=6.6.6.6\";proto=https",
+        "proto=https;host=\"x;for=6.6.6.6\";for=203.0.113.7",
+        "for=6.6.6.6;host=\"\\\",\", for=\"203.0.113.7:4000\"",
+    ] {
+        let lines = apply(&[XRealIp], &[("forwarded", forwarded)], true, "gw");
+        assert!(
+            lines.contains(&"x-real-ip: 203.0.113.7".to_owned()),
+            "{lines:?}"
+        );
+    }
+}
+
+/// `::,` is an element of three bytes, and of thirteen in `Forwarded`.
+#[test]
+fn what_is_told_does_not_outgrow_what_came() {
+    let long = "::,".repeat(8000);
+    for (name, fields) in [("x-forwarded-for", &[Forwarded][..]), ("forwarded", ALL)] {
+        let value = match name {
+            "forwarded" => long.replace("::", "for=\"[::1]\""),
+            _ => long.clone(),
+        };
+        let lines = apply(fields, &[(name, &value)], true, "gw");
+        let told = lines.iter().map(String::len).sum::<usize>();
+        assert!(told < value.len() + 2000, "{name}: {told}");
     }
 }
 

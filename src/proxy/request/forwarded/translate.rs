@@ -5,7 +5,7 @@ use super::{
     ForwardingField, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO,
     X_REAL_IP,
 };
-use crate::forwarded::Told;
+use crate::forwarded::{MOST_HOPS, Told};
 use crate::host_and_port::HostAndPort;
 use crate::proxy::request::client::{client_address, hops, is_in};
 use crate::proxy::request::peer::Peer;
@@ -58,7 +58,13 @@ impl<'a> Word<'a> {
                 ForwardingField::XForwardedPrefix => return None,
             })
         });
-        translated.collect()
+        let mut translated: Vec<_> = translated.collect();
+        // Also where it is not ours to tell: it must not contradict the others.
+        if self.headers.contains_key(X_REAL_IP) && !fields.contains(&ForwardingField::XRealIp) {
+            let client = peer.and_then(|peer| self.client(peer, networks));
+            translated.extend(client.map(|client| (X_REAL_IP, client)));
+        }
+        translated
     }
 
     fn scheme(&self) -> Option<HeaderValue> {
@@ -85,9 +91,10 @@ impl<'a> Word<'a> {
     }
 
     /// The addresses before the peer, the client's first. What stands before something that is not an address is
-    /// not believed.
+    /// not believed, nor is what no chain of proxies is as long as.
     fn hops(&self) -> Vec<IpAddr> {
-        let mut hops: Vec<_> = hops(self.headers).map_while(|hop| hop).collect();
+        let believed = hops(self.headers).map_while(|hop| hop).take(MOST_HOPS);
+        let mut hops: Vec<_> = believed.collect();
         hops.reverse();
         hops
     }

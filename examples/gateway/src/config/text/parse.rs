@@ -15,6 +15,9 @@ pub struct Parsed {
     pub problems: Problems,
 }
 
+/// The most numbers that are looked past: each has the text read again.
+const MOST: usize = 20;
+
 /// # Errors
 ///
 /// The first fault after which the rest cannot be read.
@@ -33,8 +36,9 @@ pub fn parse(text: &str, source: &Source<'_>) -> Result<Parsed, Error> {
             Err(error) => error,
         };
         let span = error.span().unwrap_or_default();
-        let number = text.get(span.clone()).filter(|text| is_integer(text));
-        let (Some(number), Some(key)) = (number, source.key_at(span.start)) else {
+        let number = text.get(span.clone()).filter(|text| is_number(text));
+        let (Some(number), Some(key), ..MOST) = (number, source.key_at(span.start), failed.len())
+        else {
             return Err(error);
         };
         let written = number.to_owned();
@@ -48,8 +52,12 @@ pub fn parse(text: &str, source: &Source<'_>) -> Result<Parsed, Error> {
     }
 }
 
-/// Whether a text is a number as TOML writes it, so that nothing but its length can be wrong with it.
-fn is_integer(text: &str) -> bool {
+/// Whether a text is a number as TOML writes it, so that nothing but its size can be wrong with it.
+fn is_number(text: &str) -> bool {
+    let is_beyond = |number: f64| number.is_infinite();
+    if text.contains('.') || text.contains(['e', 'E']) && !text.starts_with("0x") {
+        return text.replace('_', "").parse().is_ok_and(is_beyond);
+    }
     let number = text.trim_start_matches(['+', '-']);
     let radix = match number.get(..2) {
         Some("0x") => 16,
@@ -83,6 +91,17 @@ mod tests {
         assert_eq!(
             parsed.table["routes"][0]["limits"]["b"].as_integer(),
             Some(2)
+        );
+    }
+
+    #[test]
+    fn so_are_floats() {
+        let text = "[[routes]]\nlimits = { client_share = 1e999, b = 2 }\n";
+        let parsed = parse(text, &Source::new("gateway.toml", text)).unwrap();
+        let lines: Vec<_> = parsed.problems.lines().collect();
+        assert_eq!(
+            lines,
+            ["routes[0].limits.client_share: 1e999 does not fit; write a smaller number"]
         );
     }
 

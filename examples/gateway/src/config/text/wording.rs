@@ -147,6 +147,9 @@ fn text(name: &str) -> &'static str {
         "cert" | "ca" => "\"cert.pem\"",
         "key" => "\"key.pem\"",
         "via" => "\"gateway\"",
+        "mode" => "\"credentials\"",
+        "same_site" => "\"lax\"",
+        "format" => "\"text\"",
         _ => "\"...\"",
     }
 }
