@@ -13,7 +13,8 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(crate) struct Late;
 
 /// Waits for the head of a response until the timeout is over, counted from the last frame of the
-/// request's body: an upload takes as long as it takes.
+/// request's body: an upload takes as long as it takes. It is not over while it is the client's turn to send: that has
+/// a timeout of its own, and is not the upstream's fault.
 ///
 /// A timer of the runtime's for each request that has to wait. One task that counted down for all requests was
 /// measured beside it: it saved 500 of a small request's 32,000 instructions, and ended what was late up to an
@@ -38,7 +39,11 @@ pub(crate) fn head_within<F: Future>(
             }
             while let Some(mut timer) = timer.as_mut().as_pin_mut() {
                 ready!(timer.as_mut().poll(cx));
-                match upload.and_then(Progress::last_moved) {
+                let moved = match upload {
+                    Some(upload) if upload.waits_for_client() => Some(Instant::now()),
+                    upload => upload.and_then(Progress::last_moved),
+                };
+                match moved {
                     Some(moved) if moved + timeout > timer.deadline() => {
                         timer.reset(moved + timeout)
                     }
@@ -92,7 +97,7 @@ mod tests {
     use bytes::Bytes;
     use futures_util::FutureExt;
     use http_body_util::BodyExt;
-    use http_body_util::channel::Channel;
+    use http_body_util::channel::{Channel, Sender};
     use std::future::{pending, ready};
     use std::sync::Arc;
 
@@ -116,9 +121,13 @@ mod tests {
         assert_eq!(answered.unwrap().unwrap(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn it_is_counted_from_the_last_frame_of_an_upload() {
-        let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    /// The body of a request whose client is patiently waited for, and what it is sent by.
+    fn upload() -> (
+        Channel<Bytes, std::io::Error>,
+        Sender<Bytes, std::io::Error>,
+        UploadRules,
+    ) {
+        let (sender, body) = Channel::new(1);
         let rules = UploadRules {
             limit: None,
             expects_continue: false,
@@ -126,23 +135,46 @@ mod tests {
             withheld: Arc::new([]),
             patience: TIMEOUT * 10,
         };
-        let (mut upload, progress) = Upload::new(Body::new(body), rules);
-        tokio::spawn(async move { while upload.frame().await.is_some() {} });
+        (body, sender, rules)
+    }
+
+    fn read(mut upload: Upload) {
+        tokio::spawn(async move { while let Some(Ok(_)) = upload.frame().await {} });
+    }
+
+    async fn took(upload: &Progress) -> Duration {
+        let begun = Instant::now();
+        let late = head_within(TIMEOUT, Some(upload), pin!(pending::<()>())).await;
+        assert!(late.is_err());
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_counted_from_the_last_frame_of_an_upload() {
+        let (body, mut sender, rules) = upload();
+        let (upload, progress) = Upload::new(Body::new(body), rules);
+        read(upload);
         tokio::spawn(async move {
             for _ in 0..3 {
                 sleep(TIMEOUT / 2).await;
                 sender.send_data(Bytes::from_static(b"x")).await.unwrap();
             }
-            pending::<()>().await;
         });
-        let begun = Instant::now();
-        let late = head_within(TIMEOUT, Some(&progress), pin!(pending::<()>())).await;
-        assert!(late.is_err());
-        let took = begun.elapsed();
-        let expected = TIMEOUT / 2 * 3 + TIMEOUT;
+        let (took, expected) = (took(&progress).await, TIMEOUT / 2 * 3 + TIMEOUT);
         assert!(
             took.abs_diff(expected) < Duration::from_millis(10),
             "{took:?}"
         );
+    }
+
+    /// Whose own timeout is over at last, and then the upstream has its time.
+    #[tokio::test(start_paused = true)]
+    async fn it_is_not_over_while_it_is_the_clients_turn() {
+        let (body, _sender, rules) = upload();
+        let (upload, progress) = Upload::new(Body::new(body), rules);
+        read(upload);
+        let took = took(&progress).await;
+        assert!(took >= TIMEOUT * 10 && took <= TIMEOUT * 12, "{took:?}");
+        assert!(progress.failure().is_some());
     }
 }

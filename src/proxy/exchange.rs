@@ -52,7 +52,7 @@ struct ClientSide {
 /// The request's share of its upstream, held until the last byte of the response is here.
 struct Held {
     _places: Places,
-    _in_flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 /// An exchange whose response is under way.
@@ -99,7 +99,7 @@ impl Exchange {
             Err(error) => return self.failed(error),
         };
         match answered {
-            Answered::Switched(to) => match self.switch(&mut response, to, client) {
+            Answered::Switched(to) => match self.switch(&mut response, to, client, held) {
                 Ok(()) => response.map(|_| Body::empty()),
                 Err(error) => self.failed(error),
             },
@@ -161,7 +161,7 @@ impl Exchange {
         let response = self.carry(transport, request, only).await?;
         let held = Held {
             _places: places,
-            _in_flight: None,
+            in_flight: None,
         };
         Ok((response, held))
     }
@@ -189,7 +189,7 @@ impl Exchange {
                     member.succeeded();
                     let held = Held {
                         _places: places,
-                        _in_flight: Some(in_flight),
+                        in_flight: Some(in_flight),
                     };
                     return Ok((response, held));
                 }
@@ -267,6 +267,7 @@ impl Exchange {
         response: &mut Response<Body>,
         to: HeaderValue,
         client: ClientSide,
+        held: Held,
     ) -> Result<(), ProxyError> {
         let Some(offered) = self.context.upgrade.as_deref() else {
             return Err(unexpected("101 without being asked"));
@@ -295,9 +296,11 @@ impl Exchange {
             }
         }
         let tunnels = &self.plan.tunnels;
+        // It has a place among the tunnels, not among the requests; for the balance it weighs as one.
+        let held = (client.slot, held.in_flight);
         tunnels
             .open
-            .spawn(downstream, upstream, spoken, tunnels.idle, client.slot);
+            .spawn(downstream, upstream, spoken, tunnels.idle, held);
         Ok(())
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     begun: Instant,
     /// Milliseconds from then to the last frame; 0 before the first.
     moved: AtomicU64,
+    /// Set while the client is asked for more of its body and gives nothing.
+    waits_for_client: AtomicBool,
     /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
     is_conversation: AtomicBool,
     gate: Mutex<Gate>,
@@ -46,6 +48,7 @@ impl Progress {
         Self {
             begun: Instant::now(),
             moved: AtomicU64::new(0),
+            waits_for_client: AtomicBool::new(false),
             is_conversation: AtomicBool::new(false),
             gate: Mutex::new(gate),
             failure: OnceLock::new(),
@@ -60,9 +63,18 @@ impl Progress {
         }
     }
 
+    /// Whether it is the client's turn: an upstream cannot answer what it has not got yet.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.waits_for_client.load(Ordering::Relaxed)
+    }
+
     /// The error that the upload ended with, if it has.
     pub(crate) fn failure(&self) -> Option<&ProxyError> {
         self.failure.get()
+    }
+
+    fn waits(&self, for_client: bool) {
+        self.waits_for_client.store(for_client, Ordering::Relaxed);
     }
 
     fn moves(&self) {
@@ -208,8 +220,14 @@ impl http_body::Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
         let checked = match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending => Err(ready!(self.poll_late(cx))),
+            Poll::Pending => {
+                self.progress.waits(true);
+                let late = ready!(self.poll_late(cx));
+                self.progress.waits(false);
+                Err(late)
+            }
             Poll::Ready(polled) => {
+                self.progress.waits(false);
                 self.patience.rest();
                 self.progress.moves();
                 match polled {

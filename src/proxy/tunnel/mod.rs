@@ -90,18 +90,18 @@ impl Tunnels {
     }
 
     /// Joins both ends until one side has closed both ways, neither has sent anything for `idle`, or
-    /// all tunnels are closed. Meanwhile `slot` is taken.
+    /// all tunnels are closed. Meanwhile `held` is.
     pub(crate) fn spawn(
         &self,
         client: OnUpgrade,
         upstream: OnUpgrade,
         spoken: Spoken,
         idle: Duration,
-        slot: Option<TunnelSlot>,
+        held: impl Send + 'static,
     ) {
         let (away, end) = (self.away.clone(), self.end.clone());
         self.tasks.spawn(async move {
-            let _slot = slot;
+            let _held = held;
             let joined = join(client, upstream, spoken, idle, &away);
             // Its errors have no one to be told to: both heads are out.
             let _ended = end.run_until_cancelled(joined).await;

@@ -2,7 +2,8 @@
 
 use crate::support::{Upstream, get, serve};
 use same_origin::proxy::ReverseProxy;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::test]
 async fn a_dead_upstream_costs_no_request() {
@@ -50,4 +51,37 @@ async fn when_none_is_left_the_answer_is_502() {
             ["same-origin; error=destination_unavailable"]
         );
     }
+}
+
+/// A request weighs for as long as it lasts, and a tunnel lasts long.
+#[tokio::test]
+async fn tunnels_are_spread_as_requests_are() {
+    let switches = || {
+        Upstream::start(|_| {
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n"
+                .to_vec()
+        })
+    };
+    let both = [switches().await, switches().await];
+    let urls = both.each_ref().map(|upstream| upstream.url(""));
+    let proxy = ReverseProxy::builder("/api", "").upstreams(urls).build();
+    let server = serve(proxy.unwrap()).await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let offer =
+            b"GET /api/x HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+        stream.write_all(offer).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 101 "),
+            "{}",
+            head.escape_ascii()
+        );
+        open.push(stream);
+    }
+    assert_eq!(both.map(|upstream| upstream.seen().len()), [10, 10]);
 }

@@ -73,14 +73,15 @@ impl State {
 impl Pool {
     fn new(common: Arc<Common>, runtime: Option<Id>) -> Self {
         let speaks_http2 = common.destination.protocol() == Protocol::H2c;
-        let idle_timeout = common.settings.idle_timeout;
+        let settings = &common.settings;
+        let shortest = settings.idle_timeout.min(settings.max_age);
         Self {
             common,
             runtime,
             state: Mutex::default(),
             speaks_http2: AtomicBool::new(speaks_http2),
             connections: Arc::default(),
-            ticker: Ticker::new(idle_timeout),
+            ticker: Ticker::new(shortest),
             clock: Clock::new(),
             abandoned: AtomicUsize::new(0),
         }

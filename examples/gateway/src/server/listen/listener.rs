@@ -1,12 +1,13 @@
 //! A port that listens, whoever bound it.
 
 use crate::server::{Current, Workers};
+use socket2::SockRef;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// A port that listens.
 pub struct Listener {
@@ -17,11 +18,29 @@ pub struct Listener {
     pub(in crate::server) workers: Workers,
 }
 
+/// The most bytes of one connection that the system holds and has not sent.
+///
+/// With its megabytes a slow client would seem to take nothing: there is room for more only when a third of them is gone,
+/// which at 15 kB a second takes longer than the client timeout.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 * 1024;
+
+/// Bounds what is not sent, for all connections that come from there.
+fn bound_unsent<'a>(socket: impl Into<SockRef<'a>>) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket.into().set_tcp_notsent_lowat(UNSENT) {
+        debug!(%error, "what is not sent of a connection has no bound");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
+}
+
 impl Listener {
     /// The error names the key that says where to listen.
     pub async fn bind(key: &str, address: SocketAddr, settings: Current) -> Result<Self, String> {
         let tcp = TcpListener::bind(address).await;
         let tcp = tcp.map_err(|error| format!("{key}: cannot listen on {address}: {error}"))?;
+        bound_unsent(&tcp);
         Ok(Self {
             tcp,
             is_passed: false,
@@ -33,6 +52,7 @@ impl Listener {
     /// A socket that the service manager has bound.
     pub fn of_socket(socket: StdListener, settings: Current) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
+        bound_unsent(&socket);
         Ok(Self {
             tcp: TcpListener::from_std(socket)?,
             is_passed: true,
