@@ -85,7 +85,8 @@
 //! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
 //!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`].
-//! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes together.
+//! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
+//!   together, but for that of idle connections.
 //!
 //! # Memory bounds
 //!

@@ -157,7 +157,7 @@ impl Limits {
         self
     }
 
-    /// Idle connections that are kept for each upstream. Default: 256.
+    /// Idle connections that are kept for each upstream, in each tokio runtime. Default: 256.
     pub fn idle_connections(mut self, connections: usize) -> Self {
         self.idle_connections = connections;
         self
