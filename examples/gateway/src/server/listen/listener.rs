@@ -23,7 +23,7 @@ pub struct Listener {
 /// With its megabytes a slow client would seem to take nothing: there is room for more only when a third of them is gone,
 /// which at 15 kB a second takes longer than the client timeout.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const UNSENT: u32 = 128 * 1024;
+const UNSENT: u32 = 512 * 1024;
 
 /// Bounds what is not sent, for all connections that come from there.
 fn bound_unsent<'a>(socket: impl Into<SockRef<'a>>) {
