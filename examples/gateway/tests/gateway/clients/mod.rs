@@ -3,4 +3,6 @@
 mod edge;
 mod limits;
 mod proxy_protocol;
+#[cfg(target_os = "linux")]
+mod slow;
 mod tls;
