@@ -1,6 +1,6 @@
 //! Security fields of answers: set where the upstream has not set them itself, since it knows its pages best.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{Entry, HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
 /// The fields of a route.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,8 +14,8 @@ impl SecurityHeaders {
     /// Sets those that are missing. A map that is full stays as it is.
     pub fn set_missing(&self, headers: &mut HeaderMap, is_secure: bool) {
         let mut set = |name, value: &HeaderValue| {
-            if !headers.contains_key(name) {
-                let _full = headers.try_insert(name, value.clone());
+            if let Ok(Entry::Vacant(missing)) = headers.try_entry(name) {
+                let _full = missing.try_insert(value.clone());
             }
         };
         if let Some(value) = self.transport.as_ref().filter(|_| is_secure) {
