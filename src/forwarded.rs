@@ -63,7 +63,7 @@ impl<'a> Told<'a> {
 }
 
 /// Whether a proxy tells of the request in `X-Forwarded-*`, and be it the address alone (HAProxy's `option
-/// forwardfor`). Such a one may hand `Forwarded` through as the client sent it, as an AWS ALB does.
+/// forwardfor`). Such a proxy may hand `Forwarded` through as the client sent it, as an AWS ALB does.
 pub(crate) fn is_told_in_x_fields(headers: &HeaderMap) -> bool {
     [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST]
         .iter()

@@ -167,7 +167,7 @@ mod tests {
         );
     }
 
-    /// Whose own timeout is over at last, and then the upstream has its time.
+    /// The client's own timeout ends its turn; from then on the upstream's time runs.
     #[tokio::test(start_paused = true)]
     async fn it_is_not_over_while_it_is_the_clients_turn() {
         let (body, _sender, rules) = upload();

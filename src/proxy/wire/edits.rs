@@ -38,13 +38,17 @@ impl FieldEdits {
     /// `X_Tenant` of a client would be read in the place of the proxy's own `X-Tenant`, or beside it.
     pub(crate) fn apply_to_request(&self, headers: &mut HeaderMap) {
         remove_alike(headers, &self.remove);
-        self.apply(headers);
+        self.set(headers);
     }
 
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         for name in self.remove.iter() {
             headers.remove(name);
         }
+        self.set(headers);
+    }
+
+    fn set(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.set {
             if *name == header::VARY {
                 merge(headers, value);

@@ -41,9 +41,6 @@ fn keep_from_client(headers: &mut HeaderMap) {
     for name in twins {
         headers.remove(name);
     }
-    if !headers.keys().any(|name| *name == CONNECTION) {
-        return;
-    }
     let options = || {
         let lines = headers.get_all(CONNECTION).iter();
         lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','))

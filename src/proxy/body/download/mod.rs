@@ -64,7 +64,7 @@ impl Downloads {
     ///
     /// # Errors
     ///
-    /// What is wrong with the body, if that is known before the client has seen anything, and `hold`.
+    /// The body is broken, and the client has not seen anything yet. `hold` is given back with the error.
     pub(crate) fn begin<H: Hold>(
         self: &Arc<Self>,
         mut body: Body,
@@ -341,7 +341,7 @@ impl<H: Hold> Drop for Guarded<H> {
     }
 }
 
-/// What is wrong with a body, which may have said so itself.
+/// The error of a body as one of the proxy's, unless it is one already.
 fn broken(error: BoxError) -> ProxyError {
     match error.downcast() {
         Ok(error) => *error,

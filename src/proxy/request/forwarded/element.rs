@@ -4,7 +4,7 @@ use crate::proxy::wire::host::scheme_name;
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-/// What one proxy says of the request that it got.
+/// The word of one proxy on the request that it got: an element of `Forwarded` (RFC 7239 4).
 pub(super) struct Element<'a> {
     pub(super) client: Option<IpAddr>,
     pub(super) host: Option<&'a str>,

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// A port that listens.
 pub struct Listener {
@@ -29,7 +29,7 @@ const UNSENT: u32 = 512 * 1024;
 fn bound_unsent<'a>(socket: impl Into<SockRef<'a>>) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Err(error) = socket.into().set_tcp_notsent_lowat(UNSENT) {
-        debug!(%error, "what is not sent of a connection has no bound");
+        tracing::debug!(%error, "what is not sent of a connection has no bound");
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = socket;
