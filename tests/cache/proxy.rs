@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-/// An upstream that answers every request with the same bytes, and closes if they end a connection.
+/// An upstream that answers with given bytes, the last ones again and again, and closes if they end a connection.
 struct Upstream {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
@@ -19,19 +19,30 @@ struct Upstream {
 
 impl Upstream {
     async fn start(answer: &'static str) -> Self {
+        Self::of(vec![answer]).await
+    }
+
+    async fn of(answers: Vec<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&heads);
+        let answers = Arc::new(answers);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let log = Arc::clone(&log);
+                let answers = Arc::clone(&answers);
                 tokio::spawn(async move {
                     let mut head = Vec::new();
                     while stream.read_buf(&mut head).await.unwrap_or(0) > 0 {
                         if head.ends_with(b"\r\n\r\n") {
                             let text = String::from_utf8_lossy(&head).into_owned();
-                            log.lock().unwrap().push(text);
+                            let number = {
+                                let mut log = log.lock().unwrap();
+                                log.push(text);
+                                log.len().min(answers.len()) - 1
+                            };
+                            let answer = answers[number];
                             head.clear();
                             stream.write_all(answer.as_bytes()).await.unwrap();
                             if answer.contains("x-closes") {
@@ -131,6 +142,24 @@ async fn a_cut_body_is_an_error_and_is_not_stored() {
         let read = http_body_util::BodyExt::collect(response.into_body()).await;
         assert!(read.is_err());
         assert_eq!(cache.stats().stored, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_answer_stands_in_for_one_that_is_cut_at_its_beginning() {
+    for cut in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx-closes: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-closes: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-closes: 1\r\n\r\nzz\r\n",
+    ] {
+        let good = "HTTP/1.1 200 OK\r\ncache-control: max-age=0, stale-if-error=60\r\ncontent-length: 4\r\n\r\ngood";
+        let upstream = Upstream::of(vec![good, cut]).await;
+        let (_, proxy) = cached(&upstream.builder());
+        for outcome in [Outcome::Miss, Outcome::Stale, Outcome::Stale] {
+            let got = ask(&proxy, get("/api/x", &[HOST])).await;
+            assert_eq!((got.text(), got.outcome), ("good", Some(outcome)), "{cut}");
+        }
+        assert_eq!(upstream.asked(), 3);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Stale answers: only where the upstream allows it, and only while there is a reason.
 
-use crate::support::{Seen, Site, get, request, response};
+use crate::support::{FRESH, Seen, Site, data, frames, get, request, response};
 use axum::body::Body;
 use http::Response;
+use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{advance, sleep};
 
@@ -128,6 +129,66 @@ async fn it_stands_in_for_a_failure_where_that_is_allowed() {
             fails.store(false, Ordering::Relaxed);
             assert_eq!(site.get("/a").await.status, 200, "{at}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stands_in_for_a_body_that_breaks_before_its_first_byte() {
+    let half = || vec![data("ha"), Err("cut")];
+    for (control, broken, expected) in [
+        (
+            "max-age=10, stale-if-error=60",
+            vec![Err("cut")],
+            Ok("answer 0"),
+        ),
+        ("max-age=10", vec![Err("cut")], Err(0)),
+        // Its client has begun to read.
+        ("max-age=10, stale-if-error=60", half(), Err(2)),
+        // Looked into, it is handed on as it came.
+        (
+            "max-age=10, stale-if-error=60",
+            vec![data("so"), data("und")],
+            Ok("sound"),
+        ),
+        ("max-age=10, stale-if-error=60", vec![], Ok("")),
+    ] {
+        let at = format!("{control}, {broken:?}");
+        let broken = Mutex::new(broken);
+        let site = Site::new(move |seen| match seen.number {
+            0 => answer(seen, control),
+            _ => response(200, &[], frames(broken.lock().unwrap().drain(..))),
+        });
+        site.get("/a").await;
+        advance(Duration::from_secs(20)).await;
+        let got = site.head(get("/a", &[])).await;
+        let said = got.headers()["cache-status"].to_str().unwrap().to_owned();
+        let is_stale = expected == Ok("answer 0");
+        let status = "same-origin; fwd=stale; fwd-status=200; ttl=-10";
+        assert_eq!(said == status, is_stale, "{at}: {said}");
+        let mut body = got.into_body();
+        let mut read = Vec::new();
+        let end = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => read.extend_from_slice(frame.data_ref().unwrap()),
+                Some(Err(_)) => break Err(read.len()),
+                None => break Ok(std::str::from_utf8(&read).unwrap()),
+            }
+        };
+        assert_eq!(end, expected, "{at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_looked_into_is_stored_as_a_whole() {
+    let site = Site::new(|seen| match seen.number {
+        0 => answer(seen, "max-age=10, stale-if-error=60"),
+        _ => response(200, &[FRESH], frames([data("so"), data("und")])),
+    });
+    site.get("/a").await;
+    advance(Duration::from_secs(20)).await;
+    for outcome in [Outcome::Miss, Outcome::Hit] {
+        let got = site.get("/a").await;
+        assert_eq!((got.outcome, got.text()), (Some(outcome), "sound"));
     }
 }
 

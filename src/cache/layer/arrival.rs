@@ -5,6 +5,7 @@ use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
 use crate::cache::layer::recording::{Draft, Place, Recording};
+use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
 use crate::cache::rules::{self, Asked, Refusal, Storable};
 use crate::cache::shared::Shared;
@@ -12,6 +13,7 @@ use crate::cache::store::entry::Stored;
 use crate::cache::store::stats::Outcome;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, response};
+use http_body::Body as _;
 use std::sync::Arc;
 
 impl Trip {
@@ -20,7 +22,7 @@ impl Trip {
         self,
         stored: &Arc<Stored>,
         head: &Head,
-        not_modified: Response<R>,
+        not_modified: Response<Source<R>>,
         arrival: &Arrival,
     ) -> Response<Body<R>> {
         let (mut parts, _nothing) = not_modified.into_parts();
@@ -60,7 +62,7 @@ impl Trip {
     pub(crate) fn arrived<R>(
         mut self,
         head: Head,
-        response: Response<R>,
+        response: Response<Source<R>>,
         arrival: &Arrival,
     ) -> Response<Body<R>>
     where
@@ -157,7 +159,7 @@ impl Shared {
     where
         R: http_body::Body<Data = Bytes>,
     {
-        let (parts, body) = response.into_parts();
+        let (parts, body) = response.map(Source::untouched).into_parts();
         let asked = Asked {
             method: &Method::POST,
             headers: &request,
@@ -227,7 +229,7 @@ fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: &A
 }
 
 /// A body that nobody will read, because there is nothing, is whole now.
-fn stored_if_empty<R>(body: R, recording: Option<Box<Recording>>) -> Body<R>
+fn stored_if_empty<R>(body: Source<R>, recording: Option<Box<Recording>>) -> Body<R>
 where
     R: http_body::Body<Data = Bytes>,
 {

@@ -1,6 +1,7 @@
 //! The body that a cache answers with.
 
 use crate::cache::layer::recording::Recording;
+use crate::cache::layer::source::Source;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
@@ -26,7 +27,7 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Stored { data: Bytes, trailers: Option<HeaderMap> },
-        Passing { #[pin] body: B, recording: Option<Box<Recording>> },
+        Passing { #[pin] body: Source<B>, recording: Option<Box<Recording>> },
     }
 }
 
@@ -75,7 +76,7 @@ impl<B> Body<B> {
     }
 
     /// The inner service's body.
-    pub(crate) fn passing(body: B, recording: Option<Box<Recording>>) -> Self {
+    pub(crate) fn passing(body: Source<B>, recording: Option<Box<Recording>>) -> Self {
         Self {
             kind: Kind::Passing { body, recording },
         }

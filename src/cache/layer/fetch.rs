@@ -6,6 +6,7 @@ use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::flight::{Lead, Place};
 use crate::cache::layer::look::Flight;
+use crate::cache::layer::source::Source;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::rules::{self, Times};
@@ -186,7 +187,7 @@ impl Trip {
         if rules::may_be_storable(response.headers()) {
             self.shared.store.note_stored(name);
         }
-        let mut response = response.map(|body| Body::passing(body, None));
+        let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
         self.status()
             .append(&self.shared.name, response.headers_mut());
         Ok(self.noted(response, Outcome::Miss))
@@ -210,18 +211,19 @@ impl Trip {
             request.extensions().clone()
         });
         let mut trial = self.trial();
-        let mut response = match (send(&mut service, *request).await, self.stand_in()) {
-            (Err(_), Some(stored)) => {
-                return Ok(self.stale(stored, &head.headers, self.status()));
-            }
-            (Ok(response), Some(stored)) if is_failure(response.status()) => {
-                let status = Status {
-                    forward_status: Some(response.status()),
-                    ..self.status()
-                };
-                return Ok(self.stale(stored, &head.headers, status));
-            }
-            (answered, _) => answered?,
+        let answered = send(&mut service, *request).await;
+        let mut response = match self.stand_in() {
+            None => answered?.map(Source::untouched),
+            Some(stored) => match sound(answered) {
+                Ok(response) => response,
+                Err(forward_status) => {
+                    let status = Status {
+                        forward_status,
+                        ..self.status()
+                    };
+                    return Ok(self.stale(stored, &head.headers, status));
+                }
+            },
         };
         if response.status() == StatusCode::NOT_MODIFIED {
             if let (Some(stored), Some(extensions)) = (validated, again) {
@@ -233,7 +235,8 @@ impl Trip {
                 self.shared.store.replace(&self.asked.key, &stored, None);
                 self.found = Found::Nothing(Forward::Stale);
                 trial = self.trial();
-                response = send(&mut service, head.repeat(extensions)).await?;
+                let answered = send(&mut service, head.repeat(extensions)).await?;
+                response = answered.map(Source::untouched);
             }
         }
         Ok(self.arrived(*head, response, &trial.arrived()))
@@ -306,9 +309,19 @@ impl Trip {
     }
 }
 
-/// RFC 5861 4.
-fn is_failure(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+/// The response, unless it is one for which a stored one may stand in, by the status that it had: a failure of the
+/// upstream (RFC 5861 4), or a body that is broken before its client has seen anything of it.
+fn sound<R, E>(answered: Result<Response<R>, E>) -> Result<Response<Source<R>>, Option<StatusCode>>
+where
+    R: http_body::Body<Data = Bytes>,
+{
+    let (parts, body) = answered.map_err(|_| None)?.into_parts();
+    let status = parts.status;
+    if matches!(status.as_u16(), 500 | 502 | 503 | 504) {
+        return Err(Some(status));
+    }
+    let body = Source::begin(body).map_err(|_| Some(status))?;
+    Ok(Response::from_parts(parts, body))
 }
 
 impl Head {

@@ -4,6 +4,7 @@ use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
+use crate::cache::layer::source::Source;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
@@ -80,7 +81,7 @@ impl Shared {
             forward: Some(why),
             ..Status::default()
         };
-        let mut response = response.map(|body| Body::passing(body, None));
+        let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
         status.append(&self.name, response.headers_mut());
         self.noted(response, Outcome::Bypass)
     }

@@ -9,6 +9,7 @@ pub(crate) mod fetch;
 pub(crate) mod flight;
 pub(crate) mod look;
 pub(crate) mod recording;
+pub(crate) mod source;
 pub(crate) mod whole;
 
 use crate::cache::handle::Cache;
