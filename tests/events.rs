@@ -1,6 +1,6 @@
 //! Refusals and failures leave events, and nothing else does.
 
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use same_origin::proxy::{Body, Limits, ReverseProxy};
 use std::convert::Infallible;
@@ -136,6 +136,39 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
     assert!(told.contains(why), "{told}");
     let why = "kind=Connect was_sent=false cause=Connection refused (os error 111)";
     assert!(told.contains(why), "{told}");
+}
+
+#[tokio::test]
+async fn an_event_has_the_id_of_its_request() {
+    let log = Log::default();
+    let _guard = log.follow(Level::INFO);
+    let proxy = ReverseProxy::builder("/api", "http://127.0.0.1:9")
+        .request_id(HeaderName::from_static("x-request-id"))
+        .remove_request_headers(["x-request-id"])
+        .build()
+        .unwrap();
+    let long = "a".repeat(129);
+    for (id, told) in [
+        ("7f-a/b", Some("id=\"7f-a/b\" ")),
+        ("a\"\\b", Some("id=\"a\\\"\\\\b\" ")),
+        (&long[1..], Some("id=\"aaa")),
+        (&long, None),
+        ("\u{e9}", None),
+        ("", None),
+    ] {
+        // Refused by its head, and not answered.
+        for path in ["/elsewhere", "/api/x"] {
+            let request = Request::get(path).header("host", "a");
+            let request = request.header("x-request-id", id).body(Body::empty());
+            proxy.clone().oneshot(request.unwrap()).await.unwrap();
+            let line = log.take();
+            assert_eq!(line.lines().count(), 1, "{line}");
+            match told {
+                Some(told) => assert!(line.contains(told), "{line}"),
+                None => assert!(!line.contains(" id="), "{line}"),
+            }
+        }
+    }
 }
 
 /// A client's fault is not a warning, and leaves a line.

@@ -12,6 +12,7 @@ use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::tunnel::Tunnels;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
+use http::HeaderName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) map_request: Option<RequestHook>,
     pub(crate) map_error: Option<ErrorHook>,
     pub(crate) tell_upstream: bool,
+    pub(crate) request_id: Option<HeaderName>,
     /// The upstreams, without the dollar signs that are known to be plain ones.
     pub(crate) marked: Vec<String>,
 }

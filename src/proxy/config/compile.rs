@@ -66,6 +66,7 @@ pub(super) fn plan(
                 .map(_canonical_network)
                 .collect(),
             via: Arc::clone(&via),
+            id: settings.shared.request_id.clone(),
             max_body: settings.limits.request_body,
             map_request: settings.shared.map_request.clone(),
         },

@@ -21,7 +21,7 @@ use crate::proxy::upstream::discovery::EndpointChange;
 use crate::proxy::upstream::dns::Dns;
 #[cfg(feature = "balance")]
 use futures_core::Stream;
-use http::{Response, request};
+use http::{HeaderName, Response, request};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 #[cfg(feature = "balance")]
@@ -331,6 +331,14 @@ impl ProxyBuilder {
     /// their extensions: for logs and metrics of layers outside. Costs an allocation for each. Default: false.
     pub fn tell_upstream(mut self, tell: bool) -> Self {
         self.shared.tell_upstream = tell;
+        self
+    }
+
+    /// The request's field that tells it from others, such as `X-Request-Id`, for the events of `tracing`: one about a
+    /// request that failed has its value as `id`, as far as it is 1 to 128 visible characters of ASCII. Who may set the
+    /// field is for layers outside to decide. Default: none, and events have no `id`.
+    pub fn request_id(mut self, name: HeaderName) -> Self {
+        self.shared.request_id = Some(name);
         self
     }
 

@@ -24,7 +24,7 @@ use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop, upgrade, websocket};
 use client::{ClientAddr, Requester, client_address, is_in};
 use forwarded::{Forwarding, Outside};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
@@ -47,6 +47,8 @@ pub(crate) struct RequestRules {
     pub(crate) forwarding: Forwarding,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) via: Arc<Via>,
+    /// The field that tells requests from each other, for logs.
+    pub(crate) id: Option<HeaderName>,
     pub(crate) max_body: Option<u64>,
     pub(crate) map_request: Option<RequestHook>,
 }
@@ -66,6 +68,8 @@ pub(crate) struct RequestContext {
     /// The method and path that the client asked for, for logs.
     pub(crate) method: Method,
     pub(crate) public: PathAndQuery,
+    /// What tells the request from others, for logs. Rare, as below.
+    pub(crate) id: Option<Box<HeaderValue>>,
     /// The client, if it is known.
     pub(crate) requester: Option<Requester>,
     /// The protocols that the upstream may switch to, if any. Rare, so in a box that takes no room if it is
@@ -229,6 +233,7 @@ impl RequestRules {
         let mut context = RequestContext {
             method: parts.method.clone(),
             public: asked,
+            id: self.id_of(headers).cloned().map(Box::new),
             requester,
             upgrade: None,
             is_head: parts.method == Method::HEAD,
@@ -280,6 +285,11 @@ impl RequestRules {
         context.expects_continue =
             scan.has(Field::Expect) && parts.headers.contains_key(header::EXPECT);
         Ok(Verdict::Forward(context))
+    }
+
+    /// What tells a request from others.
+    pub(crate) fn id_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        headers.get(self.id.as_ref()?)
     }
 
     /// A body that says itself that it is too long is refused before it is sent.

@@ -2,7 +2,7 @@
 
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::trace::limiter::{_LineLimiter, _Shown};
-use http::Method;
+use http::{HeaderValue, Method};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(crate) struct Failure<'a> {
     pub(crate) method: &'a Method,
     /// The public path.
     pub(crate) path: &'a str,
+    pub(crate) id: Option<&'a HeaderValue>,
     pub(crate) upstream: Option<&'a str>,
 }
 
@@ -63,6 +64,7 @@ impl FailureLog {
             error.kind(),
             method = %failure.method,
             path = %_Shown(failure.path),
+            id = failure.id.and_then(shown),
             route = &*self.route,
             upstream = failure.upstream,
             kind = ?error.kind(),
@@ -81,6 +83,15 @@ impl FailureLog {
             "more of this kind in one second"
         );
     }
+}
+
+/// A longer id, or one of other bytes, is not one to look for.
+const LONGEST_ID: usize = 128;
+
+/// An id as a log may have it.
+fn shown(id: &HeaderValue) -> Option<&str> {
+    let is_short = |id: &&str| (1..=LONGEST_ID).contains(&id.len());
+    id.to_str().ok().filter(is_short)
 }
 
 fn is_enabled(kind: ProxyErrorKind) -> bool {

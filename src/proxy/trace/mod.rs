@@ -89,6 +89,7 @@ mod enabled {
                 error,
                 method: &context.method,
                 path: context.public.path(),
+                id: context.id.as_deref(),
                 upstream: Some(upstream.as_str()),
             });
         }
@@ -113,6 +114,7 @@ mod enabled {
             error,
             method: &parts.method,
             path: public.as_deref().unwrap_or(&parts.uri).path(),
+            id: plan.request.id_of(&parts.headers),
             upstream: None,
         });
     }
@@ -150,7 +152,12 @@ mod silent {
             _: &ProxyError,
         ) {
             // Read with the feature alone.
-            let _ = (&plan.failures, &context.method, &context.public);
+            let _ = (
+                &plan.failures,
+                &context.method,
+                &context.public,
+                &context.id,
+            );
         }
 
         pub(crate) fn follow<F>(self, exchange: F) -> Answer

@@ -154,7 +154,8 @@ impl Checker<'_> {
         // The observers of its answers and its upstream are named in tables that are otherwise none of its business.
         let prefix = table.get("prefix").and_then(Value::as_str);
         let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));
-        text += &format!("looked at: {} {} {is_asked}\n", self.logs, self.counts);
+        let (logs, counts, ids) = (self.logs, self.counts, self.edge.ids);
+        text += &format!("looked at: {logs} {counts} {ids} {is_asked}\n");
         if let Some(Value::Table(tls)) = table.get("upstream_tls") {
             for name in tls.values().filter_map(Value::as_str) {
                 let file = Seen::of(self.folder.join(name));

@@ -2,7 +2,7 @@
 //! answer gets. Off, it costs a request a few looks at empty options.
 
 mod rate_limit;
-mod request_id;
+pub mod request_id;
 mod security;
 
 pub use rate_limit::{Quota, RateLimit, RateLimited};

@@ -5,6 +5,7 @@ use crate::config::Checker;
 use crate::config::text::place::Source;
 use crate::config::text::problems::join;
 use crate::config::text::read::{Read, read};
+use crate::edge::request_id;
 use ipnet::IpNet;
 use same_origin::proxy::{_canonical_network, _masked_address, ProxyBuilder};
 use std::net::SocketAddr;
@@ -65,6 +66,9 @@ impl Checker<'_> {
             .tunnels(&self.kept.tunnels)
             .tell_upstream(self.logs)
             ._marked_upstreams(marked);
+        if self.edge.ids {
+            builder = builder.request_id(request_id::NAME);
+        }
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }

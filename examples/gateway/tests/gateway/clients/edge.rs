@@ -133,6 +133,27 @@ async fn a_request_has_an_id_which_all_hear_of() {
 }
 
 #[tokio::test]
+async fn the_line_about_a_failed_request_has_its_id() {
+    let gateway = gateway::with(
+        "request_id = true\n[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:9'\n",
+    );
+    let mut ids = Vec::new();
+    for (path, status) in [("/api/x", 502), ("/api/%2e%2e/x", 400)] {
+        let answer = get(format!("{}{path}", gateway.origin)).await;
+        assert_eq!(answer.status, status, "{path}");
+        ids.push(answer.field("x-request-id").to_owned());
+    }
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    for id in ids {
+        let lines = log
+            .lines()
+            .filter(|line| line.contains(&format!("id=\"{id}\"")));
+        assert_eq!(lines.count(), 1, "{id} in {log}");
+    }
+}
+
+#[tokio::test]
 async fn the_context_of_a_trace_goes_on_unchanged() {
     let upstream = upstream("up").await;
     let gateway = gateway::with(&format!(
