@@ -81,6 +81,14 @@ impl Body {
         Self::from(Kind::Own(Box::pin(body)))
     }
 
+    /// Notes that it is a request's, so that its failure can be told from its connection's. One of the proxy's own
+    /// says so by itself.
+    pub(crate) fn is_of_request(&mut self) {
+        if let Kind::Foreign(foreign) = &mut self.kind {
+            foreign.is_of_request = true;
+        }
+    }
+
     /// Returns whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for
     /// the end if the reason is `NO_ERROR`. Of bodies that are not hyper's own nobody can tell.
     pub(crate) fn was_reset(&self) -> bool {
@@ -189,7 +197,13 @@ struct Foreign {
     body: SyncWrapper<Unshared>,
     is_end_stream: bool,
     size_hint: SizeHint,
+    is_of_request: bool,
 }
+
+/// The failure of a request's body that is somebody else's.
+#[derive(Debug, thiserror::Error)]
+#[error("the request's body failed")]
+pub(crate) struct RequestBodyFailed(#[source] BoxError);
 
 impl Foreign {
     fn new<B>(body: B) -> Self
@@ -202,6 +216,7 @@ impl Foreign {
             is_end_stream: body.is_end_stream(),
             size_hint: body.size_hint(),
             body: SyncWrapper::new(body),
+            is_of_request: false,
         }
     }
 
@@ -210,6 +225,9 @@ impl Foreign {
         let polled = body.as_mut().poll_frame(cx);
         self.is_end_stream = body.is_end_stream();
         self.size_hint = body.size_hint();
+        if self.is_of_request {
+            return polled.map_err(|error| RequestBodyFailed(error).into());
+        }
         polled
     }
 }

@@ -1,6 +1,6 @@
 //! The failure of an exchange, with the request itself while it can be repeated.
 
-use crate::proxy::body::Body;
+use crate::proxy::body::{Body, RequestBodyFailed};
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
@@ -170,7 +170,11 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
 }
 
 /// The meaning of hyper's error to the client of the proxy.
+///
+/// `hyper::Error::is_user` does not say that the body failed: hyper gives the same kind to a request whose
+/// connection's task ended under it, which is the upstream's doing. So what a body says for itself decides.
 fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
+    let mut is_body = error.is_body_write_aborted();
     let mut source = error.source();
     while let Some(cause) = source {
         // A body or a stream of ours says itself what was wrong with it.
@@ -179,9 +183,11 @@ fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
         if let Some(own) = within.or(cause.downcast_ref::<ProxyError>()) {
             return own.kind();
         }
+        is_body |=
+            cause.is::<RequestBodyFailed>() || (error.is_user() && cause.is::<hyper::Error>());
         source = cause.source();
     }
-    if error.is_user() || error.is_body_write_aborted() {
+    if is_body {
         ProxyErrorKind::RequestBody
     } else if error.is_parse() {
         ProxyErrorKind::MalformedResponse
@@ -217,6 +223,46 @@ mod tests {
             assert_eq!(request.headers()["host"], "named.example");
             failed = client.call(request).await.unwrap_err();
             assert_eq!(failed.kind(), ProxyErrorKind::Connect);
+        }
+    }
+
+    fn broken() -> Body {
+        Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(
+            [
+                Ok(http_body::Frame::data(bytes::Bytes::from_static(b"x"))),
+                Err("the disk is gone"),
+            ],
+        )))
+    }
+
+    /// A body that failed is told from a connection whose task is gone, though hyper calls both the user's
+    /// fault and both give a text as their cause.
+    #[tokio::test]
+    async fn a_connection_that_is_dropped_is_not_the_bodys_failure() {
+        for (dropped, kind) in [
+            (true, ProxyErrorKind::Closed),
+            (false, ProxyErrorKind::RequestBody),
+        ] {
+            let (io, _upstream) = tokio::io::duplex(4096);
+            let io = hyper_util::rt::TokioIo::new(io);
+            let handshake = hyper::client::conn::http1::handshake(io).await;
+            let (mut sender, mut connection) = handshake.unwrap();
+            let mut body = if dropped { Body::empty() } else { broken() };
+            body.is_of_request();
+            let request = Request::post("/").body(body).unwrap();
+            let answer = sender.try_send_request(request);
+            if dropped {
+                assert!(futures_util::poll!(&mut connection).is_pending());
+                drop(connection);
+            } else {
+                tokio::spawn(connection);
+            }
+            let mut error = answer.await.unwrap_err();
+            assert!(error.take_message().is_none());
+            let error = error.into_error();
+            assert!(error.is_user(), "{error:?}");
+            let error = ClientError::from_hyper(error);
+            assert_eq!((error.kind(), error.was_sent()), (kind, true), "{error:?}");
         }
     }
 }

@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// Sends a request whose URI is absolute: to that authority, or where its proxy says.
-    async fn send(&self, request: Box<Request<Body>>) -> Result<Response<Body>, ClientError> {
+    async fn send(&self, mut request: Box<Request<Body>>) -> Result<Response<Body>, ClientError> {
         let uri = request.uri();
         let refused = ProxyErrorKind::MalformedTarget.into();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
@@ -129,6 +129,7 @@ impl Client {
             },
         };
         let (scheme, authority) = (scheme.clone(), authority.clone());
+        request.body_mut().is_of_request();
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
         let sent = pin!(send::send(pool, asks_upgrade, request));
