@@ -15,7 +15,7 @@ use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::{Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
-use crate::proxy::upstream::member::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member, Tried};
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
@@ -147,8 +147,8 @@ impl Exchange {
         progress
     }
 
-    /// Sends the request to the only upstream, or to one that is chosen; to another one if that cannot be
-    /// connected to.
+    /// Sends the request to the only upstream, or to one that is chosen; to another one if it could not be sent
+    /// to that.
     async fn send<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -173,38 +173,53 @@ impl Exchange {
     ) -> Result<(Response<Body>, Held), ProxyError> {
         let plan = Arc::clone(&self.plan);
         let upstreams = &plan.upstreams;
-        let mut times = 0;
+        let (mut tried, mut reason) = (Tried::default(), None);
         loop {
-            times += 1;
-            let picked = match upstreams.pick() {
-                None => upstreams.pick_late().await,
+            let picked = match upstreams.pick(&tried) {
+                None => upstreams.pick_late(&tried).await,
                 picked => picked,
             };
-            let in_flight = picked.ok_or_else(|| upstreams.why_none())?;
+            let mut in_flight =
+                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none().into()))?;
             let member = in_flight.member();
             self.tried = Some(member.upstream.destination.authority().clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
-                    member.succeeded();
+                    in_flight.answered();
                     let held = Held {
                         _places: places,
                         in_flight: Some(in_flight),
                     };
                     return Ok((response, held));
                 }
-                Err(failed) if failed.kind().is_connect() => {
-                    upstreams.failed(&in_flight);
+                Err(failed) => {
+                    let kind = failed.kind();
+                    if !self.failed_by_its_client() {
+                        upstreams.failed(&in_flight, kind);
+                    }
+                    // One that found no place has waited for it as long as it may, at the less loaded of two.
+                    let is_movable = kind != ProxyErrorKind::Overloaded;
                     match failed.into_unsent() {
-                        (_, Some(unsent)) if upstreams.may_go_on(&in_flight, times) => {
+                        (error, Some(unsent))
+                            if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
+                        {
                             request = unsent;
+                            // Where none could be connected to, the list is the reason.
+                            reason = Some(error).filter(|_| !kind.is_connect());
+                            tried.add(in_flight);
                         }
                         (error, _) => return Err(error),
                     }
                 }
-                Err(failed) => return Err(failed.into()),
             }
         }
+    }
+
+    /// Whether the request's body is the reason why there is no answer.
+    fn failed_by_its_client(&self) -> bool {
+        let upload = self.upload.as_deref();
+        upload.is_some_and(|upload| upload.failure().is_some())
     }
 
     /// A place at an upstream of the share that the client has of them.

@@ -32,9 +32,13 @@ impl ProxyBuilder {
     /// Several upstreams instead of one, balanced over the requests under way. They are the same
     /// service: their base paths have to be equal.
     ///
-    /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s, and the request
-    /// goes to another; when none is left the answer is 502 at once. For a list that changes see
-    /// [`discover`](Self::discover).
+    /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s. So is one that leaves three
+    /// requests in a row unanswered: it closes the connection, answers what is not HTTP or too large a head, or is
+    /// silent for the response timeout. Any head of a response is an answer, and what the client breaks does not
+    /// count. A request that was not sent goes to another one, to each once; one that may have been seen does not.
+    ///
+    /// When all are set aside the answer is 502 at once, but for one request at a time, which tries the one that
+    /// is due first. If that answers it is back at once. For a list that changes see [`discover`](Self::discover).
     ///
     /// Of two taken at random the one with fewer requests under way gets the next, as in
     /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,

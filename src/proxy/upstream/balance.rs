@@ -11,15 +11,16 @@ use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::backoff::millis;
 use crate::proxy::upstream::endpoint_list::Discovery;
-use crate::proxy::upstream::member::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member, ProbePlace, Tried};
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Several upstreams of one proxy.
 #[derive(Debug)]
 pub(crate) struct Balancer {
     members: Members,
     epoch: Instant,
+    probe: ProbePlace,
 }
 
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl Balancer {
         Self {
             members,
             epoch: Instant::now(),
+            probe: ProbePlace::default(),
         }
     }
 
@@ -54,16 +56,16 @@ impl Balancer {
         }
     }
 
-    pub(crate) fn pick(&self) -> Option<InFlight> {
+    pub(crate) fn pick(&self, tried: &Tried) -> Option<InFlight> {
         match &self.members {
-            Members::Fixed(members) => self.pick_of(members),
-            Members::Changing(discovery) => self.pick_of(&discovery.members()),
+            Members::Fixed(members) => self.pick_of(members, tried),
+            Members::Changing(discovery) => self.pick_of(&discovery.members(), tried),
         }
     }
 
-    pub(crate) async fn pick_late(&self) -> Option<InFlight> {
+    pub(crate) async fn pick_late(&self, tried: &Tried) -> Option<InFlight> {
         match &self.members {
-            Members::Changing(discovery) if discovery.is_awaited().await => self.pick(),
+            Members::Changing(discovery) if discovery.is_awaited().await => self.pick(tried),
             Members::Fixed(_) | Members::Changing(_) => None,
         }
     }
@@ -79,6 +81,10 @@ impl Balancer {
         request.member().failed(request, self.now());
     }
 
+    pub(crate) fn left_unanswered(&self, request: &InFlight) {
+        request.member().left_unanswered(request, self.now());
+    }
+
     /// Whether there is another one than a request's, or the only one of a list that has changed.
     pub(crate) fn has_another(&self, request: &InFlight) -> bool {
         match &self.members {
@@ -90,14 +96,28 @@ impl Balancer {
         }
     }
 
-    fn pick_of(&self, members: &[Arc<Member>]) -> Option<InFlight> {
+    fn pick_of(&self, members: &[Arc<Member>], tried: &Tried) -> Option<InFlight> {
         let now = self.now();
+        let may = |member: &Arc<Member>| member.is_available(now) && !tried.has(member);
         let chosen = match members {
             // To set aside the only one there is would turn a short failure into a long one.
-            [only] => only,
-            _ => two_of_all(members, now).or_else(|| two_of_available(members, now))?,
+            [only] => Some(only).filter(|only| !tried.has(only)),
+            _ => two_of_all(members, may).or_else(|| two_of_available(members, may)),
         };
-        Some(InFlight::at(chosen, members.len(), now))
+        match chosen {
+            Some(chosen) => Some(InFlight::at(chosen, members.len(), now)),
+            None if tried.is_empty() => self.probe(members, now),
+            None => None,
+        }
+    }
+
+    /// One request at a time finds out whether all are still down, and the others need not wait for it: pauses grow
+    /// to a minute, which would outlast the failure. It goes to the member that is due first. A request that has
+    /// failed elsewhere is not taken for it, or one alone would wait for each of the members to time out.
+    fn probe(&self, members: &[Arc<Member>], now: u64) -> Option<InFlight> {
+        let due = members.iter().min_by_key(|one| one.set_aside_until())?;
+        let probe = self.probe.take()?;
+        Some(InFlight::at(due, members.len(), now).with(probe))
     }
 
     fn now(&self) -> u64 {
@@ -106,15 +126,17 @@ impl Balancer {
 }
 
 /// The usual case, whatever the number of members: both draws are available.
-fn two_of_all(members: &[Arc<Member>], now: u64) -> Option<&Arc<Member>> {
+fn two_of_all(members: &[Arc<Member>], may: impl Fn(&Arc<Member>) -> bool) -> Option<&Arc<Member>> {
     let (first, second) = two_of(members.len())?;
     let (first, second) = (&members[first], &members[second]);
-    let both = first.is_available(now) && second.is_available(now);
-    both.then(|| less_loaded(first, second))
+    (may(first) && may(second)).then(|| less_loaded(first, second))
 }
 
-fn two_of_available(members: &[Arc<Member>], now: u64) -> Option<&Arc<Member>> {
-    let available = || members.iter().filter(|member| member.is_available(now));
+fn two_of_available(
+    members: &[Arc<Member>],
+    may: impl Fn(&Arc<Member>) -> bool,
+) -> Option<&Arc<Member>> {
+    let available = || members.iter().filter(|member| may(member));
     match two_of(available().count()) {
         Some((first, second)) => Some(less_loaded(
             available().nth(first)?,
@@ -143,6 +165,7 @@ fn two_of(count: usize) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn balancer(count: usize) -> Balancer {
         let address = |n| Upstream::parse(&format!("http://up{n}.example")).unwrap();
@@ -165,7 +188,7 @@ mod tests {
         let upstreams = balancer(5);
         let mut held = Vec::new();
         for _ in 0..100 {
-            held.push(upstreams.pick().unwrap());
+            held.push(upstreams.pick(&Tried::default()).unwrap());
         }
         let loads: Vec<_> = members(&upstreams).iter().map(|one| one.load()).collect();
         assert!(
@@ -179,9 +202,9 @@ mod tests {
     #[test]
     fn the_less_loaded_of_two_is_picked() {
         let upstreams = balancer(2);
-        let busy = upstreams.pick().unwrap();
+        let busy = upstreams.pick(&Tried::default()).unwrap();
         for _ in 0..20 {
-            let other = upstreams.pick().unwrap();
+            let other = upstreams.pick(&Tried::default()).unwrap();
             assert_ne!(host(&other), host(&busy));
         }
     }
@@ -189,14 +212,19 @@ mod tests {
     #[test]
     fn a_failed_upstream_is_left_alone_until_one_trial() {
         let upstreams = balancer(2);
-        let failing = upstreams.pick().unwrap();
+        let failing = upstreams.pick(&Tried::default()).unwrap();
         upstreams.failed(&failing);
         for _ in 0..20 {
-            assert_ne!(host(&upstreams.pick().unwrap()), host(&failing));
+            assert_ne!(
+                host(&upstreams.pick(&Tried::default()).unwrap()),
+                host(&failing)
+            );
         }
         // Its pause is over: exactly one of many picks tries it.
         failing.member().set_aside(0);
-        let picks: Vec<_> = (0..50).map(|_| upstreams.pick().unwrap()).collect();
+        let picks: Vec<_> = (0..50)
+            .map(|_| upstreams.pick(&Tried::default()).unwrap())
+            .collect();
         let trials = picks.iter().filter(|picked| host(picked) == host(&failing));
         assert_eq!(trials.count(), 1);
         failing.member().succeeded();
@@ -206,7 +234,9 @@ mod tests {
     #[test]
     fn a_burst_of_failures_is_one_failure() {
         let upstreams = balancer(1);
-        let burst: Vec<_> = (0..20).map(|_| upstreams.pick().unwrap()).collect();
+        let burst: Vec<_> = (0..20)
+            .map(|_| upstreams.pick(&Tried::default()).unwrap())
+            .collect();
         for request in &burst {
             upstreams.failed(request);
         }
@@ -215,7 +245,7 @@ mod tests {
         assert_eq!(failures(), 1);
         // The trial after its pause is another one.
         member.set_aside(0);
-        upstreams.failed(&upstreams.pick().unwrap());
+        upstreams.failed(&upstreams.pick(&Tried::default()).unwrap());
         assert_eq!(failures(), 2);
         // After a success it starts anew, whenever the request was picked that fails.
         member.succeeded();
@@ -228,19 +258,102 @@ mod tests {
     fn the_only_one_is_tried_each_time() {
         let upstreams = balancer(1);
         for _ in 0..3 {
-            let picked = upstreams.pick().unwrap();
+            let picked = upstreams.pick(&Tried::default()).unwrap();
             upstreams.failed(&picked);
             assert!(!upstreams.has_another(&picked));
         }
         assert!(!members(&upstreams)[0].is_available(1));
     }
 
-    #[test]
-    fn when_all_are_set_aside_there_is_none() {
-        let upstreams = balancer(2);
-        while let Some(picked) = upstreams.pick() {
+    fn pick(upstreams: &Balancer) -> Option<InFlight> {
+        upstreams.pick(&Tried::default())
+    }
+
+    /// A request that comes to each in vain.
+    fn exhaust(upstreams: &Balancer) -> Vec<String> {
+        let (mut tried, mut hosts) = (Tried::default(), Vec::new());
+        while let Some(picked) = upstreams.pick(&tried) {
             upstreams.failed(&picked);
+            hosts.push(host(&picked).to_owned());
+            tried.add(picked);
         }
+        hosts
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_comes_to_each_once_and_then_there_is_none() {
+        let upstreams = balancer(3);
+        let mut hosts = exhaust(&upstreams);
+        hosts.sort();
+        assert_eq!(hosts, ["up0.example", "up1.example", "up2.example"]);
         assert!(members(&upstreams).iter().all(|one| !one.is_available(1)));
+        // As a probe the next one comes to a single member.
+        assert_eq!(exhaust(&upstreams).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_are_set_aside_one_request_at_a_time_probes() {
+        let upstreams = balancer(2);
+        exhaust(&upstreams);
+        tokio::time::advance(Duration::from_millis(10)).await;
+        let probe = pick(&upstreams).unwrap();
+        assert!(pick(&upstreams).is_none());
+        let first = host(&probe).to_owned();
+        // Its client has gone.
+        drop(probe);
+        let mut probe = pick(&upstreams).unwrap();
+        assert_ne!(host(&probe), first, "the one that is due first");
+        probe.answered();
+        let back = host(&probe);
+        for _ in 0..10 {
+            assert_eq!(host(&pick(&upstreams).unwrap()), back);
+        }
+        // As its response is not here yet, the place is not its own any more.
+        upstreams.failed(&pick(&upstreams).unwrap());
+        assert!(pick(&upstreams).is_some());
+    }
+
+    /// However many requests come while all are down.
+    #[tokio::test(start_paused = true)]
+    async fn probes_make_no_pause_longer() {
+        let upstreams = balancer(2);
+        exhaust(&upstreams);
+        for _ in 0..400 {
+            tokio::time::advance(Duration::from_millis(100)).await;
+            upstreams.failed(&pick(&upstreams).unwrap());
+        }
+        let mut probe = pick(&upstreams).unwrap();
+        probe.answered();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let now = upstreams.now();
+        assert!(members(&upstreams).iter().all(|one| one.is_available(now)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_answers_nothing_three_times_in_a_row_is_left_alone() {
+        let upstreams = balancer(2);
+        let at = |which: usize| InFlight::at(&members(&upstreams)[which], 2, upstreams.now());
+        let is_available = || members(&upstreams)[0].is_available(upstreams.now());
+        for _ in 0..2 {
+            upstreams.left_unanswered(&at(0));
+            upstreams.left_unanswered(&at(0));
+            assert!(is_available());
+            at(0).answered();
+        }
+        upstreams.left_unanswered(&at(0));
+        upstreams.left_unanswered(&at(0));
+        // Another one's answer says nothing of it.
+        at(1).answered();
+        upstreams.left_unanswered(&at(0));
+        assert!(!is_available());
+        // One trial is enough then, and its pause is longer.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        upstreams.left_unanswered(&at(0));
+        tokio::time::advance(Duration::from_millis(1900)).await;
+        assert!(!is_available());
+        tokio::time::advance(Duration::from_millis(100)).await;
+        at(0).answered();
+        upstreams.left_unanswered(&at(0));
+        assert!(is_available());
     }
 }

@@ -11,7 +11,7 @@ use crate::proxy::client::ConnectTo;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::backoff::{millis, pause};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// One upstream of a proxy.
 #[derive(Debug)]
@@ -28,7 +28,55 @@ pub(crate) struct Member {
 #[derive(Debug, Default)]
 struct Health {
     failures: AtomicU32,
+    /// Requests that were sent and not answered, since the last answer.
+    unanswered: AtomicU32,
     set_aside_until: AtomicU64,
+}
+
+/// A member that leaves so many requests in a row unanswered is set aside. One alone may be the request's own doing.
+const MOST_UNANSWERED: u32 = 3;
+
+/// The one place for a request to a list whose members are all set aside.
+#[derive(Debug, Default)]
+pub(crate) struct ProbePlace(Arc<AtomicBool>);
+
+/// That place, taken until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Probe(Arc<AtomicBool>);
+
+impl ProbePlace {
+    pub(crate) fn take(&self) -> Option<Probe> {
+        let was_taken = self.0.swap(true, Ordering::AcqRel);
+        (!was_taken).then(|| Probe(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// The members that a request has been to in vain.
+#[derive(Debug, Default)]
+pub(crate) struct Tried(Vec<Arc<Member>>);
+
+impl Tried {
+    pub(crate) fn add(&mut self, request: InFlight) {
+        self.0.push(Arc::clone(&request.member));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn has(&self, member: &Arc<Member>) -> bool {
+        self.0.iter().any(|tried| Arc::ptr_eq(tried, member))
+    }
 }
 
 /// A request under way at a member, until it is dropped.
@@ -39,6 +87,8 @@ pub(crate) struct InFlight {
     failures: u32,
     /// The number of members that it was picked from.
     choices: usize,
+    /// Held until its outcome is known, if all members were set aside.
+    probe: Option<Probe>,
 }
 
 impl Member {
@@ -56,8 +106,12 @@ impl Member {
     pub(crate) fn succeeded(&self) {
         let Health {
             failures,
+            unanswered,
             set_aside_until,
         } = &self.health;
+        if unanswered.load(Ordering::Relaxed) != 0 {
+            unanswered.store(0, Ordering::Relaxed);
+        }
         if failures.load(Ordering::Relaxed) != 0 {
             failures.store(0, Ordering::Relaxed);
             set_aside_until.store(0, Ordering::Relaxed);
@@ -67,14 +121,30 @@ impl Member {
     /// Notes that a request could not be connected.
     ///
     /// Of the requests that were under way there together the first one tells all that there is to
-    /// tell. If each of them counted, one burst would make the pause the longest at once.
+    /// tell. If each of them counted, one burst would make the pause the longest at once. So would probes, which
+    /// wait for no pause: one that fails begins the pause anew, as long as it was.
     pub(crate) fn failed(&self, request: &InFlight, now: u64) {
-        let first =
-            |failures: u32| (failures <= request.failures).then(|| failures.saturating_add(1));
+        let with_this = |failures: u32| {
+            let is_known = request.probe.is_some() && failures == request.failures;
+            failures.saturating_add(u32::from(!is_known || failures == 0))
+        };
+        let first = |failures| (failures <= request.failures).then(|| with_this(failures));
         let failures = &self.health.failures;
         let counted = failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
-        if let Ok(failures) = counted {
-            self.set_aside(now + millis(pause(failures)));
+        if let Ok(before) = counted {
+            self.set_aside(now + millis(pause(with_this(before) - 1)));
+        }
+    }
+
+    /// Notes that a request was sent, or nearly so, and not answered.
+    pub(crate) fn left_unanswered(&self, request: &InFlight, now: u64) {
+        let unanswered = &self.health.unanswered;
+        let one_more = |count: u32| count.checked_add(1);
+        let before = unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        let before = before.unwrap_or(MOST_UNANSWERED);
+        let was_set_aside = request.failures != 0 && self.failures() != 0;
+        if was_set_aside || before + 1 >= MOST_UNANSWERED {
+            self.failed(request, now);
         }
     }
 
@@ -83,7 +153,11 @@ impl Member {
     }
 
     pub(crate) fn is_available(&self, now: u64) -> bool {
-        self.health.set_aside_until.load(Ordering::Relaxed) <= now
+        self.set_aside_until() <= now
+    }
+
+    pub(crate) fn set_aside_until(&self) -> u64 {
+        self.health.set_aside_until.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_aside(&self, until: u64) {
@@ -114,7 +188,19 @@ impl InFlight {
             member: Arc::clone(member),
             failures,
             choices,
+            probe: None,
         }
+    }
+
+    pub(crate) fn with(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
+    /// Notes that its member answered.
+    pub(crate) fn answered(&mut self) {
+        self.member.succeeded();
+        self.probe = None;
     }
 
     pub(crate) fn member(&self) -> &Member {

@@ -1,10 +1,14 @@
 //! The upstreams of one proxy: one, or with the feature `balance` a choice.
+#![cfg_attr(
+    not(feature = "balance"),
+    allow(unused_variables, reason = "a single upstream is not chosen")
+)]
 
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::Upstream;
 #[cfg(feature = "balance")]
 use crate::proxy::upstream::balance::Balancer;
-use crate::proxy::upstream::member::{InFlight, Member};
+use crate::proxy::upstream::member::{InFlight, Member, Tried};
 
 /// The upstreams of one proxy.
 #[derive(Debug)]
@@ -38,22 +42,23 @@ impl Upstreams {
         }
     }
 
-    /// An upstream for the next request; `None` when there is none, or all are set aside.
-    pub(crate) fn pick(&self) -> Option<InFlight> {
+    /// An upstream for a request, other than those that it was at; `None` when there is none, or all are set
+    /// aside.
+    pub(crate) fn pick(&self, tried: &Tried) -> Option<InFlight> {
         match self {
             Self::One(_) => None,
             #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.pick(),
+            Self::Several(balancer) => balancer.pick(tried),
         }
     }
 
     /// The next one to pick, where nothing could be picked because the list is being asked for the first
     /// time.
-    pub(crate) async fn pick_late(&self) -> Option<InFlight> {
+    pub(crate) async fn pick_late(&self, tried: &Tried) -> Option<InFlight> {
         match self {
             Self::One(_) => None,
             #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.pick_late().await,
+            Self::Several(balancer) => balancer.pick_late(tried).await,
         }
     }
 
@@ -66,23 +71,34 @@ impl Upstreams {
         }
     }
 
-    /// Notes that the member of a request could not be connected to.
-    pub(crate) fn failed(&self, request: &InFlight) {
+    /// Notes the failure of a request in its member's health: at once that it could not be connected to, and
+    /// several times in a row that it did not answer. Any other failure says nothing of the member.
+    pub(crate) fn failed(&self, request: &InFlight, kind: ProxyErrorKind) {
+        let is_unanswered = matches!(
+            kind,
+            ProxyErrorKind::Closed
+                | ProxyErrorKind::MalformedResponse
+                | ProxyErrorKind::ResponseTimeout
+        );
         match self {
-            Self::One(_) => request.member().failed(request, 0),
+            Self::One(_) => {}
             #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.failed(request),
+            Self::Several(balancer) if kind.is_connect() => balancer.failed(request),
+            #[cfg(feature = "balance")]
+            Self::Several(balancer) if is_unanswered => balancer.left_unanswered(request),
+            #[cfg(feature = "balance")]
+            Self::Several(_) => {}
         }
     }
 
-    /// Whether a request that could not be connected, for the `times`-th time, may go elsewhere. Each time
-    /// sets one aside; the bound is for a list that changes meanwhile.
-    pub(crate) fn may_go_on(&self, request: &InFlight, times: usize) -> bool {
+    /// Whether a request that was not sent may go elsewhere. It comes to no member twice; the bound is for a list
+    /// that changes meanwhile.
+    pub(crate) fn may_go_on(&self, request: &InFlight, tried: &Tried) -> bool {
         let has_another = match self {
             Self::One(_) => false,
             #[cfg(feature = "balance")]
             Self::Several(balancer) => balancer.has_another(request),
         };
-        has_another && times <= request.choices()
+        has_another && tried.len() < request.choices()
     }
 }

@@ -1,9 +1,21 @@
 //! Several upstreams, and those of other protocols.
 
-use crate::support::{Upstream, get, serve};
-use same_origin::proxy::ReverseProxy;
+use crate::support::{Upstream, exchange, get, reply, serve};
+use bytes::Bytes;
+use futures_util::stream;
+use http::Request;
+use http_body_util::StreamBody;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn a_dead_upstream_costs_no_request() {
@@ -84,4 +96,138 @@ async fn tunnels_are_spread_as_requests_are() {
         open.push(stream);
     }
     assert_eq!(both.map(|upstream| upstream.seen().len()), [10, 10]);
+}
+
+/// The pauses of both are long by then, and nobody waits for them.
+#[tokio::test]
+async fn the_first_request_after_an_outage_of_all_is_answered() {
+    let free = || async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let addresses = [free().await, free().await];
+    let urls = addresses.map(|address| format!("http://{address}"));
+    let proxy = ReverseProxy::builder("/api", "").upstreams(urls).build();
+    let server = serve(proxy.unwrap()).await;
+    for _ in 0..30 {
+        assert_eq!(get(server, "/api/x", "").await.status, 502);
+    }
+    let mut back = Vec::new();
+    for address in addresses {
+        back.push(Upstream::start_at(&address.to_string(), |_| reply("")).await);
+    }
+    for _ in 0..30 {
+        assert_eq!(get(server, "/api/x", "").await.status, 200);
+    }
+}
+
+/// It accepts connections, and that is all.
+#[tokio::test]
+async fn a_member_that_does_not_answer_costs_three_requests() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}", silent.local_addr().unwrap());
+    let closing = Upstream::start(|_| Vec::new()).await;
+    let garbage = Upstream::start(|_| b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()).await;
+    let cut = Upstream::start(|_| b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()).await;
+    for (url, status, broken) in [
+        (closing.url(""), 502, Some(&closing)),
+        (garbage.url(""), 502, Some(&garbage)),
+        (cut.url(""), 504, Some(&cut)),
+        (silent_url, 504, None),
+    ] {
+        let good = Upstream::ok().await;
+        let proxy = ReverseProxy::builder("/api", "")
+            .upstreams([url.clone(), good.url("")])
+            .timeouts(Timeouts::default().response(Duration::from_millis(50)))
+            .build();
+        let server = serve(proxy.unwrap()).await;
+        let post =
+            "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx";
+        let mut failed = 0;
+        for _ in 0..40 {
+            match exchange(server, post).await.status {
+                200 => {}
+                other => {
+                    assert_eq!(other, status, "{url}");
+                    failed += 1;
+                }
+            }
+        }
+        assert_eq!(failed, 3, "{url}");
+        // None was sent twice.
+        assert_eq!(good.seen().len(), 37, "{url}");
+        assert_eq!(broken.map_or(3, |broken| broken.seen().len()), 3, "{url}");
+    }
+}
+
+/// An answer of 5xx is an answer.
+#[tokio::test]
+async fn a_member_that_answers_with_errors_is_not_set_aside() {
+    let failing = Upstream::start(|_| {
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".to_vec()
+    })
+    .await;
+    let good = Upstream::ok().await;
+    let proxy = ReverseProxy::builder("/api", "").upstreams([failing.url(""), good.url("")]);
+    let server = serve(proxy.build().unwrap()).await;
+    for _ in 0..40 {
+        get(server, "/api/x", "").await;
+    }
+    let seen = failing.seen().len();
+    assert!(seen > 10 && good.seen().len() == 40 - seen, "{seen}");
+}
+
+/// An upstream of HTTP/2 that reads a request as a whole, and how many it has answered.
+async fn reading() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&answered);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let count = Arc::clone(&count);
+            let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
+                let count = Arc::clone(&count);
+                async move {
+                    http_body_util::BodyExt::collect(request.into_body()).await?;
+                    count.fetch_add(1, Ordering::SeqCst);
+                    Ok::<_, hyper::Error>(http::Response::new(Body::empty()))
+                }
+            });
+            let server = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    (address, answered)
+}
+
+/// Over HTTP/2 the upstream's side of it is a stream without an answer.
+#[tokio::test]
+async fn what_clients_break_sets_nobody_aside() {
+    let (one, two) = (reading().await, reading().await);
+    let proxy = ReverseProxy::builder("/api", "")
+        .upstreams([one.0, two.0].map(|address| format!("h2c://{address}")))
+        .build()
+        .unwrap();
+    let request = |method, body| {
+        let request = Request::builder().method(method).uri("/api/x");
+        request.header("host", "a").body(body).unwrap()
+    };
+    for _ in 0..20 {
+        let frames = [
+            Ok(http_body::Frame::data(Bytes::from_static(b"x"))),
+            Err("gone"),
+        ];
+        let broken = Body::new(StreamBody::new(stream::iter(frames)));
+        let response = proxy.clone().oneshot(request("POST", broken)).await;
+        let response = response.unwrap();
+        let error = response.extensions().get::<ProxyError>().unwrap();
+        assert_eq!(error.kind(), ProxyErrorKind::RequestBody, "{error:?}");
+    }
+    for _ in 0..20 {
+        let response = proxy.clone().oneshot(request("GET", Body::empty())).await;
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    let answered = [one.1, two.1].map(|count| count.load(Ordering::SeqCst));
+    assert!(answered.iter().all(|count| *count > 0), "{answered:?}");
 }

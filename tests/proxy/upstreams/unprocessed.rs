@@ -137,6 +137,22 @@ async fn a_request_that_is_refused_goes_out_again_once() {
     }
 }
 
+/// Nothing has been processed, so it may be sent again to whoever takes it.
+#[tokio::test]
+async fn a_request_that_one_refuses_goes_to_another() {
+    let refusing = upstream(&[], |begun| refused(begun.stream)).await;
+    let leaving = upstream(&[], |_| frame(GOAWAY, 0, 0, &[0; 8])).await;
+    for unwilling in [refusing, leaving] {
+        let willing = upstream(&[], |begun| ok(begun.stream)).await;
+        let proxy = ReverseProxy::builder("/api", "")
+            .upstreams([unwilling, willing].map(|address| format!("h2c://{address}")));
+        let server = serve(proxy.build().unwrap()).await;
+        for _ in 0..10 {
+            assert_eq!(get(server, "/api/x", "").await.status, 200);
+        }
+    }
+}
+
 /// With a body, so that none of them could be repeated.
 #[tokio::test]
 async fn no_more_streams_are_opened_than_the_upstream_takes() {

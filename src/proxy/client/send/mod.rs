@@ -52,8 +52,9 @@ pub(crate) async fn send(
         };
         // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
         // A request that may be repeated is kept until that is known.
-        let may_repeat = !repeated && (reused || matches!(connection, Connection::Http2(_)));
-        let replay = may_repeat.then(|| Replay::of(&request)).flatten();
+        let is_http2 = matches!(connection, Connection::Http2(_));
+        let is_kept = is_http2 || (reused && !repeated);
+        let replay = is_kept.then(|| Replay::of(&request)).flatten();
         let mut failed = match Exchange::begin(connection, request, pool).await {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
@@ -78,11 +79,19 @@ pub(crate) async fn send(
             // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
             // Once, and of HTTP/1.1 not on another connection that may be dying.
             None => {
-                repeated = true;
                 let error = &failed.error;
-                let may = was_not_processed(error) || (reused && is_closed(error));
+                let is_unseen = was_not_processed(error);
+                let may = is_unseen || (!repeated && reused && is_closed(error));
                 match replay.filter(|_| may).and_then(Replay::into_request) {
-                    Some(again) => again,
+                    Some(again) if !repeated => {
+                        repeated = true;
+                        again
+                    }
+                    // For another upstream, where there is one.
+                    Some(unsent) => {
+                        let source = failed.error.into();
+                        return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
+                    }
                     None => return Err(ClientError::from_hyper(failed.error)),
                 }
             }
