@@ -284,7 +284,7 @@ async fn a_request_that_no_connection_brought_needs_no_host() {
 async fn a_connect_that_is_rejected_ends_its_connection() {
     use http::{Method, Request, Version};
     use tower::ServiceExt;
-    let proxy = same_origin::proxy::ReverseProxy::new("/api", "http://127.0.0.1:9").unwrap();
+    let proxy = ReverseProxy::new("/api", "http://127.0.0.1:9").unwrap();
     for (method, version, closes) in [
         (Method::CONNECT, Version::HTTP_11, true),
         (Method::CONNECT, Version::HTTP_10, true),
