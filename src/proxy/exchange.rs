@@ -207,7 +207,7 @@ impl Exchange {
                             request = unsent;
                             // Where none could be connected to, the list is the reason.
                             reason = Some(error).filter(|_| !kind.is_connect());
-                            tried.add(in_flight);
+                            tried.add(&in_flight);
                         }
                         (error, _) => return Err(error),
                     }

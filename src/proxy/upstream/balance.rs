@@ -275,7 +275,7 @@ mod tests {
         while let Some(picked) = upstreams.pick(&tried) {
             upstreams.failed(&picked);
             hosts.push(host(&picked).to_owned());
-            tried.add(picked);
+            tried.add(&picked);
         }
         hosts
     }

@@ -62,7 +62,7 @@ impl Drop for Probe {
 pub(crate) struct Tried(Vec<Arc<Member>>);
 
 impl Tried {
-    pub(crate) fn add(&mut self, request: InFlight) {
+    pub(crate) fn add(&mut self, request: &InFlight) {
         self.0.push(Arc::clone(&request.member));
     }
 
