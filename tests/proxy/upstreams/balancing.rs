@@ -8,7 +8,9 @@ use http_body_util::StreamBody;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use same_origin::proxy::{
+    Body, Endpoint, EndpointChange, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,19 +107,29 @@ async fn the_first_request_after_an_outage_of_all_is_answered() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    let addresses = [free().await, free().await];
-    let urls = addresses.map(|address| format!("http://{address}"));
-    let proxy = ReverseProxy::builder("/api", "").upstreams(urls).build();
-    let server = serve(proxy.unwrap()).await;
-    for _ in 0..30 {
-        assert_eq!(get(server, "/api/x", "").await.status, 502);
-    }
-    let mut back = Vec::new();
-    for address in addresses {
-        back.push(Upstream::start_at(&address.to_string(), |_| reply("")).await);
-    }
-    for _ in 0..30 {
-        assert_eq!(get(server, "/api/x", "").await.status, 200);
+    for is_discovered in [false, true] {
+        let addresses = [free().await, free().await];
+        let proxy = if is_discovered {
+            let changes =
+                addresses.map(|address| EndpointChange::Insert(address, Endpoint::at(address)));
+            ReverseProxy::builder("/api", "http://api.invalid")
+                .discover(stream::iter(changes))
+                .build()
+        } else {
+            let urls = addresses.map(|address| format!("http://{address}"));
+            ReverseProxy::builder("/api", "").upstreams(urls).build()
+        };
+        let server = serve(proxy.unwrap()).await;
+        for _ in 0..30 {
+            assert_eq!(get(server, "/api/x", "").await.status, 502);
+        }
+        let mut back = Vec::new();
+        for address in addresses {
+            back.push(Upstream::start_at(&address.to_string(), |_| reply("")).await);
+        }
+        for _ in 0..30 {
+            assert_eq!(get(server, "/api/x", "").await.status, 200);
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) async fn send(
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut repeated = false;
+    // Whether the first attempt may have been processed, so that the repeat was the only one.
+    let mut is_spent = false;
     loop {
         let idle = if repeated { None } else { pool.take(need) };
         let Checkout { connection, reused } = match idle {
@@ -85,14 +87,15 @@ pub(crate) async fn send(
                 match replay.filter(|_| may).and_then(Replay::into_request) {
                     Some(again) if !repeated => {
                         repeated = true;
+                        is_spent = !is_unseen;
                         again
                     }
                     // For another upstream, where there is one.
-                    Some(unsent) => {
+                    Some(unsent) if !is_spent => {
                         let source = failed.error.into();
                         return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
                     }
-                    None => return Err(ClientError::from_hyper(failed.error)),
+                    _ => return Err(ClientError::from_hyper(failed.error)),
                 }
             }
         };
