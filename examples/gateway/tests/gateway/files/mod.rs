@@ -1,5 +1,6 @@
 //! Static files.
 
+mod changing;
 mod encodings;
 mod ranges;
 
