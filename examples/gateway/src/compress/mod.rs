@@ -10,7 +10,6 @@ mod fields;
 mod upstream;
 
 pub use codings::{Coding, Codings};
-pub use fields::contains;
 pub use upstream::{CompressLayer, Compressed};
 
 use fields::{is_coded, may_transform};
