@@ -392,6 +392,49 @@ async fn rates_of_clients_are_not_begun_anew() {
     }
 }
 
+/// A route's own limit is the same while its prefix and its numbers are: whatever else of it changes, for files that
+/// are made new each time, and after a reading that changed nothing.
+#[tokio::test]
+async fn a_rate_of_a_route_outlives_the_route() {
+    let (one, two) = (upstream("one").await, upstream("two").await);
+    let site = tempfile::tempdir().unwrap();
+    std::fs::write(site.path().join("index.html"), "page").unwrap();
+    let rate = |burst| format!("rate_limit = {{ per_second = 1, burst = {burst} }}");
+    let config = |upstream, burst| {
+        let (rate, dir) = (rate(burst), site.path());
+        let files = format!("[[routes]]\nprefix = '/files'\ndir = {dir:?}\n{rate}\n");
+        format!("{}{files}", route("/a", upstream, &rate))
+    };
+    let gateway = Changing::start(&config(one, 40));
+    let answered = async |path: &str, requests: usize| {
+        let mut answered = 0;
+        for _ in 0..requests {
+            answered += usize::from(gateway.get(path).await.status == 200);
+        }
+        answered
+    };
+    let paths = ["/a", "/files/"];
+    for path in paths {
+        assert!(answered(path, 60).await < 60, "{path}");
+    }
+    for upstream in [one, two, two, one] {
+        gateway.serve(&config(upstream, 40)).await;
+        for path in paths {
+            assert!(answered(path, 20).await < 20, "{path}");
+        }
+    }
+    gateway.serve(&config(one, 41)).await;
+    for path in paths {
+        assert_eq!(answered(path, 20).await, 20, "{path}");
+    }
+    // One that was gone is a new one.
+    gateway.serve(&route("/b", one, "")).await;
+    gateway.serve(&config(one, 41)).await;
+    for path in paths {
+        assert_eq!(answered(path, 41).await, 41, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_changes_is_read_where_that_is_asked_for() {
     let upstream = upstream("one").await;
