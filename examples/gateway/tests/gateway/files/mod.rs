@@ -128,6 +128,22 @@ async fn files_are_read_and_nothing_else() {
     assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
 }
 
+/// As the README says, so that nobody puts links there without meaning it.
+#[cfg(unix)]
+#[tokio::test]
+async fn links_are_followed_out_of_the_directory() {
+    let (site, outside) = (site(), tempfile::tempdir().unwrap());
+    std::fs::write(outside.path().join("a.txt"), "outside").unwrap();
+    let link = |name: &str| site.path().join(name);
+    std::os::unix::fs::symlink(outside.path().join("a.txt"), link("file.txt")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), link("folder")).unwrap();
+    let gateway = serve("/", &site, false);
+    for path in ["/file.txt", "/folder/a.txt"] {
+        let answer = get(format!("{}{path}", gateway.origin)).await;
+        assert_eq!(answer.body, "outside", "{path}");
+    }
+}
+
 /// RFC 9110 8.8.3.3. A browser that has the compressed file and is told by a 304 that it may take a range
 /// out of it fails to decode what it takes.
 #[tokio::test]
