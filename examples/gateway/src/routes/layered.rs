@@ -6,7 +6,6 @@ use crate::edge::Edge;
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use ipnet::IpNet;
 use same_origin::cors::{Cors, CorsLayer};
 use same_origin::guard::{Guard, GuardError, GuardLayer, GuardService, OwnOrigin};
@@ -46,7 +45,7 @@ pub struct Layered<S> {
 
 impl<S> Layered<S>
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
 {
@@ -63,7 +62,7 @@ where
     pub fn answer(
         &self,
         peer: &Peer,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
         // Said by a trusted peer alone: anybody can send the fields.
         if self.around.guard.is_some() && self.trusts(peer) {
@@ -99,7 +98,7 @@ impl Around {
     pub fn answer(
         &self,
         answer: Response<Body>,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let Some(cors) = &self.cors else {
             return EitherFuture::Left(ready(answer));
