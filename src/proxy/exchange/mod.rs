@@ -1,12 +1,12 @@
 //! One request, on its way to an upstream and back: prepare, send, answer the head, then switch protocols
 //! or hand on the body.
 
+mod send;
+
 use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::body::download::Hold;
 use crate::proxy::body::upload::{Progress, Upload, UploadRules};
-use crate::proxy::client::ClientError;
-use crate::proxy::deadline::head_within;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::plan::Plan;
 use crate::proxy::request::RequestContext;
@@ -15,7 +15,7 @@ use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::{Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
-use crate::proxy::upstream::member::{InFlight, Member, Tried};
+use crate::proxy::upstream::member::InFlight;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
@@ -24,7 +24,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The answer to a request: an exchange with an upstream, or a response that is known already. Boxed once,
@@ -145,112 +145,6 @@ impl Exchange {
             });
         }
         progress
-    }
-
-    /// Sends the request to the only upstream, or to one that is chosen; to another one if it could not be sent
-    /// to that.
-    async fn send<T: Transport>(
-        &mut self,
-        transport: &mut T,
-        request: Box<Request<Body>>,
-    ) -> Result<(Response<Body>, Held), ProxyError> {
-        let Some(only) = self.plan.upstreams.only() else {
-            return Box::pin(self.balance(transport, request)).await;
-        };
-        let places = self.admit(only).await?;
-        let response = self.carry(transport, request, only).await?;
-        let held = Held {
-            _places: places,
-            in_flight: None,
-        };
-        Ok((response, held))
-    }
-
-    async fn balance<T: Transport>(
-        &mut self,
-        transport: &mut T,
-        mut request: Box<Request<Body>>,
-    ) -> Result<(Response<Body>, Held), ProxyError> {
-        let plan = Arc::clone(&self.plan);
-        let upstreams = &plan.upstreams;
-        let (mut tried, mut reason) = (Tried::default(), None);
-        loop {
-            let picked = match upstreams.pick(&tried) {
-                None => upstreams.pick_late(&tried).await,
-                picked => picked,
-            };
-            let mut in_flight =
-                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none().into()))?;
-            let member = in_flight.member();
-            self.tried = Some(member.upstream.destination.authority().clone());
-            let places = self.admit(member).await?;
-            match self.carry(transport, request, member).await {
-                Ok(response) => {
-                    in_flight.answered();
-                    let held = Held {
-                        _places: places,
-                        in_flight: Some(in_flight),
-                    };
-                    return Ok((response, held));
-                }
-                Err(failed) => {
-                    let kind = failed.kind();
-                    if !self.failed_by_its_client() {
-                        upstreams.failed(&in_flight, kind);
-                    }
-                    // One that found no place has waited for it as long as it may, at the less loaded of two.
-                    let is_movable = kind != ProxyErrorKind::Overloaded;
-                    match failed.into_unsent() {
-                        (error, Some(unsent))
-                            if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
-                        {
-                            request = unsent;
-                            // Where none could be connected to, the list is the reason.
-                            reason = Some(error).filter(|_| !kind.is_connect());
-                            tried.add(&in_flight);
-                        }
-                        (error, _) => return Err(error),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether the request's body is the reason why there is no answer.
-    fn failed_by_its_client(&self) -> bool {
-        let upload = self.upload.as_deref();
-        upload.is_some_and(|upload| upload.failure().is_some())
-    }
-
-    /// A place at an upstream of the share that the client has of them.
-    async fn admit(&self, at: &Member) -> Result<Places, ProxyError> {
-        let requester = self.context.requester.as_ref();
-        self.plan.shares.admit(at, requester).await
-    }
-
-    /// Gives the request to the transport, and waits for the response's head or until the response timeout
-    /// is over, which does not run while a body is being uploaded.
-    async fn carry<T: Transport>(
-        &self,
-        transport: &mut T,
-        mut request: Box<Request<Body>>,
-        to: &Member,
-    ) -> Result<Response<Body>, ClientError> {
-        self.trace.upstream(&to.upstream);
-        self.context
-            .name_host(request.headers_mut(), to.upstream.destination.host_value());
-        let asks_upgrade = self.context.upgrade.is_some();
-        let times_heads = transport.times_heads();
-        if let Some(upload) = self.upload.as_ref().filter(|_| times_heads) {
-            request.extensions_mut().insert(Arc::clone(upload));
-        }
-        let answered = pin!(transport.carry(request, to, asks_upgrade));
-        if times_heads {
-            return answered.await;
-        }
-        head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
-            .await
-            .unwrap_or_else(|late| Err(late.into()))
     }
 
     /// Rewrites the response's head.
