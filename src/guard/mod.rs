@@ -66,8 +66,8 @@
 //!   `http` without one. axum's `ConnectInfo` knows of no TLS, so that it says no more.
 //!
 //! **Behind a TLS terminator set one of them.** Modern browsers get by without, thanks to rule 5, but Chromium's
-//! WebSockets and old browsers are refused: their `Origin` is `https`, and the connection is not. The warning
-//! in the log says so. A client's own `X-Forwarded-*` is never read.
+//! WebSockets and old browsers are refused: their `Origin` is `https`, and the connection is not. The event
+//! of the refusal says so. A client's own `X-Forwarded-*` is never read.
 //!
 //! # Limitations
 //!
@@ -89,9 +89,10 @@
 //! Inside of the [`CorsLayer`](crate::cors::CorsLayer), where it belongs, a refusal is readable by the pages
 //! that CORS allows, and preflights never get to the guard.
 //!
-//! With the feature `tracing`, each refusal is an event of the target `same_origin::guard` at the level `WARN`:
-//! the rule, the origin, the reason, and what to write. [`Guard::explain`] says the same of any request.
-//! [`report_only`](GuardBuilder::report_only) refuses nothing and logs; [`GuardHandle::report_only`] tries
+//! With the feature `tracing`, each refusal is an event of the target `same_origin::guard` at the level `INFO`, as
+//! the faults of clients are: the rule, method, path (without query), origin, the reason, and what to write. Of one
+//! rule a layer writes at most ten a second, and then their count. [`Guard::explain`] says the same of any request.
+//! [`report_only`](GuardBuilder::report_only) refuses nothing and logs in the same way; [`GuardHandle::report_only`] tries
 //! another guard beside the one in place, and [`GuardHandle::replace`] changes it.
 //!
 //! # Recipes

@@ -2,7 +2,7 @@
 
 use crate::answer::text;
 use crate::compress::{CompressLayer, Compressed};
-use crate::edge::Edge;
+use crate::edge::{Edge, request_id};
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -31,6 +31,8 @@ pub struct Around {
     pub compress: Option<CompressLayer>,
     /// The checks and additions before all of that.
     pub edge: Edge,
+    /// The name of the route, for the log.
+    pub route: Arc<str>,
     /// Peers whose word on the public scheme and authority is taken.
     pub trusted_proxies: Arc<[IpNet]>,
 }
@@ -51,8 +53,10 @@ where
     S::Future: Send,
 {
     pub fn new(service: S, around: Around) -> Self {
-        let guard = around.guard.clone();
-        let guard = guard.map(|guard| GuardLayer::new(guard).page(page as Page));
+        let guard = around.guard.clone().map(|guard| {
+            let id = around.edge.ids.then_some(request_id::NAME);
+            GuardLayer::_of_route(guard, &around.route, id).page(page as Page)
+        });
         let service = option_layer(around.compress).layer(service);
         let guarded = option_layer(guard).layer(service);
         let service = option_layer(around.cors.clone()).layer(guarded);
