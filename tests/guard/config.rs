@@ -244,7 +244,7 @@ fn all_mistakes_are_told_at_once_with_key_and_place() {
          public_origins[0]: \"a.example\" does not begin with a scheme and \"://\": write \"https://a.example\"\n\
          trust[1]: \"*\" is not an origin, as it stands for all of them: name the origins; to let all sites call a public API, write mode = \"credentials\"\n\
          dangerously_exempt[1]: \"hook\" does not begin with a slash: write \"/hook\"\n\
-         dangerously_exempt[1]: \"post\" is not a method that browsers send, for methods have case: write \"POST\"\n\
+         dangerously_exempt[1]: \"post\" is in the wrong case, and methods are case-sensitive: write \"POST\"\n\
          dangerously_exempt[1]: \"P T\" is not a valid method: write one method for each entry, such as \"POST\""
     );
 }

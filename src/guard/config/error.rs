@@ -85,7 +85,7 @@ impl fmt::Display for GuardConfigErrorKind {
             Self::PathCharacter => "has a character that no request has in its path",
             Self::PercentEncoding => "has a \"%\" without two hexadecimal digits behind it",
             Self::Method => "is not a valid method",
-            Self::MethodCase => "is not a method that browsers send, for methods have case",
+            Self::MethodCase => "is in the wrong case, and methods are case-sensitive",
         })
     }
 }
