@@ -216,6 +216,16 @@ fn each_mistake_has_its_remedy() {
             "write one method for each entry",
         ),
         (method("*"), Kind::Method, "remove the list"),
+        (
+            trust("moz-extension://*"),
+            Kind::AnyExtension,
+            "set dangerously_allow_any_extension",
+        ),
+        (
+            trust("chrome-extension://*"),
+            Kind::AnyExtension,
+            "name the extensions",
+        ),
         (method("post"), Kind::MethodCase, "write \"POST\""),
     ] {
         let errors = builder.build().expect_err("an error");
@@ -312,8 +322,9 @@ fn a_table_and_back() {
 mode = \"credentials\"
 hosts = [\"app.example.com\"]
 public_origins = [\"https://app.example.com\"]
-trust = [\"https://partner.example\"]
+trust = [\"https://partner.example\", \"moz-extension://*\"]
 dangerously_exempt = [{ path = \"/api/hook\", methods = [\"POST\"] }, { path = \"/acs\" }]
+dangerously_allow_any_extension = true
 require_browser_fields = true
 report_only = true
 ";

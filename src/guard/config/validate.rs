@@ -59,7 +59,12 @@ impl<'a> Check<'a> {
     fn trusted(&mut self) -> OriginSet {
         let remedy = "name the origins that are trusted, or remove it to trust none";
         let entries = self.list("trust", self.settings.trust.as_deref(), remedy);
-        let own = entries.map(|entries| self.read(entries, trusted_origin));
+        let read = if self.settings.dangerously_allow_any_extension {
+            trusted_pattern
+        } else {
+            trusted_origin
+        };
+        let own = entries.map(|entries| self.read(entries, read));
         let cors = self.settings.trusted_by_cors.iter().cloned();
         own.into_iter().flatten().chain(cors).collect()
     }
@@ -215,6 +220,16 @@ fn port_number(digits: &str) -> Option<u16> {
 }
 
 fn trusted_origin(entry: &str) -> Result<OriginPattern, Wrong> {
+    let pattern = trusted_pattern(entry)?;
+    if pattern.covers_hosts() {
+        let remedy = "name the extensions that are yours, or set dangerously_allow_any_extension";
+        return Err((Kind::AnyExtension, remedy.into()));
+    }
+    Ok(pattern)
+}
+
+/// Also one of every extension.
+fn trusted_pattern(entry: &str) -> Result<OriginPattern, Wrong> {
     let pattern = pattern(entry)?;
     if pattern.covers_public_suffix() {
         return Err((Kind::PublicSuffix, "name the origins that are yours".into()));
