@@ -145,16 +145,24 @@ async fn a_refusal_names_rule_origin_and_remedy() {
 }
 
 #[tokio::test]
-async fn a_foreign_host_is_named() {
-    let mut foreign = request("GET", &[]);
-    foreign
-        .headers_mut()
-        .insert("host", "Evil.example".parse().unwrap());
-    let log = written(Guard::builder().hosts(["app.example.com"]), foreign).await;
-    assert!(
-        log.contains("rule=1") && log.contains("add \\\"evil.example\\\" to hosts"),
-        "{log}"
-    );
+async fn a_foreign_host_is_named_as_an_entry_has_it() {
+    for (host, remedy) in [
+        ("Evil.example", "add \\\"evil.example\\\" to hosts"),
+        ("evil.example:080", "add \\\"evil.example:80\\\" to hosts"),
+        ("[0:0:0:0:0:0:0:2]:81", "add \\\"[::2]:81\\\" to hosts"),
+        ("[::ffff:127.0.0.1]", "add \\\"[::ffff:7f00:1]\\\" to hosts"),
+        ("a..b", "no browser sends this"),
+    ] {
+        let mut foreign = request("GET", &[]);
+        let headers = foreign.headers_mut();
+        headers.insert("host", host.parse().unwrap());
+        let log = written(Guard::builder().hosts(["[::1]"]), foreign).await;
+        assert!(log.contains("rule=1") && log.contains(remedy), "{log}");
+    }
+    let mut long = request("GET", &[]);
+    let host = "[0:0:0:0:0:0:0:1]".parse().unwrap();
+    long.headers_mut().insert("host", host);
+    assert_eq!(written(Guard::builder().hosts(["[::1]"]), long).await, "");
 }
 
 #[tokio::test]
