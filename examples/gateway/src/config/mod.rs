@@ -300,7 +300,7 @@ impl Checker<'_> {
         self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), &left_out);
         let reload_on_change = self.reload_on_change(file.reload_on_change);
         let routes = self.routes(file.routes, &left_out, cors.as_ref(), guarding.as_ref());
-        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
+        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts());
         let mut around = self.around("none", "guard", cors.as_ref(), rest);
         around.edge = self.edge.clone();
         Some(Config {

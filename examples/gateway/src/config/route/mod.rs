@@ -107,7 +107,7 @@ impl Checker<'_> {
         };
         let own_guard = table.contains_key("guard");
         let guard_at = join(at, "guard");
-        let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
+        let guarding = self.guarding_of_route(&guard_at, table.remove("guard"), guarding);
         let guard_at = if own_guard { &guard_at } else { "guard" };
         // A text that stands in for a missing key lets the others be checked.
         if !table.contains_key("prefix") {
@@ -129,7 +129,7 @@ impl Checker<'_> {
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table, codings)?;
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
-            let guarding = guarding.filter(|guarding| guarding.names_hosts);
+            let guarding = guarding.filter(Guarding::names_hosts);
             let mut around = self.around(&name, guard_at, cors.as_ref(), guarding.as_ref());
             around.edge = edge;
             let route = Route::Files(Box::new(Layered::new(files, around)));
