@@ -49,7 +49,7 @@ pub(crate) fn is_ambiguous(path: &str) -> bool {
 /// A segment, as far as its bytes have gone by.
 #[derive(Clone, Copy)]
 enum Segment {
-    /// So many dots and nothing else.
+    /// A number of dots and nothing else.
     Dots(u8),
     /// A parameter after so many dots.
     Cut(u8),

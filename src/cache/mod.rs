@@ -49,11 +49,13 @@
 //! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503, 504,
 //!   or a body that breaks before its first byte), for as long as `stale-while-revalidate` and `stale-if-error`
 //!   say (RFC 5861), or [`stale`]. Never with `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache`
-//!   (4.2.4).
+//!   (4.2.4). A redirect, 401 to 405, 410 or 451 in place of it ends it.
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
 //! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less
 //!   (`max-stale`) as far as the upstream allows it (5.2.1).
+//! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
+//!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
 //! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
 //!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
 //!   way is not used after that.
@@ -163,6 +165,8 @@ pub use layer::body::Body;
 #[cfg(feature = "proxy")]
 pub(crate) use layer::whole::mark_open_end;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
+#[cfg(feature = "proxy")]
+pub(crate) use store::key::Group;
 pub use store::stats::{Outcome, Stats};
 
 const _: () = {

@@ -153,7 +153,7 @@ fn counts() -> Option<&'static SyncSender<Count>> {
 /// A path as it can be shown to people: escaped, and cut where it is long.
 #[doc(hidden)]
 #[derive(Debug)]
-#[expect(
+#[allow(
     clippy::exhaustive_structs,
     reason = "a wrapper, and not part of the API"
 )]

@@ -15,9 +15,7 @@ mod limiter;
 #[cfg(feature = "tracing")]
 pub(crate) use id::shown as shown_id;
 pub(crate) use layer::LayerLog;
-#[cfg(feature = "tracing")]
-#[cfg_attr(
-    not(feature = "proxy"),
-    allow(unreachable_pub, reason = "public by way of the proxy")
-)]
+#[cfg(all(feature = "tracing", not(feature = "proxy")))]
+pub(crate) use limiter::_Shown;
+#[cfg(all(feature = "tracing", feature = "proxy"))]
 pub use limiter::{_LineLimiter, _Shown};

@@ -283,7 +283,7 @@ impl ProxyErrorKind {
             Self::Closed => "the upstream closed the connection before it answered",
             Self::MalformedResponse => "the upstream's response is malformed",
             Self::ResponseBody => "the upstream's response is incomplete",
-            Self::UpgradeFailed => "the upstream switched to a protocol that was not offered",
+            Self::UpgradeFailed => "the upstream did not switch to a protocol that was offered",
             Self::Client => "the client service failed",
         }
     }

@@ -174,7 +174,12 @@
 //!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that).
 //! - hyper 1.12's server, which a service cannot work around: informational responses other than `100` (`103 Early
 //!   Hints`) of an upstream are not passed on; the final response is. Trailers over HTTP/1.1 reach a client
-//!   only if it sent `TE: trailers` and the response announces them with `Trailer`.
+//!   only if it sent `TE: trailers` and the response announces them with `Trailer`. And those of an upload reach
+//!   an upstream of HTTP/1.1 only if its head announces them.
+//! - WebSockets and other upgrades go to upstreams that speak HTTP/1.1. To one of `h2c://` an upgrade of HTTP/1.1 goes
+//!   as the request without it, and a WebSocket by HTTP/2 is a 502; so are both to one that speaks HTTP/2 alone by TLS.
+//! - `X-Forwarded-Prefix` says the prefix that was taken away and cannot say the base path that was added: where the
+//!   upstream's URL has one and the application makes links of the field, leave it out of `forwarding`.
 //!
 //! # From axum-reverse-proxy
 //!

@@ -9,7 +9,8 @@ use crate::proxy::request::Verdict;
 use crate::proxy::trace::{self, Trace};
 use crate::proxy::transport::Transport;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Method, Request, Response, Version};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, ready};
@@ -109,7 +110,14 @@ impl<T: Transport> ReverseProxy<T> {
             Verdict::Refuse(kind) => {
                 let error = ProxyError::from(kind);
                 trace::refused(&self.plan, &parts, &error);
-                Box::pin(ready(self.plan.error_page.render(error, is_head)))
+                let mut response = self.plan.error_page.render(error, is_head);
+                // RFC 9931: what follows a CONNECT that is rejected may be meant for the other end of the tunnel, and is
+                // not a request.
+                if parts.method == Method::CONNECT && version < Version::HTTP_2 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Box::pin(ready(response))
             }
         }
     }

@@ -177,7 +177,7 @@ async fn a_stored_part_gives_its_parts() {
         assert_eq!(got.field("content-range"), Some(said), "{range}");
     }
     assert_eq!(site.seen().len(), 1);
-    // It is no answer to a request for all of it.
+    // It does not answer a request for all of it.
     site.get("/a").await;
     site.ask(get("/a", &[("range", "bytes=0-6")])).await;
     assert_eq!(site.seen().len(), 3);

@@ -207,15 +207,83 @@ async fn a_client_takes_what_is_stale_only_if_the_upstream_lets_it() {
         ("max-age=10, stale-if-error=60", Outcome::Stale),
         ("max-age=10, must-revalidate", Outcome::Miss),
         ("max-age=10, no-cache", Outcome::Miss),
+        // Never fresh, and stored to be validated: the page of whoever asked first.
+        ("max-age=0", Outcome::Miss),
+        ("public", Outcome::Miss),
+        ("", Outcome::Miss),
     ] {
-        let site = Site::new(move |seen| answer(seen, control));
+        for asked in [
+            "max-stale",
+            "max-stale=100",
+            "max-stale=100, only-if-cached",
+        ] {
+            let site = Site::new(move |seen| answer(seen, control));
+            site.get("/a").await;
+            advance(Duration::from_secs(20)).await;
+            let got = site.ask(get("/a", &[("cache-control", asked)])).await;
+            let is_stale = got.outcome == Some(Outcome::Stale);
+            assert_eq!(is_stale, expected == Outcome::Stale, "{control}, {asked}");
+            if !asked.contains("only") {
+                assert_eq!(got.outcome, Some(expected), "{control}, {asked}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cache_s_own_word_lets_nothing_stand_in_that_never_was_fresh() {
+    for (fields, stands_in) in [
+        (&[][..], false),
+        (&[("etag", "\"a\"")], false),
+        (&[("cache-control", "max-age=0"), ("etag", "\"a\"")], false),
+        (&[("expires", "0"), ("etag", "\"a\"")], false),
+        (&[("cache-control", "public")], false),
+        (&[("cache-control", "max-age=1")], true),
+        // The upstream says so itself.
+        (&[("cache-control", "max-age=0, stale-if-error=60")], true),
+        (&[("cache-control", "stale-if-error=60")], true),
+    ] {
+        let builder = Cache::builder().stale(Duration::from_secs(60));
+        let site = Site::with(builder, move |seen| match seen.number {
+            0 => response(200, fields, "somebody's"),
+            _ => response(503, &[], "failure"),
+        });
         site.get("/a").await;
         advance(Duration::from_secs(20)).await;
-        let fields = [("cache-control", "max-stale")];
-        assert_eq!(
-            site.ask(get("/a", &fields)).await.outcome,
-            Some(expected),
-            "{control}"
-        );
+        let got = site.get("/a").await;
+        assert_eq!(got.status == 200, stands_in, "{fields:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_upstream_has_taken_away_is_not_given_any_more() {
+    let control = "max-age=10, stale-while-revalidate=600, stale-if-error=600";
+    for (status, fields, is_gone) in [
+        (302, &[("cache-control", "no-store")][..], true),
+        (401, &[], true),
+        (403, &[("cache-control", "no-store")], true),
+        (404, &[], true),
+        (410, &[], true),
+        (451, &[("cache-control", "private")], true),
+        // About the request, the client or the moment.
+        (400, &[], false),
+        (429, &[], false),
+        (500, &[], false),
+        (503, &[], false),
+    ] {
+        let site = Site::new(move |seen| match seen.number {
+            0 => answer(seen, control),
+            1 => response(status, fields, "gone"),
+            _ => response(503, &[], "failure"),
+        });
+        site.get("/a").await;
+        advance(Duration::from_secs(20)).await;
+        // The old one once more, while the upstream is asked.
+        assert_eq!(site.get("/a").await.outcome, Some(Outcome::Stale));
+        tokio::task::yield_now().await;
+        assert_eq!(site.seen().len(), 2, "{status}");
+        let next = site.get("/a").await;
+        let is_old = next.text() == "answer 0";
+        assert_eq!(is_old, !is_gone, "{status}: {}", next.status);
     }
 }

@@ -187,7 +187,7 @@ fn the_builder_is_the_configuration() {
         keep_prefix = true
         remove_request_headers = ["cookie"]
         timeouts = { connect = "1s 500ms" }
-        forwarding = ["x-forwarded-for", "forwarded", "x-real-ip"]
+        forwarding = ["X-Forwarded-For", "forwarded", "X-REAL-IP", "forwarded"]
         trusted_proxies = ["10.0.0.0/8"]
         limits = { request_body = "10MB", response_head = "128KiB", connection_age = "1m" }
         rewrite_cookies = "confine"
@@ -204,6 +204,7 @@ fn the_builder_is_the_configuration() {
         "request_body = 10000000",
         "response_head = 131072",
         "rewrite_cookies = \"confine\"",
+        "forwarding = [\"x-forwarded-for\", \"forwarded\", \"x-real-ip\", ",
     ] {
         assert!(written.contains(part), "{part} in\n{written}");
     }

@@ -8,8 +8,7 @@ use crate::server::listen::tls::Tls;
 use crate::server::{Current, ProxyProtocol, Settings};
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
-use hyper::body::Incoming;
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Body, Peer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -82,7 +81,7 @@ impl Live {
     pub fn answer(
         &self,
         peer: &Peer,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> impl Future<Output = Response<ObservedBody>> + Send + 'static + use<> {
         self.now().table.answer(peer, request)
     }

@@ -128,19 +128,29 @@ fn serve(args: &Args) -> Result<(), Error> {
 fn log_filter(said: Option<&OsStr>) -> (Targets, Option<String>) {
     let usual = || Targets::new().with_default(LevelFilter::INFO);
     let said = said.unwrap_or_default().to_string_lossy();
-    if said.trim().is_empty() {
+    // One that is empty would be the name of all targets, and hide them.
+    let parts = said.split(',').map(str::trim);
+    let said = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let said = said.join(",");
+    if said.is_empty() {
         return (usual(), None);
     }
-    match said.parse() {
-        Ok(filter) => (filter, None),
-        Err(error) => {
-            let problem = format!(
-                "RUST_LOG: {said:?} is not used ({error}), and `info` holds; write a level, or levels of targets: \
-                 \"warn,same_origin=debug\""
-            );
-            (usual(), Some(problem))
-        }
-    }
+    let why = match said.parse::<Targets>() {
+        Ok(filter) if shows_nothing(&filter, &said) => "it shows nothing".to_owned(),
+        Ok(filter) => return (filter, None),
+        Err(error) => error.to_string(),
+    };
+    let problem = format!(
+        "RUST_LOG: {said:?} is not used ({why}), and `info` holds; write a level, or levels of targets: \
+         \"warn,same_origin=debug\""
+    );
+    (usual(), Some(problem))
+}
+
+/// Whether a misspelt level hides all that the gateway says: `inf` is read as the name of a target.
+fn shows_nothing(filter: &Targets, said: &str) -> bool {
+    let is_meant = said.contains('=') || said.eq_ignore_ascii_case("off");
+    !is_meant && !filter.would_enable(module_path!(), &tracing::Level::ERROR)
 }
 
 /// Serves the demo.
@@ -158,4 +168,33 @@ fn say(line: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_hides_everything_by_mistake_is_told_of() {
+        for (said, is_used) in [
+            ("warn", true),
+            ("WARN", true),
+            ("off", true),
+            ("same_origin", true),
+            ("same_origin_gateway=debug", true),
+            ("hyper=debug", true),
+            ("warn,same_origin=debug", true),
+            ("warn, ", true),
+            (" , ", true),
+            ("inf", false),
+            ("verbose", false),
+            ("[", false),
+            ("garbage=x=y", false),
+        ] {
+            let (filter, problem) = log_filter(Some(OsStr::new(said)));
+            assert_eq!(problem.is_none(), is_used, "{said}: {problem:?}");
+            let shows = filter.would_enable(module_path!(), &tracing::Level::INFO);
+            assert!(is_used || shows, "{said}");
+        }
+    }
 }

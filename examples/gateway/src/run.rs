@@ -12,8 +12,7 @@ use crate::server::notify;
 use crate::server::{self, AnyHandler, Current, Listener, Settings, Stop, Workers};
 use crate::{Error, say};
 use http::Request;
-use hyper::body::Incoming;
-use same_origin::proxy::{Peer, Tunnels};
+use same_origin::proxy::{Body, Peer, Tunnels};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -126,7 +125,7 @@ async fn tell_tunnels(tunnels: Tunnels, mut stop: Stop) {
 }
 
 async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
-    let handle = move |_: &Peer, request: Request<Incoming>| admin.clone().answer(request);
+    let handle = move |_: &Peer, request: Request<Body>| admin.clone().answer(request);
     server::serve(listener, AnyHandler::new(handle), stop).await;
 }
 

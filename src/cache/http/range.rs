@@ -67,7 +67,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// That of a whole body.
+    /// The extent of a whole body.
     pub(crate) fn whole(length: u64) -> Self {
         Self {
             first: 0,
@@ -76,7 +76,7 @@ impl Extent {
         }
     }
 
-    /// That of a 206, by its `Content-Range`.
+    /// The extent of a 206, by its `Content-Range`.
     ///
     /// If the body's length is not what the field says, positions count from the first byte and from the end, as the
     /// field says: what is stored is never less sound than what the upstream sent.

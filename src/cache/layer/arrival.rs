@@ -106,13 +106,16 @@ impl Trip {
         self.noted(response, Outcome::Miss)
     }
 
-    /// Lets go of what is stored if the upstream has something else by now, which may not be stored.
+    /// Lets go of what is stored if the upstream has something else by now, which may not be stored: content, or
+    /// that there is none any more, or not for everybody (RFC 9111 4.3.3).
     fn outdate(&self, parts: &response::Parts, why: Refusal) {
-        let is_whole = !self.asked.is_head && self.asked.range.is_none();
-        if let Found::Response(stored, _) = &self.found {
-            if is_whole && parts.status.is_success() && why.is_of_response() {
-                self.shared.store.replace(&self.asked.key, stored, None);
-            }
+        let Found::Response(stored, _) = &self.found else {
+            return;
+        };
+        let is_whole = parts.status.is_success() && self.asked.range.is_none();
+        let is_other = is_whole || tells_of_target(parts.status);
+        if is_other && !self.asked.is_head && why.is_of_response() {
+            self.shared.store.replace(&self.asked.key, stored, None);
         }
     }
 
@@ -209,6 +212,13 @@ impl Shared {
             began: arrival.began,
         })
     }
+}
+
+/// Whether a redirect or a refusal is about the target for whoever asks for it. The others are about this request,
+/// its client (429), or the moment (5xx), and say nothing of what is stored.
+fn tells_of_target(status: StatusCode) -> bool {
+    let is_redirect = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+    is_redirect || matches!(status.as_u16(), 401..=405 | 410 | 451)
 }
 
 /// A stored response with another head, as of now.

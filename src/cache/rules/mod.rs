@@ -45,7 +45,7 @@ pub(crate) struct Times {
 pub(crate) struct Life {
     /// Its age when it came (RFC 9111 4.2.3).
     pub(crate) age: Duration,
-    /// The age up to which it is fresh.
+    /// The age up to which it is fresh; zero if its upstream has not said that it is.
     pub(crate) fresh: Duration,
     /// The time after that in which it may be used while it is validated (RFC 5861 3).
     pub(crate) while_validated: Duration,
@@ -253,11 +253,18 @@ fn life(
     };
     let seconds = |directive: Option<u64>| Duration::from_secs(directive.unwrap_or(0));
     let no_cache = control.has(Flag::NoCache);
+    // A response that nobody has called fresh may be one client's own page. The word of its upstream is taken for
+    // it, by `stale-if-error`; that of this cache's settings is not.
+    let own_stale = if fresh.is_zero() {
+        Duration::ZERO
+    } else {
+        limits.stale
+    };
     Ok(Life {
         age,
         fresh,
         while_validated: seconds(control.stale_while_revalidate),
-        if_error: seconds(control.stale_if_error).max(limits.stale),
+        if_error: seconds(control.stale_if_error).max(own_stale),
         // RFC 9111 5.2.2.10: s-maxage says what proxy-revalidate says, too.
         never_stale: no_cache
             || control.has(Flag::MustRevalidate)

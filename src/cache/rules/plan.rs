@@ -38,10 +38,11 @@ impl Plan {
         let headers = &parts.headers;
         match parts.method {
             Method::GET | Method::HEAD => {}
-            // RFC 9110 9.2.1: those that change nothing. Of one that is not known nobody can say so.
+            // RFC 9110 9.2.1, RFC 10008: those that change nothing. Of one that is not known nobody can say so.
             Method::OPTIONS | Method::TRACE | Method::CONNECT => {
                 return Self::Pass(Forward::Method);
             }
+            _ if parts.method.as_str() == "QUERY" => return Self::Pass(Forward::Method),
             _ => return Self::Change,
         }
         let control = RequestControl::of(headers);
@@ -110,6 +111,7 @@ mod tests {
             ("OPTIONS", &[], "Method"),
             ("TRACE", &[], "Method"),
             ("CONNECT", &[], "Method"),
+            ("QUERY", &[], "Method"),
             ("POST", &[], "Change"),
             ("DELETE", &[], "Change"),
             ("M-SEARCH", &[], "Change"),

@@ -45,10 +45,13 @@ impl Age<'_> {
         if self.life.never_stale || asked.min_fresh.is_some() {
             return Use::ValidateStale;
         }
-        if seconds(asked.max_stale).is_some_and(|most| over <= most) {
+        // RFC 9111 5.2.1.2 lets a client take what is stale. What never was fresh is stored to be validated, and may be
+        // the page of whoever asked first: a client's word does not open it.
+        let was_fresh = !self.life.fresh.is_zero();
+        if was_fresh && seconds(asked.max_stale).is_some_and(|most| over <= most) {
             return Use::Answer;
         }
-        if over <= self.life.while_validated {
+        if over < self.life.while_validated {
             return Use::AnswerAndValidate;
         }
         Use::ValidateStale
@@ -56,7 +59,7 @@ impl Age<'_> {
 
     /// Whether it may stand in for a failure of the upstream (RFC 5861 4).
     pub(crate) fn stands_in(&self, asked: &RequestControl) -> bool {
-        let may = |over| !self.life.never_stale && over <= self.life.if_error;
+        let may = |over| !self.life.never_stale && over < self.life.if_error;
         !self.life.no_cache && !asked.no_cache && self.stale_by().is_none_or(may)
     }
 
@@ -99,6 +102,11 @@ mod tests {
     fn a_response_is_used_while_both_sides_allow_it() {
         const STRICT: Life = Life {
             never_stale: true,
+            ..LIFE
+        };
+        const NEVER_FRESH: Life = Life {
+            fresh: Duration::ZERO,
+            while_validated: Duration::ZERO,
             ..LIFE
         };
         const CHECKED: Life = Life {
@@ -159,6 +167,14 @@ mod tests {
                 min_fresh(1),
                 Use::ValidateStale,
             ),
+            ("never fresh", NEVER_FRESH, 0, NOTHING, Use::ValidateStale),
+            (
+                "never fresh and max-stale",
+                NEVER_FRESH,
+                0,
+                max_stale(u64::MAX),
+                Use::ValidateStale,
+            ),
             ("stale enough", LIFE, 90, max_stale(30), Use::Answer),
             ("too stale", LIFE, 91, max_stale(30), Use::ValidateStale),
         ] {
@@ -179,8 +195,8 @@ mod tests {
             }
             .stands_in(asked)
         };
-        assert!(stands_in(&LIFE, 90, &NOTHING));
-        assert!(!stands_in(&LIFE, 91, &NOTHING));
+        assert!(stands_in(&LIFE, 89, &NOTHING));
+        assert!(!stands_in(&LIFE, 90, &NOTHING));
         assert!(!stands_in(
             &Life {
                 never_stale: true,

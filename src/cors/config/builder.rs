@@ -83,6 +83,7 @@ impl CorsBuilder {
 
     /// The methods besides `GET`, `HEAD` and `POST`, which are always allowed. They are
     /// case-sensitive. [`Any`](super::Any) is all methods; a `*` within a method is a character like another.
+    /// Default: none.
     pub fn allow_methods<F: ?Sized>(mut self, methods: impl IntoAllowList<F>) -> Self {
         self.allow_methods = methods.into_allow_list();
         self
@@ -90,13 +91,13 @@ impl CorsBuilder {
 
     /// The request headers that scripts may set besides the CORS-safelisted ones.
     ///
-    /// [`Any`](super::Any) does not cover `authorization`; `["*", "authorization"]` does.
+    /// [`Any`](super::Any) does not cover `authorization`; `["*", "authorization"]` does. Default: none.
     pub fn allow_headers<F: ?Sized>(mut self, names: impl IntoAllowList<F>) -> Self {
         self.allow_headers = names.into_allow_list();
         self
     }
 
-    /// The response headers that scripts may read besides the CORS-safelisted ones.
+    /// The response headers that scripts may read besides the CORS-safelisted ones. Default: none.
     pub fn expose_headers<F: ?Sized>(mut self, names: impl IntoAllowList<F>) -> Self {
         self.expose_headers = names.into_allow_list();
         self
@@ -119,28 +120,28 @@ impl CorsBuilder {
     }
 
     /// With credentials: accepts origins whose pages anybody on the network can replace, that is all
-    /// that are neither `https` nor on this machine.
+    /// that are neither `https` nor on this machine. Default: false.
     pub fn dangerously_allow_insecure_origins(mut self, allow: bool) -> Self {
         self.dangerously_allow_insecure_origins = allow;
         self
     }
 
     /// With credentials: accepts patterns such as `https://*.github.io`, below which anybody can have
-    /// an origin.
+    /// an origin. Default: false.
     pub fn dangerously_allow_public_suffixes(mut self, allow: bool) -> Self {
         self.dangerously_allow_public_suffixes = allow;
         self
     }
 
     /// With credentials: accepts [`allow_null_origin`](Self::allow_null_origin), by which the pages of
-    /// all sites read responses with the visitor's cookies.
+    /// all sites read responses with the visitor's cookies. Default: false.
     pub fn dangerously_allow_credentialed_null_origin(mut self, allow: bool) -> Self {
         self.dangerously_allow_credentialed_null_origin = allow;
         self
     }
 
     /// With credentials: accepts patterns such as `moz-extension://*`, by which every extension that a
-    /// visitor has installed reads responses with the visitor's cookies.
+    /// visitor has installed reads responses with the visitor's cookies. Default: false.
     pub fn dangerously_allow_any_extension(mut self, allow: bool) -> Self {
         self.dangerously_allow_any_extension = allow;
         self

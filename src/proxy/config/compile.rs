@@ -50,7 +50,7 @@ pub(super) fn plan(
     let list = list(settings, changes, first, upstreams, &mount.origins);
     let is_secure = first.destination.protocol().is_tls();
     let via = Arc::new(Via::new(&settings.via));
-    let forwarding = Forwarding::new(settings.forwarding.clone(), stripped);
+    let forwarding = Forwarding::new(&settings.forwarding, stripped);
     let told_prefix = forwarding.told_prefix().map(Box::from);
     Plan {
         request: RequestRules {

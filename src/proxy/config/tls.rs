@@ -30,7 +30,7 @@ impl UpstreamTls {
         self
     }
 
-    /// The certificate chain and the private key by which the proxy shows itself to the upstream.
+    /// The certificate chain and the private key by which the proxy shows itself to the upstream. Default: none.
     pub fn client_certificate(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.cert = Some(cert.into());
         self.key = Some(key.into());

@@ -112,10 +112,8 @@ impl Check<'_> {
     }
 
     fn upstreams(&mut self) -> Vec<Upstream> {
-        let (texts, is_list) = match &self.settings.upstream {
-            OneOrMany::One(text) => (std::slice::from_ref(text), false),
-            OneOrMany::Many(texts) => (texts.as_slice(), true),
-        };
+        let texts = self.settings.upstream.as_slice();
+        let is_list = matches!(self.settings.upstream, OneOrMany::Many(_));
         if texts.is_empty() {
             self.refuse(no_upstream());
         }

@@ -204,7 +204,7 @@ fn modules(home: &Path) -> Result<PathBuf, String> {
 /// The tool `cors_check`, and tower-http's layer as a server for it.
 fn examples() -> PathBuf {
     program::cargo::build(&["-p", "e2e", "--example", "tower_http_cors"]);
-    // The packages and features of `cargo build --all-features`, which is no work if that was done.
+    // The packages and features of `cargo build --all-features`, which takes no time if that was done.
     let packages = ["-p", "same-origin", "-p", "same-origin-gateway"];
     let tool = [
         &packages[..],

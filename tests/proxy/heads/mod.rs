@@ -278,3 +278,28 @@ async fn a_request_that_no_connection_brought_needs_no_host() {
     }
     assert_eq!(upstream.one().field("x-forwarded-proto"), "http");
 }
+
+/// RFC 9931: what follows a rejected `CONNECT` is not a request.
+#[tokio::test]
+async fn a_connect_that_is_rejected_ends_its_connection() {
+    use http::{Method, Request, Version};
+    use tower::ServiceExt;
+    let proxy = ReverseProxy::new("/api", "http://127.0.0.1:9").unwrap();
+    for (method, version, closes) in [
+        (Method::CONNECT, Version::HTTP_11, true),
+        (Method::CONNECT, Version::HTTP_10, true),
+        (Method::CONNECT, Version::HTTP_2, false),
+        (Method::TRACE, Version::HTTP_11, false),
+    ] {
+        let request = Request::builder().method(&method).version(version);
+        let request = request.uri("/api/x").body(axum::body::Body::empty());
+        let response = proxy.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 501, "{method} {version:?}");
+        let close = response.headers().get("connection");
+        assert_eq!(
+            close.is_some_and(|value| value == "close"),
+            closes,
+            "{method} {version:?}"
+        );
+    }
+}

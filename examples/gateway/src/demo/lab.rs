@@ -10,7 +10,7 @@ use http::header::{
     AUTHORIZATION, COOKIE, HeaderName, LOCATION, ORIGIN,
 };
 use http::{HeaderMap, Method, Request, Response};
-use hyper::body::Incoming;
+use same_origin::proxy::Body;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,8 +97,8 @@ impl Lab {
     pub async fn watch<F, B>(
         self,
         server: Server,
-        request: Request<Incoming>,
-        inner: impl FnOnce(Request<Incoming>) -> F,
+        request: Request<Body>,
+        inner: impl FnOnce(Request<Body>) -> F,
     ) -> Response<B>
     where
         F: Future<Output = Response<B>>,

@@ -10,7 +10,6 @@ use crate::server::{AnyHandler, Listener, Stop, serve};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use same_origin::cors::PolicyErrors;
 use same_origin::proxy::{Body, Peer};
 use serde::Serialize;
@@ -132,7 +131,7 @@ fn below_stage<B>(request: &Request<B>) -> Option<(&str, &str)> {
 }
 
 /// The request without its body, once that has arrived; no endpoint of the demo looks into it.
-async fn read(request: Request<Incoming>) -> Result<Request<()>, Response<Body>> {
+async fn read(request: Request<Body>) -> Result<Request<()>, Response<Body>> {
     let (head, body) = request.into_parts();
     match Limited::new(body, BODY).collect().await {
         Ok(_body) => Ok(Request::from_parts(head, ())),

@@ -6,7 +6,6 @@ use crate::edge::{Edge, request_id};
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use ipnet::IpNet;
 use same_origin::cors::{Cors, CorsLayer};
 use same_origin::guard::{Guard, GuardError, GuardLayer, GuardService, OwnOrigin};
@@ -49,7 +48,7 @@ pub struct Layered<S> {
 
 impl<S> Layered<S>
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
 {
@@ -72,7 +71,7 @@ where
     pub fn answer(
         &self,
         peer: &Peer,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
         self.introduce(peer, &mut request);
         let is_head = *request.method() == Method::HEAD;
@@ -92,7 +91,7 @@ where
     pub fn preflight(
         &self,
         peer: &Peer,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
         self.introduce(peer, &mut request);
         let mut guarded = option_layer(self.guard.clone()).layer(self.service.clone());
@@ -107,11 +106,11 @@ where
         &self,
         known: Response<Body>,
         peer: &Peer,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
         self.introduce(peer, &mut request);
         let mut known = Some(known);
-        let known = service_fn(move |_: Request<Incoming>| {
+        let known = service_fn(move |_: Request<Body>| {
             ready(Ok::<_, Infallible>(known.take().unwrap_or_default()))
         });
         let answered = option_layer(self.guard.clone()).layer(known).call(request);
@@ -122,7 +121,7 @@ where
     }
 
     /// Tells the layers who asks.
-    fn introduce(&self, peer: &Peer, request: &mut Request<Incoming>) {
+    fn introduce(&self, peer: &Peer, request: &mut Request<Body>) {
         // Said by a trusted peer alone: anybody can send the fields.
         if self.around.guard.is_some() && self.trusts(peer) {
             let own = OwnOrigin::forwarded(request.headers(), peer.is_secure());
@@ -147,7 +146,7 @@ impl Around {
     pub fn answer(
         &self,
         answer: Response<Body>,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let Some(cors) = &self.cors else {
             return EitherFuture::Left(ready(answer));

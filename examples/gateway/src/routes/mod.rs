@@ -15,7 +15,6 @@ use crate::server::limits::Limits;
 use futures_util::future::{Either, FutureExt};
 use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use open_files::OpenFiles;
 use prefixes::Prefixes;
 use same_origin::cache::Cached;
@@ -128,7 +127,7 @@ impl Table {
     pub fn answer(
         &self,
         peer: &Peer,
-        mut request: Request<Incoming>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<ObservedBody>> + Send + 'static + use<> {
         let index = self.prefixes.longest(request.uri().path());
         let around = self.around(index);
@@ -160,7 +159,7 @@ impl Table {
         index: Option<usize>,
         peer: &Peer,
         arrival: &Arrival,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let covering = index.map(|index| &*self.routes[index]);
         let refusals = &self.refusals[index.unwrap_or(self.routes.len())];

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use same_origin::proxy::{Body, Peer};
 use std::sync::Arc;
 
@@ -15,19 +14,19 @@ pub trait Handler: Clone + Send + 'static {
     type Future: Future<Output = Response<Self::Body>> + Send + 'static;
 
     /// Answers a request of `peer`.
-    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future;
+    fn answer(&self, peer: &Peer, request: Request<Body>) -> Self::Future;
 }
 
 impl<H, F, B> Handler for H
 where
-    H: Fn(&Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(&Peer, Request<Body>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Body = B;
     type Future = F;
 
-    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> F {
+    fn answer(&self, peer: &Peer, request: Request<Body>) -> F {
         self(peer, request)
     }
 }
@@ -39,7 +38,7 @@ where
 #[derive(Clone)]
 pub struct AnyHandler(Arc<Answer>);
 
-type Answer = dyn Fn(&Peer, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
+type Answer = dyn Fn(&Peer, Request<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync;
 
 impl AnyHandler {
     pub fn new(handler: impl Handler + Sync) -> Self {
@@ -54,7 +53,7 @@ impl Handler for AnyHandler {
     type Body = Body;
     type Future = BoxFuture<'static, Response<Body>>;
 
-    fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Self::Future {
+    fn answer(&self, peer: &Peer, request: Request<Body>) -> Self::Future {
         self.0(peer, request)
     }
 }

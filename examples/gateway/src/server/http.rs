@@ -6,14 +6,15 @@ use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
 use super::stream::rest::{Lasting, UntilRest};
+use super::trailing;
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::Peer;
+use same_origin::proxy::{Body, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -44,6 +45,12 @@ pub(super) fn http1(
     let mut service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
         connection.may_rest(request.body().is_end_stream());
+        // RFC 9931 has a proxy close after a CONNECT that it rejects, as all are here: a client that has not waited for
+        // the answer sends bytes of another protocol, and they are not a request.
+        if request.method() == Method::CONNECT {
+            connection.is_asked_no_more();
+        }
+        let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
             if in_request.is_last() {
@@ -101,7 +108,7 @@ pub(super) fn http2(
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        let answer = handle.answer(&peer, request);
+        let answer = handle.answer(&peer, request.map(Body::new));
         answer.map(move |response| counted(response, in_request))
     });
     let served = http2::Builder::new(TokioExecutor::new())

@@ -11,6 +11,7 @@ pub mod listen;
 pub mod notify;
 pub mod shutdown;
 mod stream;
+mod trailing;
 mod workers;
 
 pub use clients::network;

@@ -106,14 +106,11 @@ impl ResponseControl {
     /// `private` and `no-cache` that name fields (RFC 9111 5.2.2.4, 5.2.2.7) are read as if they named
     /// none, which is the stricter reading and what most senders mean.
     fn add(&mut self, name: &[u8], seconds: impl Fn() -> u64) {
-        let least = |held: &mut Option<u64>| {
-            *held = Some(held.map_or(seconds(), |held| held.min(seconds())));
-        };
         match name {
-            b"max-age" => least(&mut self.max_age),
-            b"s-maxage" => least(&mut self.s_maxage),
-            b"stale-while-revalidate" => least(&mut self.stale_while_revalidate),
-            b"stale-if-error" => least(&mut self.stale_if_error),
+            b"max-age" => least(&mut self.max_age, seconds()),
+            b"s-maxage" => least(&mut self.s_maxage, seconds()),
+            b"stale-while-revalidate" => least(&mut self.stale_while_revalidate, seconds()),
+            b"stale-if-error" => least(&mut self.stale_if_error, seconds()),
             _ => {
                 if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
                     self.set(*flag);
@@ -153,12 +150,14 @@ impl RequestControl {
             b"no-store" => control.no_store = true,
             b"no-cache" => control.no_cache = true,
             b"only-if-cached" => control.only_if_cached = true,
-            b"max-age" => control.max_age = Some(seconds(value)),
-            b"min-fresh" => control.min_fresh = Some(seconds(value)),
+            // Of two, the stricter counts, as in a response.
+            b"max-age" => least(&mut control.max_age, seconds(value)),
+            b"min-fresh" => control.min_fresh = control.min_fresh.max(Some(seconds(value))),
             // Without a value the client takes what is stale by any time (RFC 9111 5.2.1.2).
-            b"max-stale" => {
-                control.max_stale = Some(value.map_or(u64::MAX, |value| seconds(Some(value))));
-            }
+            b"max-stale" => least(
+                &mut control.max_stale,
+                value.map_or(u64::MAX, |value| seconds(Some(value))),
+            ),
             _ => {}
         });
         // As for a response: the strictest of what may be meant.
@@ -169,6 +168,10 @@ impl RequestControl {
         }
         control
     }
+}
+
+fn least(held: &mut Option<u64>, seconds: u64) {
+    *held = Some(held.map_or(seconds, |held| held.min(seconds)));
 }
 
 fn pragma_no_cache(headers: &HeaderMap) -> bool {

@@ -136,6 +136,13 @@ fn a_request_may_ask_for_less_and_for_more() {
     assert_eq!(of("max-stale=x").max_stale, Some(0));
     assert_eq!(of("max-age=x").max_age, Some(0));
     assert_eq!(of("min-fresh=5").min_fresh, Some(5));
+    // Of two, the stricter one.
+    assert_eq!(of("max-age=0, max-age=9").max_age, Some(0));
+    assert_eq!(
+        of("max-stale, max-stale=9, max-stale=10").max_stale,
+        Some(9)
+    );
+    assert_eq!(of("min-fresh=5, min-fresh=1").min_fresh, Some(5));
     let all = of("no-cache, no-store, only-if-cached");
     assert!(all.no_cache && all.no_store && all.only_if_cached);
     assert_eq!(of("nothing-to-see-here"), RequestControl::default());

@@ -29,7 +29,7 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// A field by which a proxy tells the upstream about the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ForwardingField {
@@ -51,6 +51,36 @@ pub enum ForwardingField {
     Forwarded,
 }
 
+/// The name of a field, in any case (RFC 9110 5.1).
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ForwardingField {
+    fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+        const NAMES: [&str; 7] = [
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-real-ip",
+            "forwarded",
+        ];
+        const FIELDS: [ForwardingField; NAMES.len()] = [
+            ForwardingField::XForwardedFor,
+            ForwardingField::XForwardedProto,
+            ForwardingField::XForwardedHost,
+            ForwardingField::XForwardedPort,
+            ForwardingField::XForwardedPrefix,
+            ForwardingField::XRealIp,
+            ForwardingField::Forwarded,
+        ];
+        let name = <std::borrow::Cow<'de, str>>::deserialize(text)?;
+        let named = NAMES.iter().zip(FIELDS);
+        let mut named = named.filter(|(known, _)| known.eq_ignore_ascii_case(&name));
+        let unknown = || serde::de::Error::unknown_variant(&name, &NAMES);
+        named.next().map(|(_, field)| field).ok_or_else(unknown)
+    }
+}
+
 /// The fields to send, compiled from the builder's choice.
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarding {
@@ -66,7 +96,14 @@ impl Forwarding {
         ForwardingField::XForwardedHost,
     ];
 
-    pub(crate) fn new(fields: Vec<ForwardingField>, stripped_prefix: &str) -> Self {
+    pub(crate) fn new(given: &[ForwardingField], stripped_prefix: &str) -> Self {
+        // Each once, whoever names one twice.
+        let mut fields = Vec::with_capacity(given.len());
+        for field in given {
+            if !fields.contains(field) {
+                fields.push(*field);
+            }
+        }
         Self {
             fields,
             prefix: (!stripped_prefix.is_empty())

@@ -221,6 +221,11 @@ impl Connection {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 
+    /// The request that is under way is the last that is read.
+    pub fn is_asked_no_more(&self) {
+        self.tell(STOP);
+    }
+
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
         self.has_served.store(true, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 /// Section 2.1: the longest line of version 1, with its end.
 const LINE: usize = 107;
-/// The most bytes of a header of version 2. A balancer sends some 500 at most, for they have to be in one segment.
+/// The most bytes of a header of version 2. A balancer sends some 500 at most: they have to be in one segment.
 const MOST: usize = 4096;
 const SIGNATURE_1: &[u8] = b"PROXY ";
 const SIGNATURE_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -182,7 +182,7 @@ fn refused(peer: SocketAddr, why: &str) -> io::Error {
     static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
     no_proxy_header();
     let message = format!(
-        "{} is in proxy_protocol and sent no PROXY header: {why}; switch it on there, or take the peer out",
+        "{} is in proxy_protocol and sent no PROXY header that can be read: {why}; switch it on there, or take the peer out",
         peer.ip()
     );
     LOG.unreadable(StatusCode::BAD_REQUEST, &message);

@@ -100,7 +100,6 @@ mod tests {
     use crate::server::http::http1;
     use crate::server::limits::Limits;
     use http::{Request, Response};
-    use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
     use same_origin::proxy::{Body, Peer};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,7 +138,7 @@ mod tests {
             let (mut client, server) = tokio::io::duplex(4096);
             let entry = Arc::new(Connections::new(&Limits::default())).admit(None);
             let io = HalfClosed::new(server, Arc::clone(&entry.connection));
-            let answer = move |_: &Peer, _: Request<Incoming>| async move {
+            let answer = move |_: &Peer, _: Request<Body>| async move {
                 sleep(takes).await;
                 Response::new(Body::from("answer"))
             };

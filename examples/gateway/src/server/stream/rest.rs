@@ -151,7 +151,6 @@ mod tests {
     use crate::server::limits::Limits;
     use http::{Request, Response};
     use http_body_util::BodyExt;
-    use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
     use same_origin::proxy::{Body, Peer};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -211,7 +210,7 @@ mod tests {
             tokio::spawn(Arc::clone(&connections).close_silent(timeout));
             let entry = connections.admit(None);
             let (told, uploaded) = mpsc::unbounded_channel();
-            let answer = move |_: &Peer, request: Request<Incoming>| {
+            let answer = move |_: &Peer, request: Request<Body>| {
                 let told = told.clone();
                 tokio::spawn(async move {
                     let mut body = request.into_body();

@@ -1,5 +1,6 @@
 //! Connections of clients: who they are, what each may have, TLS.
 
+mod desync;
 mod edge;
 mod limits;
 mod proxy_protocol;

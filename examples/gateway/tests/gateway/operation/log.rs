@@ -96,10 +96,9 @@ async fn refusals_of_cors_and_of_the_guard_are_counted_too() {
             "method=GET path=/api/host id=",
         ),
         (
-            format!(
-                "OPTIONS /api/cors?secret=1 HTTP/1.1\r\nhost: a\r\norigin: null\r\n\
-                 access-control-request-method: PUT\r\n"
-            ),
+            "OPTIONS /api/cors?secret=1 HTTP/1.1\r\nhost: a\r\norigin: null\r\n\
+             access-control-request-method: PUT\r\n"
+                .to_owned(),
             "same_origin::cors: more of this kind in one second refusal=the null origin is not allowed",
             "preflight=true method=OPTIONS path=/api/cors id=",
         ),

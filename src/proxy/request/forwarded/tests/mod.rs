@@ -42,13 +42,7 @@ fn apply(
     let trusted = trusted.then(|| &TRUSTED[..]);
     let host = HeaderValue::from_static(host);
     let scan = HeaderScan::of(&headers);
-    Forwarding::new(fields.to_vec(), "/api").apply(
-        &mut headers,
-        scan,
-        Some(&peer),
-        trusted,
-        Some(&host),
-    );
+    Forwarding::new(fields, "/api").apply(&mut headers, scan, Some(&peer), trusted, Some(&host));
     let mut lines: Vec<_> = headers
         .iter()
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
@@ -219,7 +213,7 @@ fn what_a_trusted_proxy_says_of_the_outside_is_kept_for_the_way_back() {
         let mut headers = HeaderMap::new();
         headers.insert(X_FORWARDED_PREFIX, prefix.parse().unwrap());
         let scan = HeaderScan::of(&headers);
-        let outside = Forwarding::new(vec![XForwardedPrefix], "/api").apply(
+        let outside = Forwarding::new(&[XForwardedPrefix], "/api").apply(
             &mut headers,
             scan,
             None,
@@ -261,7 +255,7 @@ fn a_prefix_that_is_not_believed_is_not_told_on() {
 #[test]
 fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
     let told = |fields: &[ForwardingField], stripped| {
-        let forwarding = Forwarding::new(fields.to_vec(), stripped);
+        let forwarding = Forwarding::new(fields, stripped);
         forwarding.told_prefix().map(str::to_owned)
     };
     assert_eq!(told(&[XForwardedPrefix], "/api").as_deref(), Some("/api"));
@@ -272,7 +266,7 @@ fn the_prefix_is_told_where_it_is_sent_or_where_there_is_none() {
 #[test]
 fn without_a_peer_nothing_is_made_up() {
     let mut headers = HeaderMap::new();
-    Forwarding::new(ALL.to_vec(), "").apply(
+    Forwarding::new(ALL, "").apply(
         &mut headers,
         HeaderScan::of(&HeaderMap::new()),
         None,
@@ -286,4 +280,13 @@ fn without_a_peer_nothing_is_made_up() {
         ["forwarded", "x-forwarded-port", "x-forwarded-proto"]
     );
     assert_eq!(headers[header::FORWARDED], "for=unknown;proto=http");
+}
+
+#[test]
+fn a_field_that_is_named_twice_is_sent_once() {
+    for &field in ALL {
+        let once = apply(&[field], &[], true, "app.example.com");
+        let twice = apply(&[field, field], &[], true, "app.example.com");
+        assert_eq!(once, twice, "{field:?}");
+    }
 }

@@ -160,7 +160,7 @@ fn the_public_host_is_that_of_either_form() {
         headers.insert(name, HeaderValue::from_static(value));
         let scan = HeaderScan::of(&headers);
         let outside =
-            Forwarding::new(vec![], "").apply(&mut headers, scan, None, Some(&TRUSTED[..]), None);
+            Forwarding::new(&[], "").apply(&mut headers, scan, None, Some(&TRUSTED[..]), None);
         let host = outside.and_then(|outside| outside.host);
         assert_eq!(host, want.map(HeaderValue::from_static), "{value}");
     }

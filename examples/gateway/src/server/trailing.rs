@@ -1,0 +1,58 @@
+//! Requests in chunks whose trailers are the last thing that is read of their connection.
+//!
+//! hyper reads trailers up to an empty line that ends with CRLF, and takes fields from them up to one that ends with LF:
+//! whatever is between the two is lost. A proxy in front that takes the second for the end, as RFC 9112 2.2 allows, has
+//! seen requests in it, and would give the answers of later ones to the wrong clients. How much was lost nobody can
+//! tell from outside. So nothing is read behind trailers, and trailers without a field are not a message.
+
+use super::BoxError;
+use super::connections::Connection;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use same_origin::proxy;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// The body of a request of HTTP/1.1.
+pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body {
+    // With a length there are no trailers.
+    if body.is_end_stream() || body.size_hint().exact().is_some() {
+        return proxy::Body::new(body);
+    }
+    let connection = Arc::clone(connection);
+    proxy::Body::new(Chunked { body, connection })
+}
+
+struct Chunked {
+    body: Incoming,
+    connection: Arc<Connection>,
+}
+
+impl Body for Chunked {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(trailers) = frame.iter().flatten().find_map(Frame::trailers_ref) {
+            self.connection.is_asked_no_more();
+            if trailers.is_empty() {
+                return Poll::Ready(Some(Err("the trailers have no field".into())));
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
