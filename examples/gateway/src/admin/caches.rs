@@ -53,6 +53,14 @@ impl Caches {
 }
 
 impl CachedRoute {
+    /// The name of the route in metrics, which is that of the others there.
+    pub fn name(&self) -> &str {
+        match &*self.prefix {
+            "" => "/",
+            prefix => prefix,
+        }
+    }
+
     fn purge(&self, target: &Target) {
         match target {
             Target::Path(path) => {

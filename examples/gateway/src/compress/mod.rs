@@ -10,7 +10,6 @@ mod fields;
 mod upstream;
 
 pub use codings::{Coding, Codings};
-pub use fields::contains;
 pub use upstream::{CompressLayer, Compressed};
 
 use fields::{is_coded, may_transform};
@@ -144,6 +143,20 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How little it is turns out when it has been sent.
+    #[test]
+    fn a_body_of_unknown_length_is_compressed_however_short_it_is() {
+        for (length, is_coded) in [(None, true), (Some("3"), false)] {
+            let response = Response::builder().header(CONTENT_TYPE, "text/plain");
+            let response = length.into_iter().fold(response, |response, length| {
+                response.header(CONTENT_LENGTH, length)
+            });
+            let answer = compress(Codings::ALL, response.body(Body::from("abc")).unwrap());
+            let found = answer.headers().contains_key(CONTENT_ENCODING);
+            assert_eq!(found, is_coded, "{length:?}");
+        }
+    }
 
     #[test]
     fn what_is_compressed_is_whole_plain_text_of_some_length() {

@@ -132,7 +132,11 @@ impl Checker<'_> {
     pub(super) fn edge(&mut self, at: &str, table: &mut Table, global: &Edge) -> Edge {
         let limit = match table.remove("rate_limit") {
             None => global.limit.clone(),
-            Some(value) => self.rate_limit(&join(at, "rate_limit"), value),
+            Some(value) => {
+                let limit = self.rate_limit(&join(at, "rate_limit"), value);
+                let prefix = table.get("prefix").and_then(Value::as_str);
+                self.own_limit_or_same(prefix.unwrap_or_default(), limit)
+            }
         };
         let security = table.remove("security_headers");
         let at = join(at, "security_headers");

@@ -38,6 +38,8 @@ pub struct Kept {
     pub tunnels: Tunnels,
     /// The limit that holds for all routes, with what clients have left of it.
     limit: Option<Arc<RateLimit>>,
+    /// Those of single routes, by their prefixes without a trailing slash.
+    own_limits: HashMap<String, Arc<RateLimit>>,
     routes: HashMap<Settings, KeptRoute>,
 }
 
@@ -84,6 +86,7 @@ impl Kept {
     /// Without routes: everything is made new, beside the sets that are shared.
     pub(super) fn shared(&self) -> Self {
         Self {
+            own_limits: HashMap::new(),
             routes: HashMap::new(),
             ..self.clone()
         }
@@ -137,13 +140,30 @@ impl Checker<'_> {
         &mut self,
         limit: Option<Arc<RateLimit>>,
     ) -> Option<Arc<RateLimit>> {
-        let before = self.before.limit.clone();
-        let same = before.filter(|before| {
-            let new = limit.as_ref();
-            new.is_some_and(|new| new.quota() == before.quota())
-        });
-        self.kept.limit = same.or(limit);
+        self.kept.limit = same_or_new(self.before.limit.as_ref(), limit);
         self.kept.limit.clone()
+    }
+
+    /// The same for the limit of one route. The rest of the route may be another one, and a route of files is made new
+    /// with each reading.
+    pub(super) fn own_limit_or_same(
+        &self,
+        prefix: &str,
+        limit: Option<Arc<RateLimit>>,
+    ) -> Option<Arc<RateLimit>> {
+        let before = self.before.own_limits.get(prefix.trim_end_matches('/'));
+        same_or_new(before, limit)
+    }
+
+    /// Keeps the limit of a route for the next configuration, if it is the route's own.
+    pub(super) fn keep_own_limit(&mut self, prefix: &str, route: &Route) {
+        let limit = route.around().edge.limit.as_ref();
+        let of_all = self.kept.limit.as_ref();
+        let own = limit.filter(|limit| !of_all.is_some_and(|of_all| Arc::ptr_eq(of_all, limit)));
+        if let Some(own) = own {
+            let prefix = prefix.trim_end_matches('/').to_owned();
+            self.kept.own_limits.insert(prefix, Arc::clone(own));
+        }
     }
 
     /// The settings that a route is made of. Of files of its own, such as certificates, the content counts.
@@ -165,6 +185,16 @@ impl Checker<'_> {
         }
         Settings(text)
     }
+}
+
+/// The limit of before, if it is the same.
+fn same_or_new(
+    before: Option<&Arc<RateLimit>>,
+    new: Option<Arc<RateLimit>>,
+) -> Option<Arc<RateLimit>> {
+    let new = new?;
+    let same = before.filter(|before| before.quota() == new.quota());
+    Some(same.cloned().unwrap_or(new))
 }
 
 impl Checker<'_> {

@@ -7,8 +7,8 @@ use std::future::{Ready, ready};
 use std::io::{self, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use std::task::{self, Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, ReadBuf, Take};
 use tower_http::services::fs::{Backend, File};
 
 /// The errors for a name that is too long, and for links that lead in a circle: `std` has kinds for them
@@ -36,7 +36,8 @@ pub struct Disk;
 pub enum Opened {
     /// Read already, and closed.
     Small(Cursor<Bytes>, Metadata),
-    Large(tokio::fs::File, Metadata),
+    /// Read as it is sent, up to the length that is announced: it may change meanwhile.
+    Large(Take<tokio::fs::File>, Metadata),
 }
 
 impl Backend for Disk {
@@ -83,7 +84,8 @@ fn open(path: &Path) -> io::Result<Opened> {
         file.rewind()?;
         metadata = after;
     }
-    Ok(Opened::Large(file.into(), metadata))
+    let announced = tokio::fs::File::from(file).take(metadata.len());
+    Ok(Opened::Large(announced, metadata))
 }
 
 /// The bytes of a file up to a length, and one more if there is one.
@@ -124,23 +126,43 @@ impl AsyncRead for Opened {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Small(content, _) => Pin::new(content).poll_read(context, buffer),
-            Self::Large(file, _) => Pin::new(file).poll_read(context, buffer),
+            Self::Large(file, _) => {
+                let before = buffer.remaining();
+                task::ready!(Pin::new(&mut *file).poll_read(context, buffer))?;
+                let is_over = before > 0 && buffer.remaining() == before;
+                let is_cut = is_over && file.limit() > 0;
+                Poll::Ready(if is_cut { Err(cut_short()) } else { Ok(()) })
+            }
         }
     }
+}
+
+/// The end of a file that has become shorter than was announced. An error, as the end would be taken for that of
+/// the answer where no length tells: in HTTP/2, in chunks, and behind a compressor.
+fn cut_short() -> io::Error {
+    let message = "the file has become shorter while it was sent";
+    io::Error::new(io::ErrorKind::UnexpectedEof, message)
 }
 
 impl AsyncSeek for Opened {
     fn start_seek(self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
         match self.get_mut() {
             Self::Small(content, _) => Pin::new(content).start_seek(position),
-            Self::Large(file, _) => Pin::new(file).start_seek(position),
+            Self::Large(file, metadata) => {
+                // Parts begin at a place that is counted from the first byte; other places are not asked for.
+                let io::SeekFrom::Start(begin) = position else {
+                    return Err(io::ErrorKind::Unsupported.into());
+                };
+                file.set_limit(metadata.len().saturating_sub(begin));
+                Pin::new(file.get_mut()).start_seek(position)
+            }
         }
     }
 
     fn poll_complete(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
         match self.get_mut() {
             Self::Small(content, _) => Pin::new(content).poll_complete(context),
-            Self::Large(file, _) => Pin::new(file).poll_complete(context),
+            Self::Large(file, _) => Pin::new(file.get_mut()).poll_complete(context),
         }
     }
 }
@@ -166,6 +188,43 @@ mod tests {
                 Opened::Large(_, metadata) => {
                     assert!(!is_read, "{length}");
                     assert_eq!(metadata.len(), length as u64);
+                }
+            }
+        }
+    }
+
+    /// From the beginning and from the middle, as much as was announced or an error.
+    #[tokio::test]
+    async fn a_file_that_changes_while_it_is_sent_has_the_length_that_was_announced() {
+        use tokio::io::AsyncSeekExt;
+        let announced = SMALL + 10;
+        for (length_then, is_cut) in [
+            (announced, false),
+            (announced + 1, false),
+            (announced * 2, false),
+            (announced - 1, true),
+            (5, true),
+            (0, true),
+        ] {
+            for begin in [0, 7] {
+                let mut file = tempfile::NamedTempFile::new().unwrap();
+                let content = vec![b'x'; usize::try_from(announced).unwrap()];
+                file.write_all(&content).unwrap();
+                let mut opened = open(file.path()).unwrap();
+                opened.seek(io::SeekFrom::Start(begin)).await.unwrap();
+                file.as_file().set_len(length_then).unwrap();
+                let mut sent = Vec::new();
+                let read = opened.read_to_end(&mut sent).await;
+                let what = format!("{length_then} from {begin}");
+                match read {
+                    Ok(_) => {
+                        assert!(!is_cut, "{what}");
+                        assert_eq!(sent.len() as u64, announced - begin, "{what}");
+                    }
+                    Err(error) => {
+                        assert!(is_cut, "{what}");
+                        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{what}");
+                    }
                 }
             }
         }

@@ -7,13 +7,11 @@
 //! to another thread, which is more than the rest of the answer; to ask it on the worker would let a
 //! network drive that hangs stop every route.
 
-use super::{Head, encodings};
+use super::Head;
+use super::known::{Known, not_modified};
 use crate::compress::Codings;
 use bytes::Bytes;
-use http::header::{
-    CONTENT_LENGTH, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, RANGE,
-};
+use http::header::{CONTENT_LENGTH, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use moka::sync::Cache;
 use same_origin::proxy::Body;
@@ -68,20 +66,15 @@ impl Memory {
 
     /// The answer to a request, if it was given within the last second: to a client that has it already,
     /// a 304.
-    pub fn recall(&self, key: &Key, head: &Head) -> Option<Response<Body>> {
+    pub fn recall(&self, key: &Key, known: &Known) -> Option<Response<Body>> {
         let answer = self.0.get(key)?;
         if answer.read.elapsed() > FRESH {
             return None;
         }
-        let mut known = head.headers().get_all(IF_NONE_MATCH).iter();
-        match (known.next(), known.next()) {
-            (None, _) => Some(answer.whole()),
-            // Several tags, or one that is spelled otherwise, are read where files are.
-            (Some(known), None) if answer.is_tagged(known) => {
-                Some(encodings::not_modified(&answer.headers))
-            }
-            (Some(_), _) => None,
-        }
+        Some(match known.covers(&answer.headers) {
+            true => not_modified(&answer.headers),
+            false => answer.whole(),
+        })
     }
 
     /// The answer that is remembered with this key, fresh or not.
@@ -110,18 +103,14 @@ impl Memory {
 }
 
 impl Key {
-    /// `None` for a request that is not a `GET`, or that is answered by the file's state or with a part of it. One that
-    /// knows a tag is the exception: browsers ask so.
+    /// `None` for a request that is not a `GET`, or that is answered by the file's state or with a part of it. Whether
+    /// the client has the answer already is not asked here.
     pub fn of(head: &Head, accepted: Codings) -> Option<Self> {
         let headers = head.headers();
-        // RFC 9110 13.2.2: a date is not looked at where there is a tag.
-        let is_dated =
-            headers.contains_key(IF_MODIFIED_SINCE) && !headers.contains_key(IF_NONE_MATCH);
         let names = [RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
         // The memory holds answers to `GET`; a `POST` is not answered with a file at all.
-        let is_plain = head.method() == Method::GET
-            && !is_dated
-            && !names.iter().any(|name| headers.contains_key(name));
+        let is_plain =
+            head.method() == Method::GET && !names.iter().any(|name| headers.contains_key(name));
         is_plain.then(|| Self {
             path: head.uri().path().into(),
             accepted,
@@ -145,10 +134,6 @@ impl Answer {
         let length = HeaderValue::from(self.content.len());
         response.headers_mut().insert(CONTENT_LENGTH, length);
         response
-    }
-
-    fn is_tagged(&self, known: &HeaderValue) -> bool {
-        self.headers.get(ETAG) == Some(known)
     }
 
     /// Whether this is still the answer with a file.

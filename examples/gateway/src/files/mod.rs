@@ -3,6 +3,7 @@
 mod disk;
 mod encodings;
 mod headers;
+mod known;
 mod memory;
 mod paths;
 mod ranges;
@@ -13,10 +14,10 @@ use crate::answer::{not_found, refused};
 use crate::compress::{Coding, Codings, compress};
 use bytes::Bytes;
 use disk::Disk;
-use encodings::Asked;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
+use known::Known;
 use memory::{Key, Memory, is_lasting};
 use paths::{is_hidden, names_no_file};
 use ranges::Part;
@@ -130,48 +131,44 @@ impl Files {
         if head.method == Method::HEAD {
             head.method = Method::GET;
         }
-        let mut head = Request::from_parts(head, Empty::new());
-        if encodings::asks_for_none(&mut head) {
-            let found = self.found(head);
-            return Box::pin(async move { Ok(encodings::unchanged(found.await?)) });
-        }
-        self.found(head)
+        self.found(Request::from_parts(head, Empty::new()))
     }
 
     /// The answer to a request that may be answered with a file, from memory or from the disk.
     fn found(&self, mut head: Head) -> BoxFuture<Response<Body>> {
         let accepted = self.codings.accepted(head.headers());
+        let known = Known::take(&mut head);
         let key = Key::of(&head, accepted);
-        if let Some(answer) = key.as_ref().and_then(|key| self.memory.recall(key, &head)) {
+        let remembers = |key| self.memory.recall(key, &known);
+        if let Some(answer) = key.as_ref().and_then(remembers) {
             return Box::pin(ready(Ok(answer)));
         }
-        let asked = encodings::ask(accepted, head.headers_mut());
+        encodings::ask(accepted, head.headers_mut());
         let (files, memory) = (self.files.clone(), self.memory.clone());
         Box::pin(async move {
             let found = files.oneshot(head).await?;
-            match key {
-                Some(key) if is_lasting(&found) => {
-                    Ok(remembered(&memory, key, &asked, found).await)
-                }
-                Some(_) | None => Ok(coded(&asked, found)),
-            }
+            let found = match key {
+                Some(key) if is_lasting(&found) => remembered(&memory, key, accepted, found).await,
+                Some(_) | None => coded(accepted, found),
+            };
+            Ok(known.answer(found))
         })
     }
 }
 
 /// The answer with a file in the form that the client takes.
-fn coded<B>(asked: &Asked, found: Response<B>) -> Response<Body>
+fn coded<B>(accepted: Codings, found: Response<B>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let mut coded = compress(asked.accepted, found);
-    encodings::answer(asked, coded.status(), coded.headers_mut());
+    let mut coded = compress(accepted, found);
+    encodings::answer(coded.status(), coded.headers_mut());
     coded
 }
 
 /// The same, read as a whole and remembered.
-async fn remembered(memory: &Memory, key: Key, asked: &Asked, found: Found) -> Response<Body> {
+async fn remembered(memory: &Memory, key: Key, accepted: Codings, found: Found) -> Response<Body> {
     let key = match found.extensions().get::<IsPage>() {
         Some(IsPage) => key.of_page(),
         None => key,
@@ -181,7 +178,7 @@ async fn remembered(memory: &Memory, key: Key, asked: &Asked, found: Found) -> R
         return failed();
     };
     let found = Response::from_parts(parts, Body::from(plain.clone()));
-    let (parts, body) = coded(asked, found).into_parts();
+    let (parts, body) = coded(accepted, found).into_parts();
     let last = memory
         .last(&key)
         .filter(|last| last.is_of(&parts.headers, &plain));

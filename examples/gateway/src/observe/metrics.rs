@@ -20,6 +20,10 @@ const RATE_LIMITED: &str = "same_origin_rate_limited_total";
 const HANDSHAKES: &str = "same_origin_tls_handshakes_total";
 const CONNECTIONS: &str = "same_origin_connections";
 const NO_PROXY_HEADER: &str = "same_origin_proxy_protocol_refused_total";
+const UPSTREAM_CONNECTIONS: &str = "same_origin_upstream_connections";
+const CACHE_REQUESTS: &str = "same_origin_cache_requests_total";
+const CACHE_BYTES: &str = "same_origin_cache_bytes";
+const MEMORY: &str = "process_resident_memory_bytes";
 
 /// The recorder of this process.
 #[derive(Clone)]
@@ -166,14 +170,17 @@ impl Drop for OpenConnection {
     }
 }
 
+/// The lines that come before those of a metric. Writing to a string does not fail.
+fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
 fn render_upstreams(text: &mut String, upstreams: &Upstreams) {
-    let _ = writeln!(text, "# TYPE same_origin_upstream_connections gauge");
+    let help = "Connections to upstreams that are open, by route.";
+    describe(text, UPSTREAM_CONNECTIONS, "gauge", help);
     for upstream in upstreams.iter() {
         let (route, count) = (&upstream.prefix, (upstream.connections)());
-        let _ = writeln!(
-            text,
-            "same_origin_upstream_connections{{route={route:?}}} {count}"
-        );
+        let _ = writeln!(text, "{UPSTREAM_CONNECTIONS}{{route={route:?}}} {count}");
     }
 }
 
@@ -181,8 +188,8 @@ fn render_caches(text: &mut String, caches: &Caches) {
     if caches.0.is_empty() {
         return;
     }
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "# TYPE same_origin_cache_requests_total counter");
+    let help = "Requests that a cache was asked for, by route and outcome.";
+    describe(text, CACHE_REQUESTS, "counter", help);
     for route in &caches.0 {
         let stats = route.cache.stats();
         for (outcome, count) in [
@@ -191,17 +198,18 @@ fn render_caches(text: &mut String, caches: &Caches) {
             ("revalidated", stats.revalidated),
             ("miss", stats.misses),
         ] {
-            let route = &route.prefix;
+            let route = route.name();
             let _ = writeln!(
                 text,
-                "same_origin_cache_requests_total{{route={route:?},outcome={outcome:?}}} {count}"
+                "{CACHE_REQUESTS}{{route={route:?},outcome={outcome:?}}} {count}"
             );
         }
     }
-    let _ = writeln!(text, "# TYPE same_origin_cache_bytes gauge");
+    let help = "Bytes of the answers that a cache holds, by route.";
+    describe(text, CACHE_BYTES, "gauge", help);
     for route in &caches.0 {
-        let (prefix, bytes) = (&route.prefix, route.cache.stats().bytes);
-        let _ = writeln!(text, "same_origin_cache_bytes{{route={prefix:?}}} {bytes}");
+        let (name, bytes) = (route.name(), route.cache.stats().bytes);
+        let _ = writeln!(text, "{CACHE_BYTES}{{route={name:?}}} {bytes}");
     }
 }
 
@@ -211,7 +219,7 @@ fn render_memory(text: &mut String) {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     if let Some(kib) = kib {
-        let _ = writeln!(text, "# TYPE process_resident_memory_bytes gauge");
-        let _ = writeln!(text, "process_resident_memory_bytes {}", kib * 1024);
+        describe(text, MEMORY, "gauge", "Memory of the process in RAM.");
+        let _ = writeln!(text, "{MEMORY} {}", kib * 1024);
     }
 }

@@ -165,6 +165,14 @@ impl Kind {
         }
     }
 
+    /// Once for each time that somebody wants it opened. Standard error always can be.
+    fn tell_not_opened(&self, error: &io::Error) {
+        if let Self::Access(Target::File(path)) = self {
+            let path = path.display();
+            tracing::error!(%path, %error, "the access log cannot be opened again; lines go on into the file that is open");
+        }
+    }
+
     /// Of the log of the process this is one more line of it, after those that were written.
     fn tell_lost(&self, missed: u64) {
         match self {
@@ -194,7 +202,10 @@ fn write_all(mut out: Out, kind: &Kind, queue: &Queue) {
         }
         if taken.reopens {
             // The old file goes on to be written if there is no new one.
-            failure.tell(kind, Out::open(kind.target()).map(|opened| out = opened));
+            match Out::open(kind.target()) {
+                Ok(opened) => out = opened,
+                Err(error) => kind.tell_not_opened(&error),
+            }
         }
         // After a loss there is one more line.
         if taken.is_closed && taken.lost == 0 {

@@ -52,7 +52,8 @@ pub enum Route {
 }
 
 impl Route {
-    fn around(&self) -> &Around {
+    /// The layers around its service.
+    pub fn around(&self) -> &Around {
         match self {
             Self::Proxy(proxy) => proxy.around(),
             Self::Cached(proxy) => proxy.around(),

@@ -294,3 +294,37 @@ async fn what_is_not_to_be_compressed_comes_from_memory_as_it_came_from_the_upst
         assert_eq!(upstream.asked(), [path]);
     }
 }
+
+/// The access log names an upstream where one was asked.
+#[tokio::test]
+async fn a_line_names_the_upstream_that_was_asked() {
+    let upstream = Upstream::start(&[("/kept", &[HOUR])]).await;
+    let address = upstream.address;
+    let gateway = gateway::with(&format!(
+        "[log]\naccess = 'stderr'\n[[routes]]\nprefix = '/'\nupstream = 'http://{address}'\ncache = true\n"
+    ));
+    let only_stored = ("cache-control", "only-if-cached");
+    for (path, fields, status) in [
+        ("/kept", &[][..], 200),
+        ("/kept", &[only_stored], 200),
+        ("/none", &[only_stored], 504),
+        ("/none", &[("cache-control", "no-store")], 200),
+    ] {
+        let answer = ask(&gateway, path, fields).await;
+        assert_eq!(answer.status, status, "{path} {fields:?}");
+    }
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    let lines = log.lines().filter(|line| line.contains("\"GET /"));
+    let asked = lines.map(|line| {
+        let (_, cache) = line.split_once(" cache=").unwrap();
+        (cache, line.contains(&format!(" upstream={address}")))
+    });
+    let wanted = [
+        ("miss", true),
+        ("hit", false),
+        ("bypass", false),
+        ("bypass", true),
+    ];
+    assert_eq!(asked.collect::<Vec<_>>(), wanted, "{log}");
+}

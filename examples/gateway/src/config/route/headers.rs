@@ -64,6 +64,15 @@ impl Checker<'_> {
         }
         match set {
             None => {}
+            // A field of this name would go to everybody, and the others to all paths.
+            Some(Value::Table(fields)) if is_for_a_path(&fields) => {
+                let message = format!(
+                    "for some paths alone write a list of tables: [{}]",
+                    Value::Table(fields)
+                );
+                self.problems
+                    .push(join(at, &format!("{SET}.path")), message);
+            }
             Some(Value::Table(fields)) => rules.extend(self.header_rule(at, SET, None, fields)),
             Some(Value::Array(list)) => {
                 for (index, value) in list.into_iter().enumerate() {
@@ -114,6 +123,10 @@ impl Checker<'_> {
                 }
             }
         };
+        if fields.is_empty() {
+            let message = "no field is set; write one, such as cache-control = \"no-cache\"";
+            self.problems.push(join(at, key), message);
+        }
         // The fields are read whether or not the path can be.
         let rule = self.header_rule(at, key, None, fields);
         rule.zip(paths)
@@ -133,4 +146,10 @@ impl Checker<'_> {
         let edits = self.built(at, edits, |known| known.replacen(SET, key, 1))?;
         Some(HeaderRule { paths, edits })
     }
+}
+
+/// Whether a table of fields has one that is meant to say for which paths they are.
+fn is_for_a_path(fields: &Table) -> bool {
+    let path = fields.get("path").and_then(Value::as_str);
+    path.is_some_and(|path| path.starts_with('/'))
 }

@@ -63,12 +63,15 @@ impl Checker<'_> {
         guarding: Option<&Guarding>,
     ) -> Option<Arc<Route>> {
         let settings = self.settings(at, &table);
+        let prefix = table.get("prefix").and_then(Value::as_str);
+        let prefix = prefix.unwrap_or_default().to_owned();
         let before = self.before.get(&settings).cloned();
         let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
         let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
         self.caches.0.extend(kept.cached.clone());
         self.upstreams.extend(kept.upstream.clone());
         let route = Arc::clone(&kept.route);
+        self.keep_own_limit(&prefix, &route);
         self.kept.insert(settings, kept);
         Some(route)
     }

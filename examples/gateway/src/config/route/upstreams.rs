@@ -88,7 +88,9 @@ where
         // A prefix that was built is a path.
         *request.uri_mut() = prefix.parse().unwrap_or_default();
         let headers = request.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // From the upstream itself, past the route's cache, which is not to count or keep what no client asked for.
+        let past_caches = HeaderValue::from_static("no-cache, no-store");
+        headers.insert(CACHE_CONTROL, past_caches);
         let answered = proxy.clone().oneshot(request);
         answered
             .map(|Ok::<_, Infallible>(response)| {

@@ -20,6 +20,10 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// The beginning of the reason for which a cache asked its upstream.
+const FORWARDED: &[u8] = b"; fwd=";
 
 /// The record of one request.
 pub struct Line {
@@ -112,8 +116,7 @@ impl Line {
         let extensions = &response.extensions;
         let cache = extensions.get::<Outcome>().copied();
         let upstream = extensions.get::<AnsweredBy>();
-        // From memory: the upstream that would have been asked was not.
-        let upstream = upstream.filter(|_| cache != Some(Outcome::Hit));
+        let upstream = upstream.filter(|_| was_asked(cache, response));
         self.answer = Some(Answer {
             status: response.status,
             head,
@@ -241,6 +244,21 @@ impl Line {
         // Strings and numbers always can be written.
         let _always = json::write(&json, line);
         line.push(b'\n');
+    }
+}
+
+/// Whether the upstream that a cache stands before was asked. Not so for what came from memory, stale or not, nor if a
+/// client wanted only that (`only-if-cached`, RFC 9111 5.2.1.7). Then the member of `Cache-Status` that was added last
+/// does not say why it was (RFC 9211 2.2).
+fn was_asked(cache: Option<Outcome>, response: &Parts) -> bool {
+    match cache {
+        Some(Outcome::Hit) => false,
+        Some(Outcome::Stale | Outcome::Bypass) => {
+            let statuses = response.headers.get_all(&CACHE_STATUS);
+            let own = statuses.iter().next_back().map(HeaderValue::as_bytes);
+            own.is_none_or(|own| own.windows(FORWARDED.len()).any(|part| part == FORWARDED))
+        }
+        _ => true,
     }
 }
 

@@ -309,6 +309,7 @@ fn fields_of_files_are_checked_as_those_of_a_proxy() {
            { path = '/assets/*', x-a = 'b' },\n\
            { path = '/docs/*', x-a = ' b' },\n\
            7,\n\
+           { path = '/docs/assets/*' },\n\
          ]\n",
         &[
             ("routes[0].remove_response_headers[1]", "one connection"),
@@ -325,7 +326,15 @@ fn fields_of_files_are_checked_as_those_of_a_proxy() {
             ("routes[0].set_response_headers[2].path", "/docs/assets/*"),
             ("routes[0].set_response_headers[3].x-a", "white space"),
             ("routes[0].set_response_headers[4]", "write a table"),
+            ("routes[0].set_response_headers[5]", "no field is set"),
         ],
+    );
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = { path = '/docs/*', x-a = 'b' }\n",
+        &[(
+            "routes[0].set_response_headers.path",
+            "a list of tables: [{ path = \"/docs/*\", x-a = \"b\" }]",
+        )],
     );
     refused(
         "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = 'x'\n",

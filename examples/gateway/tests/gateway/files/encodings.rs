@@ -167,6 +167,44 @@ async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
     assert_eq!(plain.body.len(), 5500);
 }
 
+/// RFC 9110 15.4.5: a 304 has the validators of the 200 that it stands for, in whatever form that is.
+#[tokio::test]
+async fn a_304_says_of_the_form_what_the_200_would() {
+    let (site, gateway) = serve();
+    std::fs::write(site.path().join("packed.js"), "let x = 1;\n".repeat(500)).unwrap();
+    std::fs::write(site.path().join("packed.js.gz"), "from the disk").unwrap();
+    // Longer than what is remembered.
+    std::fs::write(site.path().join("long.js"), "let x = 1;\n".repeat(50_000)).unwrap();
+    for path in ["/big.js", "/small.js", "/packed.js", "/long.js"] {
+        for accepted in ["gzip", "br", "identity"] {
+            for method in ["GET", "HEAD"] {
+                let what = format!("{method} {path} {accepted}");
+                let coding = ("accept-encoding", accepted);
+                let whole = ask(&gateway, method, path, &[coding]).await;
+                let (tag, modified) = (whole.field("etag"), whole.field("last-modified"));
+                let strong = tag.trim_start_matches("W/");
+                let listed = format!("\"x\", {strong}");
+                for (name, value, status) in [
+                    ("if-modified-since", modified, 304),
+                    ("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT", 200),
+                    ("if-none-match", tag, 304),
+                    ("if-none-match", strong, 304),
+                    ("if-none-match", &listed, 304),
+                    ("if-none-match", "*", 304),
+                    ("if-none-match", "\"x\"", 200),
+                ] {
+                    let answer = ask(&gateway, method, path, &[coding, (name, value)]).await;
+                    assert_eq!(answer.status, status, "{what} {name}: {value}");
+                    for same in ["etag", "last-modified", "vary"] {
+                        let (found, wanted) = (answer.field(same), whole.field(same));
+                        assert_eq!(found, wanted, "{what} {name}: {value}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A route says which codings it uses, and whether any.
 #[tokio::test]
 async fn a_route_chooses_its_codings() {

@@ -149,6 +149,31 @@ async fn an_access_log_that_cannot_be_written_is_told_of() {
     );
 }
 
+/// Nothing is lost, and nothing else is said.
+#[tokio::test]
+async fn a_log_that_cannot_be_opened_again_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = (folder.path().join("a"), folder.path().join("b"));
+    std::fs::create_dir(&before).unwrap();
+    let route = "[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:1'\n";
+    let config = format!("[log]\naccess = 'a/access.log'\n{route}");
+    let config = gateway::file(folder.path(), &config);
+    let gateway = gateway::start(&["--config", &config, "--listen", "127.0.0.1:0"]);
+    std::fs::rename(&before, &after).unwrap();
+    // Each time that somebody asks for it.
+    const TOLD: &str = "the access log cannot be opened again; lines go on";
+    for times in [1, 2] {
+        gateway.signal("HUP");
+        gateway.logged(TOLD, times).await;
+    }
+    get(format!("{}/nowhere", gateway.origin)).await;
+    gateway.signal("TERM");
+    let (_, log) = gateway.ended();
+    assert!(!log.contains("lines are lost"), "{log}");
+    let lines = std::fs::read_to_string(after.join("access.log")).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
 /// Its status says that all is well, and its client has but a part of it.
 #[tokio::test]
 async fn an_answer_that_is_cut_is_told_in_both_logs() {

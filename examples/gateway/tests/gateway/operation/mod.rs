@@ -5,6 +5,7 @@ mod blocked;
 mod environment;
 mod lifecycle;
 mod log;
+mod metrics;
 mod reload;
 mod restart;
 mod stop;

@@ -1,6 +1,7 @@
 //! The configuration is read again while it is served.
 
 mod many;
+mod rates;
 
 use crate::client::{Answer, exchange, get, upstream};
 use crate::gateway::{self, file};
@@ -365,31 +366,6 @@ async fn limits_hold_for_clients_that_were_there_before() {
     drop(before);
     gateway.serve(&config(1.0)).await;
     assert_eq!(gateway.get("/").await.status, 200);
-}
-
-/// A client's use of a rate counts after a reload, too: of that of all routes, and of a route's own.
-#[tokio::test]
-async fn rates_of_clients_are_not_begun_anew() {
-    let upstream = upstream("one").await;
-    let rate = "rate_limit = { per_second = 1, burst = 40 }\n";
-    for (top, own) in [(rate, ""), ("", rate)] {
-        let config = |more: &str| format!("{top}{}{more}", route("/a", upstream, own));
-        let gateway = Changing::start(&config(""));
-        // The number of some requests that are answered. One a second is given back meanwhile.
-        let answered = async |path: &str, requests: usize| {
-            let mut answered = 0;
-            for _ in 0..requests {
-                answered += usize::from(gateway.get(path).await.status == 200);
-            }
-            answered
-        };
-        assert!(answered("/a", 60).await < 60);
-        gateway.serve(&config(&route("/b", upstream, ""))).await;
-        assert!(answered("/a", 20).await < 20, "{top}{own}");
-        // A new route has what is left of the limit for all of them.
-        let of_new = answered("/b", 20).await;
-        assert_eq!(of_new == 20, top.is_empty(), "{of_new}");
-    }
 }
 
 #[tokio::test]
