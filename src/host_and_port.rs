@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::net::Ipv6Addr;
 
 /// A host and a port, as they stand in `Host`, in `:authority` or in a target in absolute form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,12 @@ impl<'a> HostAndPort<'a> {
     /// The port that is written, if one is.
     pub(crate) const fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The address in brackets. One address can be written in several ways (RFC 4291 2.2).
+    pub(crate) fn ipv6(&self) -> Option<Ipv6Addr> {
+        let address = self.host.strip_prefix(b"[")?.strip_suffix(b"]")?;
+        std::str::from_utf8(address).ok()?.parse().ok()
     }
 
     /// Whether browsers write this authority so in an origin: in lower case, and without the port that is

@@ -53,6 +53,7 @@ mod excerpt;
 mod fields;
 mod forwarded;
 mod host_and_port;
+mod log;
 #[cfg(any(feature = "cache", feature = "proxy"))]
 mod own;
 mod path;

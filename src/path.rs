@@ -8,7 +8,21 @@
 //! was put, and nothing has to be normalised, which would break signed paths (AWS Signature V4,
 //! signed URLs).
 
+use http::{Extensions, Uri};
 use percent_encoding::percent_decode_str;
+
+/// The target that the client asked for: under axum, with the prefixes that nests took away.
+#[cfg_attr(
+    not(feature = "axum"),
+    expect(unused_variables, reason = "axum alone leaves another one")
+)]
+pub(crate) fn public_uri<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = extensions.get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    uri
+}
 
 /// Whether any segment of a path can be read as `.` or `..` (RFC 3986 3.3, CWE-22).
 ///

@@ -1,11 +1,10 @@
 //! Changing the policy under a running server, and judging by another one beside it.
 
-use super::event;
+use super::event::{self, Asked, CorsLog};
 use super::judge::Verdict;
 use super::policy::CorsPolicy;
 use arc_swap::{ArcSwap, Guard};
-use http::Method;
-use http::header::{HeaderMap, ORIGIN};
+use http::Request;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +48,7 @@ pub(super) struct Shared {
     /// a plain load; a swap alone would add 4 to 10 % to what the layer costs (`benches/cors.rs`).
     first: Live,
     replaced: OnceLock<ArcSwap<Live>>,
+    log: CorsLog,
 }
 
 /// The policy in place, and a candidate beside it. Both are replaced together, so that a request is
@@ -129,12 +129,17 @@ impl CorsHandle {
 }
 
 impl Shared {
-    pub(super) fn new(policy: CorsPolicy) -> Self {
+    pub(super) fn new(policy: CorsPolicy, log: CorsLog) -> Self {
         let candidate = None;
         Self {
             first: Live { policy, candidate },
             replaced: OnceLock::new(),
+            log,
         }
+    }
+
+    pub(super) fn log(&self) -> &CorsLog {
+        &self.log
     }
 
     #[inline]
@@ -169,15 +174,18 @@ impl Live {
 
     /// The verdict, with an event where a request is refused or a candidate differs.
     #[inline]
-    pub(super) fn judge<'a>(&'a self, method: &Method, headers: &'a HeaderMap) -> Verdict<'a> {
+    pub(super) fn judge<'a, B>(&'a self, log: &CorsLog, request: &'a Request<B>) -> Verdict<'a> {
         let policy = self.policy.compiled();
-        let verdict = policy.judge(method, headers);
+        let headers = request.headers();
+        let verdict = policy.judge(request.method(), headers);
         if let Some(refusal) = verdict.refusal() {
-            let name = || policy.refused_name(refusal, headers);
-            event::refused(refusal, verdict.is_preflight(), headers.get(ORIGIN), name);
+            let asked = Asked::of(request, verdict.is_preflight());
+            event::refused(log, refusal, asked, || {
+                policy.refused_name(refusal, headers)
+            });
         }
         if let Some(candidate) = &self.candidate {
-            candidate.compare(verdict, method, headers);
+            candidate.compare(log, verdict, request);
         }
         verdict
     }
@@ -186,8 +194,9 @@ impl Live {
 impl Candidate {
     /// Counts the request if the candidate differs from the policy in place.
     #[cold]
-    fn compare(&self, verdict: Verdict<'_>, method: &Method, headers: &HeaderMap) {
-        let tried = self.policy.compiled().judge(method, headers);
+    fn compare<B>(&self, log: &CorsLog, verdict: Verdict<'_>, request: &Request<B>) {
+        let policy = self.policy.compiled();
+        let tried = policy.judge(request.method(), request.headers());
         let (difference, counter) = match (verdict.grant(), tried.grant()) {
             (Some(_), None) if tried.refusal().is_some() => ("newly refused", &self.newly_refused),
             (None, Some(_)) => ("newly allowed", &self.newly_allowed),
@@ -197,7 +206,7 @@ impl Candidate {
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        event::differs(difference, verdict.is_preflight(), headers.get(ORIGIN));
+        event::differs(log, difference, Asked::of(request, verdict.is_preflight()));
     }
 }
 

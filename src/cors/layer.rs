@@ -1,11 +1,12 @@
 //! The tower layer and its service.
 
 use super::config::{CorsBuilder, PolicyErrors};
+use super::event::CorsLog;
 use super::future::ResponseFuture;
 use super::handle::{CorsHandle, Shared};
 use super::judge::Verdict;
 use super::policy::CorsPolicy;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower_layer::Layer;
@@ -45,7 +46,18 @@ impl CorsLayer {
     #[must_use]
     pub fn new(policy: CorsPolicy) -> Self {
         Self {
-            shared: Arc::new(Shared::new(policy)),
+            shared: Arc::new(Shared::new(policy, CorsLog::default())),
+            tells_refusals: false,
+        }
+    }
+
+    /// As [`new`](Self::new), with the route and the field of a request's id for its events. Not part of the
+    /// API.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _of_route(policy: CorsPolicy, route: &str, id: Option<HeaderName>) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(policy, CorsLog::of_route(route, id))),
             tells_refusals: false,
         }
     }
@@ -142,7 +154,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let live = self.shared.current();
         let policy = live.policy().compiled();
-        match live.judge(request.method(), request.headers()) {
+        match live.judge(self.shared.log(), &request) {
             Verdict::Preflight(granted) => {
                 let told = granted.err().filter(|_| self.tells_refusals);
                 let answer = policy.answer(granted, request.headers());

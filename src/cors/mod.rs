@@ -190,8 +190,9 @@
 //!   [judges by another one](CorsHandle::report_only) without obeying it, to report where they differ.
 //! - [`CorsPolicy::explain`] says why a request is refused and what to change;
 //!   [`debug`](CorsBuilder::debug) lets the browser's console say it. With the feature `tracing`, each
-//!   refusal is an event of the target `same_origin::cors` at the level `INFO`, with the origin and the
-//!   method or header that was refused.
+//!   refusal is an event of the target `same_origin::cors` at the level `INFO`, with the request's method,
+//!   path (without query) and origin, and the `asked_method` or `asked_header` that was refused. Of one kind a
+//!   layer writes at most ten a second, and then their count.
 //! - The module `cors::source` asks a database, say, for origins; it is there with the feature
 //!   `origin-source`.
 //!

@@ -2,6 +2,7 @@
 
 use crate::excerpt::Excerpt;
 use crate::fields::Sole;
+use crate::guard::config::validate;
 use crate::guard::policy::Compiled;
 use crate::guard::request::head::Head;
 use crate::guard::verdict::Refusal;
@@ -117,14 +118,16 @@ impl Compiled {
 }
 
 fn foreign_host(head: &Head<'_>) -> (String, String) {
-    let host = match head.own().authority() {
-        Some(authority) => format!("\"{authority}\""),
-        None => String::from("the host"),
+    let Some(authority) = head.own().authority() else {
+        let reason = String::from("the host is not in hosts");
+        return (reason, LOOK_FOR_AUTHOR.to_owned());
     };
-    (
-        format!("{host} is not in hosts"),
-        format!("if this server is known by that name, add {host} to hosts"),
-    )
+    let reason = format!("\"{authority}\" is not in hosts");
+    let remedy = match validate::host_entry(&authority.to_string()) {
+        Some(entry) => format!("if this server is known by that name, add {entry:?} to hosts"),
+        None => LOOK_FOR_AUTHOR.to_owned(),
+    };
+    (reason, remedy)
 }
 
 fn remedy_for(origin: &HeaderValue) -> String {

@@ -25,7 +25,8 @@
 //! 1. **Host.** Where [`hosts`](GuardBuilder::hosts) are given, the authority of the request has to be one of
 //!    them (RFC 9110 7.4), else it is answered with 421. The target's absolute form counts before `Host` (RFC
 //!    9112 3.2.2), and of `:authority` and another `Host` neither does (RFC 9113 8.3.1). Names have no case;
-//!    a dot at the end makes another name; the port counts if the entry has one. This closes DNS rebinding.
+//!    a dot at the end makes another name; IPv6 addresses are compared as such, however they are written; the port
+//!    counts if the entry has one. This closes DNS rebinding.
 //! 2. **Safe methods** pass: `GET`, `HEAD`, `OPTIONS`, `TRACE` (RFC 9110 9.2.1) and `QUERY` (RFC 10008), unless
 //!    the request asks for a WebSocket, by `Upgrade` (RFC 6455 4.1) or by an extended CONNECT (RFC 8441 4).
 //!    Such a handshake is judged as an unsafe request is: CORS does not cover it (RFC 6455 10.2).
@@ -66,8 +67,8 @@
 //!   `http` without one. axum's `ConnectInfo` knows of no TLS, so that it says no more.
 //!
 //! **Behind a TLS terminator set one of them.** Modern browsers get by without, thanks to rule 5, but Chromium's
-//! WebSockets and old browsers are refused: their `Origin` is `https`, and the connection is not. The warning
-//! in the log says so. A client's own `X-Forwarded-*` is never read.
+//! WebSockets and old browsers are refused: their `Origin` is `https`, and the connection is not. The event
+//! of the refusal says so. A client's own `X-Forwarded-*` is never read.
 //!
 //! # Limitations
 //!
@@ -89,9 +90,10 @@
 //! Inside of the [`CorsLayer`](crate::cors::CorsLayer), where it belongs, a refusal is readable by the pages
 //! that CORS allows, and preflights never get to the guard.
 //!
-//! With the feature `tracing`, each refusal is an event of the target `same_origin::guard` at the level `WARN`:
-//! the rule, the origin, the reason, and what to write. [`Guard::explain`] says the same of any request.
-//! [`report_only`](GuardBuilder::report_only) refuses nothing and logs; [`GuardHandle::report_only`] tries
+//! With the feature `tracing`, each refusal is an event of the target `same_origin::guard` at the level `INFO`, as
+//! the faults of clients are: the rule, method, path (without query), origin, the reason, and what to write. Of one
+//! rule a layer writes at most ten a second, and then their count. [`Guard::explain`] says the same of any request.
+//! [`report_only`](GuardBuilder::report_only) refuses nothing and logs in the same way; [`GuardHandle::report_only`] tries
 //! another guard beside the one in place, and [`GuardHandle::replace`] changes it.
 //!
 //! # Recipes

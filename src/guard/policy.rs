@@ -92,6 +92,7 @@ impl fmt::Display for Guard {
             public_origins,
             trust,
             dangerously_exempt,
+            dangerously_allow_any_extension,
             require_browser_fields,
             report_only,
             trusted_by_cors,
@@ -130,6 +131,10 @@ impl fmt::Display for Guard {
             f.write_str("]\n")?;
         }
         for (key, switch) in [
+            (
+                "dangerously_allow_any_extension",
+                *dangerously_allow_any_extension,
+            ),
             ("require_browser_fields", *require_browser_fields),
             ("report_only", *report_only),
         ] {

@@ -247,6 +247,9 @@ mod tunnel;
 pub(crate) mod upstream;
 mod wire;
 
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use crate::log::{_LineLimiter, _Shown};
 pub use body::Body;
 #[doc(hidden)]
 pub use client::stream::coalesced::Coalesced;
@@ -277,9 +280,6 @@ pub use request::target::check;
 pub use response::cookie::attributes::{CookieAttributes, SameSite};
 pub use response::cookie::rewrite::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
-#[cfg(feature = "tracing")]
-#[doc(hidden)]
-pub use trace::limiter::{_LineLimiter, _Shown};
 pub use transport::{ServiceTransport, Transport};
 pub use tunnel::Tunnels;
 pub use upstream::answered_by::AnsweredBy;

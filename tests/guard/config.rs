@@ -216,6 +216,16 @@ fn each_mistake_has_its_remedy() {
             "write one method for each entry",
         ),
         (method("*"), Kind::Method, "remove the list"),
+        (
+            trust("moz-extension://*"),
+            Kind::AnyExtension,
+            "set dangerously_allow_any_extension",
+        ),
+        (
+            trust("chrome-extension://*"),
+            Kind::AnyExtension,
+            "name the extensions",
+        ),
         (method("post"), Kind::MethodCase, "write \"POST\""),
     ] {
         let errors = builder.build().expect_err("an error");
@@ -244,7 +254,7 @@ fn all_mistakes_are_told_at_once_with_key_and_place() {
          public_origins[0]: \"a.example\" does not begin with a scheme and \"://\": write \"https://a.example\"\n\
          trust[1]: \"*\" is not an origin, as it stands for all of them: name the origins; to let all sites call a public API, write mode = \"credentials\"\n\
          dangerously_exempt[1]: \"hook\" does not begin with a slash: write \"/hook\"\n\
-         dangerously_exempt[1]: \"post\" is not a method that browsers send, for methods have case: write \"POST\"\n\
+         dangerously_exempt[1]: \"post\" is in the wrong case, and methods are case-sensitive: write \"POST\"\n\
          dangerously_exempt[1]: \"P T\" is not a valid method: write one method for each entry, such as \"POST\""
     );
 }
@@ -312,8 +322,9 @@ fn a_table_and_back() {
 mode = \"credentials\"
 hosts = [\"app.example.com\"]
 public_origins = [\"https://app.example.com\"]
-trust = [\"https://partner.example\"]
+trust = [\"https://partner.example\", \"moz-extension://*\"]
 dangerously_exempt = [{ path = \"/api/hook\", methods = [\"POST\"] }, { path = \"/acs\" }]
+dangerously_allow_any_extension = true
 require_browser_fields = true
 report_only = true
 ";

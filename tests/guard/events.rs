@@ -1,4 +1,4 @@
-//! A refusal is a warning that says what to write; nothing else leaves an event.
+//! A refusal leaves an event that says what to write, so many a second; nothing else leaves one.
 
 use crate::request::request;
 use http::{Request, Response};
@@ -134,8 +134,8 @@ async fn a_refusal_names_rule_origin_and_remedy() {
         *request.uri_mut() = "/api/x?token=secret".parse().unwrap();
         request.headers_mut().insert("host", host.parse().unwrap());
         let log = written(Guard::builder(), request).await;
-        assert!(log.contains("WARN same_origin::guard: refused"), "{log}");
-        assert!(log.contains("/api/x"), "{log}");
+        assert!(log.contains("INFO same_origin::guard: refused"), "{log}");
+        assert!(log.contains("path=/api/x "), "{log}");
         assert!(!log.contains("secret"), "{log}");
         for text in texts {
             assert!(log.contains(text), "{text} is not in {log}");
@@ -145,16 +145,24 @@ async fn a_refusal_names_rule_origin_and_remedy() {
 }
 
 #[tokio::test]
-async fn a_foreign_host_is_named() {
-    let mut foreign = request("GET", &[]);
-    foreign
-        .headers_mut()
-        .insert("host", "Evil.example".parse().unwrap());
-    let log = written(Guard::builder().hosts(["app.example.com"]), foreign).await;
-    assert!(
-        log.contains("rule=1") && log.contains("add \\\"evil.example\\\" to hosts"),
-        "{log}"
-    );
+async fn a_foreign_host_is_named_as_an_entry_has_it() {
+    for (host, remedy) in [
+        ("Evil.example", "add \\\"evil.example\\\" to hosts"),
+        ("evil.example:080", "add \\\"evil.example:80\\\" to hosts"),
+        ("[0:0:0:0:0:0:0:2]:81", "add \\\"[::2]:81\\\" to hosts"),
+        ("[::ffff:127.0.0.1]", "add \\\"[::ffff:7f00:1]\\\" to hosts"),
+        ("a..b", "no browser sends this"),
+    ] {
+        let mut foreign = request("GET", &[]);
+        let headers = foreign.headers_mut();
+        headers.insert("host", host.parse().unwrap());
+        let log = written(Guard::builder().hosts(["[::1]"]), foreign).await;
+        assert!(log.contains("rule=1") && log.contains(remedy), "{log}");
+    }
+    let mut long = request("GET", &[]);
+    let host = "[0:0:0:0:0:0:0:1]".parse().unwrap();
+    long.headers_mut().insert("host", host);
+    assert_eq!(written(Guard::builder().hosts(["[::1]"]), long).await, "");
 }
 
 #[tokio::test]
@@ -162,7 +170,7 @@ async fn a_report_says_so_and_what_passes_says_nothing() {
     let evil = [("origin", "https://evil.example")];
     let log = written(Guard::builder().report_only(true), request("POST", &evil)).await;
     assert!(
-        log.contains("WARN same_origin::guard: would be refused"),
+        log.contains("INFO same_origin::guard: would be refused"),
         "{log}"
     );
     assert_eq!(written(Guard::builder(), request("GET", &evil)).await, "");
@@ -190,4 +198,46 @@ async fn a_candidate_that_differs_says_so() {
         "{log}"
     );
     assert!(log.contains("newly refused"), "{log}");
+}
+
+#[test]
+fn of_one_rule_ten_lines_a_second_are_told_and_the_rest_counted() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .without_time();
+    let _follow = tracing::subscriber::set_default(subscriber.finish());
+    let take = || {
+        let bytes = std::mem::take(&mut *log.0.lock().expect("the log"));
+        String::from_utf8(bytes).expect("text")
+    };
+    let evil = [("origin", "https://evil.example")];
+    let id = http::HeaderName::from_static("x-request-id");
+    for (report_only, outcome) in [(false, "refused"), (true, "would be refused")] {
+        let guard = Guard::builder().report_only(report_only).build();
+        let layer = GuardLayer::_of_route(guard.expect("a guard"), "/api", Some(id.clone()));
+        let ask = |fields: &[(&str, &str)]| {
+            let mut request = request("POST", fields);
+            let id = "7f".parse().expect("an id");
+            request.headers_mut().insert("x-request-id", id);
+            let asked = layer.layer(service_fn(application)).oneshot(request);
+            let _answer = futures_util::FutureExt::now_or_never(asked).expect("at once");
+        };
+        for _ in 0..50 {
+            ask(&evil);
+        }
+        let told = take();
+        assert_eq!(told.lines().count(), 10, "{told}");
+        assert!(told.contains("id=\"7f\" route=\"/api\""), "{told}");
+        // Another rule has lines of its own.
+        ask(&[("sec-fetch-site", "cross-site")]);
+        assert_eq!(take().lines().count(), 1);
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let count = format!(
+            " INFO same_origin::guard: more of this kind in one second rule=8 outcome=\"{outcome}\" \
+             route=\"/api\" left_out=40\n"
+        );
+        assert_eq!(take(), count);
+    }
 }

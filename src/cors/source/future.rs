@@ -1,18 +1,21 @@
 //! The future of the service with a source.
 
 use super::lookup::Answer;
-use crate::cors::event;
+use crate::cors::event::{self, Asked};
 use crate::cors::future::ResponseFuture as Known;
+use crate::cors::handle::Shared;
 use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::policy::CorsPolicy;
 use crate::cors::respond::ResponseHeaders;
-use http::Response;
+use crate::path::public_uri;
 use http::header::{HeaderValue, ORIGIN};
 use http::request::Parts;
+use http::{Method, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
@@ -44,15 +47,34 @@ pin_project! {
             allowed: Option<bool>,
             headers: Option<EitherHeaders>,
         },
-        Preflight { answer: Answer, policy: CorsPolicy, parts: Parts },
+        Preflight { answer: Answer, policy: CorsPolicy, parts: Parts, shared: Arc<Shared> },
     }
 }
 
 /// The headers of the response by the source's answer.
 pub(super) struct EitherHeaders {
-    pub(super) origin: HeaderValue,
+    pub(super) kept: Kept,
     pub(super) allowed: ResponseHeaders,
     pub(super) refused: ResponseHeaders,
+}
+
+/// What the log tells of a request if it is refused.
+pub(super) struct Kept {
+    method: Method,
+    uri: Uri,
+    origin: HeaderValue,
+    shared: Arc<Shared>,
+}
+
+impl Kept {
+    pub(super) fn of<B>(request: &Request<B>, origin: &HeaderValue, shared: &Arc<Shared>) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: public_uri(request.uri(), request.extensions()).clone(),
+            origin: origin.clone(),
+            shared: Arc::clone(shared),
+        }
+    }
 }
 
 impl<F: Future> ResponseFuture<F> {
@@ -75,12 +97,18 @@ impl<F: Future> ResponseFuture<F> {
         }
     }
 
-    pub(super) fn preflight(answer: Answer, policy: CorsPolicy, parts: Parts) -> Self {
+    pub(super) fn preflight(
+        answer: Answer,
+        policy: CorsPolicy,
+        parts: Parts,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             kind: Kind::Preflight {
                 answer,
                 policy,
                 parts,
+                shared,
             },
         }
     }
@@ -124,9 +152,10 @@ where
                 answer,
                 policy,
                 parts,
+                shared,
             } => {
                 let allowed = ready!(answer.as_mut().poll(cx));
-                Poll::Ready(Ok(preflight(policy, allowed, parts)))
+                Poll::Ready(Ok(preflight(policy, allowed, parts, shared)))
             }
         }
     }
@@ -137,13 +166,20 @@ impl EitherHeaders {
         if allowed {
             self.allowed.apply(response);
         } else {
-            event::refused(Refusal::Origin, false, Some(&self.origin), || None);
+            let kept = &self.kept;
+            let asked = Asked::kept(&kept.method, &kept.uri, &kept.origin);
+            event::refused(kept.shared.log(), Refusal::Origin, asked, || None);
             self.refused.apply(response);
         }
     }
 }
 
-fn preflight<B: Default>(policy: &CorsPolicy, allowed: bool, parts: &Parts) -> Response<B> {
+fn preflight<B: Default>(
+    policy: &CorsPolicy,
+    allowed: bool,
+    parts: &Parts,
+    shared: &Shared,
+) -> Response<B> {
     let policy = policy.compiled();
     let origin = parts.headers.get(ORIGIN);
     let admitted = match origin {
@@ -156,7 +192,7 @@ fn preflight<B: Default>(policy: &CorsPolicy, allowed: bool, parts: &Parts) -> R
     };
     if let Err(refusal) = granted {
         let name = || policy.refused_name(refusal, &parts.headers);
-        event::refused(refusal, true, origin, name);
+        event::refused(shared.log(), refusal, Asked::of_parts(parts, true), name);
     }
     policy.answer(granted, &parts.headers).into_response()
 }

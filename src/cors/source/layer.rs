@@ -1,6 +1,6 @@
 //! The layer with a source, and its service.
 
-use super::future::{EitherHeaders, ResponseFuture};
+use super::future::{EitherHeaders, Kept, ResponseFuture};
 use super::lookup::{Memory, OriginSource};
 use crate::cors::config::{CorsBuilder, PolicyErrors};
 use crate::cors::handle::CorsHandle;
@@ -96,12 +96,13 @@ where
         };
         let answer = self.memory.allows(origin);
         if verdict.is_preflight() {
-            return ResponseFuture::preflight(answer, policy, request.into_parts().0);
+            let shared = Arc::clone(&self.cors.shared);
+            return ResponseFuture::preflight(answer, policy, request.into_parts().0, shared);
         }
         let headers = EitherHeaders {
             allowed: compiled.response_headers(Verdict::Actual(Ok(compiled.grant_to(value)))),
             refused: compiled.response_headers(verdict),
-            origin: value.clone(),
+            kept: Kept::of(&request, value, &self.cors.shared),
         };
         ResponseFuture::actual(self.cors.inner.call(request), answer, headers)
     }

@@ -30,6 +30,8 @@ pub struct GuardBuilder {
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub(crate) dangerously_exempt: Option<Vec<Exemption>>,
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_off"))]
+    pub(crate) dangerously_allow_any_extension: bool,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_off"))]
     pub(crate) require_browser_fields: bool,
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_off"))]
     pub(crate) report_only: bool,
@@ -161,6 +163,13 @@ impl GuardBuilder {
         I::Item: Into<Exemption>,
     {
         self.dangerously_exempt = Some(exemptions.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Accepts patterns such as `moz-extension://*` in [`trust`](Self::trust), by which every extension that a
+    /// visitor has installed may act in the visitor's name. Default: no.
+    pub fn dangerously_allow_any_extension(mut self, allow: bool) -> Self {
+        self.dangerously_allow_any_extension = allow;
         self
     }
 

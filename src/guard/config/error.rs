@@ -40,6 +40,8 @@ pub enum GuardConfigErrorKind {
     OriginPattern,
     /// Anybody can have an origin that the pattern stands for.
     PublicSuffix,
+    /// Every extension that the visitor has installed is trusted.
+    AnyExtension,
     /// The path does not begin with a slash.
     RelativePath,
     /// The path is that of the whole server.
@@ -76,6 +78,9 @@ impl fmt::Display for GuardConfigErrorKind {
             Self::Port => "has no valid port: 1 to 65535 without leading zeros",
             Self::OriginPattern => "is a pattern, and this server has to be named",
             Self::PublicSuffix => "stands for names that anybody can have",
+            Self::AnyExtension => {
+                "stands for every extension, which then acts in the visitor's name"
+            }
             Self::RelativePath => "does not begin with a slash",
             Self::WholeServer => "would exempt the whole server",
             Self::PathPattern => "holds a pattern, and only whole segments are compared",
@@ -85,7 +90,7 @@ impl fmt::Display for GuardConfigErrorKind {
             Self::PathCharacter => "has a character that no request has in its path",
             Self::PercentEncoding => "has a \"%\" without two hexadecimal digits behind it",
             Self::Method => "is not a valid method",
-            Self::MethodCase => "is not a method that browsers send, for methods have case",
+            Self::MethodCase => "is in the wrong case, and methods are case-sensitive",
         })
     }
 }

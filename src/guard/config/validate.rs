@@ -59,7 +59,12 @@ impl<'a> Check<'a> {
     fn trusted(&mut self) -> OriginSet {
         let remedy = "name the origins that are trusted, or remove it to trust none";
         let entries = self.list("trust", self.settings.trust.as_deref(), remedy);
-        let own = entries.map(|entries| self.read(entries, trusted_origin));
+        let read = if self.settings.dangerously_allow_any_extension {
+            trusted_pattern
+        } else {
+            trusted_origin
+        };
+        let own = entries.map(|entries| self.read(entries, read));
         let cors = self.settings.trusted_by_cors.iter().cloned();
         own.into_iter().flatten().chain(cors).collect()
     }
@@ -168,6 +173,27 @@ fn host(entry: &str) -> Result<(String, Option<u16>), Wrong> {
 
 /// The entry that was meant, where there is no doubt.
 fn remedy_for_host(entry: &str) -> Cow<'static, str> {
+    let Some((host, port)) = meant_host(entry) else {
+        return "write a host such as \"app.example.com\" or \"[::1]:8080\"".into();
+    };
+    match port.as_deref().map(port_number) {
+        None => format!("write {host:?}").into(),
+        Some(Some(port)) => format!("write \"{host}:{port}\"").into(),
+        Some(None) => format!("write {host:?} for any port, or the port").into(),
+    }
+}
+
+/// The entry for an authority that a client has named.
+pub(crate) fn host_entry(authority: &str) -> Option<String> {
+    let (host, port) = meant_host(authority)?;
+    Some(match port.as_deref().and_then(port_number) {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
+}
+
+/// The host that was meant in its canonical form, and the port as it is written.
+fn meant_host(entry: &str) -> Option<(String, Option<String>)> {
     let text = entry.trim();
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
     let text = text.split(['/', '\\', '?', '#']).next().unwrap_or_default();
@@ -180,21 +206,11 @@ fn remedy_for_host(entry: &str) -> Cow<'static, str> {
     let (host, port) = split_port(text);
     let origin = format!("https://{host}");
     let meant = match origin.parse::<OriginPattern>() {
-        Ok(_) => Some(origin),
-        Err(error) => error.suggestion().map(ToOwned::to_owned),
+        Ok(_) => origin,
+        Err(error) => error.suggestion()?.to_owned(),
     };
-    let meant = meant.filter(|origin| !origin.contains('*'));
-    match (
-        meant
-            .as_deref()
-            .and_then(|origin| origin.strip_prefix("https://")),
-        port.map(port_number),
-    ) {
-        (Some(host), None) => format!("write {host:?}").into(),
-        (Some(host), Some(Some(port))) => format!("write \"{host}:{port}\"").into(),
-        (Some(host), Some(None)) => format!("write {host:?} for any port, or the port").into(),
-        (None, _) => "write a host such as \"app.example.com\" or \"[::1]:8080\"".into(),
-    }
+    let host = meant.strip_prefix("https://")?;
+    (!host.contains('*')).then(|| (host.to_owned(), port.map(ToOwned::to_owned)))
 }
 
 fn split_port(authority: &str) -> (&str, Option<&str>) {
@@ -215,6 +231,16 @@ fn port_number(digits: &str) -> Option<u16> {
 }
 
 fn trusted_origin(entry: &str) -> Result<OriginPattern, Wrong> {
+    let pattern = trusted_pattern(entry)?;
+    if pattern.covers_hosts() {
+        let remedy = "name the extensions that are yours, or set dangerously_allow_any_extension";
+        return Err((Kind::AnyExtension, remedy.into()));
+    }
+    Ok(pattern)
+}
+
+/// Also one of every extension.
+fn trusted_pattern(entry: &str) -> Result<OriginPattern, Wrong> {
     let pattern = pattern(entry)?;
     if pattern.covers_public_suffix() {
         return Err((Kind::PublicSuffix, "name the origins that are yours".into()));

@@ -16,7 +16,7 @@ pub type GuardWarning = ConfigWarning<GuardWarningKind>;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum GuardWarningKind {
-    /// A trusted origin is neither `https` nor on this machine.
+    /// A trusted origin is `http`, and not on this machine.
     InsecureTrust,
     /// CORS lets the pages of the origin read with credentials, and the guard refuses what they send.
     AllowedNotTrusted,
@@ -41,7 +41,10 @@ impl Guard {
         let patterns = trust
             .iter()
             .filter_map(|entry| entry.parse::<OriginPattern>().ok());
-        let insecure = patterns.filter(|pattern| !pattern.is_secure());
+        // The network has no say in who has an extension's origin, or that of an application on the device.
+        let is_insecure =
+            |pattern: &OriginPattern| pattern.scheme() == "http" && !pattern.is_secure();
+        let insecure = patterns.filter(is_insecure);
         let remedy = "write its https origin, if it has one";
         let warning = |pattern: OriginPattern| {
             GuardWarning::new(
@@ -155,6 +158,9 @@ mod tests {
             "http://partner.example",
             "http://localhost:*",
             "https://a.example",
+            "moz-extension://5f2a",
+            "app://.",
+            "file://",
         ];
         let guard = Guard::builder().trust(trust).build().unwrap();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Changing the guard under a running server, and judging by another one beside it.
 
-use crate::guard::layer::event;
+use crate::guard::layer::event::{self, GuardLog};
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::head::Head;
 use crate::guard::verdict::Verdict;
@@ -40,7 +40,10 @@ pub struct Differences {
 }
 
 /// The state that a layer, its services and its handles share.
-pub(crate) struct Shared(ArcSwap<Live>);
+pub(crate) struct Shared {
+    live: ArcSwap<Live>,
+    log: GuardLog,
+}
 
 /// The guard in place and its candidate, replaced as a whole so that a request needs one look.
 #[derive(Clone)]
@@ -57,7 +60,10 @@ struct Candidate {
 }
 
 /// The guard in place, and a candidate if there is one.
-pub(crate) struct Current(arc_swap::Guard<Arc<Live>>);
+pub(crate) struct Current<'a> {
+    live: arc_swap::Guard<Arc<Live>>,
+    log: &'a GuardLog,
+}
 
 impl GuardHandle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
@@ -98,7 +104,7 @@ impl GuardHandle {
     /// without one.
     #[must_use]
     pub fn differences(&self) -> Option<Differences> {
-        let live = self.shared.0.load();
+        let live = self.shared.live.load();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         live.candidate.as_ref().map(|candidate| Differences {
             newly_refused: count(&candidate.newly_refused),
@@ -108,22 +114,28 @@ impl GuardHandle {
 }
 
 impl Shared {
-    pub(crate) fn new(guard: Guard) -> Self {
+    pub(crate) fn new(guard: Guard, log: GuardLog) -> Self {
         let candidate = None;
-        Self(ArcSwap::from_pointee(Live { guard, candidate }))
+        Self {
+            live: ArcSwap::from_pointee(Live { guard, candidate }),
+            log,
+        }
     }
 
     #[inline]
-    pub(crate) fn current(&self) -> Current {
-        Current(self.0.load())
+    pub(crate) fn current(&self) -> Current<'_> {
+        Current {
+            live: self.live.load(),
+            log: &self.log,
+        }
     }
 
     pub(crate) fn guard(&self) -> Guard {
-        self.0.load().guard.clone()
+        self.live.load().guard.clone()
     }
 
     fn change(&self, change: impl Fn(&mut Live)) {
-        self.0.rcu(|live| {
+        self.live.rcu(|live| {
             let mut live = Live::clone(live);
             change(&mut live);
             live
@@ -131,9 +143,9 @@ impl Shared {
     }
 }
 
-impl Current {
+impl Current<'_> {
     pub(crate) fn guard(&self) -> &Compiled {
-        self.0.guard.compiled()
+        self.live.guard.compiled()
     }
 
     /// The verdict, with an event where a request is refused or a candidate differs.
@@ -141,10 +153,10 @@ impl Current {
     pub(crate) fn judge(&self, head: &Head<'_>) -> Verdict {
         let verdict = self.guard().judge(head);
         if let Verdict::Refused(refusal) = verdict {
-            event::refused(self.guard(), refusal, head);
+            event::refused(self.log, self.guard(), refusal, head);
         }
-        if let Some(candidate) = &self.0.candidate {
-            candidate.compare(verdict, head);
+        if let Some(candidate) = &self.live.candidate {
+            candidate.compare(self.log, verdict, head);
         }
         verdict
     }
@@ -153,16 +165,16 @@ impl Current {
 impl Candidate {
     /// Notes it if the candidate says something else than the guard in place.
     #[cold]
-    fn compare(&self, verdict: Verdict, head: &Head<'_>) {
+    fn compare(&self, log: &GuardLog, verdict: Verdict, head: &Head<'_>) {
         let guard = self.guard.compiled();
         match (verdict, guard.judge(head)) {
             (Verdict::Admitted(_), Verdict::Refused(refusal)) => {
                 self.newly_refused.fetch_add(1, Ordering::Relaxed);
-                event::differs(guard, "newly refused", Some(refusal), head);
+                event::differs(log, guard, "newly refused", Some(refusal), head);
             }
             (Verdict::Refused(_), Verdict::Admitted(_)) => {
                 self.newly_admitted.fetch_add(1, Ordering::Relaxed);
-                event::differs(guard, "newly admitted", None, head);
+                event::differs(log, guard, "newly admitted", None, head);
             }
             (Verdict::Admitted(_), Verdict::Admitted(_))
             | (Verdict::Refused(_), Verdict::Refused(_)) => {}

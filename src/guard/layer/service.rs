@@ -1,6 +1,7 @@
 //! The tower layer and its service.
 
 use crate::guard::layer::admitted::Admitted;
+use crate::guard::layer::event::GuardLog;
 use crate::guard::layer::future::ResponseFuture;
 use crate::guard::layer::handle::{GuardHandle, Shared};
 use crate::guard::layer::page::{DebugPage, EmptyPage, RefusalPage, finish};
@@ -8,7 +9,7 @@ use crate::guard::layer::refused::GuardError;
 use crate::guard::policy::Guard;
 use crate::guard::request::head::Head;
 use crate::guard::verdict::Verdict;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,7 +42,18 @@ impl GuardLayer {
     #[must_use]
     pub fn new(guard: Guard) -> Self {
         Self {
-            shared: Arc::new(Shared::new(guard)),
+            shared: Arc::new(Shared::new(guard, GuardLog::default())),
+            page: EmptyPage,
+        }
+    }
+
+    /// As [`new`](Self::new), with the route and the field of a request's id for its events. Not part of the
+    /// API.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _of_route(guard: Guard, route: &str, id: Option<HeaderName>) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(guard, GuardLog::of_route(route, id))),
             page: EmptyPage,
         }
     }

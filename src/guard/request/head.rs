@@ -3,6 +3,7 @@
 use crate::fields::Sole;
 use crate::guard::request::own_origin::Own;
 use crate::guard::request::signals;
+use crate::path::public_uri;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
@@ -50,11 +51,7 @@ impl<'a> Head<'a> {
 
     /// The path that the browser asked for: under axum, with the prefixes that nests took away.
     pub(crate) fn public_path(&self) -> &'a str {
-        #[cfg(feature = "axum")]
-        if let Some(original) = self.extensions.get::<axum::extract::OriginalUri>() {
-            return original.0.path();
-        }
-        self.uri.path()
+        public_uri(self.uri, self.extensions).path()
     }
 
     /// The own origin of the request.

@@ -1,7 +1,7 @@
 //! Events for the requests that a proxy answers itself, so many a second and no more.
 
+use crate::log::{_LineLimiter, _Shown, shown_id};
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
-use crate::proxy::trace::limiter::{_LineLimiter, _Shown};
 use http::{HeaderValue, Method};
 use std::error::Error;
 use std::fmt;
@@ -64,7 +64,7 @@ impl FailureLog {
             error.kind(),
             method = %failure.method,
             path = %_Shown(failure.path),
-            id = failure.id.and_then(shown),
+            id = failure.id.and_then(shown_id),
             route = &*self.route,
             upstream = failure.upstream,
             kind = ?error.kind(),
@@ -83,15 +83,6 @@ impl FailureLog {
             "more of this kind in one second"
         );
     }
-}
-
-/// A longer id, or one of other bytes, is not one to look for.
-const LONGEST_ID: usize = 128;
-
-/// An id as a log may have it.
-fn shown(id: &HeaderValue) -> Option<&str> {
-    let is_short = |id: &&str| (1..=LONGEST_ID).contains(&id.len());
-    id.to_str().ok().filter(is_short)
 }
 
 fn is_enabled(kind: ProxyErrorKind) -> bool {

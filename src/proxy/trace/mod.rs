@@ -5,8 +5,6 @@
 
 #[cfg(feature = "tracing")]
 mod failures;
-#[cfg(feature = "tracing")]
-pub(crate) mod limiter;
 
 #[cfg(feature = "tracing")]
 pub(crate) use enabled::*;

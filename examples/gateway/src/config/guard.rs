@@ -11,11 +11,43 @@ use toml::{Table, Value};
 #[derive(Clone)]
 pub(super) struct Guarding {
     builder: GuardBuilder,
-    /// Whether only some hosts are answered, which holds for files as for everything else.
-    pub(super) names_hosts: bool,
+    /// The list of the hosts that are answered, which holds for files as for everything else.
+    hosts: Option<Value>,
+}
+
+impl Guarding {
+    /// Whether only some hosts are answered.
+    pub(super) fn names_hosts(&self) -> bool {
+        self.hosts.is_some()
+    }
 }
 
 impl Checker<'_> {
+    /// The settings at a route's key. Nothing of the file's table holds beside them, which opens the route to all
+    /// hosts where they name none.
+    pub(super) fn guarding_of_route(
+        &mut self,
+        at: &str,
+        value: Option<Value>,
+        global: Option<&Guarding>,
+    ) -> Option<Guarding> {
+        let is_off = value == Some(Value::Boolean(false));
+        let own = self.guarding(at, value, global.cloned());
+        let hosts = global.and_then(|global| global.hosts.as_ref());
+        if let Some(hosts) = hosts.filter(|_| !own.as_ref().is_some_and(Guarding::names_hosts)) {
+            let remedy = if is_off {
+                format!("to answer the hosts of [guard] alone, write guard = {{ hosts = {hosts} }}")
+            } else {
+                format!("write hosts = {hosts} here, too")
+            };
+            let message = format!(
+                "this route answers all hosts, for `hosts` of [guard] does not hold beside a route's own `guard`; {remedy}"
+            );
+            self.warnings.push(at, message);
+        }
+        own
+    }
+
     /// The settings at a key: a table, `false`, or nothing, which is `absent`.
     pub(super) fn guarding(
         &mut self,
@@ -34,7 +66,7 @@ impl Checker<'_> {
                 return absent;
             }
         };
-        let names_hosts = table.contains_key("hosts");
+        let hosts = table.get("hosts").cloned();
         // One that cannot be made is not one that is switched off, about which others would complain.
         let Some(read) = read::<GuardBuilder>(table, at, &[], &mut self.problems) else {
             return absent;
@@ -46,10 +78,7 @@ impl Checker<'_> {
         for warning in guard.warnings() {
             self.warnings.push(join(at, warning.key()), warning);
         }
-        Some(Guarding {
-            builder,
-            names_hosts,
-        })
+        Some(Guarding { builder, hosts })
     }
 
     /// The guard of a route: the origins that its policy allows with credentials are trusted there.
@@ -97,7 +126,7 @@ impl Default for Guarding {
     fn default() -> Self {
         Self {
             builder: Guard::builder().default_mode(Mode::Credentials),
-            names_hosts: false,
+            hosts: None,
         }
     }
 }

@@ -20,7 +20,7 @@ pub use kept::{Kept, Seen};
 pub use text::problems::Problems;
 
 use crate::admin::{Caches, RouteUpstream, Upstreams};
-use crate::edge::Edge;
+use crate::edge::{Edge, request_id};
 use crate::routes::{Around, Table};
 use crate::server::WORKERS;
 use crate::server::limits::Limits;
@@ -300,8 +300,8 @@ impl Checker<'_> {
         self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), &left_out);
         let reload_on_change = self.reload_on_change(file.reload_on_change);
         let routes = self.routes(file.routes, &left_out, cors.as_ref(), guarding.as_ref());
-        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts);
-        let mut around = self.around("guard", cors.as_ref(), rest);
+        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts());
+        let mut around = self.around("none", "guard", cors.as_ref(), rest);
         around.edge = self.edge.clone();
         Some(Config {
             listen: listen?,
@@ -376,18 +376,21 @@ impl Checker<'_> {
     /// The layers around the service of a route.
     fn around(
         &mut self,
+        route: &str,
         at: &str,
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
     ) -> Around {
         Around {
             cors: cors.cloned().map(|policy| {
-                let layer = CorsLayer::new(policy);
+                let id = self.edge.ids.then_some(request_id::NAME);
+                let layer = CorsLayer::_of_route(policy, route, id);
                 layer.tell_refusals(self.logs || self.counts)
             }),
             guard: guarding.and_then(|guarding| self.guard(at, guarding, cors)),
             compress: None,
             edge: Edge::default(),
+            route: route.into(),
             trusted_proxies: self.trusted_proxies.as_slice().into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::answer::text;
 use crate::compress::{CompressLayer, Compressed};
-use crate::edge::Edge;
+use crate::edge::{Edge, request_id};
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -30,6 +30,8 @@ pub struct Around {
     pub compress: Option<CompressLayer>,
     /// The checks and additions before all of that.
     pub edge: Edge,
+    /// The name of the route, for the log.
+    pub route: Arc<str>,
     /// Peers whose word on the public scheme and authority is taken.
     pub trusted_proxies: Arc<[IpNet]>,
 }
@@ -40,6 +42,7 @@ pub struct Around {
 /// pages read what the guard refuses.
 pub struct Layered<S> {
     service: WithCors<Guarded<Inner<S>>>,
+    guard: Option<GuardLayer<Page>>,
     around: Around,
 }
 
@@ -50,12 +53,18 @@ where
     S::Future: Send,
 {
     pub fn new(service: S, around: Around) -> Self {
-        let guard = around.guard.clone();
-        let guard = guard.map(|guard| GuardLayer::new(guard).page(page as Page));
+        let guard = around.guard.clone().map(|guard| {
+            let id = around.edge.ids.then_some(request_id::NAME);
+            GuardLayer::_of_route(guard, &around.route, id).page(page as Page)
+        });
         let service = option_layer(around.compress).layer(service);
-        let guarded = option_layer(guard).layer(service);
+        let guarded = option_layer(guard.clone()).layer(service);
         let service = option_layer(around.cors.clone()).layer(guarded);
-        Self { service, around }
+        Self {
+            service,
+            guard,
+            around,
+        }
     }
 
     /// The answer to a request of `peer`. Nothing of it is boxed for a proxy.
@@ -64,12 +73,7 @@ where
         peer: &Peer,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
-        // Said by a trusted peer alone: anybody can send the fields.
-        if self.around.guard.is_some() && self.trusts(peer) {
-            let own = OwnOrigin::forwarded(request.headers(), peer.is_secure());
-            request.extensions_mut().insert(own);
-        }
-        request.extensions_mut().insert(peer.clone());
+        self.introduce(peer, &mut request);
         let is_head = *request.method() == Method::HEAD;
         // All of these services are always ready.
         self.service.clone().call(request).map(move |answered| {
@@ -80,6 +84,50 @@ where
             }
             response
         })
+    }
+
+    /// The answer to a preflight, which CORS gives without the guard: so that the guard stands before it, too. It
+    /// lets each preflight through whose host is answered, as the method is safe.
+    pub fn preflight(
+        &self,
+        peer: &Peer,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
+        self.introduce(peer, &mut request);
+        let mut guarded = option_layer(self.guard.clone()).layer(self.service.clone());
+        guarded.call(request).map(|answered| {
+            let Ok::<_, Infallible>(response) = answered;
+            response
+        })
+    }
+
+    /// An answer that is known already, to who names a host that is answered.
+    pub fn answer_with(
+        &self,
+        known: Response<Body>,
+        peer: &Peer,
+        mut request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static + use<S> {
+        self.introduce(peer, &mut request);
+        let mut known = Some(known);
+        let known = service_fn(move |_: Request<Body>| {
+            ready(Ok::<_, Infallible>(known.take().unwrap_or_default()))
+        });
+        let answered = option_layer(self.guard.clone()).layer(known).call(request);
+        answered.map(|answered| {
+            let Ok::<_, Infallible>(response) = answered;
+            response
+        })
+    }
+
+    /// Tells the layers who asks.
+    fn introduce(&self, peer: &Peer, request: &mut Request<Body>) {
+        // Said by a trusted peer alone: anybody can send the fields.
+        if self.around.guard.is_some() && self.trusts(peer) {
+            let own = OwnOrigin::forwarded(request.headers(), peer.is_secure());
+            request.extensions_mut().insert(own);
+        }
+        request.extensions_mut().insert(peer.clone());
     }
 
     fn trusts(&self, peer: &Peer) -> bool {

@@ -180,6 +180,23 @@ impl Table {
             }
             return Either::Right(around.answer(known, request).boxed());
         }
+        if *request.method() == Method::OPTIONS {
+            // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
+            if request.uri().path() == "*" {
+                let mut known = Response::new(Body::empty());
+                *known.status_mut() = StatusCode::NO_CONTENT;
+                return Either::Right(self.none.answer_with(known, peer, request).boxed());
+            }
+            let is_cors = around.cors.is_some() && request.headers().contains_key(header::ORIGIN);
+            if is_cors && is_preflight(&request) {
+                return Either::Right(match covering {
+                    Some(Route::Proxy(proxy)) => proxy.preflight(peer, request).boxed(),
+                    Some(Route::Cached(proxy)) => proxy.preflight(peer, request).boxed(),
+                    Some(Route::Files(files)) => files.preflight(peer, request).boxed(),
+                    None => self.none.preflight(peer, request).boxed(),
+                });
+            }
+        }
         match covering {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
@@ -245,27 +262,19 @@ impl<B> Service<Request<B>> for NoRoute {
     }
 }
 
-/// The answer to an OPTIONS in which no policy has a say. Preflights are answered by a policy alone, so
+/// The refusal of an OPTIONS in which no policy has a say. Preflights are answered by a policy alone, so
 /// that what is refused has to be refused before it.
 fn options<B>(request: &Request<B>) -> Option<Response<Body>> {
     if *request.method() != Method::OPTIONS {
         return None;
     }
-    let is_of_all = request.uri().path() == "*";
-    let refused = (is_of_all || is_preflight(request)).then(|| refused(request))?;
-    if let Some(mut refused) = refused {
-        // As the policy's own answers to a preflight: caches that keep it are told on what it hangs.
-        let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
-        let vary = HeaderValue::from_static(vary);
-        refused.headers_mut().insert(header::VARY, vary);
-        return Some(refused);
-    }
-    // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
-    is_of_all.then(|| {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response
-    })
+    let is_judged = request.uri().path() == "*" || is_preflight(request);
+    let mut refused = is_judged.then(|| refused(request))??;
+    // As the policy's own answers to a preflight: caches that keep it are told on what it hangs.
+    let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+    let vary = HeaderValue::from_static(vary);
+    refused.headers_mut().insert(header::VARY, vary);
+    Some(refused)
 }
 
 fn is_preflight<B>(request: &Request<B>) -> bool {

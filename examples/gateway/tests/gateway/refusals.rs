@@ -144,6 +144,62 @@ async fn options_of_everything_are_the_gateways() {
     }
 }
 
+/// Also to who only asks what may be asked.
+#[tokio::test]
+async fn no_foreign_host_is_answered_whatever_the_method() {
+    let upstream = upstream("up").await;
+    let site = tempfile::tempdir().unwrap();
+    std::fs::write(site.path().join("a"), "a file").unwrap();
+    let dir = site.path();
+    let preflight = format!("origin: {ORIGIN}\r\naccess-control-request-method: PUT\r\n");
+    for report_only in [false, true] {
+        let gateway = gateway::with(&format!(
+            "[guard]\nhosts = ['app.test', '[::1]']\nreport_only = {report_only}\n\
+             [cors]\nallow_origins = ['{ORIGIN}']\nallow_methods = ['PUT']\n\
+             [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\n\
+             [[routes]]\nprefix = '/cached'\nupstream = 'http://{upstream}'\ncache = true\n\
+             [[routes]]\nprefix = '/files'\ndir = {dir:?}\n"
+        ));
+        for (target, fields, expected) in [
+            ("GET /api/a", "", 200),
+            ("OPTIONS *", "", 204),
+            ("OPTIONS *", &*preflight, 204),
+            ("OPTIONS /api/a", &preflight, 204),
+            ("OPTIONS /api/a", "", 200),
+            ("OPTIONS /cached/a", &preflight, 204),
+            ("OPTIONS /files/a", &preflight, 204),
+            ("OPTIONS /nowhere", &preflight, 204),
+        ] {
+            for (host, is_own) in [
+                ("app.test", true),
+                ("[0:0:0:0:0:0:0:1]:81", true),
+                ("other.test", false),
+            ] {
+                let head = format!("{target} HTTP/1.1\r\nhost: {host}\r\n{fields}");
+                let head = format!("{head}connection: close\r\n\r\n");
+                let answer = exchange(&gateway, &head).await;
+                let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+                let is_answered = is_own || report_only;
+                let status = if is_answered { expected } else { 421 };
+                let line = format!("http/1.1 {status} ");
+                assert!(answer.starts_with(&line), "{head}: {answer}");
+                let is_granted = answer.contains("access-control-allow-methods");
+                let asks = target != "OPTIONS *" && !fields.is_empty();
+                assert_eq!(is_granted, asks && is_answered, "{head}: {answer}");
+            }
+        }
+        // Each request is told of once.
+        let outcome = if report_only {
+            "would be refused"
+        } else {
+            "refused"
+        };
+        let words = format!(": {outcome} rule=1 ");
+        gateway.logged(&words, 8).await;
+        assert_eq!(gateway.log().matches(&words).count(), 8);
+    }
+}
+
 /// Those that the gateway writes itself. What hyper cannot parse as a head of HTTP/1.1 (a control character in the
 /// target, a target of more than 65,534 bytes) it answers without asking anybody, and so does h2 with a head of more
 /// bytes than may be.

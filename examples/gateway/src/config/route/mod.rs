@@ -110,7 +110,7 @@ impl Checker<'_> {
         };
         let own_guard = table.contains_key("guard");
         let guard_at = join(at, "guard");
-        let guarding = self.guarding(&guard_at, table.remove("guard"), guarding.cloned());
+        let guarding = self.guarding_of_route(&guard_at, table.remove("guard"), guarding);
         let guard_at = if own_guard { &guard_at } else { "guard" };
         // A text that stands in for a missing key lets the others be checked.
         if !table.contains_key("prefix") {
@@ -120,6 +120,7 @@ impl Checker<'_> {
         }
         let is_text = |value: &Value| value.is_str();
         self.stand_in(at, &mut table, ("prefix", "/"), is_text, "a string");
+        let name = name_of(&table);
         if has_cors {
             self.keep_cors(at, &table);
         }
@@ -131,8 +132,8 @@ impl Checker<'_> {
         if table.contains_key("dir") && !upstream {
             let files = self.directory(at, table, codings)?;
             // To files nothing unsafe can be done, so that all there is to ask of them is the host.
-            let guarding = guarding.filter(|guarding| guarding.names_hosts);
-            let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+            let guarding = guarding.filter(Guarding::names_hosts);
+            let mut around = self.around(&name, guard_at, cors.as_ref(), guarding.as_ref());
             around.edge = edge;
             let route = Route::Files(Box::new(Layered::new(files, around)));
             return Some(KeptRoute::of_files(route));
@@ -165,7 +166,7 @@ impl Checker<'_> {
         let trusted = self.trusted_by(&table);
         let (builder, read) = self.proxy(at, table)?;
         let original = |key: &str| read.original(key);
-        let mut around = self.around(guard_at, cors.as_ref(), guarding.as_ref());
+        let mut around = self.around(&name, guard_at, cors.as_ref(), guarding.as_ref());
         around.edge = edge;
         around.compress = codings.first().map(|_| CompressLayer(codings));
         // A foreign page's request would reach the upstream as one of its own pages'.
@@ -241,5 +242,14 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+}
+
+/// The name of a route in the log.
+fn name_of(table: &Table) -> String {
+    let prefix = table.get("prefix").and_then(Value::as_str);
+    match prefix.unwrap_or_default().trim_end_matches('/') {
+        "" => "/".to_owned(),
+        prefix => prefix.to_owned(),
     }
 }

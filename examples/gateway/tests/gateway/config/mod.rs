@@ -206,10 +206,32 @@ fn what_is_hardly_meant_is_warned_of_and_accepted() {
             "[[routes]]\nprefix = '/'\ndir = '.'\n".to_owned(),
             "gateway.toml:3: routes[\"/\"].dir: this file",
         ),
+        (
+            format!("[guard]\nhosts = ['app.test']\n{ROUTE}guard = {{ mode = 'strict' }}\n"),
+            "].guard: this route answers all hosts, for `hosts` of [guard] does not hold beside a route's own \
+             `guard`; write hosts = [\"app.test\"] here, too",
+        ),
+        (
+            format!("[guard]\nhosts = ['app.test']\n{ROUTE}guard = false\n"),
+            "write guard = { hosts = [\"app.test\"] }",
+        ),
+        (
+            "[guard]\nhosts = ['app.test']\n[[routes]]\nprefix = '/f'\ndir = 'empty'\nguard = false\n".to_owned(),
+            "this route answers all hosts",
+        ),
     ] {
         let ended = check(folder().path(), &config);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stdout.contains(warning), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_route_with_hosts_of_its_own_is_not_warned_of() {
+    for route in ["", "guard = { hosts = ['b.test'] }\n"] {
+        let config = format!("[guard]\nhosts = ['app.test']\n{ROUTE}{route}");
+        let ended = check(folder().path(), &config);
+        assert!(!ended.stdout.contains("answers all hosts"), "{ended:?}");
     }
 }
 

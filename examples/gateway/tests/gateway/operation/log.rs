@@ -74,6 +74,52 @@ async fn of_one_kind_ten_lines_are_written_and_then_a_count() {
     assert!(log.contains("more of this status in one second"), "{log}");
 }
 
+/// As the gateway's own refusals are: any page and any program can make one after the other.
+#[tokio::test]
+async fn refusals_of_cors_and_of_the_guard_are_counted_too() {
+    let gateway = gateway::with(
+        "request_id = true\n[cors]\nallow_origins = ['https://app.example']\n\
+         [guard]\nhosts = ['a']\n[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:1'\n",
+    );
+    let evil = "origin: https://evil.example\r\n";
+    for (request, kind, line) in [
+        (
+            format!(
+                "POST /api/guard?secret=1 HTTP/1.1\r\nhost: a\r\n{evil}cookie: a=b\r\ncontent-length: 0\r\n"
+            ),
+            "same_origin::guard: more of this kind in one second rule=8",
+            "method=POST path=/api/guard id=",
+        ),
+        (
+            "GET /api/host?secret=1 HTTP/1.1\r\nhost: b\r\n".to_owned(),
+            "same_origin::guard: more of this kind in one second rule=1",
+            "method=GET path=/api/host id=",
+        ),
+        (
+            "OPTIONS /api/cors?secret=1 HTTP/1.1\r\nhost: a\r\norigin: null\r\n\
+             access-control-request-method: PUT\r\n"
+                .to_owned(),
+            "same_origin::cors: more of this kind in one second refusal=the null origin is not allowed",
+            "preflight=true method=OPTIONS path=/api/cors id=",
+        ),
+    ] {
+        for _ in 0..50 {
+            exchange(&gateway, format!("{request}connection: close\r\n\r\n")).await;
+        }
+        gateway.logged(kind, 1).await;
+        let log = gateway.log();
+        let target = kind.split(' ').next().unwrap();
+        let is_meant = |told: &&str| told.contains(target) && told.contains(line);
+        let lines: Vec<_> = log.lines().filter(is_meant).collect();
+        assert!((10..50).contains(&lines.len()), "{log}");
+        let words = [" INFO ", "route=\"/api\""];
+        for told in lines {
+            assert!(words.iter().all(|word| told.contains(word)), "{told}");
+        }
+    }
+    assert!(!gateway.log().contains("secret"));
+}
+
 /// Requests go on, whatever becomes of their lines.
 #[tokio::test]
 async fn an_access_log_that_cannot_be_written_is_told_of() {

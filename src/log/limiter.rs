@@ -1,19 +1,25 @@
-//! So many log lines of one kind in a second, and then a count. For the log of a proxy, and for that of the
-//! gateway.
+//! So many log lines of one kind in a second, and then a count. For the logs of the proxy, of the layers, and of
+//! the gateway.
+//!
+//! Counts are told by a thread, which is there from the first of them on. A task would need a runtime with
+//! timers, which CORS and the guard do not ask for, and would panic in one without.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::time::Instant;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The most lines of one kind that are written in a second. The others are counted.
 const MOST: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
 /// The most of a path that is shown, in bytes.
 const SHOWN: usize = 256;
+
+/// The most counts that wait for their second to be over: more than there are kinds in all layers of a server.
+const WAITING: usize = 4096;
 
 /// The lines of each kind. There is room for every kind that comes, so kinds are few. Not part of the API.
 #[doc(hidden)]
@@ -101,14 +107,9 @@ impl<K: Clone + Eq + Hash + Send + 'static> _LineLimiter<K> {
 
     /// When the second is over, whether another line is wanted or not.
     fn tell_later(self: &Arc<Self>, kind: K, left_out: impl Fn(&K, u64) + Send + 'static) {
-        // Without a runtime the next line of the kind tells it.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
         let limiter = Arc::clone(self);
         let dispatch = tracing::dispatcher::get_default(Clone::clone);
-        runtime.spawn(async move {
-            tokio::time::sleep(WINDOW).await;
+        let tell = move || {
             let now = Instant::now();
             let count = {
                 let mut windows = limiter
@@ -120,14 +121,39 @@ impl<K: Clone + Eq + Hash + Send + 'static> _LineLimiter<K> {
             if let Some(count) = count {
                 tracing::dispatcher::with_default(&dispatch, || left_out(&kind, count));
             }
-        });
+        };
+        // Where it cannot be told then, the next line of the kind tells it.
+        if let Some(counts) = counts() {
+            let _full = counts.try_send((Instant::now() + WINDOW, Box::new(tell)));
+        }
     }
+}
+
+/// A count, and when it is told.
+type Count = (Instant, Box<dyn FnOnce() + Send>);
+
+/// The way to the thread that tells counts; `None` where there cannot be one.
+fn counts() -> Option<&'static SyncSender<Count>> {
+    static COUNTS: OnceLock<Option<SyncSender<Count>>> = OnceLock::new();
+    let begin = || {
+        let (sender, receiver) = mpsc::sync_channel::<Count>(WAITING);
+        // All wait for as long, so that the first to come is the first to be told.
+        let tell = move || {
+            for (due, tell) in receiver {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                tell();
+            }
+        };
+        let thread = thread::Builder::new().name(String::from("log-counts"));
+        thread.spawn(tell).ok().map(|_| sender)
+    };
+    COUNTS.get_or_init(begin).as_ref()
 }
 
 /// A path as it can be shown to people: escaped, and cut where it is long.
 #[doc(hidden)]
 #[derive(Debug)]
-#[expect(
+#[allow(
     clippy::exhaustive_structs,
     reason = "a wrapper, and not part of the API"
 )]
