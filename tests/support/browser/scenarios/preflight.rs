@@ -241,12 +241,12 @@ fn answers() -> Vec<Scenario> {
             put(204, ECHO).include(),
             put(204, CREDENTIALED).include(),
         ]),
-        scenario("Allow-Methods that is not a list", APP_PAGE).does([fetch(
+        scenario("Allow-Methods that is no list", APP_PAGE).does([fetch(
             "PUT",
             &asked(&["access-control-allow-methods: PUT; DELETE"]),
         )]),
         scenario(
-            "Allow-Methods that is not a list, for a method that needs none",
+            "Allow-Methods that is no list, for a method that needs none",
             APP_PAGE,
         )
         .does([fetch(
@@ -257,7 +257,7 @@ fn answers() -> Vec<Scenario> {
             ]),
         )
         .json_body()]),
-        scenario("Allow-Headers that is not a list", APP_PAGE).does([fetch(
+        scenario("Allow-Headers that is no list", APP_PAGE).does([fetch(
             "PUT",
             &asked(&[
                 "access-control-allow-methods: PUT",
