@@ -79,11 +79,6 @@ pub(crate) trait Carry: Clone + Send + 'static {
         false
     }
 
-    /// Whether a layer in it may have an answer though no upstream has one, as a cache may.
-    fn may_know(&self) -> bool {
-        false
-    }
-
     /// Sends a request to one upstream, and gives the head of its response. `asks_upgrade`: whether it has
     /// an `Upgrade` field.
     fn carry(
@@ -108,10 +103,6 @@ impl Carry for Client {
 
 impl<S: ClientService> Carry for ServiceTransport<S> {
     fn times_heads(&self) -> bool {
-        self.times_heads
-    }
-
-    fn may_know(&self) -> bool {
         self.times_heads
     }
 

@@ -8,7 +8,7 @@ use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::share::Places;
 use crate::proxy::transport::Transport;
 use crate::proxy::upstream::member::{Member, Tried};
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -40,16 +40,9 @@ impl Exchange {
         let plan = Arc::clone(&self.plan);
         let upstreams = &plan.upstreams;
         let (mut tried, mut reason) = (Tried::default(), None);
-        let may_know =
-            transport.may_know() && matches!(*request.method(), Method::GET | Method::HEAD);
         loop {
             let picked = match upstreams.pick(&tried) {
                 None => upstreams.pick_late(&tried).await,
-                picked => picked,
-            };
-            // What is stored is given though all are set aside, and stands in for them if it is stale.
-            let picked = match picked {
-                None if may_know && tried.is_empty() => upstreams.pick_anyhow(),
                 picked => picked,
             };
             let mut in_flight =

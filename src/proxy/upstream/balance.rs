@@ -63,19 +63,6 @@ impl Balancer {
         }
     }
 
-    /// The one that is due first, without a probe's place.
-    pub(crate) fn pick_anyhow(&self) -> Option<InFlight> {
-        match &self.members {
-            Members::Fixed(members) => self.due_first(members),
-            Members::Changing(discovery) => self.due_first(&discovery.members()),
-        }
-    }
-
-    fn due_first(&self, members: &[Arc<Member>]) -> Option<InFlight> {
-        let due = members.iter().min_by_key(|one| one.set_aside_until())?;
-        Some(InFlight::at(due, members.len(), self.now()))
-    }
-
     pub(crate) async fn pick_late(&self, tried: &Tried) -> Option<InFlight> {
         match &self.members {
             Members::Changing(discovery) if discovery.is_awaited().await => self.pick(tried),
@@ -119,7 +106,7 @@ impl Balancer {
         };
         match chosen {
             Some(chosen) => Some(InFlight::at(chosen, members.len(), now)),
-            None if tried.is_empty() => self.probe(members),
+            None if tried.is_empty() => self.probe(members, now),
             None => None,
         }
     }
@@ -127,9 +114,10 @@ impl Balancer {
     /// One request at a time finds out whether all are still down, and the others need not wait for it: pauses grow
     /// to a minute, which would outlast the failure. It goes to the member that is due first. A request that has
     /// failed elsewhere is not taken for it, or one alone would wait for each of the members to time out.
-    fn probe(&self, members: &[Arc<Member>]) -> Option<InFlight> {
+    fn probe(&self, members: &[Arc<Member>], now: u64) -> Option<InFlight> {
+        let due = members.iter().min_by_key(|one| one.set_aside_until())?;
         let probe = self.probe.take()?;
-        Some(self.due_first(members)?.with(probe))
+        Some(InFlight::at(due, members.len(), now).with(probe))
     }
 
     fn now(&self) -> u64 {

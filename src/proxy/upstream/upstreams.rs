@@ -62,15 +62,6 @@ impl Upstreams {
         }
     }
 
-    /// One that is set aside, where somebody on the way may have the answer.
-    pub(crate) fn pick_anyhow(&self) -> Option<InFlight> {
-        match self {
-            Self::One(_) => None,
-            #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.pick_anyhow(),
-        }
-    }
-
     /// The reason why nothing could be picked.
     pub(crate) fn why_none(&self) -> ProxyErrorKind {
         match self {
