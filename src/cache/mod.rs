@@ -165,8 +165,6 @@ pub use layer::body::Body;
 #[cfg(feature = "proxy")]
 pub(crate) use layer::whole::mark_open_end;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
-#[cfg(feature = "proxy")]
-pub(crate) use store::key::Group;
 pub use store::stats::{Outcome, Stats};
 
 const _: () = {

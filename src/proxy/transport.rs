@@ -41,8 +41,6 @@ impl<S: ClientService> Transport for ServiceTransport<S> {}
 pub struct ServiceTransport<S> {
     service: S,
     times_heads: bool,
-    #[cfg(feature = "cache")]
-    group: Option<crate::cache::Group>,
 }
 
 impl<S> ServiceTransport<S> {
@@ -50,24 +48,15 @@ impl<S> ServiceTransport<S> {
         Self {
             service,
             times_heads: false,
-            #[cfg(feature = "cache")]
-            group: None,
         }
     }
 
     /// One whose innermost service waits for a response's head no longer than it may.
-    pub(crate) fn timed(service: S) -> Self {
+    pub(crate) const fn timed(service: S) -> Self {
         Self {
+            service,
             times_heads: true,
-            ..Self::new(service)
         }
-    }
-
-    /// For upstreams of which each says what the others would: one cache entry for all of them.
-    #[cfg(feature = "cache")]
-    pub(crate) fn among(mut self, upstreams: &[String]) -> Self {
-        self.group = (upstreams.len() > 1).then(|| crate::cache::Group(upstreams.join(" ").into()));
-        self
     }
 }
 
@@ -115,10 +104,6 @@ impl<S: ClientService> Carry for ServiceTransport<S> {
     ) -> Result<Response<Body>, ClientError> {
         to.upstream.locate(request.uri_mut());
         request.extensions_mut().insert(to.connect_to.clone());
-        #[cfg(feature = "cache")]
-        if let Some(group) = &self.group {
-            request.extensions_mut().insert(group.clone());
-        }
         self.service.send(*request).await
     }
 }

@@ -3,8 +3,8 @@
 //! A key holds all of a request that an upstream is known to build its answers of: the target and `Host`
 //! as they are sent, and what the request says of the public scheme, host, port and prefix, of which
 //! frameworks make the links in their pages. With those in the key, a client that forges one poisons its
-//! own copy only. Where an upstream was chosen from several, the names of all stand for it. A request's
-//! address (`X-Forwarded-For`) is not in it: it would give each client a cache of its own.
+//! own copy only. A request's address (`X-Forwarded-For`) is not in it: it would give each client a cache of
+//! its own.
 
 use foldhash::quality::RandomState;
 use http::header::{self, HeaderMap, HeaderName};
@@ -69,22 +69,15 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Marks a request whose upstream was chosen from several: a response of one is what the others would say, so that
-/// their names stand in the key in place of the chosen one's.
-#[derive(Clone, Debug)]
-pub(crate) struct Group(pub(crate) Arc<str>);
-
 /// The key of a request. The method is not in it, because a `HEAD` is answered from a `GET`, and no other
 /// method's response is stored as such.
 pub(crate) fn of(parts: &request::Parts) -> Key {
     let uri = &parts.uri;
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let group = parts.extensions.get::<Group>();
     let mut key = Vec::with_capacity(256);
     // No part can hold a line feed, so that no part can pass for another one.
     for part in [
         uri.scheme_str().unwrap_or_default(),
-        group.map_or(authority, |group| &group.0),
+        uri.authority().map_or("", |authority| authority.as_str()),
         target(parts),
     ] {
         key.extend_from_slice(part.as_bytes());
@@ -92,10 +85,6 @@ pub(crate) fn of(parts: &request::Parts) -> Key {
     }
     for (at, name) in PLACE.iter().enumerate() {
         for line in parts.headers.get_all(name) {
-            let is_own_name = at == 0 && line.as_bytes() == authority.as_bytes();
-            if is_own_name && group.is_some() {
-                continue;
-            }
             key.push(b'0' + at as u8);
             key.extend_from_slice(line.as_bytes());
             key.push(b'\n');

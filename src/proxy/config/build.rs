@@ -35,7 +35,7 @@ impl ProxyBuilder {
     ) -> Result<ReverseProxy<ServiceTransport<L::Service>>, ProxyConfigErrors> {
         self.build_around(None, |client| {
             let client = client.with_head_timeout(self.timeouts.response);
-            self.carried_by(ServiceTransport::timed(layer.layer(client)))
+            ServiceTransport::timed(layer.layer(client))
         })
     }
 
@@ -91,15 +91,8 @@ impl ProxyBuilder {
         changes: Option<Changes>,
     ) -> Result<ReverseProxy<ServiceTransport<S>>, ProxyConfigErrors> {
         let compiled = validate::compile(self, changes, ClientChoice::Given)?;
-        let transport = self.carried_by(ServiceTransport::new(client));
+        let transport = ServiceTransport::new(client);
         Ok(ReverseProxy::from_parts(compiled.plan, transport))
-    }
-
-    /// The transport, told of the list of upstreams if there is one.
-    fn carried_by<S>(&self, transport: ServiceTransport<S>) -> ServiceTransport<S> {
-        #[cfg(feature = "cache")]
-        let transport = transport.among(self.upstream.as_slice());
-        transport
     }
 }
 

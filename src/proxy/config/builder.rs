@@ -119,15 +119,6 @@ pub(crate) enum OneOrMany {
     Many(Vec<String>),
 }
 
-impl OneOrMany {
-    pub(crate) fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(text) => std::slice::from_ref(text),
-            Self::Many(texts) => texts,
-        }
-    }
-}
-
 #[cfg(feature = "serde")]
 fn yes() -> bool {
     true

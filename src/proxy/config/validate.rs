@@ -112,8 +112,10 @@ impl Check<'_> {
     }
 
     fn upstreams(&mut self) -> Vec<Upstream> {
-        let texts = self.settings.upstream.as_slice();
-        let is_list = matches!(self.settings.upstream, OneOrMany::Many(_));
+        let (texts, is_list) = match &self.settings.upstream {
+            OneOrMany::One(text) => (std::slice::from_ref(text), false),
+            OneOrMany::Many(texts) => (texts.as_slice(), true),
+        };
         if texts.is_empty() {
             self.refuse(no_upstream());
         }
