@@ -47,9 +47,9 @@
 //! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
 //!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
 //! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503, 504,
-//!   or a body that breaks before its first byte), for as long as `stale-while-revalidate` and `stale-if-error`
+//!   or a body that is broken already when its head comes), for as long as `stale-while-revalidate` and `stale-if-error`
 //!   say (RFC 5861), or [`stale`]. Never with `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache`
-//!   (4.2.4). A redirect, 401 to 405, 410 or 451 in place of it ends it.
+//!   (4.2.4). A redirect, 401 to 405, 410 or 451 in its place ends it.
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
 //! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less

@@ -68,6 +68,11 @@ pub(crate) trait Carry: Clone + Send + 'static {
         false
     }
 
+    /// Whether a request that it gives back may be another than the one that it was given.
+    fn may_alter(&self) -> bool {
+        false
+    }
+
     /// Sends a request to one upstream, and gives the head of its response. `asks_upgrade`: whether it has
     /// an `Upgrade` field.
     fn carry(
@@ -93,6 +98,10 @@ impl Carry for Client {
 impl<S: ClientService> Carry for ServiceTransport<S> {
     fn times_heads(&self) -> bool {
         self.times_heads
+    }
+
+    fn may_alter(&self) -> bool {
+        true
     }
 
     /// Names the upstream in the URI, and in an extension where to connect if that is known.

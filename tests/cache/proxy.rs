@@ -15,6 +15,14 @@ use tower::ServiceExt;
 struct Upstream {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+    listening: tokio::task::AbortHandle,
+}
+
+/// Nobody listens there any more.
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
 }
 
 impl Upstream {
@@ -28,7 +36,7 @@ impl Upstream {
         let heads = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&heads);
         let answers = Arc::new(answers);
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let log = Arc::clone(&log);
                 let answers = Arc::clone(&answers);
@@ -53,7 +61,12 @@ impl Upstream {
                 });
             }
         });
-        Self { address, heads }
+        let listening = listening.abort_handle();
+        Self {
+            address,
+            heads,
+            listening,
+        }
     }
 
     fn builder(&self) -> ProxyBuilder {
@@ -108,6 +121,37 @@ async fn a_proxied_answer_comes_from_memory_as_it_came_from_the_upstream() {
     assert_eq!(cache.purge("/base/x"), 1);
     ask(&proxy, get("/api/x?y=1", &[HOST])).await;
     assert_eq!(upstream.asked(), 2);
+}
+
+/// What the cache asks one upstream for itself is not what the client asks another one for.
+#[tokio::test]
+async fn a_request_that_goes_to_another_upstream_goes_as_its_client_sent_it() {
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\ncache-control: max-age=0\r\netag: \"a\"\r\ncontent-length: 4\r\nx-closes: 1\r\n\r\ngood";
+    let (a, b) = (Upstream::start(ANSWER).await, Upstream::start(ANSWER).await);
+    let urls = [&a, &b].map(|upstream| format!("http://{}", upstream.address));
+    let builder = ReverseProxy::builder("/api", "").upstreams(urls);
+    let (cache, proxy) = cached(&builder);
+    let mut of_a = Vec::new();
+    for number in 0..40 {
+        let (target, asked) = (format!("/api/{number}"), a.asked());
+        ask(&proxy, get(&target, &[HOST])).await;
+        if a.asked() > asked {
+            of_a.push(target);
+        }
+    }
+    drop(a);
+    let asked = b.asked();
+    for target in &of_a {
+        // Each knows nothing of the failures before, and tries the first one half of the time.
+        let proxy = builder.build_with_layer(&cache.layer()).unwrap();
+        let got = ask(&proxy, get(target, &[HOST])).await;
+        assert_eq!((got.status.as_u16(), got.text()), (200, "good"));
+    }
+    let heads = b.heads.lock().unwrap();
+    let of_cache = heads[asked..]
+        .iter()
+        .filter(|head| head.contains("if-none-match"));
+    assert_eq!(of_cache.count(), 0, "of {}", of_a.len());
 }
 
 #[tokio::test]

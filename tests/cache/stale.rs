@@ -287,3 +287,33 @@ async fn what_the_upstream_has_taken_away_is_not_given_any_more() {
         assert_eq!(is_old, !is_gone, "{status}: {}", next.status);
     }
 }
+
+/// A client's own fields may be what it is refused for: that ends nothing that is fresh.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_client_ends_no_fresh_answer() {
+    for status in [302, 401, 403, 404] {
+        let site = Site::new(move |seen| match seen.number {
+            0 => answer(seen, "max-age=100"),
+            _ => response(status, &[("cache-control", "no-store")], "refused"),
+        });
+        site.get("/a").await;
+        let fields = [("cache-control", "no-cache"), ("user-agent", "sqlmap")];
+        let refused = site.ask(get("/a", &fields)).await;
+        assert_eq!(refused.status, status);
+        assert_eq!(site.get("/a").await.text(), "answer 0", "{status}");
+    }
+}
+
+/// Whatever is wrong with its body, a refusal is one.
+#[tokio::test(start_paused = true)]
+async fn nothing_stands_in_for_a_refusal() {
+    for status in [302, 401, 403, 404, 410, 429, 451] {
+        let site = Site::new(move |seen| match seen.number {
+            0 => answer(seen, "max-age=10, stale-if-error=600"),
+            _ => response(status, &[], frames([Err("cut")])),
+        });
+        site.get("/a").await;
+        advance(Duration::from_secs(20)).await;
+        assert_eq!(site.head(get("/a", &[])).await.status(), status);
+    }
+}

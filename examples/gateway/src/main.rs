@@ -135,20 +135,26 @@ fn log_filter(said: Option<&OsStr>) -> (Targets, Option<String>) {
     if said.is_empty() {
         return (usual(), None);
     }
-    let why = match said.parse::<Targets>() {
-        Ok(filter) if shows_nothing(&filter, &said) => "it shows nothing".to_owned(),
-        Ok(filter) => return (filter, None),
-        Err(error) => error.to_string(),
-    };
-    let problem = format!(
-        "RUST_LOG: {said:?} is not used ({why}), and `info` holds; write a level, or levels of targets: \
-         \"warn,same_origin=debug\""
-    );
-    (usual(), Some(problem))
+    const REMEDY: &str = "write a level, or levels of targets: \"warn,same_origin=debug\"";
+    match said.parse::<Targets>() {
+        Ok(filter) if hides_the_gateway(&filter, &said) => {
+            let problem = format!(
+                "RUST_LOG: {said:?} shows nothing of the gateway, whose warnings are shown all the same; {REMEDY}"
+            );
+            let filter = filter.with_target("same_origin", LevelFilter::WARN);
+            (filter, Some(problem))
+        }
+        Ok(filter) => (filter, None),
+        Err(error) => {
+            let problem =
+                format!("RUST_LOG: {said:?} is not used ({error}), and `info` holds; {REMEDY}");
+            (usual(), Some(problem))
+        }
+    }
 }
 
-/// Whether a misspelt level hides all that the gateway says: `inf` is read as the name of a target.
-fn shows_nothing(filter: &Targets, said: &str) -> bool {
+/// Whether nothing that the gateway says is shown, perhaps by mistake: `inf` is read as the name of a target.
+fn hides_the_gateway(filter: &Targets, said: &str) -> bool {
     let is_meant = said.contains('=') || said.eq_ignore_ascii_case("off");
     !is_meant && !filter.would_enable(module_path!(), &tracing::Level::ERROR)
 }
@@ -186,6 +192,7 @@ mod tests {
             ("warn,same_origin=debug", true),
             ("warn, ", true),
             (" , ", true),
+            ("hyper", false),
             ("inf", false),
             ("verbose", false),
             ("[", false),
@@ -193,7 +200,7 @@ mod tests {
         ] {
             let (filter, problem) = log_filter(Some(OsStr::new(said)));
             assert_eq!(problem.is_none(), is_used, "{said}: {problem:?}");
-            let shows = filter.would_enable(module_path!(), &tracing::Level::INFO);
+            let shows = filter.would_enable(module_path!(), &tracing::Level::WARN);
             assert!(is_used || shows, "{said}");
         }
     }

@@ -113,7 +113,9 @@ impl Trip {
             return;
         };
         let is_whole = parts.status.is_success() && self.asked.range.is_none();
-        let is_other = is_whole || tells_of_target(parts.status);
+        // What is fresh stays: a client's own fields may be what it is refused or sent elsewhere for.
+        let is_stale = stored.age().stale_by().is_some();
+        let is_other = is_whole || is_stale && tells_of_target(parts.status);
         if is_other && !self.asked.is_head && why.is_of_response() {
             self.shared.store.replace(&self.asked.key, stored, None);
         }

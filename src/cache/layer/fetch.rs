@@ -310,7 +310,7 @@ impl Trip {
 }
 
 /// The response, unless it is one for which a stored one may stand in, by the status that it had: a failure of the
-/// upstream (RFC 5861 4), or a body that is broken before its client has seen anything of it.
+/// upstream (RFC 5861 4), or success with a body that is broken already when its head comes.
 fn sound<R, E>(answered: Result<Response<R>, E>) -> Result<Response<Source<R>>, Option<StatusCode>>
 where
     R: http_body::Body<Data = Bytes>,
@@ -320,7 +320,11 @@ where
     if matches!(status.as_u16(), 500 | 502 | 503 | 504) {
         return Err(Some(status));
     }
-    let body = Source::begin(body).map_err(|_| Some(status))?;
+    let body = if status.is_success() {
+        Source::begin(body).map_err(|_| Some(status))?
+    } else {
+        Source::untouched(body)
+    };
     Ok(Response::from_parts(parts, body))
 }
 

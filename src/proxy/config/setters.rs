@@ -37,8 +37,10 @@ impl ProxyBuilder {
     /// silent for the response timeout. Any head of a response is an answer, and what the client breaks does not
     /// count. A request that was not sent goes to another one, to each once; one that may have been seen does not.
     ///
-    /// When all are set aside the answer is 502 at once, but for one request at a time, which tries the one that
-    /// is due first. If that answers it is back at once. For a list that changes see [`discover`](Self::discover).
+    /// When all are set aside, requests go on to those that could be connected to: it may be one client that has them
+    /// leave requests unanswered. If there is none, the answer is 502 at once, but for one request at a time without a
+    /// body, which tries the one that is due first. If that answers it is back at once. For a list that changes see
+    /// [`discover`](Self::discover).
     ///
     /// Of two taken at random the one with fewer requests under way gets the next, as in
     /// `tower::balance::p2c`. The types of `tower::load` do not fit: they wrap a service for each endpoint,

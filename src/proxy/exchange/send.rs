@@ -40,9 +40,13 @@ impl Exchange {
         let plan = Arc::clone(&self.plan);
         let upstreams = &plan.upstreams;
         let (mut tried, mut reason) = (Tried::default(), None);
+        // A layer's own fields, a cache's conditions say, are for the upstream that it sent them to.
+        let is_altered = transport.may_alter() && self.upload.is_none();
+        let original = is_altered.then(|| copy_of(&request));
         loop {
-            let picked = match upstreams.pick(&tried) {
-                None => upstreams.pick_late(&tried).await,
+            let may_probe = self.upload.is_none();
+            let picked = match upstreams.pick(&tried, may_probe) {
+                None => upstreams.pick_late(&tried, may_probe).await,
                 picked => picked,
             };
             let mut in_flight =
@@ -52,9 +56,7 @@ impl Exchange {
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
-                    if !is_from_memory(&response) {
-                        in_flight.answered();
-                    }
+                    in_flight.answered();
                     let held = Held {
                         _places: places,
                         in_flight: Some(in_flight),
@@ -72,7 +74,7 @@ impl Exchange {
                         (error, Some(unsent))
                             if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
                         {
-                            request = unsent;
+                            request = original.as_deref().map_or(unsent, copy_of);
                             // Where none could be connected to, the list is the reason.
                             reason = Some(error).filter(|_| !kind.is_connect());
                             tried.add(&in_flight);
@@ -122,17 +124,13 @@ impl Exchange {
     }
 }
 
-/// Whether a cache has answered in the place of the upstream, of whose health nothing is known then.
-#[cfg(feature = "cache")]
-fn is_from_memory(response: &Response<Body>) -> bool {
-    use crate::cache::Outcome;
-    matches!(
-        response.extensions().get(),
-        Some(Outcome::Hit | Outcome::Stale)
-    )
-}
-
-#[cfg(not(feature = "cache"))]
-fn is_from_memory(_: &Response<Body>) -> bool {
-    false
+/// A request without a body once more.
+fn copy_of(request: &Request<Body>) -> Box<Request<Body>> {
+    let mut copy = Box::new(Request::new(Body::empty()));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy
 }

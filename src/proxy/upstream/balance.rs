@@ -56,16 +56,18 @@ impl Balancer {
         }
     }
 
-    pub(crate) fn pick(&self, tried: &Tried) -> Option<InFlight> {
+    pub(crate) fn pick(&self, tried: &Tried, may_probe: bool) -> Option<InFlight> {
         match &self.members {
-            Members::Fixed(members) => self.pick_of(members, tried),
-            Members::Changing(discovery) => self.pick_of(&discovery.members(), tried),
+            Members::Fixed(members) => self.pick_of(members, tried, may_probe),
+            Members::Changing(discovery) => self.pick_of(&discovery.members(), tried, may_probe),
         }
     }
 
-    pub(crate) async fn pick_late(&self, tried: &Tried) -> Option<InFlight> {
+    pub(crate) async fn pick_late(&self, tried: &Tried, may_probe: bool) -> Option<InFlight> {
         match &self.members {
-            Members::Changing(discovery) if discovery.is_awaited().await => self.pick(tried),
+            Members::Changing(discovery) if discovery.is_awaited().await => {
+                self.pick(tried, may_probe)
+            }
             Members::Fixed(_) | Members::Changing(_) => None,
         }
     }
@@ -96,7 +98,7 @@ impl Balancer {
         }
     }
 
-    fn pick_of(&self, members: &[Arc<Member>], tried: &Tried) -> Option<InFlight> {
+    fn pick_of(&self, members: &[Arc<Member>], tried: &Tried, may_probe: bool) -> Option<InFlight> {
         let now = self.now();
         let may = |member: &Arc<Member>| member.is_available(now) && !tried.has(member);
         let chosen = match members {
@@ -104,16 +106,20 @@ impl Balancer {
             [only] => Some(only).filter(|only| !tried.has(only)),
             _ => two_of_all(members, may).or_else(|| two_of_available(members, may)),
         };
-        match chosen {
+        // One client's requests can set aside who answers everybody else. Such a member is the last resort, or they
+        // would be 502 to all.
+        let may_all_the_same = |member: &Arc<Member>| member.is_connectable() && !tried.has(member);
+        match chosen.or_else(|| two_of_available(members, may_all_the_same)) {
             Some(chosen) => Some(InFlight::at(chosen, members.len(), now)),
-            None if tried.is_empty() => self.probe(members, now),
+            None if may_probe && tried.is_empty() => self.probe(members, now),
             None => None,
         }
     }
 
     /// One request at a time finds out whether all are still down, and the others need not wait for it: pauses grow
     /// to a minute, which would outlast the failure. It goes to the member that is due first. A request that has
-    /// failed elsewhere is not taken for it, or one alone would wait for each of the members to time out.
+    /// failed elsewhere is not taken for it, or one alone would wait for each of the members to time out; nor is one with
+    /// a body, whose client could hold the place for as long as it sends.
     fn probe(&self, members: &[Arc<Member>], now: u64) -> Option<InFlight> {
         let due = members.iter().min_by_key(|one| one.set_aside_until())?;
         let probe = self.probe.take()?;
@@ -188,7 +194,7 @@ mod tests {
         let upstreams = balancer(5);
         let mut held = Vec::new();
         for _ in 0..100 {
-            held.push(upstreams.pick(&Tried::default()).unwrap());
+            held.push(upstreams.pick(&Tried::default(), true).unwrap());
         }
         let loads: Vec<_> = members(&upstreams).iter().map(|one| one.load()).collect();
         assert!(
@@ -202,9 +208,9 @@ mod tests {
     #[test]
     fn the_less_loaded_of_two_is_picked() {
         let upstreams = balancer(2);
-        let busy = upstreams.pick(&Tried::default()).unwrap();
+        let busy = upstreams.pick(&Tried::default(), true).unwrap();
         for _ in 0..20 {
-            let other = upstreams.pick(&Tried::default()).unwrap();
+            let other = upstreams.pick(&Tried::default(), true).unwrap();
             assert_ne!(host(&other), host(&busy));
         }
     }
@@ -212,18 +218,18 @@ mod tests {
     #[test]
     fn a_failed_upstream_is_left_alone_until_one_trial() {
         let upstreams = balancer(2);
-        let failing = upstreams.pick(&Tried::default()).unwrap();
+        let failing = upstreams.pick(&Tried::default(), true).unwrap();
         upstreams.failed(&failing);
         for _ in 0..20 {
             assert_ne!(
-                host(&upstreams.pick(&Tried::default()).unwrap()),
+                host(&upstreams.pick(&Tried::default(), true).unwrap()),
                 host(&failing)
             );
         }
         // Its pause is over: exactly one of many picks tries it.
         failing.member().set_aside(0);
         let picks: Vec<_> = (0..50)
-            .map(|_| upstreams.pick(&Tried::default()).unwrap())
+            .map(|_| upstreams.pick(&Tried::default(), true).unwrap())
             .collect();
         let trials = picks.iter().filter(|picked| host(picked) == host(&failing));
         assert_eq!(trials.count(), 1);
@@ -235,7 +241,7 @@ mod tests {
     fn a_burst_of_failures_is_one_failure() {
         let upstreams = balancer(1);
         let burst: Vec<_> = (0..20)
-            .map(|_| upstreams.pick(&Tried::default()).unwrap())
+            .map(|_| upstreams.pick(&Tried::default(), true).unwrap())
             .collect();
         for request in &burst {
             upstreams.failed(request);
@@ -245,7 +251,7 @@ mod tests {
         assert_eq!(failures(), 1);
         // The trial after its pause is another one.
         member.set_aside(0);
-        upstreams.failed(&upstreams.pick(&Tried::default()).unwrap());
+        upstreams.failed(&upstreams.pick(&Tried::default(), true).unwrap());
         assert_eq!(failures(), 2);
         // After a success it starts anew, whenever the request was picked that fails.
         member.succeeded();
@@ -258,7 +264,7 @@ mod tests {
     fn the_only_one_is_tried_each_time() {
         let upstreams = balancer(1);
         for _ in 0..3 {
-            let picked = upstreams.pick(&Tried::default()).unwrap();
+            let picked = upstreams.pick(&Tried::default(), true).unwrap();
             upstreams.failed(&picked);
             assert!(!upstreams.has_another(&picked));
         }
@@ -266,13 +272,13 @@ mod tests {
     }
 
     fn pick(upstreams: &Balancer) -> Option<InFlight> {
-        upstreams.pick(&Tried::default())
+        upstreams.pick(&Tried::default(), true)
     }
 
     /// A request that comes to each in vain.
     fn exhaust(upstreams: &Balancer) -> Vec<String> {
         let (mut tried, mut hosts) = (Tried::default(), Vec::new());
-        while let Some(picked) = upstreams.pick(&tried) {
+        while let Some(picked) = upstreams.pick(&tried, true) {
             upstreams.failed(&picked);
             hosts.push(host(&picked).to_owned());
             tried.add(&picked);
@@ -355,5 +361,29 @@ mod tests {
         at(0).answered();
         upstreams.left_unanswered(&at(0));
         assert!(is_available());
+    }
+
+    /// A client that knows a path on which all of them are silent does not close them to others.
+    #[tokio::test(start_paused = true)]
+    async fn who_can_be_connected_to_is_the_last_resort() {
+        let upstreams = balancer(3);
+        let at = |which: usize| InFlight::at(&members(&upstreams)[which], 3, upstreams.now());
+        for which in [0, 0, 0, 1, 1, 1] {
+            upstreams.left_unanswered(&at(which));
+        }
+        upstreams.failed(&at(2));
+        let mut picked = Vec::new();
+        for _ in 0..40 {
+            let request = upstreams.pick(&Tried::default(), false).unwrap();
+            assert_ne!(host(&request), "up2.example");
+            picked.push(request);
+        }
+        assert!(members(&upstreams)[..2].iter().all(|one| one.load() > 10));
+        // With those that cannot be connected to there is nothing to go on with, and a body is not a probe.
+        for which in [0, 1] {
+            upstreams.failed(&at(which));
+        }
+        assert!(upstreams.pick(&Tried::default(), false).is_none());
+        assert!(upstreams.pick(&Tried::default(), true).is_some());
     }
 }

@@ -31,6 +31,8 @@ struct Health {
     /// Requests that were sent and not answered, since the last answer.
     unanswered: AtomicU32,
     set_aside_until: AtomicU64,
+    /// Whether it was set aside though it could be connected to.
+    is_connectable: AtomicBool,
 }
 
 /// A member that leaves so many requests in a row unanswered is set aside. One alone may be the request's own doing.
@@ -108,6 +110,7 @@ impl Member {
             failures,
             unanswered,
             set_aside_until,
+            ..
         } = &self.health;
         if unanswered.load(Ordering::Relaxed) != 0 {
             unanswered.store(0, Ordering::Relaxed);
@@ -118,12 +121,12 @@ impl Member {
         }
     }
 
-    /// Notes that a request could not be connected.
+    /// Sets it aside, for longer each time.
     ///
     /// Of the requests that were under way there together the first one tells all that there is to
     /// tell. If each of them counted, one burst would make the pause the longest at once. So would probes, which
     /// wait for no pause: one that fails begins the pause anew, as long as it was.
-    pub(crate) fn failed(&self, request: &InFlight, now: u64) {
+    fn set_back(&self, request: &InFlight, now: u64) {
         let with_this = |failures: u32| {
             let is_known = request.probe.is_some() && failures == request.failures;
             failures.saturating_add(u32::from(!is_known || failures == 0))
@@ -136,6 +139,17 @@ impl Member {
         }
     }
 
+    /// Notes that a request could not be connected. See [`set_back`](Self::set_back).
+    pub(crate) fn failed(&self, request: &InFlight, now: u64) {
+        self.health.is_connectable.store(false, Ordering::Relaxed);
+        self.set_back(request, now);
+    }
+
+    /// Whether it is set aside because of requests that were sent, which may have been those requests' own doing.
+    pub(crate) fn is_connectable(&self) -> bool {
+        self.health.is_connectable.load(Ordering::Relaxed)
+    }
+
     /// Notes that a request was sent, or nearly so, and not answered.
     pub(crate) fn left_unanswered(&self, request: &InFlight, now: u64) {
         let unanswered = &self.health.unanswered;
@@ -144,7 +158,8 @@ impl Member {
         let before = before.unwrap_or(MOST_UNANSWERED);
         let was_set_aside = request.failures != 0 && self.failures() != 0;
         if was_set_aside || before + 1 >= MOST_UNANSWERED {
-            self.failed(request, now);
+            self.health.is_connectable.store(true, Ordering::Relaxed);
+            self.set_back(request, now);
         }
     }
 

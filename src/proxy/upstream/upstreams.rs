@@ -44,21 +44,22 @@ impl Upstreams {
 
     /// An upstream for a request, other than those that it was at; `None` when there is none, or all are set
     /// aside.
-    pub(crate) fn pick(&self, tried: &Tried) -> Option<InFlight> {
+    /// `may_probe`: it may find out whether one that could not be connected to is back.
+    pub(crate) fn pick(&self, tried: &Tried, may_probe: bool) -> Option<InFlight> {
         match self {
             Self::One(_) => None,
             #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.pick(tried),
+            Self::Several(balancer) => balancer.pick(tried, may_probe),
         }
     }
 
     /// The next one to pick, where nothing could be picked because the list is being asked for the first
     /// time.
-    pub(crate) async fn pick_late(&self, tried: &Tried) -> Option<InFlight> {
+    pub(crate) async fn pick_late(&self, tried: &Tried, may_probe: bool) -> Option<InFlight> {
         match self {
             Self::One(_) => None,
             #[cfg(feature = "balance")]
-            Self::Several(balancer) => balancer.pick_late(tried).await,
+            Self::Several(balancer) => balancer.pick_late(tried, may_probe).await,
         }
     }
 

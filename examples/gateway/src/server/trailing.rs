@@ -3,7 +3,8 @@
 //! hyper reads trailers up to an empty line that ends with CRLF, and takes fields from them up to one that ends with LF:
 //! whatever is between the two is lost. A proxy in front that takes the second for the end, as RFC 9112 2.2 allows, has
 //! seen requests in it, and would give the answers of later ones to the wrong clients. How much was lost nobody can
-//! tell from outside. So nothing is read behind trailers, and trailers without a field are not a message.
+//! tell from outside. So nothing is read behind trailers, or behind a body whose end was not seen, and
+//! trailers without a field are not a message.
 
 use super::BoxError;
 use super::connections::Connection;
@@ -22,12 +23,26 @@ pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body 
         return proxy::Body::new(body);
     }
     let connection = Arc::clone(connection);
-    proxy::Body::new(Chunked { body, connection })
+    proxy::Body::new(Chunked {
+        body,
+        connection,
+        is_over: false,
+    })
 }
 
 struct Chunked {
     body: Incoming,
     connection: Arc<Connection>,
+    is_over: bool,
+}
+
+/// hyper reads what nobody wanted, trailers too, to keep the connection.
+impl Drop for Chunked {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.is_asked_no_more();
+        }
+    }
 }
 
 impl Body for Chunked {
@@ -45,6 +60,7 @@ impl Body for Chunked {
                 return Poll::Ready(Some(Err("the trailers have no field".into())));
             }
         }
+        self.is_over |= frame.is_none();
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 

@@ -54,6 +54,35 @@ async fn nothing_is_read_behind_what_may_hide_a_request() {
     }
 }
 
+/// The gateway's own answers, which need nothing of the body: hyper reads it all the same, and its trailers.
+#[tokio::test]
+async fn nothing_is_read_behind_a_body_that_nobody_wanted() {
+    let gateway = gateway::with(
+        "[guard]\nhosts = ['a']\n[[routes]]\nprefix = '/api'\nupstream = 'http://127.0.0.1:9'\n[[routes]]\nprefix = '/files'\ndir = '.'\n",
+    );
+    for (path, host) in [
+        ("/nowhere", "a"),
+        ("/api/%2e%2e/x", "a"),
+        ("/api/dead", "a"),
+        ("/api/x", "foreign"),
+        ("/files/none", "a"),
+    ] {
+        for rest in ["0\r\n\n", "0\r\nx-sum: 1\n\n", "3\r\nabc\r\n0\r\n\n"] {
+            let head = CHUNKED
+                .replace("/first", path)
+                .replace("host: a", &format!("host: {host}"));
+            let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
+            let answer = exchange(&gateway, format!("{head}{rest}{hidden}{NEXT}")).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert_eq!(
+                answer.matches("HTTP/1.").count(),
+                1,
+                "{path} {rest:?}: {answer}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn trailers_without_a_field_are_malformed() {
     let upstream = upstream("up").await;

@@ -193,7 +193,9 @@ async fn a_log_that_cannot_be_opened_is_refused_by_a_reload() {
     // A pipe in the place of the log is not opened again either.
     std::fs::remove_file(gateway.folder.path().join("a.log")).unwrap();
     mkfifo(&gateway.folder.path().join("a.log"));
-    gateway.hang_up("the access log cannot be opened again").await;
+    gateway
+        .hang_up("the access log cannot be opened again")
+        .await;
     std::fs::remove_file(gateway.folder.path().join("a.log")).unwrap();
     gateway.write("[log]\naccess = 'a.log'");
     gateway.hang_up(SERVED).await;
