@@ -317,7 +317,8 @@ async def is_served_under(kinds):
             # Within three times on a quiet machine, and some more on a busy one; without the bounds 0.5 to 1.4 s.
             limit = 5 * quiet.p99() + 0.35
             assert not RELEASE or attacked.p99() < limit, (kind, quiet.p99(), attacked.p99())
-            assert grown < 40 * 1024, (kind, grown)
+            # At its highest, with some 270 connections whose heads may take 64 KiB decoded, and as much in lists.
+            assert grown < 64 * 1024, (kind, grown)
             gateway.stop()
             quiet, attacked, made, _ = await flooded(theirs, kind, None, 0.8)
             measured(f"{kind}, nginx", f"p99 quiet {quiet.p99() * 1000:.1f} ms; {attacked}; {made} connections")
