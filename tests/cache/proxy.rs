@@ -123,7 +123,7 @@ async fn a_proxied_answer_comes_from_memory_as_it_came_from_the_upstream() {
     assert_eq!(upstream.asked(), 2);
 }
 
-/// What the cache asks one upstream for itself is not what the client asks another one for.
+/// The conditions that a cache sends one upstream are its own, and not for the next upstream.
 #[tokio::test]
 async fn a_request_that_goes_to_another_upstream_goes_as_its_client_sent_it() {
     const ANSWER: &str = "HTTP/1.1 200 OK\r\ncache-control: max-age=0\r\netag: \"a\"\r\ncontent-length: 4\r\nx-closes: 1\r\n\r\ngood";

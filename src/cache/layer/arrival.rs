@@ -113,7 +113,7 @@ impl Trip {
             return;
         };
         let is_whole = parts.status.is_success() && self.asked.range.is_none();
-        // What is fresh stays: a client's own fields may be what it is refused or sent elsewhere for.
+        // A fresh response stays: a client's own fields may be the reason why it is refused or sent elsewhere.
         let is_stale = stored.age().stale_by().is_some();
         let is_other = is_whole || is_stale && tells_of_target(parts.status);
         if is_other && !self.asked.is_head && why.is_of_response() {

@@ -91,7 +91,7 @@ impl<B: Body<Data = Bytes>> Body for Source<B> {
         }
     }
 
-    /// What has been read makes no length known that was not: a server would send no trailers with one.
+    /// The length is known only if it was before the first frame: with one a server would not send trailers.
     fn size_hint(&self) -> SizeHint {
         let (first, rest, is_exact) = match &self.state {
             State::Untouched { body } => return body.size_hint(),

@@ -58,7 +58,7 @@ pub(super) struct EitherHeaders {
     pub(super) refused: ResponseHeaders,
 }
 
-/// What the log tells of a request if it is refused.
+/// The facts about a request that the log tells if it is refused.
 pub(super) struct Kept {
     method: Method,
     uri: Uri,

@@ -86,7 +86,7 @@ impl Exchange {
         }
     }
 
-    /// Whether the request's body is the reason why there is no answer.
+    /// Returns whether the request's body is the reason why there is not an answer.
     fn failed_by_its_client(&self) -> bool {
         let upload = self.upload.as_deref();
         upload.is_some_and(|upload| upload.failure().is_some())

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use same_origin::proxy::Body;
 use std::time::SystemTime;
 
-/// What a client says that it has.
+/// The forms of a file that a client says it has.
 #[derive(Debug)]
 pub enum Known {
     /// Nothing.

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 
 /// The body of a request of HTTP/1.1.
 pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body {
-    // With a length there are no trailers.
+    // Over HTTP/1.1 a body with a length does not have trailers.
     if body.is_end_stream() || body.size_hint().exact().is_some() {
         return proxy::Body::new(body);
     }
