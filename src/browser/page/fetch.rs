@@ -166,19 +166,8 @@ impl Fetch {
         )
     }
 
-    /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
-    pub(super) fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
-        let mistakes = [
-            &self.page.web.mistakes,
-            &self.page.mistakes,
-            &self.request.mistakes,
-        ];
-        let mistakes: Vec<_> = mistakes.into_iter().flatten().cloned().collect();
-        if !mistakes.is_empty() {
-            return Err(FetchErrorKind::Setup(mistakes));
-        }
-        let script = |text: String| FetchErrorKind::Script(text);
-        let url = self.url()?;
+    /// Fetch #dom-request, steps on the method and the mode.
+    fn method(&self) -> Result<Method, FetchErrorKind> {
         let method = classify::normalized(&self.request.method);
         let Ok(method) = Method::from_bytes(method.as_bytes()) else {
             return Err(script(format!("'{method}' is not a valid HTTP method.")));
@@ -197,21 +186,41 @@ impl Fetch {
                 "'{method}' is unsupported in no-cors mode."
             )));
         }
+        Ok(method)
+    }
+
+    /// Fetch #dom-request, steps on the body.
+    fn body(&self, method: &Method) -> Result<Body, FetchErrorKind> {
         let body = match (&self.request.body.bytes, self.streaming) {
             (None, _) => Body::None,
             (Some(_), false) => Body::Bytes,
             (Some(_), true) => Body::Stream,
         };
-        if body != Body::None && matches!(method, Method::GET | Method::HEAD) {
-            return Err(script(
-                "Request with GET/HEAD method cannot have body.".into(),
-            ));
+        if body != Body::None && matches!(*method, Method::GET | Method::HEAD) {
+            return Err(script("Request with GET/HEAD method cannot have body."));
         }
         if body == Body::Stream && self.mode == Mode::NoCors {
             return Err(script(
-                "Only HTTP streaming of CORS or same-origin requests is allowed.".into(),
+                "Only HTTP streaming of CORS or same-origin requests is allowed.",
             ));
         }
+        Ok(body)
+    }
+
+    /// Fetch #dom-request: what script said becomes a request, or a `TypeError`.
+    pub(super) fn state(&self, trace: &mut Trace) -> Result<State, FetchErrorKind> {
+        let mistakes = [
+            &self.page.web.mistakes,
+            &self.page.mistakes,
+            &self.request.mistakes,
+        ];
+        let mistakes: Vec<_> = mistakes.into_iter().flatten().cloned().collect();
+        if !mistakes.is_empty() {
+            return Err(FetchErrorKind::Setup(mistakes));
+        }
+        let url = self.url()?;
+        let method = self.method()?;
+        let body = self.body(&method)?;
         let client = self.page.client.clone();
         Ok(State {
             method,
@@ -315,4 +324,9 @@ fn socket_url(mut url: Url) -> Result<Url, FetchErrorKind> {
         let text = format!("Failed to construct 'WebSocket': The URL '{given}' is invalid.");
         Err(FetchErrorKind::Script(text))
     }
+}
+
+/// The `TypeError` that script gets.
+fn script(text: impl Into<String>) -> FetchErrorKind {
+    FetchErrorKind::Script(text.into())
 }

@@ -2,6 +2,7 @@
 
 use crate::config_error::ConfigWarning;
 use crate::cors::policy::{CorsPolicy, Headers};
+use crate::origin::OriginPattern;
 use std::fmt;
 
 /// A setting that is legal but probably unintended.
@@ -48,83 +49,86 @@ impl CorsPolicy {
     #[must_use]
     pub fn warnings(&self) -> Vec<PolicyWarning> {
         let compiled = self.compiled();
-        let origins = compiled.origins().filter_map(|pattern| {
-            let (kind, remedy) = if pattern.scheme() == "file" {
-                (
-                    PolicyWarningKind::FileOrigin,
-                    "set allow_null_origin too, if pages are opened from files",
-                )
-            // With credentials it was refused, or asked for in so many words.
-            } else if pattern.covers_public_suffix() && !compiled.credentials() {
-                (
-                    PolicyWarningKind::PublicSuffix,
-                    "name the origins that are yours, or write \"*\" if all are meant",
-                )
-            } else {
-                return None;
-            };
-            let value = pattern.as_str();
-            Some(PolicyWarning::new("allow_origins", value, kind, remedy))
-        });
-        let unchecked = compiled
+        let credentials = compiled.credentials();
+        let covering = compiled
             .origins()
-            .filter(|pattern| pattern.has_unchecked_punycode())
-            .map(|pattern| {
-                PolicyWarning::new(
-                    "allow_origins",
-                    pattern.as_str(),
-                    PolicyWarningKind::PunycodeUnchecked,
-                    "compare it with the browser's address bar, or switch the feature idna on",
-                )
-            });
-        let methods = compiled.methods.listed().iter().filter_map(|method| {
-            let (kind, remedy) = if method.contains('*') {
-                (
-                    PolicyWarningKind::StarInMethod,
-                    "write \"*\" in place of the list for all methods, or each method in full",
-                )
-            // The other common ones are sent in upper case, so that they are errors in any other.
-            } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
-                (
-                    PolicyWarningKind::MethodCase,
-                    "write \"PATCH\", unless scripts write it like that",
-                )
-            } else {
-                return None;
-            };
-            Some(PolicyWarning::new("allow_methods", method, kind, remedy))
-        });
-        let star = matches!(
-            compiled.headers,
-            Headers::Any {
-                authorization: false
-            }
-        )
-        .then(|| {
-            let remedy = "write [\"*\", \"authorization\"] if it is needed";
-            PolicyWarning::new(
-                "allow_headers",
-                "*",
-                PolicyWarningKind::StarWithoutAuthorization,
-                remedy,
-            )
-        });
-        let age = compiled.max_age.and_then(|age| {
-            let kind = match age {
-                0..=7_200 => return None,
-                7_201..=86_400 => PolicyWarningKind::AgeBeyondChromium,
-                86_401.. => PolicyWarningKind::AgeBeyondFirefox,
-            };
-            Some(PolicyWarning::new(
-                "max_age",
-                age.to_string(),
-                kind,
-                "write 7200",
-            ))
-        });
-        let origins = origins.chain(unchecked);
-        origins.chain(methods).chain(star).chain(age).collect()
+            .filter_map(|pattern| hardly_meant(pattern, credentials));
+        let origins = covering.chain(compiled.origins().filter_map(unchecked_punycode));
+        let methods = compiled.methods.listed().iter();
+        let methods = methods.filter_map(|method| one_method(method));
+        let headers = star_without_authorization(&compiled.headers);
+        let age = compiled.max_age.and_then(beyond_browsers);
+        origins.chain(methods).chain(headers).chain(age).collect()
     }
+}
+
+/// A pattern that covers others than it seems to.
+fn hardly_meant(pattern: &OriginPattern, credentials: bool) -> Option<PolicyWarning> {
+    let (kind, remedy) = if pattern.scheme() == "file" {
+        (
+            PolicyWarningKind::FileOrigin,
+            "set allow_null_origin too, if pages are opened from files",
+        )
+    // With credentials it was refused, or asked for in so many words.
+    } else if pattern.covers_public_suffix() && !credentials {
+        (
+            PolicyWarningKind::PublicSuffix,
+            "name the origins that are yours, or write \"*\" if all are meant",
+        )
+    } else {
+        return None;
+    };
+    let value = pattern.as_str();
+    Some(PolicyWarning::new("allow_origins", value, kind, remedy))
+}
+
+fn unchecked_punycode(pattern: &OriginPattern) -> Option<PolicyWarning> {
+    let kind = PolicyWarningKind::PunycodeUnchecked;
+    let remedy = "compare it with the browser's address bar, or switch the feature idna on";
+    let warning = || PolicyWarning::new("allow_origins", pattern.as_str(), kind, remedy);
+    pattern.has_unchecked_punycode().then(warning)
+}
+
+/// A method that is not the one it looks like.
+fn one_method(method: &str) -> Option<PolicyWarning> {
+    let (kind, remedy) = if method.contains('*') {
+        (
+            PolicyWarningKind::StarInMethod,
+            "write \"*\" in place of the list for all methods, or each method in full",
+        )
+    // The other common ones are sent in upper case, so that they are errors in any other.
+    } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
+        (
+            PolicyWarningKind::MethodCase,
+            "write \"PATCH\", unless scripts write it like that",
+        )
+    } else {
+        return None;
+    };
+    Some(PolicyWarning::new("allow_methods", method, kind, remedy))
+}
+
+fn star_without_authorization(headers: &Headers) -> Option<PolicyWarning> {
+    let Headers::Any {
+        authorization: false,
+    } = headers
+    else {
+        return None;
+    };
+    let kind = PolicyWarningKind::StarWithoutAuthorization;
+    let remedy = "write [\"*\", \"authorization\"] if it is needed";
+    Some(PolicyWarning::new("allow_headers", "*", kind, remedy))
+}
+
+/// An age above that of a browser, in seconds.
+fn beyond_browsers(age: u64) -> Option<PolicyWarning> {
+    let kind = match age {
+        0..=7_200 => return None,
+        7_201..=86_400 => PolicyWarningKind::AgeBeyondChromium,
+        86_401.. => PolicyWarningKind::AgeBeyondFirefox,
+    };
+    let remedy = "write 7200";
+    Some(PolicyWarning::new("max_age", age.to_string(), kind, remedy))
 }
 
 impl fmt::Display for PolicyWarningKind {

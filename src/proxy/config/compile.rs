@@ -31,77 +31,90 @@ pub(super) fn plan(
     first: &Upstream,
     upstreams: &[Upstream],
     changes: Option<Changes>,
-    edits: (FieldEdits, FieldEdits),
+    (request, response): (FieldEdits, FieldEdits),
 ) -> Plan {
-    let (request, response) = edits;
+    let shared = &settings.shared;
+    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    let mount = Arc::new(mount(settings, first, upstreams));
+    let upstreams = list(settings, changes, first, upstreams, &mount.origins);
     let withheld = Arc::clone(response.removed());
-    let base = &*first.base;
-    let (base, stripped) = if settings.keep_prefix {
-        let base = [base.trim_end_matches('/'), settings.prefix.as_str()].concat();
-        (base, "")
-    } else {
-        (base.to_owned(), settings.prefix.trim_end_matches('/'))
-    };
-    let destinations = upstreams.iter().map(|one| one.destination.clone());
-    let mount = Arc::new(Mount {
-        map: PathMap::new(&settings.prefix, &base),
-        origins: Origins::new(destinations.collect()),
-    });
-    let list = list(settings, changes, first, upstreams, &mount.origins);
     let is_secure = first.destination.protocol().is_tls();
-    let via = Arc::new(Via::new(&settings.via));
-    let forwarding = Forwarding::new(&settings.forwarding, stripped);
-    let told_prefix = forwarding.told_prefix().map(Box::from);
+    let request = request_rules(settings, Arc::clone(&mount), is_secure, request);
+    let via = Arc::clone(&request.via);
     Plan {
-        request: RequestRules {
-            mount: Arc::clone(&mount),
-            preserve_host: settings.preserve_host,
-            rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
-            edits: request,
-            refuse_unexpected_content: settings.refuse_unexpected_content,
-            forwarding,
-            trusted_proxies: settings
-                .trusted_proxies
-                .iter()
-                .map(_canonical_network)
-                .collect(),
-            via: Arc::clone(&via),
-            id: settings.shared.request_id.clone(),
-            max_body: settings.limits.request_body,
-            map_request: settings.shared.map_request.clone(),
-        },
         response: ResponseRules {
             mount,
-            mounts: settings.shared.mounts.clone(),
+            mounts: shared.mounts.clone(),
             rewrite_location: settings.rewrite_location,
             rewrite_cookies: settings.rewrite_cookies,
             cookies: settings.cookies,
-            told_prefix,
+            told_prefix: request.forwarding.told_prefix().map(Box::from),
             edits: response,
             via: Arc::clone(&via),
         },
+        request,
         error_page: ErrorPage {
             via,
-            map_error: settings.shared.map_error.clone(),
+            map_error: shared.map_error.clone(),
         },
-        upstreams: list,
-        tell_upstream: settings.shared.tell_upstream,
+        upstreams,
+        tell_upstream: shared.tell_upstream,
         shares: Shares::new(ShareRules {
-            in_flight: settings.limits.in_flight,
-            waiting: settings.limits.waiting,
-            client: settings.limits.client_share,
-            connection: settings.limits.connection_share,
-            wait: settings.timeouts.connect,
+            in_flight: limits.in_flight,
+            waiting: limits.waiting,
+            client: limits.client_share,
+            connection: limits.connection_share,
+            wait: timeouts.connect,
         }),
-        response_timeout: settings.timeouts.response,
-        client_timeout: settings.timeouts.client,
-        downloads: Downloads::new(settings.timeouts.client, withheld),
+        response_timeout: timeouts.response,
+        client_timeout: timeouts.client,
+        downloads: Downloads::new(timeouts.client, withheld),
         failures: Arc::new(FailureLog::new(&settings.prefix)),
         tunnels: TunnelPlan {
-            open: settings.shared.tunnels.clone(),
-            slots: TunnelSlots::new(settings.limits.tunnels, settings.limits.client_share),
-            idle: settings.timeouts.tunnel,
+            open: shared.tunnels.clone(),
+            slots: TunnelSlots::new(limits.tunnels, limits.client_share),
+            idle: timeouts.tunnel,
         },
+    }
+}
+
+/// The map between public paths and those of the upstream.
+fn mount(settings: &ProxyBuilder, first: &Upstream, upstreams: &[Upstream]) -> Mount {
+    let prefix = settings.prefix.as_str();
+    let base = &*first.base;
+    let kept = settings
+        .keep_prefix
+        .then(|| [base.trim_end_matches('/'), prefix].concat());
+    let destinations = upstreams.iter().map(|one| one.destination.clone());
+    Mount {
+        map: PathMap::new(prefix, kept.as_deref().unwrap_or(base)),
+        origins: Origins::new(destinations.collect()),
+    }
+}
+
+fn request_rules(
+    settings: &ProxyBuilder,
+    mount: Arc<Mount>,
+    is_secure: bool,
+    edits: FieldEdits,
+) -> RequestRules {
+    let stripped = match settings.keep_prefix {
+        true => "",
+        false => settings.prefix.trim_end_matches('/'),
+    };
+    let trusted = settings.trusted_proxies.iter();
+    RequestRules {
+        mount,
+        preserve_host: settings.preserve_host,
+        rewrite_origin: settings.rewrite_origin.then(|| OriginRule::new(is_secure)),
+        edits,
+        refuse_unexpected_content: settings.refuse_unexpected_content,
+        forwarding: Forwarding::new(&settings.forwarding, stripped),
+        trusted_proxies: trusted.map(_canonical_network).collect(),
+        via: Arc::new(Via::new(&settings.via)),
+        id: settings.shared.request_id.clone(),
+        max_body: settings.limits.request_body,
+        map_request: settings.shared.map_request.clone(),
     }
 }
 

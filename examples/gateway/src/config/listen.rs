@@ -1,6 +1,20 @@
 //! The address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all interfaces.
 
+use super::Checker;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The address where the file names none.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+impl Checker<'_> {
+    /// The address of the key `listen`.
+    pub(super) fn listen_at(&mut self, text: Option<&str>) -> Option<SocketAddr> {
+        match text {
+            None => Some(DEFAULT),
+            Some(text) => self.value("listen", address(text), |message| message),
+        }
+    }
+}
 
 /// Reads an address.
 ///

@@ -15,6 +15,7 @@ mod route;
 mod server;
 mod text;
 mod tls;
+mod values;
 
 pub use kept::{Kept, Seen};
 pub use text::problems::Problems;
@@ -28,21 +29,18 @@ use crate::server::listen::tls::Tls;
 use admin::AdminTable;
 pub use drain::Drain;
 use guard::Guarding;
-use humantime::parse_duration;
 use ipnet::IpNet;
 pub use log::Log;
 use log::LogTable;
 use same_origin::cors::{CorsLayer, CorsPolicy};
-use same_origin::proxy::_canonical_network;
 use serde::Deserialize;
 use server::Server;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use text::environment::Filled;
-use text::no_network;
 use text::parse::Parsed;
 use text::place::Source;
 use text::read::{LeftOut, Read, read};
@@ -98,9 +96,6 @@ struct File {
     request_id: Option<bool>,
     routes: Option<Vec<toml::Table>>,
 }
-
-/// A longer time is hardly meant, and could lie beyond what the clock can tell.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The state that the checks of all parts share.
 struct Checker<'a> {
@@ -265,44 +260,26 @@ impl Checker<'_> {
     fn config(&mut self, table: toml::Table) -> Option<Config> {
         self.of_all_routes = kept::of_all_routes(&table);
         let Read {
-            value: file,
+            value: mut file,
             left_out,
         } = read::<File>(table, "", &[], &mut self.problems)?;
-        let listen = match file.listen.as_deref() {
-            None => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)),
-            Some(text) => self.value("listen", listen::address(text), |message| message),
-        };
+        let listen = self.listen_at(file.listen.as_deref());
         self.listen = self.listen.or(listen);
-        let drain = self.drain(file.drain);
-        let log = file.log.and_then(|table| self.log(table));
+        let drain = self.drain(file.drain.take());
+        let log = file.log.take().and_then(|table| self.log(table));
         self.logs = log.is_some();
         self.counts = file.admin.is_some();
-        let admin = file.admin.map(|admin| self.admin(admin));
+        let admin = file.admin.take().map(|admin| self.admin(admin));
         let workers = file
             .workers
             .map(|count| self.within("workers", count, WORKERS));
-        let limits = self.limits(&file.server.unwrap_or_default());
-        let tls = file.tls.map(|files| self.tls(&files));
-        self.trusted_proxies = self.networks("trusted_proxies", file.trusted_proxies, &left_out);
-        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol, &left_out);
-        self.has_cors = file.cors.is_some();
-        let cors = file.cors.map(|table| self.cors("cors", table));
-        let cors = cors.flatten();
-        let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
-        let limit = file
-            .rate_limit
-            .map(|value| self.rate_limit("rate_limit", value));
-        self.edge = Edge {
-            limit: self.limit_or_same(limit.flatten()),
-            security: None,
-            ids: file.request_id.unwrap_or_default(),
-        };
-        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), &left_out);
-        let reload_on_change = self.reload_on_change(file.reload_on_change);
-        let routes = self.routes(file.routes, &left_out, cors.as_ref(), guarding.as_ref());
-        let rest = guarding.as_ref().filter(|guarding| guarding.names_hosts());
-        let mut around = self.around("none", "guard", cors.as_ref(), rest);
-        around.edge = self.edge.clone();
+        let limits = self.limits(&file.server.take().unwrap_or_default());
+        let tls = file.tls.take().map(|files| self.tls(&files));
+        self.trusted_proxies =
+            self.networks("trusted_proxies", file.trusted_proxies.take(), &left_out);
+        let proxy_protocol = self.networks("proxy_protocol", file.proxy_protocol.take(), &left_out);
+        let reload_on_change = self.reload_on_change(file.reload_on_change.take());
+        let table = self.table(file, &left_out, limits);
         Some(Config {
             listen: listen?,
             drain: drain?,
@@ -317,7 +294,7 @@ impl Checker<'_> {
                 Some(tls) => Some(tls?),
                 None => None,
             },
-            table: Table::new(routes, around, limits),
+            table,
             trusted_proxies: self.trusted_proxies.clone(),
             proxy_protocol,
             warnings: std::mem::take(&mut self.warnings),
@@ -330,47 +307,27 @@ impl Checker<'_> {
         })
     }
 
-    /// A value, or the problem that there is none.
-    fn value<T, E>(
-        &mut self,
-        key: &str,
-        value: Result<T, E>,
-        message: impl FnOnce(E) -> String,
-    ) -> Option<T> {
-        match value {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problems.push(key, message(error));
-                None
-            }
-        }
-    }
-
-    fn duration(&mut self, key: &str, text: &str) -> Option<Duration> {
-        let duration = self.value(key, parse_duration(text), |error| {
-            format!("{text:?} is not a duration ({error}); write \"30s\" or \"500ms\"")
-        })?;
-        if duration > LONGEST {
-            let message = format!("{text:?} is longer than a year; write \"30s\" or \"500ms\"");
-            self.problems.push(key, message);
-            return None;
-        }
-        Some(duration)
-    }
-
-    fn networks(
-        &mut self,
-        at: &str,
-        networks: Option<Vec<String>>,
-        left_out: &LeftOut,
-    ) -> Vec<IpNet> {
-        let mut found = Vec::new();
-        for (index, text) in networks.unwrap_or_default().iter().enumerate() {
-            let key = left_out.original(&format!("{at}[{index}]"));
-            found.extend(self.value(&key, text.parse::<IpNet>(), |_| no_network(text)));
-        }
-        // Each is compared with addresses that are IPv4 where they can be.
-        found.iter().map(_canonical_network).collect()
+    /// The routes, and what holds for all of them.
+    fn table(&mut self, file: File, left_out: &LeftOut, limits: Limits) -> Table {
+        self.has_cors = file.cors.is_some();
+        let cors = file.cors.and_then(|table| self.cors("cors", table));
+        let guarding = self.guarding("guard", file.guard, Some(Guarding::default()));
+        let limit = file.rate_limit;
+        let limit = limit.and_then(|value| self.rate_limit("rate_limit", value));
+        self.edge = Edge {
+            limit: self.limit_or_same(limit),
+            security: None,
+            ids: file.request_id.unwrap_or_default(),
+        };
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), left_out);
+        let routes = self.routes(file.routes, left_out, cors.as_ref(), guarding.as_ref());
+        // Where no route is, there is nothing to guard but the name of the server.
+        let guarding = guarding.filter(Guarding::names_hosts);
+        let around = Around {
+            edge: self.edge.clone(),
+            ..self.around("none", "guard", cors.as_ref(), guarding.as_ref())
+        };
+        Table::new(routes, around, limits)
     }
 
     /// The layers around the service of a route.

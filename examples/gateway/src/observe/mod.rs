@@ -17,7 +17,7 @@ pub use access::{AccessLog, Format, Target};
 pub use body::ObservedBody;
 pub use diagnostics::Diagnostics;
 pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header};
-pub use refusals::RefusalLog;
+pub use refusals::{Asked, RefusalLog};
 pub use sink::PATIENCE;
 
 use crate::edge::{Arrival, RateLimited};

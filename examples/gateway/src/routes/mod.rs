@@ -9,10 +9,10 @@ pub use layered::{Around, Layered};
 use crate::answer::{not_found, refused, text};
 use crate::edge::Arrival;
 use crate::files::Files;
-use crate::observe::{AccessLog, ObservedBody, Observer, RefusalLog, RouteMetrics};
+use crate::observe::{AccessLog, Asked, ObservedBody, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
-use futures_util::future::{Either, FutureExt};
+use futures_util::future::{BoxFuture, Either, FutureExt};
 use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use open_files::OpenFiles;
@@ -162,70 +162,92 @@ impl Table {
         arrival: &Arrival,
         request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
-        let covering = index.map(|index| &*self.routes[index]);
-        let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
         let around = self.around(index);
+        let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
+        let asked = |request| refusals.asked(request, arrival.id.as_ref());
         let known = around
             .edge
             .refusal(arrival.client, &request, around.cors.is_some())
             .or_else(|| head::refusal(&request, &self.limits).map(refusal))
             .or_else(|| options(&request));
         if let Some(known) = known {
-            refusals
-                .asked(&request, arrival.id.as_ref())
-                .answered(&known);
+            asked(&request).answered(&known);
             // A preflight would be answered by the policy, whatever is wrong with it.
             if is_preflight(&request) {
                 return Either::Right(ready(known).boxed());
             }
             return Either::Right(around.answer(known, request).boxed());
         }
-        if *request.method() == Method::OPTIONS {
-            // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
-            if request.uri().path() == "*" {
-                let mut known = Response::new(Body::empty());
-                *known.status_mut() = StatusCode::NO_CONTENT;
-                return Either::Right(self.none.answer_with(known, peer, request).boxed());
-            }
-            let is_cors = around.cors.is_some() && request.headers().contains_key(header::ORIGIN);
-            if is_cors && is_preflight(&request) {
-                return Either::Right(match covering {
-                    Some(Route::Proxy(proxy)) => proxy.preflight(peer, request).boxed(),
-                    Some(Route::Cached(proxy)) => proxy.preflight(peer, request).boxed(),
-                    Some(Route::Files(files)) => files.preflight(peer, request).boxed(),
-                    None => self.none.preflight(peer, request).boxed(),
-                });
-            }
+        let route = index.map(|index| &*self.routes[index]);
+        // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
+        if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
+            let mut known = Response::new(Body::empty());
+            *known.status_mut() = StatusCode::NO_CONTENT;
+            return Either::Right(self.none.answer_with(known, peer, request).boxed());
         }
-        match covering {
+        let has_origin = || request.headers().contains_key(header::ORIGIN);
+        if is_preflight(&request) && around.cors.is_some() && has_origin() {
+            return Either::Right(self.preflight(route, peer, request));
+        }
+        match route {
             Some(Route::Proxy(proxy)) => Either::Left(proxy.answer(peer, request)),
             Some(Route::Cached(proxy)) => Either::Right(proxy.answer(peer, request).boxed()),
             Some(Route::Files(files)) => {
-                let asked = refusals.asked(&request, arrival.id.as_ref());
-                let trusted = &files.around().trusted_proxies;
-                let client = ClientAddr::derive(peer, request.headers(), trusted);
-                let place = match self.files.take(client.ip()) {
-                    Ok(place) => place,
-                    Err(status) => {
-                        let known = refusal(status);
-                        asked.answered(&known);
-                        return Either::Right(files.around().answer(known, request).boxed());
-                    }
-                };
-                let answer = files.answer(peer, request);
-                let answer = answer.inspect(move |found| asked.answered(found));
-                let sent = |body| match http_body::Body::is_end_stream(&body) {
-                    true => body,
-                    false => Body::new(place.until_sent(body)),
-                };
-                Either::Right(answer.map(|found| found.map(sent)).boxed())
+                let asked = asked(&request);
+                Either::Right(self.file(files, peer, asked, request))
             }
             None => {
-                let asked = refusals.asked(&request, arrival.id.as_ref());
+                let asked = asked(&request);
                 let answer = self.none.answer(peer, request);
                 Either::Right(answer.inspect(move |found| asked.answered(found)).boxed())
             }
         }
+    }
+
+    /// The answer of a route's policy.
+    fn preflight(
+        &self,
+        route: Option<&Route>,
+        peer: &Peer,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Response<Body>> {
+        match route {
+            Some(Route::Proxy(proxy)) => proxy.preflight(peer, request).boxed(),
+            Some(Route::Cached(proxy)) => proxy.preflight(peer, request).boxed(),
+            Some(Route::Files(files)) => files.preflight(peer, request).boxed(),
+            None => self.none.preflight(peer, request).boxed(),
+        }
+    }
+
+    /// The answer of a route of files, which takes a place among the open ones until it is sent.
+    fn file(
+        &self,
+        files: &Layered<Files>,
+        peer: &Peer,
+        asked: Asked,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Response<Body>> {
+        let around = files.around();
+        let client = ClientAddr::derive(peer, request.headers(), &around.trusted_proxies);
+        let place = match self.files.take(client.ip()) {
+            Ok(place) => place,
+            Err(status) => {
+                let known = refusal(status);
+                asked.answered(&known);
+                return around.answer(known, request).boxed();
+            }
+        };
+        let sent = |body| match http_body::Body::is_end_stream(&body) {
+            true => body,
+            false => Body::new(place.until_sent(body)),
+        };
+        let answer = files.answer(peer, request);
+        answer
+            .map(move |found| {
+                asked.answered(&found);
+                found.map(sent)
+            })
+            .boxed()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accepts connections, serves HTTP/1.1 and HTTP/2 on them, and drains them when told to stop.
 
+mod accepted;
 mod clients;
 mod connection;
 mod connections;
@@ -20,22 +21,17 @@ pub use listen::listener::Listener;
 pub use listen::proxy_protocol::ProxyProtocol;
 pub use workers::{WORKERS, Workers};
 
-use crate::observe::{OpenConnection, RefusalLog};
-use ::http::StatusCode;
-use clients::Clients;
-use connections::{ConnectionGuard, Connections};
+use accepted::Accepted;
+use connections::Connections;
 use handler::Handler;
 use ipnet::IpNet;
 use limits::Limits;
-use listen::proxy_protocol;
-use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tracing::warn;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -103,37 +99,10 @@ impl Settings {
 pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) -> Instant {
     let mut current = listener.settings.clone();
     let mut settings = Arc::clone(&current.borrow_and_update());
-    let connections = Arc::new(Connections::new(&settings.limits));
-    let clients = Arc::new(Clients::new(
-        &settings.limits,
-        Arc::clone(&settings.trusted),
-    ));
+    let accepted = Accepted::new(&settings, listener.workers.clone(), handle);
+    let connections = &accepted.connections;
     let silence = |timeout| tokio::spawn(connections.clone().close_silent(timeout));
     let mut watch = silence(settings.limits.head_timeout);
-    let workers = listener.workers.clone();
-    let begin = |settings: &Settings, handle: H, stream: TcpStream, peer: SocketAddr| {
-        let (tls, limits) = (settings.tls.clone(), settings.limits);
-        let begun = if settings.proxy_protocol.is_from(peer.ip()) {
-            let (entry, clients) = (connections.admit(None), Arc::clone(&clients));
-            workers.serve(stream, |stream, place| {
-                entry.connection.is_served_at(place);
-                serve_announced(stream, peer, tls, limits, handle, entry, clients)
-            })
-        } else if let Ok(client) = clients.admit(peer.ip()) {
-            let entry = connections.admit(client);
-            workers.serve(stream, |stream, place| {
-                entry.connection.is_served_at(place);
-                serve_client(stream, peer, tls, limits, handle, entry)
-            })
-        } else {
-            // Closed at once: to let it wait would hold what is everybody's.
-            debug!(%peer, "connection refused: the client has all that one may have");
-            Ok(())
-        };
-        if let Err(error) = begun {
-            warn!(%error, "a connection cannot be waited for");
-        }
-    };
     loop {
         let next = async {
             connections.fewer_than(settings.limits.connections).await;
@@ -145,24 +114,27 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
             _stopped = stop.changed() => break,
             changed = changed(&mut current) => {
                 settings = changed;
-                connections.limit(&settings.limits);
-                clients.limit(&settings.limits, Arc::clone(&settings.trusted));
+                accepted.limit(&settings);
                 watch.abort();
                 watch = silence(settings.limits.head_timeout);
                 continue;
             }
-            accepted = next => accepted,
+            next = next => next,
         };
-        begin(&settings, handle.clone(), stream, peer);
+        accepted.begin(&settings, stream, peer);
     }
-    let room = settings
-        .limits
-        .connections
-        .saturating_sub(connections.count());
-    for (stream, peer) in listener.close(room) {
-        begin(&settings, handle.clone(), stream, peer);
+    let limit = settings.limits.connections;
+    for (stream, peer) in listener.close(limit.saturating_sub(connections.count())) {
+        accepted.begin(&settings, stream, peer);
     }
-    let (now, drain) = (Instant::now(), settings.drain);
+    let end = drain(connections, settings.drain).await;
+    watch.abort();
+    end
+}
+
+/// Lets connections finish for so long at most, then cuts them. Gives the time at which that is over.
+async fn drain(connections: &Connections, drain: Duration) -> Instant {
+    let now = Instant::now();
     let end = now + drain;
     let ended = timeout_at(now + drain.min(LAST_REQUEST), connections.finish()).await;
     if ended.is_err() && timeout_at(end, connections.drain()).await.is_err() {
@@ -170,7 +142,6 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
         // Their requests end now, so that each has its line in the access log.
         let _stuck = timeout_at(end + TO_CUT, connections.cut()).await;
     }
-    watch.abort();
     end
 }
 
@@ -180,64 +151,4 @@ async fn changed(current: &mut Current) -> Arc<Settings> {
         std::future::pending().await
     }
     Arc::clone(&current.borrow_and_update())
-}
-
-/// Serves a connection of a client.
-async fn serve_client(
-    stream: TcpStream,
-    client: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    limits: Limits,
-    handle: impl Handler,
-    entry: ConnectionGuard,
-) {
-    let _open = OpenConnection::begin();
-    if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
-        refused_by_hyper(&*error);
-        debug!(%client, error, "connection ended");
-    }
-}
-
-/// Serves a connection whose client is the one that its first bytes name.
-async fn serve_announced(
-    mut stream: TcpStream,
-    balancer: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    limits: Limits,
-    handle: impl Handler,
-    entry: ConnectionGuard,
-    clients: Arc<Clients>,
-) {
-    let _open = OpenConnection::begin();
-    let header = proxy_protocol::client(&mut stream, balancer);
-    // Late ones are the connections' watch's business, as late heads are.
-    let client = match connection::begin(header, &entry).await {
-        Ok(Some(client)) => client,
-        Ok(None) => return proxy_protocol::late(balancer),
-        Err(error) => return debug!(%balancer, %error, "connection ended"),
-    };
-    let Ok(guard) = clients.admit(client.ip()) else {
-        return debug!(%client, "connection refused: the client has all that one may have");
-    };
-    entry.connection.belongs_to(guard);
-    if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
-        refused_by_hyper(&*error);
-        debug!(%client, error, "connection ended");
-    }
-}
-
-/// Tells of a head that hyper could not read, and answered without asking anybody.
-fn refused_by_hyper(error: &(dyn std::error::Error + Send + Sync + 'static)) {
-    static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
-    let Some(error) = error.downcast_ref::<hyper::Error>() else {
-        return;
-    };
-    // Of what is too large hyper tells the one from the other in words alone.
-    if error.is_parse_too_large() && error.to_string().starts_with("URI") {
-        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
-    } else if error.is_parse_too_large() {
-        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
-    } else if error.is_parse() {
-        LOG.unreadable(StatusCode::BAD_REQUEST, error);
-    }
 }

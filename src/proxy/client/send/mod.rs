@@ -12,7 +12,7 @@ use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
 use crate::proxy::error::ProxyErrorKind;
-use exchange::Exchange;
+use exchange::{Exchange, Failed};
 use heads::to_http1;
 use http::{Request, Response};
 use pooled_body::{Held, PooledBody};
@@ -36,18 +36,20 @@ pub(crate) async fn send(
     };
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
-    let mut repeated = false;
-    // Whether the first attempt may have been processed, so that the repeat was the only one.
-    let mut is_spent = false;
+    let mut attempts = Attempts::default();
     loop {
-        let idle = if repeated { None } else { pool.take(need) };
+        let idle = if attempts.repeated {
+            None
+        } else {
+            pool.take(need)
+        };
         let Checkout { connection, reused } = match idle {
             Some(connection) => Checkout {
                 connection,
                 reused: true,
             },
             // Boxed, because it is rare and large.
-            None => match Box::pin(pool.checkout(need, repeated)).await {
+            None => match Box::pin(pool.checkout(need, attempts.repeated)).await {
                 Ok(checkout) => checkout,
                 Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
             },
@@ -55,51 +57,67 @@ pub(crate) async fn send(
         // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
         // A request that may be repeated is kept until that is known.
         let is_http2 = matches!(connection, Connection::Http2(_));
-        let is_kept = is_http2 || (reused && !repeated);
+        let is_kept = is_http2 || (reused && !attempts.repeated);
         let replay = is_kept.then(|| Replay::of(&request)).flatten();
-        let mut failed = match Exchange::begin(connection, request, pool).await {
+        match Exchange::begin(connection, request, pool).await {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
                 #[cfg(feature = "cache")]
                 let response = crate::cache::mark_open_end(response);
                 return Ok(response.map(|body| Body::from(PooledBody::new(body, held))));
             }
-            Err(failed) => failed,
-        };
-        // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
-        if let Some(unsent) = &mut failed.unsent {
-            to_http1(unsent);
+            Err(failed) => request = attempts.after(failed, reused, replay)?,
         }
-        request = match failed.unsent {
-            // The connection was closed while idle and took nothing: on to the next.
-            Some(unsent) if reused => unsent,
-            Some(unsent) => {
-                let source = failed.error.into();
-                return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
-            }
-            // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
-            // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
-            // Once, and of HTTP/1.1 not on another connection that may be dying.
-            None => {
-                let error = &failed.error;
-                let is_unseen = was_not_processed(error);
-                let may = is_unseen || (!repeated && reused && is_closed(error));
-                match replay.filter(|_| may).and_then(Replay::into_request) {
-                    Some(again) if !repeated => {
-                        repeated = true;
-                        is_spent = !is_unseen;
-                        again
-                    }
-                    // For another upstream, where there is one.
-                    Some(unsent) if !is_spent => {
-                        let source = failed.error.into();
-                        return Err(ClientError::unsent(ProxyErrorKind::Closed, source, unsent));
-                    }
-                    _ => return Err(ClientError::from_hyper(failed.error)),
-                }
-            }
-        };
     }
+}
+
+/// The attempts at a request.
+#[derive(Default)]
+struct Attempts {
+    repeated: bool,
+    /// Whether the first attempt may have been processed, so that the repeat was the only one.
+    is_spent: bool,
+}
+
+impl Attempts {
+    /// The request for the next attempt after one that failed, or the error that is the end of it.
+    fn after(
+        &mut self,
+        mut failed: Failed,
+        reused: bool,
+        replay: Option<Replay>,
+    ) -> Result<Box<Request<Body>>, ClientError> {
+        if let Some(mut unsent) = failed.unsent.take() {
+            // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
+            to_http1(&mut unsent);
+            // The connection was closed while idle and took nothing: on to the next.
+            return if reused {
+                Ok(unsent)
+            } else {
+                Err(closed(failed, unsent))
+            };
+        }
+        // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
+        // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
+        // Once, and of HTTP/1.1 not on another connection that may be dying.
+        let is_unseen = was_not_processed(&failed.error);
+        let may = is_unseen || (!self.repeated && reused && is_closed(&failed.error));
+        match replay.filter(|_| may).and_then(Replay::into_request) {
+            Some(again) if !self.repeated => {
+                self.repeated = true;
+                self.is_spent = !is_unseen;
+                Ok(again)
+            }
+            // For another upstream, where there is one.
+            Some(unsent) if !self.is_spent => Err(closed(failed, unsent)),
+            _ => Err(ClientError::from_hyper(failed.error)),
+        }
+    }
+}
+
+/// The error of a connection that was closed and took nothing of the request.
+fn closed(failed: Failed, unsent: Box<Request<Body>>) -> ClientError {
+    ClientError::unsent(ProxyErrorKind::Closed, failed.error.into(), unsent)
 }
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.

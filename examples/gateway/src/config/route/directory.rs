@@ -1,11 +1,14 @@
 //! A route that serves files.
 
-use super::NOWHERE;
+use super::{LayerSettings, NOWHERE};
 use crate::compress::Codings;
 use crate::config::Checker;
+use crate::config::guard::Guarding;
+use crate::config::kept::KeptRoute;
 use crate::config::text::problems::join;
 use crate::config::text::read::{Read, read};
 use crate::files::Files;
+use crate::routes::{Around, Layered, Route};
 use same_origin::proxy::ReverseProxy;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -24,7 +27,30 @@ struct Directory {
 }
 
 impl Checker<'_> {
-    pub(super) fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
+    /// A route that serves the files of a directory.
+    pub(super) fn files_route(
+        &mut self,
+        at: &str,
+        table: Table,
+        layers: LayerSettings,
+    ) -> Option<KeptRoute> {
+        let files = self.directory(at, table, layers.codings)?;
+        // To files nothing unsafe can be done, so that all there is to ask of them is the host.
+        let guarding = layers.guarding.filter(Guarding::names_hosts);
+        let around = Around {
+            edge: layers.edge,
+            ..self.around(
+                &layers.name,
+                &layers.guard_at,
+                layers.cors.as_ref(),
+                guarding.as_ref(),
+            )
+        };
+        let route = Route::Files(Box::new(Layered::new(files, around)));
+        Some(KeptRoute::of_files(route))
+    }
+
+    fn directory(&mut self, at: &str, table: Table, codings: Codings) -> Option<Files> {
         let Read { value, left_out } = read(
             table,
             at,

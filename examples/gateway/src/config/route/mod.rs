@@ -3,27 +3,37 @@
 mod cache;
 mod compress;
 mod directory;
+mod forward;
 mod headers;
 pub(super) mod own_address;
 pub(super) mod proxy;
 mod upstreams;
 
-use crate::admin::CachedRoute;
-use crate::compress::CompressLayer;
+use crate::compress::Codings;
 use crate::config::Checker;
 use crate::config::guard::Guarding;
 use crate::config::kept::KeptRoute;
 use crate::config::text::problems::join;
 use crate::config::text::read::LeftOut;
 use crate::config::text::reword;
-use crate::routes::{Layered, Route};
+use crate::edge::Edge;
+use crate::routes::Route;
 use same_origin::cors::CorsPolicy;
-use same_origin::guard::Guard;
-use same_origin::proxy::{Client, ProxyConfigErrors};
-use std::sync::{Arc, Mutex, PoisonError};
+use same_origin::proxy::ProxyConfigErrors;
+use std::sync::Arc;
 use toml::{Table, Value};
-use tower::Layer;
-use tower::layer::layer_fn;
+
+/// The settings of the layers around the service of a route.
+pub(super) struct LayerSettings {
+    /// The name of the route in the log.
+    name: String,
+    cors: Option<CorsPolicy>,
+    /// The key that the guard is set at: the route's own, or that of all.
+    guard_at: String,
+    guarding: Option<Guarding>,
+    edge: Edge,
+    codings: Codings,
+}
 
 /// An upstream that is never asked.
 const NOWHERE: &str = "http://127.0.0.1";
@@ -98,113 +108,76 @@ impl Checker<'_> {
         cors: Option<&CorsPolicy>,
         guarding: Option<&Guarding>,
     ) -> Option<KeptRoute> {
-        let (cors, has_cors) = match table.remove("cors") {
-            None => (cors.cloned(), self.has_cors),
-            Some(Value::Boolean(false)) => (None, false),
-            Some(Value::Table(own)) => (self.cors(&join(at, "cors"), own), true),
-            Some(_) => {
-                let message = "write a table of the keys of [cors], or `false` for no CORS here";
-                self.problems.push(join(at, "cors"), message);
-                (None, false)
-            }
-        };
+        let layers = self.layers(at, &mut table, cors, guarding);
+        if table.contains_key("dir") && !table.contains_key("upstream") {
+            self.files_route(at, table, layers)
+        } else {
+            self.proxy_route(at, table, layers)
+        }
+    }
+
+    /// Takes the settings of the layers out of the table of a route.
+    fn layers(
+        &mut self,
+        at: &str,
+        table: &mut Table,
+        cors: Option<&CorsPolicy>,
+        guarding: Option<&Guarding>,
+    ) -> LayerSettings {
+        let (cors, has_cors) = self.cors_of_route(at, table.remove("cors"), cors);
         let own_guard = table.contains_key("guard");
         let guard_at = join(at, "guard");
         let guarding = self.guarding_of_route(&guard_at, table.remove("guard"), guarding);
-        let guard_at = if own_guard { &guard_at } else { "guard" };
-        // A text that stands in for a missing key lets the others be checked.
+        self.prefix_or_root(at, table);
+        if has_cors {
+            self.keep_cors(at, table);
+        }
+        let global = self.edge.clone();
+        let edge = self.edge(at, table, &global);
+        let is_forwarded = table.contains_key("upstream");
+        let compress = table.remove("compress");
+        LayerSettings {
+            name: name_of(table),
+            cors,
+            guard_at: if own_guard {
+                guard_at
+            } else {
+                "guard".to_owned()
+            },
+            guarding,
+            edge,
+            codings: self.codings(&join(at, "compress"), compress, !is_forwarded),
+        }
+    }
+
+    /// The policy of a route, its own or that of all, and whether it is to have one, be it one that cannot be made.
+    fn cors_of_route(
+        &mut self,
+        at: &str,
+        own: Option<Value>,
+        of_all: Option<&CorsPolicy>,
+    ) -> (Option<CorsPolicy>, bool) {
+        let at = join(at, "cors");
+        match own {
+            None => (of_all.cloned(), self.has_cors),
+            Some(Value::Boolean(false)) => (None, false),
+            Some(Value::Table(own)) => (self.cors(&at, own), true),
+            Some(_) => {
+                let message = "write a table of the keys of [cors], or `false` for no CORS here";
+                self.problems.push(at, message);
+                (None, false)
+            }
+        }
+    }
+
+    /// Puts `/` in the place of a prefix that is missing or not a text, so that the other keys can be checked.
+    fn prefix_or_root(&mut self, at: &str, table: &mut Table) {
         if !table.contains_key("prefix") {
             let message = "missing; write \"/api\" for what is below it, or \"/\" for all paths";
             self.problems.push(join(at, "prefix"), message);
             table.insert("prefix".to_owned(), "/".into());
         }
-        let is_text = |value: &Value| value.is_str();
-        self.stand_in(at, &mut table, ("prefix", "/"), is_text, "a string");
-        let name = name_of(&table);
-        if has_cors {
-            self.keep_cors(at, &table);
-        }
-        let global = self.edge.clone();
-        let edge = self.edge(at, &mut table, &global);
-        let upstream = table.contains_key("upstream");
-        let compress = table.remove("compress");
-        let codings = self.codings(&join(at, "compress"), compress, !upstream);
-        if table.contains_key("dir") && !upstream {
-            let files = self.directory(at, table, codings)?;
-            // To files nothing unsafe can be done, so that all there is to ask of them is the host.
-            let guarding = guarding.filter(Guarding::names_hosts);
-            let mut around = self.around(&name, guard_at, cors.as_ref(), guarding.as_ref());
-            around.edge = edge;
-            let route = Route::Files(Box::new(Layered::new(files, around)));
-            return Some(KeptRoute::of_files(route));
-        }
-        if !upstream {
-            let message = "missing; write a URL here, or a directory in `dir`";
-            self.problems.push(join(at, "upstream"), message);
-            table.insert("upstream".to_owned(), NOWHERE.into());
-        }
-        let is_address = |value: &Value| match value {
-            Value::Array(list) => list.iter().all(is_text),
-            value => is_text(value),
-        };
-        let address = ("upstream", NOWHERE);
-        self.stand_in(
-            at,
-            &mut table,
-            address,
-            is_address,
-            "a URL or a list of URLs",
-        );
-        for key in ["dir", "spa"] {
-            if table.remove(key).is_some() {
-                let message = "a route has either an `upstream` or a `dir`, with or without `spa`";
-                self.problems.push(join(at, key), message);
-            }
-        }
-        let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
-        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
-        let trusted = self.trusted_by(&table);
-        let (builder, read) = self.proxy(at, table)?;
-        let original = |key: &str| read.original(key);
-        let mut around = self.around(&name, guard_at, cors.as_ref(), guarding.as_ref());
-        around.edge = edge;
-        around.compress = codings.first().map(|_| CompressLayer(codings));
-        // A foreign page's request would reach the upstream as one of its own pages'.
-        if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
-            let message =
-                "the guard of this route is off or reports only; switch it on, or remove this";
-            self.problems.add(join(at, "rewrite_origin"), message);
-        }
-        around.trusted_proxies = trusted;
-        let prefix = read.value.public_prefix().trim_end_matches('/').to_owned();
-        Some(match cache {
-            None => {
-                let proxy = self.built(at, builder.build(), original)?;
-                let (counted, mounted) = (proxy.clone(), proxy.clone());
-                let upstream = self.upstream_of(prefix, move || counted.connections(), &proxy);
-                let route = Route::Proxy(Layered::new(proxy, around));
-                KeptRoute::new(route, upstream, None, move || mounted.unmount())
-            }
-            Some(cache) => {
-                let own = Mutex::new(None);
-                let built = builder.build_with_layer(&layer_fn(|client: Client| {
-                    *own.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
-                    cache.layer().layer(client)
-                }));
-                let proxy = self.built(at, built, original)?;
-                let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
-                let counted = move || own.as_ref().map_or(0, Client::connections);
-                let upstream = self.upstream_of(prefix.clone(), counted, &proxy);
-                let (mapper, mounted) = (proxy.clone(), proxy.clone());
-                let cached = CachedRoute {
-                    cache,
-                    prefix,
-                    to_upstream: Box::new(move |path| mapper.upstream_path(path)),
-                };
-                let route = Route::Cached(Box::new(Layered::new(proxy, around)));
-                KeptRoute::new(route, upstream, Some(cached), move || mounted.unmount())
-            }
-        })
+        self.stand_in(at, table, ("prefix", "/"), Value::is_str, "a string");
     }
 
     /// Puts a text in the place of a value of another type, which is told of, so that the rest of the route can be

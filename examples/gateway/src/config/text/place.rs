@@ -1,6 +1,7 @@
 //! The place of a key in the file, and its name for people.
 
 use super::problems::join;
+use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,6 +12,14 @@ pub struct Source<'a> {
     name: &'a str,
     text: &'a str,
     tree: Option<Spanned<DeTable<'a>>>,
+}
+
+/// A place in the file, as editors and compilers write it: `gateway.toml:12`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Place {
+    file: String,
+    /// Counted from 1. None for the whole file.
+    pub line: Option<usize>,
 }
 
 /// A step of a key: `routes[1].prefix` has three.
@@ -25,18 +34,20 @@ impl<'a> Source<'a> {
         Self { name, text, tree }
     }
 
-    /// The file and the line of a key, or of the innermost of its tables that there is.
-    pub fn place(&self, key: &str) -> String {
-        let line = self.span(key).map(|span| self.line(span.start));
-        match line {
-            Some(line) => format!("{}:{line}", self.name),
-            None => self.name.to_owned(),
+    /// The place of a key, or of the innermost of its tables that there is.
+    pub fn place(&self, key: &str) -> Place {
+        Place {
+            file: self.name.to_owned(),
+            line: self.span(key).map(|span| self.line(span.start)),
         }
     }
 
-    /// The file and the line of a byte.
-    pub fn place_at(&self, byte: usize) -> String {
-        format!("{}:{}", self.name, self.line(byte))
+    /// The place of a byte.
+    pub fn place_at(&self, byte: usize) -> Place {
+        Place {
+            file: self.name.to_owned(),
+            line: Some(self.line(byte)),
+        }
     }
 
     /// The key with its route by its prefix, `routes["/api"]`, or counted as people count, `routes[#2]`.
@@ -102,6 +113,16 @@ impl<'a> Source<'a> {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        match self.line {
+            Some(line) => write!(f, ":{line}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The key of the value at a byte that is this one, or below it.
 fn key_below(key: &str, value: &Spanned<DeValue<'_>>, byte: usize) -> Option<String> {
     match value.get_ref() {
@@ -156,9 +177,10 @@ mod tests {
             ),
             ("drain", "gateway.toml", "drain"),
         ] {
-            assert_eq!(source.place(key), place, "{key}");
+            assert_eq!(source.place(key).to_string(), place, "{key}");
             assert_eq!(source.name(key), name, "{key}");
         }
-        assert_eq!(Source::new("a", "= nothing").place("listen"), "a");
+        let broken = Source::new("a", "= nothing");
+        assert_eq!(broken.place("listen").to_string(), "a");
     }
 }

@@ -1,14 +1,14 @@
 //! Problems of a configuration: all of them, each with the key that it is at.
 
 use super::environment::{Failed, Filled};
-use super::place::Source;
+use super::place::{Place, Source};
 use super::written::as_written;
 use std::fmt;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file and the line, once they are known: `gateway.toml:12`.
-    place: Option<String>,
+    /// Once it is known.
+    place: Option<Place>,
     /// As it is written in TOML and in messages of its readers: `routes[1].timeouts.connect`. Counted
     /// from 0. Empty for the whole file.
     pub key: String,
@@ -71,7 +71,8 @@ impl Problems {
         }
     }
 
-    /// Says where in the file each of them is, and names routes by their prefixes.
+    /// Says where in the file each of them is, puts them in the order of their lines, and names routes by their
+    /// prefixes.
     pub fn locate(&mut self, source: &Source<'_>) {
         for problem in &mut self.0 {
             if problem.place.is_none() {
@@ -79,10 +80,16 @@ impl Problems {
                 problem.key = source.name(&problem.key);
             }
         }
+        // What is missing as a whole has no line, and comes last.
+        let line = |problem: &Problem| {
+            let line = problem.place.as_ref().and_then(|place| place.line);
+            line.unwrap_or(usize::MAX)
+        };
+        self.0.sort_by_key(line);
     }
 
     /// A problem at a place that is not a key's.
-    pub fn push_at(&mut self, place: String, message: impl fmt::Display) {
+    pub fn push_at(&mut self, place: Place, message: impl fmt::Display) {
         self.push("", message);
         if let Some(problem) = self.0.last_mut() {
             problem.place = Some(place);
@@ -131,8 +138,11 @@ impl fmt::Display for Problem {
             key,
             message,
         } = self;
-        for part in place.iter().chain([key]).filter(|part| !part.is_empty()) {
-            write!(f, "{part}: ")?;
+        if let Some(place) = place {
+            write!(f, "{place}: ")?;
+        }
+        if !key.is_empty() {
+            write!(f, "{key}: ")?;
         }
         f.write_str(message)
     }

@@ -170,6 +170,18 @@ fn a_start_with_a_bad_file_is_refused_like_a_check() {
 }
 
 #[test]
+fn problems_are_told_in_the_order_of_the_file() {
+    let folder = folder();
+    let text = "[cors]\nmax_age = 'x'\n[[routes]]\nprefix = 'api'\nupstream = 'http://127.0.0.1:1'\n\
+                [drain]\ntimeout = 'soon'\n[server]\nin_flight = -1\n";
+    let path = file(folder.path(), text);
+    let ended = run(&["--config", &path, "--check"]);
+    let line = |told: &str| told.strip_prefix(&path)?.split(':').nth(1)?.parse().ok();
+    let lines: Vec<Option<u32>> = ended.stderr.lines().map(line).collect();
+    assert_eq!(lines, [1, 2, 4, 7, 9].map(Some), "{}", ended.stderr);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_and_arguments_that_do_not_exist_are_refused() {
     for (args, words) in [
         (
