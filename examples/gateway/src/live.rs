@@ -108,11 +108,11 @@ impl Live {
         before.kept.give_way_to(&served.kept)
     }
 
-    /// Opens the access log again, which may be another file by now. Whether there is one.
-    pub fn reopen_log(&self) -> bool {
-        let now = self.now();
-        let log = now.log.as_ref();
-        log.inspect(|open| open.log.reopen()).is_some()
+    /// Opens the access log again, which may be another file by now.
+    pub fn reopen_log(&self) {
+        if let Some(open) = &self.now().log {
+            open.log.reopen();
+        }
     }
 
     /// Waits until all lines of the access log have been written, at the end.

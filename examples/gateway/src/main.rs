@@ -172,8 +172,8 @@ async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
 /// A line on standard output, at once: whoever started the gateway may wait for it.
 fn say(line: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
+    let said = writeln!(out, "{line}").and_then(|()| out.flush());
+    said.map_err(|error| format!("standard output cannot be written: {error}").into())
 }
 
 #[cfg(test)]

@@ -3,17 +3,20 @@
 
 use crate::config::{Config, Problems, Seen};
 use crate::live::{Live, NextLog};
+use crate::observe;
 use futures_util::future::join;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 /// The time that files have to be read: a pipe may be one that nobody writes to, and a file system may have gone.
 const READ: Duration = Duration::from_secs(10);
+/// The time after which a configuration that was refused is read again, where changes are looked for.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The settings that a process keeps until its end, whatever a new configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,13 @@ pub struct Reloader {
     pub listen: Option<SocketAddr>,
     pub fixed: Fixed,
     pub live: Arc<Live>,
+}
+
+/// A configuration that was refused.
+struct Refused {
+    problems: Vec<String>,
+    /// The time at which it may be read again. Never, if its reader still waits for a file: readers would pile up.
+    again_at: Option<Instant>,
 }
 
 impl Fixed {
@@ -64,6 +74,25 @@ impl Fixed {
     }
 }
 
+impl Refused {
+    /// A file that it names may have come since, which was not looked at: secrets are mounted when they are mounted.
+    fn is_due(&self) -> bool {
+        self.again_at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// The old state goes on; all that is wrong with the new one is told.
+    fn tell(&self, reason: &str) {
+        observe::reload("refused");
+        for problem in &self.problems {
+            error!("{problem}");
+        }
+        error!(
+            problems = self.problems.len(),
+            "{reason}: the new configuration is not served, and nothing has changed"
+        );
+    }
+}
+
 impl Reloader {
     /// Waits for reasons to read the configuration again. Never ends itself.
     pub async fn run(self, mut hangups: Hangups) {
@@ -73,9 +102,7 @@ impl Reloader {
         let heard = async {
             loop {
                 hangups.next().await;
-                if self.live.reopen_log() {
-                    info!("SIGHUP: the access log is opened again");
-                }
+                self.live.reopen_log();
                 asked.notify_one();
             }
         };
@@ -85,17 +112,22 @@ impl Reloader {
     async fn read_when(&self, asked: &Notify) {
         let mut known = self.live.now().files.clone();
         let mut last = known.clone();
+        let mut refused = None;
         loop {
             let interval = self.live.now().reload_on_change;
             tokio::select! {
                 () = asked.notified() => {
-                    known = self.reload("SIGHUP", look(&known).await).await;
+                    let seen = look(&known).await;
+                    refused = self.reload("SIGHUP", None).await;
+                    known = self.known_after(refused.as_ref(), seen);
                 }
                 () = pause(interval) => {
                     let seen = look(&known).await;
                     // Seen twice alike: who writes it has done so.
-                    if seen != known && seen == last {
-                        known = self.reload("a file has changed", seen.clone()).await;
+                    let is_new = seen != known && seen == last;
+                    if is_new || refused.as_ref().is_some_and(Refused::is_due) {
+                        refused = self.reload("a file has changed", refused.filter(|_| !is_new)).await;
+                        known = self.known_after(refused.as_ref(), seen.clone());
                     }
                     last = seen;
                 }
@@ -103,35 +135,48 @@ impl Reloader {
         }
     }
 
-    /// Gives the files whose next change is news: those of what is served now, or those that were refused.
-    async fn reload(&self, reason: &str, seen: Vec<Seen>) -> Vec<Seen> {
+    /// The files whose next change is news: those of what is served now, or those that were refused.
+    fn known_after(&self, refused: Option<&Refused>, seen: Vec<Seen>) -> Vec<Seen> {
+        match refused {
+            None => self.live.now().files.clone(),
+            Some(_) => seen,
+        }
+    }
+
+    /// Gives what was refused. That it still is as it was `before` is not news.
+    async fn reload(&self, reason: &str, before: Option<Refused>) -> Option<Refused> {
         match self.read().await {
             Ok((config, log)) => {
                 self.apply(config, log, reason);
-                self.live.now().files.clone()
+                None
             }
-            Err(problems) => {
-                refuse(reason, problems.lines());
-                seen
+            Err(refused) => {
+                if before.is_none_or(|before| before.problems != refused.problems) {
+                    refused.tell(reason);
+                }
+                Some(refused)
             }
         }
     }
 
     fn apply(&self, config: Config, log: NextLog, reason: &str) {
         let ignored = self.fixed.ignored(&config);
+        for warning in config.warnings.lines() {
+            warn!("{warning}");
+        }
         let routes = config.table.len();
         let unchanged = self.live.replace(config, log);
         for line in ignored {
             warn!("{line}");
         }
-        count("applied");
+        observe::reload("applied");
         info!(
             routes,
             unchanged, "{reason}: the configuration was read again and is served"
         );
     }
 
-    async fn read(&self) -> Result<(Config, NextLog), Problems> {
+    async fn read(&self) -> Result<(Config, NextLog), Refused> {
         let (path, listen, live) = (self.path.clone(), self.listen, Arc::clone(&self.live));
         let (gives, given) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
@@ -140,7 +185,12 @@ impl Reloader {
             let _nobody_waits = gives.send(read);
         });
         let problem = match timeout(READ, given).await {
-            Ok(Ok(read)) => return read,
+            Ok(Ok(read)) => {
+                return read.map_err(|problems| Refused {
+                    problems: problems.lines().collect(),
+                    again_at: Some(Instant::now() + AGAIN),
+                });
+            }
             Ok(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),
             Err(_) => format!(
                 "{}: it, or a file that it names, could not be read within {READ:?}; look for a pipe that nobody \
@@ -148,9 +198,10 @@ impl Reloader {
                 self.path.display()
             ),
         };
-        let mut problems = Problems::default();
-        problems.push("", problem);
-        Err(problems)
+        Err(Refused {
+            problems: vec![problem],
+            again_at: None,
+        })
     }
 }
 
@@ -163,9 +214,6 @@ fn read(
     is_late: impl Fn() -> bool,
 ) -> Result<(Config, NextLog), Problems> {
     let config = Config::load(path, listen)?;
-    for warning in config.warnings.lines() {
-        warn!("{warning}");
-    }
     let log = live.next_log(&config).map_err(|problem| {
         let mut problems = Problems::default();
         problems.push("", problem);
@@ -175,7 +223,10 @@ fn read(
         return Err(Problems::default());
     }
     let kept = live.now().kept.clone();
-    Ok((Config::load_after(path, listen, &kept)?, log))
+    let mut next = Config::load_after(path, listen, &kept)?;
+    // Of all routes, and not of those alone that are new.
+    next.warnings = config.warnings;
+    Ok((next, log))
 }
 
 /// The files as they are now, or as they were where that cannot be told in time.
@@ -186,24 +237,6 @@ async fn look(files: &[Seen]) -> Vec<Seen> {
         Ok(Ok(seen)) => seen,
         Ok(Err(_)) | Err(_) => files.to_vec(),
     }
-}
-
-/// The old state goes on; all that is wrong with the new one is told.
-fn refuse(reason: &str, problems: impl Iterator<Item = String>) {
-    count("refused");
-    let mut number = 0;
-    for problem in problems {
-        error!("{problem}");
-        number += 1;
-    }
-    error!(
-        problems = number,
-        "{reason}: the new configuration is not served, and nothing has changed"
-    );
-}
-
-fn count(outcome: &'static str) {
-    metrics::counter!("same_origin_reloads_total", "outcome" => outcome).increment(1);
 }
 
 /// Between two looks; for ever if none is asked for.

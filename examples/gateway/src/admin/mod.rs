@@ -16,9 +16,9 @@ pub use upstreams::{Probe, RouteUpstream, Upstreams};
 use crate::answer::{not_found, text};
 use crate::live::Live;
 use crate::observe::Metrics;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use same_origin::guard::{Guard, GuardErrors};
 use same_origin::proxy::Body;
 use std::net::IpAddr;
@@ -62,7 +62,8 @@ pub fn guard(address: IpAddr) -> Result<Guard, GuardErrors> {
 impl Admin {
     pub async fn answer<B>(self, request: Request<B>) -> Response<Body> {
         let request = request.into_parts().0;
-        let mut response = match self.guard.judge(&request).refusal() {
+        let refusal = self.guard.judge(&request).refusal();
+        let mut response = match refusal.filter(|_| !is_plain_check(&request)) {
             Some(refusal) => text(refusal.status(), format!("{refusal}\n")),
             None => self.answer_to(&request).await,
         };
@@ -124,6 +125,15 @@ impl Admin {
             Err(why) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),
         }
     }
+}
+
+/// Whether a balancer asks as HAProxy's `option httpchk` does: by HTTP/1.0, which knows no `Host` (RFC 9112 3.2). No
+/// browser sends such a request, so that there is no name which a page could have rebound.
+fn is_plain_check(request: &Parts) -> bool {
+    request.version < Version::HTTP_11
+        && matches!(request.method, Method::GET | Method::HEAD)
+        && request.uri.authority().is_none()
+        && !request.headers.contains_key(HOST)
 }
 
 /// RFC 9110 15.5.6: with the methods that would do.

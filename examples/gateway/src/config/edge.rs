@@ -7,18 +7,20 @@ use crate::edge::{Edge, Quota, RateLimit, SecurityHeaders};
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use toml::{Table, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RateTable {
-    per_second: Option<NonZeroU32>,
-    burst: Option<NonZeroU32>,
+    per_second: Option<i64>,
+    burst: Option<i64>,
 }
 
 /// More would be no limit: every bucket is empty for less time than a request takes.
-const FASTEST: u32 = 1_000_000;
+const RATES: RangeInclusive<u32> = 1..=1_000_000;
+const BURSTS: RangeInclusive<u32> = 1..=u32::MAX;
 
 /// The values that the key of a field takes.
 enum Values {
@@ -164,13 +166,15 @@ impl Checker<'_> {
                 .add(join(at, "per_second"), format!("missing; {remedy}"));
             return None;
         };
-        if per_second.get() > FASTEST {
-            let message =
-                format!("{per_second} does not fit; write a whole number from 1 to {FASTEST}");
-            self.problems.push(join(at, "per_second"), message);
-            return None;
-        }
-        let burst = found.burst.unwrap_or(per_second);
+        let mut number = |key: &str, value, range| {
+            let number = self.within(&join(at, key), value, range);
+            NonZeroU32::new(number)
+        };
+        let per_second = number("per_second", per_second, RATES)?;
+        let burst = match found.burst {
+            Some(burst) => number("burst", burst, BURSTS)?,
+            None => per_second,
+        };
         Some(Arc::new(RateLimit::new(Quota { per_second, burst })))
     }
 

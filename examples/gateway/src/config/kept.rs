@@ -36,6 +36,8 @@ pub struct Kept {
     pub(super) mounts: Mounts,
     /// Old ones too are told when the gateway stops.
     pub tunnels: Tunnels,
+    /// Whether there are metrics, which a process has from its beginning or not at all.
+    pub(super) counts: Option<bool>,
     /// The limit that holds for all routes, with what clients have left of it.
     limit: Option<Arc<RateLimit>>,
     /// Those of single routes, by their prefixes without a trailing slash.

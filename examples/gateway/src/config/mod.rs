@@ -268,7 +268,8 @@ impl Checker<'_> {
         let drain = self.drain(file.drain.take());
         let log = file.log.take().and_then(|table| self.log(table));
         self.logs = log.is_some();
-        self.counts = file.admin.is_some();
+        self.counts = self.before.counts.unwrap_or(file.admin.is_some());
+        self.kept.counts = Some(self.counts);
         let admin = file.admin.take().map(|admin| self.admin(admin));
         let workers = file
             .workers

@@ -17,6 +17,7 @@ const IN_FLIGHT: &str = "same_origin_requests_in_flight";
 const CORS_REFUSALS: &str = "same_origin_cors_refusals_total";
 const GUARD_REFUSALS: &str = "same_origin_guard_refusals_total";
 const RATE_LIMITED: &str = "same_origin_rate_limited_total";
+const RELOADS: &str = "same_origin_reloads_total";
 const HANDSHAKES: &str = "same_origin_tls_handshakes_total";
 const CONNECTIONS: &str = "same_origin_connections";
 const NO_PROXY_HEADER: &str = "same_origin_proxy_protocol_refused_total";
@@ -59,6 +60,7 @@ impl Metrics {
             NO_PROXY_HEADER,
             "Connections of peers in proxy_protocol without a header."
         );
+        metrics::describe_counter!(RELOADS, "Readings of a changed configuration, by outcome.");
         Ok(Self(handle))
     }
 
@@ -146,6 +148,11 @@ fn name(rule: &impl Serialize) -> String {
 pub fn handshake(succeeded: bool) {
     let outcome = if succeeded { "ok" } else { "failed" };
     counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
+/// The configuration was read again, and is served or refused.
+pub fn reload(outcome: &'static str) {
+    counter!(RELOADS, "outcome" => outcome).increment(1);
 }
 
 /// A peer in `proxy_protocol` has sent no header.

@@ -16,7 +16,7 @@ mod sink;
 pub use access::{AccessLog, Format, Target};
 pub use body::ObservedBody;
 pub use diagnostics::Diagnostics;
-pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header};
+pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header, reload};
 pub use refusals::{Asked, RefusalLog};
 pub use sink::PATIENCE;
 

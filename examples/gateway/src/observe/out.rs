@@ -17,7 +17,37 @@ static TURNS: Mutex<()> = Mutex::const_new(());
 pub enum Out {
     Stdout,
     Stderr,
-    File(File),
+    File(Lines<File>),
+}
+
+/// A file of whole lines.
+pub struct Lines<F> {
+    file: F,
+    /// Whether its last line has no end: the disk was full.
+    is_cut: bool,
+}
+
+impl<F: Write> Lines<F> {
+    /// Appends whole lines. Where that fails in the middle of one, the next lines begin on a line of their own.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.is_cut {
+            self.file.write_all(b"\n")?;
+            self.is_cut = false;
+        }
+        let mut rest = lines;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    self.is_cut = rest[written - 1] != b'\n';
+                    rest = &rest[written..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Out {
@@ -25,7 +55,10 @@ impl Out {
         Ok(match target {
             Target::Stdout => Self::Stdout,
             Target::Stderr => Self::Stderr,
-            Target::File(path) => Self::File(append_to(path)?),
+            Target::File(path) => Self::File(Lines {
+                file: append_to(path)?,
+                is_cut: false,
+            }),
         })
     }
 
@@ -34,7 +67,7 @@ impl Out {
         match self {
             Self::Stdout => io::stdout().lock().write_all(lines),
             Self::Stderr => in_turns(lines),
-            Self::File(file) => file.write_all(lines),
+            Self::File(file) => file.write(lines),
         }
     }
 }
@@ -171,6 +204,53 @@ mod tests {
             ("one without an end", vec![b'a'; TURN + 1], TURN + 1),
         ] {
             assert_eq!(end_of_turn(&lines), end, "{name}");
+        }
+    }
+
+    /// A disk with room for so many bytes.
+    struct Disk {
+        room: usize,
+        held: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let fits = bytes.len().min(self.room);
+            if fits == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.room -= fits;
+            self.held.extend(&bytes[..fits]);
+            Ok(fits)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_a_full_disk_lines_begin_on_lines_of_their_own() {
+        for (room, held) in [
+            (9, "one\ntwo\nt\nfour\n"),
+            (8, "one\ntwo\nfour\n"),
+            (0, "four\n"),
+        ] {
+            let held_before = Vec::new();
+            let file = Disk {
+                room,
+                held: held_before,
+            };
+            let mut lines = Lines {
+                file,
+                is_cut: false,
+            };
+            lines.write(b"one\ntwo\nthree\n").unwrap_err();
+            // No better yet.
+            lines.write(b"lost\n").unwrap_err();
+            lines.file.room = 100;
+            lines.write(b"four\n").unwrap();
+            assert_eq!(std::str::from_utf8(&lines.file.held), Ok(held), "{room}");
         }
     }
 

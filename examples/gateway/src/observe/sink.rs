@@ -203,7 +203,10 @@ fn write_all(mut out: Out, kind: &Kind, queue: &Queue) {
         if taken.reopens {
             // The old file goes on to be written if there is no new one.
             match Out::open(kind.target()) {
-                Ok(opened) => out = opened,
+                Ok(opened) => {
+                    out = opened;
+                    tracing::info!("SIGHUP: the access log is opened again");
+                }
                 Err(error) => kind.tell_not_opened(&error),
             }
         }

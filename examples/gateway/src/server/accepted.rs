@@ -98,7 +98,8 @@ async fn serve_announced(
     // Late ones are the connections' watch's business, as late heads are.
     let client = match connection::begin(header, &entry).await {
         Ok(Some(client)) => client,
-        Ok(None) => return proxy_protocol::late(balancer),
+        Ok(None) if entry.connection.is_silent() => return proxy_protocol::late(balancer),
+        Ok(None) => return,
         Err(error) => return debug!(%balancer, %error, "connection ended"),
     };
     let Ok(guard) = clients.admit(client.ip()) else {

@@ -74,7 +74,10 @@ async fn secure(
     entry: &ConnectionGuard,
 ) -> io::Result<Option<Serving<'_>>> {
     let accepted = begin(tls.accept(stream), entry).await;
-    handshake(matches!(accepted, Ok(Some(_))));
+    // One that a stop of ours ended is neither.
+    if !matches!(accepted, Ok(None)) || entry.connection.is_silent() {
+        handshake(matches!(accepted, Ok(Some(_))));
+    }
     let Some(stream) = accepted? else {
         return Ok(None);
     };

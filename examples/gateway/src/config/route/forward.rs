@@ -66,7 +66,7 @@ impl Checker<'_> {
         let proxy = self.built(at, builder.build(), |key| read.original(key))?;
         let (counted, mounted) = (proxy.clone(), proxy.clone());
         let connections = move || counted.connections();
-        let upstream = self.upstream_of(prefix_of(read), connections, &proxy);
+        let upstream = self.upstream_of(at, connections, builder)?;
         let route = Route::Proxy(Layered::new(proxy, around));
         Some(KeptRoute::new(route, upstream, None, move || {
             mounted.unmount()
@@ -90,11 +90,11 @@ impl Checker<'_> {
         let proxy = self.built(at, built, |key| read.original(key))?;
         let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         let connections = move || own.as_ref().map_or(0, Client::connections);
-        let upstream = self.upstream_of(prefix_of(read), connections, &proxy);
+        let upstream = self.upstream_of(at, connections, builder)?;
         let (mapper, mounted) = (proxy.clone(), proxy.clone());
         let cached = CachedRoute {
             cache,
-            prefix: prefix_of(read),
+            prefix: prefix_of(builder),
             to_upstream: Box::new(move |path| mapper.upstream_path(path)),
         };
         let route = Route::Cached(Box::new(Layered::new(proxy, around)));
@@ -130,6 +130,6 @@ impl Checker<'_> {
 }
 
 /// The public prefix of a route without a trailing slash.
-fn prefix_of(read: &Read<ProxyBuilder>) -> String {
-    read.value.public_prefix().trim_end_matches('/').to_owned()
+pub(super) fn prefix_of(builder: &ProxyBuilder) -> String {
+    builder.public_prefix().trim_end_matches('/').to_owned()
 }

@@ -211,6 +211,12 @@ impl Connection {
         }
     }
 
+    /// Whether it has to end because its client said nothing, and not because the gateway stops.
+    pub fn is_silent(&self) -> bool {
+        let silent = self.silent.load(Ordering::Relaxed);
+        self.patience().is_some_and(|patience| silent > patience)
+    }
+
     /// Whether a request is under way.
     pub fn is_asked(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0

@@ -104,6 +104,20 @@ async fn a_listed_peer_without_a_header_is_closed_and_logged() {
     }
 }
 
+/// It is ours to end such a connection then, and nobody's fault.
+#[tokio::test]
+async fn a_stop_is_not_a_late_header() {
+    let upstream = upstream("up").await;
+    let gateway = start(upstream, "proxy_protocol = ['127.0.0.1/32']");
+    let mut idle = TcpStream::connect(gateway.address()).await.unwrap();
+    // It is accepted before this one.
+    assert_eq!(answer(&gateway, b"").await, "");
+    gateway.signal("TERM");
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+    let (_, log) = gateway.ended();
+    assert!(!log.contains("in time"), "{log}");
+}
+
 #[tokio::test]
 async fn the_header_of_another_peer_is_a_bad_request() {
     let upstream = upstream("up").await;

@@ -213,52 +213,54 @@ async fn pages_of_other_sites_neither_read_nor_purge() {
             "403",
         ),
         ("POST /purge?prefix=/ HTTP/1.1\r\nhost: 127.0.0.1", "204"),
+        // As HAProxy's `option httpchk` asks, which no page can.
+        ("GET /readyz HTTP/1.0", "200"),
+        ("HEAD /livez HTTP/1.0", "200"),
+        ("GET /readyz HTTP/1.0\r\nhost: rebound.example", "421"),
+        ("GET http://rebound.example/readyz HTTP/1.0", "421"),
+        ("POST /purge?prefix=/ HTTP/1.0", "421"),
     ] {
         let line = raw(&admin, head).await;
         assert!(line.contains(status), "{head}: {line}");
     }
 }
 
+/// Its listener stays until a restart, so that what it tells is true until then.
 #[tokio::test]
-async fn readiness_hangs_on_an_upstream_where_that_is_asked_for() {
+async fn counts_go_on_where_the_table_admin_is_gone() {
     let upstream = upstream("up").await;
+    let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone_at = gone.local_addr().unwrap();
-    drop(gone);
-    let config = format!(
-        "[admin]\nlisten = '127.0.0.1:{port}'\nready_upstreams = ['/api/', '/late']\n\
-         [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}/v1'\ncache = true\n\
-         [[routes]]\nprefix = '/late'\nupstream = 'http://{gone_at}'\n\
-         [[routes]]\nprefix = '/never'\nupstream = 'http://127.0.0.1:1'\n"
+    let rest = format!(
+        "[cors]\nallow_origins = ['https://a.example']\n\
+         [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\n"
     );
-    let _gateway = gateway::with(&config);
-    let ready = async || get(format!("http://127.0.0.1:{port}/readyz")).await;
-    let answer = ready().await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.body, "the upstream of /late does not answer\n");
-    // Whatever it answers, it does.
-    let late = tokio::net::TcpListener::bind(gone_at).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = late.accept().await {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            // A socket that is closed with something unread is reset.
-            let _request = stream.read(&mut [0; 4096]).await;
-            let answer = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            let _closed = stream.write_all(answer).await;
-        }
-    });
-    for _ in 0..100 {
-        if ready().await.status == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let with_admin = format!("[admin]\nlisten = '127.0.0.1:{port}'\n{rest}");
+    let path = file(folder.path(), &with_admin);
+    let gateway = gateway::start(&["--config", &path, "--listen", "127.0.0.1:0"]);
+    let refused = async || {
+        let url = format!("{}/api/x", gateway.origin);
+        send_from("GET", "https://evil.example", url, &[]).await;
+    };
+    refused().await;
+    file(folder.path(), &rest);
+    gateway.signal("HUP");
+    gateway.logged("is served", 1).await;
+    // It is the same route, with the same settings.
+    assert!(gateway.log().contains("unchanged=1"), "{}", gateway.log());
+    refused().await;
+    let metrics = get(format!("http://127.0.0.1:{port}/metrics")).await.body;
+    for line in [
+        "same_origin_cors_refusals_total{route=\"/api\",rule=\"origin\"} 2",
+        "# HELP same_origin_reloads_total ",
+        "same_origin_reloads_total{outcome=\"applied\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
     }
-    panic!("never ready: {:?}", ready().await);
 }
 
 #[tokio::test]

@@ -170,6 +170,7 @@ async fn a_log_that_cannot_be_opened_again_goes_on() {
     gateway.signal("TERM");
     let (_, log) = gateway.ended();
     assert!(!log.contains("lines are lost"), "{log}");
+    assert!(!log.contains("is opened again"), "{log}");
     let lines = std::fs::read_to_string(after.join("access.log")).unwrap();
     assert_eq!(lines.lines().count(), 1, "{lines}");
 }

@@ -6,6 +6,7 @@ mod environment;
 mod lifecycle;
 mod log;
 mod metrics;
+mod ready;
 mod reload;
 mod restart;
 mod stop;

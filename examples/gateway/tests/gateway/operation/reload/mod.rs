@@ -2,6 +2,7 @@
 
 mod many;
 mod rates;
+mod watch;
 
 use crate::client::{Answer, exchange, get, upstream};
 use crate::gateway::{self, file};
@@ -366,31 +367,4 @@ async fn limits_hold_for_clients_that_were_there_before() {
     drop(before);
     gateway.serve(&config(1.0)).await;
     assert_eq!(gateway.get("/").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_file_that_changes_is_read_where_that_is_asked_for() {
-    let upstream = upstream("one").await;
-    let watched = |prefix| {
-        format!(
-            "reload_on_change = '100ms'\n{}",
-            route(prefix, upstream, "")
-        )
-    };
-    let gateway = Changing::start(&watched("/a"));
-    gateway.write(&watched("/b"));
-    gateway.gateway.logged(SERVED, 1).await;
-    assert_eq!(gateway.get("/b/x").await.status, 200);
-    gateway.write("nothing");
-    gateway.gateway.logged(REFUSED, 1).await;
-    assert_eq!(gateway.get("/b/x").await.status, 200);
-    // Said once.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(gateway.gateway.log().matches(REFUSED).count(), 1);
-    gateway.write(&route("/c", upstream, ""));
-    gateway.gateway.logged(SERVED, 2).await;
-    // It asks for it no more.
-    gateway.write(&route("/d", upstream, ""));
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(gateway.get("/c/x").await.status, 200);
 }

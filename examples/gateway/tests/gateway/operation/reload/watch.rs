@@ -1,0 +1,51 @@
+//! Files that are looked at for changes.
+
+use super::{Changing, REFUSED, SERVED, route};
+use crate::client::upstream;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_file_that_changes_is_read_where_that_is_asked_for() {
+    let upstream = upstream("one").await;
+    let watched = |prefix| {
+        format!(
+            "reload_on_change = '100ms'\n{}",
+            route(prefix, upstream, "")
+        )
+    };
+    let gateway = Changing::start(&watched("/a"));
+    gateway.write(&watched("/b"));
+    gateway.gateway.logged(SERVED, 1).await;
+    assert_eq!(gateway.get("/b/x").await.status, 200);
+    gateway.write("nothing");
+    gateway.gateway.logged(REFUSED, 1).await;
+    assert_eq!(gateway.get("/b/x").await.status, 200);
+    // Said once, though it is read again.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(gateway.gateway.log().matches(REFUSED).count(), 1);
+    gateway.write(&route("/c", upstream, ""));
+    gateway.gateway.logged(SERVED, 2).await;
+    // It asks for it no more.
+    gateway.write(&route("/d", upstream, ""));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(gateway.get("/c/x").await.status, 200);
+}
+
+/// Secrets are mounted when they are mounted, and nobody signals.
+#[tokio::test]
+async fn a_file_that_was_missing_is_looked_for_again() {
+    let upstream = upstream("one").await;
+    let config = |more: &str| {
+        let watched = format!("reload_on_change = '100ms'\n{more}");
+        watched + &route("/a", upstream, "")
+    };
+    let gateway = Changing::start(&config(""));
+    let mounted = "[[routes]]\nprefix = '/files'\ndir = 'late'\n";
+    gateway.write(&(config("") + mounted));
+    gateway.gateway.logged(REFUSED, 1).await;
+    std::fs::create_dir(gateway.folder.path().join("late")).unwrap();
+    std::fs::write(gateway.folder.path().join("late/x.txt"), "mounted").unwrap();
+    gateway.gateway.logged(SERVED, 1).await;
+    assert_eq!(gateway.get("/files/x.txt").await.body, "mounted");
+    assert_eq!(gateway.gateway.log().matches(REFUSED).count(), 1);
+}
