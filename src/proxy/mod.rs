@@ -281,7 +281,7 @@ pub use response::cookie::attributes::{CookieAttributes, SameSite};
 pub use response::cookie::rewrite::CookieRewrite;
 pub use service::{ResponseFuture, ReverseProxy};
 pub use transport::{ServiceTransport, Transport};
-pub use tunnel::Tunnels;
+pub use tunnel::{HeldByTunnel, Tunnels};
 pub use upstream::answered_by::AnsweredBy;
 #[cfg(feature = "balance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]

@@ -13,7 +13,7 @@ use crate::proxy::request::RequestContext;
 use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
-use crate::proxy::tunnel::{Spoken, TunnelSlot};
+use crate::proxy::tunnel::{HeldByTunnel, Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::InFlight;
 use crate::proxy::wire::upgrade::is_offered;
@@ -47,6 +47,7 @@ pub(crate) struct Exchange {
 struct ClientSide {
     upgrade: Option<OnUpgrade>,
     slot: Option<TunnelSlot>,
+    held: Option<HeldByTunnel>,
 }
 
 /// The request's share of its upstream, held until the last byte of the response is here.
@@ -121,6 +122,7 @@ impl Exchange {
         Ok(ClientSide {
             upgrade,
             slot: Some(slot),
+            held: request.extensions_mut().remove::<HeldByTunnel>(),
         })
     }
 
@@ -206,7 +208,7 @@ impl Exchange {
         }
         let tunnels = &self.plan.tunnels;
         // It has a place among the tunnels, not among the requests; for the balance it weighs as one.
-        let held = (client.slot, held.in_flight);
+        let held = (client.slot, client.held, held.in_flight);
         tunnels
             .open
             .spawn(downstream, upstream, spoken, tunnels.idle, held);

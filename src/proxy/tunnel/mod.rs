@@ -1,14 +1,17 @@
 //! Tunnels: other protocols through the proxy after a `101` (RFC 9110 7.8).
 
+mod client_end;
 mod farewell;
 mod frames;
 
 use crate::proxy::error::{BoxError, ProxyErrorKind};
 use crate::proxy::request::client::Requester;
 use crate::proxy::share::{TunnelPlace, TunnelShares};
+use client_end::ClientEnd;
 use farewell::Farewell;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::fmt;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -48,6 +51,42 @@ pub struct Tunnels {
     end: CancellationToken,
 }
 
+/// In a request's extensions: kept for as long as the tunnel that the request opens, and dropped with the request if
+/// it opens none.
+///
+/// For hyper's server a request is over when the head of its response is out, a WebSocket by HTTP/2 (RFC 8441) like
+/// any other. A server that counts the requests of a connection, to close one that has none, puts into it what counts.
+///
+/// ```
+/// use same_origin::proxy::HeldByTunnel;
+/// use std::sync::Arc;
+///
+/// let in_request = Arc::new(());
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(HeldByTunnel::new(in_request.clone()));
+/// # assert_eq!(Arc::strong_count(&in_request), 2);
+/// ```
+#[derive(Clone)]
+pub struct HeldByTunnel {
+    _held: Arc<dyn Send + Sync>,
+}
+
+impl HeldByTunnel {
+    /// Holds a value, which is dropped with the last clone of this.
+    #[must_use]
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self {
+            _held: Arc::new(held),
+        }
+    }
+}
+
+impl fmt::Debug for HeldByTunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldByTunnel").finish_non_exhaustive()
+    }
+}
+
 /// The protocol in a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spoken {
@@ -69,8 +108,8 @@ impl Tunnels {
     }
 
     /// Tells all clients of WebSockets, and each one that comes from now on, that the server is going away: by a
-    /// close frame with the code 1001 (RFC 6455 7.4.1) behind the message that is under way. What the upstream
-    /// sends after it is dropped. The client's answer reaches the upstream, which ends the tunnel.
+    /// close frame with the code 1001 (RFC 6455 7.4.1) behind the frame that is under way, which may be one of
+    /// several of a message. What the upstream sends after it is dropped. The client's answer reaches the upstream, which ends the tunnel.
     ///
     /// Of other protocols the proxy knows no such word; their tunnels stay open.
     pub fn go_away(&self) {
@@ -102,9 +141,11 @@ impl Tunnels {
         let (away, end) = (self.away.clone(), self.end.clone());
         self.tasks.spawn(async move {
             let _held = held;
+            let begun = Instant::now();
             let joined = join(client, upstream, spoken, idle, &away);
-            // Its errors have no one to be told to: both heads are out.
-            let _ended = end.run_until_cancelled(joined).await;
+            // Nobody can be answered any more: both heads are out.
+            let ended = end.run_until_cancelled(joined).await;
+            report(spoken, begun, ended);
         });
     }
 }
@@ -145,18 +186,50 @@ impl TunnelSlots {
     }
 }
 
+/// The end of a tunnel that did not break.
+enum Ending {
+    /// Both sides have closed. Bytes of the client and of the upstream.
+    Closed { sent: u64, received: u64 },
+    /// Neither has sent anything for too long.
+    Silent,
+}
+
+/// Tells how a tunnel ended, where somebody listens. `None`: all were closed.
+fn report(spoken: Spoken, begun: Instant, ended: Option<Result<Ending, BoxError>>) {
+    #[cfg(feature = "tracing")]
+    {
+        let open_for = begun.elapsed();
+        match ended {
+            Some(Ok(Ending::Closed { sent, received })) => {
+                tracing::debug!(?spoken, ?open_for, sent, received, "tunnel closed");
+            }
+            Some(Ok(Ending::Silent)) => {
+                tracing::debug!(
+                    ?spoken,
+                    ?open_for,
+                    "tunnel ended: neither side sent anything for `timeouts.tunnel`"
+                );
+            }
+            Some(Err(error)) => tracing::debug!(?spoken, ?open_for, error, "tunnel broke"),
+            None => tracing::debug!(?spoken, ?open_for, "tunnel ended with the server"),
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (spoken, begun, ended);
+}
+
 async fn join(
     client: OnUpgrade,
     upstream: OnUpgrade,
     spoken: Spoken,
     idle: Duration,
     away: &CancellationToken,
-) -> Result<(), BoxError> {
+) -> Result<Ending, BoxError> {
     let (client, upstream) = tokio::try_join!(client, upstream)?;
     let pulse = Pulse::new();
     let is_leaving = AtomicBool::new(false);
     let mut client = Watched {
-        io: TokioIo::new(client),
+        io: ClientEnd::new(TokioIo::new(client)),
         pulse: &pulse,
     };
     let upstream = Watched {
@@ -167,8 +240,8 @@ async fn join(
     let copy = tokio::io::copy_bidirectional(&mut client, &mut upstream);
     let mut both = pin!(async {
         tokio::select! {
-            copied = copy => copied.map(drop),
-            () = pulse.silence(idle) => Ok(()),
+            copied = copy => copied.map(|(sent, received)| Ending::Closed { sent, received }),
+            () = pulse.silence(idle) => Ok(Ending::Silent),
         }
     });
     tokio::select! {

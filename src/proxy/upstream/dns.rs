@@ -210,12 +210,23 @@ impl Source {
                 Err(error) => {
                     report(&self.name, family, &error);
                     failures += 1;
-                    pause(failures - 1)
+                    self.pause(failures - 1)
                 }
             };
             first.take();
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// The time to the next question after so many failures but one. It grows, to `max_ttl` at most; and to `min_ttl`
+    /// where no address is known, since until then nobody is answered.
+    fn pause(&self, failures: u32) -> Duration {
+        let most = if self.list.is_empty() {
+            self.settings.min_ttl
+        } else {
+            self.settings.max_ttl
+        };
+        pause(failures).min(most.max(pause(0)))
     }
 
     /// An answer that there are no addresses is an answer: the name, or this family of it, is gone. An

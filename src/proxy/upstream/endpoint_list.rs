@@ -77,6 +77,11 @@ impl EndpointList {
         }
     }
 
+    #[cfg(feature = "dns")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.load().is_empty()
+    }
+
     pub(crate) fn member(&self, endpoint: &Endpoint) -> Arc<Member> {
         let named = endpoint.name.as_ref();
         // An endpoint's name was checked as an upstream's is.

@@ -1,5 +1,6 @@
 //! Tunnels.
 
+mod endings;
 mod websockets;
 
 use crate::support::{exchange, get, serve};
@@ -139,6 +140,14 @@ async fn plain_http_2_is_no_offer_to_pass_on() {
     assert_eq!(client.await.unwrap().status, 204);
 }
 
+/// RFC 6455 4.2.2: the proof that the upstream means a WebSocket.
+fn proof(key: &str) -> String {
+    use base64::Engine;
+    use sha1::Digest;
+    let digest = sha1::Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+    base64::engine::general_purpose::STANDARD.encode(digest)
+}
+
 #[tokio::test]
 async fn a_websocket_by_http_2_goes_on_by_http_11() {
     use http::{Method, Request, StatusCode, Version};
@@ -165,12 +174,6 @@ async fn a_websocket_by_http_2_goes_on_by_http_11() {
             .headers_mut()
             .insert("sec-websocket-version", "13".parse().unwrap());
         (request, accept)
-    };
-    let proof = |key: &str| {
-        use base64::Engine;
-        use sha1::Digest;
-        let digest = sha1::Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-        base64::engine::general_purpose::STANDARD.encode(digest)
     };
     for (accept, status) in [
         (proof as fn(&str) -> String, StatusCode::OK),

@@ -104,7 +104,8 @@ impl Admin {
 
     fn metrics(&self) -> Response<Body> {
         let now = self.live.now();
-        let metrics = self.metrics.render(&now.caches, &now.upstreams);
+        let tunnels = now.kept.tunnels.count();
+        let metrics = self.metrics.render(&now.caches, &now.upstreams, tunnels);
         let mut response = text(StatusCode::OK, metrics);
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);

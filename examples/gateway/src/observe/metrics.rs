@@ -17,6 +17,7 @@ const IN_FLIGHT: &str = "same_origin_requests_in_flight";
 const CORS_REFUSALS: &str = "same_origin_cors_refusals_total";
 const GUARD_REFUSALS: &str = "same_origin_guard_refusals_total";
 const RATE_LIMITED: &str = "same_origin_rate_limited_total";
+const TUNNELS: &str = "same_origin_tunnels";
 const RELOADS: &str = "same_origin_reloads_total";
 const HANDSHAKES: &str = "same_origin_tls_handshakes_total";
 const CONNECTIONS: &str = "same_origin_connections";
@@ -65,12 +66,15 @@ impl Metrics {
     }
 
     /// All of it as text, with the counts of the caches as of now.
-    pub fn render(&self, caches: &Caches, upstreams: &Upstreams) -> String {
+    pub fn render(&self, caches: &Caches, upstreams: &Upstreams, tunnels: usize) -> String {
         self.0.run_upkeep();
         let mut text = self.0.render();
         durations::render(&mut text);
         render_caches(&mut text, caches);
         render_upstreams(&mut text, upstreams);
+        let help = "WebSockets and other tunnels that are open.";
+        describe(&mut text, TUNNELS, "gauge", help);
+        let _ = writeln!(text, "{TUNNELS} {tunnels}");
         render_memory(&mut text);
         text
     }

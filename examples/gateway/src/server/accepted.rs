@@ -7,7 +7,7 @@ use super::limits::Limits;
 use super::listen::proxy_protocol;
 use super::workers::Workers;
 use super::{Settings, connection};
-use crate::observe::{OpenConnection, RefusalLog};
+use crate::observe::RefusalLog;
 use http::StatusCode;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -76,7 +76,6 @@ async fn serve_client(
     handle: impl Handler,
     entry: ConnectionGuard,
 ) {
-    let _open = OpenConnection::begin();
     if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
         refused_by_hyper(&*error);
         debug!(%client, error, "connection ended");
@@ -93,7 +92,6 @@ async fn serve_announced(
     entry: ConnectionGuard,
     clients: Arc<Clients>,
 ) {
-    let _open = OpenConnection::begin();
     let header = proxy_protocol::client(&mut stream, balancer);
     // Late ones are the connections' watch's business, as late heads are.
     let client = match connection::begin(header, &entry).await {

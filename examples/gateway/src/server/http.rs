@@ -14,7 +14,7 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::{Body, Peer};
+use same_origin::proxy::{Body, HeldByTunnel, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -108,7 +108,13 @@ pub(super) fn http2(
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        let answer = handle.answer(&peer, request.map(Body::new));
+        let mut request = request.map(Body::new);
+        // For hyper a WebSocket's request is over with the head of its response.
+        if request.method() == Method::CONNECT {
+            let in_tunnel = HeldByTunnel::new(connection.tunnel());
+            request.extensions_mut().insert(in_tunnel);
+        }
+        let answer = handle.answer(&peer, request);
         answer.map(move |response| counted(response, in_request))
     });
     let served = http2::Builder::new(TokioExecutor::new())

@@ -90,9 +90,9 @@ impl Pools {
     }
 }
 
-/// Whether a pool has no connection, and only its list holds it.
+/// Whether a pool has no connection, not even one that has become a tunnel, and only its list holds it.
 fn is_unused(pool: &Arc<Pool>) -> bool {
-    Arc::strong_count(pool) == 1 && pool.is_empty()
+    Arc::strong_count(pool) == 1 && pool.is_empty() && pool.connections() == 0
 }
 
 impl fmt::Debug for Pools {

@@ -5,7 +5,7 @@ use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that fails to write only when there is nothing more to read.
@@ -25,6 +25,8 @@ pub(crate) struct EarlyAnswer<T> {
     bound: usize,
     failed: Option<io::Error>,
     read_ended: bool,
+    /// Who waits to write, which fails when there is nothing more to read.
+    writer: Option<Waker>,
 }
 
 impl<T> EarlyAnswer<T> {
@@ -35,26 +37,41 @@ impl<T> EarlyAnswer<T> {
             bound,
             failed: None,
             read_ended: false,
+            writer: None,
         }
     }
 
-    /// The failure of an earlier write, if there is one: not yet while there may be something to read. The
-    /// connection's task is woken by the next read, and reads before it writes.
-    fn poll_failed(&mut self) -> Option<Poll<io::Error>> {
+    /// The failure of an earlier write, if there is one: not yet while there may be something to read.
+    fn poll_failed(&mut self, cx: &Context<'_>) -> Option<Poll<io::Error>> {
         if self.failed.is_some() && !self.read_ended {
+            self.writer = Some(cx.waker().clone());
             return Some(Poll::Pending);
         }
         self.failed.take().map(Poll::Ready)
     }
 
     /// The outcome of a write. A failure is kept for later.
-    fn written<R>(&mut self, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+    fn written<R>(
+        &mut self,
+        cx: &Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
         match ready!(written) {
             Err(error) if !self.read_ended => {
                 self.failed = Some(error);
+                self.writer = Some(cx.waker().clone());
                 Poll::Pending
             }
             written => Poll::Ready(written),
+        }
+    }
+
+    /// There is nothing more to read. hyper reads before it writes and finds out by itself; a tunnel may have asked
+    /// for the write first.
+    fn read_ends(&mut self) {
+        self.read_ended = true;
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
         }
     }
 }
@@ -69,12 +86,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for EarlyAnswer<T> {
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let count = buf.filled().len() - before;
         if count > 0 && !self.meter.read(count, self.bound) {
-            self.read_ended = true;
+            self.read_ends();
             let endless = ProxyError::refused(ProxyErrorKind::MalformedResponse);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, endless)));
         }
         if read.is_err() || count == 0 {
-            self.read_ended = true;
+            self.read_ends();
         }
         Poll::Ready(read)
     }
@@ -86,12 +103,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if let Some(failed) = self.poll_failed() {
+        if let Some(failed) = self.poll_failed(cx) {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.meter.uses();
-        self.written(written)
+        self.written(cx, written)
     }
 
     fn poll_write_vectored(
@@ -99,12 +116,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(failed) = self.poll_failed() {
+        if let Some(failed) = self.poll_failed(cx) {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.meter.uses();
-        self.written(written)
+        self.written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -112,11 +129,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(failed) = self.poll_failed() {
+        if let Some(failed) = self.poll_failed(cx) {
             return failed.map(Err);
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.written(flushed)
+        self.written(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,17 +7,18 @@
 mod idle;
 mod request;
 
-pub use request::{CountedBody, InRequest};
+pub use request::{CountedBody, InRequest, InTunnel};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
 use super::workers::Place;
+use crate::observe::OpenConnection;
 use futures_util::future::join;
 use idle::Idle;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -31,20 +32,53 @@ const UNREAD_STEPS: u8 = 2 * STEPS;
 /// All connections of a listener.
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
+    /// Of those, and of the tunnels that they have become.
+    sockets: Arc<Sockets>,
     next: AtomicU64,
     /// The most requests that one may reset, see [`Limits::resets`].
     max_resets: AtomicU32,
     /// The most heads of one that may be on their way to becoming requests, or be refused.
     max_unheard: AtomicU32,
-    /// Told when one has ended, and there is room.
-    one_ended: Notify,
     /// Told when the last one has ended.
     all_ended: Notify,
+}
+
+/// Sockets of clients.
+#[derive(Default)]
+struct Sockets {
+    open: AtomicUsize,
+    /// Told when one is closed, and there is room.
+    one_closed: Notify,
+}
+
+/// One of them, until this is dropped.
+struct Socket {
+    all: Arc<Sockets>,
+    _metric: OpenConnection,
+}
+
+impl Socket {
+    fn new(all: &Arc<Sockets>) -> Self {
+        all.open.fetch_add(1, Ordering::Relaxed);
+        Self {
+            all: Arc::clone(all),
+            _metric: OpenConnection::begin(),
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.all.open.fetch_sub(1, Ordering::Relaxed);
+        self.all.one_closed.notify_waiters();
+    }
 }
 
 /// One connection, as seen from outside its task.
 #[derive(Default)]
 pub struct Connection {
+    /// Counted for as long as its stream, which may become a tunnel.
+    _socket: Option<Socket>,
     requests: AtomicU32,
     /// Those of them that have given more of their response than the client has taken.
     unread: AtomicU32,
@@ -88,7 +122,7 @@ impl Connections {
             next: AtomicU64::new(0),
             max_resets: AtomicU32::new(limits.resets),
             max_unheard: AtomicU32::new(most_unheard(limits)),
-            one_ended: Notify::new(),
+            sockets: Arc::default(),
             all_ended: Notify::new(),
         }
     }
@@ -100,19 +134,19 @@ impl Connections {
             .store(most_unheard(limits), Ordering::Relaxed);
     }
 
-    /// The number of open connections.
+    /// The number of open connections, with those that have become tunnels.
     pub fn count(&self) -> usize {
-        lock(&self.open).len()
+        self.sockets.open.load(Ordering::Relaxed)
     }
 
     /// Waits until fewer than so many are open.
     pub async fn fewer_than(&self, most: usize) {
         loop {
-            let ended = self.one_ended.notified();
-            if lock(&self.open).len() < most {
+            let closed = self.sockets.one_closed.notified();
+            if self.count() < most {
                 return;
             }
-            ended.await;
+            closed.await;
         }
     }
 
@@ -120,6 +154,7 @@ impl Connections {
     pub fn admit(self: &Arc<Self>, client: Option<ClientGuard>) -> ConnectionGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
+            _socket: Some(Socket::new(&self.sockets)),
             max_resets: self.max_resets.load(Ordering::Relaxed),
             max_unheard: self.max_unheard.load(Ordering::Relaxed),
             client: client.map_or_else(OnceLock::new, OnceLock::from),
@@ -238,6 +273,21 @@ impl Connection {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.one_heard();
         InRequest::new(Arc::clone(self))
+    }
+
+    /// A tunnel is asked for, over HTTP/2. It has ended, or was not opened, when the guard is dropped.
+    pub fn tunnel(self: &Arc<Self>) -> InTunnel {
+        InTunnel::new(Arc::clone(self))
+    }
+
+    /// A request or a tunnel has ended.
+    fn one_ends(&self) {
+        self.is_awake();
+        self.silent.store(0, Ordering::Relaxed);
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+        if self.is_ending.load(Ordering::Relaxed) {
+            self.wake();
+        }
     }
 
     /// Whether it has had a request.
@@ -360,7 +410,6 @@ impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let mut open = lock(&self.all.open);
         open.remove(&self.id);
-        self.all.one_ended.notify_waiters();
         if open.is_empty() {
             self.all.all_ended.notify_waiters();
         }

@@ -55,16 +55,26 @@ impl InRequest {
 impl Drop for InRequest {
     fn drop(&mut self) {
         self.is_read();
-        let connection = &self.connection;
-        connection.is_awake();
-        connection.silent.store(0, Ordering::Relaxed);
-        connection.requests.fetch_sub(1, Ordering::Relaxed);
-        if connection.is_ending.load(Ordering::Relaxed) {
-            connection.wake();
-        }
+        self.connection.one_ends();
         if !self.answered {
-            connection.reset();
+            self.connection.reset();
         }
+    }
+}
+
+/// A tunnel in a connection of HTTP/2, which is under way as a request is, for as long as its own timeout lets it.
+pub struct InTunnel(Arc<Connection>);
+
+impl InTunnel {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        connection.requests.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+}
+
+impl Drop for InTunnel {
+    fn drop(&mut self) {
+        self.0.one_ends();
     }
 }
 

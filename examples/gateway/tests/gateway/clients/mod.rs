@@ -7,3 +7,4 @@ mod proxy_protocol;
 #[cfg(target_os = "linux")]
 mod slow;
 mod tls;
+mod tunnels;
