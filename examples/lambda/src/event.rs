@@ -52,24 +52,27 @@ impl<'de> Deserialize<'de> for Event {
 /// query has a value, and that a body is base64 if the event says so. An ALB has its clients' `Host`, and a door its
 /// clients' query.
 fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
-    let (path, query, body) = match &mut request {
+    let (path, query, body, has_host) = match &mut request {
         LambdaRequest::ApiGatewayV1(rest) => {
-            one_of_each(&mut rest.headers, &mut rest.multi_value_headers);
+            let is_named = rest.request_context.domain_name.is_some();
+            let is_good = one_of_each(&mut rest.headers, &mut rest.multi_value_headers);
             let body = decoded(rest.body.take(), rest.is_base64_encoded);
-            (&mut rest.path, parameters.of_decoded(), body)
+            let query = parameters.of_decoded();
+            (&mut rest.path, query, body, is_good || is_named)
         }
         LambdaRequest::ApiGatewayV2(http) => {
-            without_panic(&mut http.headers);
+            let is_named = http.request_context.domain_name.is_some();
+            let is_good = without_panic(&mut http.headers);
             let query = http.raw_query_string.as_deref().map(query::of_raw);
             let query = query.filter(|query| !query.is_empty());
             http.raw_query_string.clone_from(&query);
             let body = decoded(http.body.take(), http.is_base64_encoded);
-            (&mut http.raw_path, query, body)
+            (&mut http.raw_path, query, body, is_good || is_named)
         }
         LambdaRequest::Alb(alb) => {
-            one_of_each(&mut alb.headers, &mut alb.multi_value_headers);
+            let is_good = one_of_each(&mut alb.headers, &mut alb.multi_value_headers);
             let body = decoded(alb.body.take(), alb.is_base64_encoded);
-            (&mut alb.path, parameters.of_encoded(), body)
+            (&mut alb.path, parameters.of_encoded(), body, is_good)
         }
         _ => {
             return Event {
@@ -85,7 +88,7 @@ fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
     let length = path.len() + query.as_ref().map_or(0, String::len);
     let is_good = length <= LONGEST && parameters.have_values();
     let rest = match body {
-        Some(body) if is_good => Some(Rest { query, body }),
+        Some(body) if is_good && has_host => Some(Rest { query, body }),
         _ => None,
     };
     if !is_good {
@@ -119,16 +122,18 @@ fn decoded(body: Option<String>, is_base64: bool) -> Option<Vec<u8>> {
     }
 }
 
-fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) {
+/// Leaves each header in one of the two maps. `false`: there was a `Host` that is not one.
+fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) -> bool {
     for name in all.keys() {
         last.remove(name);
     }
-    without_panic(last);
-    without_panic(all);
+    let (of_last, of_all) = (without_panic(last), without_panic(all));
+    of_last && of_all
 }
 
-/// Takes out what is not a part of a URL. AWS's own name for the API stands in for it, if there is one.
-fn without_panic(headers: &mut HeaderMap) {
+/// Takes out what is not a part of a URL. `false`: a `Host` was. AWS's own name for the API stands in for it; where
+/// there is none, the request is not one without a `Host`, but a bad one.
+fn without_panic(headers: &mut HeaderMap) -> bool {
     let is_host = |host: &str| {
         // The two parsers do not take the same bytes.
         Url::parse(&format!("https://{host}/")).is_ok_and(|url| {
@@ -141,7 +146,8 @@ fn without_panic(headers: &mut HeaderMap) {
             .get(name)
             .is_none_or(|value| value.to_str().is_ok_and(accepts))
     };
-    if !keeps(headers, &HOST, &is_host) {
+    let is_good = keeps(headers, &HOST, &is_host);
+    if !is_good {
         headers.remove(HOST);
     }
     if !keeps(headers, &X_FORWARDED_PROTO, &|proto| {
@@ -149,6 +155,7 @@ fn without_panic(headers: &mut HeaderMap) {
     }) {
         headers.remove(X_FORWARDED_PROTO);
     }
+    is_good
 }
 
 #[cfg(test)]
@@ -207,7 +214,10 @@ mod tests {
         ] {
             for proto in ["https", "ht tp", "", "javascript"] {
                 let fields = json!({"host": host, "x-forwarded-proto": proto});
-                let good = request(&alb(&fields, &json!({})));
+                let single = alb(&fields, &json!({}));
+                let event: Event = serde_json::from_str(&single.to_string()).unwrap();
+                assert_eq!(event.rest.is_some(), host == "a.example:80", "{host:?}");
+                let good = request(&single);
                 assert_eq!(
                     good.headers().contains_key(HOST),
                     host == "a.example:80",

@@ -5,7 +5,7 @@ use axum::Router;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Version};
 use ipnet::{Ipv4Net, Ipv6Net};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use same_origin::guard::OwnOrigin;
@@ -49,6 +49,11 @@ pub(crate) fn restore(
     let named = door.domain.as_deref().map(HeaderValue::from_str);
     if let (false, Some(Ok(domain))) = (parts.headers.contains_key(HOST), named) {
         parts.headers.insert(HOST, domain);
+    }
+    // RFC 9112 3.2: only HTTP/1.0 may do without. The health checks of an ALB name no host, and their event tells no
+    // version.
+    if !parts.headers.contains_key(HOST) {
+        parts.version = Version::HTTP_10;
     }
     remove_claims(&mut parts.headers);
     let proto = parts
