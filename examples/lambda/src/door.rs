@@ -11,6 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Door {
     /// The path as the client has it in its address bar.
     pub(crate) path: String,
+    /// The door has decoded the path, so that a `%` in it is one.
+    pub(crate) is_decoded: bool,
     /// The first segment of it, where that is the stage.
     stage: Option<String>,
     /// The API's own name, in AWS's word; an ALB and a test from the console have none.
@@ -21,11 +23,13 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn of(request: &Request) -> Self {
+    /// Reads them of a request with the context of its event.
+    pub(crate) fn of(request: &Request, is_http_api: bool) -> Self {
         let raw = request.raw_http_path();
         let context = request.request_context_ref();
         let mut door = Self {
             path: raw.to_owned(),
+            is_decoded: is_http_api,
             stage: None,
             domain: None,
             client: None,
@@ -116,8 +120,14 @@ fn is_below(path: &str, stage: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_http::request::from_str;
+    use crate::event::Event;
     use serde_json::{Value, json};
+
+    fn door(event: &Value) -> Door {
+        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+        let is_http_api = event.rest.unwrap().is_http_api;
+        Door::of(&event.request.into(), is_http_api)
+    }
 
     fn rest(path: &str, public: &str) -> Value {
         json!({
@@ -236,8 +246,7 @@ mod tests {
                 "/base",
             ),
         ] {
-            let request = from_str(&event.to_string()).unwrap();
-            let door = Door::of(&request);
+            let door = door(&event);
             assert_eq!(
                 (&*door.path, &*door.prefix("base/")),
                 (public, prefix),
@@ -252,13 +261,36 @@ mod tests {
     }
 
     #[test]
+    fn an_http_api_decodes_paths() {
+        let mut first = rest("/x", "/x");
+        first["version"] = json!("1.0");
+        let alb = json!({
+            "requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/x", "headers": {}, "isBase64Encoded": false,
+        });
+        for (name, event, is_decoded) in [
+            ("HTTP", http(OWN, "prod", "/prod/x"), true),
+            ("HTTP, custom domain", http("a.example", "prod", "/x"), true),
+            ("HTTP, format 1.0", first, true),
+            ("REST", rest("/x", "/prod/x"), false),
+            ("ALB", alb, false),
+            (
+                "function URL",
+                http("abc.lambda-url.eu-west-1.on.aws", "$default", "/x"),
+                false,
+            ),
+        ] {
+            assert_eq!(door(&event).is_decoded, is_decoded, "{name}");
+        }
+    }
+
+    #[test]
     fn an_alb_tells_scheme_and_client() {
         let event = json!({
             "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": "/x",
             "headers": {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "x-forwarded-proto": "http"},
             "isBase64Encoded": false, "body": "",
         });
-        let door = Door::of(&from_str(&event.to_string()).unwrap());
+        let door = door(&event);
         assert_eq!(door.peer(false).unwrap().ip().to_string(), "192.0.2.7");
         assert!(!door.is_https(Some(b"http")) && door.is_https(Some(b"https")));
         assert_eq!(door.prefix(""), "");

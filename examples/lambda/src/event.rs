@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use lambda_http::request::LambdaRequest;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -31,6 +32,15 @@ pub(crate) struct Event {
 pub(crate) struct Rest {
     pub(crate) query: Option<String>,
     pub(crate) body: Vec<u8>,
+    /// Of an HTTP API, whose path is decoded. A function URL has events of the same form, and no decoded paths.
+    pub(crate) is_http_api: bool,
+}
+
+/// The part of an event that `lambda_http` does not read.
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    version: Value,
 }
 
 impl<'de> Deserialize<'de> for Event {
@@ -38,7 +48,17 @@ impl<'de> Deserialize<'de> for Event {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let request = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
         let parameters = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        Ok(mend(request, &parameters))
+        let format: Format = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        let is_http_api = match &request {
+            // The events of a REST API tell no version.
+            LambdaRequest::ApiGatewayV1(_) => format.version == "1.0",
+            LambdaRequest::ApiGatewayV2(http) => {
+                let domain = http.request_context.domain_name.as_deref();
+                !domain.is_some_and(|domain| domain.contains(".lambda-url."))
+            }
+            _ => false,
+        };
+        Ok(mend(request, &parameters, is_http_api))
     }
 }
 
@@ -51,7 +71,7 @@ impl<'de> Deserialize<'de> for Event {
 /// Of `Host`, `X-Forwarded-Proto`, a path and a query it makes a URL and expects that it can, and that each name of a
 /// query has a value, and that a body is base64 if the event says so. An ALB has its clients' `Host`, and a door its
 /// clients' query.
-fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
+fn mend(mut request: LambdaRequest, parameters: &Parameters, is_http_api: bool) -> Event {
     let (path, query, body, has_host) = match &mut request {
         LambdaRequest::ApiGatewayV1(rest) => {
             let is_named = rest.request_context.domain_name.is_some();
@@ -88,7 +108,11 @@ fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
     let length = path.len() + query.as_ref().map_or(0, String::len);
     let is_good = length <= LONGEST && parameters.have_values();
     let rest = match body {
-        Some(body) if is_good && has_host => Some(Rest { query, body }),
+        Some(body) if is_good && has_host => Some(Rest {
+            query,
+            body,
+            is_http_api,
+        }),
         _ => None,
     };
     if !is_good {
@@ -162,7 +186,7 @@ fn without_panic(headers: &mut HeaderMap) -> bool {
 mod tests {
     use super::*;
     use lambda_http::Request;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn request(event: &Value) -> Request {
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();

@@ -54,16 +54,16 @@ async fn answer(
     request: lambda_http::Request,
     rest: Option<Rest>,
 ) -> Response {
-    let Some(Rest { query, body }) = rest else {
+    let Some(rest) = rest else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let door = Door::of(&request);
+    let door = Door::of(&request, rest.is_http_api);
     let prefix = door.prefix(base);
     let (mut parts, _) = request.into_parts();
-    let Ok(()) = restore(&mut parts, &door, query.as_deref()) else {
+    let Ok(()) = restore(&mut parts, &door, rest.query.as_deref()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let request = Request::from_parts(parts, Body::from(body));
+    let request = Request::from_parts(parts, Body::from(rest.body));
     if check(&request).is_err() {
         return StatusCode::BAD_REQUEST.into_response();
     }
