@@ -41,7 +41,13 @@ impl Door {
                 // An event has two paths. They differ by the stage at the API's own address; at a custom
                 // domain both have its base path, and neither a stage (aws-lambda-rust-runtime#782).
                 let public = context.path.clone().unwrap_or_else(|| raw.to_owned());
-                door.stage = stage.filter(|stage| is_stage_before(stage, &public, raw));
+                let domain = context.domain_name.as_deref();
+                door.stage = stage.filter(|stage| {
+                    // Both have the stage in payload format 1.0 of an HTTP API (lambda-api#136).
+                    let is_in_both = is_http_api && raw == public;
+                    is_stage_before(stage, &public, raw)
+                        || is_in_both && is_own_stage(stage, domain, raw)
+                });
                 door.path = public;
                 door.domain.clone_from(&context.domain_name);
                 door.client = parse(context.identity.source_ip.as_deref());
@@ -49,11 +55,9 @@ impl Door {
             Some(RequestContext::ApiGatewayV2(context)) => {
                 // An event has one path, with the stage in it at the API's own address (#668, #919). At a
                 // custom domain a path that begins as the stage is called is one of the application's.
-                let domain = context.domain_name.as_deref().unwrap_or_default();
+                let domain = context.domain_name.as_deref();
                 let stage = context.stage.clone();
-                door.stage = stage
-                    .filter(|stage| stage != "$default" && domain.contains(".execute-api."))
-                    .filter(|stage| is_below(raw, stage));
+                door.stage = stage.filter(|stage| is_own_stage(stage, domain, raw));
                 door.domain.clone_from(&context.domain_name);
                 door.client = parse(context.http.source_ip.as_deref());
             }
@@ -109,6 +113,12 @@ fn is_stage_before(stage: &str, public: &str, path: &str) -> bool {
     rest.is_some_and(|rest| rest == path || rest.is_empty() && path == "/")
 }
 
+/// Whether the path of an HTTP API begins with its stage, as it does at the API's own address.
+fn is_own_stage(stage: &str, domain: Option<&str>, path: &str) -> bool {
+    let is_own = domain.is_some_and(|domain| domain.contains(".execute-api."));
+    is_own && stage != "$default" && is_below(path, stage)
+}
+
 /// Whether the first segment of the path is the stage, and not only begins with it.
 fn is_below(path: &str, stage: &str) -> bool {
     path.strip_prefix('/').is_some_and(|rest| {
@@ -147,6 +157,15 @@ mod tests {
                 "http": {"method": "GET", "path": path, "sourceIp": "192.0.2.7"},
             },
         })
+    }
+
+    /// Payload format 1.0 of an HTTP API.
+    fn first(domain: &str, stage: &str, path: &str) -> Value {
+        let mut event = rest(path, path);
+        event["version"] = json!("1.0");
+        event["requestContext"]["domainName"] = json!(domain);
+        event["requestContext"]["stage"] = json!(stage);
+        event
     }
 
     const OWN: &str = "abc.execute-api.eu-west-1.amazonaws.com";
@@ -240,6 +259,30 @@ mod tests {
                 "/base",
             ),
             case(
+                "HTTP, format 1.0",
+                first(OWN, "prod", "/prod/items"),
+                "/prod/items",
+                "/prod",
+            ),
+            case(
+                "HTTP, format 1.0, only begins as the stage",
+                first(OWN, "prod", "/product"),
+                "/product",
+                "/base",
+            ),
+            case(
+                "HTTP, format 1.0, $default",
+                first(OWN, "$default", "/items"),
+                "/items",
+                "/base",
+            ),
+            case(
+                "HTTP, format 1.0, custom domain",
+                first("a.example", "prod", "/shop/x"),
+                "/shop/x",
+                "/base",
+            ),
+            case(
                 "function URL",
                 http("abc.lambda-url.eu-west-1.on.aws", "$default", "/x"),
                 "/x",
@@ -262,15 +305,13 @@ mod tests {
 
     #[test]
     fn an_http_api_decodes_paths() {
-        let mut first = rest("/x", "/x");
-        first["version"] = json!("1.0");
         let alb = json!({
             "requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/x", "headers": {}, "isBase64Encoded": false,
         });
         for (name, event, is_decoded) in [
             ("HTTP", http(OWN, "prod", "/prod/x"), true),
             ("HTTP, custom domain", http("a.example", "prod", "/x"), true),
-            ("HTTP, format 1.0", first, true),
+            ("HTTP, format 1.0", first(OWN, "$default", "/x"), true),
             ("REST", rest("/x", "/prod/x"), false),
             ("ALB", alb, false),
             (

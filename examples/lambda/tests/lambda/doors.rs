@@ -157,6 +157,17 @@ async fn a_base_path_is_mapped_where_there_is_no_stage() {
     assert_eq!(lines(&response, "location"), ["/shop/items"]);
 }
 
+/// Payload format 1.0 of an HTTP API has the form of a REST API's events, and the stage in both paths.
+#[tokio::test]
+async fn an_http_api_with_the_older_format_has_its_stage_too() {
+    let function = Function::start(BINARY, &[]).await;
+    let mut event = Shape::Rest.event(&ask("GET", "/old", &[]));
+    event["version"] = json!("1.0");
+    event["path"] = event["requestContext"]["path"].clone();
+    let response = Shape::Rest.response(&function.invoke(event).await.unwrap());
+    assert_eq!(lines(&response, "location"), ["/prod/items"]);
+}
+
 /// The health checks of an ALB name no host, nor do tests of an API from a console (aws-lambda-rust-runtime#488, #495).
 #[tokio::test]
 async fn a_request_that_names_no_host_is_answered() {
