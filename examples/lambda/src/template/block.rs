@@ -1,6 +1,7 @@
 //! One block, read key by key into the settings of a policy.
 
 use super::node::{Node, Value};
+use super::pattern;
 use super::places::{Kind, Place};
 use super::problem::Problem;
 use super::values::{self, Member};
@@ -103,7 +104,7 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
     if place.is_off(&value) {
         return None;
     }
-    let found = match (kind, value) {
+    let mut found = match (kind, value) {
         (_, Value::Map(pairs)) => from_map(block, &pairs, *kind, problems),
         // SAM takes one text in the place of a block for the origin.
         (Kind::Quoted, Value::Text(_) | Value::Unknown(_)) => {
@@ -131,6 +132,9 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
             return None;
         }
     };
+    let before_origins = problems.len();
+    pattern::refuse(&mut found.origins, *kind, found.credentials, problems);
+    found.has_unread_origins |= problems.len() > before_origins;
     let settings = found.settings();
     match settings.build() {
         Ok(policy) => (problems.len() == before).then(|| Block {
