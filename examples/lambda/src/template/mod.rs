@@ -46,6 +46,7 @@ mod node;
 mod pattern;
 mod places;
 mod problem;
+mod remedy;
 mod values;
 
 pub use block::Block;
