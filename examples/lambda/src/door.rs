@@ -1,6 +1,9 @@
 //! The front door that an event came through: its public path, the part of it that is not the router's, and
 //! what it knows of the client.
 
+use lambda_http::aws_lambda_events::apigw::{
+    ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext,
+};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use same_origin::proxy::Peer;
@@ -13,8 +16,8 @@ pub(crate) struct Door {
     pub(crate) path: String,
     /// The door has decoded the path, so that a `%` in it is one.
     pub(crate) is_decoded: bool,
-    /// The first segment of it, where that is the stage.
-    stage: Option<String>,
+    /// The part of it that is not the router's: the stage, or a base path.
+    pub(crate) prefix: String,
     /// The API's own name, in AWS's word; an ALB and a test from the console have none.
     pub(crate) domain: Option<String>,
     client: Option<IpAddr>,
@@ -23,44 +26,23 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Reads them of a request with the context of its event.
-    pub(crate) fn of(request: &Request, is_http_api: bool) -> Self {
-        let raw = request.raw_http_path();
-        let context = request.request_context_ref();
+    /// Reads them of a request with the context of its event. `base` is the base path that a custom domain maps to
+    /// the function, or the prefix of an ALB's rule.
+    pub(crate) fn of(request: &Request, is_http_api: bool, base: &str) -> Self {
         let mut door = Self {
-            path: raw.to_owned(),
+            path: request.raw_http_path().to_owned(),
             is_decoded: is_http_api,
-            stage: None,
+            prefix: match base.trim_matches('/') {
+                "" => String::new(),
+                base => format!("/{base}"),
+            },
             domain: None,
             client: None,
             https: Some(true),
         };
-        match context {
-            Some(RequestContext::ApiGatewayV1(context)) => {
-                let stage = context.stage.clone();
-                // An event has two paths. They differ by the stage at the API's own address; at a custom
-                // domain both have its base path, and neither a stage (aws-lambda-rust-runtime#782).
-                let public = context.path.clone().unwrap_or_else(|| raw.to_owned());
-                let domain = context.domain_name.as_deref();
-                door.stage = stage.filter(|stage| {
-                    // Both have the stage in payload format 1.0 of an HTTP API (lambda-api#136).
-                    let is_in_both = is_http_api && raw == public;
-                    is_stage_before(stage, &public, raw)
-                        || is_in_both && is_own_stage(stage, domain, raw)
-                });
-                door.path = public;
-                door.domain.clone_from(&context.domain_name);
-                door.client = parse(context.identity.source_ip.as_deref());
-            }
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                // An event has one path, with the stage in it at the API's own address (#668, #919). At a
-                // custom domain a path that begins as the stage is called is one of the application's.
-                let domain = context.domain_name.as_deref();
-                let stage = context.stage.clone();
-                door.stage = stage.filter(|stage| is_own_stage(stage, domain, raw));
-                door.domain.clone_from(&context.domain_name);
-                door.client = parse(context.http.source_ip.as_deref());
-            }
+        match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => door.read_first(context, is_http_api),
+            Some(RequestContext::ApiGatewayV2(context)) => door.read_second(context, is_http_api),
             Some(RequestContext::Alb(_)) => {
                 let last = request
                     .headers()
@@ -77,14 +59,51 @@ impl Door {
         door
     }
 
-    /// The part of the public path that is not the router's: the stage, or what `base` says.
-    pub(crate) fn prefix(&self, base: &str) -> String {
-        match &self.stage {
-            Some(stage) => format!("/{stage}"),
-            None => match base.trim_matches('/') {
-                "" => String::new(),
-                base => format!("/{base}"),
-            },
+    /// Payload format 1.0, of a REST API and of an HTTP API.
+    fn read_first(&mut self, context: &ApiGatewayProxyRequestContext, is_http_api: bool) {
+        let domain = context.domain_name.as_deref();
+        // An event has two paths. They differ by the stage at the API's own address; at a custom domain both have
+        // its base path, and neither a stage (aws-lambda-rust-runtime#782).
+        let public = context.path.clone().unwrap_or_else(|| self.path.clone());
+        let stage = context.stage.as_deref().filter(|stage| {
+            // Both have the stage where the event is an HTTP API's (lambda-api#136).
+            let is_in_both = is_http_api && self.path == public && is_own(domain);
+            is_stage_before(stage, &public, &self.path) || is_in_both && is_below(&public, stage)
+        });
+        if let Some(stage) = stage {
+            self.prefix = format!("/{stage}");
+        }
+        self.path = public;
+        self.domain.clone_from(&context.domain_name);
+        self.client = parse(context.identity.source_ip.as_deref());
+    }
+
+    /// Payload format 2.0, of an HTTP API and of a function URL.
+    fn read_second(&mut self, context: &ApiGatewayV2httpRequestContext, is_http_api: bool) {
+        let domain = context.domain_name.as_deref();
+        // An event has one path, with the stage in it (#668, #919).
+        let stage = context.stage.as_deref();
+        let stage = stage.filter(|stage| *stage != "$default" && is_below(&self.path, stage));
+        match (is_own(domain), stage) {
+            (true, Some(stage)) => self.prefix = format!("/{stage}"),
+            (false, stage) if is_http_api && domain.is_some() => self.map(stage),
+            _ => {}
+        }
+        self.domain.clone_from(&context.domain_name);
+        self.client = parse(context.http.source_ip.as_deref());
+    }
+
+    /// Makes the public path of the one in the event of an HTTP API at a custom domain: that has the stage, which the
+    /// client does not write, and not the base path, which it does (serverless-express#465, and AWS's page on
+    /// payload formats).
+    fn map(&mut self, stage: Option<&str>) {
+        if let Some(stage) = stage {
+            // With the slash before it.
+            self.path.drain(..=stage.len());
+        }
+        let base = self.prefix.strip_prefix('/');
+        if base.is_some_and(|base| !is_below(&self.path, base)) {
+            self.path.insert_str(0, &self.prefix);
         }
     }
 
@@ -113,16 +132,15 @@ fn is_stage_before(stage: &str, public: &str, path: &str) -> bool {
     rest.is_some_and(|rest| rest == path || rest.is_empty() && path == "/")
 }
 
-/// Whether the path of an HTTP API begins with its stage, as it does at the API's own address.
-fn is_own_stage(stage: &str, domain: Option<&str>, path: &str) -> bool {
-    let is_own = domain.is_some_and(|domain| domain.contains(".execute-api."));
-    is_own && stage != "$default" && is_below(path, stage)
+/// Whether a request came to an API's own address, and not to a custom domain.
+fn is_own(domain: Option<&str>) -> bool {
+    domain.is_some_and(|domain| domain.contains(".execute-api."))
 }
 
-/// Whether the first segment of the path is the stage, and not only begins with it.
-fn is_below(path: &str, stage: &str) -> bool {
+/// Whether the path is the prefix or below it, and not only begins as it does.
+fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix('/').is_some_and(|rest| {
-        rest.strip_prefix(stage)
+        rest.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
@@ -133,10 +151,10 @@ mod tests {
     use crate::event::Event;
     use serde_json::{Value, json};
 
-    fn door(event: &Value) -> Door {
+    fn door(event: &Value, base: &str) -> Door {
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
         let is_http_api = event.rest.unwrap().is_http_api;
-        Door::of(&event.request.into(), is_http_api)
+        Door::of(&event.request.into(), is_http_api, base)
     }
 
     fn rest(path: &str, public: &str) -> Value {
@@ -255,7 +273,31 @@ mod tests {
             case(
                 "HTTP, custom domain",
                 http("a.example", "prod", "/prod/x"),
-                "/prod/x",
+                "/base/x",
+                "/base",
+            ),
+            case(
+                "HTTP, custom domain, root",
+                http("a.example", "prod", "/prod"),
+                "/base",
+                "/base",
+            ),
+            case(
+                "HTTP, custom domain, path as the stage",
+                http("a.example", "prod", "/prod/prod/x"),
+                "/base/prod/x",
+                "/base",
+            ),
+            case(
+                "HTTP, custom domain, only begins as the base path",
+                http("a.example", "$default", "/basement"),
+                "/base/basement",
+                "/base",
+            ),
+            case(
+                "HTTP, custom domain behind one that maps the base path itself",
+                http("a.example", "$default", "/base/x"),
+                "/base/x",
                 "/base",
             ),
             case(
@@ -289,12 +331,8 @@ mod tests {
                 "/base",
             ),
         ] {
-            let door = door(&event);
-            assert_eq!(
-                (&*door.path, &*door.prefix("base/")),
-                (public, prefix),
-                "{name}"
-            );
+            let door = door(&event, "base/");
+            assert_eq!((&*door.path, &*door.prefix), (public, prefix), "{name}");
             assert_eq!(
                 door.peer(true).unwrap().ip().to_string(),
                 "192.0.2.7",
@@ -320,7 +358,7 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(door(&event).is_decoded, is_decoded, "{name}");
+            assert_eq!(door(&event, "").is_decoded, is_decoded, "{name}");
         }
     }
 
@@ -331,9 +369,9 @@ mod tests {
             "headers": {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "x-forwarded-proto": "http"},
             "isBase64Encoded": false, "body": "",
         });
-        let door = door(&event);
+        let door = door(&event, "");
         assert_eq!(door.peer(false).unwrap().ip().to_string(), "192.0.2.7");
         assert!(!door.is_https(Some(b"http")) && door.is_https(Some(b"https")));
-        assert_eq!(door.prefix(""), "");
+        assert_eq!(door.prefix, "");
     }
 }

@@ -164,7 +164,7 @@ mod tests {
             "requestContext": {"timeEpoch": 0, "http": {"method": "GET", "path": "/x"}},
         });
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-        let door = Door::of(&request, false);
+        let door = Door::of(&request, false, "");
         let (mut parts, _) = request.into_parts();
         restore(&mut parts, &door, None).unwrap();
         let headers = parts.headers;

@@ -155,6 +155,15 @@ async fn a_base_path_is_mapped_where_there_is_no_stage() {
     event["requestContext"]["domainName"] = json!("shop.example");
     let response = Shape::Rest.response(&function.invoke(event).await.unwrap());
     assert_eq!(lines(&response, "location"), ["/shop/items"]);
+    // That of an HTTP API hands over the stage in place of it, or nothing for `$default`.
+    for (stage, path) in [("prod", "/prod/old"), ("$default", "/old")] {
+        let mut event = Shape::Http.event(&ask("GET", "/old", &[]));
+        event["rawPath"] = json!(path);
+        event["requestContext"]["stage"] = json!(stage);
+        event["requestContext"]["domainName"] = json!("shop.example");
+        let response = Shape::Http.response(&function.invoke(event).await.unwrap());
+        assert_eq!(lines(&response, "location"), ["/shop/items"], "{stage}");
+    }
 }
 
 /// Payload format 1.0 of an HTTP API has the form of a REST API's events, and the stage in both paths.
