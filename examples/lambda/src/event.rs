@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use lambda_http::request::LambdaRequest;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -31,6 +32,15 @@ pub(crate) struct Event {
 pub(crate) struct Rest {
     pub(crate) query: Option<String>,
     pub(crate) body: Vec<u8>,
+    /// Of an HTTP API, whose path is decoded. A function URL has events of the same form, and no decoded paths.
+    pub(crate) is_http_api: bool,
+}
+
+/// The part of an event that `lambda_http` does not read.
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    version: Value,
 }
 
 impl<'de> Deserialize<'de> for Event {
@@ -38,7 +48,17 @@ impl<'de> Deserialize<'de> for Event {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let request = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
         let parameters = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        Ok(mend(request, &parameters))
+        let format: Format = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        let is_http_api = match &request {
+            // The events of a REST API tell no version.
+            LambdaRequest::ApiGatewayV1(_) => format.version == "1.0",
+            LambdaRequest::ApiGatewayV2(http) => {
+                let domain = http.request_context.domain_name.as_deref();
+                !domain.is_some_and(|domain| domain.contains(".lambda-url."))
+            }
+            _ => false,
+        };
+        Ok(mend(request, &parameters, is_http_api))
     }
 }
 
@@ -51,25 +71,28 @@ impl<'de> Deserialize<'de> for Event {
 /// Of `Host`, `X-Forwarded-Proto`, a path and a query it makes a URL and expects that it can, and that each name of a
 /// query has a value, and that a body is base64 if the event says so. An ALB has its clients' `Host`, and a door its
 /// clients' query.
-fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
-    let (path, query, body) = match &mut request {
+fn mend(mut request: LambdaRequest, parameters: &Parameters, is_http_api: bool) -> Event {
+    let (path, query, body, has_host) = match &mut request {
         LambdaRequest::ApiGatewayV1(rest) => {
-            one_of_each(&mut rest.headers, &mut rest.multi_value_headers);
+            let is_named = rest.request_context.domain_name.is_some();
+            let is_good = one_of_each(&mut rest.headers, &mut rest.multi_value_headers);
             let body = decoded(rest.body.take(), rest.is_base64_encoded);
-            (&mut rest.path, parameters.of_decoded(), body)
+            let query = parameters.of_decoded();
+            (&mut rest.path, query, body, is_good || is_named)
         }
         LambdaRequest::ApiGatewayV2(http) => {
-            without_panic(&mut http.headers);
+            let is_named = http.request_context.domain_name.is_some();
+            let is_good = without_panic(&mut http.headers);
             let query = http.raw_query_string.as_deref().map(query::of_raw);
             let query = query.filter(|query| !query.is_empty());
             http.raw_query_string.clone_from(&query);
             let body = decoded(http.body.take(), http.is_base64_encoded);
-            (&mut http.raw_path, query, body)
+            (&mut http.raw_path, query, body, is_good || is_named)
         }
         LambdaRequest::Alb(alb) => {
-            one_of_each(&mut alb.headers, &mut alb.multi_value_headers);
+            let is_good = one_of_each(&mut alb.headers, &mut alb.multi_value_headers);
             let body = decoded(alb.body.take(), alb.is_base64_encoded);
-            (&mut alb.path, parameters.of_encoded(), body)
+            (&mut alb.path, parameters.of_encoded(), body, is_good)
         }
         _ => {
             return Event {
@@ -85,7 +108,11 @@ fn mend(mut request: LambdaRequest, parameters: &Parameters) -> Event {
     let length = path.len() + query.as_ref().map_or(0, String::len);
     let is_good = length <= LONGEST && parameters.have_values();
     let rest = match body {
-        Some(body) if is_good => Some(Rest { query, body }),
+        Some(body) if is_good && has_host => Some(Rest {
+            query,
+            body,
+            is_http_api,
+        }),
         _ => None,
     };
     if !is_good {
@@ -119,16 +146,18 @@ fn decoded(body: Option<String>, is_base64: bool) -> Option<Vec<u8>> {
     }
 }
 
-fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) {
+/// Leaves each header in one of the two maps. `false`: there was a `Host` that is not one.
+fn one_of_each(last: &mut HeaderMap, all: &mut HeaderMap) -> bool {
     for name in all.keys() {
         last.remove(name);
     }
-    without_panic(last);
-    without_panic(all);
+    let (of_last, of_all) = (without_panic(last), without_panic(all));
+    of_last && of_all
 }
 
-/// Takes out what is not a part of a URL. AWS's own name for the API stands in for it, if there is one.
-fn without_panic(headers: &mut HeaderMap) {
+/// Takes out what is not a part of a URL. `false`: a `Host` was. AWS's own name for the API stands in for it; where
+/// there is none, the request is not one without a `Host`, but a bad one.
+fn without_panic(headers: &mut HeaderMap) -> bool {
     let is_host = |host: &str| {
         // The two parsers do not take the same bytes.
         Url::parse(&format!("https://{host}/")).is_ok_and(|url| {
@@ -141,7 +170,8 @@ fn without_panic(headers: &mut HeaderMap) {
             .get(name)
             .is_none_or(|value| value.to_str().is_ok_and(accepts))
     };
-    if !keeps(headers, &HOST, &is_host) {
+    let is_good = keeps(headers, &HOST, &is_host);
+    if !is_good {
         headers.remove(HOST);
     }
     if !keeps(headers, &X_FORWARDED_PROTO, &|proto| {
@@ -149,13 +179,14 @@ fn without_panic(headers: &mut HeaderMap) {
     }) {
         headers.remove(X_FORWARDED_PROTO);
     }
+    is_good
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use lambda_http::Request;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn request(event: &Value) -> Request {
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
@@ -207,7 +238,10 @@ mod tests {
         ] {
             for proto in ["https", "ht tp", "", "javascript"] {
                 let fields = json!({"host": host, "x-forwarded-proto": proto});
-                let good = request(&alb(&fields, &json!({})));
+                let single = alb(&fields, &json!({}));
+                let event: Event = serde_json::from_str(&single.to_string()).unwrap();
+                assert_eq!(event.rest.is_some(), host == "a.example:80", "{host:?}");
+                let good = request(&single);
                 assert_eq!(
                     good.headers().contains_key(HOST),
                     host == "a.example:80",

@@ -5,7 +5,7 @@ use axum::Router;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Version};
 use ipnet::{Ipv4Net, Ipv6Net};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use same_origin::guard::OwnOrigin;
@@ -14,7 +14,7 @@ use same_origin::proxy::{
 };
 use tower::util::MapRequest;
 
-/// Bytes that are not in a path. API Gateway decodes paths; the rest of them stays byte for byte.
+/// Bytes that are not in a path; the rest of it stays byte for byte.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'#')
@@ -22,6 +22,11 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'>')
     .add(b'?')
     .add(b'`');
+
+/// Bytes that are not in a path, or mean something else there, where the door has decoded it: an HTTP API's `/100%` is
+/// `/100%25` of the client, and its `/a%41` is `/a%2541` (aws-lambda-fastify#169, hono#2156). Whether a `/` was `%2F`
+/// it does not tell.
+const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_PATH.add(b'%');
 
 /// The fields that a front door writes of what it knows itself.
 const WRITTEN_BY_DOORS: [&str; 3] = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];
@@ -37,7 +42,11 @@ pub(crate) fn restore(
     door: &Door,
     query: Option<&str>,
 ) -> Result<(), InvalidUri> {
-    let mut target = utf8_percent_encode(&door.path, NOT_IN_PATH).to_string();
+    let not_in_path = match door.is_decoded {
+        true => NOT_IN_DECODED_PATH,
+        false => NOT_IN_PATH,
+    };
+    let mut target = utf8_percent_encode(&door.path, not_in_path).to_string();
     if !target.starts_with('/') {
         target.insert(0, '/');
     }
@@ -49,6 +58,11 @@ pub(crate) fn restore(
     let named = door.domain.as_deref().map(HeaderValue::from_str);
     if let (false, Some(Ok(domain))) = (parts.headers.contains_key(HOST), named) {
         parts.headers.insert(HOST, domain);
+    }
+    // RFC 9112 3.2: only HTTP/1.0 may do without. The health checks of an ALB name no host, and their event tells no
+    // version.
+    if !parts.headers.contains_key(HOST) {
+        parts.version = Version::HTTP_10;
     }
     remove_claims(&mut parts.headers);
     let proto = parts
@@ -150,7 +164,7 @@ mod tests {
             "requestContext": {"timeEpoch": 0, "http": {"method": "GET", "path": "/x"}},
         });
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-        let door = Door::of(&request);
+        let door = Door::of(&request, false, "");
         let (mut parts, _) = request.into_parts();
         restore(&mut parts, &door, None).unwrap();
         let headers = parts.headers;

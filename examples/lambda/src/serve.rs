@@ -54,23 +54,23 @@ async fn answer(
     request: lambda_http::Request,
     rest: Option<Rest>,
 ) -> Response {
-    let Some(Rest { query, body }) = rest else {
+    let Some(rest) = rest else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let door = Door::of(&request);
-    let prefix = door.prefix(base);
+    let door = Door::of(&request, rest.is_http_api, base);
     let (mut parts, _) = request.into_parts();
-    let Ok(()) = restore(&mut parts, &door, query.as_deref()) else {
+    let Ok(()) = restore(&mut parts, &door, rest.query.as_deref()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let request = Request::from_parts(parts, Body::from(body));
+    let request = Request::from_parts(parts, Body::from(rest.body));
     if check(&request).is_err() {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    let mut response = match Mounted::new(app, &prefix) {
+    let mut response = match Mounted::new(app, &door.prefix) {
         Ok(Mounted::Root(app)) => app.oneshot(request).await.into_response(),
         Ok(Mounted::Below(proxy)) => proxy.oneshot(request).await.into_response(),
         Err(errors) => {
+            let prefix = &door.prefix;
             eprintln!("the public prefix {prefix:?} cannot be mapped: {errors}");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }

@@ -20,6 +20,9 @@ fn main() -> ExitCode {
     };
     match lambda::template::read(&text) {
         Ok(blocks) => {
+            if blocks.is_empty() {
+                eprintln!("{path} does not have a CORS block");
+            }
             for block in blocks {
                 let settings = serde_json::to_string(block.settings()).unwrap_or_default();
                 println!("{} {settings}", block.path());

@@ -1,8 +1,10 @@
 //! One block, read key by key into the settings of a policy.
 
 use super::node::{Node, Value};
+use super::pattern;
 use super::places::{Kind, Place};
 use super::problem::Problem;
+use super::remedy;
 use super::values::{self, Member};
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyError, PolicyErrorKind};
 use std::time::Duration;
@@ -103,7 +105,7 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
     if place.is_off(&value) {
         return None;
     }
-    let found = match (kind, value) {
+    let mut found = match (kind, value) {
         (_, Value::Map(pairs)) => from_map(block, &pairs, *kind, problems),
         // SAM takes one text in the place of a block for the origin.
         (Kind::Quoted, Value::Text(_) | Value::Unknown(_)) => {
@@ -131,6 +133,9 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Vec<Problem>) -> Option<Blo
             return None;
         }
     };
+    let before_origins = problems.len();
+    pattern::refuse(&mut found.origins, *kind, found.credentials, problems);
+    found.has_unread_origins |= problems.len() > before_origins;
     let settings = found.settings();
     match settings.build() {
         Ok(policy) => (problems.len() == before).then(|| Block {
@@ -162,19 +167,24 @@ fn from_map(
             .iter()
             .find(|(key, kinds, _)| key == name && kinds.contains(&kind));
         let Some((.., setting)) = row else {
-            found.has_unread_origins |= name.starts_with("AllowOrigin");
-            problems.push(unknown_key(node, kind));
+            // Of another block, or in other letters.
+            found.has_unread_origins |= name.to_ascii_lowercase().starts_with("alloworigin");
+            problems.push(unknown_key(name, node, kind));
             continue;
         };
         match setting {
             Setting::Origins => found.read_origins(node, kind, problems),
             Setting::Methods => {
-                found.methods = values::list(node, kind, problems);
+                found.methods = values::list(node, kind, &values::METHODS, problems);
                 // A front door lists the method of preflights, which a page cannot ask for.
                 found.methods.retain(|member| member.text != "OPTIONS");
             }
-            Setting::Headers => found.headers = values::list(node, kind, problems),
-            Setting::Exposed => found.exposed = values::list(node, kind, problems),
+            Setting::Headers => {
+                found.headers = values::list(node, kind, &values::HEADERS, problems)
+            }
+            Setting::Exposed => {
+                found.exposed = values::list(node, kind, &values::HEADERS, problems)
+            }
             Setting::MaxAge => found.max_age = values::seconds(node, kind, problems),
             Setting::Credentials => found.credentials = values::switch(node, problems),
         }
@@ -192,10 +202,14 @@ fn from_map(
     found
 }
 
-fn unknown_key(node: &Node<'_>, kind: Kind) -> Problem {
+fn unknown_key(name: &str, node: &Node<'_>, kind: Kind) -> Problem {
     let known = KEYS.iter().filter(|(_, kinds, _)| kinds.contains(&kind));
     let known: Vec<_> = known.map(|(key, ..)| *key).collect();
-    let remedy = format!("write one of {}", known.join(", "));
+    let meant = known.iter().find(|key| key.eq_ignore_ascii_case(name));
+    let remedy = match meant {
+        Some(key) => format!("write {key}"),
+        None => format!("write one of {}", known.join(", ")),
+    };
     Problem::new(node.line, &node.key, "is not a key of this block", &remedy)
 }
 
@@ -219,7 +233,7 @@ impl Found {
         let before = problems.len();
         self.origins = match kind {
             Kind::Quoted => values::origin(node, problems),
-            Kind::Http | Kind::FunctionUrl => values::list(node, kind, problems),
+            Kind::Http | Kind::FunctionUrl => values::list(node, kind, &values::ORIGIN, problems),
         };
         self.has_unread_origins |= problems.len() > before;
     }
@@ -271,12 +285,8 @@ impl Found {
             (None, Some((name, ..))) => (format!("{}.{name}", place.block.key), place.block.line),
             (None, None) => (place.block.key.clone(), place.block.line),
         };
-        let remedy = match error.kind() {
-            // The policy speaks of setters.
-            PolicyErrorKind::NoOrigins => "write the origins of the pages that may use the API",
-            _ => error.remedy(),
-        };
-        let problem = Problem::new(line, &key, &error.kind().to_string(), remedy);
+        let remedy = remedy::of(error, member, place.kind, self.credentials);
+        let problem = Problem::new(line, &key, &error.kind().to_string(), &remedy);
         match error.value() {
             Some(value) => problem.with_value(value),
             None => problem,

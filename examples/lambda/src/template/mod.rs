@@ -17,8 +17,12 @@
 //! | `AllowCredentials` | `allow_credentials` |
 //!
 //! A block of `Globals` is merged into each resource of its kind as SAM does it, and stands for itself where there is
-//! none: maps key by key, lists one after the other, and of anything else the resource's own is left. A block that an
-//! intrinsic function or an included template may bring is told, because it is known only later.
+//! none: maps key by key, lists one after the other, and of anything else the resource's own is left. A map that is
+//! merged by `<<` is read in its place. A block that an intrinsic function or an included template may bring is told,
+//! because it is known only later.
+//!
+//! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it
+//! is written, and of the others HTTP APIs alone know `https://*` and `http://*`.
 //!
 //! Take the block out of the template once a function answers by such a policy: an HTTP API and a function URL
 //! that have one answer preflights themselves, and put their own headers in the place of the function's.
@@ -40,8 +44,10 @@
 
 mod block;
 mod node;
+mod pattern;
 mod places;
 mod problem;
+mod remedy;
 mod values;
 
 pub use block::Block;

@@ -1,6 +1,10 @@
 //! A node of a template, with the way to it.
 
-use saphyr::{MarkedYaml, Scalar, YamlData};
+use saphyr::{AnnotatedMapping, MarkedYaml, Scalar, YamlData};
+use std::collections::HashSet;
+
+/// The key of YAML 1.1 that merges other maps.
+pub(super) const MERGE: &str = "<<";
 
 /// A node, its key from the root, and its line.
 #[derive(Clone, Debug)]
@@ -83,12 +87,7 @@ impl<'a> Node<'a> {
                 Value::List(list.iter().enumerate().map(at).collect())
             }
             YamlData::Mapping(map) => {
-                let pairs = map.iter().map(|(key, yaml)| {
-                    let name = key.data.as_str().unwrap_or("?");
-                    let dot = if self.key.is_empty() { "" } else { "." };
-                    (name, Self::at([&self.key, dot, name].concat(), yaml))
-                });
-                let pairs: Vec<_> = pairs.collect();
+                let pairs = self.pairs(map);
                 match &pairs[..] {
                     [(name, _)] if *name == "Ref" || name.starts_with("Fn::") => {
                         Value::Unknown((*name).to_owned())
@@ -103,6 +102,30 @@ impl<'a> Node<'a> {
             YamlData::Representation(text, ..) => Value::Text(text),
             YamlData::Alias(_) | YamlData::BadValue => Value::Unknown("?".to_owned()),
         }
+    }
+
+    /// The pairs of a map, with those that it merges.
+    ///
+    /// CloudFormation itself refuses `<<`. SAM and `aws cloudformation package` resolve it as PyYAML does: a map's
+    /// own keys come before those that it merges, and of several maps the first is left.
+    fn pairs(&self, map: &'a AnnotatedMapping<'a, MarkedYaml<'a>>) -> Vec<(&'a str, Self)> {
+        let mut pairs = Vec::new();
+        let mut names = HashSet::new();
+        let mut maps = vec![map];
+        while let Some(map) = maps.pop() {
+            let merged = map.iter().filter(|(key, _)| name(key) == MERGE);
+            let merged: Vec<_> = merged.filter_map(|(_, yaml)| maps_of(yaml)).collect();
+            for (key, yaml) in map {
+                let name = name(key);
+                let is_merged = name == MERGE && maps_of(yaml).is_some();
+                if !is_merged && (names.insert(name) || key.data.as_str().is_none()) {
+                    let dot = if self.key.is_empty() { "" } else { "." };
+                    pairs.push((name, Self::at([&self.key, dot, name].concat(), yaml)));
+                }
+            }
+            maps.extend(merged.into_iter().flatten().rev());
+        }
+        pairs
     }
 
     /// The node under a key, if this is a map that has it.
@@ -124,6 +147,19 @@ impl<'a> Node<'a> {
     }
 }
 
+fn name<'a>(key: &'a MarkedYaml<'_>) -> &'a str {
+    key.data.as_str().unwrap_or("?")
+}
+
+/// The maps that a value of `<<` brings, if it brings maps alone.
+fn maps_of<'a>(yaml: &'a MarkedYaml<'a>) -> Option<Vec<&'a AnnotatedMapping<'a, MarkedYaml<'a>>>> {
+    match &yaml.data {
+        YamlData::Mapping(map) => Some(vec![map]),
+        YamlData::Sequence(all) => all.iter().map(|yaml| yaml.data.as_mapping()).collect(),
+        _ => None,
+    }
+}
+
 impl Value<'_> {
     /// The value, for people.
     pub(super) fn shown(&self) -> String {
@@ -135,6 +171,91 @@ impl Value<'_> {
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),
             Self::Unknown(text) => text.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::read;
+
+    #[test]
+    fn a_merged_block_is_read_as_sam_reads_it() {
+        let api = "Type: AWS::Serverless::HttpApi\n    Properties:\n      ";
+        let origins = "{AllowOrigins: ['https://a.example']}";
+        for (name, before, rest, wanted) in [
+            (
+                "properties",
+                format!("x: &c {{CorsConfiguration: {origins}}}"),
+                "<<: *c",
+                r#"{"allow_origins":["https://a.example"]}"#,
+            ),
+            (
+                "a block with a key of its own",
+                format!("x: &c {origins}"),
+                "CorsConfiguration: {<<: *c, MaxAge: 5}",
+                r#"{"allow_origins":["https://a.example"],"max_age":5}"#,
+            ),
+            (
+                "its own key comes first",
+                format!("x: &c {origins}"),
+                "CorsConfiguration: {AllowOrigins: ['*'], <<: *c}",
+                r#"{"allow_origins":"*"}"#,
+            ),
+            (
+                "of several the first",
+                format!("x: &c {origins}\ny: &d {{AllowOrigins: ['*'], MaxAge: 5}}"),
+                "CorsConfiguration: {<<: [*c, *d]}",
+                r#"{"allow_origins":["https://a.example"],"max_age":5}"#,
+            ),
+            (
+                "one that merges another",
+                format!("x: &c {origins}\ny: &d {{<<: *c, MaxAge: 5}}\nz: &e {{MaxAge: 6}}"),
+                "CorsConfiguration: {<<: [*d, *e]}",
+                r#"{"allow_origins":["https://a.example"],"max_age":5}"#,
+            ),
+        ] {
+            let template = format!("{before}\nResources:\n  A:\n    {api}{rest}\n");
+            let blocks = read(&template).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+            let [block] = &blocks[..] else {
+                panic!("{name}: {blocks:?}")
+            };
+            let settings = serde_json::to_value(block.settings()).unwrap();
+            for (key, value) in wanted_of(wanted) {
+                assert_eq!(settings[&key], value, "{name}");
+            }
+            assert_eq!(block.path(), "Resources.A.Properties.CorsConfiguration");
+        }
+    }
+
+    fn wanted_of(text: &str) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_mistake_in_a_merged_block_is_told_where_it_is_written() {
+        let problems = read(
+            "x: &c {CorsConfiguration: {AllowOrigins: ['https://a.example/']}}\n\
+             Resources: {A: {Type: AWS::ApiGatewayV2::Api, Properties: {<<: *c}}}\n",
+        );
+        let told = problems.unwrap_err().to_string();
+        let place = "line 1: Resources.A.Properties.CorsConfiguration.AllowOrigins[0]: ";
+        assert!(told.starts_with(place), "{told}");
+    }
+
+    #[test]
+    fn a_merge_of_no_map_is_told() {
+        for value in ["!Ref X", "1", "[1]", "[{}, *c]"] {
+            let problems = read(&format!(
+                "x: &c 1\nResources: {{A: {{Type: AWS::ApiGatewayV2::Api, Properties: {{<<: {value}}}}}}}\n"
+            ));
+            let told = problems.expect_err(value).to_string();
+            let wanted = "Resources.A.Properties.<<: ";
+            assert!(
+                told.contains(wanted) && told.contains("does not bring a map"),
+                "{told}"
+            );
+            assert_eq!(told.lines().count(), 1, "{told}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The places of a template where CORS is set up.
 
-use super::node::{Node, Value};
+use super::node::{MERGE, Node, Value};
 use super::problem::Problem;
 use super::values::unknown;
 
@@ -105,7 +105,8 @@ fn child<'a>(node: &Node<'a>, name: &str, problems: &mut Vec<Problem>) -> Option
         .find_map(|(key, node)| (key == name).then_some(node))
 }
 
-/// The pairs of a map, without functions among them, such as `Fn::ForEach::Apis`, which are told.
+/// The pairs of a map, without functions among them, such as `Fn::ForEach::Apis`, which are told, as a `<<` is that
+/// does not bring a map.
 fn pairs<'a>(node: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<(&'a str, Node<'a>)> {
     match node.value() {
         Value::Map(mut pairs) => {
@@ -114,7 +115,13 @@ fn pairs<'a>(node: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<(&'a str, Node
                 if is_function {
                     problems.push(unknown(node, &Value::Unknown((*name).to_owned())));
                 }
-                !is_function
+                let is_merge = *name == MERGE;
+                if is_merge {
+                    let reason = "does not bring a map to merge";
+                    let problem = Problem::new(node.line, &node.key, reason, "write its keys");
+                    problems.push(problem.with_value(node.value().shown()));
+                }
+                !is_function && !is_merge
             });
             pairs
         }

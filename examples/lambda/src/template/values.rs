@@ -3,6 +3,8 @@
 use super::node::{Node, Value};
 use super::places::Kind;
 use super::problem::Problem;
+use super::remedy::written;
+use same_origin::origin::Origin;
 
 /// One member of a list, and where it stands.
 #[derive(Clone, Debug)]
@@ -11,6 +13,9 @@ pub(super) struct Member {
     pub(super) key: String,
     pub(super) line: usize,
 }
+
+const NOT_QUOTED: &str =
+    "is not in a second pair of quotes, so that API Gateway takes it for a mapping";
 
 const LATER: (&str, &str) = (
     "is known only when the template is deployed",
@@ -25,24 +30,69 @@ fn wrong(node: &Node<'_>, value: &Value<'_>, reason: &str, remedy: &str) -> Prob
     Problem::new(node.line, &node.key, reason, remedy).with_value(value.shown())
 }
 
+/// A kind of values, for remedies.
+pub(super) struct Sample {
+    /// One that is right wherever it is written.
+    example: &'static str,
+    /// Whether a text is one.
+    is_one: fn(&str) -> bool,
+}
+
+pub(super) const ORIGIN: Sample = Sample {
+    example: "https://app.example.com",
+    is_one: |text| text == "*" || text.parse::<Origin>().is_ok(),
+};
+
+pub(super) const METHODS: Sample = Sample {
+    example: "GET,PUT",
+    is_one: are_names,
+};
+
+pub(super) const HEADERS: Sample = Sample {
+    example: "content-type,x-id",
+    is_one: are_names,
+};
+
+const SECONDS: Sample = Sample {
+    example: "600",
+    is_one: |text| text.parse::<u64>().is_ok(),
+};
+
+/// Names, and not a mapping such as `method.request.header.Origin`.
+fn are_names(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-_*".contains(c);
+        !name.is_empty() && name.chars().all(is_part)
+    };
+    text.split(',').map(str::trim).all(is_name)
+}
+
 /// The text between the inner quotes. Without them API Gateway takes a text for a mapping, and
 /// `method.request.header.Origin` is one that allows everybody.
-fn unquoted<'a>(node: &Node<'a>, text: &'a str) -> Result<&'a str, Problem> {
+fn unquoted<'a>(node: &Node<'a>, text: &'a str, sample: &Sample) -> Result<&'a str, Problem> {
     let inner = text
         .strip_prefix('\'')
         .and_then(|rest| rest.strip_suffix('\''));
     inner.ok_or_else(|| {
-        wrong(
-            node,
-            &Value::Text(text),
-            "is not in a second pair of quotes, so that API Gateway takes it for a mapping",
-            &format!("write \"'{}'\"", text.trim_matches('\'')),
-        )
+        let bare = text.trim_matches(['\'', '"', ' ']);
+        let remedy = match (sample.is_one)(bare) {
+            true => format!("write {}", written(bare, Kind::Quoted)),
+            false => format!(
+                "write a value such as {}",
+                written(sample.example, Kind::Quoted)
+            ),
+        };
+        wrong(node, &Value::Text(text), NOT_QUOTED, &remedy)
     })
 }
 
 /// A list, in the way of the block's kind; the members that can be read of one that has problems.
-pub(super) fn list(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) -> Vec<Member> {
+pub(super) fn list(
+    node: &Node<'_>,
+    kind: Kind,
+    sample: &Sample,
+    problems: &mut Vec<Problem>,
+) -> Vec<Member> {
     let member = |text: &str, node: &Node<'_>| Member {
         text: text.to_owned(),
         key: node.key.clone(),
@@ -50,7 +100,7 @@ pub(super) fn list(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) -> 
     };
     match (kind, node.value()) {
         (_, value @ Value::Unknown(_)) => problems.push(unknown(node, &value)),
-        (Kind::Quoted, Value::Text(text)) => match unquoted(node, text) {
+        (Kind::Quoted, Value::Text(text)) => match unquoted(node, text, sample) {
             Ok(inner) => {
                 let members = inner.split(',').map(str::trim);
                 let members = members.filter(|text| !text.is_empty());
@@ -60,8 +110,9 @@ pub(super) fn list(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) -> 
         },
         (Kind::Quoted, value) => {
             let reason = "is not a text";
-            let remedy = "write one text with all members, such as \"'GET,PUT'\"";
-            problems.push(wrong(node, &value, reason, remedy));
+            let example = written(sample.example, kind);
+            let remedy = format!("write one text with all members, such as {example}");
+            problems.push(wrong(node, &value, reason, &remedy));
         }
         (_, Value::List(nodes)) => {
             let mut members = Vec::new();
@@ -90,17 +141,22 @@ pub(super) fn origin(node: &Node<'_>, problems: &mut Vec<Problem>) -> Vec<Member
             Value::List(nodes) => nodes.first().and_then(Node::text),
             _ => None,
         };
-        let first = first.unwrap_or("https://app.example.com");
-        let remedy = format!(
-            "write one origin, such as \"'{}'\"",
-            first.trim_matches('\'')
-        );
+        let first = first.map(|text| text.trim_matches(['\'', '"', ' ']));
+        let first = first.filter(|text| (ORIGIN.is_one)(text));
+        let example = written(first.unwrap_or(ORIGIN.example), Kind::Quoted);
+        let remedy = format!("write one origin, such as {example}");
         problems.push(wrong(node, &value, "is not a text", &remedy));
         return Vec::new();
     }
     let before = problems.len();
-    let members = list(node, Kind::Quoted, problems);
+    let members = list(node, Kind::Quoted, &ORIGIN, problems);
     if members.len() == 1 || problems.len() > before {
+        return members;
+    }
+    if members.is_empty() {
+        let example = written(ORIGIN.example, Kind::Quoted);
+        let remedy = format!("write one, such as {example}");
+        problems.push(wrong(node, &value, "does not hold an origin", &remedy));
         return members;
     }
     problems.push(wrong(
@@ -120,7 +176,7 @@ pub(super) fn seconds(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) 
             problems.push(unknown(node, &value));
             return None;
         }
-        (Value::Text(text), Kind::Quoted) => match unquoted(node, text) {
+        (Value::Text(text), Kind::Quoted) => match unquoted(node, text, &SECONDS) {
             Ok(inner) => inner.trim().parse().ok(),
             Err(problem) => {
                 problems.push(problem);
@@ -128,10 +184,11 @@ pub(super) fn seconds(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) 
             }
         },
         (Value::Number(number), Kind::Quoted) => {
-            let remedy = format!("write \"'{number}'\"");
-            let reason =
-                "is not in a second pair of quotes, so that API Gateway takes it for a mapping";
-            problems.push(wrong(node, &value, reason, &remedy));
+            let remedy = match u64::try_from(*number) {
+                Ok(number) => format!("write \"'{number}'\""),
+                Err(_) => "write \"'600'\"".to_owned(),
+            };
+            problems.push(wrong(node, &value, NOT_QUOTED, &remedy));
             return None;
         }
         (Value::Text(text), _) => text.parse().ok(),

@@ -23,3 +23,34 @@ fn cargo_run_knows_which_binary_is_meant() {
     let package = packages.iter().find(|package| package["name"] == "lambda");
     assert_eq!(package.unwrap()["default_run"], "lambda");
 }
+
+#[test]
+fn a_template_without_cors_is_told_from_one_with_it() {
+    let folder = std::env::temp_dir().join(format!("template_cors-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let api = "Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: ";
+    for (block, out, err) in [
+        (
+            "{AllowOrigins: ['https://a.example']}",
+            "Resources.A.Properties.CorsConfiguration {\"allow_origins\":[\"https://a.example\"]",
+            "",
+        ),
+        ("false", "", "does not have a CORS block\n"),
+    ] {
+        let path = folder.join("template.yaml");
+        std::fs::write(&path, format!("{api}{block}}}}}}}\n")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_template_cors"))
+            .arg(&path)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        assert!(output.status.success(), "{block}");
+        assert!(text(output.stdout).starts_with(out), "{block}");
+        let told = text(output.stderr);
+        assert!(
+            told.ends_with(err) && told.is_empty() == err.is_empty(),
+            "{block}: {told}"
+        );
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

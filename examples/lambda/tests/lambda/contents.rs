@@ -9,9 +9,13 @@ use serde_json::json;
 const BINARY: &str = env!("CARGO_BIN_EXE_vectors_app");
 
 async fn seen(function: &Function, shape: Shape, query: &str) -> String {
+    seen_at(function, shape, "/q", query).await
+}
+
+async fn seen_at(function: &Function, shape: Shape, path: &str, query: &str) -> String {
     let asked = Asked {
         method: "GET".to_owned(),
-        path: "/q".to_owned(),
+        path: path.to_owned(),
         query: query.to_owned(),
         ..Asked::default()
     };
@@ -41,6 +45,36 @@ async fn a_query_reaches_the_router_as_it_came() {
             wanted,
             "{shape:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_path_reaches_the_router_as_it_came() {
+    let function = Function::start(BINARY, &[("CORS", r#"{"allow_origins": "*"}"#)]).await;
+    for shape in SHAPES {
+        for path in [
+            "/100%25",
+            "/a%2541",
+            "/a%252Fb",
+            "/%25",
+            "/a%20b%3Cc%23d%3Fe",
+            "/%C3%BC",
+            "/a+b;c=1",
+        ] {
+            let wanted = format!("GET {path}?x=%25\n");
+            let seen = seen_at(&function, shape, path, "x=%25").await;
+            assert_eq!(seen, wanted, "{shape:?}");
+        }
+    }
+    // Of this the event of an HTTP API does not tell.
+    for (shape, wanted) in [
+        (Shape::Rest, "GET /a%2Fb%40\n"),
+        (Shape::Http, "GET /a/b@\n"),
+        (Shape::Alb, "GET /a%2Fb%40\n"),
+        (Shape::FunctionUrl, "GET /a%2Fb%40\n"),
+    ] {
+        let seen = seen_at(&function, shape, "/a%2Fb%40", "").await;
+        assert_eq!(seen, wanted, "{shape:?}");
     }
 }
 

@@ -155,6 +155,70 @@ async fn a_base_path_is_mapped_where_there_is_no_stage() {
     event["requestContext"]["domainName"] = json!("shop.example");
     let response = Shape::Rest.response(&function.invoke(event).await.unwrap());
     assert_eq!(lines(&response, "location"), ["/shop/items"]);
+    // That of an HTTP API hands over the stage in place of it, or nothing for `$default`.
+    for (stage, path) in [("prod", "/prod/old"), ("$default", "/old")] {
+        let mut event = Shape::Http.event(&ask("GET", "/old", &[]));
+        event["rawPath"] = json!(path);
+        event["requestContext"]["stage"] = json!(stage);
+        event["requestContext"]["domainName"] = json!("shop.example");
+        let response = Shape::Http.response(&function.invoke(event).await.unwrap());
+        assert_eq!(lines(&response, "location"), ["/shop/items"], "{stage}");
+    }
+}
+
+/// Payload format 1.0 of an HTTP API has the form of a REST API's events, and the stage in both paths.
+#[tokio::test]
+async fn an_http_api_with_the_older_format_has_its_stage_too() {
+    let function = Function::start(BINARY, &[]).await;
+    let mut event = Shape::Rest.event(&ask("GET", "/old", &[]));
+    event["version"] = json!("1.0");
+    event["path"] = event["requestContext"]["path"].clone();
+    let response = Shape::Rest.response(&function.invoke(event).await.unwrap());
+    assert_eq!(lines(&response, "location"), ["/prod/items"]);
+}
+
+/// The health checks of an ALB name no host, nor do tests of an API from a console (aws-lambda-rust-runtime#488, #495).
+#[tokio::test]
+async fn a_request_that_names_no_host_is_answered() {
+    let headers = json!({"user-agent": "ELB-HealthChecker/2.0"});
+    let lines = json!({"user-agent": ["ELB-HealthChecker/2.0"]});
+    let mut single = json!({
+        "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": "/items",
+        "queryStringParameters": {}, "headers": headers, "isBase64Encoded": false, "body": "",
+    });
+    let mut multi = single.clone();
+    multi["headers"].take();
+    multi["multiValueHeaders"] = lines;
+    let mut nothing = single.clone();
+    nothing["headers"] = json!({});
+    let mut rest = Shape::Rest.event(&ask("GET", "/items", &[]));
+    rest["headers"].take();
+    rest["multiValueHeaders"].take();
+    let mut http = Shape::Http.event(&ask("GET", "/items", &[]));
+    http["headers"] = json!({});
+    for event in [&mut rest, &mut http] {
+        event["requestContext"]["domainName"].take();
+    }
+    let function = Function::start(BINARY, &[]).await;
+    for event in [&single, &multi, &nothing, &rest] {
+        let answered = function.invoke(event.clone()).await.unwrap();
+        assert_eq!(answered["statusCode"], 200, "{event}");
+        assert_eq!(answered["body"], "item 7\n", "{event}");
+    }
+    // Below a prefix, where a proxy stands before the router; the rules of paths hold.
+    let function = Function::start(BINARY, &[("BASE_PATH", "shop")]).await;
+    for (path, status) in [
+        ("/shop/items", 200),
+        ("/items", 404),
+        ("/shop/x/../items", 400),
+    ] {
+        single["path"] = json!(path);
+        let answered = function.invoke(single.clone()).await.unwrap();
+        assert_eq!(answered["statusCode"], status, "{path}");
+    }
+    // Without a name of the API there is no stage in the path of its event.
+    http["rawPath"] = json!("/shop/items");
+    assert_eq!(function.invoke(http).await.unwrap()["statusCode"], 200);
 }
 
 /// An ALB without multi-value headers, and events that no client of ours makes.

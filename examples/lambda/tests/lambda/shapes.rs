@@ -97,7 +97,12 @@ impl Shape {
             };
             headers.insert(name, joined.into());
         }
-        let path = format!("{before}{}", asked.path);
+        // An HTTP API decodes paths, and a function URL does not.
+        let path = match self {
+            Self::Http => percent_decode_str(&asked.path).decode_utf8_lossy(),
+            _ => asked.path.as_str().into(),
+        };
+        let path = format!("{before}{path}");
         let mut event = json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": asked.query,
             "headers": headers,
