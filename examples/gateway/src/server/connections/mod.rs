@@ -6,19 +6,20 @@
 
 mod idle;
 mod request;
+mod sockets;
 
 pub use request::{CountedBody, InRequest, InTunnel};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
 use super::workers::Place;
-use crate::observe::OpenConnection;
 use futures_util::future::join;
 use idle::Idle;
+use sockets::{Socket, Sockets};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -41,37 +42,6 @@ pub struct Connections {
     max_unheard: AtomicU32,
     /// Told when the last one has ended.
     all_ended: Notify,
-}
-
-/// Sockets of clients.
-#[derive(Default)]
-struct Sockets {
-    open: AtomicUsize,
-    /// Told when one is closed, and there is room.
-    one_closed: Notify,
-}
-
-/// One of them, until this is dropped.
-struct Socket {
-    all: Arc<Sockets>,
-    _metric: OpenConnection,
-}
-
-impl Socket {
-    fn new(all: &Arc<Sockets>) -> Self {
-        all.open.fetch_add(1, Ordering::Relaxed);
-        Self {
-            all: Arc::clone(all),
-            _metric: OpenConnection::begin(),
-        }
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        self.all.open.fetch_sub(1, Ordering::Relaxed);
-        self.all.one_closed.notify_waiters();
-    }
 }
 
 /// One connection, as seen from outside its task.
@@ -136,18 +106,12 @@ impl Connections {
 
     /// The number of open connections, with those that have become tunnels.
     pub fn count(&self) -> usize {
-        self.sockets.open.load(Ordering::Relaxed)
+        self.sockets.count()
     }
 
     /// Waits until fewer than so many are open.
     pub async fn fewer_than(&self, most: usize) {
-        loop {
-            let closed = self.sockets.one_closed.notified();
-            if self.count() < most {
-                return;
-            }
-            closed.await;
-        }
+        self.sockets.fewer_than(most).await;
     }
 
     /// A connection that has begun. It has ended when the guard is dropped.

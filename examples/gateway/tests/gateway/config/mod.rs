@@ -1,5 +1,6 @@
 //! Bad configurations: every problem is reported at its key, and nothing listens.
 
+mod edge;
 mod keys;
 mod values;
 mod whole;

@@ -1,0 +1,57 @@
+//! Keys of what lies before a route: limits of rates, ids, fields and cookies.
+
+use super::refused;
+
+#[test]
+fn keys_of_the_edge_are_checked_with_what_to_write() {
+    refused(
+        r#"
+            proxy_protocol = ["10.0.0.0/8", "balancer"]
+            rate_limit = { per_second = 0, burst = -5 }
+            request_id = "yes"
+            [admin]
+            listen = "127.0.0.1:0"
+            ready_upstreams = ["/api", "/nowhere"]
+            [[routes]]
+            prefix = "/api"
+            upstream = "http://a.example"
+            rate_limit = { burst = 5 }
+            security_headers = { hsts = "1 year", frame_options = "ALLOW", colour = "red", content_security_policy = 1 }
+            cookies = { same_site = "none", partitioned = true }
+            [[routes]]
+            prefix = "/b"
+            upstream = "http://b.example"
+            rate_limit = true
+            security_headers = "all"
+            cookies = { same_site = "loose" }
+            [[routes]]
+            prefix = "/c"
+            upstream = "http://c.example"
+            rate_limit = { per_second = 2000000 }
+        "#,
+        &[
+            ("proxy_protocol[1]", "is not a network"),
+            ("rate_limit.per_second", "from 1 to 1000000"),
+            ("rate_limit.burst", "from 1 to 4294967295"),
+            ("request_id", "true or false"),
+            ("admin.ready_upstreams[1]", "\"/api\""),
+            ("routes[0].rate_limit.per_second", "missing; write a table"),
+            ("routes[0].security_headers.hsts", "max-age=31536000"),
+            (
+                "routes[0].security_headers.frame_options",
+                "\"DENY\", \"SAMEORIGIN\"",
+            ),
+            ("routes[0].security_headers.colour", "frame_options"),
+            (
+                "routes[0].security_headers.content_security_policy",
+                "default-src",
+            ),
+            ("routes[0].cookies.same_site", "secure = true"),
+            ("routes[0].cookies.partitioned", "secure = true"),
+            ("routes[1].rate_limit", "per_second = 50"),
+            ("routes[1].security_headers", "write true"),
+            ("routes[1].cookies.same_site", "one of"),
+            ("routes[2].rate_limit.per_second", "from 1 to 1000000"),
+        ],
+    );
+}
