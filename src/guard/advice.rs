@@ -109,10 +109,11 @@ impl Compiled {
         let origin = excerpt(head.origin_text());
         match &self.public_origins {
             Some(_) => format!("{origin} differs from all of public_origins"),
-            None => format!(
-                "{origin} differs from the request's own origin \"{}\"",
-                head.own()
-            ),
+            None => {
+                let own = head.own().to_string();
+                let own = Excerpt(own.as_bytes());
+                format!("{origin} differs from the request's own origin {own}")
+            }
         }
     }
 }
@@ -122,8 +123,9 @@ fn foreign_host(head: &Head<'_>) -> (String, String) {
         let reason = String::from("the host is not in hosts");
         return (reason, LOOK_FOR_AUTHOR.to_owned());
     };
-    let reason = format!("\"{authority}\" is not in hosts");
-    let remedy = match validate::host_entry(&authority.to_string()) {
+    let authority = authority.to_string();
+    let reason = format!("{} is not in hosts", Excerpt(authority.as_bytes()));
+    let remedy = match validate::host_entry(&authority) {
         Some(entry) => format!("if this server is known by that name, add {entry:?} to hosts"),
         None => LOOK_FOR_AUTHOR.to_owned(),
     };

@@ -45,7 +45,7 @@ fn in_scheme(scheme: &str) -> Option<Kind> {
         _ if WEBSOCKET.contains(&scheme) => Some(Kind::WebSocketScheme),
         _ if OPAQUE.contains(&scheme) => Some(Kind::OpaqueScheme),
         _ if scheme.bytes().all(known) && scheme.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            None
+            (scheme.len() > host::LONGEST).then_some(Kind::LongScheme)
         }
         _ if scheme.bytes().any(|b| b.is_ascii_uppercase()) => Some(Kind::UpperCase),
         _ => Some(Kind::Scheme),
@@ -115,7 +115,7 @@ fn in_domain(name: &str, subdomains: bool) -> Option<Kind> {
             Kind::Punycode
         }
         _ if rooted.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
-        _ if rooted.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
+        _ if rooted.len() > longest(subdomains) => Kind::LongHost,
         _ if !host::ends_in_number(name.as_bytes()) => return None,
         _ if subdomains => Kind::Wildcard,
         _ if name.parse::<std::net::Ipv4Addr>().is_err() => Kind::Ipv4,
@@ -130,6 +130,7 @@ fn in_opaque_host(name: &str, subdomains: bool) -> Option<Kind> {
         _ if name.contains('*') => Kind::Wildcard,
         _ if name.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) => Kind::Unicode,
         _ if !name.bytes().all(host::is_opaque) => Kind::HostCharacter,
+        _ if name.len() > longest(subdomains) => Kind::LongHost,
         _ if !subdomains => return None,
         "" | "." => Kind::NoHost,
         _ if rooted.split('.').any(str::is_empty) => Kind::EmptyLabel,
@@ -137,6 +138,11 @@ fn in_opaque_host(name: &str, subdomains: bool) -> Option<Kind> {
         _ => return None,
     };
     Some(wrong)
+}
+
+/// `*.` stands for two bytes at least.
+fn longest(subdomains: bool) -> usize {
+    host::LONGEST - if subdomains { 2 } else { 0 }
 }
 
 #[cfg(test)]
@@ -226,6 +232,23 @@ mod tests {
         ] {
             assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
             assert_eq!(diagnose(text), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_too_long_are_named() {
+        let long = "a".repeat(254);
+        for (text, kind) in [
+            (format!("app://{long}"), Kind::LongHost),
+            (format!("app://*.{}", &long[2..]), Kind::LongHost),
+            (format!("{long}://host"), Kind::LongScheme),
+            (
+                format!("https://{}", "a.".repeat(127) + "a"),
+                Kind::LongHost,
+            ),
+        ] {
+            assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
+            assert_eq!(diagnose(&text), kind, "{text}");
         }
     }
 }

@@ -32,6 +32,8 @@ pub enum OriginErrorKind {
     NoScheme,
     /// The scheme is not a lower-case letter followed by lower-case letters, digits, `+`, `-`, `.`.
     Scheme,
+    /// The scheme is longer than 253 bytes.
+    LongScheme,
     /// Documents of this scheme have an opaque origin, which is sent as `null`.
     OpaqueScheme,
     /// The text names a file, where browsers send `file://` or `null` for all of them.
@@ -127,6 +129,7 @@ impl fmt::Display for OriginErrorKind {
             Self::Scheme => {
                 "does not have a valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""
             }
+            Self::LongScheme => "has a scheme of more than 253 bytes",
             Self::OpaqueScheme => "has a scheme whose documents send \"null\" as their origin",
             Self::File => "names a file, where browsers send \"file://\" or \"null\" for all files",
             Self::WebSocketScheme => {
