@@ -65,37 +65,66 @@ fn around_host(authority: &str) -> Option<Kind> {
 fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
     // Only in IPv6 addresses is there more than one colon.
     let is_ipv6_like = |b: u8| b.is_ascii_hexdigit() || b":.]".contains(&b);
-    if authority.starts_with('[')
-        || (authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like))
-    {
+    if authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like) {
         return Kind::Ipv6;
     }
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
+    let (host, port) = split_port(authority);
+    in_host(scheme, host).unwrap_or_else(|| in_port(scheme, host, port))
+}
+
+/// Host and port. The colons between brackets are not the one before the port, and without the second bracket there
+/// is none.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let host = match authority.rfind(']') {
+        Some(end) if authority.starts_with('[') => end + 1,
+        None if authority.starts_with('[') => authority.len(),
+        _ => 0,
     };
+    match authority[host..].find(':') {
+        Some(colon) => {
+            let (host, port) = authority.split_at(host + colon);
+            (host, Some(&port[1..]))
+        }
+        None => (authority, None),
+    }
+}
+
+fn in_host(scheme: &str, host: &str) -> Option<Kind> {
     let (subdomains, name) = match host.strip_prefix("*.") {
         Some(base) => (true, base),
         None => (false, host),
     };
-    let in_host = if parse::is_special(scheme.as_bytes()) {
+    if host.starts_with('[') {
+        in_brackets(host)
+    } else if parse::is_special(scheme.as_bytes()) {
         in_domain(name, subdomains)
     } else {
         in_opaque_host(name, subdomains)
-    };
-    in_host.unwrap_or_else(|| {
-        match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
-            Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
-                Kind::DefaultPort
-            }
-            Some((port, None)) if port.contains('*') => Kind::Wildcard,
-            // An empty host is good, unless a port follows it.
-            Some(_) if host.is_empty() => Kind::NoHost,
-            // Nothing is wrong with it as a pattern: it was read where an origin has to be.
-            Some((_, Some(_))) | None => Kind::Wildcard,
-            Some((_, None)) => Kind::Port,
+    }
+}
+
+fn in_brackets(host: &str) -> Option<Kind> {
+    match host {
+        // As Chromium's settings have it: `[*.]example.com`.
+        _ if host.contains('*') => Some(Kind::Wildcard),
+        _ if host::is_canonical(host.as_bytes(), true) => None,
+        _ => Some(Kind::Ipv6),
+    }
+}
+
+/// The host is good.
+fn in_port(scheme: &str, host: &str, port: Option<&str>) -> Kind {
+    match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
+        Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
+            Kind::DefaultPort
         }
-    })
+        Some((port, None)) if port.contains('*') => Kind::Wildcard,
+        // An empty host is good, unless a port follows it.
+        Some(_) if host.is_empty() => Kind::NoHost,
+        // Nothing is wrong with it as a pattern: it was read where an origin has to be.
+        Some((_, Some(_))) | None => Kind::Wildcard,
+        Some((_, None)) => Kind::Port,
+    }
 }
 
 fn in_domain(name: &str, subdomains: bool) -> Option<Kind> {
@@ -229,6 +258,22 @@ mod tests {
             ("http://::1]", Kind::Ipv6),
             ("http://[::1]x", Kind::Ipv6),
             ("http://[2001:DB8::1]", Kind::Ipv6),
+            ("http://[2001:DB8::1]:80", Kind::Ipv6),
+            ("http://[::1]x:80", Kind::Ipv6),
+            ("http://[::1:8080", Kind::Ipv6),
+            ("http://[]", Kind::Ipv6),
+            ("http://[::1]]:80", Kind::Ipv6),
+            ("http://[::1]:80", Kind::DefaultPort),
+            ("app://[::1]:0", Kind::Port),
+            ("http://[::1]:0", Kind::Port),
+            ("http://[::1]:", Kind::Port),
+            ("http://[::1]:08080", Kind::Port),
+            ("http://[::1]:99999", Kind::Port),
+            ("http://[::1]:abc", Kind::Port),
+            ("http://[::1]:1:2", Kind::Port),
+            ("http://[::1]:8*", Kind::Wildcard),
+            ("https://[*.]example.com", Kind::Wildcard),
+            ("https://[*.]example.com:8443", Kind::Wildcard),
         ] {
             assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
             assert_eq!(diagnose(text), kind, "{text}");

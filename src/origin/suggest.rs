@@ -135,6 +135,8 @@ mod tests {
             ("http://::1", "http://[::1]"),
             ("http://[::ffff:192.0.2.1]", "http://[::ffff:c000:201]"),
             ("http://LOCALHOST:*", "http://localhost:*"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://[::1]:08080", "http://[::1]:8080"),
         ] {
             assert_eq!(suggest(value).as_deref(), Some(meant), "{value}");
         }

@@ -86,6 +86,12 @@ fn each_mistake_has_its_remedy() {
             "write \"[::1]\"",
         ),
         (
+            hosts("[::1"),
+            Kind::Host(OriginErrorKind::Ipv6),
+            "write a host such as",
+        ),
+        (hosts("[::1]:0"), Kind::Port, "write \"[::1]\" for any port"),
+        (
             hosts("127.1"),
             Kind::Host(OriginErrorKind::Ipv4),
             "write a host such as",

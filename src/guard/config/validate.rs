@@ -213,8 +213,13 @@ fn meant_host(entry: &str) -> Option<(String, Option<String>)> {
     (!host.contains('*')).then(|| (host.to_owned(), port.map(ToOwned::to_owned)))
 }
 
+/// Host and port; where the second bracket of an address is missing, its colons are not the one before the port.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    let host_end = match authority.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None if authority.starts_with('[') => authority.len(),
+        None => 0,
+    };
     match authority[host_end..].find(':') {
         Some(colon) => (
             &authority[..host_end + colon],
