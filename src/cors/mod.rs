@@ -87,7 +87,7 @@
 //! # Warnings: settings that are legal but probably unintended
 //!
 //! [`CorsPolicy::warnings`] lists them: a pattern that covers a public suffix, without credentials; `file://`;
-//! `patch` in lower case; a method with `*` in it, which is one method and not a pattern; `*` for headers
+//! `patch` in lower case; a method with `*` or `|` in it, `ALL` or `ANY`, each of which is one method; `*` for headers
 //! without `authorization`; a `max_age` beyond the limits of browsers.
 //!
 //! # Layer order: tracing, compression, authentication

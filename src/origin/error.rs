@@ -1,5 +1,6 @@
 //! The error of a text that should be an origin.
 
+use super::suggest;
 use crate::config_error::masked_address;
 use std::fmt;
 
@@ -85,6 +86,13 @@ impl OriginError {
     pub(super) fn without_pattern(mut self) -> Self {
         self.suggestion = self.suggestion.filter(|text| !text.contains('*'));
         self
+    }
+
+    /// The remedy where several origins or patterns stand in the text.
+    pub(crate) fn several(&self) -> Option<String> {
+        // A blank may be a mistake within one of them.
+        let blanks = self.kind == OriginErrorKind::Several;
+        suggest::several(&self.value, blanks)
     }
 
     /// The text as it was given.

@@ -221,6 +221,26 @@ fn each_mistake_has_its_remedy() {
             Kind::Method,
             "write one method for each entry",
         ),
+        (
+            method("POST, put"),
+            Kind::Method,
+            "write \"POST\", \"PUT\", each as an entry of its own",
+        ),
+        (
+            method("POST PUT"),
+            Kind::Method,
+            "write \"POST\", \"PUT\", each as an entry of its own",
+        ),
+        (
+            hosts("a.example, B.example:8443"),
+            Kind::Host(OriginErrorKind::HostCharacter),
+            "write \"a.example\", \"b.example:8443\", each as an entry of its own",
+        ),
+        (
+            trust("https://a.example,https://b.example"),
+            Kind::Origin(OriginErrorKind::Several),
+            "write \"https://a.example\", \"https://b.example\", each as an entry of its own",
+        ),
         (method("*"), Kind::Method, "remove the list"),
         (
             trust("moz-extension://*"),
