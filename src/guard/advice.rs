@@ -19,8 +19,9 @@ pub(crate) struct Advice {
 const LOOK_FOR_AUTHOR: &str =
     "no browser sends this; look for the program or the proxy that wrote it";
 
-const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name that proxy in trusted_proxies, \
-                            or the origin in public_origins";
+/// A server that is driven by a file has the setting, and in Rust its author puts an `OwnOrigin` there.
+const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name the origin in public_origins, or that proxy in \
+                            trusted_proxies (in Rust: put an `OwnOrigin` into the request's extensions)";
 
 const EXEMPT: &str = "if the path has to take requests of other sites and asks for a proof of its own, \
                       name it in dangerously_exempt";
@@ -97,8 +98,8 @@ impl Compiled {
         let mut remedy = remedy_for(origin);
         if self.public_origins.is_none() && Origin::try_from(origin).is_ok() {
             remedy.push_str(
-                "; if it is this server's own and a proxy rewrites Host, name that proxy in trusted_proxies, \
-                 or the origin in public_origins",
+                "; if it is this server's own and a proxy rewrites Host, name it in public_origins, or that proxy in \
+                 trusted_proxies (in Rust: put an `OwnOrigin` into the request's extensions)",
             );
         }
         (reason, remedy)
