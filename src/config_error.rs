@@ -86,6 +86,36 @@ pub(crate) fn masked_address(text: &str) -> String {
     )
 }
 
+/// The remedy for an entry of a list in which several stand. `read` gives a part as it is to be written; unless it does
+/// so for each, this is not what was meant.
+pub(crate) fn as_entries(
+    entry: &str,
+    separators: &[char],
+    read: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    // A password may hold anything.
+    if entry.contains('@') {
+        return None;
+    }
+    let parts = entry.split(separators).map(|part| {
+        let part = part.trim();
+        part.trim_matches(['"', '\''])
+    });
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    // `read` may ask for the parts of a part.
+    if parts.len() < 2 {
+        return None;
+    }
+    let quoted = parts
+        .into_iter()
+        .map(|part| Some(format!("{:?}", read(part)?)));
+    let quoted: Vec<_> = quoted.collect::<Option<_>>()?;
+    Some(format!(
+        "write {}, each as an entry of its own",
+        quoted.join(", ")
+    ))
+}
+
 impl<K> From<ConfigError<K>> for ConfigErrors<K> {
     fn from(error: ConfigError<K>) -> Self {
         Self(vec![error])

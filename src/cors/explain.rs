@@ -1,6 +1,7 @@
 //! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
+use super::config::{PolicyErrorKind, entries};
 use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
 use super::policy::{Access, Compiled, CorsPolicy, Headers};
@@ -88,15 +89,17 @@ impl Compiled {
         else {
             return Step::passes(CLAUSE, Some("allow_origins"), format!("{shown} is allowed"));
         };
-        let parsed = Origin::try_from(origin);
+        // A page has no other origin than one that can be in the list.
+        let parsed = Origin::try_from(origin).and_then(|origin| {
+            let entry = origin.as_str().parse::<OriginPattern>();
+            entry.map(|_| origin)
+        });
         match (refusal, parsed) {
             (Refusal::NullOrigin, _) => Step::fails(
                 CLAUSE,
                 "allow_null_origin",
                 format!("sandboxed pages and redirected requests send {shown}"),
-                String::from(
-                    "set allow_null_origin, if each response is guarded by its own signature",
-                ),
+                self.remedy_for_null(),
             ),
             (Refusal::SeveralOrigins, _) => Step::broken(
                 CLAUSE,
@@ -122,6 +125,15 @@ impl Compiled {
                 }
             }
         }
+    }
+
+    fn remedy_for_null(&self) -> String {
+        let takes = if self.credentials() {
+            ", which with credentials takes dangerously_allow_credentialed_null_origin"
+        } else {
+            ""
+        };
+        format!("set allow_null_origin{takes}, if each response is guarded by its own signature")
     }
 
     fn remedy_for(&self, origin: &Origin) -> String {
@@ -182,24 +194,29 @@ impl Compiled {
         }
         let text = std::str::from_utf8(method).unwrap_or_default();
         let upper = text.to_ascii_uppercase();
-        if !fields::is_token(method) {
-            Step::broken(CLAUSE, format!("{shown} is not a method"), NOT_SENT)
-        } else if upper != text && self.methods.allow(upper.as_bytes()) {
-            let remedy = format!("write the method as {upper:?} in the script");
-            Step::fails(
+        // A browser puts most methods in upper case itself, and has no script use some.
+        match entries::method(text) {
+            Err((PolicyErrorKind::Token, _)) => {
+                Step::broken(CLAUSE, format!("{shown} is not a method"), NOT_SENT)
+            }
+            Err((kind, _)) => Step::broken(CLAUSE, format!("{shown} {kind}"), NOT_SENT),
+            Ok(()) if upper != text && self.methods.allow(upper.as_bytes()) => Step::fails(
                 CLAUSE,
                 "allow_methods",
                 format!("{shown} is not {upper:?}, as methods are case-sensitive"),
-                remedy,
-            )
-        } else {
-            let remedy = format!("add {shown} to allow_methods");
-            Step::fails(
-                CLAUSE,
-                "allow_methods",
-                format!("{shown} is not in the list"),
-                remedy,
-            )
+                format!("write the method as {upper:?} in the script"),
+            ),
+            Ok(()) => {
+                let remedy = if text == "*" {
+                    String::from(
+                        "use another method in the script, as \"*\" stands for all of them",
+                    )
+                } else {
+                    format!("add {shown} to allow_methods")
+                };
+                let reason = format!("{shown} is not in the list");
+                Step::fails(CLAUSE, "allow_methods", reason, remedy)
+            }
         }
     }
 
@@ -229,14 +246,32 @@ impl Compiled {
                 format!("{} is not covered by \"*\"", Excerpt(name)),
                 String::from("write [\"*\", \"authorization\"]"),
             ),
-            (Err(acrh::Refused::Name(name)), Headers::Listed(_)) => Step::fails(
-                clause,
-                "allow_headers",
-                format!("{} is not in the list", Excerpt(name)),
-                format!("add {} to allow_headers", Excerpt(name)),
-            ),
+            (Err(acrh::Refused::Name(name)), Headers::Listed(_)) => unlisted_header(clause, name),
         }
     }
+}
+
+/// A header that is not in the list, and may be one that cannot be there.
+fn unlisted_header(clause: &'static str, name: &[u8]) -> Step {
+    let shown = Excerpt(name);
+    let text = std::str::from_utf8(name).unwrap_or_default();
+    let (reason, remedy) = match entries::request_header(text) {
+        Ok(_) => (
+            format!("{shown} is not in the list"),
+            format!("add {shown} to allow_headers"),
+        ),
+        // Scripts can set these, and some do where the server has to.
+        Err((kind @ PolicyErrorKind::ResponseHeader, _)) => (
+            format!("{shown} {kind}"),
+            String::from("remove it from the request in the script"),
+        ),
+        Err((kind @ PolicyErrorKind::StarInName, _)) => (
+            format!("{shown} {kind}"),
+            String::from("give the header another name in the script"),
+        ),
+        Err((kind, _)) => return Step::broken(clause, format!("{shown} {kind}"), NOT_SENT),
+    };
+    Step::fails(clause, "allow_headers", reason, remedy)
 }
 
 /// An entry that may have been meant to cover the origin.

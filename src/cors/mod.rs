@@ -87,7 +87,7 @@
 //! # Warnings: settings that are legal but probably unintended
 //!
 //! [`CorsPolicy::warnings`] lists them: a pattern that covers a public suffix, without credentials; `file://`;
-//! `patch` in lower case; a method with `*` in it, which is one method and not a pattern; `*` for headers
+//! `patch` in lower case; a method with `*` or `|` in it, `ALL` or `ANY`, each of which is one method; `*` for headers
 //! without `authorization`; a `max_age` beyond the limits of browsers.
 //!
 //! # Layer order: tracing, compression, authentication
@@ -107,18 +107,27 @@
 //!
 //! In axum the layer that is added last is the outermost; in a `tower::ServiceBuilder` it is the one that is
 //! added first. A layer on a router also covers what its routes do not match, 404 and 405, if it is added
-//! after the fallback. A policy for some routes is a layer on a router of these routes, which is then nested
-//! or merged.
+//! after the fallback.
+//!
+//! A policy for some routes is a layer on a router of these routes, which is then nested. Such a router needs a
+//! fallback of its own, before the layer. Without one, axum has the outer router's fallback answer what the routes do
+//! not match, outside of the layer: pages cannot read that 404, and a preflight to such a path fails. So it is where
+//! a router is merged into one that has a fallback: the layer is around its routes alone.
+//!
+//! A route has one policy, the outermost: one around an outer router answers the preflights to the routes inside, and
+//! takes away the headers of a policy there (rule 8).
 //!
 //! ```
-//! # use axum::{Router, routing::get};
+//! # use axum::{Router, http::StatusCode, routing::get};
 //! # use same_origin::cors::{Any, CorsPolicy};
 //! # let authentication = tower::layer::util::Identity::new();
 //! let fonts = Router::<()>::new()
 //!     .route("/a.woff2", get(|| async { "" }))
+//!     .fallback(|| async { StatusCode::NOT_FOUND })
 //!     .layer(CorsPolicy::builder().allow_origins(Any).layer()?);
 //! let api = Router::new()
 //!     .route("/items", get(|| async { "items" }))
+//!     .fallback(|| async { StatusCode::NOT_FOUND })
 //!     .layer(authentication)
 //!     .layer(CorsPolicy::builder().allow_origins("https://app.example.com").layer()?);
 //! let app = Router::new().nest("/fonts", fonts).nest("/api", api);

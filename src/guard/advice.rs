@@ -19,8 +19,9 @@ pub(crate) struct Advice {
 const LOOK_FOR_AUTHOR: &str =
     "no browser sends this; look for the program or the proxy that wrote it";
 
-const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name that proxy in trusted_proxies, \
-                            or the origin in public_origins";
+/// A server that is driven by a file has the setting, and in Rust its author puts an `OwnOrigin` there.
+const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name the origin in public_origins, or that proxy in \
+                            trusted_proxies (in Rust: put an `OwnOrigin` into the request's extensions)";
 
 const EXEMPT: &str = "if the path has to take requests of other sites and asks for a proof of its own, \
                       name it in dangerously_exempt";
@@ -97,8 +98,8 @@ impl Compiled {
         let mut remedy = remedy_for(origin);
         if self.public_origins.is_none() && Origin::try_from(origin).is_ok() {
             remedy.push_str(
-                "; if it is this server's own and a proxy rewrites Host, name that proxy in trusted_proxies, \
-                 or the origin in public_origins",
+                "; if it is this server's own and a proxy rewrites Host, name it in public_origins, or that proxy in \
+                 trusted_proxies (in Rust: put an `OwnOrigin` into the request's extensions)",
             );
         }
         (reason, remedy)
@@ -109,10 +110,11 @@ impl Compiled {
         let origin = excerpt(head.origin_text());
         match &self.public_origins {
             Some(_) => format!("{origin} differs from all of public_origins"),
-            None => format!(
-                "{origin} differs from the request's own origin \"{}\"",
-                head.own()
-            ),
+            None => {
+                let own = head.own().to_string();
+                let own = Excerpt(own.as_bytes());
+                format!("{origin} differs from the request's own origin {own}")
+            }
         }
     }
 }
@@ -122,8 +124,9 @@ fn foreign_host(head: &Head<'_>) -> (String, String) {
         let reason = String::from("the host is not in hosts");
         return (reason, LOOK_FOR_AUTHOR.to_owned());
     };
-    let reason = format!("\"{authority}\" is not in hosts");
-    let remedy = match validate::host_entry(&authority.to_string()) {
+    let authority = authority.to_string();
+    let reason = format!("{} is not in hosts", Excerpt(authority.as_bytes()));
+    let remedy = match validate::host_entry(&authority) {
         Some(entry) => format!("if this server is known by that name, add {entry:?} to hosts"),
         None => LOOK_FOR_AUTHOR.to_owned(),
     };

@@ -76,7 +76,7 @@ impl Guard {
     ///     .into_parts();
     /// let explanation = Guard::builder().build()?.explain(&request).to_string();
     /// assert!(explanation.contains("in its scheme alone"));
-    /// assert!(explanation.contains("trusted_proxies"));
+    /// assert!(explanation.contains("name the origin in public_origins"));
     /// # Ok::<(), same_origin::guard::GuardErrors>(())
     /// ```
     #[must_use]

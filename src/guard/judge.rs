@@ -179,14 +179,16 @@ impl Compiled {
             Sole::One(origin) => origin,
             Sole::Several => return Some(Standing::Foreign),
         };
+        // The field, and not the admission by it: a rule before that one may have let the request through, such as
+        // that of a login, which has no cookie yet.
+        let is_said_own =
+            || signals::fetch_site(head.fields.fetch_site) == Some(FetchSite::SameOrigin);
         Some(match admission {
             Some(Admission::OwnOrigin) => Standing::Own,
             Some(Admission::TrustedOrigin) => Standing::Trusted,
             _ if self.is_own(head, origin) => Standing::Own,
             // The browser has compared all but the scheme, which we do not know behind a TLS terminator.
-            Some(Admission::SameOrigin) if self.differs_in_scheme_alone(head, origin) => {
-                Standing::Own
-            }
+            Some(_) if is_said_own() && self.differs_in_scheme_alone(head, origin) => Standing::Own,
             _ if self.trusted.contains(origin) => Standing::Trusted,
             _ => Standing::Foreign,
         })

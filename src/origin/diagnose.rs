@@ -45,7 +45,7 @@ fn in_scheme(scheme: &str) -> Option<Kind> {
         _ if WEBSOCKET.contains(&scheme) => Some(Kind::WebSocketScheme),
         _ if OPAQUE.contains(&scheme) => Some(Kind::OpaqueScheme),
         _ if scheme.bytes().all(known) && scheme.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            None
+            (scheme.len() > host::LONGEST).then_some(Kind::LongScheme)
         }
         _ if scheme.bytes().any(|b| b.is_ascii_uppercase()) => Some(Kind::UpperCase),
         _ => Some(Kind::Scheme),
@@ -65,37 +65,66 @@ fn around_host(authority: &str) -> Option<Kind> {
 fn in_host_and_port(scheme: &str, authority: &str) -> Kind {
     // Only in IPv6 addresses is there more than one colon.
     let is_ipv6_like = |b: u8| b.is_ascii_hexdigit() || b":.]".contains(&b);
-    if authority.starts_with('[')
-        || (authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like))
-    {
+    if authority.matches(':').count() > 1 && authority.bytes().all(is_ipv6_like) {
         return Kind::Ipv6;
     }
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
+    let (host, port) = split_port(authority);
+    in_host(scheme, host).unwrap_or_else(|| in_port(scheme, host, port))
+}
+
+/// Host and port. The colons between brackets are not the one before the port, and without the second bracket there
+/// is none.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let host = match authority.rfind(']') {
+        Some(end) if authority.starts_with('[') => end + 1,
+        None if authority.starts_with('[') => authority.len(),
+        _ => 0,
     };
+    match authority[host..].find(':') {
+        Some(colon) => {
+            let (host, port) = authority.split_at(host + colon);
+            (host, Some(&port[1..]))
+        }
+        None => (authority, None),
+    }
+}
+
+fn in_host(scheme: &str, host: &str) -> Option<Kind> {
     let (subdomains, name) = match host.strip_prefix("*.") {
         Some(base) => (true, base),
         None => (false, host),
     };
-    let in_host = if parse::is_special(scheme.as_bytes()) {
+    if host.starts_with('[') {
+        in_brackets(host)
+    } else if parse::is_special(scheme.as_bytes()) {
         in_domain(name, subdomains)
     } else {
         in_opaque_host(name, subdomains)
-    };
-    in_host.unwrap_or_else(|| {
-        match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
-            Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
-                Kind::DefaultPort
-            }
-            Some((port, None)) if port.contains('*') => Kind::Wildcard,
-            // An empty host is good, unless a port follows it.
-            Some(_) if host.is_empty() => Kind::NoHost,
-            // Nothing is wrong with it as a pattern: it was read where an origin has to be.
-            Some((_, Some(_))) | None => Kind::Wildcard,
-            Some((_, None)) => Kind::Port,
+    }
+}
+
+fn in_brackets(host: &str) -> Option<Kind> {
+    match host {
+        // As Chromium's settings have it: `[*.]example.com`.
+        _ if host.contains('*') => Some(Kind::Wildcard),
+        _ if host::is_canonical(host.as_bytes(), true) => None,
+        _ => Some(Kind::Ipv6),
+    }
+}
+
+/// The host is good.
+fn in_port(scheme: &str, host: &str, port: Option<&str>) -> Kind {
+    match port.map(|port| (port, parse::port_number(port.as_bytes()))) {
+        Some((_, Some(number))) if parse::default_port(scheme.as_bytes()) == Some(number) => {
+            Kind::DefaultPort
         }
-    })
+        Some((port, None)) if port.contains('*') => Kind::Wildcard,
+        // An empty host is good, unless a port follows it.
+        Some(_) if host.is_empty() => Kind::NoHost,
+        // Nothing is wrong with it as a pattern: it was read where an origin has to be.
+        Some((_, Some(_))) | None => Kind::Wildcard,
+        Some((_, None)) => Kind::Port,
+    }
 }
 
 fn in_domain(name: &str, subdomains: bool) -> Option<Kind> {
@@ -115,7 +144,7 @@ fn in_domain(name: &str, subdomains: bool) -> Option<Kind> {
             Kind::Punycode
         }
         _ if rooted.split('.').any(|label| label.len() > 63) => Kind::LongLabel,
-        _ if rooted.len() > if subdomains { 251 } else { 253 } => Kind::LongHost,
+        _ if rooted.len() > longest(subdomains) => Kind::LongHost,
         _ if !host::ends_in_number(name.as_bytes()) => return None,
         _ if subdomains => Kind::Wildcard,
         _ if name.parse::<std::net::Ipv4Addr>().is_err() => Kind::Ipv4,
@@ -130,6 +159,7 @@ fn in_opaque_host(name: &str, subdomains: bool) -> Option<Kind> {
         _ if name.contains('*') => Kind::Wildcard,
         _ if name.chars().any(|c| !c.is_ascii() && !c.is_whitespace()) => Kind::Unicode,
         _ if !name.bytes().all(host::is_opaque) => Kind::HostCharacter,
+        _ if name.len() > longest(subdomains) => Kind::LongHost,
         _ if !subdomains => return None,
         "" | "." => Kind::NoHost,
         _ if rooted.split('.').any(str::is_empty) => Kind::EmptyLabel,
@@ -137,6 +167,11 @@ fn in_opaque_host(name: &str, subdomains: bool) -> Option<Kind> {
         _ => return None,
     };
     Some(wrong)
+}
+
+/// `*.` stands for two bytes at least.
+fn longest(subdomains: bool) -> usize {
+    host::LONGEST - if subdomains { 2 } else { 0 }
 }
 
 #[cfg(test)]
@@ -223,9 +258,42 @@ mod tests {
             ("http://::1]", Kind::Ipv6),
             ("http://[::1]x", Kind::Ipv6),
             ("http://[2001:DB8::1]", Kind::Ipv6),
+            ("http://[2001:DB8::1]:80", Kind::Ipv6),
+            ("http://[::1]x:80", Kind::Ipv6),
+            ("http://[::1:8080", Kind::Ipv6),
+            ("http://[]", Kind::Ipv6),
+            ("http://[::1]]:80", Kind::Ipv6),
+            ("http://[::1]:80", Kind::DefaultPort),
+            ("app://[::1]:0", Kind::Port),
+            ("http://[::1]:0", Kind::Port),
+            ("http://[::1]:", Kind::Port),
+            ("http://[::1]:08080", Kind::Port),
+            ("http://[::1]:99999", Kind::Port),
+            ("http://[::1]:abc", Kind::Port),
+            ("http://[::1]:1:2", Kind::Port),
+            ("http://[::1]:8*", Kind::Wildcard),
+            ("https://[*.]example.com", Kind::Wildcard),
+            ("https://[*.]example.com:8443", Kind::Wildcard),
         ] {
             assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
             assert_eq!(diagnose(text), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_too_long_are_named() {
+        let long = "a".repeat(254);
+        for (text, kind) in [
+            (format!("app://{long}"), Kind::LongHost),
+            (format!("app://*.{}", &long[2..]), Kind::LongHost),
+            (format!("{long}://host"), Kind::LongScheme),
+            (
+                format!("https://{}", "a.".repeat(127) + "a"),
+                Kind::LongHost,
+            ),
+        ] {
+            assert_eq!(parse::pattern(text.as_bytes()), None, "{text}");
+            assert_eq!(diagnose(&text), kind, "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The error of a text that should be an origin.
 
+use super::suggest;
 use crate::config_error::masked_address;
 use std::fmt;
 
@@ -32,6 +33,8 @@ pub enum OriginErrorKind {
     NoScheme,
     /// The scheme is not a lower-case letter followed by lower-case letters, digits, `+`, `-`, `.`.
     Scheme,
+    /// The scheme is longer than 253 bytes.
+    LongScheme,
     /// Documents of this scheme have an opaque origin, which is sent as `null`.
     OpaqueScheme,
     /// The text names a file, where browsers send `file://` or `null` for all of them.
@@ -85,6 +88,13 @@ impl OriginError {
         self
     }
 
+    /// The remedy where several origins or patterns stand in the text.
+    pub(crate) fn several(&self) -> Option<String> {
+        // A blank may be a mistake within one of them.
+        let blanks = self.kind == OriginErrorKind::Several;
+        suggest::several(&self.value, blanks)
+    }
+
     /// The text as it was given.
     #[must_use]
     pub fn value(&self) -> &str {
@@ -127,6 +137,7 @@ impl fmt::Display for OriginErrorKind {
             Self::Scheme => {
                 "does not have a valid scheme: a letter, then letters, digits, \"+\", \"-\", \".\""
             }
+            Self::LongScheme => "has a scheme of more than 253 bytes",
             Self::OpaqueScheme => "has a scheme whose documents send \"null\" as their origin",
             Self::File => "names a file, where browsers send \"file://\" or \"null\" for all files",
             Self::WebSocketScheme => {

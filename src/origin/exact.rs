@@ -16,7 +16,8 @@ use std::str::FromStr;
 ///
 /// Schemes that are not special in the URL standard have opaque hosts, whose case matters and which may
 /// be empty or a mere dot: `app://.`, `file://`, `safari-web-extension://140BB581-…`. A dot at the end of
-/// a name makes another origin: `https://example.com.` is not `https://example.com`.
+/// a name makes another origin: `https://example.com.` is not `https://example.com`. No scheme and no host is
+/// longer than 253 bytes, as names of DNS are, so that origins can be remembered.
 ///
 /// ```
 /// use same_origin::origin::Origin;

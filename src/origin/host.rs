@@ -6,7 +6,7 @@ use std::ops::Range;
 /// Whether the URL parser leaves the host as it is (URL #host-parsing).
 ///
 /// `special` is what its scheme is. A host of another scheme is opaque; it may be empty, and is not
-/// looked at further than its characters.
+/// looked at further than its characters and its length.
 pub(super) fn is_canonical(host: &[u8], special: bool) -> bool {
     if host.starts_with(b"[") {
         is_ipv6(host)
@@ -15,23 +15,29 @@ pub(super) fn is_canonical(host: &[u8], special: bool) -> bool {
         // dot at the end, which an address in its canonical form does not have.
         is_domain(host, LONGEST) && (!ends_in_number(host) || is_ipv4(host))
     } else {
-        host.iter().all(|&byte| is_opaque(byte))
+        host.len() <= LONGEST && host.iter().all(|&byte| is_opaque(byte))
     }
 }
 
 /// Whether a pattern can stand for the names below the host.
 pub(super) fn is_base(host: &[u8], special: bool) -> bool {
+    // `*.` stands for two bytes at least.
+    let longest = LONGEST - 2;
     let is_name = if special {
-        // `*.` stands for two bytes at least.
-        is_domain(host, LONGEST - 2)
+        is_domain(host, longest)
     } else {
-        labels(host).all(|label| !label.is_empty() && label.iter().all(|&byte| is_opaque(byte)))
+        let is_label = |label: &[u8]| !label.is_empty() && label.iter().all(|&b| is_opaque(b));
+        host.len() <= longest && labels(host).all(is_label)
     };
     is_name && !ends_in_number(host)
 }
 
-/// RFC 1035 2.3.4: 255 bytes, less the lengths of the first label and of the root.
-const LONGEST: usize = 253;
+/// The most bytes of a host. RFC 1035 2.3.4: 255, less the lengths of the first label and of the root.
+///
+/// Nothing bounds an opaque host but the head of a request, which any client can fill, and an origin is remembered
+/// and handed to the functions of users. Those that there are (names of applications, ids of extensions) are names of
+/// DNS or shorter.
+pub(super) const LONGEST: usize = 253;
 
 /// Whether it is a name of DNS that the URL parser leaves as it is, with a dot at its end or without:
 /// the two are different origins.
@@ -285,6 +291,14 @@ mod tests {
         assert!(!is_canonical("a".repeat(64).as_bytes(), true));
         assert!(!is_canonical(["abcdefg"; 32].join(".").as_bytes(), true));
         assert!(!is_canonical(b"\xff.example", true));
+    }
+
+    #[test]
+    fn opaque_hosts_are_as_long_as_names_of_dns() {
+        assert!(is_canonical("a".repeat(253).as_bytes(), false));
+        assert!(!is_canonical("a".repeat(254).as_bytes(), false));
+        assert!(is_base("a".repeat(251).as_bytes(), false));
+        assert!(!is_base("a".repeat(252).as_bytes(), false));
     }
 
     #[test]

@@ -131,7 +131,9 @@ fn is_scheme(scheme: &[u8]) -> bool {
             .any(|name| name.as_bytes() == scheme)
     };
     matches!(scheme, b"https" | b"http")
-        || (scheme.first().is_some_and(u8::is_ascii_lowercase)
+        // RFC 8252 7.1: the scheme of an application may be a name of DNS, read backwards.
+        || (scheme.len() <= host::LONGEST
+            && scheme.first().is_some_and(u8::is_ascii_lowercase)
             && scheme.iter().all(is_letter)
             && !has_no_origin())
 }
@@ -238,6 +240,20 @@ mod tests {
             "https://",
         ] {
             assert_eq!(origin(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_origin_is_longer_than_its_parts_may_be() {
+        let most = "a".repeat(253);
+        assert!(origin(format!("{most}://{most}:65535").as_bytes()).is_some());
+        for text in [
+            format!("app://{most}a"),
+            format!("app://K-1{}.localhost", "a".repeat(350_000)),
+            format!("{most}a://host"),
+            format!("moz-extension://{most}a"),
+        ] {
+            assert_eq!(origin(text.as_bytes()), None, "{} bytes", text.len());
         }
     }
 

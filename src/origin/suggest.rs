@@ -1,6 +1,7 @@
 //! The origin that a browser makes of a text that is not one, to be written instead.
 
 use super::{host, parse};
+use crate::config_error::as_entries;
 
 /// The origin or pattern that was meant, where that leaves no doubt.
 pub(super) fn suggest(value: &str) -> Option<String> {
@@ -8,10 +9,11 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     let text = text.strip_prefix("blob:").unwrap_or(&text);
     let (scheme, rest) = match text.split_once(':') {
         Some((scheme, rest)) if rest.starts_with('/') => (scheme.to_ascii_lowercase(), rest),
-        // No scheme: a page that matters is on https.
-        _ => (String::from("https"), text),
+        _ => (String::from("*"), text),
     };
     let scheme = match scheme.as_str() {
+        // A page that matters is on https, but for those of a server under development.
+        "*" if is_loopback(rest) => "http",
         "wss" | "*" => "https",
         "ws" => "http",
         "file" => return Some(String::from("file://")),
@@ -47,6 +49,27 @@ pub(super) fn suggest(value: &str) -> Option<String> {
         && !empty
         && (!special || host::is_punycode_valid(&suggestion[shape.host]));
     good.then_some(suggestion)
+}
+
+/// The remedy where several origins or patterns stand in a text, with blanks between them or with commas alone.
+pub(super) fn several(value: &str, blanks: bool) -> Option<String> {
+    let read = |part: &str| match parse::pattern(part.as_bytes()) {
+        Some(shape) => host::is_punycode_valid(&part[shape.host]).then(|| part.to_owned()),
+        None => suggest(part),
+    };
+    let separators: &[char] = if blanks {
+        &[',', ';', ' ', '\t', '\n']
+    } else {
+        &[',', ';']
+    };
+    as_entries(value, separators, read)
+}
+
+/// Whether the host is this machine; slashes may stand before it, and anything behind.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.trim_start_matches('/').split(['/', '?', '#']).next();
+    let host = authority.and_then(|authority| canonical(split_port(authority).0));
+    host.is_some_and(|host| host::is_loopback(&host))
 }
 
 /// Host and port, where an IPv6 address may lack its brackets.
@@ -130,11 +153,22 @@ mod tests {
             ("*.example.com", "https://*.example.com"),
             ("*://example.com", "https://example.com"),
             ("wss://example.com", "https://example.com"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("LOCALHOST:3000/app", "http://localhost:3000"),
+            ("app.localhost", "http://app.localhost"),
+            ("//localhost:3000", "http://localhost:3000"),
+            ("*://localhost:3000", "http://localhost:3000"),
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("[::1]:3000", "http://[::1]:3000"),
+            ("192.0.2.1:8080", "https://192.0.2.1:8080"),
+            ("wss://localhost:3000", "https://localhost:3000"),
             ("blob:https://example.com", "https://example.com"),
             ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
             ("http://::1", "http://[::1]"),
             ("http://[::ffff:192.0.2.1]", "http://[::ffff:c000:201]"),
             ("http://LOCALHOST:*", "http://localhost:*"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://[::1]:08080", "http://[::1]:8080"),
         ] {
             assert_eq!(suggest(value).as_deref(), Some(meant), "{value}");
         }

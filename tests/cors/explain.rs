@@ -183,6 +183,96 @@ fn all_that_a_preflight_fails_in_is_named() {
     assert_eq!(failing[0].2, "write [\"*\", \"authorization\"]");
 }
 
+/// Each remedy that names a setting is one that `build` takes.
+#[test]
+fn nothing_is_advised_that_cannot_be_set() {
+    let never = "no browser sends this; look for the program that wrote it";
+    for (method, headers, reason, remedy) in [
+        (
+            "TRACE",
+            "",
+            "\"TRACE\" is a method that browsers do not let scripts use",
+            never,
+        ),
+        (
+            "delete",
+            "",
+            "\"delete\" is a method that browsers send in upper case",
+            never,
+        ),
+        (
+            "put",
+            "",
+            "\"put\" is a method that browsers send in upper case",
+            never,
+        ),
+        ("P T", "", "\"P T\" is not a method", never),
+        (
+            "*",
+            "",
+            "\"*\" is not in the list",
+            "use another method in the script, as \"*\" stands for all of them",
+        ),
+        (
+            "PUT",
+            "cookie",
+            "\"cookie\" is a header that browsers do not let scripts set",
+            never,
+        ),
+        (
+            "PUT",
+            "Sec-Foo",
+            "\"Sec-Foo\" is a header that browsers do not let scripts set",
+            never,
+        ),
+        (
+            "PUT",
+            "x a",
+            "\"x a\" is not a valid token (RFC 9110 5.6.2)",
+            never,
+        ),
+        (
+            "PUT",
+            "access-control-allow-origin",
+            "\"access-control-allow-origin\" is a response header",
+            "remove it from the request in the script",
+        ),
+        (
+            "PUT",
+            "x-*",
+            "\"x-*\" has a \"*\", but there are no patterns of names",
+            "give the header another name in the script",
+        ),
+    ] {
+        let failing = failures(&settings(), preflight(method, headers));
+        let said: Vec<_> = failing.iter().map(|(_, a, b)| (&**a, &**b)).collect();
+        assert_eq!(said, [(reason, remedy)]);
+    }
+}
+
+#[test]
+fn the_null_origin_with_credentials_takes_its_switch() {
+    let guarded = "if each response is guarded by its own signature";
+    let failing = failures(&settings(), get("null"));
+    assert_eq!(failing[0].2, format!("set allow_null_origin, {guarded}"));
+    let failing = failures(&settings_with_credentials(), get("null"));
+    let switch = "which with credentials takes dangerously_allow_credentialed_null_origin";
+    assert_eq!(
+        failing[0].2,
+        format!("set allow_null_origin, {switch}, {guarded}")
+    );
+}
+
+#[test]
+#[cfg(feature = "idna")]
+fn an_origin_that_no_page_can_have_is_not_to_be_added() {
+    let failing = failures(&settings(), get("https://xn--a.example"));
+    assert_eq!(
+        failing[0].1,
+        "\"https://xn--a.example\" has a label in \"xn--\" that is not punycode"
+    );
+}
+
 #[test]
 fn insecure_origins_with_credentials_are_no_small_remedy() {
     let failing = failures(&settings_with_credentials(), get("http://app.example.com"));

@@ -37,6 +37,58 @@ fn allowed(headers: &HeaderMap) -> Option<&str> {
         .map(|value| value.to_str().unwrap())
 }
 
+/// As the module's documentation has it.
+#[tokio::test]
+async fn a_nested_router_covers_its_404_by_a_fallback_of_its_own() {
+    let cors = || CorsLayer::from(policy(ORIGIN));
+    let routes = || Router::new().route("/items", get(|| async { "items" }));
+    let own = routes().fallback(|| async { StatusCode::NOT_FOUND });
+    let nested = |inner: Router| Router::new().nest("/api", inner.layer(cors()));
+    let fallback = Router::new().fallback(|| async { StatusCode::NOT_FOUND });
+    let merged = fallback.merge(routes().layer(cors()));
+    for (app, path, preflighted, found) in [
+        (nested(own.clone()), "/api/nowhere", 204, Some(ORIGIN)),
+        (nested(own), "/api/items", 204, Some(ORIGIN)),
+        // axum takes the outer fallback, which no layer is around.
+        (nested(routes()), "/api/nowhere", 404, None),
+        (nested(routes()), "/api/items", 204, Some(ORIGIN)),
+        (merged.clone(), "/nowhere", 404, None),
+        (merged, "/items", 204, Some(ORIGIN)),
+    ] {
+        let answer = app.clone().oneshot(preflight(path)).await.unwrap();
+        assert_eq!(answer.status(), preflighted, "{path}");
+        assert_eq!(allowed(answer.headers()), found, "{path}");
+        let request = request(Method::GET, path).body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(allowed(response.headers()), found, "{path}");
+    }
+}
+
+/// As the module's documentation has it.
+#[tokio::test]
+async fn of_two_policies_the_outer_one_counts() {
+    const OTHER: &str = "https://other.example";
+    let inner = Router::new()
+        .route("/items", get(|| async { "items" }))
+        .layer(CorsLayer::from(policy(ORIGIN)));
+    let app = Router::new()
+        .nest("/api", inner)
+        .layer(CorsLayer::from(policy(OTHER)));
+    for (origin, status, found) in [(ORIGIN, 403, None), (OTHER, 204, Some(OTHER))] {
+        let origin = HeaderValue::from_static(origin);
+        let mut asked = preflight("/api/items");
+        asked.headers_mut().insert("origin", origin.clone());
+        let answer = app.clone().oneshot(asked).await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(allowed(answer.headers()), found);
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = "/api/items".parse().unwrap();
+        request.headers_mut().insert("origin", origin);
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(allowed(response.headers()), found);
+    }
+}
+
 #[tokio::test]
 async fn a_router_is_covered_with_its_404_and_405() {
     let app = Router::new()

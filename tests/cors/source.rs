@@ -101,6 +101,13 @@ async fn the_source_is_not_asked_about_what_no_browser_sends() {
     ] {
         assert_eq!(get(&layer, origin).await, None, "{origin}");
     }
+    // Each of them would be remembered, and a client can make as many as it likes.
+    for i in 0..3 {
+        let long = format!("app://{i}{}.localhost", "a".repeat(350_000));
+        assert_eq!(get(&layer, &long).await, None);
+        let long = format!("{}{i}://localhost", "a".repeat(350_000));
+        assert_eq!(get(&layer, &long).await, None);
+    }
     let plain = send(&layer, Request::get("/")).await;
     assert_eq!(plain.headers()[VARY], "Origin");
     let twice = Request::get("/")

@@ -86,6 +86,12 @@ fn each_mistake_has_its_remedy() {
             "write \"[::1]\"",
         ),
         (
+            hosts("[::1"),
+            Kind::Host(OriginErrorKind::Ipv6),
+            "write a host such as",
+        ),
+        (hosts("[::1]:0"), Kind::Port, "write \"[::1]\" for any port"),
+        (
             hosts("127.1"),
             Kind::Host(OriginErrorKind::Ipv4),
             "write a host such as",
@@ -214,6 +220,26 @@ fn each_mistake_has_its_remedy() {
             method("PO ST"),
             Kind::Method,
             "write one method for each entry",
+        ),
+        (
+            method("POST, put"),
+            Kind::Method,
+            "write \"POST\", \"PUT\", each as an entry of its own",
+        ),
+        (
+            method("POST PUT"),
+            Kind::Method,
+            "write \"POST\", \"PUT\", each as an entry of its own",
+        ),
+        (
+            hosts("a.example, B.example:8443"),
+            Kind::Host(OriginErrorKind::HostCharacter),
+            "write \"a.example\", \"b.example:8443\", each as an entry of its own",
+        ),
+        (
+            trust("https://a.example,https://b.example"),
+            Kind::Origin(OriginErrorKind::Several),
+            "write \"https://a.example\", \"https://b.example\", each as an entry of its own",
         ),
         (method("*"), Kind::Method, "remove the list"),
         (

@@ -77,6 +77,8 @@ async fn a_refusal_names_rule_origin_and_remedy() {
                 "rule=8",
                 "in its scheme alone",
                 "trusted_proxies",
+                // What the library has for it.
+                "OwnOrigin",
                 "public_origins",
             ],
         ),
@@ -91,6 +93,8 @@ async fn a_refusal_names_rule_origin_and_remedy() {
                 "rule=7",
                 "in its scheme alone",
                 "trusted_proxies",
+                // What the library has for it.
+                "OwnOrigin",
                 "public_origins",
             ],
         ),
@@ -102,6 +106,8 @@ async fn a_refusal_names_rule_origin_and_remedy() {
                 "http://internal:3000",
                 "rewrites Host",
                 "trusted_proxies",
+                // What the library has for it.
+                "OwnOrigin",
                 "public_origins",
             ],
         ),

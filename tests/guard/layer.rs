@@ -165,6 +165,75 @@ async fn what_is_let_through_is_left_as_it_is_but_for_the_word_on_its_origin() {
     }
 }
 
+/// Behind a TLS terminator that nobody told of, the scheme is all that is not known. Whichever rule lets the page's
+/// request through, the browser's word is the same.
+#[tokio::test]
+async fn the_own_page_behind_a_terminator_is_known_whatever_lets_it_through() {
+    let own = ("origin", "https://app.example.com");
+    let same_origin = ("sec-fetch-site", "same-origin");
+    let cross_site = ("sec-fetch-site", "cross-site");
+    let cookie = ("cookie", "sid=1");
+    let credentials = Guard::builder().mode(Mode::Credentials);
+    let exempt = Guard::builder().dangerously_exempt(["/api/x"]);
+    let trusting = Guard::builder().trust(["https://app.example.com"]);
+    let public = Guard::builder().public_origins(["http://app.example.com"]);
+    let reporting = Guard::builder().report_only(true);
+    let strict = Guard::builder();
+    for (guard, method, fields, word) in [
+        (&strict, "POST", &[own, same_origin][..], "OwnOrigin"),
+        (&public, "POST", &[own, same_origin], "OwnOrigin"),
+        (&strict, "GET", &[own, same_origin], "OwnOrigin"),
+        (&exempt, "POST", &[own, same_origin], "OwnOrigin"),
+        (&credentials, "POST", &[own, same_origin], "OwnOrigin"),
+        (
+            &credentials,
+            "POST",
+            &[own, same_origin, cookie],
+            "OwnOrigin",
+        ),
+        (&trusting, "POST", &[own, same_origin], "OwnOrigin"),
+        (&trusting, "POST", &[own, cross_site], "TrustedOrigin"),
+        // Without that word it may be a page of another scheme, which somebody on the network can write.
+        (&strict, "GET", &[own], "ForeignOrigin"),
+        (&exempt, "POST", &[own], "ForeignOrigin"),
+        (&exempt, "POST", &[own, cross_site], "ForeignOrigin"),
+        (&credentials, "POST", &[own], "ForeignOrigin"),
+        (&credentials, "POST", &[own, cross_site], "ForeignOrigin"),
+        (
+            &credentials,
+            "POST",
+            &[own, same_origin, same_origin],
+            "ForeignOrigin",
+        ),
+        (&reporting, "POST", &[own, cross_site], "ForeignOrigin"),
+        // The word is about the page that sent it, and not about any other.
+        (&strict, "GET", &[EVIL[0], same_origin], "ForeignOrigin"),
+        (
+            &credentials,
+            "POST",
+            &[EVIL[0], same_origin],
+            "ForeignOrigin",
+        ),
+        (
+            &credentials,
+            "POST",
+            &[("origin", "https://app.example.com:8443"), same_origin],
+            "ForeignOrigin",
+        ),
+        (
+            &credentials,
+            "POST",
+            &[own, own, same_origin],
+            "ForeignOrigin",
+        ),
+    ] {
+        let layer = GuardLayer::from(build(guard));
+        let response = answer(layer, request(method, fields)).await;
+        let found = response.body();
+        assert_eq!(*found, format!("Some({word}) "), "{method} {fields:?}");
+    }
+}
+
 #[tokio::test]
 async fn of_two_guards_the_one_that_trusts_least_counts() {
     let outer = build(&Guard::builder().trust(["https://partner.example"]));

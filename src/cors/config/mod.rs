@@ -2,6 +2,7 @@
 
 mod allow_list;
 mod builder;
+pub(super) mod entries;
 mod error;
 #[cfg(feature = "serde")]
 mod seconds;

@@ -2,15 +2,12 @@
 
 use super::allow_list::AllowList;
 use super::builder::CorsBuilder;
+use super::entries::{self, Wrong};
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
-use crate::cors::names;
 use crate::cors::policy::{self, Access, Compiled, CorsPolicy, Headers, Methods};
-use crate::fields;
 use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
-
-const REMOVE: &str = "remove it";
 
 /// Reads the settings one by one and notes what is wrong.
 struct Check<'a> {
@@ -143,7 +140,12 @@ impl<'a> Check<'a> {
             Ok(pattern) => pattern,
             Err(error) => {
                 let kind = Kind::Origin(error.kind());
-                self.refuse_entry(index, entry, kind, remedy_for_origin(&error));
+                self.refuse_entry(
+                    index,
+                    entry,
+                    kind,
+                    remedy_for_origin(&error, settings.allow_null_origin),
+                );
                 return None;
             }
         };
@@ -181,22 +183,13 @@ impl<'a> Check<'a> {
         };
         let mut listed = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            let normalized = names::normalized_method(entry);
             if entry == "*" {
                 self.star_in_list(index, "name the methods");
-            } else if !fields::is_token(entry.as_bytes()) {
-                self.refuse_entry(
-                    index,
-                    entry,
-                    Kind::Token,
-                    "write letters, digits and -_.! only, and one method for each entry, such as \"PUT\"",
-                );
-            } else if names::is_forbidden_method(entry) {
-                self.refuse_entry(index, entry, Kind::ForbiddenMethod, REMOVE);
-            } else if let Some(upper) = normalized.filter(|upper| upper != entry) {
-                self.refuse_entry(index, entry, Kind::MethodCase, format!("write {upper:?}"));
-            } else {
-                listed.push(entry.clone());
+                continue;
+            }
+            match entries::method(entry) {
+                Ok(()) => listed.push(entry.clone()),
+                Err((kind, remedy)) => self.refuse_entry(index, entry, kind, remedy),
             }
         }
         Methods::Listed(canonical(listed).into())
@@ -219,16 +212,10 @@ impl<'a> Check<'a> {
                     authorization: true,
                 }
             }
-            AllowList::Only(entries) => Headers::Listed(
-                self.header_names(entries, |name| {
-                    if names::is_forbidden_request_header(name) {
-                        Some(Kind::ForbiddenRequestHeader)
-                    } else {
-                        names::is_cors_response_header(name).then_some(Kind::ResponseHeader)
-                    }
-                })
-                .into(),
-            ),
+            AllowList::Only(entries) => {
+                let listed = self.header_names(entries, entries::request_header);
+                Headers::Listed(listed.into())
+            }
         }
     }
 
@@ -238,39 +225,24 @@ impl<'a> Check<'a> {
             self.star("name the headers");
             return Some(HeaderValue::from_static("*"));
         };
-        let listed = self.header_names(entries, |name| {
-            if names::is_forbidden_response_header(name) {
-                Some(Kind::ForbiddenResponseHeader)
-            } else {
-                names::is_cors_request_header(name).then_some(Kind::RequestHeader)
-            }
-        });
+        let listed = self.header_names(entries, entries::response_header);
         (!listed.is_empty()).then(|| policy::ready(listed.join(",")))
     }
 
     fn header_names(
         &mut self,
         entries: &[String],
-        wrong: impl Fn(&str) -> Option<Kind>,
+        read: fn(&str) -> Result<String, Wrong>,
     ) -> Vec<String> {
         let mut listed = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            let name = entry.to_ascii_lowercase();
-            if name == "*" {
+            if entry == "*" {
                 self.star_in_list(index, "name the headers");
-            } else if !fields::is_token(name.as_bytes()) {
-                self.refuse_entry(
-                    index,
-                    entry,
-                    Kind::Token,
-                    "write letters, digits and -_.! only, and one name for each entry, such as \"x-a\"",
-                );
-            } else if name.contains('*') {
-                self.refuse_entry(index, entry, Kind::StarInName, "write each name in full");
-            } else if let Some(kind) = wrong(&name) {
-                self.refuse_entry(index, entry, kind, REMOVE);
-            } else {
-                listed.push(name);
+                continue;
+            }
+            match read(entry) {
+                Ok(name) => listed.push(name),
+                Err((kind, remedy)) => self.refuse_entry(index, entry, kind, remedy),
             }
         }
         canonical(listed)
@@ -279,14 +251,13 @@ impl<'a> Check<'a> {
     fn max_age(&mut self) -> Option<u64> {
         self.key = "max_age";
         let age = self.settings.max_age?;
-        let wrong = if age.subsec_nanos() != 0 {
-            Some((
-                Kind::FractionOfSecond,
-                format!("write {}", age.as_secs().saturating_add(1)),
-            ))
-        } else if age.as_secs() > 1 << 31 {
+        let wrong = if age.as_secs() > 1 << 31 {
             let remedy = "write 7200, beyond which Chromium does not go";
             Some((Kind::LongDuration, String::from(remedy)))
+        } else if age.subsec_nanos() != 0 {
+            let next = age.as_secs().saturating_add(1);
+            let remedy = format!("write {}", next.min(1 << 31));
+            Some((Kind::FractionOfSecond, remedy))
         } else {
             None
         };
@@ -307,13 +278,23 @@ impl<'a> Check<'a> {
     }
 
     fn star_in_list(&mut self, index: usize, instead: &str) {
-        const IN_PLACE: &str = "write \"*\" in place of the list (in Rust: `Any`)";
+        let in_place = match &self.settings.allow_headers {
+            // The star does not cover this one, so that it was hardly named in vain.
+            AllowList::Only(entries)
+                if self.key == "allow_headers" && names_authorization(entries) =>
+            {
+                "write [\"*\", \"authorization\"] in place of the list"
+            }
+            AllowList::Any | AllowList::Only(_) => {
+                "write \"*\" in place of the list (in Rust: `Any`)"
+            }
+        };
         if self.settings.allow_credentials {
             // Both faults in one error, as mending either leads to the other.
-            let remedy = format!("{instead}, or remove allow_credentials and {IN_PLACE}");
+            let remedy = format!("{instead}, or remove allow_credentials and {in_place}");
             self.refuse_entry(index, "*", Kind::StarWithCredentials, remedy);
         } else {
-            let remedy = format!("{IN_PLACE}, or remove it");
+            let remedy = format!("{in_place}, or remove it");
             self.refuse_entry(index, "*", Kind::StarInList, remedy);
         }
     }
@@ -353,7 +334,15 @@ fn is_star_and_authorization(entries: &[String]) -> bool {
     canonical(lower) == ["*", "authorization"]
 }
 
-fn remedy_for_origin(error: &OriginError) -> Cow<'static, str> {
+fn names_authorization(entries: &[String]) -> bool {
+    let is_it = |entry: &String| entry.eq_ignore_ascii_case("authorization");
+    entries.iter().any(is_it)
+}
+
+fn remedy_for_origin(error: &OriginError, null_is_allowed: bool) -> Cow<'static, str> {
+    if let Some(remedy) = error.several() {
+        return remedy.into();
+    }
     match (error.kind(), error.suggestion()) {
         (OriginErrorKind::File, _) => {
             "write \"file://\" for what Chromium sends where files may read files, \
@@ -361,6 +350,9 @@ fn remedy_for_origin(error: &OriginError) -> Cow<'static, str> {
                 .into()
         }
         (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
+        (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) if null_is_allowed => {
+            "remove it, as allow_null_origin is set".into()
+        }
         (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) => {
             "set allow_null_origin if opaque origins are meant".into()
         }

@@ -25,6 +25,10 @@ pub enum PolicyWarningKind {
     MethodCase,
     /// `*` in a method is a character like another. There are no patterns of methods.
     StarInMethod,
+    /// The method has the name that other servers give to all of them. Here it is a method like another.
+    WordForAllMethods,
+    /// `|` in a method is a character like another. Each method is an entry of its own.
+    BarInMethod,
     /// `*` does not cover `authorization` (Fetch #cors-non-wildcard-request-header-name).
     StarWithoutAuthorization,
     /// Chromium remembers the answer to a preflight for 7200 seconds at most.
@@ -96,6 +100,19 @@ fn one_method(method: &str) -> Option<PolicyWarning> {
             PolicyWarningKind::StarInMethod,
             "write \"*\" in place of the list for all methods, or each method in full",
         )
+    } else if method.contains('|') {
+        (
+            PolicyWarningKind::BarInMethod,
+            "write each method as an entry of its own",
+        )
+    } else if ["ALL", "ANY"]
+        .iter()
+        .any(|word| method.eq_ignore_ascii_case(word))
+    {
+        (
+            PolicyWarningKind::WordForAllMethods,
+            "write \"*\" in place of the list for all methods",
+        )
     // The other common ones are sent in upper case, so that they are errors in any other.
     } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
         (
@@ -143,6 +160,8 @@ impl fmt::Display for PolicyWarningKind {
                 "is not PATCH: methods are case-sensitive, and browsers leave the case of this one"
             }
             Self::StarInMethod => "is one method, as there are no patterns of methods",
+            Self::WordForAllMethods => "is one method, and does not stand for all of them",
+            Self::BarInMethod => "is one method, and not several",
             Self::StarWithoutAuthorization => "does not cover the header authorization",
             Self::AgeBeyondChromium => "is more than 7200 seconds, beyond which Chromium does not go",
             Self::AgeBeyondFirefox => {

@@ -3,8 +3,9 @@
 //! A [`SourcedCorsLayer`] is a [`CorsLayer`](super::CorsLayer) with an [`OriginSource`] beside the list
 //! of its policy. The source is asked about origins that the list does not hold:
 //!
-//! 1. Only about well-formed ones, never about `null`; with credentials only about those that are
-//!    `https` or on this machine, unless `dangerously_allow_insecure_origins` is set.
+//! 1. Only about well-formed ones, of which no host has more than 253 bytes, and never about `null`; with
+//!    credentials only about those that are `https` or on this machine, unless
+//!    `dangerously_allow_insecure_origins` is set.
 //! 2. Its answers are remembered, no as well as yes, for a while and up to a number of origins.
 //! 3. While it is asked about an origin, other requests of that origin wait for the same answer.
 //! 4. When it takes too long, or is asked too much at once, the answer for that request is no. This is

@@ -1,5 +1,6 @@
 //! From settings to a guard: everything that is wrong, or a guard that cannot be.
 
+use crate::config_error::as_entries;
 use crate::guard::config::builder::{Exemption, GuardBuilder};
 use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind, GuardErrors};
 use crate::guard::exempt::{self, Exempt};
@@ -173,6 +174,9 @@ fn host(entry: &str) -> Result<(String, Option<u16>), Wrong> {
 
 /// The entry that was meant, where there is no doubt.
 fn remedy_for_host(entry: &str) -> Cow<'static, str> {
+    if let Some(remedy) = as_entries(entry, &[',', ';'], host_entry) {
+        return remedy.into();
+    }
     let Some((host, port)) = meant_host(entry) else {
         return "write a host such as \"app.example.com\" or \"[::1]:8080\"".into();
     };
@@ -213,8 +217,13 @@ fn meant_host(entry: &str) -> Option<(String, Option<String>)> {
     (!host.contains('*')).then(|| (host.to_owned(), port.map(ToOwned::to_owned)))
 }
 
+/// Host and port; where the second bracket of an address is missing, its colons are not the one before the port.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    let host_end = match authority.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None if authority.starts_with('[') => authority.len(),
+        None => 0,
+    };
     match authority[host_end..].find(':') {
         Some(colon) => (
             &authority[..host_end + colon],
@@ -259,6 +268,9 @@ fn public_origin(entry: &str) -> Result<OriginPattern, Wrong> {
 
 fn pattern(entry: &str) -> Result<OriginPattern, Wrong> {
     entry.parse().map_err(|error: crate::origin::OriginError| {
+        if let Some(remedy) = error.several() {
+            return (Kind::Origin(error.kind()), remedy.into());
+        }
         let remedy = match (error.kind(), error.suggestion()) {
             (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
             (OriginErrorKind::Null, None) => {
@@ -329,13 +341,24 @@ fn method(entry: &str) -> Result<Method, Wrong> {
     let known = KNOWN.iter().find(|name| name.eq_ignore_ascii_case(entry));
     match (Method::from_bytes(entry.as_bytes()), known) {
         _ if entry == "*" => Err((Kind::Method, "remove the list to exempt all methods".into())),
-        (Err(_), _) => Err((
-            Kind::Method,
-            "write one method for each entry, such as \"POST\"".into(),
-        )),
+        (Err(_), _) => {
+            let remedy = "write one method for each entry, such as \"POST\"";
+            let several = several_methods(entry, &KNOWN);
+            Err((Kind::Method, several.map_or(remedy.into(), Cow::Owned)))
+        }
         (Ok(_), Some(name)) if *name != entry => {
             Err((Kind::MethodCase, format!("write {name:?}").into()))
         }
         (Ok(method), _) => Ok(method),
     }
+}
+
+fn several_methods(entry: &str, known: &[&str]) -> Option<String> {
+    let known = |part: &str| {
+        let name = known.iter().find(|name| name.eq_ignore_ascii_case(part))?;
+        Some((*name).to_owned())
+    };
+    let read = |part: &str| known(part).or_else(|| method(part).ok().map(|it| it.to_string()));
+    // Of words without a comma between them, only methods that everybody knows are several.
+    as_entries(entry, &[',', ';'], read).or_else(|| as_entries(entry, &[' ', '\t'], known))
 }

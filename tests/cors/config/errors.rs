@@ -1,9 +1,10 @@
 //! Errors of a policy: all of them at once, each with what to write instead.
 
 use super::refused;
-use same_origin::cors::{CorsBuilder, PolicyErrorKind as Kind, PolicyWarningKind};
+use same_origin::cors::{Any, CorsBuilder, PolicyErrorKind as Kind, PolicyWarningKind};
 use same_origin::origin::OriginErrorKind as Origin;
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn every_mistake_is_named_with_what_to_write() {
@@ -124,6 +125,107 @@ fn every_mistake_is_named_with_what_to_write() {
             ),
         ]
     );
+}
+
+#[test]
+fn remedies_have_what_was_meant() {
+    let origins = |entry: &str| json!({"allow_origins": [entry]});
+    let methods = |entry: &str| json!({"allow_origins": "*", "allow_methods": [entry]});
+    let headers = |entry: &str| json!({"allow_origins": "*", "allow_headers": [entry]});
+    let one_each = "write letters, digits and -_.! only, and one";
+    for (settings, remedy) in [
+        (
+            methods("PUT, DELETE"),
+            "write \"PUT\", \"DELETE\", each as an entry of its own",
+        ),
+        (
+            methods("put;'PATCH'"),
+            "write \"PUT\", \"PATCH\", each as an entry of its own",
+        ),
+        (
+            methods("GET POST"),
+            "write \"GET\", \"POST\", each as an entry of its own",
+        ),
+        (methods("PUT, TRACE"), one_each),
+        (methods("PU T"), one_each),
+        (
+            headers("Authorization, X-A"),
+            "write \"authorization\", \"x-a\", each as an entry of its own",
+        ),
+        (headers("authorization, cookie"), one_each),
+        (
+            origins("https://a.example, https://B.example/"),
+            "write \"https://a.example\", \"https://b.example\", each as an entry of its own",
+        ),
+        (
+            origins("https://a.example https://b.example"),
+            "write \"https://a.example\", \"https://b.example\", each as an entry of its own",
+        ),
+        (
+            origins("a.example,b.example"),
+            "write \"https://a.example\", \"https://b.example\", each as an entry of its own",
+        ),
+        // It may be a password.
+        (
+            origins("https://user,pw@a.example"),
+            "write \"https://a.example\"",
+        ),
+        (origins("localhost:3000"), "write \"http://localhost:3000\""),
+        (
+            json!({"allow_origins": "*", "allow_headers": ["*", "Authorization", "x-foo"]}),
+            "write [\"*\", \"authorization\"] in place of the list, or remove it",
+        ),
+        (
+            json!({"allow_origins": "*", "allow_headers": ["*", "x-foo"]}),
+            "write \"*\" in place of the list (in Rust: `Any`), or remove it",
+        ),
+        (
+            json!({"allow_origins": ["https://a.example"], "allow_credentials": true,
+                   "allow_headers": ["*", "authorization", "x-foo"]}),
+            "name the headers, or remove allow_credentials and write [\"*\", \"authorization\"] in place of the list",
+        ),
+        (
+            json!({"allow_origins": ["https://a.example", "null"], "allow_null_origin": true}),
+            "remove it, as allow_null_origin is set",
+        ),
+        (
+            json!({"allow_origins": ["https://a.example", "null"]}),
+            "set allow_null_origin if opaque origins are meant",
+        ),
+    ] {
+        let errors = refused(settings.clone());
+        let said: Vec<_> = errors.iter().map(|error| error.remedy()).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with(remedy),
+            "{settings}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn no_age_is_advised_that_is_too_long() {
+    for (age, kind, remedy) in [
+        (
+            Duration::MAX,
+            Kind::LongDuration,
+            "write 7200, beyond which Chromium does not go",
+        ),
+        (
+            Duration::from_secs(1 << 31) + Duration::from_nanos(1),
+            Kind::FractionOfSecond,
+            "write 2147483648",
+        ),
+        (
+            Duration::from_millis(1500),
+            Kind::FractionOfSecond,
+            "write 2",
+        ),
+    ] {
+        let settings = CorsBuilder::default().allow_origins(Any).max_age(age);
+        let errors = settings.build().unwrap_err();
+        let said: Vec<_> = errors.iter().map(|it| (it.kind(), it.remedy())).collect();
+        assert_eq!(said, [(kind, remedy)]);
+    }
 }
 
 #[test]
@@ -261,6 +363,16 @@ fn warnings_are_not_errors() {
             ("allow_methods", PolicyWarningKind::MethodCase),
             ("allow_headers", PolicyWarningKind::StarWithoutAuthorization),
             ("max_age", PolicyWarningKind::AgeBeyondChromium),
+        ]
+    );
+    assert_eq!(
+        warned(
+            json!({"allow_origins": "*", "allow_methods": ["ALL", "any", "GET|POST", "ANYTHING"]})
+        ),
+        [
+            ("allow_methods", PolicyWarningKind::WordForAllMethods),
+            ("allow_methods", PolicyWarningKind::BarInMethod),
+            ("allow_methods", PolicyWarningKind::WordForAllMethods),
         ]
     );
     assert_eq!(

@@ -117,12 +117,38 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
     Some(remedy)
 }
 
-/// The value as the only one of a list, or a list that may stand there.
+/// The value as the members of a list, or a list that may stand there.
 fn list(name: &str, value: &Value) -> String {
     match value {
         Value::String(path) if name == "dangerously_exempt" => format!("[{{ path = {path:?} }}]"),
-        Value::String(text) if !text.is_empty() => format!("[{text:?}]"),
+        Value::String(text) if members(text).next().is_some() => {
+            format!("{:?}", members(text).collect::<Vec<_>>())
+        }
         _ => format!("[{}]", text(name)),
+    }
+}
+
+/// The members of a list that somebody has written in one text. None of those that a list has (methods, names, origins,
+/// hosts, networks) holds a comma or a blank.
+fn members(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c == ',' || c == ';' || c.is_whitespace())
+        .map(|member| member.trim_matches(['"', '\'']))
+        .filter(|member| !member.is_empty())
+}
+
+/// The fault of a key that is in the text before it already.
+pub fn duplicate(key: &str, before: &str) -> String {
+    let mut lines = before.lines().map(str::trim_start);
+    // Above the first route, such a table makes `routes` a table and not a list.
+    let table = lines
+        .clone()
+        .find(|line| key == "routes" && line.starts_with("[routes."));
+    let has_route = lines.any(|line| line.starts_with("[[routes]]"));
+    match table.and_then(|line| line.split(']').next()) {
+        Some(table) if !has_route => {
+            format!("duplicate key {key}; write {table}] below the [[routes]] that it is of")
+        }
+        Some(_) | None => format!("duplicate key {key}"),
     }
 }
 

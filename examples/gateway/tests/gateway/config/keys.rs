@@ -277,6 +277,36 @@ fn remedies_are_such_as_are_taken() {
 }
 
 #[test]
+fn a_text_of_several_members_is_a_list_of_them() {
+    refused(
+        &format!(
+            "trusted_proxies = '10.0.0.0/8, fd00::/8'\nguard = {{ hosts = 'a.example b.example:8443' }}\n\
+             cors = {{ allow_origins = 'https://a.example,https://b.example', allow_methods = 'PUT, \"DELETE\"', \
+             allow_headers = ',' }}\n{ROUTE}"
+        ),
+        &[
+            (
+                "trusted_proxies",
+                "write a list: [\"10.0.0.0/8\", \"fd00::/8\"]",
+            ),
+            (
+                "guard.hosts",
+                "write a list: [\"a.example\", \"b.example:8443\"]",
+            ),
+            (
+                "cors.allow_origins",
+                "write \"*\" or a list: [\"https://a.example\", \"https://b.example\"]",
+            ),
+            (
+                "cors.allow_methods",
+                "write \"*\" or a list: [\"PUT\", \"DELETE\"]",
+            ),
+            ("cors.allow_headers", "a list: [\"authorization\"]"),
+        ],
+    );
+}
+
+#[test]
 fn all_keys_of_a_route_are_named_to_who_misspells_one() {
     for (route, keys) in [
         ("upstream = 'http://127.0.0.1:1'", "cors, dir, guard"),
@@ -309,6 +339,12 @@ fn text_that_is_no_toml_is_refused_with_its_line() {
             "line 3",
             "duplicate key server",
         ),
+        (
+            "[routes.cors] # of all\nmax_age = 1\n\n[[routes]]\nprefix = '/'\n",
+            "line 4",
+            "duplicate key routes; write [routes.cors] below the [[routes]] that it is of",
+        ),
+        ("[routes]\n[[routes]]\n", "line 2", "duplicate key routes"),
     ] {
         refused(text, &[(line, words)]);
     }
