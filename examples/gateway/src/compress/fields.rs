@@ -52,7 +52,7 @@ pub fn weak_tags(headers: &HeaderMap) -> Vec<HeaderValue> {
 }
 
 /// The members of a list on all of its lines, without the white space around them.
-fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+pub fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(name).into_iter();
     lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))

@@ -12,13 +12,16 @@ mod upstream;
 pub use codings::{Coding, Codings};
 pub use upstream::{CompressLayer, Compressed};
 
-use fields::{is_coded, may_transform};
+use bytes::Bytes;
+use fields::{is_coded, may_transform, members};
 use futures_util::FutureExt;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
+    TRAILER,
 };
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
-use http_body::Body as HttpBody;
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::BodyExt;
 use same_origin::proxy::Body;
 use std::convert::Infallible;
 use std::future::ready;
@@ -56,7 +59,7 @@ const TEXTS: [&str; 12] = [
 /// also where this client is sent the plain form.
 pub fn compress<B>(accepted: Codings, response: Response<B>) -> Response<Body>
 where
-    B: HttpBody<Data = bytes::Bytes> + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // The compressor chooses by a request. The upstream has seen the client's own, so this is another one,
@@ -67,7 +70,8 @@ where
         request.headers_mut().insert(ACCEPT_ENCODING, name);
     }
     let mut response = response;
-    if is_compressible(response.status(), response.headers()) {
+    let is_compressible = is_compressible(response.status(), response.headers());
+    if is_compressible {
         // At most `identity`; the compressor leaves alone whatever has the field.
         response.headers_mut().remove(CONTENT_ENCODING);
     }
@@ -82,6 +86,9 @@ where
         .oneshot(request)
         .now_or_never();
     match compressed {
+        Some(Ok(response)) if is_compressible && is_coded(response.headers()) => {
+            response.map(|body| Body::new(body.map_frame(without_digest)))
+        }
         Some(Ok(response)) => response.map(Body::new),
         // A service that waits for nothing is ready at once.
         Some(Err(never)) => match never {},
@@ -111,9 +118,25 @@ fn is_compressible(status: StatusCode, headers: &HeaderMap) -> bool {
 }
 
 /// Whether nothing is said against a coding.
-fn may_be_coded(headers: &HeaderMap) -> bool {
+pub fn may_be_coded(headers: &HeaderMap) -> bool {
     let has_digest = DIGESTS.iter().any(|digest| headers.contains_key(digest));
-    !is_coded(headers) && !has_digest && may_transform(headers)
+    let is_digest = |name: &[u8]| {
+        let mut digests = DIGESTS.into_iter();
+        digests.any(|digest| name.eq_ignore_ascii_case(digest.as_str().as_bytes()))
+    };
+    // RFC 9530 2: it may come behind the content.
+    let announces_digest = members(headers, TRAILER).any(is_digest);
+    !is_coded(headers) && !has_digest && !announces_digest && may_transform(headers)
+}
+
+/// Takes out of trailers the digest of what was compressed, which nobody announced.
+fn without_digest(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        for digest in &DIGESTS {
+            trailers.remove(digest);
+        }
+    }
+    frame
 }
 
 /// Whether a body is long, or nobody knows.
@@ -143,6 +166,7 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::Full;
 
     /// How little it is turns out when it has been sent.
     #[test]
@@ -246,6 +270,13 @@ mod tests {
                 &[TEXT, ("content-digest", "sha-256=:x:")],
                 false,
             ),
+            case(
+                "digest behind it",
+                200,
+                &[TEXT, ("trailer", "x-a, Content-Digest")],
+                false,
+            ),
+            case("trailer", 200, &[TEXT, ("trailer", "x-a")], true),
             case("public", 200, &[TEXT, ("cache-control", "public")], true),
         ] {
             let response = fields.iter().fold(
@@ -263,6 +294,27 @@ mod tests {
             );
             assert_eq!(was_coded && coding.is_some(), was_coded, "{name}");
             assert_eq!(answer.headers().contains_key("vary"), compressed, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_digest_that_nobody_announced_is_left_out() {
+        for (coded, kept) in [(&[][..], 0), (&[("content-encoding", "br")], 1)] {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("content-digest", HeaderValue::from_static("sha-256=:x:"));
+            trailers.insert("x-a", HeaderValue::from_static("a"));
+            let trailers = ready(Some(Ok::<_, Infallible>(trailers)));
+            let content = Full::<Bytes>::from("x".repeat(999));
+            let body = Body::new(content.with_trailers(trailers));
+            let response = coded.iter().fold(
+                Response::builder().header(CONTENT_TYPE, "text/plain"),
+                |response, (name, value)| response.header(*name, *value),
+            );
+            let answer = compress(Codings::ALL, response.body(body).unwrap());
+            let body = answer.into_body().collect().await.unwrap();
+            let trailers = body.trailers().unwrap();
+            assert!(trailers.contains_key("x-a"));
+            assert_eq!(trailers.get_all("content-digest").iter().count(), kept);
         }
     }
 }

@@ -2,14 +2,19 @@
 
 use super::memory::SMALL;
 use bytes::Bytes;
+use same_origin::proxy::_LineLimiter;
 use std::fs::{self, Metadata};
 use std::future::{Ready, ready};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
 use std::task::{self, Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, ReadBuf, Take};
-use tower_http::services::fs::{Backend, File};
+use tower_http::services::fs::{self as fs_service, Backend, File, Metadata as _};
+use tracing::warn;
 
 /// The errors for a name that is too long, and for links that lead in a circle: `std` has kinds for them
 /// that this crate's oldest Rust has not.
@@ -35,33 +40,86 @@ pub struct Disk;
 #[derive(Debug)]
 pub enum Opened {
     /// Read already, and closed.
-    Small(Cursor<Bytes>, Metadata),
+    Small(Cursor<Bytes>, Facts),
     /// Read as it is sent, up to the length that is announced: it may change meanwhile.
-    Large(Take<tokio::fs::File>, Metadata),
+    Large(Take<tokio::fs::File>, Facts),
+}
+
+/// Facts about a file, of which its tag is made: the time to the nanosecond, and the length.
+///
+/// Two versions of a file can have both in common (an archive that is unpacked, a reproducible build). A tag that
+/// says they are the same is one for ever, so of a small file the nanoseconds are made of its content. What
+/// `Last-Modified` tells are the seconds.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    metadata: Metadata,
+    nanos: Option<u32>,
+}
+
+impl Facts {
+    fn of_content(metadata: Metadata, content: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(content);
+        let nanos = hasher.finish() % 1_000_000_000;
+        Self {
+            metadata,
+            nanos: u32::try_from(nanos).ok(),
+        }
+    }
+}
+
+impl From<Metadata> for Facts {
+    fn from(metadata: Metadata) -> Self {
+        Self {
+            metadata,
+            nanos: None,
+        }
+    }
+}
+
+impl fs_service::Metadata for Facts {
+    fn is_dir(&self) -> bool {
+        self.metadata.is_dir()
+    }
+
+    fn modified(&self) -> io::Result<SystemTime> {
+        let modified = self.metadata.modified()?;
+        let since = modified.duration_since(UNIX_EPOCH);
+        Ok(match (self.nanos, since) {
+            (Some(nanos), Ok(since)) => UNIX_EPOCH + Duration::new(since.as_secs(), nanos),
+            // Without a time before 1970 in it a tag is none.
+            _ => modified,
+        })
+    }
+
+    fn len(&self) -> u64 {
+        self.metadata.len()
+    }
 }
 
 impl Backend for Disk {
     type File = Opened;
-    type Metadata = Metadata;
+    type Metadata = Facts;
     type OpenFuture = BoxFuture<Opened>;
-    type MetadataFuture = BoxFuture<Metadata>;
+    type MetadataFuture = BoxFuture<Facts>;
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
-        Box::pin(on_disk(move || open(&path)))
+        Box::pin(on_disk(path, open))
     }
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
-        Box::pin(on_disk(move || fs::metadata(&path)))
+        Box::pin(on_disk(path, |path| fs::metadata(path).map(Facts::from)))
     }
 }
 
-async fn on_disk<T, F>(question: F) -> io::Result<T>
-where
-    T: Send + 'static,
-    F: FnOnce() -> io::Result<T> + Send + 'static,
-{
-    let answer = tokio::task::spawn_blocking(question).await;
-    answer.map_err(io::Error::other)?.map_err(or_not_found)
+async fn on_disk<T: Send + 'static>(
+    path: PathBuf,
+    question: fn(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let answer = tokio::task::spawn_blocking(move || {
+        question(&path).map_err(|error| not_there(&path, error))
+    });
+    answer.await.map_err(io::Error::other)?
 }
 
 fn open(path: &Path) -> io::Result<Opened> {
@@ -78,14 +136,15 @@ fn open(path: &Path) -> io::Result<Opened> {
         let content = content(&mut file, metadata.len())?;
         let after = file.metadata()?;
         if content.len() as u64 == metadata.len() && is_unchanged(&metadata, &after) {
-            return Ok(Opened::Small(Cursor::new(content.into()), metadata));
+            let facts = Facts::of_content(metadata, &content);
+            return Ok(Opened::Small(Cursor::new(content.into()), facts));
         }
         // The beginning of one version and the end of another are neither.
         file.rewind()?;
         metadata = after;
     }
     let announced = tokio::fs::File::from(file).take(metadata.len());
-    Ok(Opened::Large(announced, metadata))
+    Ok(Opened::Large(announced, metadata.into()))
 }
 
 /// The bytes of a file up to a length, and one more if there is one.
@@ -100,21 +159,33 @@ fn is_unchanged(before: &Metadata, after: &Metadata) -> bool {
     before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
-/// Whatever a client can put into a path says something of the path; of the server only the rest does.
-fn or_not_found(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) if NAMES_NOTHING.contains(&code) => io::ErrorKind::NotFound.into(),
-        _ => error,
+/// Whatever a client can put into a path says something of the path; of the server only the rest does. A file that may
+/// not be read is as if it were not there, so that another form of it is found; but that is hardly meant.
+fn not_there(path: &Path, error: io::Error) -> io::Error {
+    static LINES: LazyLock<Arc<_LineLimiter<io::ErrorKind>>> = LazyLock::new(Arc::default);
+    let names_nothing = error.raw_os_error();
+    let names_nothing = names_nothing.is_some_and(|code| NAMES_NOTHING.contains(&code));
+    let is_forbidden = error.kind() == io::ErrorKind::PermissionDenied;
+    if is_forbidden
+        && LINES.turn(error.kind(), |_, left_out| {
+            warn!(left_out, "more files that cannot be read")
+        })
+    {
+        warn!(path = %path.display(), %error, "a file cannot be read, and is answered as one that is not there");
     }
+    if names_nothing || is_forbidden {
+        return io::ErrorKind::NotFound.into();
+    }
+    error
 }
 
 impl File for Opened {
-    type Metadata = Metadata;
-    type MetadataFuture<'a> = Ready<io::Result<Metadata>>;
+    type Metadata = Facts;
+    type MetadataFuture<'a> = Ready<io::Result<Facts>>;
 
     fn metadata(&self) -> Self::MetadataFuture<'_> {
-        let (Self::Small(_, metadata) | Self::Large(_, metadata)) = self;
-        ready(Ok(metadata.clone()))
+        let (Self::Small(_, facts) | Self::Large(_, facts)) = self;
+        ready(Ok(facts.clone()))
     }
 }
 
@@ -148,12 +219,12 @@ impl AsyncSeek for Opened {
     fn start_seek(self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
         match self.get_mut() {
             Self::Small(content, _) => Pin::new(content).start_seek(position),
-            Self::Large(file, metadata) => {
+            Self::Large(file, facts) => {
                 // Parts begin at a place that is counted from the first byte; other places are not asked for.
                 let io::SeekFrom::Start(begin) = position else {
                     return Err(io::ErrorKind::Unsupported.into());
                 };
-                file.set_limit(metadata.len().saturating_sub(begin));
+                file.set_limit(facts.len().saturating_sub(begin));
                 Pin::new(file.get_mut()).start_seek(position)
             }
         }

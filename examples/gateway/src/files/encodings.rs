@@ -4,11 +4,14 @@
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told
 //! that it has it already, and reads a piece of gzip as if it were a whole.
 
+use super::known::date;
 use crate::compress::{Coding, Codings};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LAST_MODIFIED,
+    VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use std::time::SystemTime;
 
 /// Leaves the codings in a request that are to be answered in.
 pub fn ask(accepted: Codings, headers: &mut HeaderMap) {
@@ -31,8 +34,12 @@ fn join(headers: &mut HeaderMap, name: &HeaderName) {
     }
 }
 
-/// Gives the compressed form a tag of its own.
+/// Gives the compressed form a tag of its own, and takes out a date that has not come yet (RFC 9110 8.8.2.1).
 pub fn answer(status: StatusCode, headers: &mut HeaderMap) {
+    let modified = headers.get(LAST_MODIFIED).and_then(date);
+    if modified.is_some_and(|modified| modified > SystemTime::now()) {
+        headers.remove(LAST_MODIFIED);
+    }
     if let Some(name) = headers.get(CONTENT_ENCODING) {
         let coding = Coding::ALL.into_iter().find(|coding| name == coding.name());
         let own = coding.and_then(|coding| compressed(headers.get(ETAG)?, coding));

@@ -1,13 +1,18 @@
 //! Fields that a route of files removes and sets: for all of its answers, or for the files at some paths.
 
-use super::paths::decoded;
+use super::paths::plain;
+use crate::compress::may_be_coded;
 use http::{HeaderMap, StatusCode};
 use same_origin::proxy::_ResponseEdits;
 use std::sync::Arc;
 
 /// Rules in the order of the configuration; of two that set a field the later one wins.
 #[derive(Clone, Debug, Default)]
-pub struct HeaderRules(Arc<[HeaderRule]>);
+pub struct HeaderRules {
+    rules: Arc<[HeaderRule]>,
+    /// Whether one of them sets a field that forbids compression.
+    may_forbid: bool,
+}
 
 #[derive(Debug)]
 pub struct HeaderRule {
@@ -26,7 +31,15 @@ pub struct PathPattern {
 
 impl From<Vec<HeaderRule>> for HeaderRules {
     fn from(rules: Vec<HeaderRule>) -> Self {
-        Self(rules.into())
+        let forbids = |rule: &HeaderRule| {
+            let mut headers = HeaderMap::new();
+            rule.edits.apply(&mut headers);
+            !may_be_coded(&headers)
+        };
+        Self {
+            may_forbid: rules.iter().any(forbids),
+            rules: rules.into(),
+        }
     }
 }
 
@@ -35,7 +48,7 @@ impl HeaderRules {
     /// a 404 that is kept for a year is one for a year.
     pub fn apply(&self, path: &[u8], status: StatusCode, headers: &mut HeaderMap) {
         let is_file = status.is_success() || status == StatusCode::NOT_MODIFIED;
-        for rule in self.0.iter() {
+        for rule in self.rules.iter() {
             let holds = rule
                 .paths
                 .as_ref()
@@ -46,10 +59,19 @@ impl HeaderRules {
         }
     }
 
-    /// A public path as the rules read it: decoded, since the file system finds a file by every spelling.
+    /// A public path as the rules read it: plain, since the file system finds a file by every spelling.
     /// `None` if no rule looks at it.
     pub fn path(&self, public: &str) -> Option<Vec<u8>> {
-        (!self.0.is_empty()).then(|| decoded(public).into_owned())
+        (!self.rules.is_empty()).then(|| plain(public))
+    }
+
+    /// Whether the fields that a file at a path gets let it be compressed: not with `no-transform` or a digest.
+    pub fn may_be_coded(&self, path: &[u8]) -> bool {
+        let mut headers = HeaderMap::new();
+        if self.may_forbid {
+            self.apply(path, StatusCode::OK, &mut headers);
+        }
+        may_be_coded(&headers)
     }
 }
 
@@ -61,7 +83,7 @@ impl PathPattern {
         let legal = path.starts_with('/') && !path.contains('*') && !path.contains(['?', '#']);
         let is_segment = open.is_none_or(|path| path.ends_with('/'));
         (legal && is_segment).then(|| Self {
-            path: decoded(path).into(),
+            path: plain(path).into(),
             is_open: open.is_some(),
         })
     }
@@ -93,6 +115,9 @@ mod tests {
             ("/assets/*", "/assets/a/b.js", Some(true)),
             ("/assets/*", "/%61ssets/a.js", Some(true)),
             ("/assets/*", "/assets", Some(false)),
+            ("/assets/*", "//assets//a.js", Some(true)),
+            ("/a/b/*", "/a/%2F%2fb%2Fc", Some(true)),
+            ("/a//b", "/a/b", Some(true)),
             ("/assets/*", "/assets2/a", Some(false)),
             ("/*", "/a", Some(true)),
             ("/a b", "/a%20b", Some(true)),
@@ -103,7 +128,7 @@ mod tests {
             ("", "", None),
         ] {
             let found = PathPattern::parse(pattern);
-            let found = found.map(|found| found.covers(&decoded(path)));
+            let found = found.map(|found| found.covers(&plain(path)));
             assert_eq!(found, covered, "{pattern} {path}");
         }
     }

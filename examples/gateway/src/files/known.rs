@@ -94,7 +94,7 @@ fn since(headers: &HeaderMap) -> Option<SystemTime> {
     date(line)
 }
 
-fn date(field: &HeaderValue) -> Option<SystemTime> {
+pub fn date(field: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(field.to_str().ok()?).ok()
 }
 

@@ -94,15 +94,25 @@ impl<B> Service<Request<B>> for Files {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let path = self.headers.path(request.uri().path());
-        let answer = self.answer(request);
-        let Some(path) = path else {
-            return answer;
+        let Some(path) = self.headers.path(request.uri().path()) else {
+            return self.answer(request, self.codings);
         };
-        let headers = self.headers.clone();
+        // What stands for a path that is not a file has the fields of the page that it is.
+        let page = [self.prefix.as_bytes(), b"/"].concat();
+        let rules = self.headers.clone();
+        let may_be_page = self.files.spa && names_no_file(request.uri().path());
+        let may_be_coded = rules.may_be_coded(&path) && (!may_be_page || rules.may_be_coded(&page));
+        let codings = if may_be_coded {
+            self.codings
+        } else {
+            Codings::default()
+        };
+        let answer = self.answer(request, codings);
         Box::pin(async move {
             let mut answer = answer.await?;
-            headers.apply(&path, answer.status(), answer.headers_mut());
+            let is_page = answer.extensions().get::<IsPage>().is_some();
+            let path = if is_page { page } else { path };
+            rules.apply(&path, answer.status(), answer.headers_mut());
             Ok(answer)
         })
     }
@@ -110,7 +120,7 @@ impl<B> Service<Request<B>> for Files {
 
 impl Files {
     /// The answer without the fields of the configuration.
-    fn answer<B>(&self, request: Request<B>) -> BoxFuture<Response<Body>> {
+    fn answer<B>(&self, request: Request<B>, codings: Codings) -> BoxFuture<Response<Body>> {
         if let Some(response) = refused(&request) {
             return Box::pin(ready(Ok(response)));
         }
@@ -131,12 +141,12 @@ impl Files {
         if head.method == Method::HEAD {
             head.method = Method::GET;
         }
-        self.found(Request::from_parts(head, Empty::new()))
+        self.found(Request::from_parts(head, Empty::new()), codings)
     }
 
     /// The answer to a request that may be answered with a file, from memory or from the disk.
-    fn found(&self, mut head: Head) -> BoxFuture<Response<Body>> {
-        let accepted = self.codings.accepted(head.headers());
+    fn found(&self, mut head: Head, codings: Codings) -> BoxFuture<Response<Body>> {
+        let accepted = codings.accepted(head.headers());
         let known = Known::take(&mut head);
         let key = Key::of(&head, accepted);
         let remembers = |key| self.memory.recall(key, &known);
@@ -147,11 +157,16 @@ impl Files {
         let (files, memory) = (self.files.clone(), self.memory.clone());
         Box::pin(async move {
             let found = files.oneshot(head).await?;
+            let page = found.extensions().get::<IsPage>().copied();
             let found = match key {
                 Some(key) if is_lasting(&found) => remembered(&memory, key, accepted, found).await,
                 Some(_) | None => coded(accepted, found),
             };
-            Ok(known.answer(found))
+            let mut answer = known.answer(found);
+            if let Some(page) = page {
+                answer.extensions_mut().insert(page);
+            }
+            Ok(answer)
         })
     }
 }

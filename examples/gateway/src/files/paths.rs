@@ -23,6 +23,13 @@ fn segments(decoded: &[u8]) -> impl Iterator<Item = &[u8]> {
     decoded.split(|byte| matches!(byte, b'/' | b'\\'))
 }
 
+/// A path as the file system takes it: decoded, and with one slash where there are several.
+pub(super) fn plain(path: &str) -> Vec<u8> {
+    let mut plain = decoded(path).into_owned();
+    plain.dedup_by(|byte, before| (*byte, *before) == (b'/', b'/'));
+    plain
+}
+
 /// RFC 3986 2.1. A `%` that begins no encoding stands for itself.
 pub(super) fn decoded(path: &str) -> Cow<'_, [u8]> {
     let mut rest = path.as_bytes();
