@@ -4,7 +4,7 @@ use super::acrh;
 use super::config::{PolicyErrorKind, entries};
 use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
-use super::policy::{Access, Compiled, CorsPolicy, Headers};
+use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
 use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
@@ -172,11 +172,26 @@ impl Compiled {
             clause: CLAUSE,
             key: Some("allow_credentials"),
             reason: reason.to_owned(),
-            remedy: Some(match &self.access {
-                Access::Any => String::from("set allow_credentials, and name the origins"),
-                Access::Listed { .. } => String::from("set allow_credentials"),
-            }),
+            remedy: Some(self.credentials_remedy()),
         })
+    }
+
+    /// With credentials a `*` means nothing (Fetch #cors-protocol-and-credentials), so that each has to go.
+    fn credentials_remedy(&self) -> String {
+        let stars = [
+            ("origins", matches!(self.access, Access::Any)),
+            ("methods", matches!(self.methods, Methods::Any)),
+            ("headers", matches!(self.headers, Headers::Any { .. })),
+        ];
+        let named: Vec<_> = stars.iter().filter(|(_, is_any)| *is_any).collect();
+        let named: Vec<_> = named.iter().map(|(name, _)| *name).collect();
+        match &named[..] {
+            [] => String::from("set allow_credentials"),
+            names => format!(
+                "set allow_credentials, and name the {}",
+                names.join(", the ")
+            ),
+        }
     }
 
     fn explain_method(&self, request: &Parts) -> Step {

@@ -252,6 +252,8 @@ mod wire;
 pub use crate::log::{_LineLimiter, _Shown};
 pub use body::Body;
 #[doc(hidden)]
+pub use client::_Look;
+#[doc(hidden)]
 pub use client::stream::coalesced::Coalesced;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
@@ -271,7 +273,6 @@ pub use config::settings::{Limits, Timeouts};
 pub use config::tls::UpstreamTls;
 pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
-#[doc(hidden)]
 pub use request::client::_canonical_network;
 pub use request::client::ClientAddr;
 pub use request::forwarded::ForwardingField;

@@ -415,3 +415,30 @@ async fn without_debug_mode_a_refused_preflight_is_bare() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.headers().keys().collect::<Vec<_>>(), ["vary"]);
 }
+
+/// With credentials a `*` means nothing, so that to set them alone would be an error.
+#[test]
+fn credentials_are_advised_with_all_that_they_take() {
+    let listed = || CorsPolicy::builder().allow_origins(["https://a.example"]);
+    for (policy, remedy) in [
+        (listed(), "set allow_credentials"),
+        (
+            listed().allow_methods(Any).allow_headers(Any),
+            "set allow_credentials, and name the methods, the headers",
+        ),
+        (
+            CorsPolicy::builder().allow_origins(Any),
+            "set allow_credentials, and name the origins",
+        ),
+    ] {
+        let policy = policy.build().unwrap();
+        let request = Request::get("/")
+            .header("origin", "https://a.example")
+            .header("cookie", "a=b");
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let explanation = policy.explain(&request);
+        let steps = explanation.steps().iter();
+        let advised: Vec<_> = steps.filter_map(|step| step.remedy()).collect();
+        assert_eq!(advised, [remedy]);
+    }
+}

@@ -124,8 +124,8 @@ impl Reloader {
                 () = pause(interval) => {
                     let seen = look(&known).await;
                     // Seen twice alike: who writes it has done so.
-                    let is_new = seen != known && seen == last;
-                    if is_new || refused.as_ref().is_some_and(Refused::is_due) {
+                    let (is_still, is_new) = (seen == last, seen != known);
+                    if is_still && (is_new || refused.as_ref().is_some_and(Refused::is_due)) {
                         refused = self.reload("a file has changed", refused.filter(|_| !is_new)).await;
                         known = self.known_after(refused.as_ref(), seen.clone());
                     }

@@ -24,9 +24,19 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'`');
 
 /// Bytes that are not in a path, or mean something else there, where the door has decoded it: an HTTP API's `/100%` is
-/// `/100%25` of the client, and its `/a%41` is `/a%2541` (aws-lambda-fastify#169, hono#2156). Whether a `/` was `%2F`
-/// it does not tell.
-const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_PATH.add(b'%');
+/// `/100%25` of the client, and its `/a%41` is `/a%2541` (aws-lambda-fastify#169, hono#2156). All that RFC 3986 3.3 has
+/// no place for was escaped, too, a backslash above all, which browsers take for a slash. Whether a `/` was `%2F` it does
+/// not tell.
+const NOT_IN_DECODED_PATH: &AsciiSet = &NOT_IN_PATH
+    .add(b'%')
+    .add(b'"')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// The fields that a front door writes of what it knows itself.
 const WRITTEN_BY_DOORS: [&str; 3] = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"];

@@ -59,7 +59,7 @@ impl CorsPolicy {
             .filter_map(|pattern| hardly_meant(pattern, credentials));
         let origins = covering.chain(compiled.origins().filter_map(unchecked_punycode));
         let methods = compiled.methods.listed().iter();
-        let methods = methods.filter_map(|method| one_method(method));
+        let methods = methods.filter_map(|method| one_method(method, credentials));
         let headers = star_without_authorization(&compiled.headers);
         let age = compiled.max_age.and_then(beyond_browsers);
         origins.chain(methods).chain(headers).chain(age).collect()
@@ -93,32 +93,28 @@ fn unchecked_punycode(pattern: &OriginPattern) -> Option<PolicyWarning> {
     pattern.has_unchecked_punycode().then(warning)
 }
 
-/// A method that is not the one it looks like.
-fn one_method(method: &str) -> Option<PolicyWarning> {
+/// A method that is not the one it looks like. With credentials there is no `*` that stands for all.
+fn one_method(method: &str, credentials: bool) -> Option<PolicyWarning> {
+    let is = |word: &str| method.eq_ignore_ascii_case(word);
     let (kind, remedy) = if method.contains('*') {
-        (
-            PolicyWarningKind::StarInMethod,
-            "write \"*\" in place of the list for all methods, or each method in full",
-        )
+        let remedy = match credentials {
+            true => "write each method in full",
+            false => "write \"*\" in place of the list for all methods, or each method in full",
+        };
+        (PolicyWarningKind::StarInMethod, remedy)
     } else if method.contains('|') {
-        (
-            PolicyWarningKind::BarInMethod,
-            "write each method as an entry of its own",
-        )
-    } else if ["ALL", "ANY"]
-        .iter()
-        .any(|word| method.eq_ignore_ascii_case(word))
-    {
-        (
-            PolicyWarningKind::WordForAllMethods,
-            "write \"*\" in place of the list for all methods",
-        )
+        let remedy = "write each method as an entry of its own";
+        (PolicyWarningKind::BarInMethod, remedy)
+    } else if is("ALL") || is("ANY") {
+        let remedy = match credentials {
+            true => "name the methods",
+            false => "write \"*\" in place of the list for all methods",
+        };
+        (PolicyWarningKind::WordForAllMethods, remedy)
     // The other common ones are sent in upper case, so that they are errors in any other.
-    } else if method.eq_ignore_ascii_case("PATCH") && method != "PATCH" {
-        (
-            PolicyWarningKind::MethodCase,
-            "write \"PATCH\", unless scripts write it like that",
-        )
+    } else if is("PATCH") && method != "PATCH" {
+        let remedy = "write \"PATCH\", unless scripts write it like that";
+        (PolicyWarningKind::MethodCase, remedy)
     } else {
         return None;
     };
@@ -183,6 +179,22 @@ mod tests {
         match cfg!(feature = "idna") {
             true => assert_eq!(kinds, []),
             false => assert_eq!(kinds, [PolicyWarningKind::PunycodeUnchecked]),
+        }
+    }
+
+    #[test]
+    fn a_star_is_not_advised_where_credentials_forbid_it() {
+        for credentials in [false, true] {
+            let policy = CorsPolicy::builder()
+                .allow_origins(["https://a.example"])
+                .allow_credentials(credentials)
+                .allow_methods(["ALL", "G*T"]);
+            let warnings = policy.build().unwrap().warnings();
+            assert_eq!(warnings.len(), 2);
+            for warning in warnings {
+                let advised = warning.remedy().contains("\"*\"");
+                assert_eq!(advised, !credentials, "{warning}");
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub use builder::ClientBuilder;
 pub(crate) use connect::tls::{crypto_provider, system_roots};
 pub use connect_to::ConnectTo;
 pub use error::{ClientBuildError, ClientError};
+pub use send::_Look;
 
 use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;

@@ -2,7 +2,7 @@
 
 use super::access::Target;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use tokio::sync::Mutex;
 
@@ -57,7 +57,7 @@ impl Out {
             Target::Stderr => Self::Stderr,
             Target::File(path) => Self::File(Lines {
                 file: append_to(path)?,
-                is_cut: false,
+                is_cut: is_cut(path),
             }),
         })
     }
@@ -109,6 +109,18 @@ impl Target {
 fn append_to(path: &Path) -> io::Result<File> {
     is_file(path)?;
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Whether the last line of a file has no end. One that may not be read is taken for whole.
+fn is_cut(path: &Path) -> bool {
+    let last = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [b'\n'];
+        file.read_exact(&mut last)?;
+        Ok::<_, io::Error>(last)
+    };
+    path.is_file() && last().is_ok_and(|last| last != *b"\n")
 }
 
 /// To open a named pipe is to wait for who reads it, perhaps for ever.
@@ -251,6 +263,22 @@ mod tests {
             lines.file.room = 100;
             lines.write(b"four\n").unwrap();
             assert_eq!(std::str::from_utf8(&lines.file.held), Ok(held), "{room}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_before_is_gone_on_with_on_a_new_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        for (before, after) in [
+            ("one\nt", "one\nt\ntwo\n"),
+            ("one\n", "one\ntwo\n"),
+            ("", "two\n"),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            let mut out = Out::open(&Target::File(path.clone())).unwrap();
+            out.write(b"two\n").unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }
 

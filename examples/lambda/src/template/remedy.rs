@@ -17,7 +17,23 @@ pub(super) fn of(
         PolicyErrorKind::NoOrigins => {
             "write the origins of the pages that may use the API".to_owned()
         }
+        PolicyErrorKind::StarInList if error.remedy().contains("authorization") => {
+            // Which `*` does not cover.
+            let both = match kind {
+                Kind::Quoted => "\"'*,authorization'\"",
+                Kind::Http | Kind::FunctionUrl => "[\"*\", \"authorization\"]",
+            };
+            format!("write {both}, or remove \"*\"")
+        }
         PolicyErrorKind::StarInList => format!("{}, or remove it", alone(kind)),
+        PolicyErrorKind::Token if kind == Kind::Quoted => {
+            let parts = text.split(|c: char| matches!(c, ',' | ';') || c.is_whitespace());
+            let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+            match &parts[..] {
+                [_, _, ..] => format!("write {}", written(&parts.join(","), kind)),
+                _ => error.remedy().to_owned(),
+            }
+        }
         PolicyErrorKind::StarWithCredentials => {
             let noun = match error.key() {
                 "allow_origins" if kind == Kind::Quoted => "origin",
@@ -275,6 +291,18 @@ mod tests {
                 "{ AllowHeaders: [x-id] }",
                 "such as \"'content-type,x-id'\"",
                 "{ AllowHeaders: \"'content-type,x-id'\" }",
+            ),
+            (
+                REST,
+                "{ AllowMethods: \"'GET PUT'\" }",
+                "write \"'GET,PUT'\"",
+                "{ AllowMethods: \"'GET,PUT'\" }",
+            ),
+            (
+                HTTP,
+                "{ AllowOrigins: ['*'], AllowHeaders: ['*', authorization, x-a] }",
+                "write [\"*\", \"authorization\"]",
+                "{ AllowOrigins: ['*'], AllowHeaders: ['*', authorization] }",
             ),
             (
                 REST,

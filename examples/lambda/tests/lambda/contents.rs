@@ -59,6 +59,8 @@ async fn a_path_reaches_the_router_as_it_came() {
             "/%25",
             "/a%20b%3Cc%23d%3Fe",
             "/%C3%BC",
+            "/%5Cevil.example",
+            "/%22%5B%5D%5E%7B%7C%7D",
             "/a+b;c=1",
         ] {
             let wanted = format!("GET {path}?x=%25\n");

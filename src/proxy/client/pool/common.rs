@@ -46,6 +46,8 @@ impl Common {
 /// The places of one destination, and the queue for them.
 pub(super) struct Slots {
     free: Semaphore,
+    /// Places that were taken beyond those that there are: so many are not given back.
+    beyond: AtomicUsize,
     waiting: AtomicUsize,
     most_waiting: usize,
     patience: Duration,
@@ -55,6 +57,7 @@ impl Slots {
     pub(super) fn new(most: usize, most_waiting: usize, patience: Duration) -> Self {
         Self {
             free: Semaphore::new(most),
+            beyond: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             most_waiting,
             patience,
@@ -80,9 +83,25 @@ impl Slots {
         }
     }
 
+    /// Takes a place more than there are.
+    pub(super) fn take_beyond(&self) {
+        self.beyond.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Gives a place back.
     pub(super) fn give_back(&self) {
+        if self.beyond.load(Ordering::Relaxed) > 0 && self.is_one_beyond_less() {
+            return;
+        }
         self.free.add_permits(1);
+    }
+
+    fn is_one_beyond_less(&self) -> bool {
+        let less = |beyond: usize| beyond.checked_sub(1);
+        let beyond = &self.beyond;
+        beyond
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
     }
 }
 

@@ -280,9 +280,13 @@ impl Slot {
         }
     }
 
-    /// A place that becomes free in time.
-    pub(super) async fn wait(pool: Arc<Pool>) -> Result<Self, ProxyError> {
-        pool.common.slots.wait().await?;
+    /// A place that becomes free in time, or one more than there are for who only looks whether the upstream answers.
+    pub(super) async fn wait(pool: Arc<Pool>, looks: bool) -> Result<Self, ProxyError> {
+        if looks {
+            pool.common.slots.take_beyond();
+        } else {
+            pool.common.slots.wait().await?;
+        }
         Ok(Self(pool))
     }
 

@@ -19,6 +19,14 @@ use pooled_body::{Held, PooledBody};
 use replay::Replay;
 use std::sync::Arc;
 
+/// In the extensions of a request that looks whether the upstream answers, for the gateway's readiness: it takes no place
+/// from others, and needs none. Were it to wait for one, a proxy that is busy would be taken for one whose upstream is
+/// dead.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct _Look;
+
 /// Sends a request on a connection of the pool, or on a new one.
 ///
 /// `asks_upgrade`: it needs a connection that carries nothing else.
@@ -29,10 +37,13 @@ pub(crate) async fn send(
 ) -> Result<Response<Body>, ClientError> {
     let slot = match Slot::take(pool) {
         Ok(slot) => slot,
-        Err(pool) => match Box::pin(Slot::wait(pool)).await {
-            Ok(slot) => slot,
-            Err(error) => return Err(ClientError::refused(error, request)),
-        },
+        Err(pool) => {
+            let looks = request.extensions().get::<_Look>().is_some();
+            match Box::pin(Slot::wait(pool, looks)).await {
+                Ok(slot) => slot,
+                Err(error) => return Err(ClientError::refused(error, request)),
+            }
+        }
     };
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);

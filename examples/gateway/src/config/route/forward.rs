@@ -66,7 +66,7 @@ impl Checker<'_> {
         let proxy = self.built(at, builder.build(), |key| read.original(key))?;
         let (counted, mounted) = (proxy.clone(), proxy.clone());
         let connections = move || counted.connections();
-        let upstream = self.upstream_of(at, connections, builder)?;
+        let upstream = self.upstream_of(prefix_of(builder), connections, &proxy);
         let route = Route::Proxy(Layered::new(proxy, around));
         Some(KeptRoute::new(route, upstream, None, move || {
             mounted.unmount()
@@ -90,7 +90,7 @@ impl Checker<'_> {
         let proxy = self.built(at, built, |key| read.original(key))?;
         let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         let connections = move || own.as_ref().map_or(0, Client::connections);
-        let upstream = self.upstream_of(at, connections, builder)?;
+        let upstream = self.upstream_of(prefix_of(builder), connections, &proxy);
         let (mapper, mounted) = (proxy.clone(), proxy.clone());
         let cached = CachedRoute {
             cache,
@@ -130,6 +130,6 @@ impl Checker<'_> {
 }
 
 /// The public prefix of a route without a trailing slash.
-pub(super) fn prefix_of(builder: &ProxyBuilder) -> String {
+fn prefix_of(builder: &ProxyBuilder) -> String {
     builder.public_prefix().trim_end_matches('/').to_owned()
 }

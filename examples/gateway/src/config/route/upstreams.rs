@@ -1,40 +1,41 @@
 //! Upstreams as the admin listener sees them: their connections, and whether readiness hangs on them.
 
-use super::forward::prefix_of;
 use crate::admin::{Probe, RouteUpstream};
 use crate::config::Checker;
 use crate::config::text::read::LeftOut;
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
-use http::{HeaderValue, Method, Request};
-use same_origin::proxy::{Body, Mounts, ProxyBuilder, ProxyError, ReverseProxy};
+use http::{HeaderValue, Method, Request, Response};
+use same_origin::proxy::{_Look, Body, ProxyError};
 use std::convert::Infallible;
 use toml::Table;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 impl Checker<'_> {
-    /// The upstream of a route.
-    pub(super) fn upstream_of(
-        &mut self,
-        at: &str,
+    /// The upstream of a route, whose prefix has no trailing slash.
+    pub(super) fn upstream_of<S>(
+        &self,
+        prefix: String,
         connections: impl Fn() -> usize + Send + Sync + 'static,
-        builder: &ProxyBuilder,
-    ) -> Option<RouteUpstream> {
-        let prefix = match prefix_of(builder) {
-            prefix if prefix.is_empty() => "/".to_owned(),
-            prefix => prefix,
-        };
-        let answers = if self.readiness_hangs_on(&prefix) {
-            let proxy = self.built(at, asking(builder).build(), str::to_owned)?;
-            Some(probe(prefix.clone(), proxy))
+        proxy: &S,
+    ) -> RouteUpstream
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+    {
+        let prefix = if prefix.is_empty() {
+            "/".to_owned()
         } else {
-            None
+            prefix
         };
-        Some(RouteUpstream {
+        let is_wanted = self.readiness_hangs_on(&prefix);
+        let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
+        RouteUpstream {
             prefix,
             connections: Box::new(connections),
             answers,
-        })
+        }
     }
 
     /// Whether a prefix is one of those in `admin.ready_upstreams`.
@@ -73,23 +74,26 @@ fn is_prefix(wanted: &str, known: &str) -> bool {
     wanted.trim_end_matches('/') == known.trim_end_matches('/')
 }
 
-/// The proxy by which readiness asks: with the route's TLS, DNS and list of upstreams, and with connections and places
-/// of its own. Were they the route's, a gateway that is busy would be taken for one whose upstream is dead, and its
-/// load would go to the next one.
-fn asking(builder: &ProxyBuilder) -> ProxyBuilder {
-    builder.clone().mounts(&Mounts::new()).tell_upstream(false)
-}
-
+/// Asks by the route's own proxy, so that its TLS, its DNS and its list of upstreams are what is asked about, and takes
+/// none of its places: a gateway that is busy is ready. Were it not, its load would go to the next one, and so on.
+///
 /// Any answer will do, of any status: whether the application is well is for its own checks.
-fn probe(prefix: String, proxy: ReverseProxy) -> Probe {
+fn probe<S>(prefix: String, proxy: S) -> Probe
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     Box::new(move || {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::HEAD;
         // A prefix that was built is a path.
         *request.uri_mut() = prefix.parse().unwrap_or_default();
-        // From the upstream itself, past caches on the way.
+        let headers = request.headers_mut();
+        // From the upstream itself, past the route's cache, which is not to count or keep what no client asked for.
         let past_caches = HeaderValue::from_static("no-cache, no-store");
-        request.headers_mut().insert(CACHE_CONTROL, past_caches);
+        headers.insert(CACHE_CONTROL, past_caches);
+        request.extensions_mut().insert(_Look::default());
         let answered = proxy.clone().oneshot(request);
         answered
             .map(|Ok::<_, Infallible>(response)| {

@@ -120,7 +120,10 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
 /// The value as the members of a list, or a list that may stand there.
 fn list(name: &str, value: &Value) -> String {
     match value {
-        Value::String(path) if name == "dangerously_exempt" => format!("[{{ path = {path:?} }}]"),
+        Value::String(paths) if name == "dangerously_exempt" => {
+            let tables = members(paths).map(|path| format!("{{ path = {path:?} }}"));
+            format!("[{}]", tables.collect::<Vec<_>>().join(", "))
+        }
         Value::String(text) if members(text).next().is_some() => {
             format!("{:?}", members(text).collect::<Vec<_>>())
         }

@@ -52,6 +52,8 @@ pub struct Connection {
     requests: AtomicU32,
     /// Those of them that have given more of their response than the client has taken.
     unread: AtomicU32,
+    /// Tunnels over HTTP/2, which have a timeout of their own.
+    tunnels: AtomicU32,
     /// Requests that ended before their response, less those that did not.
     resets: AtomicU32,
     max_resets: u32,
@@ -204,6 +206,7 @@ impl Connection {
     /// For how many steps this may go on, if it is the client who has to act.
     fn patience(&self) -> Option<u8> {
         match self.requests.load(Ordering::Relaxed) {
+            0 if self.tunnels.load(Ordering::Relaxed) > 0 => None,
             0 => Some(STEPS),
             requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
             _ => None,
@@ -216,9 +219,10 @@ impl Connection {
         self.patience().is_some_and(|patience| silent > patience)
     }
 
-    /// Whether a request is under way.
+    /// Whether a request or a tunnel is under way.
     pub fn is_asked(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) > 0
+        let under_way = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
+        under_way(&self.requests) || under_way(&self.tunnels)
     }
 
     /// Its client has closed its side. Its task is woken at the end of its last request.
@@ -244,11 +248,11 @@ impl Connection {
         InTunnel::new(Arc::clone(self))
     }
 
-    /// A request or a tunnel has ended.
-    fn one_ends(&self) {
+    /// A request or a tunnel has ended, one of these.
+    fn one_ends(&self, of: &AtomicU32) {
         self.is_awake();
         self.silent.store(0, Ordering::Relaxed);
-        self.requests.fetch_sub(1, Ordering::Relaxed);
+        of.fetch_sub(1, Ordering::Relaxed);
         if self.is_ending.load(Ordering::Relaxed) {
             self.wake();
         }

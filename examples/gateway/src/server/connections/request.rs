@@ -55,7 +55,7 @@ impl InRequest {
 impl Drop for InRequest {
     fn drop(&mut self) {
         self.is_read();
-        self.connection.one_ends();
+        self.connection.one_ends(&self.connection.requests);
         if !self.answered {
             self.connection.reset();
         }
@@ -67,14 +67,14 @@ pub struct InTunnel(Arc<Connection>);
 
 impl InTunnel {
     pub fn new(connection: Arc<Connection>) -> Self {
-        connection.requests.fetch_add(1, Ordering::Relaxed);
+        connection.tunnels.fetch_add(1, Ordering::Relaxed);
         Self(connection)
     }
 }
 
 impl Drop for InTunnel {
     fn drop(&mut self) {
-        self.0.one_ends();
+        self.0.one_ends(&self.0.tunnels);
     }
 }
 

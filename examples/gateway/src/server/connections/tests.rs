@@ -62,9 +62,15 @@ impl Body for Endless {
 
 /// The time for which a connection is left open whose client asks for more of its answer each `pause`, or once.
 async fn reading(waits: bool, pause: Option<Duration>) -> Duration {
+    reading_beside(waits, pause, false).await
+}
+
+/// The same, with a tunnel on the connection.
+async fn reading_beside(waits: bool, pause: Option<Duration>, has_tunnel: bool) -> Duration {
     let connections = Arc::new(Connections::new(&LIMITS));
     tokio::spawn(connections.clone().close_silent(TIMEOUT));
     let entry = connections.admit(None);
+    let _tunnel = has_tunnel.then(|| entry.connection.tunnel());
     let begun = Instant::now();
     let body = CountedBody::new(Endless { waits }, entry.connection.request());
     let serving = async {
@@ -90,6 +96,26 @@ async fn a_client_that_takes_nothing_is_closed_and_one_that_waits_is_not() {
     assert!(taking_nothing >= TIMEOUT * 2 && taking_nothing <= TIMEOUT * 9 / 4);
     assert_eq!(reading(false, Some(TIMEOUT * 3 / 2)).await, TIMEOUT * 10);
     assert_eq!(reading(true, None).await, TIMEOUT * 10);
+}
+
+/// It has a timeout of its own, and is no excuse for requests.
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_keeps_its_connection_and_not_what_nobody_reads() {
+    let taking_nothing = reading_beside(false, None, true).await;
+    assert!(taking_nothing >= TIMEOUT * 2 && taking_nothing <= TIMEOUT * 9 / 4);
+    let connections = Arc::new(Connections::new(&LIMITS));
+    tokio::spawn(connections.clone().close_silent(TIMEOUT));
+    let entry = connections.admit(None);
+    let tunnel = entry.connection.tunnel();
+    let begun = Instant::now();
+    tokio::spawn(async move {
+        tokio::time::sleep(TIMEOUT * 3).await;
+        drop(tunnel);
+    });
+    let closed = entry.drive(pin!(pending::<()>()), |_, _| true).await;
+    assert!(closed.is_none());
+    let open = begun.elapsed();
+    assert!(open >= TIMEOUT * 4 && open <= TIMEOUT * 17 / 4, "{open:?}");
 }
 
 #[tokio::test]

@@ -49,3 +49,22 @@ async fn a_file_that_was_missing_is_looked_for_again() {
     assert_eq!(gateway.get("/files/x.txt").await.body, "mounted");
     assert_eq!(gateway.gateway.log().matches(REFUSED).count(), 1);
 }
+
+/// Its first half may be a configuration, too.
+#[tokio::test]
+async fn a_file_that_is_written_after_a_refusal_is_left_alone_until_it_is_there() {
+    let upstream = upstream("one").await;
+    let watched = format!("reload_on_change = '100ms'\n{}", route("/a", upstream, ""));
+    let gateway = Changing::start(&watched);
+    gateway.write("nothing");
+    gateway.gateway.logged(REFUSED, 1).await;
+    // Past the time after which it is read again.
+    for line in 0..60 {
+        gateway.write(&format!("{watched}# {}", "line\n# ".repeat(line)));
+        tokio::time::sleep(Duration::from_millis(45)).await;
+        assert!(!gateway.gateway.log().contains(SERVED), "{line}");
+    }
+    gateway.write(&(watched + &route("/b", upstream, "")));
+    gateway.gateway.logged(SERVED, 1).await;
+    assert_eq!(gateway.get("/b/x").await.status, 200);
+}
