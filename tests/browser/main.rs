@@ -14,6 +14,7 @@ mod one_origin;
 mod readable;
 mod scenarios;
 mod services;
+mod sockets;
 mod tables;
 mod vectors;
 mod wpt;

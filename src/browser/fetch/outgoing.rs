@@ -2,8 +2,8 @@
 
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
-    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-    USER_AGENT,
+    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
@@ -54,12 +54,19 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     );
     headers.entry(USER_AGENT).or_insert(BROWSER);
     if state.initiator == Initiator::Socket {
-        // WebSockets #concept-websocket-establish steps 3 to 8.
+        // WebSockets #concept-websocket-establish steps 3 to 10. Its cache mode is `no-store`, which Fetch
+        // #http-network-or-cache-fetch tells all caches, this browser's own too, by two fields.
         for (name, value) in [
             (UPGRADE, "websocket"),
             (CONNECTION, "Upgrade"),
             (SEC_WEBSOCKET_KEY, SOCKET_KEY),
             (SEC_WEBSOCKET_VERSION, "13"),
+            (
+                SEC_WEBSOCKET_EXTENSIONS,
+                "permessage-deflate; client_max_window_bits",
+            ),
+            (PRAGMA, "no-cache"),
+            (CACHE_CONTROL, "no-cache"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
