@@ -1,11 +1,8 @@
-//! Windows, frames, forms, sockets, and the pages of applications.
+//! Windows, frames, forms, and the pages of applications.
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::response::IntoResponse;
-use axum::routing::any;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use same_origin::browser::{
     Encoding, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
 };
@@ -153,61 +150,6 @@ async fn script_cannot_take_these_modes() {
         let outcome = page.fetch(API).mode(mode).send().await;
         let kind = outcome.error().map(|error| error.kind());
         assert!(matches!(kind, Some(FetchErrorKind::Script(_))), "{kind:?}");
-    }
-}
-
-#[tokio::test]
-async fn sockets_open_where_the_server_says_so() {
-    let answer = |status: u16, accept: &'static str| {
-        Router::new().fallback(async move || {
-            let fields = [
-                ("upgrade", "websocket"),
-                ("connection", "Upgrade"),
-                ("sec-websocket-accept", accept),
-                ("sec-websocket-protocol", "chat"),
-            ];
-            (StatusCode::from_u16(status).expect("a status"), fields).into_response()
-        })
-    };
-    const RIGHT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-    for (status, accept, opens) in [(101, RIGHT, true), (101, "x", false), (200, RIGHT, false)] {
-        let web = Web::new().origin(API, answer(status, accept));
-        let outcome = web.page(APP).socket("wss://api.test/chat").send().await;
-        assert_eq!(outcome.response().is_ok(), opens, "{status} {accept}");
-        let request = outcome.trace().requests().next().expect("a request");
-        assert_eq!(request.header("origin").as_deref(), Some(APP));
-        assert_eq!(request.header("upgrade").as_deref(), Some("websocket"));
-        if opens {
-            let response = outcome.response().expect("a response");
-            assert_eq!(response.kind(), ResponseType::Socket);
-            assert_eq!(
-                response.header("sec-websocket-protocol").as_deref(),
-                Some("chat")
-            );
-        }
-    }
-    // axum sees a handshake; it cannot switch, as there is no connection below.
-    let ws = Router::new().route(
-        "/ws",
-        any(async |ws: WebSocketUpgrade| ws.on_upgrade(async |_| {})),
-    );
-    let outcome = Web::new()
-        .origin(API, ws)
-        .page(APP)
-        .socket("wss://api.test/ws")
-        .send()
-        .await;
-    assert_eq!(
-        outcome.error().expect("an error").console(),
-        "WebSocket connection to 'wss://api.test/ws' failed: Error during WebSocket handshake: \
-         Unexpected response code: 426"
-    );
-    for wrong in ["ftp://api.test/", "wss://api.test/#a", "wss://"] {
-        let outcome = Web::new().page(APP).socket(wrong).send().await;
-        assert!(matches!(
-            outcome.error().expect("an error").kind(),
-            FetchErrorKind::Script(_)
-        ));
     }
 }
 

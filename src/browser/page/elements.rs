@@ -46,7 +46,8 @@ impl Page {
     }
 
     /// `new WebSocket("wss://…")`: the handshake, with credentials and, always, `Origin`. It succeeds when
-    /// the server answers 101 with the fields that belong to it.
+    /// the server answers 101 with the fields that belong to it and with nothing that was not asked for:
+    /// ask for subprotocols by [`protocols`](Fetch::protocols).
     ///
     /// A WebSocket has no CORS check: the server decides by `Origin` which pages may talk to it.
     pub fn socket(&self, url: &str) -> Fetch {
