@@ -5,6 +5,7 @@ mod support;
 
 mod api;
 mod attacks;
+mod bodies;
 mod conformance;
 mod embedding;
 mod jars;

@@ -32,12 +32,8 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
             headers.insert(name, value);
         }
     };
-    match body_length {
-        Some(length) => add(CONTENT_LENGTH, length.to_string()),
-        None if matches!(state.method, Method::POST | Method::PUT) => {
-            add(CONTENT_LENGTH, "0".into())
-        }
-        None => {}
+    if let Some(length) = body_length {
+        add(CONTENT_LENGTH, length.to_string());
     }
     if let Some(referrer) = &state.referrer {
         add(REFERER, referrer.to_string());

@@ -94,7 +94,8 @@ impl Fetch {
         }
     }
 
-    /// The body is a `ReadableStream`: it forces a preflight and cannot be sent again on a redirect.
+    /// The body is a `ReadableStream`: it forces a preflight, has no `Content-Length`, and cannot be sent again
+    /// on a redirect.
     pub fn streaming(self) -> Self {
         Self {
             streaming: true,
