@@ -4,7 +4,7 @@ use axum::Router;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use same_origin::browser::{
-    Encoding, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
+    Encoding, Engine, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
 };
 use same_origin::cors::{CorsLayer, CorsPolicy};
 
@@ -202,4 +202,41 @@ async fn pages_of_applications_and_extensions() {
         .send()
         .await;
     assert!(outcome.response().is_ok());
+}
+
+/// A file tells nothing of where it is; `file://` is told where files may read each other.
+#[tokio::test]
+async fn files_are_opaque_unless_they_may_read_each_other() {
+    for engine in [
+        Engine::Standard,
+        Engine::Chromium,
+        Engine::Firefox,
+        Engine::WebKit,
+    ] {
+        for (page, told) in [
+            ("file:///home/me/page.html", "null"),
+            ("file:///", "null"),
+            ("file://host/page.html", "null"),
+            ("file://", "file://"),
+        ] {
+            let web = web().engine(engine);
+            let page = web.page(page);
+            assert_eq!(page.origin(), told);
+            for fetch in [
+                page.fetch(API),
+                page.submit(Form::post(API)),
+                page.beacon(API, "x"),
+            ] {
+                let request = sent(fetch).await;
+                assert_eq!(
+                    request.header("origin").as_deref(),
+                    Some(told),
+                    "{engine:?}"
+                );
+                assert_eq!(request.header("referer"), None);
+                let site = request.header("sec-fetch-site");
+                assert_eq!(site.as_deref(), Some("cross-site"));
+            }
+        }
+    }
 }

@@ -51,8 +51,7 @@ pub enum StorageAccess {
 
 impl Client {
     /// A page in the address bar.
-    pub(crate) fn top(url: &Url) -> Self {
-        let origin = Origin::of(url);
+    pub(crate) fn top(origin: Origin, url: &Url) -> Self {
         Self {
             top: origin.clone(),
             origin,

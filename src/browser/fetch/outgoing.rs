@@ -106,8 +106,10 @@ fn origin(state: &State) -> Option<String> {
         return None;
     }
     if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {
-        let address = state.client.address.as_ref();
-        return address.map(|address| Origin::of(address).serialized());
+        return match (state.origin().is_opaque(), &state.client.address) {
+            (true, address) => address.as_ref().map(|url| Origin::of(url).serialized()),
+            (false, _) => Some(state.origin().serialized()),
+        };
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in
     // Chromium for windows and frames only.

@@ -26,9 +26,17 @@ pub struct Page {
 
 impl Page {
     pub(crate) fn open(web: Web, url: &str) -> Self {
-        let (client, mistakes) = match Url::parse(url) {
-            Ok(url) if !Origin::of(&url).is_opaque() => (Client::top(&url), Vec::new()),
-            _ => {
+        let page = Url::parse(url).ok().and_then(|address| {
+            let origin = match url {
+                "file://" => Origin::files(),
+                _ => Origin::of(&address),
+            };
+            let is_page = !origin.is_opaque() || address.scheme() == "file";
+            is_page.then(|| Client::top(origin, &address))
+        });
+        let (client, mistakes) = match page {
+            Some(client) => (client, Vec::new()),
+            None => {
                 let mistake = format!(
                     "`{url}` is not the URL of a page; write one like `https://app.example.com`"
                 );
@@ -111,6 +119,17 @@ impl Page {
 
     /// For tables: the address, and what became of it.
     pub(crate) fn name(&self) -> String {
+        if let Some(file) = self
+            .client
+            .address
+            .as_ref()
+            .filter(|url| url.scheme() == "file")
+        {
+            return match self.client.origin.is_opaque() {
+                true => file.to_string(),
+                false => self.origin(),
+            };
+        }
         let address = self.client.address.as_ref().map(Origin::of);
         match address {
             Some(address) if self.client.origin.is_opaque() => {
@@ -131,6 +150,10 @@ impl Web {
     ///
     /// The page needs no service behind its own origin, unless it fetches from there. Pages of
     /// applications and extensions have their own schemes: `tauri://localhost`, `chrome-extension://…`.
+    ///
+    /// A file, `file:///home/me/page.html`, has the origin `null`, as in every browser. `file://` alone is the
+    /// origin that files have where they may read each other: in WebViews that are told so, and in Chromium
+    /// with `--allow-file-access-from-files`.
     pub fn page(&self, url: &str) -> Page {
         Page::open(self.clone(), url)
     }
