@@ -155,7 +155,8 @@ impl Jar {
             created: now,
             expires: set.expiry.map(|expiry| match expiry {
                 Expiry::After(age) => now.saturating_add(age),
-                Expiry::At(seconds) => at(seconds),
+                // RFC 6265bis 5.5 bounds both attributes.
+                Expiry::At(seconds) => at(seconds).min(now.saturating_add(parse::MAX_AGE)),
             }),
             name: set.name,
             value: set.value,

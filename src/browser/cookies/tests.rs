@@ -319,3 +319,19 @@ fn secure_cookies_are_driven_out_last() {
     set(&mut jar, "more=1; Secure", https).unwrap();
     assert!(sent(&jar, https).starts_with("s1=1; "));
 }
+
+/// RFC 6265bis 5.5.
+#[test]
+fn no_cookie_lives_longer_than_400_days() {
+    let https = "https://app.test/";
+    for attribute in [
+        "Expires=Fri, 31 Dec 9999 23:59:59 GMT",
+        "Max-Age=99999999999",
+    ] {
+        let mut jar = Jar::default();
+        let day = 86_400;
+        set_at(&mut jar, &format!("a=1; {attribute}"), https, &own(), day).unwrap();
+        assert_eq!(sent_at(&jar, https, &own(), 401 * day - 1), "a=1");
+        assert_eq!(sent_at(&jar, https, &own(), 401 * day), "");
+    }
+}
