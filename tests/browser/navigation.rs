@@ -143,6 +143,32 @@ async fn a_window_may_go_to_plain_http_and_a_frame_may_not() {
     }
 }
 
+/// Mixed Content #categorize-settings-object.
+#[tokio::test]
+async fn a_page_around_decides_about_mixed_content() {
+    let web = web()
+        .origin("http://plain.test", echo())
+        .origin("http://localhost:3000", echo());
+    let url = "http://plain.test/x";
+    let mixed = |fetch: Fetch| async move {
+        let outcome = fetch.send().await;
+        outcome.error().map(|error| error.kind().clone())
+    };
+    let local = web.page(APP).frame("http://localhost:3000");
+    let nested = local.frame("https://other.test");
+    for page in [&local, &nested, &local.sandboxed()] {
+        assert_eq!(
+            mixed(page.script(url)).await,
+            Some(FetchErrorKind::MixedContent)
+        );
+    }
+    let free = web.page("http://localhost:3000").frame("http://plain.test");
+    assert_eq!(mixed(free.script(url)).await, None);
+    let framed = web.page(APP).frame("http://plain.test");
+    let kind = mixed(framed.script(APP)).await;
+    assert!(matches!(kind, Some(FetchErrorKind::Setup(_))), "{kind:?}");
+}
+
 #[tokio::test]
 async fn script_cannot_take_these_modes() {
     let page = web().page(APP);

@@ -15,7 +15,7 @@ pub(crate) struct Client {
     pub(crate) top: Origin,
     /// One of the pages around this one is of another site than the one in the address bar.
     pub(crate) cross_site_ancestor: bool,
-    /// The page came by https, so that plain http is mixed content.
+    /// The page, or one around it, came by https, so that plain http is mixed content.
     pub(crate) secure: bool,
     pub(crate) embedder_policy: EmbedderPolicy,
     pub(crate) storage_access: StorageAccess,

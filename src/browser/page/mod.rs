@@ -12,6 +12,7 @@ use url::Url;
 use crate::browser::fetch::client::{Client, EmbedderPolicy, StorageAccess};
 use crate::browser::fetch::referrer::ReferrerPolicy;
 use crate::browser::origin::Origin;
+use crate::browser::site::potentially_trustworthy;
 use crate::browser::web::Web;
 
 /// A page that script runs in.
@@ -52,16 +53,28 @@ impl Page {
     }
 
     /// A page in an `<iframe>` of this one, of any origin: what it asks for is asked for below this page,
-    /// which decides about `SameSite`, partitions and storage access.
+    /// which decides about `SameSite`, partitions, storage access and mixed content. A page that came by https
+    /// has no frames of plain http, but for loopback.
     pub fn frame(&self, url: &str) -> Self {
         let framed = Self::open(self.web.clone(), url);
         let client = Client {
             top: self.client.top.clone(),
             cross_site_ancestor: self.client.is_cross_site_framed(),
+            // Mixed Content #categorize-settings-object: the pages around a page count as well.
+            secure: self.client.secure || framed.client.secure,
             embedder_policy: self.client.embedder_policy,
             ..framed.client
         };
-        let mistakes = [self.mistakes.clone(), framed.mistakes].concat();
+        let mut mistakes = [self.mistakes.clone(), framed.mistakes].concat();
+        let address = client.address.as_ref();
+        let in_the_clear =
+            address.is_some_and(|url| url.scheme() == "http" && !potentially_trustworthy(url));
+        if self.client.secure && in_the_clear {
+            mistakes.push(format!(
+                "`{url}` cannot be in a frame of a page that came by https, as it is mixed content; write \
+                 `https://`"
+            ));
+        }
         Self {
             client,
             mistakes,
