@@ -137,3 +137,19 @@ async fn values_are_trimmed_and_streams_are_for_cors() {
         Some(FetchErrorKind::Script(_))
     ));
 }
+
+/// Fetch #http-network-or-cache-fetch step 8.10.
+#[tokio::test]
+async fn beacons_are_short() {
+    let page = web().page("https://app.test");
+    for (length, is_sent) in [(65_536, true), (65_537, false)] {
+        let outcome = page.beacon(API, vec![b'a'; length]).send().await;
+        assert_eq!(outcome.trace().requests().count() == 1, is_sent);
+        let kind = outcome.error().map(|error| error.kind().clone());
+        let too_long = FetchErrorKind::BeaconTooLong(length);
+        assert_eq!(kind, (!is_sent).then_some(too_long));
+    }
+    // Of a fetch without `keepalive` there is no such bound.
+    let long = Request::post(API).body(vec![b'a'; 70_000]);
+    assert!(page.fetch(long).send().await.response().is_ok());
+}

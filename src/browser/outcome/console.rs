@@ -172,6 +172,10 @@ impl FetchErrorKind {
                 net_error("ERR_NAME_NOT_RESOLVED")
             ),
             Self::Withheld(_) => net_error("ERR_BLOCKED_BY_CLIENT"),
+            Self::BeaconTooLong(length) => format!(
+                "{} (a beacon of {length} bytes, which are more than 65536)",
+                net_error("ERR_FAILED")
+            ),
             Self::BodyTooLong(limit) => format!(
                 "{} (a body of more than {limit} bytes)",
                 net_error("ERR_FAILED")

@@ -91,6 +91,9 @@ pub enum FetchErrorKind {
     Service,
     /// The body is longer than [`Web::body_limit`](crate::browser::Web::body_limit).
     BodyTooLong(usize),
+    /// The body of a beacon has so many bytes, which are more than 64 KiB: `navigator.sendBeacon()` returned
+    /// `false`.
+    BeaconTooLong(usize),
     /// The request was not sent, as [`Web::permit`](crate::browser::Web::permit) did not permit it.
     Withheld(Method),
     /// `fetch()` threw before anything was sent: a `TypeError` with this text. Of `new WebSocket()` it is a
@@ -226,6 +229,7 @@ impl FetchErrorKind {
             Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
                 "Fetch #http-network-fetch"
             }
+            Self::BeaconTooLong(_) => "Fetch #http-network-or-cache-fetch step 8.10",
             Self::Withheld(_) => "not of the standard: `Web::permit` did not permit it",
             Self::Script(_) => "Fetch #dom-request",
             Self::Setup(_) => "not of the standard: a mistake of the test",

@@ -1,5 +1,6 @@
 //! A fetch about to happen, and how what script said becomes a request.
 
+use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
@@ -18,6 +19,9 @@ use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
 use crate::browser::values;
 use crate::fields::{append_line, is_token, trim};
+
+/// The bytes that may be under way for pages that are gone.
+const MAX_KEEPALIVE: usize = 64 << 10;
 
 /// A fetch about to happen. Nothing is sent before [`send`](Self::send).
 #[derive(Clone, Debug)]
@@ -213,6 +217,11 @@ impl Fetch {
         };
         if body != Body::None && matches!(*method, Method::GET | Method::HEAD) {
             return Err(script("Request with GET/HEAD method cannot have body."));
+        }
+        // Fetch #http-network-or-cache-fetch step 8.10, of `keepalive`; Beacon: `sendBeacon()` returns false.
+        let length = self.request.body.bytes.as_ref().map_or(0, Bytes::len);
+        if self.initiator == Initiator::Beacon && length > MAX_KEEPALIVE {
+            return Err(FetchErrorKind::BeaconTooLong(length));
         }
         if body == Body::Stream && self.mode == Mode::NoCors {
             return Err(script(
