@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::Router;
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use same_origin::browser::{Body, FetchErrorKind, Mode, Request, Web};
+use same_origin::browser::{Body, BodyInit, FetchErrorKind, Mode, Request, Web};
 use tower::service_fn;
 
 use super::api::{API, open, web};
@@ -152,4 +152,31 @@ async fn beacons_are_short() {
     // Of a fetch without `keepalive` there is no such bound.
     let long = Request::post(API).body(vec![b'a'; 70_000]);
     assert!(page.fetch(long).send().await.response().is_ok());
+}
+
+/// Beacon #sec-processing-model: a type that a form cannot send makes the mode `cors`.
+#[tokio::test]
+async fn a_beacon_of_json_is_preflighted() {
+    let page = web().page("https://app.test");
+    for (content_type, told, preflights) in [
+        ("application/json", Some("application/json"), 1),
+        ("Text/Plain", Some("text/plain"), 0),
+        ("", None, 0),
+        ("application/j\u{f6}n", None, 0),
+    ] {
+        let body = BodyInit::blob("{}", content_type);
+        let outcome = page.beacon(API, body).send().await;
+        assert_eq!(outcome.trace().preflights(), preflights, "{content_type}");
+        let mut requests = outcome.trace().requests();
+        let post = requests.find(|request| !request.is_preflight());
+        // The answer to the preflight is `*`, which is not for requests with credentials.
+        if preflights == 0 {
+            let post = post.expect("a request");
+            assert_eq!(post.header("content-type").as_deref(), told);
+        } else {
+            assert!(post.is_none());
+            let kind = outcome.error().expect("an error").kind();
+            assert_eq!(kind, &FetchErrorKind::WildcardWithCredentials);
+        }
+    }
 }

@@ -33,7 +33,7 @@ impl Page {
     }
 
     /// `navigator.sendBeacon()`: a POST with credentials, in mode `no-cors` unless the type of its body needs
-    /// a preflight. At most 64 KiB are sent.
+    /// a preflight, as a [blob](BodyInit::blob) of JSON does. At most 64 KiB are sent.
     pub fn beacon(&self, url: &str, body: impl Into<BodyInit>) -> Fetch {
         let request = Request::post(url).body(body);
         let mode = match &request.body.content_type {
