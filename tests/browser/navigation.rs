@@ -169,6 +169,22 @@ async fn a_page_around_decides_about_mixed_content() {
     assert!(matches!(kind, Some(FetchErrorKind::Setup(_))), "{kind:?}");
 }
 
+/// HTML #create-navigation-params-by-fetching: the partition is that of the document to come.
+#[tokio::test]
+async fn a_window_finds_what_was_cached_on_its_site() {
+    let fresh = Router::new().fallback(async || ([("cache-control", "max-age=60")], "x"));
+    for engine in [Engine::Standard, Engine::Chromium] {
+        let web = Web::new().engine(engine).origin(API, fresh.clone());
+        let asked = |fetch: Fetch| async move { fetch.send().await.trace().requests().count() };
+        assert_eq!(asked(web.visit(API)).await, 1);
+        assert_eq!(asked(web.visit(API)).await, 0);
+        let stranger = web.page(APP);
+        assert_eq!(asked(stranger.navigate(API)).await, 0);
+        assert_eq!(asked(stranger.sandboxed().navigate(API)).await, 0);
+        assert_eq!(asked(stranger.image(API)).await, 1);
+    }
+}
+
 #[tokio::test]
 async fn script_cannot_take_these_modes() {
     let page = web().page(APP);
