@@ -24,13 +24,19 @@ impl Origin {
             (None, _) => String::new(),
         };
         let standard = url.origin();
-        let is_registered =
-            !standard.is_tuple() && (!authority.is_empty() || url.scheme() == "file");
+        // Files have opaque origins, `file:` URLs with a host too.
+        let is_registered = !standard.is_tuple() && !authority.is_empty() && url.scheme() != "file";
         if is_registered {
             Self::App(format!("{}://{authority}", url.scheme()))
         } else {
             Self::Web(standard)
         }
+    }
+
+    /// The origin of all files where one may read others: in WebViews that are told so, and in Chromium with
+    /// `--allow-file-access-from-files`.
+    pub(crate) fn files() -> Self {
+        Self::App("file://".into())
     }
 
     /// A new opaque origin: that of a sandboxed frame.
@@ -68,7 +74,8 @@ mod tests {
             ),
             ("app://./index.html", "app://."),
             ("ionic://localhost:8100/", "ionic://localhost:8100"),
-            ("file:///home/page.html", "file://"),
+            ("file:///home/page.html", "null"),
+            ("file://host/page.html", "null"),
             ("data:text/html,x", "null"),
             ("about:blank", "null"),
         ] {

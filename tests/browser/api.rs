@@ -12,7 +12,7 @@ use same_origin::browser::{Credentials, Event, FetchErrorKind, Mode, Request, Re
 pub const API: &str = "https://api.test";
 
 /// Sends `*` and what it was sent.
-fn open() -> Router {
+pub fn open() -> Router {
     Router::new().fallback(async |headers: HeaderMap, body: Bytes| {
         let length = headers
             .get("content-length")
@@ -136,110 +136,6 @@ async fn urls_are_relative_to_the_page() {
         script(page.fetch("data:text/plain,x").send().await)
             .contains("URL scheme \"data\" is not supported")
     );
-}
-
-#[tokio::test]
-async fn bodies_have_their_length_and_type() {
-    let web = web();
-    let page = web.page("https://app.test");
-    let sent = async |request: Request| {
-        let outcome = page.fetch(request).send().await;
-        let exchange = outcome
-            .trace()
-            .requests()
-            .last()
-            .expect("a request")
-            .clone();
-        (
-            exchange.header("content-length"),
-            exchange.header("content-type"),
-        )
-    };
-    let some = |text: &str| Some(text.to_owned());
-    assert_eq!(sent(Request::get(API)).await, (None, None));
-    assert_eq!(sent(Request::post(API)).await, (some("0"), None));
-    assert_eq!(
-        sent(Request::post(API).body("abc")).await,
-        (some("3"), some("text/plain;charset=UTF-8"))
-    );
-    assert_eq!(
-        sent(Request::post(API).body(vec![1, 2])).await,
-        (some("2"), None)
-    );
-    assert_eq!(
-        sent(
-            Request::post(API)
-                .body("a=b")
-                .header("content-type", "application/x-www-form-urlencoded")
-        )
-        .await,
-        (some("3"), some("application/x-www-form-urlencoded"))
-    );
-}
-
-#[tokio::test]
-async fn a_stream_is_preflighted_and_cannot_be_sent_twice() {
-    for (status, kind) in [
-        (302, Some(&FetchErrorKind::BodyNotReplayable)),
-        (307, Some(&FetchErrorKind::BodyNotReplayable)),
-        (303, None),
-    ] {
-        let redirecting = Router::new().fallback(async move |method: http::Method| {
-            let status = if method == "OPTIONS" { 200 } else { status };
-            let headers = [
-                ("access-control-allow-origin", "*"),
-                ("location", "https://api.test/y"),
-            ];
-            (
-                http::StatusCode::from_u16(status).expect("a status"),
-                headers,
-            )
-        });
-        let web = Web::new()
-            .origin("https://first.test", redirecting)
-            .origin(API, open());
-        let request = Request::post("https://first.test/x").body("x");
-        let outcome = web
-            .page("https://app.test")
-            .fetch(request)
-            .streaming()
-            .send()
-            .await;
-        assert_eq!(outcome.error().map(|error| error.kind()), kind, "{status}");
-        assert_eq!(
-            outcome.trace().preflights(),
-            if kind.is_none() { 2 } else { 1 },
-            "{status}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn values_are_trimmed_and_streams_are_for_cors() {
-    let web = web();
-    let page = web.page("https://app.test");
-    let outcome = page
-        .fetch(Request::get(API).header("accept", " a b\t"))
-        .send()
-        .await;
-    assert_eq!(
-        outcome
-            .trace()
-            .requests()
-            .next()
-            .expect("a request")
-            .header("accept")
-            .as_deref(),
-        Some("a b")
-    );
-    let stream = page
-        .fetch(Request::post(API).body("x"))
-        .streaming()
-        .mode(Mode::NoCors);
-    assert!(matches!(
-        stream.send().await.error().map(|error| error.kind()),
-        Some(FetchErrorKind::Script(_))
-    ));
 }
 
 #[tokio::test]

@@ -195,3 +195,30 @@ async fn no_attack_is_no_proof() {
         .await
         .assert_none_got_through();
 }
+
+/// A server that wants a subprotocol says so before it tells friend from foe.
+#[tokio::test]
+async fn a_server_that_wants_a_subprotocol_is_asked_for_it() {
+    let guarded = |checks: bool| {
+        Router::new().fallback(async move |headers: HeaderMap| {
+            let has = |name, value| headers.get(name).is_some_and(|found| found == value);
+            match has("sec-websocket-protocol", "graphql-transport-ws") {
+                false => StatusCode::BAD_REQUEST,
+                true if checks && !has("origin", BANK) => StatusCode::FORBIDDEN,
+                true => StatusCode::SWITCHING_PROTOCOLS,
+            }
+        })
+    };
+    for checks in [true, false] {
+        let web = Web::new().origin(BANK, guarded(checks));
+        web.set_cookie(BANK, "sid=1; SameSite=None; Secure")
+            .expect("a cookie");
+        let report = attacks(&web, BANK)
+            .socket("/graphql")
+            .protocols(["graphql-transport-ws"])
+            .run()
+            .await;
+        let through = through(&report, STRANGER);
+        assert_eq!(through.is_empty(), checks, "{report}");
+    }
+}

@@ -5,6 +5,7 @@ mod support;
 
 mod api;
 mod attacks;
+mod bodies;
 mod conformance;
 mod embedding;
 mod jars;
@@ -14,6 +15,7 @@ mod one_origin;
 mod readable;
 mod scenarios;
 mod services;
+mod sockets;
 mod tables;
 mod vectors;
 mod wpt;

@@ -1,13 +1,10 @@
-//! Windows, frames, forms, sockets, and the pages of applications.
+//! Windows, frames, forms, and the pages of applications.
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::response::IntoResponse;
-use axum::routing::any;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use same_origin::browser::{
-    Encoding, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
+    Encoding, Engine, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
 };
 use same_origin::cors::{CorsLayer, CorsPolicy};
 
@@ -146,6 +143,48 @@ async fn a_window_may_go_to_plain_http_and_a_frame_may_not() {
     }
 }
 
+/// Mixed Content #categorize-settings-object.
+#[tokio::test]
+async fn a_page_around_decides_about_mixed_content() {
+    let web = web()
+        .origin("http://plain.test", echo())
+        .origin("http://localhost:3000", echo());
+    let url = "http://plain.test/x";
+    let mixed = |fetch: Fetch| async move {
+        let outcome = fetch.send().await;
+        outcome.error().map(|error| error.kind().clone())
+    };
+    let local = web.page(APP).frame("http://localhost:3000");
+    let nested = local.frame("https://other.test");
+    for page in [&local, &nested, &local.sandboxed()] {
+        assert_eq!(
+            mixed(page.script(url)).await,
+            Some(FetchErrorKind::MixedContent)
+        );
+    }
+    let free = web.page("http://localhost:3000").frame("http://plain.test");
+    assert_eq!(mixed(free.script(url)).await, None);
+    let framed = web.page(APP).frame("http://plain.test");
+    let kind = mixed(framed.script(APP)).await;
+    assert!(matches!(kind, Some(FetchErrorKind::Setup(_))), "{kind:?}");
+}
+
+/// HTML #create-navigation-params-by-fetching: the partition is that of the document to come.
+#[tokio::test]
+async fn a_window_finds_what_was_cached_on_its_site() {
+    let fresh = Router::new().fallback(async || ([("cache-control", "max-age=60")], "x"));
+    for engine in [Engine::Standard, Engine::Chromium] {
+        let web = Web::new().engine(engine).origin(API, fresh.clone());
+        let asked = |fetch: Fetch| async move { fetch.send().await.trace().requests().count() };
+        assert_eq!(asked(web.visit(API)).await, 1);
+        assert_eq!(asked(web.visit(API)).await, 0);
+        let stranger = web.page(APP);
+        assert_eq!(asked(stranger.navigate(API)).await, 0);
+        assert_eq!(asked(stranger.sandboxed().navigate(API)).await, 0);
+        assert_eq!(asked(stranger.image(API)).await, 1);
+    }
+}
+
 #[tokio::test]
 async fn script_cannot_take_these_modes() {
     let page = web().page(APP);
@@ -153,61 +192,6 @@ async fn script_cannot_take_these_modes() {
         let outcome = page.fetch(API).mode(mode).send().await;
         let kind = outcome.error().map(|error| error.kind());
         assert!(matches!(kind, Some(FetchErrorKind::Script(_))), "{kind:?}");
-    }
-}
-
-#[tokio::test]
-async fn sockets_open_where_the_server_says_so() {
-    let answer = |status: u16, accept: &'static str| {
-        Router::new().fallback(async move || {
-            let fields = [
-                ("upgrade", "websocket"),
-                ("connection", "Upgrade"),
-                ("sec-websocket-accept", accept),
-                ("sec-websocket-protocol", "chat"),
-            ];
-            (StatusCode::from_u16(status).expect("a status"), fields).into_response()
-        })
-    };
-    const RIGHT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-    for (status, accept, opens) in [(101, RIGHT, true), (101, "x", false), (200, RIGHT, false)] {
-        let web = Web::new().origin(API, answer(status, accept));
-        let outcome = web.page(APP).socket("wss://api.test/chat").send().await;
-        assert_eq!(outcome.response().is_ok(), opens, "{status} {accept}");
-        let request = outcome.trace().requests().next().expect("a request");
-        assert_eq!(request.header("origin").as_deref(), Some(APP));
-        assert_eq!(request.header("upgrade").as_deref(), Some("websocket"));
-        if opens {
-            let response = outcome.response().expect("a response");
-            assert_eq!(response.kind(), ResponseType::Socket);
-            assert_eq!(
-                response.header("sec-websocket-protocol").as_deref(),
-                Some("chat")
-            );
-        }
-    }
-    // axum sees a handshake; it cannot switch, as there is no connection below.
-    let ws = Router::new().route(
-        "/ws",
-        any(async |ws: WebSocketUpgrade| ws.on_upgrade(async |_| {})),
-    );
-    let outcome = Web::new()
-        .origin(API, ws)
-        .page(APP)
-        .socket("wss://api.test/ws")
-        .send()
-        .await;
-    assert_eq!(
-        outcome.error().expect("an error").console(),
-        "WebSocket connection to 'wss://api.test/ws' failed: Error during WebSocket handshake: \
-         Unexpected response code: 426"
-    );
-    for wrong in ["ftp://api.test/", "wss://api.test/#a", "wss://"] {
-        let outcome = Web::new().page(APP).socket(wrong).send().await;
-        assert!(matches!(
-            outcome.error().expect("an error").kind(),
-            FetchErrorKind::Script(_)
-        ));
     }
 }
 
@@ -260,4 +244,41 @@ async fn pages_of_applications_and_extensions() {
         .send()
         .await;
     assert!(outcome.response().is_ok());
+}
+
+/// A file tells nothing of where it is; `file://` is told where files may read each other.
+#[tokio::test]
+async fn files_are_opaque_unless_they_may_read_each_other() {
+    for engine in [
+        Engine::Standard,
+        Engine::Chromium,
+        Engine::Firefox,
+        Engine::WebKit,
+    ] {
+        for (page, told) in [
+            ("file:///home/me/page.html", "null"),
+            ("file:///", "null"),
+            ("file://host/page.html", "null"),
+            ("file://", "file://"),
+        ] {
+            let web = web().engine(engine);
+            let page = web.page(page);
+            assert_eq!(page.origin(), told);
+            for fetch in [
+                page.fetch(API),
+                page.submit(Form::post(API)),
+                page.beacon(API, "x"),
+            ] {
+                let request = sent(fetch).await;
+                assert_eq!(
+                    request.header("origin").as_deref(),
+                    Some(told),
+                    "{engine:?}"
+                );
+                assert_eq!(request.header("referer"), None);
+                let site = request.header("sec-fetch-site");
+                assert_eq!(site.as_deref(), Some("cross-site"));
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::Attacks;
 use crate::browser::fetch::options::{Credentials, Mode};
 use crate::browser::page::Page;
 use crate::browser::page::fetch::Fetch;
@@ -17,6 +18,8 @@ pub(super) struct Means {
     path: String,
     /// The own page's request, for the means that can send one like it.
     request: Option<Request>,
+    /// The subprotocols of a WebSocket.
+    protocols: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,23 +60,24 @@ const READS: [Kind; 5] = [
 ];
 
 /// All means for what there is to attack.
-pub(super) fn all_means(changes: &[Request], sockets: &[String], secrets: &[String]) -> Vec<Means> {
+pub(super) fn all_means(attacks: &Attacks) -> Vec<Means> {
     let of = |kinds: &'static [Kind], path: &str, request: Option<&Request>| {
         let (path, request) = (path.to_owned(), request.cloned());
         kinds.iter().map(move |kind| Means {
             kind: *kind,
             path: path.clone(),
             request: request.clone(),
+            protocols: attacks.protocols.clone(),
         })
     };
     let mut means = Vec::new();
-    for request in changes {
+    for request in &attacks.changes {
         means.extend(of(&CHANGES, &request.url, Some(request)));
     }
-    for path in sockets {
+    for path in &attacks.sockets {
         means.extend(of(&[Kind::Socket], path, None));
     }
-    for path in secrets {
+    for path in &attacks.secrets {
         means.extend(of(&READS, path, None));
     }
     means
@@ -111,7 +115,7 @@ impl Means {
                 with_cookies(page.fetch(Request { url, ..own }))
             }
             Kind::Beacon => page.beacon(&url, "{}"),
-            Kind::Socket => page.socket(&url),
+            Kind::Socket => page.socket(&url).protocols(&self.protocols),
             Kind::Read => with_cookies(page.fetch(url)),
             Kind::Script => page.script(&url),
             Kind::Image => page.image(&url),

@@ -24,6 +24,7 @@ pub struct Attacks {
     target: String,
     changes: Vec<Request>,
     sockets: Vec<String>,
+    protocols: Vec<String>,
     secrets: Vec<String>,
     attackers: Vec<String>,
     strict: Option<bool>,
@@ -70,6 +71,7 @@ pub fn attacks(web: &Web, target: &str) -> Attacks {
         target: target.to_owned(),
         changes: Vec::new(),
         sockets: Vec::new(),
+        protocols: Vec::new(),
         secrets: Vec::new(),
         attackers: Vec::new(),
         strict: None,
@@ -88,6 +90,13 @@ impl Attacks {
     /// The address of a WebSocket, such as `/ws`.
     pub fn socket(mut self, url: impl Into<String>) -> Self {
         self.sockets.push(url.into());
+        self
+    }
+
+    /// The subprotocols that all its WebSockets are asked for with, such as `["graphql-transport-ws"]`: a
+    /// server that wants one refuses friend and foe without.
+    pub fn protocols<P: Into<String>>(mut self, names: impl IntoIterator<Item = P>) -> Self {
+        self.protocols.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -127,7 +136,7 @@ impl Attacks {
             .unwrap_or_else(|| self.web.cookies(&self.target).is_none());
         let attackers = attackers(&self.web, &self.target, &self.attackers);
         let mut attempts = Vec::new();
-        for means in all_means(&self.changes, &self.sockets, &self.secrets) {
+        for means in all_means(&self) {
             let own = self.own_status(&means).await;
             for attacker in &attackers {
                 attempts.push(self.attempt(attacker, &means, own, strict).await);

@@ -147,6 +147,9 @@ fn bypasses(request: &HeaderMap) -> bool {
                 b"no-cache" | b"no-store" | b"max-age=0"
             )
         })
+        // RFC 9111 5.4 has it for old caches only; browsers heed it still.
+        || !request.contains_key(CACHE_CONTROL)
+            && elements(request, &PRAGMA).any(|item| item.eq_ignore_ascii_case(b"no-cache"))
 }
 
 /// Chromium takes the lasting statuses for fresh for ever, unless the answer says otherwise. (RFC 9111
@@ -302,6 +305,7 @@ mod tests {
             ("if-none-match", "x"),
             ("range", "bytes=0-"),
             ("cache-control", "no-cache"),
+            ("pragma", "No-Cache"),
         ] {
             assert!(!hit(&stored(&[], &fresh), &[by], 0), "{by:?}");
             assert!(!hit(&stored(&[by], &fresh), &[], 0), "{by:?}");

@@ -155,7 +155,8 @@ impl Jar {
             created: now,
             expires: set.expiry.map(|expiry| match expiry {
                 Expiry::After(age) => now.saturating_add(age),
-                Expiry::At(seconds) => at(seconds),
+                // RFC 6265bis 5.5 bounds both attributes.
+                Expiry::At(seconds) => at(seconds).min(now.saturating_add(parse::MAX_AGE)),
             }),
             name: set.name,
             value: set.value,
@@ -180,16 +181,27 @@ impl Jar {
                 self.cookies.push(cookie);
             }
             None => {
-                let of_domain = |old: &Cookie| old.domain == cookie.domain;
-                if self.cookies.iter().filter(|old| of_domain(old)).count() >= MAX_PER_DOMAIN {
-                    let oldest = self.cookies.iter().position(of_domain);
-                    oldest.map(|oldest| self.cookies.remove(oldest));
-                }
+                let domain = cookie.domain.clone();
                 self.cookies.push(cookie);
+                self.evict(&domain);
             }
         }
         // One that was set with an end in the past is removed by it.
         self.cookies.retain(|old| old.is_alive(now));
+    }
+
+    /// RFC 6265bis 5.7, at its end: of too many cookies of a domain one that is not `Secure` goes first, be it
+    /// the new one, so that what came in the clear drives out nothing that came by https.
+    fn evict(&mut self, domain: &str) {
+        let of_domain = |old: &Cookie| old.domain == domain;
+        if self.cookies.iter().filter(|old| of_domain(old)).count() <= MAX_PER_DOMAIN {
+            return;
+        }
+        let insecure = |old: &Cookie| of_domain(old) && !old.secure;
+        let oldest = self.cookies.iter().position(insecure);
+        if let Some(oldest) = oldest.or_else(|| self.cookies.iter().position(of_domain)) {
+            self.cookies.remove(oldest);
+        }
     }
 
     /// RFC 6265bis 5.7 step 11: what came in the clear must not hide what came by https.

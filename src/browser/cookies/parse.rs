@@ -14,7 +14,7 @@ const MAX_PAIR: usize = 4096;
 const MAX_ATTRIBUTE: usize = 1024;
 
 /// RFC 6265bis 5.5: no cookie is kept longer than 400 days.
-const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
+pub(super) const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
 /// A cookie as the server said it, before it is held against the host that sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

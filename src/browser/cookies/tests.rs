@@ -297,3 +297,41 @@ fn a_domain_has_so_many_cookies_and_no_more() {
     assert_eq!(sent.split("; ").count(), MAX_PER_DOMAIN);
     assert!(sent.starts_with("c5=1; "), "{sent}");
 }
+
+/// RFC 6265bis 5.7, at its end.
+#[test]
+fn secure_cookies_are_driven_out_last() {
+    let https = "https://app.example.com/";
+    let mut jar = Jar::default();
+    set(&mut jar, "keep=1; Secure", https).unwrap();
+    for number in 0..MAX_PER_DOMAIN + 5 {
+        set(&mut jar, &format!("c{number}=1"), https).unwrap();
+    }
+    assert!(sent(&jar, https).starts_with("keep=1; c6=1; "));
+
+    let mut jar = Jar::default();
+    for number in 0..MAX_PER_DOMAIN {
+        set(&mut jar, &format!("s{number}=1; Secure"), https).unwrap();
+    }
+    set(&mut jar, "plain=1", "http://app.example.com/").unwrap();
+    let all = sent(&jar, https);
+    assert!(all.starts_with("s0=1; ") && !all.contains("plain"), "{all}");
+    set(&mut jar, "more=1; Secure", https).unwrap();
+    assert!(sent(&jar, https).starts_with("s1=1; "));
+}
+
+/// RFC 6265bis 5.5.
+#[test]
+fn no_cookie_lives_longer_than_400_days() {
+    let https = "https://app.test/";
+    for attribute in [
+        "Expires=Fri, 31 Dec 9999 23:59:59 GMT",
+        "Max-Age=99999999999",
+    ] {
+        let mut jar = Jar::default();
+        let day = 86_400;
+        set_at(&mut jar, &format!("a=1; {attribute}"), https, &own(), day).unwrap();
+        assert_eq!(sent_at(&jar, https, &own(), 401 * day - 1), "a=1");
+        assert_eq!(sent_at(&jar, https, &own(), 401 * day), "");
+    }
+}

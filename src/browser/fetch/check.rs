@@ -1,10 +1,7 @@
 //! The checks on a response that decide whether a page may have it.
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION,
-    SEC_WEBSOCKET_ACCEPT, UPGRADE,
-};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::HeaderMap;
+use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
 use url::Url;
 
 use super::client::EmbedderPolicy;
@@ -15,7 +12,6 @@ use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::site::{same_site, schemelessly_same_site};
 use crate::browser::values;
-use crate::fields::elements;
 
 /// Fetch #cors-check. `origin` is the request's, byte-serialized; `include` its credentials mode.
 pub(crate) fn cors_check(
@@ -122,23 +118,6 @@ pub(crate) fn timing_allowed(state: &State, response: &HeaderMap) -> bool {
         .any(|value| value == "*" || value == origin);
     let foreign_document = state.mode == Mode::Navigate && !state.is_same_origin();
     listed || !foreign_document && state.tainting == Tainting::Basic
-}
-
-/// WebSockets #concept-websocket-establish step 11: whether the server switched protocols.
-pub(crate) fn handshake(status: StatusCode, response: &HeaderMap) -> Result<(), FetchErrorKind> {
-    /// RFC 6455 1.3: the answer to the key that is always sent.
-    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-    let has = |name: HeaderName, token: &str| {
-        elements(response, &name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
-    };
-    let switched = status == StatusCode::SWITCHING_PROTOCOLS
-        && has(UPGRADE, "websocket")
-        && has(CONNECTION, "upgrade")
-        && values::text(response, SEC_WEBSOCKET_ACCEPT).as_deref() == Some(ACCEPT);
-    match switched {
-        true => Ok(()),
-        false => Err(FetchErrorKind::Handshake(status)),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(crate) struct Client {
     pub(crate) top: Origin,
     /// One of the pages around this one is of another site than the one in the address bar.
     pub(crate) cross_site_ancestor: bool,
-    /// The page came by https, so that plain http is mixed content.
+    /// The page, or one around it, came by https, so that plain http is mixed content.
     pub(crate) secure: bool,
     pub(crate) embedder_policy: EmbedderPolicy,
     pub(crate) storage_access: StorageAccess,
@@ -51,8 +51,7 @@ pub enum StorageAccess {
 
 impl Client {
     /// A page in the address bar.
-    pub(crate) fn top(url: &Url) -> Self {
-        let origin = Origin::of(url);
+    pub(crate) fn top(origin: Origin, url: &Url) -> Self {
         Self {
             top: origin.clone(),
             origin,

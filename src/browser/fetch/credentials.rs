@@ -95,10 +95,15 @@ impl State {
     }
 
     /// The key of the HTTP cache and of the preflight cache.
+    ///
+    /// Of a navigation it is that of the document to come (HTML #create-navigation-params-by-fetching),
+    /// whoever leads there.
     pub(crate) fn network_partition(&self) -> String {
         match self.origin() {
             // Opaque, and so another for each document.
-            origin if origin.is_opaque() => site::partition(origin),
+            origin if origin.is_opaque() && !self.initiator.is_navigation() => {
+                site::partition(origin)
+            }
             _ => site::partition(&self.top()),
         }
     }

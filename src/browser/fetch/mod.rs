@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod client;
 pub(crate) mod credentials;
+mod handshake;
 pub(crate) mod initiator;
 mod network;
 pub(crate) mod options;
@@ -245,7 +246,7 @@ impl<'a> Run<'a> {
             asked,
         } = received;
         if self.state.mode == Mode::WebSocket {
-            let verdict = check::handshake(status, &headers);
+            let verdict = handshake::judge(&asked, status, &headers);
             let clause = "WebSockets #concept-websocket-establish";
             self.checked("the handshake", clause, verdict, false)?;
             return Ok(Response::socket(&self.state, status, &headers));

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::header::{COOKIE, ORIGIN, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use url::Position;
 
 use super::Run;
 use super::outgoing;
-use super::state::State;
+use super::state::{self, State};
 use crate::browser::cache::responses::Asked;
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::trace::Exchange;
@@ -42,7 +42,13 @@ impl Run<'_> {
         preflight: bool,
     ) -> Result<Received, FetchError> {
         let credentials = state.includes_credentials();
-        let headers = self.headers(&state, body.as_ref().map(Bytes::len));
+        let length = match (&body, state.body) {
+            (None, _) if matches!(state.method, Method::POST | Method::PUT) => Some(0),
+            // The length of a stream is null.
+            (None, _) | (_, state::Body::Stream) => None,
+            (Some(body), _) => Some(body.len()),
+        };
+        let headers = self.headers(&state, length);
         let mut exchange = Exchange {
             preflight,
             cached: false,
@@ -145,8 +151,9 @@ impl Run<'_> {
             .server(&origin)
             .ok_or_else(|| FetchError::new(FetchErrorKind::UnknownOrigin(origin.clone())))?;
         let target = &state.url()[Position::BeforePath..Position::AfterQuery];
+        let streamed = state.body == state::Body::Stream;
         let trouble = self.trouble.filter(|_| body.is_some());
-        let mut request = http::Request::new(Body::new(body, trouble));
+        let mut request = http::Request::new(Body::new(body, trouble).streamed(streamed));
         *request.method_mut() = state.method.clone();
         *request.uri_mut() = target.parse::<Uri>().map_err(FetchError::service)?;
         *request.headers_mut() = headers;

@@ -2,8 +2,8 @@
 
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
-    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-    USER_AGENT,
+    HOST, ORIGIN, PRAGMA, RANGE, REFERER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::{Position, Url};
@@ -32,12 +32,8 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
             headers.insert(name, value);
         }
     };
-    match body_length {
-        Some(length) => add(CONTENT_LENGTH, length.to_string()),
-        None if matches!(state.method, Method::POST | Method::PUT) => {
-            add(CONTENT_LENGTH, "0".into())
-        }
-        None => {}
+    if let Some(length) = body_length {
+        add(CONTENT_LENGTH, length.to_string());
     }
     if let Some(referrer) = &state.referrer {
         add(REFERER, referrer.to_string());
@@ -54,12 +50,19 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     );
     headers.entry(USER_AGENT).or_insert(BROWSER);
     if state.initiator == Initiator::Socket {
-        // WebSockets #concept-websocket-establish steps 3 to 8.
+        // WebSockets #concept-websocket-establish steps 3 to 10. Its cache mode is `no-store`, which Fetch
+        // #http-network-or-cache-fetch tells all caches, this browser's own too, by two fields.
         for (name, value) in [
             (UPGRADE, "websocket"),
             (CONNECTION, "Upgrade"),
             (SEC_WEBSOCKET_KEY, SOCKET_KEY),
             (SEC_WEBSOCKET_VERSION, "13"),
+            (
+                SEC_WEBSOCKET_EXTENSIONS,
+                "permessage-deflate; client_max_window_bits",
+            ),
+            (PRAGMA, "no-cache"),
+            (CACHE_CONTROL, "no-cache"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -103,8 +106,10 @@ fn origin(state: &State) -> Option<String> {
         return None;
     }
     if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {
-        let address = state.client.address.as_ref();
-        return address.map(|address| Origin::of(address).serialized());
+        return match (state.origin().is_opaque(), &state.client.address) {
+            (true, address) => address.as_ref().map(|url| Origin::of(url).serialized()),
+            (false, _) => Some(state.origin().serialized()),
+        };
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in
     // Chromium for windows and frames only.

@@ -191,7 +191,9 @@ impl State {
             url: self.url().to_string(),
             origin: self.origin().serialized(),
             page: match &self.client.address {
-                Some(address) if !self.origin().is_opaque() => address.to_string(),
+                Some(address) if !self.origin().is_opaque() || address.scheme() == "file" => {
+                    address.to_string()
+                }
                 _ => "about:srcdoc".into(),
             },
             preflight,

@@ -1,5 +1,7 @@
 //! The console's message about a failed fetch, in Chromium's words, so that people find it by searching.
 
+use http::StatusCode;
+
 use super::error::{FetchError, FetchErrorKind, Scene};
 use crate::browser::fetch::initiator::Initiator;
 
@@ -108,7 +110,19 @@ impl FetchErrorKind {
         let text = |field: fn(&Scene) -> &String| scene.map_or("", |scene| field(scene));
         let (url, page, origin) = (text(|s| &s.url), text(|s| &s.page), text(|s| &s.origin));
         let net_error = |name: &str| format!("Failed to load resource: net::{name}");
+        let is_socket = scene.is_some_and(|scene| scene.initiator == Initiator::Socket);
+        let unexpected =
+            |status: StatusCode| format!("Unexpected response code: {}", status.as_u16());
+        let handshake = |text: &str| {
+            format!(
+                "WebSocket connection to '{}' failed: Error during WebSocket handshake: {text}",
+                url.replacen("http", "ws", 1)
+            )
+        };
         match self {
+            Self::Script(text) if text.starts_with("Failed to construct 'WebSocket'") => {
+                format!("SyntaxError: {text}")
+            }
             Self::Script(text) => {
                 format!("TypeError: Failed to execute 'fetch' on 'Window': {text}")
             }
@@ -134,11 +148,10 @@ impl FetchErrorKind {
                 "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
                  '{url}'. This request has been blocked; the content must be served over HTTPS."
             ),
-            Self::Handshake(status) => format!(
-                "WebSocket connection to '{}' failed: Error during WebSocket handshake: Unexpected response code: {}",
-                url.replacen("http", "ws", 1),
-                status.as_u16()
-            ),
+            Self::Handshake(status) => handshake(&unexpected(*status)),
+            Self::HandshakeField(_, text) => handshake(text),
+            // A WebSocket follows no redirects; to it one is a status like another.
+            Self::RedirectNotAllowed(status) if is_socket => handshake(&unexpected(*status)),
             Self::EmbedderPolicy(_) => {
                 net_error("ERR_BLOCKED_BY_RESPONSE.CoepFrameResourceNeedsCoepHeader")
             }
@@ -159,6 +172,10 @@ impl FetchErrorKind {
                 net_error("ERR_NAME_NOT_RESOLVED")
             ),
             Self::Withheld(_) => net_error("ERR_BLOCKED_BY_CLIENT"),
+            Self::BeaconTooLong(length) => format!(
+                "{} (a beacon of {length} bytes, which are more than 65536)",
+                net_error("ERR_FAILED")
+            ),
             Self::BodyTooLong(limit) => format!(
                 "{} (a body of more than {limit} bytes)",
                 net_error("ERR_FAILED")

@@ -61,8 +61,10 @@ pub enum FetchErrorKind {
     LocalNetwork(&'static str),
     /// The same, where the page came by plain http and may not even ask its user.
     LocalNetworkInsecure(&'static str),
-    /// The server does not switch to WebSocket: another status than 101, or wrong fields with it.
+    /// The server does not switch to WebSocket: another status than 101.
     Handshake(StatusCode),
+    /// The server switches to WebSocket with this field missing or wrong; the text is Chromium's.
+    HandshakeField(HeaderName, String),
     /// `fetch()` of something else than http and https; `data:` and `blob:` are not simulated.
     UnsupportedScheme(String),
     /// A page that came by https asks for a resource that does not.
@@ -89,9 +91,13 @@ pub enum FetchErrorKind {
     Service,
     /// The body is longer than [`Web::body_limit`](crate::browser::Web::body_limit).
     BodyTooLong(usize),
+    /// The body of a beacon has so many bytes, which are more than 64 KiB: `navigator.sendBeacon()` returned
+    /// `false`.
+    BeaconTooLong(usize),
     /// The request was not sent, as [`Web::permit`](crate::browser::Web::permit) did not permit it.
     Withheld(Method),
-    /// `fetch()` threw before anything was sent: a `TypeError` with this text.
+    /// `fetch()` threw before anything was sent: a `TypeError` with this text. Of `new WebSocket()` it is a
+    /// `SyntaxError`.
     Script(String),
     /// The test itself is at fault: each of these texts says what to write instead.
     Setup(Vec<String>),
@@ -179,6 +185,7 @@ impl FetchErrorKind {
             | Self::RedirectScheme(_)
             | Self::EmbeddedCredentials(_)
             | Self::RedirectWithCredentials(_) => header::LOCATION,
+            Self::HandshakeField(name, _) => name.clone(),
             _ => return None,
         })
     }
@@ -208,6 +215,7 @@ impl FetchErrorKind {
                 "Local Network Access #local-network-access-check"
             }
             Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
+            Self::HandshakeField(..) => "RFC 6455 4.1",
             Self::MixedContent => "Fetch #main-fetch step 7",
             Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
             Self::InvalidLocation(_) | Self::MultipleLocations(_) => {
@@ -221,6 +229,7 @@ impl FetchErrorKind {
             Self::UnknownOrigin(_) | Self::Service | Self::BodyTooLong(_) => {
                 "Fetch #http-network-fetch"
             }
+            Self::BeaconTooLong(_) => "Fetch #http-network-or-cache-fetch step 8.10",
             Self::Withheld(_) => "not of the standard: `Web::permit` did not permit it",
             Self::Script(_) => "Fetch #dom-request",
             Self::Setup(_) => "not of the standard: a mistake of the test",

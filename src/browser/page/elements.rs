@@ -33,7 +33,7 @@ impl Page {
     }
 
     /// `navigator.sendBeacon()`: a POST with credentials, in mode `no-cors` unless the type of its body needs
-    /// a preflight.
+    /// a preflight, as a [blob](BodyInit::blob) of JSON does. At most 64 KiB are sent.
     pub fn beacon(&self, url: &str, body: impl Into<BodyInit>) -> Fetch {
         let request = Request::post(url).body(body);
         let mode = match &request.body.content_type {
@@ -46,7 +46,8 @@ impl Page {
     }
 
     /// `new WebSocket("wss://…")`: the handshake, with credentials and, always, `Origin`. It succeeds when
-    /// the server answers 101 with the fields that belong to it.
+    /// the server answers 101 with the fields that belong to it and with nothing that was not asked for:
+    /// ask for subprotocols by [`protocols`](Fetch::protocols).
     ///
     /// A WebSocket has no CORS check: the server decides by `Origin` which pages may talk to it.
     pub fn socket(&self, url: &str) -> Fetch {

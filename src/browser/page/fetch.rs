@@ -1,6 +1,7 @@
 //! A fetch about to happen, and how what script said becomes a request.
 
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
@@ -17,7 +18,10 @@ use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
 use crate::browser::values;
-use crate::fields::{append_line, trim};
+use crate::fields::{append_line, is_token, trim};
+
+/// The bytes that may be under way for pages that are gone.
+const MAX_KEEPALIVE: usize = 64 << 10;
 
 /// A fetch about to happen. Nothing is sent before [`send`](Self::send).
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub struct Fetch {
     referrer_policy: ReferrerPolicy,
     streaming: bool,
     user_activation: bool,
+    /// Of a WebSocket.
+    protocols: Vec<String>,
 }
 
 impl Page {
@@ -52,6 +58,7 @@ impl Page {
             referrer_policy: self.referrer_policy,
             streaming: false,
             user_activation: false,
+            protocols: Vec::new(),
         }
     }
 }
@@ -91,7 +98,8 @@ impl Fetch {
         }
     }
 
-    /// The body is a `ReadableStream`: it forces a preflight and cannot be sent again on a redirect.
+    /// The body is a `ReadableStream`: it forces a preflight, has no `Content-Length`, and cannot be sent again
+    /// on a redirect.
     pub fn streaming(self) -> Self {
         Self {
             streaming: true,
@@ -106,6 +114,17 @@ impl Fetch {
             user_activation: true,
             ..self
         }
+    }
+
+    /// The subprotocols of a [WebSocket](Page::socket), the second argument of `new WebSocket()`, such as
+    /// `["graphql-transport-ws"]`. The server has to choose one of them.
+    pub fn protocols<P: Into<String>>(mut self, names: impl IntoIterator<Item = P>) -> Self {
+        self.protocols = names.into_iter().map(Into::into).collect();
+        if self.initiator != Initiator::Socket {
+            let mistake = "`protocols` are a WebSocket's; call it on `Page::socket`";
+            self.request.mistakes.push(mistake.into());
+        }
+        self
     }
 
     /// The same fetch, by a browser that has the cookies and nothing else.
@@ -199,6 +218,11 @@ impl Fetch {
         if body != Body::None && matches!(*method, Method::GET | Method::HEAD) {
             return Err(script("Request with GET/HEAD method cannot have body."));
         }
+        // Fetch #http-network-or-cache-fetch step 8.10, of `keepalive`; Beacon: `sendBeacon()` returns false.
+        let length = self.request.body.bytes.as_ref().map_or(0, Bytes::len);
+        if self.initiator == Initiator::Beacon && length > MAX_KEEPALIVE {
+            return Err(FetchErrorKind::BeaconTooLong(length));
+        }
         if body == Body::Stream && self.mode == Mode::NoCors {
             return Err(script(
                 "Only HTTP streaming of CORS or same-origin requests is allowed.",
@@ -222,10 +246,14 @@ impl Fetch {
         let method = self.method()?;
         let body = self.body(&method)?;
         let client = self.page.client.clone();
+        let mut headers = self.headers(trace);
+        if let Some(names) = self.subprotocols()? {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, names);
+        }
         Ok(State {
             method,
             urls: vec![url],
-            headers: self.headers(trace),
+            headers,
             body,
             mode: self.mode,
             credentials: self.credentials,
@@ -271,6 +299,22 @@ impl Fetch {
             return socket_url(url);
         }
         Ok(url)
+    }
+
+    /// WebSockets #dom-websocket-websocket step 8, and #concept-websocket-establish step 8.
+    fn subprotocols(&self) -> Result<Option<HeaderValue>, FetchErrorKind> {
+        for (index, name) in self.protocols.iter().enumerate() {
+            let fault = match self.protocols[..index].contains(name) {
+                _ if !is_token(name.as_bytes()) => "invalid",
+                true => "duplicated",
+                false => continue,
+            };
+            let text = format!("The subprotocol '{name}' is {fault}.");
+            return Err(script(format!("Failed to construct 'WebSocket': {text}")));
+        }
+        let names = Some(self.protocols.join(", ")).filter(|names| !names.is_empty());
+        // A list of tokens is a value.
+        Ok(names.and_then(|names| HeaderValue::try_from(names).ok()))
     }
 
     /// Fetch #concept-headers-append with the guard of the mode, then the headers of #fetching.

@@ -12,6 +12,7 @@ use url::Url;
 use crate::browser::fetch::client::{Client, EmbedderPolicy, StorageAccess};
 use crate::browser::fetch::referrer::ReferrerPolicy;
 use crate::browser::origin::Origin;
+use crate::browser::site::potentially_trustworthy;
 use crate::browser::web::Web;
 
 /// A page that script runs in.
@@ -26,9 +27,17 @@ pub struct Page {
 
 impl Page {
     pub(crate) fn open(web: Web, url: &str) -> Self {
-        let (client, mistakes) = match Url::parse(url) {
-            Ok(url) if !Origin::of(&url).is_opaque() => (Client::top(&url), Vec::new()),
-            _ => {
+        let page = Url::parse(url).ok().and_then(|address| {
+            let origin = match url {
+                "file://" => Origin::files(),
+                _ => Origin::of(&address),
+            };
+            let is_page = !origin.is_opaque() || address.scheme() == "file";
+            is_page.then(|| Client::top(origin, &address))
+        });
+        let (client, mistakes) = match page {
+            Some(client) => (client, Vec::new()),
+            None => {
                 let mistake = format!(
                     "`{url}` is not the URL of a page; write one like `https://app.example.com`"
                 );
@@ -44,16 +53,28 @@ impl Page {
     }
 
     /// A page in an `<iframe>` of this one, of any origin: what it asks for is asked for below this page,
-    /// which decides about `SameSite`, partitions and storage access.
+    /// which decides about `SameSite`, partitions, storage access and mixed content. A page that came by https
+    /// has no frames of plain http, but for loopback.
     pub fn frame(&self, url: &str) -> Self {
         let framed = Self::open(self.web.clone(), url);
         let client = Client {
             top: self.client.top.clone(),
             cross_site_ancestor: self.client.is_cross_site_framed(),
+            // Mixed Content #categorize-settings-object: the pages around a page count as well.
+            secure: self.client.secure || framed.client.secure,
             embedder_policy: self.client.embedder_policy,
             ..framed.client
         };
-        let mistakes = [self.mistakes.clone(), framed.mistakes].concat();
+        let mut mistakes = [self.mistakes.clone(), framed.mistakes].concat();
+        let address = client.address.as_ref();
+        let in_the_clear =
+            address.is_some_and(|url| url.scheme() == "http" && !potentially_trustworthy(url));
+        if self.client.secure && in_the_clear {
+            mistakes.push(format!(
+                "`{url}` cannot be in a frame of a page that came by https, as it is mixed content; write \
+                 `https://`"
+            ));
+        }
         Self {
             client,
             mistakes,
@@ -111,6 +132,17 @@ impl Page {
 
     /// For tables: the address, and what became of it.
     pub(crate) fn name(&self) -> String {
+        if let Some(file) = self
+            .client
+            .address
+            .as_ref()
+            .filter(|url| url.scheme() == "file")
+        {
+            return match self.client.origin.is_opaque() {
+                true => file.to_string(),
+                false => self.origin(),
+            };
+        }
         let address = self.client.address.as_ref().map(Origin::of);
         match address {
             Some(address) if self.client.origin.is_opaque() => {
@@ -131,6 +163,10 @@ impl Web {
     ///
     /// The page needs no service behind its own origin, unless it fetches from there. Pages of
     /// applications and extensions have their own schemes: `tauri://localhost`, `chrome-extension://…`.
+    ///
+    /// A file, `file:///home/me/page.html`, has the origin `null`, as in every browser. `file://` alone is the
+    /// origin that files have where they may read each other: in WebViews that are told so, and in Chromium
+    /// with `--allow-file-access-from-files`.
     pub fn page(&self, url: &str) -> Page {
         Page::open(self.clone(), url)
     }

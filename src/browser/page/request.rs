@@ -24,7 +24,7 @@ pub struct Request {
 }
 
 /// A request body with the `Content-Type` that script's value brings along: text brings
-/// `text/plain;charset=UTF-8`, bytes bring none.
+/// `text/plain;charset=UTF-8`, bytes bring none, a [blob](Self::blob) brings its own.
 #[derive(Clone, Debug, Default)]
 pub struct BodyInit {
     pub(crate) bytes: Option<Bytes>,
@@ -141,6 +141,22 @@ impl From<http::request::Builder> for Request {
                 request.mistakes.push(format!("the request: {error}"));
                 request
             }
+        }
+    }
+}
+
+impl BodyInit {
+    /// `new Blob([bytes], { type })`: bytes with a type, such as `application/json`.
+    ///
+    /// As in script, a type is put in lower case, and one with other characters than ASCII's counts as none.
+    pub fn blob(bytes: impl Into<Bytes>, content_type: &str) -> Self {
+        let is_type = content_type.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+        let content_type = content_type.to_ascii_lowercase();
+        let value = HeaderValue::try_from(content_type).ok();
+        Self {
+            bytes: Some(bytes.into()),
+            content_type: value.filter(|value| is_type && !value.is_empty()),
+            trouble: None,
         }
     }
 }

@@ -23,7 +23,15 @@ impl AddressSpace {
     /// The space of a URL by its host: addresses speak for themselves, names are the internet's unless they
     /// end in `localhost` or `.local`.
     fn of(url: &Url) -> Self {
-        match url.host() {
+        let host = match url.host() {
+            // The address that it leads to, in another notation.
+            Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+                Some(address) => Some(Host::Ipv4(address)),
+                None => Some(Host::Ipv6(address)),
+            },
+            host => host,
+        };
+        match host {
             Some(Host::Ipv4(address)) if address.is_loopback() => Self::Loopback,
             Some(Host::Ipv4(address)) if address.is_private() || address.is_link_local() => {
                 Self::Local
@@ -38,6 +46,7 @@ impl AddressSpace {
                 Self::Loopback
             }
             Some(Host::Domain(name)) if name.ends_with(".local") => Self::Local,
+            None if url.scheme() == "file" => Self::Loopback,
             _ => Self::Public,
         }
     }
@@ -105,7 +114,11 @@ mod tests {
             ("http://[fd00::1]/", AddressSpace::Local),
             ("http://127.0.0.1:3000/", AddressSpace::Loopback),
             ("http://[::1]/", AddressSpace::Loopback),
+            ("http://[::ffff:127.0.0.1]/", AddressSpace::Loopback),
+            ("http://[::ffff:10.1.2.3]/", AddressSpace::Local),
+            ("http://[::ffff:8.8.8.8]/", AddressSpace::Public),
             ("http://app.localhost/", AddressSpace::Loopback),
+            ("file:///home/me/page.html", AddressSpace::Loopback),
         ] {
             assert_eq!(AddressSpace::of(&Url::parse(url).unwrap()), space, "{url}");
         }

@@ -22,10 +22,13 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, BoxErro
 /// The body of a response, still on its way.
 pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// The body of a request as a service gets it: all of it at once, with its exact length.
+/// The body of a request as a service gets it: all of it at once, with its exact length unless it is
+/// [streamed](crate::browser::Fetch::streaming).
 #[derive(Debug, Default)]
 pub struct Body {
     bytes: Option<Bytes>,
+    /// Nobody is told the length before the end.
+    streamed: bool,
     trouble: Option<Trouble>,
     /// The end of a stall that has begun.
     ends: Option<Instant>,
@@ -44,9 +47,14 @@ impl Body {
     pub(crate) fn new(bytes: Option<Bytes>, trouble: Option<Trouble>) -> Self {
         Self {
             bytes: bytes.filter(|bytes| !bytes.is_empty()),
+            streamed: false,
             trouble,
             ends: None,
         }
+    }
+
+    pub(crate) fn streamed(self, streamed: bool) -> Self {
+        Self { streamed, ..self }
     }
 }
 
@@ -91,6 +99,9 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.streamed && !self.is_end_stream() {
+            return SizeHint::default();
+        }
         SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }
