@@ -32,29 +32,28 @@ impl Trip {
         let judged = self
             .shared
             .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
-        let status = Status {
-            forward_status: Some(StatusCode::NOT_MODIFIED),
-            stored: judged.is_ok(),
-            ..self.status()
-        };
         let (store, key) = (&self.shared.store, &self.asked.key);
-        let (fresh, is_kept) = match judged {
-            Ok(storable) => (renewed(stored, &parts.headers, storable, arrival), true),
+        let renewed = |storable| Arc::new(renewed(stored, &parts.headers, storable, arrival));
+        let (fresh, is_stored) = match judged {
+            Ok(storable) => {
+                let fresh = renewed(storable);
+                let is_stored = store.replace(key, stored, Some(Arc::clone(&fresh)));
+                (fresh, is_stored)
+            }
             Err(why) => {
                 if why.is_of_response() {
                     store.replace(key, stored, None);
                 }
-                (
-                    renewed(stored, &parts.headers, Storable::used_up(), arrival),
-                    false,
-                )
+                (renewed(Storable::used_up()), false)
             }
+        };
+        let status = Status {
+            forward_status: Some(StatusCode::NOT_MODIFIED),
+            stored: is_stored,
+            ..self.status()
         };
         let name = &self.shared.name;
         let response = answer::whole(&fresh, &self.asked, &head.headers, status, name);
-        if is_kept {
-            store.replace(key, stored, Some(fresh));
-        }
         self.noted(response, Outcome::Revalidated)
     }
 
@@ -145,7 +144,7 @@ impl Trip {
                 let judged = self.shared.judge(asked, &updated, length, arrival);
                 judged
                     .ok()
-                    .map(|storable| renewed(stored, &updated.headers, storable, arrival))
+                    .map(|storable| Arc::new(renewed(stored, &updated.headers, storable, arrival)))
             }
         };
         self.shared.store.replace(&self.asked.key, stored, renewed);

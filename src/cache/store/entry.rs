@@ -97,8 +97,9 @@ impl Resource {
         self.variants.iter()
     }
 
-    /// With one more response, which takes the place of those that would have been used for `request`.
-    pub(crate) fn with(&self, stored: &Arc<Stored>, request: &HeaderMap) -> Self {
+    /// With one more response, which takes the place of those that would have been used for `request`. Of the others
+    /// stay the youngest, as many as have room in `most` bytes.
+    pub(crate) fn with(&self, stored: &Arc<Stored>, request: &HeaderMap, most: u64) -> Self {
         let is_replaced = |held: &Stored| {
             // A part takes the place of parts; what is whole, of all.
             (stored.part.is_none() || held.part.is_some()) && held.selection.matches(request)
@@ -106,19 +107,29 @@ impl Resource {
         let kept = self.variants.iter().filter(|held| {
             held.snapshot.is_current() && (is_same_part(held, stored) || !is_replaced(held))
         });
-        let kept = kept.take(MOST_VARIANTS - 1).cloned();
+        let mut left = most.saturating_sub(stored.size() as u64);
+        let kept = kept.take(MOST_VARIANTS - 1).take_while(|held| {
+            let rest = left.checked_sub(held.size() as u64);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
         let mut variants = Vec::with_capacity(self.variants.len() + 1);
         variants.push(Arc::clone(stored));
-        variants.extend(kept);
+        variants.extend(kept.cloned());
         Self { variants }
     }
 
-    /// With one response in place of another.
-    pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Self {
-        let others = self.variants.iter().filter(|held| !Arc::ptr_eq(held, old));
-        Self {
-            variants: new.into_iter().chain(others.cloned()).collect(),
+    /// With one response in place of another; `None` if that one is not here any more. What has come in its place
+    /// meanwhile is not what the new one was made of, and a place for both would let every validation add one.
+    pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Option<Self> {
+        let is_old = |held: &Arc<Stored>| Arc::ptr_eq(held, old);
+        if !self.variants.iter().any(is_old) {
+            return None;
         }
+        let others = self.variants.iter().filter(|held| !is_old(held));
+        Some(Self {
+            variants: new.into_iter().chain(others.cloned()).collect(),
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
