@@ -59,6 +59,9 @@
 //! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
 //!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
 //!   way is not used after that.
+//! - Of two responses to the same request the more recent one is kept (4), although the other one ends later: the one
+//!   that was asked for when the other was there, or else the one with the later `Date`. A 304 renews nothing but the
+//!   response that it was asked about.
 //! - [`Cache-Status`](https://www.rfc-editor.org/rfc/rfc9211) says what was done, and an [`Outcome`] in the
 //!   response's extensions says it to logs.
 //!

@@ -26,6 +26,7 @@ impl Trip {
         arrival: &Arrival,
     ) -> Response<Body<R>> {
         let (mut parts, _nothing) = not_modified.into_parts();
+        let moment = arrival.moment(&parts.headers);
         parts.headers = freshen::updated(&stored.headers, &parts.headers, arrival.times.received);
         parts.status = stored.status;
         let asked = head.asked();
@@ -33,7 +34,10 @@ impl Trip {
             .shared
             .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
         let (store, key) = (&self.shared.store, &self.asked.key);
-        let renewed = |storable| Arc::new(renewed(stored, &parts.headers, storable, arrival));
+        let renewed = |storable| {
+            let headers = rules::head_to_store(&parts.headers, arrival.times.received);
+            Arc::new(stored.renewed(headers, storable, moment))
+        };
         let (fresh, is_stored) = match judged {
             Ok(storable) => {
                 let fresh = renewed(storable);
@@ -142,9 +146,10 @@ impl Trip {
                 };
                 let length = Some(stored.body.len() as u64);
                 let judged = self.shared.judge(asked, &updated, length, arrival);
-                judged
-                    .ok()
-                    .map(|storable| Arc::new(renewed(stored, &updated.headers, storable, arrival)))
+                judged.ok().map(|storable| {
+                    let headers = rules::head_to_store(&updated.headers, arrival.times.received);
+                    Arc::new(stored.renewed(headers, storable, arrival.moment(&parts.headers)))
+                })
             }
         };
         self.shared.store.replace(&self.asked.key, stored, renewed);
@@ -209,7 +214,7 @@ impl Shared {
             version: parts.version,
             headers: rules::head_to_store(&parts.headers, arrival.times.received),
             storable,
-            received: arrival.at,
+            moment: arrival.moment(&parts.headers),
             began: arrival.began,
         })
     }
@@ -220,23 +225,6 @@ impl Shared {
 fn tells_of_target(status: StatusCode) -> bool {
     let is_redirect = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
     is_redirect || matches!(status.as_u16(), 401..=405 | 410 | 451)
-}
-
-/// A stored response with another head, as of now.
-fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: &Arrival) -> Stored {
-    Stored {
-        status: stored.status,
-        version: stored.version,
-        headers: rules::head_to_store(headers, arrival.times.received),
-        body: stored.body.clone(),
-        trailers: stored.trailers.clone(),
-        life: storable.life,
-        selection: storable.selection,
-        part: None,
-        received: arrival.at,
-        // A change since then is one of this, too.
-        snapshot: stored.snapshot.clone(),
-    }
 }
 
 /// A body that nobody will read, because there is nothing, is whole now.

@@ -56,12 +56,17 @@ impl Store {
         self.resources.get(key)
     }
 
-    /// Stores a response to a request with these fields.
-    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) {
+    /// Stores a response to a request with these fields, unless what is stored for it is more recent.
+    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) -> bool {
         let stored = Arc::new(stored);
         let _alone = self.lock(&key);
         let held = self.resources.get(&key).unwrap_or_default();
-        self.put(key, held.with(&stored, request, self.size / 2));
+        let with = held.with(&stored, request, self.size / 2);
+        let is_new = with.is_some();
+        if let Some(resource) = with {
+            self.put(key, resource);
+        }
+        is_new
     }
 
     /// Puts one response in place of another, or removes it. `false` if that one is not there any more: then all stays
