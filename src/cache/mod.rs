@@ -21,6 +21,9 @@
 //! is what a `GET` of the same target would get, if
 //!
 //! - it has freshness, or something to validate it by (`ETag`, `Last-Modified`), or may be used stale;
+//! - its upstream has marked it as something for others, by freshness above 0, by `stale-while-revalidate`,
+//!   `stale-if-error` or `public`; or it has an `ETag`, and the request had neither `Cookie` nor `Authorization`, unless
+//!   `Vary` names it. Without a mark it may be one user's page, and a 304 by `Last-Modified` would give it to the next;
 //! - neither `no-store` nor `private` forbids it, with or without field names; `no-store, must-understand`
 //!   does not for a status whose meaning is known (5.2.2.3);
 //! - the request had no `Authorization`, or `public`, `must-revalidate` or `s-maxage` allows it (3.5). In turn,

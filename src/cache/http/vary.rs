@@ -73,6 +73,11 @@ impl Selection {
         })
     }
 
+    /// Whether a field is one of those.
+    pub(crate) fn has(&self, field: &HeaderName) -> bool {
+        self.fields.iter().any(|(name, _)| name == field)
+    }
+
     /// Whether a response that was chosen in this way is one for the request.
     pub(crate) fn matches(&self, request: &HeaderMap) -> bool {
         self.fields

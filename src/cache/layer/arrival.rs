@@ -119,7 +119,9 @@ impl Trip {
         // A fresh response stays: a client's own fields may be the reason why it is refused or sent elsewhere.
         let is_stale = stored.age().stale_by().is_some();
         let is_other = is_whole || is_stale && tells_of_target(parts.status);
-        if is_other && !self.asked.is_head && why.is_of_response() {
+        // It is not marked any more as something for others, or the cookie is why it is not.
+        let is_over = why.is_of_response() || is_stale && why == Refusal::Unmarked;
+        if is_other && !self.asked.is_head && is_over {
             self.shared.store.replace(&self.asked.key, stored, None);
         }
     }
@@ -146,6 +148,9 @@ impl Trip {
                 };
                 let length = Some(stored.body.len() as u64);
                 let judged = self.shared.judge(asked, &updated, length, arrival);
+                if judged.as_ref().is_err_and(|why| !why.is_of_response()) {
+                    return;
+                }
                 judged.ok().map(|storable| {
                     let headers = rules::head_to_store(&updated.headers, arrival.times.received);
                     Arc::new(stored.renewed(headers, storable, arrival.moment(&parts.headers)))

@@ -16,7 +16,7 @@ use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -185,8 +185,9 @@ impl Trip {
     where
         S: Service<Request<Q>, Response = Response<R>>,
     {
+        let has_cookie = request.headers().contains_key(header::COOKIE);
         let response = send(&mut service, *request).await?;
-        if rules::may_be_storable(response.headers()) {
+        if rules::may_be_storable(has_cookie, response.headers()) {
             self.shared.store.note_stored(name);
         }
         let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
