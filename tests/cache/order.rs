@@ -154,3 +154,24 @@ async fn a_clock_that_is_fast_holds_no_place() {
         (Some(Outcome::Hit), "answer 1")
     );
 }
+
+/// RFC 9111 4.1: the answer to a client that prefers nothing often lacks the `Vary` that the others have.
+#[tokio::test]
+async fn a_default_without_vary_hides_no_variant() {
+    let site = Site::new(|seen| match seen.field("accept-language") {
+        Some(language) => {
+            let fields = [LONG, ("vary", "accept-language")];
+            response(200, &fields, language.to_owned())
+        }
+        None => response(200, &[LONG], "default"),
+    });
+    let languages = [Some("en"), Some("de"), None];
+    for expected in [Outcome::Miss, Outcome::Hit, Outcome::Hit] {
+        for language in languages {
+            let fields = language.map(|language| ("accept-language", language));
+            let got = site.ask(get("/a", fields.as_slice())).await;
+            let text = language.unwrap_or("default");
+            assert_eq!((got.outcome, got.text()), (Some(expected), text));
+        }
+    }
+}

@@ -111,13 +111,13 @@ impl Shared {
             Found::Nothing(Forward::UriMiss) => None,
             _ => self.store.get(&asked.key),
         };
-        let youngest = resource
+        let first = resource
             .as_ref()
-            .and_then(|resource| resource.iter().next());
-        let name = match youngest {
-            Some(youngest) => {
+            .and_then(|resource| resource.preferred().next());
+        let name = match first {
+            Some(first) => {
                 let mut name = asked.key.bytes().to_vec();
-                youngest.selection.ask(request, &mut name);
+                first.selection.ask(request, &mut name);
                 Key::new(&name)
             }
             None => asked.key.clone(),

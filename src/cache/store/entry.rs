@@ -151,6 +151,16 @@ impl Resource {
         self.variants.iter()
     }
 
+    /// All of it, in the order in which it is chosen from. RFC 9111 4.1: servers forget `Vary` in what they say to those
+    /// who prefer nothing, and that would hide what fits better. So what has one goes before what has none.
+    pub(crate) fn preferred(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        let of = |varies| {
+            let held = self.variants.iter();
+            held.filter(move |held| held.selection.is_empty() != varies)
+        };
+        of(true).chain(of(false))
+    }
+
     /// With one more response, which takes the place of those that would have been used for `request`; `None` if one
     /// of them is more recent. Of the others stay the youngest, as many as have room in `most` bytes.
     pub(crate) fn with(
