@@ -58,10 +58,15 @@ impl Shared {
             Found::Part(stored, part) => (answer::part(stored, part, status, name), Outcome::Hit),
             // It is to be validated, and answers all the same: that is a task for who called.
             Found::Response(_, Use::AnswerAndValidate) => return None,
-            _ if asked.control.only_if_cached => (answer::not_stored(name), Outcome::Bypass),
+            _ if asked.control.only_if_cached => return Some(self.not_stored()),
             _ => return None,
         };
         Some(self.noted(response, outcome))
+    }
+
+    /// The answer to a client that wants what is stored only, where nothing is.
+    pub(crate) fn not_stored<R>(&self) -> Response<Body<R>> {
+        self.noted(answer::not_stored(&self.name), Outcome::Bypass)
     }
 
     /// Counts an outcome, and leaves it in the response.
