@@ -21,6 +21,9 @@
 //! is what a `GET` of the same target would get, if
 //!
 //! - it has freshness, or something to validate it by (`ETag`, `Last-Modified`), or may be used stale;
+//! - its upstream has marked it as something for others, by freshness above 0, by `stale-while-revalidate`,
+//!   `stale-if-error` or `public`; or it has an `ETag`, and the request had neither `Cookie` nor `Authorization`, unless
+//!   `Vary` names it. Without a mark it may be one user's page, and a 304 by `Last-Modified` would give it to the next;
 //! - neither `no-store` nor `private` forbids it, with or without field names; `no-store, must-understand`
 //!   does not for a status whose meaning is known (5.2.2.3);
 //! - the request had no `Authorization`, or `public`, `must-revalidate` or `s-maxage` allows it (3.5). In turn,
@@ -59,6 +62,9 @@
 //! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
 //!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
 //!   way is not used after that.
+//! - Of two responses to the same request the more recent one is kept (4), although the other one ends later: the one
+//!   that was asked for when the other was there, or else the one with the later `Date`. A 304 renews nothing but the
+//!   response that it was asked about.
 //! - [`Cache-Status`](https://www.rfc-editor.org/rfc/rfc9211) says what was done, and an [`Outcome`] in the
 //!   response's extensions says it to logs.
 //!
@@ -92,7 +98,9 @@
 //!
 //! # Memory
 //!
-//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Bodies
+//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Those for
+//! one key are 32 at most and, if more than one, take half of it at most, so that one resource does not drive out the
+//! others by its variants. Bodies
 //! on their way into the cache may take as much again; what finds no room there goes to its client only.
 //! Bodies go on frame by frame while they are copied; from memory they cost no copy. Of a response that is not
 //! stored nothing is kept but a number in a table of fixed size.

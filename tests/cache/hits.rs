@@ -274,3 +274,21 @@ async fn a_body_from_memory_says_its_length_unless_trailers_follow() {
     assert!(http_body::Body::is_end_stream(head.body()));
     assert_eq!(Got::of(head).await.text(), "");
 }
+
+/// RFC 9111 5.2.1.7: whatever else keeps it from being answered from memory.
+#[tokio::test]
+async fn a_client_that_wants_what_is_stored_only_never_reaches_the_upstream() {
+    let site = Site::new(counted(&[FRESH]));
+    site.get("/a").await;
+    for (method, control, field) in [
+        ("GET", "only-if-cached, no-store", ("x-none", "")),
+        ("HEAD", "only-if-cached, no-store", ("x-none", "")),
+        ("GET", "only-if-cached", ("range", "bytes=0-1,3-4")),
+        ("GET", "only-if-cached", ("if-match", "\"a\"")),
+    ] {
+        let asked = [("cache-control", control), field];
+        let got = site.ask(request(method, "/a", &asked)).await;
+        assert_eq!(got.status, 504, "{method} {control} {field:?}");
+    }
+    assert_eq!(site.seen().len(), 1);
+}

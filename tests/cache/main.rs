@@ -5,6 +5,7 @@ mod cors;
 mod hits;
 mod hostile;
 mod keys;
+mod order;
 mod proxy;
 mod same;
 mod secrets;

@@ -287,3 +287,66 @@ async fn credentials_that_validate_do_not_take_it_from_others() {
     assert_eq!(site.seen()[1].field("if-none-match"), None);
     assert_eq!(site.get("/a").await.outcome, Some(Outcome::Revalidated));
 }
+
+/// Without a word of the upstream a page may be one user's, and a 304 would give it to the next one.
+#[tokio::test]
+async fn a_page_that_nobody_marked_is_given_to_no_other_user() {
+    const MODIFIED: (&str, &str) = ("last-modified", "Wed, 01 Jan 2020 00:00:00 GMT");
+    const TAG: (&str, &str) = ("etag", "\"template\"");
+    for (fields, known_by) in [
+        (&[MODIFIED][..], "cookie"),
+        (&[MODIFIED], "x-user"),
+        (&[MODIFIED, ("cache-control", "no-cache")], "cookie"),
+        (&[MODIFIED, ("cache-control", "max-age=0")], "x-user"),
+        (&[MODIFIED, TAG], "cookie"),
+        (&[TAG, ("cache-control", "no-cache")], "cookie"),
+        (
+            &[TAG, ("cache-control", "max-age=0, must-revalidate")],
+            "authorization",
+        ),
+    ] {
+        let site = Site::new(move |seen| {
+            let asked = ["if-modified-since", "if-none-match"];
+            if asked.iter().any(|name| seen.headers.contains_key(*name)) {
+                return response(304, fields, "");
+            }
+            response(200, fields, seen.field(known_by).unwrap().to_owned())
+        });
+        for user in ["alice", "bob", "alice"] {
+            let got = site.ask(get("/me", &[(known_by, user)])).await;
+            assert_eq!(got.text(), user, "{fields:?} {known_by}");
+        }
+        assert_eq!(site.cache.stats().stored, 0, "{fields:?} {known_by}");
+    }
+}
+
+/// What a stranger got is validated for all by its tag, and a user's own page does not take its place.
+#[tokio::test]
+async fn a_user_validates_the_page_of_strangers() {
+    let site = Site::new(|seen| {
+        let (body, tag) = match seen.field("cookie") {
+            Some("user=alice") => ("alice's", "\"alice\""),
+            _ => ("everybody's", "\"all\""),
+        };
+        if seen.field("if-none-match") == Some(tag) {
+            return response(304, &[("etag", tag)], "");
+        }
+        response(200, &[("etag", tag)], body)
+    });
+    site.get("/a").await;
+    for (cookie, outcome, text) in [
+        ("tracked=1", Outcome::Revalidated, "everybody's"),
+        ("tracked=2", Outcome::Revalidated, "everybody's"),
+        ("user=alice", Outcome::Miss, "alice's"),
+        ("tracked=3", Outcome::Miss, "everybody's"),
+    ] {
+        let got = site.ask(get("/a", &[("cookie", cookie)])).await;
+        assert_eq!((got.outcome, got.text()), (Some(outcome), text), "{cookie}");
+    }
+    // The first one shows that it may be stored again, and the second one is stored.
+    site.get("/a").await;
+    site.get("/a").await;
+    site.ask(request("HEAD", "/a", &[("cookie", "tracked=4")]))
+        .await;
+    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Revalidated));
+}

@@ -1,6 +1,6 @@
 //! One fetch for all who miss the same, and nobody waits for what is not for everybody.
 
-use crate::support::{FRESH, Got, Site, get, response};
+use crate::support::{FRESH, Got, Site, get, request, response};
 use futures_util::future::join_all;
 use same_origin::cache::{Cache, Outcome};
 use std::sync::Arc;
@@ -44,6 +44,62 @@ async fn a_hundred_make_one_validation() {
     tokio::time::advance(Duration::from_secs(61)).await;
     many(&site, 100, &[]).await;
     assert_eq!(site.seen().len(), 2);
+}
+
+/// Reloads that come at the same time are validations of the same answer, and none of them adds one.
+#[tokio::test(start_paused = true)]
+async fn many_reloads_at_the_same_time_leave_the_memory_as_it_was() {
+    let builder = Cache::builder().size(100_000).object(20_000);
+    let site = Site::slow(builder, |seen| {
+        Box::pin(async move {
+            sleep(Duration::from_secs(1)).await;
+            let status = seen.field("if-none-match").map_or(200, |_| 304);
+            let body = if status == 200 {
+                "x".repeat(9000)
+            } else {
+                String::new()
+            };
+            Ok(response(status, &[FRESH, ("etag", "\"a\"")], body))
+        })
+    });
+    for target in ["/a", "/b", "/c", "/d"] {
+        site.get(target).await;
+    }
+    let before = site.cache.stats();
+    for method in ["GET", "HEAD"] {
+        let reload = || request(method, "/a", &[("cache-control", "no-cache")]);
+        let all = join_all((0..100).map(|_| site.ask(reload()))).await;
+        assert!(all.iter().all(|got| got.status == 200));
+        let after = site.cache.stats();
+        assert_eq!((after.bytes, after.entries), (before.bytes, before.entries));
+    }
+    for target in ["/a", "/b", "/c", "/d"] {
+        assert_eq!(
+            site.get(target).await.outcome,
+            Some(Outcome::Hit),
+            "{target}"
+        );
+    }
+}
+
+/// Not even a client that makes up a language for each request takes more than half of the memory.
+#[tokio::test]
+async fn the_variants_of_one_target_leave_room_for_others() {
+    for size in [100_000, 9600] {
+        let builder = Cache::builder().size(size).object(9600);
+        let site = Site::with(builder, |seen| {
+            let length = if seen.target == "/a" { 9000 } else { 10 };
+            let fields = [FRESH, ("vary", "accept-language")];
+            response(200, &fields, "x".repeat(length))
+        });
+        site.get("/b").await;
+        for number in 0..40 {
+            let language = [("accept-language", &*number.to_string())];
+            site.ask(get("/a", &language)).await;
+        }
+        assert!(site.cache.stats().bytes < size / 2 + 10_000);
+        assert_eq!(site.get("/b").await.outcome, Some(Outcome::Hit), "{size}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,6 +73,16 @@ impl Selection {
         })
     }
 
+    /// Whether it was chosen by no field, and so is for every request.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Whether a field is one of those.
+    pub(crate) fn has(&self, field: &HeaderName) -> bool {
+        self.fields.iter().any(|(name, _)| name == field)
+    }
+
     /// Whether a response that was chosen in this way is one for the request.
     pub(crate) fn matches(&self, request: &HeaderMap) -> bool {
         self.fields

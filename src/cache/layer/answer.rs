@@ -31,7 +31,7 @@ pub(crate) fn find(resource: Option<&Resource>, asked: &Asked, request: &HeaderM
         return Found::Nothing(Forward::UriMiss);
     };
     let mut why = Forward::UriMiss;
-    for stored in resource.iter() {
+    for stored in resource.preferred() {
         if let Some(unfit) = stored.unfit(request, asked.authorized) {
             // The youngest of those that are still of use says why.
             if why == Forward::UriMiss {

@@ -26,35 +26,38 @@ impl Trip {
         arrival: &Arrival,
     ) -> Response<Body<R>> {
         let (mut parts, _nothing) = not_modified.into_parts();
+        let moment = arrival.moment(&parts.headers);
         parts.headers = freshen::updated(&stored.headers, &parts.headers, arrival.times.received);
         parts.status = stored.status;
         let asked = head.asked();
         let judged = self
             .shared
             .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
-        let status = Status {
-            forward_status: Some(StatusCode::NOT_MODIFIED),
-            stored: judged.is_ok(),
-            ..self.status()
-        };
         let (store, key) = (&self.shared.store, &self.asked.key);
-        let (fresh, is_kept) = match judged {
-            Ok(storable) => (renewed(stored, &parts.headers, storable, arrival), true),
+        let renewed = |storable| {
+            let headers = rules::head_to_store(&parts.headers, arrival.times.received);
+            Arc::new(stored.renewed(headers, storable, moment))
+        };
+        let (fresh, is_stored) = match judged {
+            Ok(storable) => {
+                let fresh = renewed(storable);
+                let is_stored = store.replace(key, stored, Some(Arc::clone(&fresh)));
+                (fresh, is_stored)
+            }
             Err(why) => {
                 if why.is_of_response() {
                     store.replace(key, stored, None);
                 }
-                (
-                    renewed(stored, &parts.headers, Storable::used_up(), arrival),
-                    false,
-                )
+                (renewed(Storable::used_up()), false)
             }
+        };
+        let status = Status {
+            forward_status: Some(StatusCode::NOT_MODIFIED),
+            stored: is_stored,
+            ..self.status()
         };
         let name = &self.shared.name;
         let response = answer::whole(&fresh, &self.asked, &head.headers, status, name);
-        if is_kept {
-            store.replace(key, stored, Some(fresh));
-        }
         self.noted(response, Outcome::Revalidated)
     }
 
@@ -116,7 +119,9 @@ impl Trip {
         // A fresh response stays: a client's own fields may be the reason why it is refused or sent elsewhere.
         let is_stale = stored.age().stale_by().is_some();
         let is_other = is_whole || is_stale && tells_of_target(parts.status);
-        if is_other && !self.asked.is_head && why.is_of_response() {
+        // It is not marked any more as something for others, or the cookie is why it is not.
+        let is_over = why.is_of_response() || is_stale && why == Refusal::Unmarked;
+        if is_other && !self.asked.is_head && is_over {
             self.shared.store.replace(&self.asked.key, stored, None);
         }
     }
@@ -143,9 +148,13 @@ impl Trip {
                 };
                 let length = Some(stored.body.len() as u64);
                 let judged = self.shared.judge(asked, &updated, length, arrival);
-                judged
-                    .ok()
-                    .map(|storable| renewed(stored, &updated.headers, storable, arrival))
+                if judged.as_ref().is_err_and(|why| !why.is_of_response()) {
+                    return;
+                }
+                judged.ok().map(|storable| {
+                    let headers = rules::head_to_store(&updated.headers, arrival.times.received);
+                    Arc::new(stored.renewed(headers, storable, arrival.moment(&parts.headers)))
+                })
             }
         };
         self.shared.store.replace(&self.asked.key, stored, renewed);
@@ -210,7 +219,7 @@ impl Shared {
             version: parts.version,
             headers: rules::head_to_store(&parts.headers, arrival.times.received),
             storable,
-            received: arrival.at,
+            moment: arrival.moment(&parts.headers),
             began: arrival.began,
         })
     }
@@ -221,23 +230,6 @@ impl Shared {
 fn tells_of_target(status: StatusCode) -> bool {
     let is_redirect = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
     is_redirect || matches!(status.as_u16(), 401..=405 | 410 | 451)
-}
-
-/// A stored response with another head, as of now.
-fn renewed(stored: &Stored, headers: &HeaderMap, storable: Storable, arrival: &Arrival) -> Stored {
-    Stored {
-        status: stored.status,
-        version: stored.version,
-        headers: rules::head_to_store(headers, arrival.times.received),
-        body: stored.body.clone(),
-        trailers: stored.trailers.clone(),
-        life: storable.life,
-        selection: storable.selection,
-        part: None,
-        received: arrival.at,
-        // A change since then is one of this, too.
-        snapshot: stored.snapshot.clone(),
-    }
 }
 
 /// A body that nobody will read, because there is nothing, is whole now.

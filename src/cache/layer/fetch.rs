@@ -11,12 +11,12 @@ use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::rules::{self, Times};
 use crate::cache::shared::Shared;
-use crate::cache::store::entry::Stored;
+use crate::cache::store::entry::{Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,6 +59,8 @@ pub(crate) struct Trial {
 /// A response that has come.
 pub(crate) struct Arrival {
     pub(crate) at: Instant,
+    /// The moment at which the request was sent.
+    pub(crate) sent: Instant,
     pub(crate) times: Times,
     /// The changes before the request was sent: a target that has changed since may be another thing than this.
     pub(crate) began: Began,
@@ -183,8 +185,9 @@ impl Trip {
     where
         S: Service<Request<Q>, Response = Response<R>>,
     {
+        let has_cookie = request.headers().contains_key(header::COOKIE);
         let response = send(&mut service, *request).await?;
-        if rules::may_be_storable(response.headers()) {
+        if rules::may_be_storable(has_cookie, response.headers()) {
             self.shared.store.note_stored(name);
         }
         let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
@@ -359,11 +362,19 @@ impl Head {
     }
 }
 
+impl Arrival {
+    /// That of a response with these fields, as they came.
+    pub(crate) fn moment(&self, headers: &HeaderMap) -> Moment {
+        Moment::of(headers, self.sent, self.at)
+    }
+}
+
 impl Trial {
     pub(crate) fn arrived(self) -> Arrival {
         let at = Instant::now();
         Arrival {
             at,
+            sent: self.sent,
             times: Times {
                 received: SystemTime::now(),
                 delay: at.duration_since(self.sent),

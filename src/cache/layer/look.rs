@@ -58,10 +58,15 @@ impl Shared {
             Found::Part(stored, part) => (answer::part(stored, part, status, name), Outcome::Hit),
             // It is to be validated, and answers all the same: that is a task for who called.
             Found::Response(_, Use::AnswerAndValidate) => return None,
-            _ if asked.control.only_if_cached => (answer::not_stored(name), Outcome::Bypass),
+            _ if asked.control.only_if_cached => return Some(self.not_stored()),
             _ => return None,
         };
         Some(self.noted(response, outcome))
+    }
+
+    /// The answer to a client that wants what is stored only, where nothing is.
+    pub(crate) fn not_stored<R>(&self) -> Response<Body<R>> {
+        self.noted(answer::not_stored(&self.name), Outcome::Bypass)
     }
 
     /// Counts an outcome, and leaves it in the response.
@@ -111,13 +116,13 @@ impl Shared {
             Found::Nothing(Forward::UriMiss) => None,
             _ => self.store.get(&asked.key),
         };
-        let youngest = resource
+        let first = resource
             .as_ref()
-            .and_then(|resource| resource.iter().next());
-        let name = match youngest {
-            Some(youngest) => {
+            .and_then(|resource| resource.preferred().next());
+        let name = match first {
+            Some(first) => {
                 let mut name = asked.key.bytes().to_vec();
-                youngest.selection.ask(request, &mut name);
+                first.selection.ask(request, &mut name);
                 Key::new(&name)
             }
             None => asked.key.clone(),

@@ -114,6 +114,7 @@ where
                 let request = Request::from_parts(parts, body);
                 ResponseFuture::boxed(change(shared, self.inner.clone(), request))
             }
+            Plan::NotStored => ResponseFuture::ready(self.shared.not_stored()),
             Plan::Pass(why) => {
                 let shared = Arc::clone(&self.shared);
                 let request = Request::from_parts(parts, body);

@@ -3,7 +3,7 @@
 use crate::cache::layer::flight::Lead;
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
-use crate::cache::store::entry::Stored;
+use crate::cache::store::entry::{Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
 use crate::own::own_values;
@@ -12,7 +12,6 @@ use http::{HeaderMap, StatusCode, Version};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::time::Instant;
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {
@@ -31,7 +30,7 @@ pub(crate) struct Draft {
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) storable: Storable,
-    pub(crate) received: Instant,
+    pub(crate) moment: Moment,
     pub(crate) began: Began,
 }
 
@@ -154,11 +153,12 @@ impl Recording {
             life: draft.storable.life,
             selection: draft.storable.selection,
             part: draft.storable.part,
-            received: draft.received,
+            moment: draft.moment,
             snapshot,
         };
-        self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
-        self.shared.store.insert(key, stored, &draft.request);
+        if self.shared.store.insert(key, stored, &draft.request) {
+            self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+        }
         // Now those that wait find it.
         drop(lead);
     }

@@ -87,12 +87,21 @@ pub(crate) enum Refusal {
     Incomplete,
     /// It is larger than what is stored.
     TooLarge,
+    /// Nobody has said that it is for others, and the one who asked may have been known by a cookie.
+    Unmarked,
 }
 
 impl Refusal {
     /// Whether the response itself forbids it, for whoever asked.
     pub(crate) fn is_of_response(self) -> bool {
-        self != Self::Request
+        self != Self::Request && self != Self::Unmarked
+    }
+}
+
+impl Life {
+    /// Whether it may be used stale, for some time.
+    fn may_be_stale(&self) -> bool {
+        !self.never_stale && self.while_validated.max(self.if_error) > Duration::ZERO
     }
 }
 
@@ -148,10 +157,12 @@ pub(crate) fn judge(
     let selection = Selection::of(&head.headers, asked.headers);
     let selection = selection.map_err(Refusal::Vary)?;
     let life = life(asked, head, control, explicit, times, limits)?;
-    let is_of_use = life.fresh > life.age
-        || conditional::can_be_validated(&head.headers)
-        || !life.never_stale && life.while_validated.max(life.if_error) > Duration::ZERO;
-    if !is_of_use {
+    let can_be_asked_about = if is_marked(&control, &life) {
+        conditional::can_be_validated(&head.headers)
+    } else {
+        unmarked(asked.headers, &head.headers, &selection)?
+    };
+    if life.fresh <= life.age && !life.may_be_stale() && !can_be_asked_about {
         return Err(Refusal::Useless);
     }
     let length = whole::length(head, exact)?;
@@ -166,13 +177,51 @@ pub(crate) fn judge(
     })
 }
 
-/// Whether a response looks as if it could be stored, by the fields that most often forbid it.
-pub(crate) fn may_be_storable(headers: &HeaderMap) -> bool {
+/// Whether the upstream has said that others may have a response: that it is fresh for a time, may be used stale, or is
+/// `public`.
+fn is_marked(control: &ResponseControl, life: &Life) -> bool {
+    control.has(Flag::Public) || !life.fresh.is_zero() || life.may_be_stale()
+}
+
+/// Whether there is something that an unmarked response can be validated by.
+///
+/// It may be the page of whoever asked, and a 304 to the next client would give it to that one. Another page has another
+/// `ETag`, but may have the same `Last-Modified`: what both are made of changed at that time. And the page of one who is
+/// known by a cookie or credentials is not kept at all, unless `Vary` keeps it apart: its tag may be one of a template.
+/// The price is that a client with a cookie stores nothing unmarked for the next one.
+fn unmarked(
+    request: &HeaderMap,
+    response: &HeaderMap,
+    selection: &Selection,
+) -> Result<bool, Refusal> {
+    if !response.contains_key(header::ETAG) {
+        return Ok(false);
+    }
+    let is_known = [header::COOKIE, header::AUTHORIZATION]
+        .iter()
+        .any(|name| request.contains_key(name) && !selection.has(name));
+    if is_known {
+        return Err(Refusal::Unmarked);
+    }
+    Ok(true)
+}
+
+/// Whether a response to a request looks as if it could be stored, by the fields that most often forbid it.
+pub(crate) fn may_be_storable(has_cookie: bool, headers: &HeaderMap) -> bool {
     let control = ResponseControl::of(headers);
     let is_forbidden = control.has(Flag::Private)
         || control.has(Flag::NoStore) && !control.has(Flag::MustUnderstand)
         || headers.contains_key(header::SET_COOKIE);
-    !is_forbidden && (is_explicit(&control, headers) || conditional::can_be_validated(headers))
+    let is_fresh = control
+        .s_maxage
+        .or(control.max_age)
+        .map_or_else(|| is_explicit(&control, headers), |seconds| seconds > 0);
+    let is_validated = if control.has(Flag::Public) {
+        conditional::can_be_validated(headers)
+    } else {
+        headers.contains_key(header::ETAG) && !has_cookie
+    };
+    !is_forbidden && (is_fresh || is_validated)
 }
 
 /// RFC 9111 3: a method whose response is defined as one that may be stored.

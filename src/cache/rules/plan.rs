@@ -15,6 +15,8 @@ pub(crate) enum Plan {
     Pass(Forward),
     /// It goes on, and what is stored of its target is not used any more (RFC 9111 4.4).
     Change,
+    /// It cannot be answered from memory, and its client wants nothing else.
+    NotStored,
     /// It is looked up.
     Look(Asked),
 }
@@ -46,15 +48,23 @@ impl Plan {
             _ => return Self::Change,
         }
         let control = RequestControl::of(headers);
+        // RFC 9111 5.2.1.7: 504, for whatever reason nothing stored can be the answer.
+        let pass = |why| {
+            if control.only_if_cached {
+                Self::NotStored
+            } else {
+                Self::Pass(why)
+            }
+        };
         if has_body
             || headers.contains_key(header::UPGRADE)
             || conditional::is_for_origin(headers)
             || key::is_ambiguous(headers)
         {
-            return Self::Pass(Forward::Bypass);
+            return pass(Forward::Bypass);
         }
         if control.no_store {
-            return Self::Pass(Forward::Request);
+            return pass(Forward::Request);
         }
         let is_head = parts.method == Method::HEAD;
         // RFC 9110 14.2: ranges are for GET.
@@ -63,7 +73,7 @@ impl Plan {
         } else {
             match range::wanted(headers) {
                 Ok(range) => range,
-                Err(range::Unclear) => return Self::Pass(Forward::Bypass),
+                Err(range::Unclear) => return pass(Forward::Bypass),
             }
         };
         Self::Look(Asked {
@@ -93,6 +103,7 @@ mod tests {
             match Plan::of(&request.body(()).unwrap().into_parts().0, has_body) {
                 Plan::Pass(why) => format!("{why:?}"),
                 Plan::Change => "Change".to_owned(),
+                Plan::NotStored => "NotStored".to_owned(),
                 Plan::Look(_) => "Look".to_owned(),
             }
         };
@@ -108,6 +119,30 @@ mod tests {
             ("GET", &[("if-unmodified-since", "x")], "Bypass"),
             ("GET", &[("host", "a"), ("host", "b")], "Bypass"),
             ("GET", &[("cache-control", "no-store")], "Request"),
+            ("HEAD", &[("cache-control", "only-if-cached")], "Look"),
+            (
+                "GET",
+                &[("cache-control", "only-if-cached, no-store")],
+                "NotStored",
+            ),
+            (
+                "HEAD",
+                &[("cache-control", "only-if-cached"), ("if-match", "x")],
+                "NotStored",
+            ),
+            (
+                "GET",
+                &[
+                    ("cache-control", "only-if-cached"),
+                    ("range", "bytes=0-1,2-3"),
+                ],
+                "NotStored",
+            ),
+            (
+                "POST",
+                &[("cache-control", "only-if-cached, no-store")],
+                "Change",
+            ),
             ("OPTIONS", &[], "Method"),
             ("TRACE", &[], "Method"),
             ("CONNECT", &[], "Method"),

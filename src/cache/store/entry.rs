@@ -1,16 +1,17 @@
 //! A stored response.
 
+use crate::cache::http::date;
 use crate::cache::http::range::Extent;
 use crate::cache::http::status::Forward;
 use crate::cache::http::vary::Selection;
-use crate::cache::rules::Life;
 use crate::cache::rules::reuse::Age;
+use crate::cache::rules::{Life, Storable};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version, header};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The most responses for one key: for requests that differ in what `Vary` names, and parts.
@@ -30,8 +31,44 @@ pub(crate) struct Stored {
     pub(crate) life: Life,
     pub(crate) selection: Selection,
     pub(crate) part: Option<Extent>,
-    pub(crate) received: Instant,
+    pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
+}
+
+/// The times by which the more recent one of two responses is found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The `Date` that its upstream gave it.
+    dated: Option<SystemTime>,
+    /// The time at which its request was sent.
+    sent: Instant,
+    pub(crate) received: Instant,
+}
+
+impl Moment {
+    /// That of a response with these fields, as they came.
+    pub(crate) fn of(headers: &HeaderMap, sent: Instant, received: Instant) -> Self {
+        Self {
+            dated: date::field(headers, &header::DATE).flatten(),
+            sent,
+            received,
+        }
+    }
+
+    /// Whether this is more recent than another one (RFC 9111 4).
+    ///
+    /// A response to a request that was sent when the other one was there is the later one, whatever the clocks of two
+    /// servers say: by `Date` alone, one whose clock is fast would hold its place against all that come after. Only of
+    /// two that were under way at the same time does `Date` tell, and where it does not, the order of the requests.
+    fn is_after(&self, other: &Self) -> bool {
+        if self.sent >= other.received || other.sent >= self.received {
+            return self.sent > other.sent;
+        }
+        match (self.dated, other.dated) {
+            (Some(own), Some(others)) if own != others => own > others,
+            _ => self.sent > other.sent,
+        }
+    }
 }
 
 impl Stored {
@@ -39,7 +76,7 @@ impl Stored {
     pub(crate) fn age(&self) -> Age<'_> {
         Age {
             life: &self.life,
-            age: self.life.age.saturating_add(self.received.elapsed()),
+            age: self.life.age.saturating_add(self.moment.received.elapsed()),
         }
     }
 
@@ -54,6 +91,23 @@ impl Stored {
         // RFC 9111 3.5 forbids to store an answer that was given to credentials. The other way round it is
         // the same: the upstream might have said more to them.
         (authorized && !self.life.for_authorized).then_some(Forward::Request)
+    }
+
+    /// The same with another head.
+    pub(crate) fn renewed(&self, headers: HeaderMap, storable: Storable, moment: Moment) -> Self {
+        Self {
+            status: self.status,
+            version: self.version,
+            headers,
+            body: self.body.clone(),
+            trailers: self.trailers.clone(),
+            life: storable.life,
+            selection: storable.selection,
+            part: None,
+            moment,
+            // A change since then is one of this, too.
+            snapshot: self.snapshot.clone(),
+        }
     }
 
     fn size(&self) -> usize {
@@ -86,7 +140,7 @@ impl Stored {
     }
 }
 
-/// All that is stored for one key, the youngest first.
+/// All that is stored for one key, the most recent first.
 #[derive(Debug, Default)]
 pub(crate) struct Resource {
     variants: Vec<Arc<Stored>>,
@@ -97,28 +151,79 @@ impl Resource {
         self.variants.iter()
     }
 
-    /// With one more response, which takes the place of those that would have been used for `request`.
-    pub(crate) fn with(&self, stored: &Arc<Stored>, request: &HeaderMap) -> Self {
-        let is_replaced = |held: &Stored| {
-            // A part takes the place of parts; what is whole, of all.
-            (stored.part.is_none() || held.part.is_some()) && held.selection.matches(request)
+    /// All of it, in the order in which it is chosen from. RFC 9111 4.1: servers forget `Vary` in what they say to those
+    /// who prefer nothing, and that would hide what fits better. So what has one goes before what has none.
+    pub(crate) fn preferred(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        let of = |varies| {
+            let held = self.variants.iter();
+            held.filter(move |held| held.selection.is_empty() != varies)
         };
-        let kept = self.variants.iter().filter(|held| {
-            held.snapshot.is_current() && (is_same_part(held, stored) || !is_replaced(held))
-        });
-        let kept = kept.take(MOST_VARIANTS - 1).cloned();
-        let mut variants = Vec::with_capacity(self.variants.len() + 1);
-        variants.push(Arc::clone(stored));
-        variants.extend(kept);
-        Self { variants }
+        of(true).chain(of(false))
     }
 
-    /// With one response in place of another.
-    pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Self {
-        let others = self.variants.iter().filter(|held| !Arc::ptr_eq(held, old));
-        Self {
-            variants: new.into_iter().chain(others.cloned()).collect(),
+    /// With one more response, which takes the place of those that would have been used for `request`; `None` if one
+    /// of them is more recent. Of the others stay the youngest, as many as have room in `most` bytes.
+    pub(crate) fn with(
+        &self,
+        stored: &Arc<Stored>,
+        request: &HeaderMap,
+        most: u64,
+    ) -> Option<Self> {
+        let is_rival = |held: &Stored| {
+            held.snapshot.is_current()
+                && held.selection.matches(request)
+                && !is_same_part(held, stored)
+        };
+        let is_later = |held: &Stored| held.moment.is_after(&stored.moment);
+        // A part is no answer to who wants the whole, so that it does not keep that out.
+        let is_outdated = |held: &Stored| {
+            (stored.part.is_some() || held.part.is_none()) && is_rival(held) && is_later(held)
+        };
+        if self.variants.iter().any(|held| is_outdated(held)) {
+            return None;
         }
+        let is_replaced = |held: &Stored| {
+            // A part takes the place of parts; what is whole, of all.
+            (stored.part.is_none() || held.part.is_some()) && is_rival(held) && !is_later(held)
+        };
+        let mut left = most.saturating_sub(stored.size() as u64);
+        let kept = self.variants.iter();
+        let kept = kept.filter(|held| held.snapshot.is_current() && !is_replaced(held));
+        let kept = kept.take(MOST_VARIANTS - 1).take_while(|held| {
+            let rest = left.checked_sub(held.size() as u64);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
+        let mut resource = Self {
+            variants: kept.cloned().collect(),
+        };
+        resource.add(Arc::clone(stored));
+        Some(resource)
+    }
+
+    /// With one response in place of another; `None` if that one is not here any more. What has come in its place
+    /// meanwhile is not what the new one was made of, and a place for both would let every validation add one.
+    pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Option<Self> {
+        let is_old = |held: &Arc<Stored>| Arc::ptr_eq(held, old);
+        if !self.variants.iter().any(is_old) {
+            return None;
+        }
+        let others = self.variants.iter().filter(|held| !is_old(held));
+        let mut resource = Self {
+            variants: others.cloned().collect(),
+        };
+        if let Some(new) = new {
+            resource.add(new);
+        }
+        Some(resource)
+    }
+
+    /// Adds a response before those that are less recent.
+    fn add(&mut self, stored: Arc<Stored>) {
+        let is_later = |held: &Arc<Stored>| held.moment.is_after(&stored.moment);
+        let held = self.variants.iter();
+        let place = held.take_while(|held| is_later(held)).count();
+        self.variants.insert(place, stored);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -146,6 +251,6 @@ fn is_same_part(one: &Stored, other: &Stored) -> bool {
     let (Some(first), Some(second)) = (one.part, other.part) else {
         return false;
     };
-    let tag = one.headers.get(http::header::ETAG);
-    first != second && tag.is_some() && tag == other.headers.get(http::header::ETAG)
+    let tag = one.headers.get(header::ETAG);
+    first != second && tag.is_some() && tag == other.headers.get(header::ETAG)
 }

@@ -56,31 +56,42 @@ impl Store {
         self.resources.get(key)
     }
 
-    /// Stores a response to a request with these fields.
-    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) {
+    /// Stores a response to a request with these fields, unless what is stored for it is more recent.
+    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) -> bool {
         let stored = Arc::new(stored);
         let _alone = self.lock(&key);
         let held = self.resources.get(&key).unwrap_or_default();
-        self.put(key, held.with(&stored, request));
+        let with = held.with(&stored, request, self.size / 2);
+        let is_new = with.is_some();
+        if let Some(resource) = with {
+            self.put(key, resource);
+        }
+        is_new
     }
 
-    /// Puts one response in place of another, or removes it.
-    pub(crate) fn replace(&self, key: &Key, old: &Arc<Stored>, new: Option<Stored>) {
-        let new = new.map(Arc::new);
+    /// Puts one response in place of another, or removes it. `false` if that one is not there any more: then all stays
+    /// as it is.
+    pub(crate) fn replace(&self, key: &Key, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> bool {
         let _alone = self.lock(key);
-        let Some(held) = self.resources.get(key) else {
-            return;
+        let held = self.resources.get(key);
+        let Some(resource) = held.and_then(|held| held.replaced(old, new)) else {
+            return false;
         };
-        let resource = held.replaced(old, new);
         if resource.is_empty() {
             self.resources.invalidate(key);
         } else {
             self.put(key.clone(), resource);
         }
+        true
     }
 
     fn put(&self, key: Key, resource: Resource) {
         let weight = u64::from(resource.weight(&key));
+        // moka would evict all others for a thing that is heavier than everything may be, and then that.
+        if weight > self.size {
+            self.resources.invalidate(&key);
+            return;
+        }
         self.resources.insert(key, Arc::new(resource));
         // moka evicts some time later, and counts in entries how late. The bound is one in bytes.
         let behind = self.behind.fetch_add(weight, Ordering::Relaxed) + weight;

@@ -125,6 +125,55 @@ fn what_a_shared_cache_may_not_store_is_not_stored() {
     }
 }
 
+/// Nobody has said of it that it is for others: it may be the page of whoever asked.
+#[test]
+fn an_unmarked_response_is_stored_by_its_tag_and_for_nobody_who_is_known() {
+    use Refusal::{Request, Unmarked, Useless};
+    const TAG: (&str, &str) = ("etag", "\"a\"");
+    const DATE: (&str, &str) = ("last-modified", A_MINUTE_AGO);
+    const COOKIE: &[(&str, &str)] = &[("cookie", "user=alice")];
+    const CREDENTIALS: &[(&str, &str)] = &[("authorization", "x")];
+    let control = |control| ("cache-control", control);
+    for (response, request, expected) in [
+        (&[DATE][..], &[][..], Some(Useless)),
+        (&[DATE], COOKIE, Some(Useless)),
+        (&[TAG], &[], None),
+        (&[TAG, DATE], &[], None),
+        (&[TAG, DATE], COOKIE, Some(Unmarked)),
+        (&[TAG, ("vary", "accept")], COOKIE, Some(Unmarked)),
+        (&[TAG, ("vary", "cookie")], COOKIE, None),
+        (&[TAG], CREDENTIALS, Some(Request)),
+        (
+            &[TAG, control("must-revalidate")],
+            CREDENTIALS,
+            Some(Unmarked),
+        ),
+        (&[TAG, control("no-cache")], COOKIE, Some(Unmarked)),
+        (&[TAG, control("max-age=0")], COOKIE, Some(Unmarked)),
+        (&[TAG, ("expires", "0")], COOKIE, Some(Unmarked)),
+        (&[DATE, control("no-cache")], &[], Some(Useless)),
+        (&[DATE, control("max-age=0")], &[], Some(Useless)),
+        (
+            &[DATE, control("no-cache, stale-if-error=9")],
+            &[],
+            Some(Useless),
+        ),
+        // Marked.
+        (&[DATE, control("public")], COOKIE, None),
+        (&[DATE, control("public, no-cache")], COOKIE, None),
+        (&[DATE, control("max-age=60")], COOKIE, None),
+        (&[DATE, control("max-age=60"), ("age", "60")], COOKIE, None),
+        (
+            &[DATE, control("max-age=0, stale-if-error=9")],
+            COOKIE,
+            None,
+        ),
+    ] {
+        let judged = get(response).with(request).judge();
+        assert_eq!(judged.err(), expected, "{response:?} {request:?}");
+    }
+}
+
 #[test]
 fn what_may_be_stored_is_stored() {
     const FRESH: (&str, &str) = ("cache-control", "max-age=60");
