@@ -149,7 +149,7 @@ async fn beacons_are_short() {
         let too_long = FetchErrorKind::BeaconTooLong(length);
         assert_eq!(kind, (!is_sent).then_some(too_long));
     }
-    // Of a fetch without `keepalive` there is no such bound.
+    // A fetch without `keepalive` is not bounded like that.
     let long = Request::post(API).body(vec![b'a'; 70_000]);
     assert!(page.fetch(long).send().await.response().is_ok());
 }

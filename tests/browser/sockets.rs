@@ -44,7 +44,7 @@ async fn sockets_open_where_the_server_says_so() {
             );
         }
     }
-    // axum sees a handshake; it cannot switch, as there is no connection below.
+    // axum sees a handshake. It cannot switch, since nothing below it is a connection.
     let ws = Router::new().route(
         "/ws",
         any(async |ws: WebSocketUpgrade| ws.on_upgrade(async |_| {})),

@@ -175,7 +175,7 @@ impl Resource {
                 && !is_same_part(held, stored)
         };
         let is_later = |held: &Stored| held.moment.is_after(&stored.moment);
-        // A part is no answer to who wants the whole, so that it does not keep that out.
+        // A part does not answer who wants the whole, so that it does not keep that out.
         let is_outdated = |held: &Stored| {
             (stored.part.is_some() || held.part.is_none()) && is_rival(held) && is_later(held)
         };

@@ -1,28 +1,25 @@
 //! Tunnels: other protocols through the proxy after a `101` (RFC 9110 7.8).
 
-mod client_end;
 mod farewell;
 mod frames;
+mod watched;
 
 use crate::proxy::error::{BoxError, ProxyErrorKind};
 use crate::proxy::request::client::Requester;
 use crate::proxy::share::{TunnelPlace, TunnelShares};
-use client_end::ClientEnd;
 use farewell::Farewell;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::fmt;
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use watched::Watched;
 
 /// The tunnels that are open, so that a server can wait for them, or end them, when it stops.
 ///
@@ -228,14 +225,8 @@ async fn join(
     let (client, upstream) = tokio::try_join!(client, upstream)?;
     let pulse = Pulse::new();
     let is_leaving = AtomicBool::new(false);
-    let mut client = Watched {
-        io: ClientEnd::new(TokioIo::new(client)),
-        pulse: &pulse,
-    };
-    let upstream = Watched {
-        io: TokioIo::new(upstream),
-        pulse: &pulse,
-    };
+    let mut client = Watched::client(TokioIo::new(client), &pulse);
+    let upstream = Watched::upstream(TokioIo::new(upstream), &pulse);
     let mut upstream = Farewell::new(upstream, spoken, &is_leaving);
     let copy = tokio::io::copy_bidirectional(&mut client, &mut upstream);
     let mut both = pin!(async {
@@ -282,44 +273,6 @@ impl Pulse {
                 return;
             }
         }
-    }
-}
-
-/// An end of a tunnel that notes when bytes come out of it.
-struct Watched<'a, T> {
-    io: T,
-    pulse: &'a Pulse,
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        if polled.is_ready() {
-            self.pulse.beat();
-        }
-        polled
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

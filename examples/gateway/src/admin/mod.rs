@@ -129,7 +129,7 @@ impl Admin {
 }
 
 /// Whether a balancer asks as HAProxy's `option httpchk` does: by HTTP/1.0, which knows no `Host` (RFC 9112 3.2). No
-/// browser sends such a request, so that there is no name which a page could have rebound.
+/// browser sends such a request, so that a page cannot have rebound a name.
 fn is_plain_check(request: &Parts) -> bool {
     request.version < Version::HTTP_11
         && matches!(request.method, Method::GET | Method::HEAD)

@@ -97,7 +97,7 @@ impl<B> Service<Request<B>> for Files {
         let Some(path) = self.headers.path(request.uri().path()) else {
             return self.answer(request, self.codings);
         };
-        // What stands for a path that is not a file has the fields of the page that it is.
+        // The page that stands in for an unknown path has the fields of the root, and not of that path.
         let page = [self.prefix.as_bytes(), b"/"].concat();
         let rules = self.headers.clone();
         let may_be_page = self.files.spa && names_no_file(request.uri().path());

@@ -102,7 +102,7 @@ fn is_allowed(origin: &str, credentials: bool) -> bool {
     policy.allow_credentials(credentials).build().is_ok()
 }
 
-/// What a block cannot say.
+/// The remedy for settings that a block cannot have.
 fn by_hand(setting: &str) -> String {
     format!("give the function its policy in its environment, with {setting}")
 }

@@ -216,7 +216,7 @@ async fn a_request_that_names_no_host_is_answered() {
         let answered = function.invoke(single.clone()).await.unwrap();
         assert_eq!(answered["statusCode"], status, "{path}");
     }
-    // Without a name of the API there is no stage in the path of its event.
+    // An event that does not name the API does not have the stage in its path.
     http["rawPath"] = json!("/shop/items");
     assert_eq!(function.invoke(http).await.unwrap()["statusCode"], 200);
 }

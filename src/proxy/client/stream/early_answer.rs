@@ -25,7 +25,7 @@ pub(crate) struct EarlyAnswer<T> {
     bound: usize,
     failed: Option<io::Error>,
     read_ended: bool,
-    /// Who waits to write, which fails when there is nothing more to read.
+    /// The task that waits to write. The write fails when there is nothing more to read.
     writer: Option<Waker>,
 }
 

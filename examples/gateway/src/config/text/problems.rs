@@ -80,7 +80,7 @@ impl Problems {
                 problem.key = source.name(&problem.key);
             }
         }
-        // What is missing as a whole has no line, and comes last.
+        // A table that is missing stands on none of the lines, and comes last.
         let line = |problem: &Problem| {
             let line = problem.place.as_ref().and_then(|place| place.line);
             line.unwrap_or(usize::MAX)

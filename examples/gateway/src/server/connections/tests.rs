@@ -98,7 +98,7 @@ async fn a_client_that_takes_nothing_is_closed_and_one_that_waits_is_not() {
     assert_eq!(reading(true, None).await, TIMEOUT * 10);
 }
 
-/// It has a timeout of its own, and is no excuse for requests.
+/// It has a timeout of its own, which does not hold for requests beside it.
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_keeps_its_connection_and_not_what_nobody_reads() {
     let taking_nothing = reading_beside(false, None, true).await;
