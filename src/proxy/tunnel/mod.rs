@@ -184,6 +184,10 @@ impl TunnelSlots {
 }
 
 /// The end of a tunnel that did not break.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(dead_code, reason = "the bytes are told in an event")
+)]
 enum Ending {
     /// Both sides have closed. Bytes of the client and of the upstream.
     Closed { sent: u64, received: u64 },
