@@ -14,7 +14,7 @@ pub(crate) fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// The elements of a list field over all of its lines, without the empty ones (RFC 9110 5.6.1.2: a
 /// recipient must ignore a reasonable number of them).
-#[cfg(any(test, feature = "proxy", feature = "browser", feature = "cache"))]
+#[cfg(any(feature = "proxy", feature = "browser", feature = "cache"))]
 pub(crate) fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -49,7 +49,7 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 /// Whether a list of case-insensitive tokens holds `token`.
-#[cfg(any(test, feature = "proxy", feature = "cache"))]
+#[cfg(any(feature = "proxy", feature = "cache"))]
 pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
@@ -87,7 +87,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
 ///
 /// A map at its limit of entries is left as it is: the peer filled it, and a panic would be its to
 /// cause.
-#[cfg(any(test, feature = "proxy", feature = "browser"))]
+#[cfg(any(feature = "proxy", feature = "browser"))]
 pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let _full = headers.try_append(name, value);
 }
