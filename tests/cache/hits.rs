@@ -3,6 +3,7 @@
 use crate::support::{FRESH, Site, counted, data, get, request, response};
 use crate::support::{Got, frames};
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use same_origin::cache::Outcome;
 use std::time::Duration;
@@ -75,6 +76,23 @@ async fn head_is_answered_from_a_get() {
     assert_eq!(head.outcome, Some(Outcome::Hit));
     assert_eq!((head.text(), head.field("content-length")), ("", Some("4")));
     assert_eq!(site.seen().len(), 2);
+}
+
+// What a server in front makes of the body: axum and hyper add a length where its size is exact.
+#[tokio::test]
+async fn a_head_and_a_304_have_the_length_of_the_get_or_none() {
+    let fields = [FRESH, ("etag", "\"a\""), ("transfer-encoding", "chunked")];
+    let site = Site::new(move |_| response(200, &fields, "body"));
+    site.get("/a").await;
+    let head = site.head(request("HEAD", "/a", &[])).await;
+    assert_eq!(head.headers()["content-length"], "4");
+    assert_eq!(head.body().size_hint().exact(), None);
+    assert!(head.body().is_end_stream());
+    let known = get("/a", &[("if-none-match", "\"a\"")]);
+    let known = site.head(known).await;
+    assert_eq!(known.status(), 304);
+    assert_eq!(known.headers().get("content-length"), None);
+    assert_eq!(known.body().size_hint().exact(), None);
 }
 
 #[tokio::test(start_paused = true)]

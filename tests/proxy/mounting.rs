@@ -1,6 +1,6 @@
 //! Places of the proxy: in axum under a nest, a route or the fallback; in bare hyper.
 
-use crate::support::{Upstream, get};
+use crate::support::{Upstream, exchange, get};
 use axum::Router;
 use http::{Request, Uri};
 use same_origin::proxy::{Peer, ReverseProxy};
@@ -35,6 +35,33 @@ async fn a_nest_strips_nothing_twice() {
         assert_eq!(seen.field("x-forwarded-for"), "127.0.0.1");
     }
     assert_eq!(get(server, "/apix", "").await.status, 404);
+}
+
+// RFC 9110 8.6: not 0, which axum takes from a body that is known to be empty.
+#[tokio::test]
+async fn in_a_handler_a_head_or_a_304_without_a_length_gets_none() {
+    let upstream = Upstream::start(|seen| match seen.target() {
+        "/known" => b"HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n".to_vec(),
+        "/length" => b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n".to_vec(),
+        _ => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
+    });
+    let upstream = upstream.await;
+    let api = ReverseProxy::new("/api", upstream.url("")).unwrap();
+    let handler = move |request: axum::extract::Request| api.oneshot(request);
+    let server = serve(Router::new().fallback(handler)).await;
+    let ask = |method: &str, path: &str| {
+        let head =
+            format!("{method} /api{path} HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n");
+        exchange(server, head)
+    };
+    for (method, path, want) in [
+        ("HEAD", "/chunked", &[][..]),
+        ("HEAD", "/length", &["9"]),
+        ("GET", "/known", &[]),
+    ] {
+        let answer = ask(method, path).await;
+        assert_eq!(answer.all("content-length"), want, "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::cache::layer::body::Body;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::store::entry::{Resource, Stored};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, Entry, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use std::ops::Range;
 use std::sync::Arc;
@@ -94,10 +94,11 @@ pub(crate) fn whole<B>(
         && conditional::is_not_modified(request, &stored.headers);
     if is_known {
         conditional::strip_content(&mut headers);
-        return respond(StatusCode::NOT_MODIFIED, stored, headers, Body::empty());
+        return respond(StatusCode::NOT_MODIFIED, stored, headers, Body::absent());
     }
     if asked.is_head {
-        return respond(stored.status, stored, headers, Body::empty());
+        say_length(&mut headers, stored);
+        return respond(stored.status, stored, headers, Body::absent());
     }
     match of_whole(stored, asked, request) {
         Ok(Some(part)) => {
@@ -110,6 +111,17 @@ pub(crate) fn whole<B>(
             let body = Body::stored(&stored.body, stored.trailers.as_ref());
             respond(stored.status, stored, headers, body)
         }
+    }
+}
+
+/// RFC 9110 9.3.2: `HEAD` says what `GET` would, and to that a server adds the length of a body that it has whole. With
+/// trailers it sends chunks.
+fn say_length(headers: &mut HeaderMap, stored: &Stored) {
+    if stored.body.is_empty() || stored.trailers.is_some() {
+        return;
+    }
+    if let Ok(Entry::Vacant(none)) = headers.try_entry(header::CONTENT_LENGTH) {
+        let _full = none.try_insert(HeaderValue::from(stored.body.len()));
     }
 }
 

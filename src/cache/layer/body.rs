@@ -26,6 +26,7 @@ pin_project! {
     #[project = KindProjection]
     #[derive(Debug)]
     enum Kind<B> {
+        Absent,
         Stored { data: Bytes, trailers: Option<HeaderMap> },
         Passing { #[pin] body: Source<B>, recording: Option<Box<Recording>> },
     }
@@ -41,6 +42,12 @@ impl<B> Body<B> {
                 trailers: None,
             },
         }
+    }
+
+    /// The body of an answer to `HEAD`, and of a 304: nothing, and of a length that nobody has said. A server or layer
+    /// that takes a length from the body would otherwise say 0, and RFC 9110 8.6 wants the one that `GET` would have.
+    pub(crate) const fn absent() -> Self {
+        Self { kind: Kind::Absent }
     }
 
     /// A stored body.
@@ -101,6 +108,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
+            KindProjection::Absent => Poll::Ready(None),
             KindProjection::Stored { data, trailers } => {
                 let frame = if data.is_empty() {
                     trailers.take().map(Frame::trailers)
@@ -132,6 +140,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
+            Kind::Absent => true,
             Kind::Stored { data, trailers } => data.is_empty() && trailers.is_none(),
             Kind::Passing { body, .. } => body.is_end_stream(),
         }
@@ -139,6 +148,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
+            Kind::Absent => SizeHint::default(),
             // With a length a server would send no trailers.
             Kind::Stored {
                 data,

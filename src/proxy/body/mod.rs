@@ -37,6 +37,8 @@ pub struct Body {
 enum Kind {
     #[default]
     Empty,
+    /// Not there, where another answer would have had it.
+    Absent,
     Full(Bytes),
     Incoming(Incoming),
     /// One of the proxy's own: an upload, a response that is lent its connection, a download.
@@ -49,6 +51,12 @@ impl Body {
     #[must_use]
     pub const fn empty() -> Self {
         Self { kind: Kind::Empty }
+    }
+
+    /// The body of an answer to `HEAD`, and of a 304: nothing, and of a length that nobody has said. A server or layer
+    /// that takes a length from the body would otherwise say 0, and RFC 9110 8.6 wants the one that `GET` would have.
+    pub(crate) const fn absent() -> Self {
+        Self { kind: Kind::Absent }
     }
 
     /// Any body of [`Bytes`]. A `Body` stays itself; hyper's `Incoming` is not boxed.
@@ -138,7 +146,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut polled = match &mut self.kind {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Absent => Poll::Ready(None),
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.kind = Kind::Empty;
@@ -161,7 +169,7 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Empty => true,
+            Kind::Empty | Kind::Absent => true,
             Kind::Full(_) => false,
             Kind::Incoming(incoming) => incoming.is_end_stream(),
             Kind::Own(body) => body.is_end_stream(),
@@ -172,6 +180,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Absent => SizeHint::default(),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(incoming) => incoming.size_hint(),
             Kind::Own(body) => body.size_hint(),

@@ -226,8 +226,11 @@ impl Exchange {
             exchange: self,
             _held: held,
         };
+        let has_content =
+            !under_way.exchange.context.is_head && parts.status != StatusCode::NOT_MODIFIED;
         match downloads.begin(body, under_way, is_http2) {
-            Ok(body) => Response::from_parts(parts, body),
+            Ok(body) if has_content => Response::from_parts(parts, body),
+            Ok(_none) => Response::from_parts(parts, Body::absent()),
             // RFC 9110 15.6.3: of two truths, that the upstream has done it and that its answer cannot be had, the
             // client can be told the second one only.
             Err((error, under_way)) => under_way.exchange.failed(error),
