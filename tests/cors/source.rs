@@ -3,7 +3,7 @@
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 use http::{Request, Response, StatusCode};
 use same_origin::cors::source::{OriginSource, SourcedCors, SourcedCorsLayer};
-use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind};
+use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind, Refusal};
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
@@ -275,6 +275,54 @@ async fn the_application_does_not_wait_for_the_source() {
         .unwrap();
     let response = layer.layer(application).oneshot(request).await.unwrap();
     assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], CUSTOMER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_application_does_not_wait_for_the_source() {
+    let source = OriginSource::new(|_| pending::<bool>());
+    let layer = settings().layer_with_source(source).unwrap();
+    let broken = service_fn(|_: Request<()>| async { Err::<Response<&'static str>, _>("broken") });
+    let request = Request::get("/")
+        .header("origin", CUSTOMER)
+        .body(())
+        .unwrap();
+    let since = tokio::time::Instant::now();
+    let result = layer.layer(broken).oneshot(request).await;
+    assert_eq!(result.unwrap_err(), "broken");
+    assert_eq!(since.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn refusals_by_the_source_are_told_if_asked_for() {
+    let asked = Arc::default();
+    let layer = settings().layer_with_source(counted(&asked)).unwrap();
+    let put = |origin| {
+        let request = Request::options("/").header("origin", origin);
+        request.header("access-control-request-method", "PATCH")
+    };
+    let told = |response: Response<&'static str>| response.extensions().get().copied();
+    let telling = layer.clone().tell_refusals(true);
+    for (layer, want) in [
+        (&layer, [None; 4]),
+        (
+            &telling,
+            [
+                Some(Refusal::Origin),
+                None,
+                Some(Refusal::Origin),
+                Some(Refusal::Method),
+            ],
+        ),
+    ] {
+        let get = |origin| send(layer, Request::get("/").header("origin", origin));
+        let got = [
+            told(get(STRANGER).await),
+            told(get(CUSTOMER).await),
+            told(send(layer, put(STRANGER)).await),
+            told(send(layer, put(CUSTOMER)).await),
+        ];
+        assert_eq!(got, want);
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pin_project! {
             allowed: Option<bool>,
             headers: Option<EitherHeaders>,
         },
-        Preflight { answer: Answer, policy: CorsPolicy, parts: Parts, shared: Arc<Shared> },
+        Preflight { answer: Answer, asked: Preflight },
     }
 }
 
@@ -56,6 +56,14 @@ pub(super) struct EitherHeaders {
     pub(super) kept: Kept,
     pub(super) allowed: ResponseHeaders,
     pub(super) refused: ResponseHeaders,
+}
+
+/// A preflight whose answer the source decides.
+pub(super) struct Preflight {
+    pub(super) policy: CorsPolicy,
+    pub(super) parts: Parts,
+    pub(super) shared: Arc<Shared>,
+    pub(super) tells_refusals: bool,
 }
 
 /// The facts about a request that the log tells if it is refused.
@@ -97,19 +105,9 @@ impl<F: Future> ResponseFuture<F> {
         }
     }
 
-    pub(super) fn preflight(
-        answer: Answer,
-        policy: CorsPolicy,
-        parts: Parts,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn preflight(answer: Answer, asked: Preflight) -> Self {
         Self {
-            kind: Kind::Preflight {
-                answer,
-                policy,
-                parts,
-                shared,
-            },
+            kind: Kind::Preflight { answer, asked },
         }
     }
 }
@@ -137,7 +135,12 @@ where
                     }
                 }
                 if output.is_none() {
-                    *output = Some(ready!(inner.poll(cx)));
+                    let result = ready!(inner.poll(cx));
+                    // An error has no head that the answer could go into.
+                    if result.is_err() {
+                        return Poll::Ready(result);
+                    }
+                    *output = Some(result);
                 }
                 let (Some(allowed), Some(headers)) =
                     (*allowed, allowed.and_then(|_| headers.take()))
@@ -148,14 +151,9 @@ where
                 headers.apply(allowed, &mut response);
                 Poll::Ready(Ok(response))
             }
-            KindProj::Preflight {
-                answer,
-                policy,
-                parts,
-                shared,
-            } => {
+            KindProj::Preflight { answer, asked } => {
                 let allowed = ready!(answer.as_mut().poll(cx));
-                Poll::Ready(Ok(preflight(policy, allowed, parts, shared)))
+                Poll::Ready(Ok(asked.answer(allowed)))
             }
         }
     }
@@ -174,27 +172,29 @@ impl EitherHeaders {
     }
 }
 
-fn preflight<B: Default>(
-    policy: &CorsPolicy,
-    allowed: bool,
-    parts: &Parts,
-    shared: &Shared,
-) -> Response<B> {
-    let policy = policy.compiled();
-    let origin = parts.headers.get(ORIGIN);
-    let admitted = match origin {
-        Some(origin) if allowed => Ok(policy.grant_to(origin)),
-        _ => Err(Refusal::Origin),
-    };
-    let granted = match policy.proceed(admitted, &parts.method, &parts.headers) {
-        Verdict::Preflight(granted) => granted,
-        Verdict::Actual(_) | Verdict::NotCors => Err(Refusal::Method),
-    };
-    if let Err(refusal) = granted {
-        let name = || policy.refused_name(refusal, &parts.headers);
-        event::refused(shared.log(), refusal, Asked::of_parts(parts, true), name);
+impl Preflight {
+    fn answer<B: Default>(&self, allowed: bool) -> Response<B> {
+        let policy = self.policy.compiled();
+        let headers = &self.parts.headers;
+        let admitted = match headers.get(ORIGIN) {
+            Some(origin) if allowed => Ok(policy.grant_to(origin)),
+            _ => Err(Refusal::Origin),
+        };
+        let granted = match policy.proceed(admitted, &self.parts.method, headers) {
+            Verdict::Preflight(granted) => granted,
+            Verdict::Actual(_) | Verdict::NotCors => Err(Refusal::Method),
+        };
+        if let Err(refusal) = granted {
+            let name = || policy.refused_name(refusal, headers);
+            let asked = Asked::of_parts(&self.parts, true);
+            event::refused(self.shared.log(), refusal, asked, name);
+        }
+        let told = granted.err().filter(|_| self.tells_refusals);
+        policy
+            .answer(granted, headers)
+            .telling(told)
+            .into_response()
     }
-    policy.answer(granted, &parts.headers).into_response()
 }
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {

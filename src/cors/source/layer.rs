@@ -1,6 +1,6 @@
 //! The layer with a source, and its service.
 
-use super::future::{EitherHeaders, Kept, ResponseFuture};
+use super::future::{EitherHeaders, Kept, Preflight, ResponseFuture};
 use super::lookup::{Memory, OriginSource};
 use crate::cors::config::{CorsBuilder, PolicyErrors};
 use crate::cors::handle::CorsHandle;
@@ -50,6 +50,13 @@ impl CorsBuilder {
 }
 
 impl SourcedCorsLayer {
+    /// As [`CorsLayer::tell_refusals`].
+    #[must_use]
+    pub fn tell_refusals(mut self, tell: bool) -> Self {
+        self.layer = self.layer.tell_refusals(tell);
+        self
+    }
+
     /// A handle by which the policy can be replaced while requests are served; the source stays.
     ///
     /// The other policy is one of [`build_with_source`](CorsBuilder::build_with_source). One of
@@ -95,13 +102,20 @@ where
             return ResponseFuture::known(self.cors.call(request));
         };
         let answer = self.memory.allows(origin);
+        let tells = self.cors.tells_refusals;
         if verdict.is_preflight() {
-            let shared = Arc::clone(&self.cors.shared);
-            return ResponseFuture::preflight(answer, policy, request.into_parts().0, shared);
+            let asked = Preflight {
+                policy,
+                parts: request.into_parts().0,
+                shared: Arc::clone(&self.cors.shared),
+                tells_refusals: tells,
+            };
+            return ResponseFuture::preflight(answer, asked);
         }
+        let told = tells.then_some(Refusal::Origin);
         let headers = EitherHeaders {
             allowed: compiled.response_headers(Verdict::Actual(Ok(compiled.grant_to(value)))),
-            refused: compiled.response_headers(verdict),
+            refused: compiled.response_headers(verdict).telling(told),
             kept: Kept::of(&request, value, &self.cors.shared),
         };
         ResponseFuture::actual(self.cors.inner.call(request), answer, headers)
