@@ -73,6 +73,13 @@ pub enum OriginErrorKind {
     Wildcard,
 }
 
+/// The remedy for a host outside of ASCII for which there is no suggestion.
+pub(crate) const UNENCODED: &str = if cfg!(feature = "idna") {
+    "write a host that browsers can encode: this one has characters that names do not have"
+} else {
+    "write the host in punycode (\"xn--...\"), as browsers send it; with the feature `idna` the error says how"
+};
+
 impl OriginError {
     pub(super) fn new(value: &str, kind: OriginErrorKind, suggestion: Option<String>) -> Self {
         Self {

@@ -14,6 +14,7 @@ mod pattern;
 mod set;
 mod suggest;
 
+pub(crate) use error::UNENCODED;
 pub use error::{OriginError, OriginErrorKind};
 pub use exact::Origin;
 pub use pattern::OriginPattern;

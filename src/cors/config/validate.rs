@@ -5,7 +5,7 @@ use super::builder::CorsBuilder;
 use super::entries::{self, Wrong};
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
 use crate::cors::policy::{self, Access, Compiled, CorsPolicy, Headers, Methods};
-use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet};
+use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet, UNENCODED};
 use http::HeaderValue;
 use std::borrow::Cow;
 
@@ -361,6 +361,7 @@ fn remedy_for_origin(error: &OriginError, null_is_allowed: bool) -> Cow<'static,
              or \"*\" in place of the list (in Rust: `Any`) for all origins"
                 .into()
         }
+        (OriginErrorKind::Unicode, None) => UNENCODED.into(),
         (_, None) => "write an origin such as \"https://example.com\" for each entry".into(),
     }
 }

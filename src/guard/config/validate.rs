@@ -6,7 +6,7 @@ use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind
 use crate::guard::exempt::{self, Exempt};
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::host::Hosts;
-use crate::origin::{OriginErrorKind, OriginPattern, OriginSet};
+use crate::origin::{OriginErrorKind, OriginPattern, OriginSet, UNENCODED};
 use crate::path::is_ambiguous;
 use http::Method;
 use std::borrow::Cow;
@@ -282,6 +282,7 @@ fn pattern(entry: &str) -> Result<OriginPattern, Wrong> {
                 "name the origins; to let all sites call a public API, write mode = \"credentials\""
                     .into()
             }
+            (OriginErrorKind::Unicode, None) => UNENCODED.into(),
             _ => "write an origin such as \"https://example.com\" for each entry".into(),
         };
         (Kind::Origin(error.kind()), remedy)

@@ -172,6 +172,10 @@ fn remedies_have_what_was_meant() {
         ),
         (origins("localhost:3000"), "write \"http://localhost:3000\""),
         (
+            origins("https://a\u{fffd}.example"),
+            "write a host that browsers can encode",
+        ),
+        (
             json!({"allow_origins": "*", "allow_headers": ["*", "Authorization", "x-foo"]}),
             "write [\"*\", \"authorization\"] in place of the list, or remove it",
         ),
