@@ -79,7 +79,9 @@ impl Software {
             Self::Caddy => "the `header` directives of the site (Caddy)",
             Self::Express => "the options of `cors()` (express)",
             Self::TowerHttp => "the `CorsLayer` (tower-http)",
-            Self::SameOrigin => "the `[cors]` table of the gateway (same-origin)",
+            Self::SameOrigin => {
+                "the CORS policy of the program, or the `[cors]` table of the gateway (same-origin)"
+            }
             Self::Unknown => "the server",
         }
     }

@@ -146,7 +146,9 @@ impl Scene<'_> {
             (403, _) if self.lists(VARY, "access-control-request-method") => fault(
                 "preflight-refused-by-policy",
                 format!(
-                    "the CORS layer itself refuses this page, its method or a header: {write}, and see its log"
+                    "the CORS layer itself refuses this page, its method or a header, and its log says which: it has \
+                     to have all of {}",
+                    self.all_that_is_asked()
                 ),
             ),
             (401 | 407, _) => fault(
@@ -193,6 +195,14 @@ impl Scene<'_> {
 
     /// The whole rule of a bucket, which does not say what of it is missing.
     fn rule(&self) -> String {
+        format!(
+            "no rule matches origin, method and headers together: one has to have all of {}",
+            self.all_that_is_asked()
+        )
+    }
+
+    /// The settings for the origin, the method and the headers of a preflight.
+    fn all_that_is_asked(&self) -> String {
         let asked = |name| self.last.header(name).unwrap_or_default();
         let names = asked("access-control-request-headers");
         let set = |header, value: &str| self.software.setting(header, value);
@@ -203,10 +213,7 @@ impl Scene<'_> {
         if !names.is_empty() {
             rule.push(set(ALLOW_HEADERS, &names.replace(',', "\", \"")));
         }
-        format!(
-            "no rule matches origin, method and headers together: one has to have all of {{ {} }}",
-            rule.join(", ")
-        )
+        format!("{{ {} }}", rule.join(", "))
     }
 
     fn redirected_preflight(&self) -> Fault {

@@ -118,7 +118,8 @@ const CASES: &[Case] = &[
     asked_first(Token, (308, "location: /x/"), ("preflight-redirect-of-slash", "server"), "/x/ at once"),
     asked_first(Token, (301, "location: https://login.example.com/"), ("preflight-redirect", "server"), "login"),
     asked_first(Put, (403, "server: AmazonS3"), ("preflight-refused-by-rules", "s3"), "\"AllowedMethods\": [\"PUT\"]"),
-    asked_first(Put, (403, "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"), ("preflight-refused-by-policy", "same-origin"), "itself refuses"),
+    asked_first(Put, (403, "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"), ("preflight-refused-by-policy", "same-origin"), "{ allow_origins = [\"https://app.example.com\"], allow_methods = [\"PUT\"] }"),
+    asked_first(Token, (403, "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"), ("preflight-refused-by-policy", "same-origin"), "allow_headers = [\"authorization\"] }"),
     // Preflights that allow something else.
     asked_first(Put, (200, "server: AmazonS3|access-control-allow-origin: https://app.example.com|access-control-allow-methods: GET"), ("method-not-allowed", "s3"), "\"AllowedMethods\": [\"PUT\"]"),
     asked_first(Put, (204, "via: 1.1 same-origin|access-control-allow-origin: *"), ("method-not-allowed", "same-origin"), "allow_methods = [\"PUT\"]"),
