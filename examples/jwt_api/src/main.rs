@@ -33,13 +33,21 @@ struct Claims {
 
 async fn guard(State(key): State<DecodingKey>, request: Request, next: Next) -> Response {
     let value = request.headers().get(AUTHORIZATION);
-    let token = value.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = value.and_then(|value| bearer(value.to_str().ok()?));
     let claims = token.map(|token| decode::<Claims>(token, &key, &Validation::default()));
     match claims {
         Some(Ok(_claims)) => next.run(request).await,
         Some(Err(error)) => unauthorized(&format!("{error}\n")),
         None => unauthorized("no token\n"),
     }
+}
+
+/// The token of `Bearer <token>`; the name of a scheme is one in any case of letters (RFC 9110 11.1).
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start())
 }
 
 fn unauthorized(why: &str) -> Response {

@@ -58,6 +58,7 @@ async fn a_refusal_is_readable_and_a_preflight_needs_no_token() {
         ("", StatusCode::UNAUTHORIZED),
         ("Bearer x.y.z", StatusCode::UNAUTHORIZED),
         (&token, StatusCode::OK),
+        (&token.replace("Bearer", "bearer"), StatusCode::OK),
     ] {
         let answer = send("POST", url(), &[APP, ("authorization", authorization)]).await;
         assert_eq!(answer.status(), status, "{authorization}");
