@@ -96,6 +96,9 @@
 //! but there is a copy for each origin. Authentication lies outside, or the cache answers before it is asked.
 //! Compression lies outside, too, so that what is stored fits every client.
 //!
+//! In axum it lies around the outer router, or each nest has a [`Cache`] of its own. A nest takes its prefix off the
+//! path, so that one cache inside of two nests takes `/a/items` and `/b/items` for the same.
+//!
 //! # Memory
 //!
 //! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Those for

@@ -210,7 +210,7 @@
 //! | `tower_http::cors::CorsLayer` | here |
 //! |---|---|
 //! | `CorsLayer::new()` … | `CorsPolicy::builder()` … [`.layer()?`](CorsBuilder::layer) |
-//! | `permissive()` | `allow_origins(Any).allow_methods(Any).allow_headers(Any).expose_headers(Any)` |
+//! | `permissive()` | `allow_origins(Any).allow_methods(Any).allow_headers(["*", "authorization"]).expose_headers(Any)` |
 //! | `very_permissive()` | not here: it gives every site the visitor's credentials |
 //! | `allow_origin("https://a.example".parse()?)` | `allow_origins("https://a.example")`, or a `HeaderValue` |
 //! | `allow_origin(AllowOrigin::list(..))` | `allow_origins(..)` with the same list |
@@ -231,7 +231,8 @@
 //!
 //! Clients see these differences: `OPTIONS` that is not a preflight reaches the application; a preflight for
 //! a method or header that is not allowed gets `403` instead of `200`; the response to a refused origin has
-//! no CORS header. Nothing panics when a policy is wrong, since it cannot be built.
+//! no CORS header; `allow_headers(Any)` is not `Authorization`, which Fetch wants by name. Nothing panics when a
+//! policy is wrong, since it cannot be built.
 
 mod acrh;
 mod config;
