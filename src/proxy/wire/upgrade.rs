@@ -27,8 +27,11 @@ pub(crate) fn offer(method: &Method, protocols: &HeaderValue) -> Option<HeaderVa
 }
 
 fn may_tunnel(protocol: &[u8]) -> bool {
-    let lower = protocol.to_ascii_lowercase();
-    !lower.is_empty() && !lower.starts_with(b"h2") && !lower.starts_with(b"tls/")
+    let begins_with = |name: &[u8]| {
+        let start = protocol.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+    };
+    !protocol.is_empty() && !begins_with(b"h2") && !begins_with(b"tls/")
 }
 
 /// Whether a `101` switches to what was offered (RFC 9110 15.2.2), and to that alone.

@@ -19,7 +19,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
 use known::Known;
 use memory::{Key, Memory, is_lasting};
-use paths::{is_hidden, names_no_file};
+use paths::{is_hidden, is_too_long, names_no_file};
 use ranges::Part;
 use same_origin::proxy::Body;
 use std::convert::Infallible;
@@ -127,7 +127,7 @@ impl Files {
         let path = request.uri().path();
         // A directory's path gets its slash by a redirect, which after two slashes would name a host
         // (RFC 3986 4.2).
-        if is_hidden(path) || path.starts_with("//") {
+        if is_too_long(path) || is_hidden(path) || path.starts_with("//") {
             return Box::pin(ready(Ok(not_found())));
         }
         let (mut head, _body) = request.into_parts();

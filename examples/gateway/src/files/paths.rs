@@ -4,6 +4,14 @@
 
 use std::borrow::Cow;
 
+/// Bytes of a path that a file may have: what systems open (`PATH_MAX`), percent-encoded.
+const LONGEST: usize = 3 * 4096;
+
+/// Whether no file and no page has such a path. To look for one of 60 KiB takes milliseconds from all that wait.
+pub fn is_too_long(path: &str) -> bool {
+    path.len() > LONGEST
+}
+
 /// Whether a segment begins with a dot: what lies in a directory without being meant for it, like
 /// `.git` and `.env`. What stands in `.well-known` is meant (RFC 8615).
 pub fn is_hidden(path: &str) -> bool {

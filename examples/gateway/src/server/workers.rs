@@ -25,6 +25,10 @@ const BLOCKING_THREADS: usize = 512;
 /// Some of them may wait long, and a worker's own are all that it has.
 const FEWEST_BLOCKING_THREADS: usize = 64;
 
+/// Polls of tasks between two looks at sockets and timers, where tokio's default is 61. A poll may answer a request with
+/// a head of 64 KiB, which takes milliseconds: a few such connections would keep all others waiting for seconds.
+const POLLS_BETWEEN_EVENTS: u32 = 8;
+
 /// The workers, until the last clone is dropped.
 #[derive(Clone)]
 pub struct Workers {
@@ -163,6 +167,7 @@ impl Drop for Place {
 fn runtime(blocking_threads: usize) -> io::Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
+        .event_interval(POLLS_BETWEEN_EVENTS)
         .max_blocking_threads(blocking_threads)
         .build()
 }

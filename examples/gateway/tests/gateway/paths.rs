@@ -56,6 +56,18 @@ async fn hidden_files_are_hidden_however_their_paths_are_written() {
     }
 }
 
+/// Not even the page stands in for it: it would be looked for in 30,000 directories.
+#[tokio::test]
+async fn a_path_that_no_file_can_have_is_not_looked_for() {
+    let site = site();
+    let gateway = serve("/", site.path(), true);
+    for (depth, status) in [(1000, StatusCode::OK), (30_000, StatusCode::NOT_FOUND)] {
+        let path = "/a".repeat(depth);
+        let answer = get(format!("{}{path}", gateway.origin)).await;
+        assert_eq!(answer.status, status, "{depth}");
+    }
+}
+
 #[tokio::test]
 async fn an_encoded_dot_is_a_dot() {
     let site = site();

@@ -154,7 +154,7 @@ impl Line {
         is_allowed.then_some(Cors::Allowed)
     }
 
-    /// The public path, with its query if queries are shown.
+    /// The public path, with its query if queries are shown, or the beginning of a long one.
     fn target(&self) -> Cow<'_, str> {
         let Some(target) = &self.target else {
             return Cow::Borrowed("");

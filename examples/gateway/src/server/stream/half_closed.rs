@@ -5,6 +5,7 @@
 //! (`half_close`), goes on for nobody as long as the upstream likes. Here the end is held back for a moment in
 //! which most answers come; whoever has gone occupies an upstream for that moment longer.
 
+use super::paced::Turn;
 use crate::server::connections::Connection;
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -18,10 +19,12 @@ use tokio::time::{Sleep, sleep};
 /// The time for which the end is held back while a request waits for its answer.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// A connection whose end is held back while a request is under way.
+/// A connection whose end is held back while a request is under way, and whose reads are bounded in each turn while
+/// none is: then they are of heads. Bodies are bounded by the pace of their readers.
 pub struct HalfClosed<T> {
     io: T,
     connection: Arc<Connection>,
+    turn: Turn,
     /// The rest of the moment, once the end was seen.
     ending: Option<Pin<Box<Sleep>>>,
 }
@@ -31,6 +34,7 @@ impl<T> HalfClosed<T> {
         Self {
             io,
             connection,
+            turn: Turn::new(),
             ending: None,
         }
     }
@@ -53,8 +57,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for HalfClosed<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.ending.is_none() {
+            let is_head = !self.connection.is_asked();
+            if is_head && self.turn.is_over(cx) {
+                return Poll::Pending;
+            }
             let before = buf.filled().len();
-            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+            let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+            if is_head {
+                self.turn.has_read(&polled, buf.filled().len() - before);
+            }
+            ready!(polled)?;
             if buf.filled().len() > before || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -104,6 +116,27 @@ mod tests {
     use same_origin::proxy::{Body, Peer};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
+
+    #[tokio::test]
+    async fn heads_take_turns_and_bodies_do_not() {
+        let connection = Arc::new(Connection::default());
+        let mut stream = HalfClosed::new(tokio::io::repeat(0), Arc::clone(&connection));
+        let mut bytes = vec![0; 1 << 20];
+        let ready = |stream: &mut HalfClosed<_>, bytes: &mut [u8]| {
+            futures_util::FutureExt::now_or_never(stream.read(bytes)).is_some()
+        };
+        for _ in 0..3 {
+            assert!(ready(&mut stream, &mut bytes));
+            assert!(!ready(&mut stream, &mut bytes));
+        }
+        let request = connection.request();
+        for _ in 0..3 {
+            assert!(ready(&mut stream, &mut bytes));
+        }
+        drop(request);
+        assert!(ready(&mut stream, &mut bytes));
+        assert!(!ready(&mut stream, &mut bytes));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_is_told_a_moment_later_while_a_request_is_under_way() {

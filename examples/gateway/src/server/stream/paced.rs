@@ -1,9 +1,10 @@
 //! Reads of a connection that take turns with those of the others.
 //!
-//! h2 reads and decodes for as long as the socket has bytes. A client that sends heads of one-byte HPACK
-//! references faster than they are decoded keeps its worker, and all other connections of it wait. Here a
-//! connection gives its turn back after a number of bytes, and is polled again behind the others. hyper and h2
-//! have no such bound themselves (tokio's own budget counts reads, of up to 16 KiB each).
+//! h2 reads and decodes for as long as the socket has bytes, and hyper answers up to 16 pipelined requests of HTTP/1.1
+//! at a time. A client that sends heads of one-byte HPACK references, or of 60 KiB one after the other, faster than
+//! they are decoded keeps its worker, and all other connections of it wait. Here a connection gives its turn back after
+//! a number of bytes, and is polled again behind the others. hyper and h2 have no such bound themselves (tokio's own
+//! budget counts reads, of up to 16 KiB each with h2, and 128 KiB with hyper).
 
 use super::frames::Frames;
 use crate::server::connection::PREFACE;
@@ -17,13 +18,40 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
 const TURN: usize = 16 * 1024;
 
+/// Bytes that may still be read in a turn.
+pub(super) struct Turn(usize);
+
+impl Turn {
+    pub(super) const fn new() -> Self {
+        Self(TURN)
+    }
+
+    /// Whether it has had its bytes. Then another one is asked for, behind the others.
+    pub(super) fn is_over(&mut self, cx: &Context<'_>) -> bool {
+        if self.0 > 0 {
+            return false;
+        }
+        self.0 = TURN;
+        cx.waker().wake_by_ref();
+        true
+    }
+
+    /// Notes the result of a read, and its bytes.
+    pub(super) fn has_read<R>(&mut self, polled: &Poll<R>, bytes: usize) {
+        self.0 = match polled {
+            Poll::Ready(_) => self.0.saturating_sub(bytes),
+            // The turn is over by itself.
+            Poll::Pending => TURN,
+        };
+    }
+}
+
 /// A connection of HTTP/2 whose reads are bounded in each turn, and whose request heads are counted.
 pub struct Paced<T> {
     io: T,
     connection: Arc<Connection>,
     frames: Frames,
-    /// Bytes that may still be read in this turn.
-    left: usize,
+    turn: Turn,
 }
 
 impl<T> Paced<T> {
@@ -32,7 +60,7 @@ impl<T> Paced<T> {
             io,
             connection,
             frames: Frames::behind(PREFACE.len()),
-            left: TURN,
+            turn: Turn::new(),
         }
     }
 }
@@ -43,9 +71,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.left == 0 {
-            self.left = TURN;
-            cx.waker().wake_by_ref();
+        if self.turn.is_over(cx) {
             return Poll::Pending;
         }
         let before = buf.filled().len();
@@ -54,11 +80,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
         if heads > 0 {
             self.connection.heads(heads);
         }
-        self.left = match polled {
-            Poll::Ready(_) => self.left.saturating_sub(buf.filled().len() - before),
-            // The turn is over by itself.
-            Poll::Pending => TURN,
-        };
+        self.turn.has_read(&polled, buf.filled().len() - before);
         polled
     }
 }
