@@ -2,7 +2,7 @@
 
     attackers.py KIND PORT CONNECTIONS SECONDS
 
-Each connection sends what its kind says, at 5 MB/s at most, reads what comes, and is made again when it is
+Each connection sends what its kind says, at 5 MB/s at most with HTTP/2, reads what comes, and is made again when it is
 closed. The last line says how often that was.
 """
 
@@ -26,9 +26,9 @@ def frame(kind, flags, stream, payload=b""):
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
-def again(piece):
+def again(piece, at_once=1 << 16):
     """The same frames for ever, some 64 KiB at once."""
-    block = piece * (65_536 // len(piece))
+    block = piece * (at_once // len(piece))
     while True:
         yield block
 
@@ -59,7 +59,19 @@ def upload(piece):
     yield from again(piece)
 
 
+def pipelined(target, fields=""):
+    """Requests of HTTP/1.1, each behind the other, whose heads are almost as long as they may be."""
+    return again(f"GET {target} HTTP/1.1\r\nhost: a\r\n{fields}\r\n".encode(), 1 << 20)
+
+
+KINDS_OF_HTTP1 = {
+    "long lists": lambda: pipelined("/api/good", f"connection: {'a,' * 29_000}\r\n"),
+    "long offers": lambda: pipelined("/api/good", f"connection: upgrade\r\nupgrade: {'a,' * 29_000}\r\n"),
+    "long paths": lambda: pipelined(f"/api/{'a/' * 29_000}.."),
+}
+
 KINDS = {
+    **KINDS_OF_HTTP1,
     "references": references,
     # Above the limit in bytes, so that h2 answers by itself.
     "oversized heads": lambda: references(2400),
@@ -82,10 +94,11 @@ def attack(port, kind, end, counts):
     """One connection, until it is closed or the time is over."""
     with socket.create_connection(("127.0.0.1", port), timeout=2) as wire:
         counts.append(1)
-        wire.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(WINDOW, 0, 0, b"\x3f\xff\0\0"))
+        if kind not in KINDS_OF_HTTP1:
+            wire.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(WINDOW, 0, 0, b"\x3f\xff\0\0"))
         wire.settimeout(0)
         for block in KINDS[kind]():
-            due = time.monotonic() + len(block) / RATE
+            due = time.monotonic() + (0 if kind in KINDS_OF_HTTP1 else len(block) / RATE)
             while block:
                 if time.monotonic() > end:
                     return

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from attackers import GOOD, HEADERS, PREFACE, RESET, SETTINGS, WINDOW, frame
+from attackers import GOOD, HEADERS, KINDS_OF_HTTP1, PREFACE, RESET, SETTINGS, WINDOW, frame
 from hostile_clients import Http2, Origin
 from kit import CERTS, RELEASE, Gateway, Process, address, free_port, measured, route
 from servers import start_nginx
@@ -294,7 +294,8 @@ async def flooded(peer, kind, gateway, seconds=1.2):
     quiet = await ask_for(0.6)
     before = gateway.forget_peak() if gateway else 0
     attacker = Process(
-        sys.executable, Path(__file__).parent / "attackers.py", kind, peer.port, 4, seconds + 0.3,
+        sys.executable, Path(__file__).parent / "attackers.py", kind,
+        peer.http1 if kind in KINDS_OF_HTTP1 else peer.port, 4, seconds + 0.3,
         stdout=-1, text=True,
     )
     attacker.child.stdout.readline()
@@ -326,6 +327,10 @@ async def is_served_under(kinds):
 
 async def test_heads_that_are_costly_to_decode_starve_nobody():
     await is_served_under(["references", "oversized heads", "refused heads", "trailers"])
+
+
+async def test_long_heads_one_behind_the_other_starve_nobody():
+    await is_served_under(["long lists", "long offers", "long paths"])
 
 
 async def test_control_frames_without_end_starve_nobody():
