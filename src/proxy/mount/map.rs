@@ -38,11 +38,6 @@ impl PathMap {
         &self.prefix
     }
 
-    /// Whether all of the upstream is mounted at the root.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.prefix.is_empty() && self.base.is_empty()
-    }
-
     /// Whether a public path, perhaps with a query or a fragment, is below the prefix.
     pub(crate) fn covers(&self, public: &str) -> bool {
         below(path_of(public), &self.prefix).is_some()

@@ -205,6 +205,7 @@ impl RequestRules {
             return Ok(());
         }
         let mapper = AddressMapper {
+            method: &context.method,
             map: &self.mount.map,
             outer: context.outer_prefix(),
             public_host: context.public_host(),
