@@ -57,7 +57,8 @@
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
 //!    byte for byte. `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
 //!    is put before ours.
-//! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin.
+//! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin. A path
+//!    above the upstream's base becomes the prefix, or the path that all proxies of that upstream are below.
 //!    `Domain` stays where it covers the public host and is not a public suffix, and is dropped elsewhere.
 //!    `__Host-` cookies keep `Path=/`. See [`rewrite_cookies`].
 //! 4. [`remove_response_headers`] and [`set_response_headers`], then `Via`.

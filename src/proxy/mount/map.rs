@@ -82,6 +82,11 @@ impl PathMap {
         public.len() <= self.prefix.len().max(1)
     }
 
+    /// Whether the base is a path of the upstream, or below it.
+    pub(crate) fn is_below(&self, upstream: &str) -> bool {
+        below(&self.base, without_trailing_slash(upstream)).is_some()
+    }
+
     /// The public path for one of the upstream; `None` outside the base. A query or a fragment may stand
     /// behind the path, and stays.
     pub(crate) fn to_public(&self, upstream: &str) -> Option<String> {
@@ -116,7 +121,7 @@ fn path_of(reference: &str) -> &str {
 }
 
 /// The rest of `path` behind `prefix`, if the prefix ends at a segment's end.
-pub(super) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+pub(crate) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(prefix)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
@@ -154,7 +159,7 @@ pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
     Cow::Owned(["/", &left.join("/"), tail].concat())
 }
 
-fn without_trailing_slash(path: &str) -> &str {
+pub(crate) fn without_trailing_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
