@@ -55,7 +55,8 @@
 //!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
-//!    byte for byte. `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
+//!    byte for byte, and so does a relative reference, unless it leads elsewhere from the public path than from the
+//!    upstream's (RFC 3986 5.2). `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
 //!    is put before ours.
 //! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin. A path
 //!    above the upstream's base becomes the prefix, or the path that all proxies of that upstream are below.

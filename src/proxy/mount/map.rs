@@ -70,12 +70,6 @@ impl PathMap {
         Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)))
     }
 
-    /// Whether a public path is the bare prefix, which the upstream sees as its root: `/api` of `/`. What
-    /// it says relative to that is not relative to this.
-    pub(crate) fn is_bare_root(&self, public: &str) -> bool {
-        self.base.is_empty() && !self.prefix.is_empty() && public.len() == self.prefix.len()
-    }
-
     /// Whether a public path that is [covered](Self::covers) has nothing below the prefix; at the root `/` has
     /// nothing, since a proxy before this one may have been asked for the bare prefix that it took away.
     pub(crate) fn is_bare(&self, public: &str) -> bool {
@@ -127,7 +121,7 @@ pub(crate) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// RFC 3986 5.2.4, with the spellings that the URL standard takes for a dot segment too.
-pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
+pub(crate) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
     let dots = |segment: &str| match segment.len() {
         1..=6 => match &*segment.to_ascii_lowercase().replace("%2e", ".") {
             "." => 1,

@@ -22,7 +22,6 @@ struct Asked {
     public: PathAndQuery,
     /// As the upstream knows it.
     target: PathAndQuery,
-    at_bare_root: bool,
     host: Option<HeaderValue>,
 }
 
@@ -105,7 +104,6 @@ impl RequestRules {
             return Err(ProxyErrorKind::MalformedHost);
         }
         Ok(Asked {
-            at_bare_root: map.is_bare_root(public.path()),
             public: public.clone(),
             target,
             host,
@@ -185,7 +183,6 @@ impl RequestRules {
             requester,
             upgrade: None,
             is_head: parts.method == Method::HEAD,
-            at_bare_root: asked.at_bare_root,
             expects_continue: false,
             client_host: host,
             host: HostChoice::Upstream,
