@@ -44,7 +44,11 @@ impl RequestRules {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
         let bridged = websocket::from_http2(parts);
-        let asked = self.read_target(parts)?;
+        let Asked {
+            public,
+            target,
+            host,
+        } = self.read_target(parts)?;
         self.refuse_content(&parts.method, body)?;
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
@@ -59,8 +63,10 @@ impl RequestRules {
         let scan = HeaderScan::of(&parts.headers);
         self.check_framing(&mut parts.headers, scan)?;
         let offer = hop_by_hop::strip_request(&mut parts.headers, scan);
-        let mut context = self.introduce(parts, scan, asked);
+        let mut context = self.introduce(parts, scan, public, host);
         self.map_addresses(&mut parts.headers, scan, &context)?;
+        // Nothing is refused from here on: the log of what is has the public path.
+        parts.uri = Uri::from(target);
         // RFC 9110 10.1.1: of a client of HTTP/1.0 it is ignored, and that of the proxy it would be to an upstream.
         if scan.has(Field::Expect) && parts.version < Version::HTTP_11 {
             parts.headers.remove(header::EXPECT);
@@ -150,13 +156,13 @@ impl RequestRules {
         }
     }
 
-    /// Sends the request to its target, says who the client is and by what way it came, and keeps what the way back
-    /// needs.
+    /// Says who the client is and by what way the request came, and keeps what the way back needs.
     fn introduce(
         &self,
         parts: &mut request::Parts,
         scan: HeaderScan,
-        asked: Asked,
+        public: PathAndQuery,
+        host: Option<HeaderValue>,
     ) -> RequestContext {
         let peer = peer_of(&parts.extensions);
         let peer = peer.as_deref();
@@ -170,15 +176,13 @@ impl RequestRules {
             })
         });
         let believed = trusted.then_some(&*self.trusted_proxies);
-        let host = asked.host;
         let outside = self
             .forwarding
             .apply(headers, scan, peer, believed, host.as_ref());
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
-        parts.uri = Uri::from(asked.target);
         RequestContext {
             method: parts.method.clone(),
-            public: asked.public,
+            public,
             id: self.id_of(headers).cloned().map(Box::new),
             requester,
             upgrade: None,

@@ -80,23 +80,24 @@ impl AddressMapper<'_> {
 
     /// The upstream's path for an address (Simple-ref of RFC 4918 8.3).
     fn to_upstream(&self, address: &[u8]) -> Result<HeaderValue, Unmapped> {
-        use ProxyErrorKind::{AmbiguousPath, ForeignDestination, TargetTooLong};
-        let address = std::str::from_utf8(address).map_err(|_| Unmapped::Outside(AmbiguousPath))?;
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
+        let address =
+            std::str::from_utf8(address).map_err(|_| Unmapped::Outside(MalformedDestination))?;
         let path = self.path_here(address).ok_or(Unmapped::Foreign)?;
         let public = path.parse::<PathAndQuery>();
-        let public = public.map_err(|_| Unmapped::Outside(AmbiguousPath))?;
+        let public = public.map_err(|_| Unmapped::Outside(MalformedDestination))?;
         if is_ambiguous(public.path()) {
-            return Err(Unmapped::Outside(AmbiguousPath));
+            return Err(Unmapped::Outside(MalformedDestination));
         }
         let inner = public.as_str().strip_prefix(self.outer);
         let inner = inner.and_then(|inner| inner.parse::<PathAndQuery>().ok());
         let target = inner.and_then(|inner| self.map.to_upstream(&inner));
         let target = target.or_else(|| self.map.to_upstream(&public));
         let target = target.ok_or(Unmapped::Outside(ForeignDestination))?;
-        let target = target.map_err(|_| Unmapped::Outside(TargetTooLong))?;
+        let target = target.map_err(|_| Unmapped::Outside(MalformedDestination))?;
         HeaderValue::from_str(target.as_str())
             .or_else(|_| HeaderValue::from_bytes(target.as_str().as_bytes()))
-            .map_err(|_| Unmapped::Outside(AmbiguousPath))
+            .map_err(|_| Unmapped::Outside(MalformedDestination))
     }
 
     /// The path of an address on the public host.
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_destination_is_mapped_as_the_path_is() {
-        use ProxyErrorKind::{AmbiguousPath, ForeignDestination};
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
         let map = PathMap::new("/dav", "/files");
         for (value, want) in [
             (
@@ -212,9 +213,9 @@ mod tests {
             ("ftp://app.example:8443/dav/b", Err(ForeignDestination)),
             ("//app.example:8443/dav/b", Err(ForeignDestination)),
             ("b", Err(ForeignDestination)),
-            ("/dav/../b", Err(AmbiguousPath)),
-            ("/dav/%2e%2e/b", Err(AmbiguousPath)),
-            ("/dav/..%2fb", Err(AmbiguousPath)),
+            ("/dav/../b", Err(MalformedDestination)),
+            ("/dav/%2e%2e/b", Err(MalformedDestination)),
+            ("/dav/..%2fb", Err(MalformedDestination)),
         ] {
             let found = mapped(&map, "", DESTINATION, value);
             assert_eq!(found.as_deref(), want.as_ref().map(|it| *it), "{value}");
@@ -230,7 +231,7 @@ mod tests {
     /// RFC 4918 9.8.5: the upstream compares the address with its own host, which is not the public one.
     #[test]
     fn a_destination_is_mapped_at_the_root_too() {
-        use ProxyErrorKind::{AmbiguousPath, ForeignDestination};
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
         let whole = PathMap::new("/", "");
         for (outer, value, want) in [
             ("", "https://app.example:8443/b?x", Ok("/b?x")),
@@ -238,7 +239,7 @@ mod tests {
             ("", "/b%20c", Ok("/b%20c")),
             ("", "https://other.example/b", Err(ForeignDestination)),
             ("", "b", Err(ForeignDestination)),
-            ("", "/x/../b", Err(AmbiguousPath)),
+            ("", "/x/../b", Err(MalformedDestination)),
             ("/outer", "https://app.example:8443/outer/b", Ok("/b")),
             ("/outer", "https://app.example:8443/b", Ok("/b")),
         ] {
