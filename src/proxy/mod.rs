@@ -175,7 +175,8 @@
 //!   have to be relative, or made of the public prefix.
 //! - hyper 1.12's client: an informational response above the limits of a head ends the exchange, although the
 //!   final one may be good; over HTTP/2 informational responses are bounded by the response timeout alone. A
-//!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that).
+//!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that). White space before the colon of a field is
+//!   removed (RFC 9112 5.1), but in a trailer it cuts the response, as does a trailer that is folded.
 //! - hyper 1.12's server, which a service cannot work around: informational responses other than `100` (`103 Early
 //!   Hints`) of an upstream are not passed on; the final response is. Trailers over HTTP/1.1 reach a client
 //!   only if it sent `TE: trailers` and the response announces them with `Trailer`. And those of an upload reach
