@@ -246,6 +246,33 @@ async fn a_refused_request_is_told_of_with_its_public_path() {
 }
 
 #[tokio::test]
+async fn a_destination_is_told_of_as_such_and_with_the_public_path() {
+    let log = Log::default();
+    let _guard = log.follow(Level::INFO);
+    let proxy = ReverseProxy::new("/dav", "http://127.0.0.1:9/secret").unwrap();
+    for (destination, told) in [
+        (
+            "/other/b",
+            " WARN same_origin::proxy: the destination is on another host, or not below the proxy's prefix \
+             method=MOVE path=/dav/a route=\"/dav\" kind=ForeignDestination was_sent=false\n",
+        ),
+        (
+            "/dav/../b",
+            " INFO same_origin::proxy: the destination is malformed, or can be read as leading elsewhere \
+             method=MOVE path=/dav/a route=\"/dav\" kind=MalformedDestination was_sent=false\n",
+        ),
+    ] {
+        let request = Request::builder().method("MOVE").uri("/dav/a?secret");
+        let request = request
+            .header("host", "a")
+            .header("destination", destination);
+        let request = request.body(Body::empty()).unwrap();
+        proxy.clone().oneshot(request).await.unwrap();
+        assert_eq!(log.take(), told);
+    }
+}
+
+#[tokio::test]
 async fn of_one_kind_ten_lines_a_second_are_told_and_the_rest_counted() {
     let log = Log::default();
     let _guard = log.follow(Level::INFO);

@@ -118,8 +118,11 @@ pub enum ProxyErrorKind {
     HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
-    /// The `Destination` of a WebDAV request is not below the proxy's prefix (RFC 4918 9.8.5): 502.
+    /// The `Destination` of a WebDAV request is on another host, or not below the proxy's prefix (RFC 4918 9.8.5): 502.
     ForeignDestination,
+    /// The `Destination` of a WebDAV request is not an address, or can be read as leading elsewhere, as
+    /// [`AmbiguousPath`](Self::AmbiguousPath): 400.
+    MalformedDestination,
     /// The request's `Via` has the proxy's own name more than eight times: 508.
     Loop,
     /// A method that a reverse proxy does not forward (`CONNECT`, `TRACE`): 501.
@@ -180,6 +183,7 @@ impl ProxyErrorKind {
             Self::AmbiguousPath
             | Self::MalformedTarget
             | Self::MalformedHost
+            | Self::MalformedDestination
             | Self::UnexpectedContent
             | Self::RequestBody => StatusCode::BAD_REQUEST,
             Self::OutsidePrefix => StatusCode::NOT_FOUND,
@@ -218,6 +222,7 @@ impl ProxyErrorKind {
             | Self::HeadTooLarge
             | Self::TargetTooLong
             | Self::ForeignDestination
+            | Self::MalformedDestination
             | Self::MethodNotForwarded
             | Self::UnknownTransferCoding
             | Self::UnexpectedContent
@@ -262,7 +267,12 @@ impl ProxyErrorKind {
             Self::MalformedHost => "the request names no host, or no single valid one",
             Self::HeadTooLarge => "the request has too many fields",
             Self::TargetTooLong => "the request target is too long",
-            Self::ForeignDestination => "the destination is not below the proxy's prefix",
+            Self::ForeignDestination => {
+                "the destination is on another host, or not below the proxy's prefix"
+            }
+            Self::MalformedDestination => {
+                "the destination is malformed, or can be read as leading elsewhere"
+            }
             Self::Loop => "the request goes round in a loop of proxies",
             Self::MethodNotForwarded => "the method is not forwarded",
             Self::UnknownTransferCoding => "the request body's transfer coding is not known",

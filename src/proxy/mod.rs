@@ -29,7 +29,8 @@
 //!    is refused with 400 ([`check`]). `OPTIONS *` is answered here; `CONNECT` and `TRACE` get 501.
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). The rest of the path and the query go byte for byte: AWS Signature V4 and signed URLs depend
-//!    on it. `Destination` and `If` of WebDAV are mapped too; a destination outside of the prefix gets 502.
+//!    on it. `Destination` and `If` of WebDAV are mapped too, from the public host and prefix to a path of the
+//!    upstream; a destination outside of the prefix, or on another host, gets 502.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port gets 400; an absolute target's
 //!    host wins over the field. A request without a host passes where the server does not say who its peer is,
 //!    as under axum without `ConnectInfo`: it may be one that a test made, `Request::get("/api/items")`, and
@@ -54,9 +55,11 @@
 //!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
-//!    byte for byte. `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
+//!    byte for byte, and so does a relative reference, unless it leads elsewhere from the public path than from the
+//!    upstream's (RFC 3986 5.2). `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
 //!    is put before ours.
-//! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin.
+//! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin. A path
+//!    above the upstream's base becomes the prefix, or the path that all proxies of that upstream are below.
 //!    `Domain` stays where it covers the public host and is not a public suffix, and is dropped elsewhere.
 //!    `__Host-` cookies keep `Path=/`. See [`rewrite_cookies`].
 //! 4. [`remove_response_headers`] and [`set_response_headers`], then `Via`.
@@ -64,7 +67,8 @@
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
 //! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
 //! an error to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second;
-//! then the body is asked for without it (RFC 9110 10.1.1).
+//! then the body is asked for without it (RFC 9110 10.1.1). A client of HTTP/1.1 is told `Connection: close` with an
+//! answer after which nobody reads the rest of its body.
 //!
 //! # Errors
 //!
@@ -171,7 +175,8 @@
 //!   have to be relative, or made of the public prefix.
 //! - hyper 1.12's client: an informational response above the limits of a head ends the exchange, although the
 //!   final one may be good; over HTTP/2 informational responses are bounded by the response timeout alone. A
-//!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that).
+//!   field that is folded over lines is a 502 (RFC 9112 5.2 allows that). White space before the colon of a field is
+//!   removed (RFC 9112 5.1), but in a trailer it cuts the response, as does a trailer that is folded.
 //! - hyper 1.12's server, which a service cannot work around: informational responses other than `100` (`103 Early
 //!   Hints`) of an upstream are not passed on; the final response is. Trailers over HTTP/1.1 reach a client
 //!   only if it sent `TE: trailers` and the response announces them with `Trailer`. And those of an upload reach

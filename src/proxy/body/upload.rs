@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     begun: Instant,
     /// Milliseconds from then to the last frame; 0 before the first.
     moved: AtomicU64,
+    /// Set at the end of the body.
+    is_over: AtomicBool,
     /// Set while the client is asked for more of its body and gives nothing.
     waits_for_client: AtomicBool,
     /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
@@ -48,6 +50,7 @@ impl Progress {
         Self {
             begun: Instant::now(),
             moved: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
             waits_for_client: AtomicBool::new(false),
             is_conversation: AtomicBool::new(false),
             gate: Mutex::new(gate),
@@ -61,6 +64,16 @@ impl Progress {
             0 => None,
             millis => Some(self.begun + Duration::from_millis(millis)),
         }
+    }
+
+    /// Whether the client's body is here to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has not been asked for its body.
+    pub(crate) fn is_held_back(&self) -> bool {
+        !matches!(*self.gate(), Gate::Open)
     }
 
     /// Whether it is the client's turn: an upstream cannot answer what it has not got yet.
@@ -81,6 +94,10 @@ impl Progress {
         let millis = self.begun.elapsed().as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX).max(1);
         self.moved.store(millis, Ordering::Relaxed);
+    }
+
+    fn ends(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// The response has begun, or is over.
@@ -234,8 +251,16 @@ impl http_body::Body for Upload {
                     None if self.is_stream && self.body.was_reset() => {
                         Err(ProxyError::refused(ProxyErrorKind::RequestBody))
                     }
-                    None => return Poll::Ready(None),
-                    Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
+                    None => {
+                        self.progress.ends();
+                        return Poll::Ready(None);
+                    }
+                    Some(Ok(mut frame)) => {
+                        if self.body.is_end_stream() {
+                            self.progress.ends();
+                        }
+                        self.check(&mut frame).map(|()| frame)
+                    }
                     Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
                 }
             }

@@ -187,8 +187,11 @@ impl ProxyBuilder {
     /// `Path` comes back under the prefix, or under that of another proxy for the same upstream in the same
     /// table of [`mounts`](Self::mounts), but `/` stays: it means the whole origin, and pages outside of
     /// the prefix read such cookies (the double-submit cookies of Spring, Angular, Laravel and Django).
+    /// A path above the upstream's base, `/shop` of `/shop/api`, becomes the prefix; where other proxies of the
+    /// upstream lead below it too, the longest path that is above all of them, so that each gets the cookie.
     /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too,
-    /// whether the cookie says it or has it by default, and nothing to another proxy's.
+    /// whether the cookie says it or has it by default, a path above the base always to the prefix, and nothing to
+    /// another proxy's.
     /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
     /// without the feature `public-suffix` it always is.
     pub fn rewrite_cookies(mut self, rewrite: impl Into<CookieRewrite>) -> Self {

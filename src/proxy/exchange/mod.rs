@@ -3,6 +3,7 @@
 
 mod send;
 
+use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::body::download::Hold;
@@ -36,7 +37,7 @@ pub(crate) struct Exchange {
     plan: Arc<Plan>,
     context: RequestContext,
     trace: Trace,
-    is_http2: bool,
+    version: Version,
     upload: Option<Arc<Progress>>,
     /// The upstream of several that was tried last, for logs.
     tried: Option<Authority>,
@@ -74,7 +75,7 @@ impl Exchange {
             plan,
             context,
             trace,
-            is_http2: version == Version::HTTP_2,
+            version,
             upload: None,
             tried: None,
         })
@@ -132,7 +133,7 @@ impl Exchange {
         let rules = UploadRules {
             limit: self.plan.request.max_body,
             expects_continue: self.context.expects_continue,
-            is_stream: self.is_http2,
+            is_stream: self.is_http2(),
             withheld: Arc::clone(self.plan.request.edits.removed()),
             patience: self.plan.client_timeout,
         };
@@ -152,9 +153,10 @@ impl Exchange {
     /// Rewrites the response's head.
     fn answer(&self, response: &mut Response<Body>) -> Result<Answered, ProxyError> {
         self.trace.answered(response.status());
+        let ends_connection = self.ends_connection(response);
         let switched = self.plan.response.apply(response, &self.context);
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
-        if self.is_http2 {
+        if self.is_http2() {
             own_values(response.headers_mut());
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -169,7 +171,34 @@ impl Exchange {
         if is_bridged && response.status().is_success() {
             return Err(unexpected("no 101 for a WebSocket"));
         }
+        if ends_connection {
+            announce_close(response);
+        }
         Ok(Answered::Final)
+    }
+
+    /// Whether the rest of the request's body will not be read, so that nothing can follow it on its connection: the
+    /// client waits for `100 Continue`, or the upstream closes its own connection and takes no more (RFC 9112 9.6).
+    /// One that goes on reading gets all of it, and the connection goes on.
+    fn ends_connection(&self, response: &Response<Body>) -> bool {
+        let Some(upload) = self.http1_upload() else {
+            return false;
+        };
+        let says = |word| fields::has_token(response.headers(), &header::CONNECTION, word);
+        // RFC 9112 9.3: one of HTTP/1.0 closes unless it says that it does not.
+        let closes =
+            || says("close") || (response.version() < Version::HTTP_11 && !says("keep-alive"));
+        upload.is_held_back() || (!upload.is_over() && closes())
+    }
+
+    /// The request's body, if it came by HTTP/1: a stream ends without its connection.
+    fn http1_upload(&self) -> Option<&Progress> {
+        let is_http1 = self.version < Version::HTTP_2;
+        self.upload.as_deref().filter(|_| is_http1)
+    }
+
+    fn is_http2(&self) -> bool {
+        self.version == Version::HTTP_2
     }
 
     /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
@@ -221,7 +250,7 @@ impl Exchange {
             upload.set_conversation(true);
         }
         let (parts, body) = response.into_parts();
-        let (downloads, is_http2) = (Arc::clone(&self.plan.downloads), self.is_http2);
+        let (downloads, is_http2) = (Arc::clone(&self.plan.downloads), self.is_http2());
         let under_way = UnderWay {
             exchange: self,
             _held: held,
@@ -242,6 +271,14 @@ impl Exchange {
         let error = self.with_reason(error);
         self.tell(&error);
         let mut response = self.plan.failed(error, &self.context);
+        // One of which nothing was asked for is small, most often, and here: the server skips it.
+        let is_cut = |upload: &Progress| {
+            let has_begun = upload.last_moved().is_some() || upload.failure().is_some();
+            upload.is_held_back() || (has_begun && !upload.is_over())
+        };
+        if self.http1_upload().is_some_and(is_cut) {
+            announce_close(&mut response);
+        }
         self.tell_upstream(&mut response);
         response
     }
@@ -281,6 +318,12 @@ enum Answered {
     Switched(HeaderValue),
     /// The body.
     Final,
+}
+
+/// RFC 9110 10.1.1: a server that does not read all of a request says that it closes.
+fn announce_close(response: &mut Response<Body>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 fn unexpected(what: &'static str) -> ProxyError {

@@ -38,11 +38,6 @@ impl PathMap {
         &self.prefix
     }
 
-    /// Whether all of the upstream is mounted at the root.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.prefix.is_empty() && self.base.is_empty()
-    }
-
     /// Whether a public path, perhaps with a query or a fragment, is below the prefix.
     pub(crate) fn covers(&self, public: &str) -> bool {
         below(path_of(public), &self.prefix).is_some()
@@ -75,16 +70,15 @@ impl PathMap {
         Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)))
     }
 
-    /// Whether a public path is the bare prefix, which the upstream sees as its root: `/api` of `/`. What
-    /// it says relative to that is not relative to this.
-    pub(crate) fn is_bare_root(&self, public: &str) -> bool {
-        self.base.is_empty() && !self.prefix.is_empty() && public.len() == self.prefix.len()
-    }
-
     /// Whether a public path that is [covered](Self::covers) has nothing below the prefix; at the root `/` has
     /// nothing, since a proxy before this one may have been asked for the bare prefix that it took away.
     pub(crate) fn is_bare(&self, public: &str) -> bool {
         public.len() <= self.prefix.len().max(1)
+    }
+
+    /// Whether the base is a path of the upstream, or below it.
+    pub(crate) fn is_below(&self, upstream: &str) -> bool {
+        below(&self.base, without_trailing_slash(upstream)).is_some()
     }
 
     /// The public path for one of the upstream; `None` outside the base. A query or a fragment may stand
@@ -121,13 +115,13 @@ fn path_of(reference: &str) -> &str {
 }
 
 /// The rest of `path` behind `prefix`, if the prefix ends at a segment's end.
-pub(super) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+pub(crate) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(prefix)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
 /// RFC 3986 5.2.4, with the spellings that the URL standard takes for a dot segment too.
-pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
+pub(crate) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
     let dots = |segment: &str| match segment.len() {
         1..=6 => match &*segment.to_ascii_lowercase().replace("%2e", ".") {
             "." => 1,
@@ -159,7 +153,7 @@ pub(super) fn without_dot_segments(reference: &str) -> Cow<'_, str> {
     Cow::Owned(["/", &left.join("/"), tail].concat())
 }
 
-fn without_trailing_slash(path: &str) -> &str {
+pub(crate) fn without_trailing_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 

@@ -78,6 +78,18 @@ impl Mounts {
         })
     }
 
+    /// The public paths that `public` gives for the mounts that lead where `own` does, its own among them.
+    pub(crate) fn all_to_public(
+        &self,
+        own: &Mount,
+        public: impl Fn(&PathMap) -> Option<String>,
+    ) -> Vec<String> {
+        let table = self.table.read().unwrap_or_else(|e| e.into_inner());
+        let mounts = table.iter().filter_map(Weak::upgrade);
+        let there = mounts.filter(|mount| mount.origins.meet(&own.origins));
+        there.filter_map(|mount| public(&mount.map)).collect()
+    }
+
     /// Of the public paths that `public` gives for the mounts, that of the one with the longest base.
     fn most_specific(&self, public: impl Fn(&Mount) -> Option<String>) -> Option<String> {
         let table = self.table.read().unwrap_or_else(|e| e.into_inner());

@@ -60,8 +60,9 @@ pub(crate) enum Verdict {
 /// Facts about a request that its exchange and its response's way back need.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
-    /// The method and path that the client asked for, for logs.
+    /// The method that the client asked for, for logs.
     pub(crate) method: Method,
+    /// The path that the client asked for.
     pub(crate) public: PathAndQuery,
     /// The value that tells the request from others, for logs. Rare, as below.
     pub(crate) id: Option<Box<HeaderValue>>,
@@ -72,8 +73,6 @@ pub(crate) struct RequestContext {
     pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether no answer has content.
     pub(crate) is_head: bool,
-    /// Whether a reference relative to the request means another thing to the upstream.
-    pub(crate) at_bare_root: bool,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
     /// The host and port that the client named, if any.

@@ -22,7 +22,6 @@ struct Asked {
     public: PathAndQuery,
     /// As the upstream knows it.
     target: PathAndQuery,
-    at_bare_root: bool,
     host: Option<HeaderValue>,
 }
 
@@ -45,7 +44,11 @@ impl RequestRules {
             return Ok(Verdict::Answer(StatusCode::NO_CONTENT));
         }
         let bridged = websocket::from_http2(parts);
-        let asked = self.read_target(parts)?;
+        let Asked {
+            public,
+            target,
+            host,
+        } = self.read_target(parts)?;
         self.refuse_content(&parts.method, body)?;
         if let Some(status) = max_forwards(&parts.method, &mut parts.headers) {
             return Ok(Verdict::Answer(status));
@@ -60,8 +63,10 @@ impl RequestRules {
         let scan = HeaderScan::of(&parts.headers);
         self.check_framing(&mut parts.headers, scan)?;
         let offer = hop_by_hop::strip_request(&mut parts.headers, scan);
-        let mut context = self.introduce(parts, scan, asked);
+        let mut context = self.introduce(parts, scan, public, host);
         self.map_addresses(&mut parts.headers, scan, &context)?;
+        // Nothing is refused from here on: the log of what is has the public path.
+        parts.uri = Uri::from(target);
         // RFC 9110 10.1.1: of a client of HTTP/1.0 it is ignored, and that of the proxy it would be to an upstream.
         if scan.has(Field::Expect) && parts.version < Version::HTTP_11 {
             parts.headers.remove(header::EXPECT);
@@ -104,7 +109,6 @@ impl RequestRules {
             return Err(ProxyErrorKind::MalformedHost);
         }
         Ok(Asked {
-            at_bare_root: map.is_bare_root(public.path()),
             public: public.clone(),
             target,
             host,
@@ -151,13 +155,13 @@ impl RequestRules {
         }
     }
 
-    /// Sends the request to its target, says who the client is and by what way it came, and keeps what the way back
-    /// needs.
+    /// Says who the client is and by what way the request came, and keeps what the way back needs.
     fn introduce(
         &self,
         parts: &mut request::Parts,
         scan: HeaderScan,
-        asked: Asked,
+        public: PathAndQuery,
+        host: Option<HeaderValue>,
     ) -> RequestContext {
         let peer = peer_of(&parts.extensions);
         let peer = peer.as_deref();
@@ -171,20 +175,17 @@ impl RequestRules {
             })
         });
         let believed = trusted.then_some(&*self.trusted_proxies);
-        let host = asked.host;
         let outside = self
             .forwarding
             .apply(headers, scan, peer, believed, host.as_ref());
         fields::append_line(headers, header::VIA, self.via.received(parts.version));
-        parts.uri = Uri::from(asked.target);
         RequestContext {
             method: parts.method.clone(),
-            public: asked.public,
+            public,
             id: self.id_of(headers).cloned().map(Box::new),
             requester,
             upgrade: None,
             is_head: parts.method == Method::HEAD,
-            at_bare_root: asked.at_bare_root,
             expects_continue: false,
             client_host: host,
             host: HostChoice::Upstream,
@@ -204,6 +205,7 @@ impl RequestRules {
             return Ok(());
         }
         let mapper = AddressMapper {
+            method: &context.method,
             map: &self.mount.map,
             outer: context.outer_prefix(),
             public_host: context.public_host(),

@@ -3,9 +3,9 @@
 use crate::host_and_port::HostAndPort;
 use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::host::is_same_authority;
+use crate::proxy::wire::host::{default_port, is_same_authority};
 use http::header::{HOST, HeaderMap, HeaderValue};
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, request};
 use std::borrow::Cow;
 
@@ -118,7 +118,7 @@ pub(crate) fn host(
         // RFC 9112 3.2.2: the absolute form's host wins over the field.
         (Some(authority), line) => {
             // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
-            let differs = line.is_some_and(|line| !same(line, authority));
+            let differs = line.is_some_and(|line| !same(line, authority, uri.scheme()));
             if version >= Version::HTTP_2 && differs {
                 return Err(ProxyErrorKind::MalformedHost);
             }
@@ -174,14 +174,20 @@ pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
     Ok(())
 }
 
-/// Whether a `Host` says what `:authority` says. A port is part of it: one that is left out is the
-/// scheme's, which only the server knows.
-fn same(line: &HeaderValue, authority: &Authority) -> bool {
+/// Whether a `Host` says what `:authority` says. RFC 9113 8.3.1: both are normalized by the scheme, whose port
+/// stands for one that is left out.
+fn same(line: &HeaderValue, authority: &Authority, scheme: Option<&Scheme>) -> bool {
+    let default_port = match scheme.map(Scheme::as_str) {
+        Some("http") => default_port(false),
+        Some("https") => default_port(true),
+        // Nobody knows it.
+        _ => 0,
+    };
     line.as_bytes()
         .eq_ignore_ascii_case(authority.as_str().as_bytes())
         || line
             .to_str()
-            .is_ok_and(|line| is_same_authority(line, authority, 0))
+            .is_ok_and(|line| is_same_authority(line, authority, default_port))
 }
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {
@@ -235,6 +241,43 @@ mod tests {
                 Ok(Some("[::1]:81")),
             ),
             (v2, "https://[::1]:81/x", &["[::1]:82"], Err(MalformedHost)),
+            // The port of the scheme may be left out on either side.
+            (
+                v2,
+                "http://a.example:80/x",
+                &["a.example"],
+                Ok(Some("a.example:80")),
+            ),
+            (
+                v2,
+                "https://a.example/x",
+                &["A.example:443"],
+                Ok(Some("a.example")),
+            ),
+            (
+                v2,
+                "https://a.example:/x",
+                &["a.example:443"],
+                Ok(Some("a.example:")),
+            ),
+            (
+                v2,
+                "https://a.example:80/x",
+                &["a.example"],
+                Err(MalformedHost),
+            ),
+            (
+                v2,
+                "http://a.example/x",
+                &["a.example:443"],
+                Err(MalformedHost),
+            ),
+            (
+                v2,
+                "ws://a.example:80/x",
+                &["a.example"],
+                Err(MalformedHost),
+            ),
             (v2, "https://u@a.example/x", &[], Err(MalformedHost)),
             (v2, "/x", &[], Ok(None)),
         ] {

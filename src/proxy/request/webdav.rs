@@ -1,12 +1,14 @@
 //! Addresses of the public origin in a request: `Destination` and `If` of WebDAV (RFC 4918 10.3, 10.4).
 //!
-//! They are mapped as the request's own path is. A `Destination` that is not below the prefix must not pass:
+//! They are mapped as the request's own path is, at the root too: an upstream that sees its own `Host` takes the
+//! public one for another server (RFC 4918 9.8.5). A `Destination` that is not below the prefix must not pass:
 //! the upstream would take it for a path of its own, outside of what is mounted.
 
 use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::PathMap;
 use crate::proxy::wire::host::{default_port, is_same_authority};
+use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use std::ops::Range;
@@ -16,6 +18,7 @@ const IF: HeaderName = HeaderName::from_static("if");
 
 /// The way there for the addresses of one request.
 pub(crate) struct AddressMapper<'a> {
+    pub(crate) method: &'a Method,
     pub(crate) map: &'a PathMap,
     /// The prefix that a trusted proxy took away; empty if none did. Few of them map these fields.
     pub(crate) outer: &'a str,
@@ -33,13 +36,14 @@ enum Unmapped {
 
 impl AddressMapper<'_> {
     /// Maps the fields of a request; a path without scheme and host is what each of them becomes (RFC 4918
-    /// 8.3), since of those the upstream has its own.
+    /// 8.3), since of those the upstream has its own. Where it sees the public host, the absolute form would do,
+    /// if the scheme is its own as well: behind TLS that ends here some servers refuse it.
     pub(crate) fn map_fields(&self, headers: &mut HeaderMap) -> Result<(), ProxyErrorKind> {
-        if self.map.is_whole() {
-            return Ok(());
-        }
         if let header::Entry::Occupied(mut entry) = headers.entry(DESTINATION) {
             for value in entry.iter_mut() {
+                if self.is_of_another_api(value.as_bytes()) {
+                    continue;
+                }
                 *value = match self.to_upstream(value.as_bytes()) {
                     Ok(mapped) => mapped,
                     Err(Unmapped::Foreign) => return Err(ProxyErrorKind::ForeignDestination),
@@ -57,25 +61,43 @@ impl AddressMapper<'_> {
         Ok(())
     }
 
+    /// Whether a `Destination` is not WebDAV's, where it is for COPY, MOVE and methods like them: a word, of a method
+    /// of HTTP itself (`Destination: JFK`).
+    fn is_of_another_api(&self, value: &[u8]) -> bool {
+        let is_word = !value.iter().any(|byte| b"/\\.%".contains(byte));
+        is_word
+            && matches!(
+                *self.method,
+                Method::GET
+                    | Method::HEAD
+                    | Method::POST
+                    | Method::PUT
+                    | Method::PATCH
+                    | Method::DELETE
+                    | Method::OPTIONS
+            )
+    }
+
     /// The upstream's path for an address (Simple-ref of RFC 4918 8.3).
     fn to_upstream(&self, address: &[u8]) -> Result<HeaderValue, Unmapped> {
-        use ProxyErrorKind::{AmbiguousPath, ForeignDestination, TargetTooLong};
-        let address = std::str::from_utf8(address).map_err(|_| Unmapped::Outside(AmbiguousPath))?;
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
+        let address =
+            std::str::from_utf8(address).map_err(|_| Unmapped::Outside(MalformedDestination))?;
         let path = self.path_here(address).ok_or(Unmapped::Foreign)?;
         let public = path.parse::<PathAndQuery>();
-        let public = public.map_err(|_| Unmapped::Outside(AmbiguousPath))?;
+        let public = public.map_err(|_| Unmapped::Outside(MalformedDestination))?;
         if is_ambiguous(public.path()) {
-            return Err(Unmapped::Outside(AmbiguousPath));
+            return Err(Unmapped::Outside(MalformedDestination));
         }
         let inner = public.as_str().strip_prefix(self.outer);
         let inner = inner.and_then(|inner| inner.parse::<PathAndQuery>().ok());
         let target = inner.and_then(|inner| self.map.to_upstream(&inner));
         let target = target.or_else(|| self.map.to_upstream(&public));
         let target = target.ok_or(Unmapped::Outside(ForeignDestination))?;
-        let target = target.map_err(|_| Unmapped::Outside(TargetTooLong))?;
+        let target = target.map_err(|_| Unmapped::Outside(MalformedDestination))?;
         HeaderValue::from_str(target.as_str())
             .or_else(|_| HeaderValue::from_bytes(target.as_str().as_bytes()))
-            .map_err(|_| Unmapped::Outside(AmbiguousPath))
+            .map_err(|_| Unmapped::Outside(MalformedDestination))
     }
 
     /// The path of an address on the public host.
@@ -146,7 +168,19 @@ mod tests {
         name: HeaderName,
         value: &str,
     ) -> Result<String, ProxyErrorKind> {
+        let method = Method::from_bytes(b"MOVE").unwrap();
+        mapped_of(&method, map, outer, name, value)
+    }
+
+    fn mapped_of(
+        method: &Method,
+        map: &PathMap,
+        outer: &str,
+        name: HeaderName,
+        value: &str,
+    ) -> Result<String, ProxyErrorKind> {
         let mapper = AddressMapper {
+            method,
             map,
             outer,
             public_host: Some(&HOST),
@@ -159,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_destination_is_mapped_as_the_path_is() {
-        use ProxyErrorKind::{AmbiguousPath, ForeignDestination};
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
         let map = PathMap::new("/dav", "/files");
         for (value, want) in [
             (
@@ -179,9 +213,9 @@ mod tests {
             ("ftp://app.example:8443/dav/b", Err(ForeignDestination)),
             ("//app.example:8443/dav/b", Err(ForeignDestination)),
             ("b", Err(ForeignDestination)),
-            ("/dav/../b", Err(AmbiguousPath)),
-            ("/dav/%2e%2e/b", Err(AmbiguousPath)),
-            ("/dav/..%2fb", Err(AmbiguousPath)),
+            ("/dav/../b", Err(MalformedDestination)),
+            ("/dav/%2e%2e/b", Err(MalformedDestination)),
+            ("/dav/..%2fb", Err(MalformedDestination)),
         ] {
             let found = mapped(&map, "", DESTINATION, value);
             assert_eq!(found.as_deref(), want.as_ref().map(|it| *it), "{value}");
@@ -192,13 +226,52 @@ mod tests {
             mapped(&map, "/outer", DESTINATION, "/dav/b").as_deref(),
             Ok("/files/b")
         );
-        // Nothing is mounted apart, so that there is nothing to leave.
+    }
+
+    /// RFC 4918 9.8.5: the upstream compares the address with its own host, which is not the public one.
+    #[test]
+    fn a_destination_is_mapped_at_the_root_too() {
+        use ProxyErrorKind::{ForeignDestination, MalformedDestination};
         let whole = PathMap::new("/", "");
-        let foreign = "https://other.example/x";
+        for (outer, value, want) in [
+            ("", "https://app.example:8443/b?x", Ok("/b?x")),
+            ("", "https://app.example:8443", Ok("/")),
+            ("", "/b%20c", Ok("/b%20c")),
+            ("", "https://other.example/b", Err(ForeignDestination)),
+            ("", "b", Err(ForeignDestination)),
+            ("", "/x/../b", Err(MalformedDestination)),
+            ("/outer", "https://app.example:8443/outer/b", Ok("/b")),
+            ("/outer", "https://app.example:8443/b", Ok("/b")),
+        ] {
+            let found = mapped(&whole, outer, DESTINATION, value);
+            assert_eq!(found.as_deref(), want.as_ref().map(|it| *it), "{value}");
+        }
+        let condition = "<https://app.example:8443/a> (<opaquelocktoken:1>)";
         assert_eq!(
-            mapped(&whole, "", DESTINATION, foreign).as_deref(),
-            Ok(foreign)
+            mapped(&whole, "", IF, condition).as_deref(),
+            Ok("</a> (<opaquelocktoken:1>)")
         );
+    }
+
+    #[test]
+    fn a_word_of_another_api_is_left_alone() {
+        let map = PathMap::new("/api", "");
+        for (method, value, is_left) in [
+            ("GET", "JFK", true),
+            ("POST", "Z\u{fc}rich", true),
+            ("POST", "", true),
+            ("MOVE", "JFK", false),
+            ("COPY", "JFK", false),
+            ("POST", "..", false),
+            ("POST", "%2e%2e", false),
+            ("POST", "/other/x", false),
+            ("GET", "https://other.example", false),
+        ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let found = mapped_of(&method, &map, "", DESTINATION, value);
+            assert_eq!(found.is_ok(), is_left, "{method} {value}");
+            assert!(found.is_err() || found.as_deref() == Ok(value));
+        }
     }
 
     #[test]

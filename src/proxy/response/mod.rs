@@ -87,7 +87,7 @@ impl ResponseRules {
                 own: &self.mount,
                 others: &self.mounts,
                 prefix,
-                at_bare_root: to.at_bare_root,
+                public: &to.public,
             };
             mapper.map_fields(headers);
         }

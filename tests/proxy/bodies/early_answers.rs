@@ -142,10 +142,15 @@ async fn the_answer_arrives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rest_is_not_sent_to_an_upstream_that_does_not_want_it() {
     const LEN: usize = 64 << 20;
-    for (answer, then) in [(CLOSING, Then::Read), (ANSWER, Then::CloseWrite)] {
-        let (address, read) = upstream(answer, then).await;
+    for (reply, then) in [(CLOSING, Then::Read), (ANSWER, Then::CloseWrite)] {
+        let (address, read) = upstream(reply, then).await;
         let (answer, _) = upload(proxy_of(address).await, LEN).await;
         assert!(answer.ends_with("too large"), "{then:?}");
+        // RFC 9112 9.6: nothing can follow on the client's connection. That the upstream closes its side without
+        // a word may be seen after its head.
+        if reply == CLOSING {
+            assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        }
         let read = read.load(Ordering::Relaxed);
         assert!(read < LEN / 4, "{then:?}: {read}");
     }
@@ -157,6 +162,7 @@ async fn an_upload_that_is_read_after_the_answer_is_not_cut() {
     let (address, read) = upstream(ANSWER, Then::Read).await;
     let (answer, sent) = upload(proxy_of(address).await, LEN).await;
     assert!(answer.ends_with("too large"));
+    assert!(!answer.contains("connection:"), "{answer}");
     assert_eq!(sent, LEN);
     while read.load(Ordering::Relaxed) < LEN - 16 * 1024 {
         tokio::time::sleep(Duration::from_millis(10)).await;

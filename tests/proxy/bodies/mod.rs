@@ -62,8 +62,8 @@ async fn frames_go_through_as_they_come() {
     expect(&mut client, b"3\r\ndef\r\n0\r\n\r\n").await;
 }
 
-/// Reads until the stream has given these bytes at its end.
-async fn expect(stream: &mut TcpStream, end: &[u8]) {
+/// Reads until the stream has given these bytes at its end, and gives all.
+async fn expect(stream: &mut TcpStream, end: &[u8]) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(end) {
         let read = stream.read_buf(&mut bytes).await.unwrap();
@@ -73,6 +73,7 @@ async fn expect(stream: &mut TcpStream, end: &[u8]) {
             String::from_utf8_lossy(&bytes)
         );
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[tokio::test]
@@ -242,4 +243,135 @@ async fn a_client_that_waits_for_100_is_not_told_to_send_what_is_refused() {
     );
     // The body that nobody wants keeps no connection.
     assert_eq!(upstream.read(&mut [0]).await.unwrap_or(0), 0);
+}
+
+/// RFC 9110 10.1.1, RFC 9112 9.6: what follows on a connection is the body, or the next request, and nobody can tell;
+/// so the connection ends, and the client is told.
+#[tokio::test]
+async fn the_end_of_a_connection_is_announced_where_the_body_is_not_read() {
+    const LIMITED: &str = "HTTP/1.1 413 Content Too Large\r\n";
+    for (name, expects, sent, from_upstream, want) in [
+        ("refused", true, "", "HTTP/1.1 401 Unauthorized\r\n", true),
+        ("answered without it", true, "", "HTTP/1.1 200 OK\r\n", true),
+        (
+            "nobody waits, and it is here",
+            false,
+            "hello",
+            LIMITED,
+            false,
+        ),
+        (
+            "and the upstream closes",
+            false,
+            "hello",
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n",
+            false,
+        ),
+        (
+            "a part, and it goes on reading",
+            false,
+            "he",
+            LIMITED,
+            false,
+        ),
+        (
+            "a part, and it closes",
+            false,
+            "he",
+            "HTTP/1.1 413 Too Large\r\nconnection: close\r\n",
+            true,
+        ),
+        (
+            "a part, and it is of HTTP/1.0",
+            false,
+            "he",
+            "HTTP/1.0 413 Too Large\r\n",
+            true,
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+        let mut client = TcpStream::connect(server).await.unwrap();
+        let expect_field = if expects {
+            "expect: 100-continue\r\n"
+        } else {
+            ""
+        };
+        let head = format!(
+            "POST /api/x HTTP/1.1\r\nhost: a\r\n{expect_field}content-length: 5\r\n\r\n{sent}"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        expect(&mut upstream, format!("\r\n\r\n{sent}").as_bytes()).await;
+        let reply = format!("{from_upstream}content-length: 2\r\n\r\nno");
+        upstream.write_all(reply.as_bytes()).await.unwrap();
+        let answer = expect(&mut client, b"\r\n\r\nno").await;
+        let is_announced = answer.contains("\r\nconnection: close\r\n");
+        assert_eq!(is_announced, want, "{name}: {answer}");
+        if from_upstream.starts_with("HTTP/1.0") {
+            upstream.shutdown().await.unwrap();
+        }
+        if want {
+            assert_eq!(client.read(&mut [0]).await.unwrap_or(0), 0, "{name}");
+        } else {
+            let rest = format!(
+                "{}GET /api/y HTTP/1.1\r\nhost: a\r\n\r\n",
+                &"hello"[sent.len()..]
+            );
+            client.write_all(rest.as_bytes()).await.unwrap();
+            if from_upstream.contains("close") {
+                upstream = listener.accept().await.unwrap().0;
+            }
+            let seen = expect(&mut upstream, b"\r\n\r\n").await;
+            assert!(seen.contains("GET /y HTTP/1.1\r\n"), "{name}: {seen}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_announced_where_the_proxy_answers_itself_too() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let limits = Limits::default().request_body(4);
+    for (name, url, rest, status, want) in [
+        (
+            "nobody to ask",
+            &url,
+            "expect: 100-continue\r\ncontent-length: 3\r\n\r\n",
+            502,
+            true,
+        ),
+        (
+            "it is here, and skipped",
+            &url,
+            "content-length: 3\r\n\r\nabc",
+            502,
+            false,
+        ),
+        (
+            "too long",
+            &Upstream::ok().await.url(""),
+            "transfer-encoding: chunked\r\n\r\n6\r\nabcdef\r\n",
+            413,
+            true,
+        ),
+    ] {
+        let proxy = ReverseProxy::builder("/api", url)
+            .limits(limits.clone())
+            .build();
+        let mut client = TcpStream::connect(serve(proxy.unwrap()).await)
+            .await
+            .unwrap();
+        let request = format!("POST /api/x HTTP/1.1\r\nhost: a\r\n{rest}");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let answer = expect(&mut client, b"\n").await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{name}: {answer}"
+        );
+        let is_announced = answer.contains("\r\nconnection: close\r\n");
+        assert_eq!(is_announced, want, "{name}: {answer}");
+    }
 }

@@ -181,6 +181,50 @@ async fn a_move_is_within_what_is_mounted() {
 }
 
 #[tokio::test]
+async fn a_move_behind_the_root_names_a_path_of_the_upstream() {
+    let upstream = Upstream::ok().await;
+    for preserve_host in [false, true] {
+        let proxy = ReverseProxy::builder("/", upstream.url(""))
+            .preserve_host(preserve_host)
+            .trusted_proxies(["127.0.0.0/8".parse().unwrap()]);
+        let server = serve(proxy.build().unwrap()).await;
+        for (fields, destination, status) in [
+            ("", "http://app.example/b", 200),
+            (
+                "x-forwarded-host: pub.example\r\nx-forwarded-proto: https\r\nx-forwarded-prefix: /outer\r\n",
+                "https://pub.example/outer/b",
+                200,
+            ),
+            ("", "http://other.example/b", 502),
+            ("", "http://app.example/x/../../b", 400),
+        ] {
+            let before = upstream.seen().len();
+            let request = format!(
+                "MOVE /a HTTP/1.1\r\nhost: app.example\r\nconnection: close\r\n{fields}\
+                 destination: {destination}\r\nif: <http://app.example/a> (<opaquelocktoken:1>)\r\n\r\n"
+            );
+            assert_eq!(
+                exchange(server, request).await.status,
+                status,
+                "{destination}"
+            );
+            let seen = upstream.seen();
+            assert_eq!(seen.len() - before, usize::from(status == 200));
+            if status == 200 {
+                let seen = seen.last().unwrap();
+                assert_eq!(seen.field("destination"), "/b", "{destination}");
+                let condition = match fields {
+                    "" => "</a> (<opaquelocktoken:1>)",
+                    // It names a host that is not the public one.
+                    _ => "<http://app.example/a> (<opaquelocktoken:1>)",
+                };
+                assert_eq!(seen.field("if"), condition);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn fields_are_removed_and_set_both_ways() {
     let upstream = Upstream::start(|_| {
         reply(

@@ -3,10 +3,11 @@
 //! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
 //! because it may be signed.
 
-use crate::proxy::mount::map::{Mount, PathMap, rooted};
+use crate::proxy::mount::map::{Mount, PathMap, rooted, without_dot_segments};
 use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
 use std::borrow::Cow;
 
 /// The way back for the addresses of one response.
@@ -16,9 +17,9 @@ pub(crate) struct LocationMapper<'a> {
     /// The mounts beside it.
     pub(crate) others: &'a Mounts,
     pub(crate) prefix: &'a PublicPrefix<'a>,
-    /// Whether the client asked for the bare prefix and the upstream for its root: a reference relative to
-    /// the one leads beside the prefix, and one relative to the other below it.
-    pub(crate) at_bare_root: bool,
+    /// The public path of the request, which a browser resolves a relative reference against. The upstream means
+    /// its own.
+    pub(crate) public: &'a PathAndQuery,
 }
 
 impl LocationMapper<'_> {
@@ -34,8 +35,8 @@ impl LocationMapper<'_> {
     }
 
     /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
-    /// address, one that is public already, or a reference relative to the document, which is right on both
-    /// sides nearly always.
+    /// address, one that is public already, or a reference relative to the document that means the same on both
+    /// sides, as nearly all do.
     fn to_public(&self, value: &str) -> Option<String> {
         // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
         // read in another way than this is left alone rather than half understood.
@@ -96,19 +97,20 @@ impl LocationMapper<'_> {
         Some(self.prefix.with_outer(public?))
     }
 
-    /// A reference relative to the upstream's root, for a client that asked for the prefix without a slash.
+    /// A reference relative to the document, where it leads elsewhere from the public path than from the upstream's
+    /// (RFC 3986 5.2). One of the two is a folder deeper at the bare prefix: `docs/` is said at `/docs` and read at
+    /// `/help`. And `..` may lead to the upstream's root, and here out of the prefix.
     fn relative_to_public(&self, value: &str) -> Option<String> {
         let segment = value.split(['/', '?', '#']).next().unwrap_or_default();
         // RFC 3986 4.2: a first segment with a colon is a scheme.
-        if !self.at_bare_root
-            || value.is_empty()
-            || value.starts_with(['?', '#'])
-            || segment.contains(':')
-        {
+        if value.is_empty() || value.starts_with(['?', '#']) || segment.contains(':') {
             return None;
         }
-        let public = self.own.map.reference_to_public(&["/", value].concat())?;
-        Some(self.prefix.with_outer(public))
+        let target = self.own.map.to_upstream(self.public)?.ok()?;
+        let public = self.path_to_public(&resolved(target.path(), value))?;
+        let asked = self.prefix.with_outer(self.public.path().to_owned());
+        let is_same = without_dot_segments(&public) == resolved(&asked, value);
+        (!is_same).then_some(public)
     }
 
     /// `Refresh: 5; url=/x`, whose address is mapped; the HTML standard's "shared declarative refresh
@@ -167,6 +169,12 @@ fn ascii(value: &[u8]) -> Cow<'_, str> {
             Cow::Owned(value.iter().map(encode).collect())
         }
     }
+}
+
+/// A reference that begins with a segment, resolved at a path (RFC 3986 5.2.3, 5.2.4).
+fn resolved(at: &str, reference: &str) -> String {
+    let folder = at.rfind('/').map_or("/", |slash| &at[..=slash]);
+    without_dot_segments(&[folder, reference].concat()).into_owned()
 }
 
 fn split_authority(rest: &str) -> (&str, &str) {

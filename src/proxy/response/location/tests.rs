@@ -21,8 +21,17 @@ fn from<'a>(own: &'a Mount, others: &'a Mounts) -> LocationMapper<'a> {
         own,
         others,
         prefix: NO_PREFIX,
-        at_bare_root: false,
+        public: deep_in(own),
     }
+}
+
+/// A path below the prefix at which no `..` of these tests leads out of it.
+fn deep_in(own: &Mount) -> &'static PathAndQuery {
+    Box::leak(Box::new(at(&[own.map.prefix(), "/1/2/3"].concat())))
+}
+
+fn at(path: &str) -> PathAndQuery {
+    path.parse().unwrap()
 }
 
 fn table() -> (Mount, Mounts) {
@@ -96,8 +105,9 @@ fn an_upstreams_own_path_never_becomes_a_foreign_host() {
 #[test]
 fn what_is_relative_to_the_root_is_below_the_prefix() {
     let (own, others) = (mount("/app", "up:80", ""), Mounts::new());
+    let prefix = at("/app");
     let at_root = LocationMapper {
-        at_bare_root: true,
+        public: &prefix,
         ..from(&own, &others)
     };
     for (value, want) in [
@@ -120,6 +130,86 @@ fn what_is_relative_to_the_root_is_below_the_prefix() {
         let below = from(&own, &others).to_public(value);
         assert_eq!(below.as_deref(), want.filter(|_| value == "/x"), "{value}");
     }
+}
+
+/// A row: the prefix and the base, a public path, a reference, and what is sent instead.
+type Relative = (
+    (&'static str, &'static str),
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+);
+
+#[test]
+fn what_is_relative_leads_where_the_upstream_meant() {
+    let rows: [Relative; 19] = [
+        // Go's file server, asked for a folder without its slash.
+        (("/help", "/docs"), "/help", "docs/", Some("/help/")),
+        (
+            ("/help", "/docs"),
+            "/help",
+            "docs/a?x#y",
+            Some("/help/a?x#y"),
+        ),
+        (("/help", "/docs"), "/help", "./docs", Some("/help")),
+        (("/help", "/docs"), "/help", "other", None),
+        (("/help", "/help"), "/help", "help/", None),
+        (("/a/help", "/docs"), "/a/help", "docs/x", Some("/a/help/x")),
+        (("/help", "/a/docs"), "/help", "docs/", Some("/help/")),
+        (("/", "/docs"), "/", "x", None),
+        // Express, which means its own root.
+        (("/app", ""), "/app/login", "..", Some("/app/")),
+        (("/app", ""), "/app/login", "../home", Some("/app/home")),
+        (("/app", ""), "/app/a/b", "../home", None),
+        (
+            ("/app", ""),
+            "/app/a/b",
+            "%2e%2e/../home",
+            Some("/app/home"),
+        ),
+        (("/app", ""), "/app/a/b", "x/../../../y", Some("/app/y")),
+        // Out of what is mounted, from both.
+        (("/app", "/base"), "/app/x", "../y", None),
+        (("/app", "/base"), "/app/x", "../base/y", Some("/app/y")),
+        (("/app", "/base"), "/app/x/y", "./../z", None),
+        (("/app", ""), "/app/", "x", None),
+        // An empty segment is not a host.
+        (("/", "/base"), "/x", ".//y", None),
+        (("/", "/base"), "/x", "../base//y", Some("/.//y")),
+    ];
+    let others = Mounts::new();
+    for ((prefix, base), public, value, want) in rows {
+        let (own, public) = (mount(prefix, "up:80", base), at(public));
+        let outer = PublicPrefix::new("/o", None);
+        let mut mapper = LocationMapper {
+            public: &public,
+            ..from(&own, &others)
+        };
+        let name = format!("{prefix} {base} {public} {value}");
+        assert_eq!(mapper.to_public(value).as_deref(), want, "{name}");
+        let refreshed = mapper.refresh_to_public(&format!("0; url={value}"));
+        let want = want.map(|want| format!("0; url={want}"));
+        assert_eq!(refreshed, want, "{name}");
+        // Behind another proxy it is resolved at the whole of the public path.
+        mapper.prefix = &outer;
+        if let Some(public) = mapper.to_public(value) {
+            assert!(public.starts_with("/o/"), "{name} {public}");
+        }
+    }
+}
+
+#[test]
+fn what_is_relative_may_lead_to_another_mount() {
+    let (own, others) = (mount("/api", "up:80", "/svc/api"), Mounts::new());
+    let files = Arc::new(mount("/f", "up:80", "/svc/files"));
+    others.register(&files);
+    let public = at("/api/x");
+    let mapper = LocationMapper {
+        public: &public,
+        ..from(&own, &others)
+    };
+    let mapped = mapper.to_public("../files/y");
+    assert_eq!(mapped.as_deref(), Some("/f/y"));
 }
 
 #[test]
@@ -236,6 +326,31 @@ fn every_address_field_is_mapped_and_no_other() {
 }
 
 proptest! {
+    /// Where a browser goes is where the upstream sends it, or the reference stays as it was.
+    #[test]
+    fn a_relative_reference_leads_to_the_same_place(
+        prefix in "(/[ab]){0,2}",
+        base in "(/[ab]){0,2}",
+        rest in "(/[abc]?){0,3}",
+        value in "(\\.\\./|\\./|[abc]/|/){0,4}(\\.\\.|[abc])?",
+    ) {
+        prop_assume!(!value.starts_with('/'));
+        let public = [prefix.as_str(), &rest].concat();
+        let public = at(if public.is_empty() { "/" } else { &public });
+        let (own, others) = (mount(&prefix, "up:80", &base), Mounts::new());
+        let mapper = LocationMapper { public: &public, ..from(&own, &others) };
+        let target = own.map.to_upstream(&public).unwrap().unwrap();
+        let goes = |at: &PathAndQuery, value: &str| {
+            let base = url::Url::parse(&format!("http://app.example{at}")).unwrap();
+            base.join(value).unwrap().path().to_owned()
+        };
+        prop_assume!(!value.is_empty());
+        let Some(want) = own.map.to_public(&goes(&target, &value)) else { return Ok(()) };
+        let sent = mapper.to_public(&value).unwrap_or(value);
+        let found = goes(&public, &sent);
+        prop_assert_eq!(found, want);
+    }
+
     /// An address that is public is so for good, whatever the prefixes: nothing gets one twice.
     #[test]
     fn what_an_upstream_that_was_told_says_is_mapped_once(

@@ -1,6 +1,6 @@
 //! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
 
-use crate::proxy::mount::map::{Mount, PathMap};
+use crate::proxy::mount::map::{Mount, PathMap, below, without_trailing_slash};
 use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::response::cookie::{attribute, trim};
@@ -43,8 +43,9 @@ impl CookieMapper<'_> {
     ///   domain. Any other is dropped, because a client refuses a cookie of a domain that it is not at.
     ///   Without it the cookie is the public host's alone.
     /// - `Path` under the upstream's base becomes the one under the prefix, and one under the base of another
-    ///   mount of that upstream the one under that mount's. `/` is the whole origin's and stays, since pages
-    ///   read double-submit cookies there, unless cookies are confined. Another path stays.
+    ///   mount of that upstream the one under that mount's. One above the base covers all that is mounted and
+    ///   becomes the prefix. `/` is the whole origin's and stays, since pages read double-submit cookies there,
+    ///   unless cookies are confined. Another path stays.
     /// - A cookie that is confined and has no `Path` gets one where the browser would take it to be outside.
     /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
     /// - Everything else is kept byte for byte, the value above all.
@@ -121,10 +122,37 @@ impl CookieMapper<'_> {
         if self.prefix.of_told(path).is_some() {
             return None;
         }
-        let own = self.own.map.to_public(path);
-        let public = own.or_else(|| self.beside_to_public(path))?;
+        let map = &self.own.map;
+        let public = match map.to_public(path) {
+            Some(own) => own,
+            None if map.is_below(path) => return self.wide_to_public(path),
+            None => self.beside_to_public(path)?,
+        };
         let public = self.prefix.with_outer(public);
         (public != path).then_some(public)
+    }
+
+    /// The path of a cookie that is for more than the base: the prefix, below which is all of it that is mounted
+    /// here. Where other mounts of the upstream have a part of it, the longest path that all of them are below,
+    /// `/api` and `/files` below `/`: the prefix alone would keep a login from the others. The price is that other
+    /// upstreams below that path see the cookie, as they do one of `/`.
+    fn wide_to_public(&self, path: &str) -> Option<String> {
+        let mut public = self.own.map.prefix().to_owned();
+        if !self.confine {
+            let covered = |map: &PathMap| match map.is_below(path) {
+                true => Some(map.prefix().to_owned()),
+                false => map.to_public(path),
+            };
+            for beside in self.others.all_to_public(self.own, covered) {
+                public.truncate(common_path(&public, &beside).len());
+            }
+        }
+        let public = self.prefix.with_outer(public);
+        if !self.confine && reaches(path, &public) {
+            return None;
+        }
+        let is_root = public.is_empty();
+        Some(if is_root { "/".to_owned() } else { public })
     }
 
     /// Another mount's path, as [`LocationMapper`](crate::proxy::response::location::LocationMapper) has it:
@@ -148,6 +176,20 @@ impl CookieMapper<'_> {
         let prefix = self.prefix.with_outer(self.own.map.prefix().to_owned());
         (!prefix.is_empty()).then_some(prefix)
     }
+}
+
+/// Whether a cookie of a path is sent with requests for another path, and all below that (RFC 6265bis 5.1.4).
+fn reaches(cookie: &str, path: &str) -> bool {
+    let rest = below(path, without_trailing_slash(cookie));
+    rest.is_some_and(|rest| !(rest.is_empty() && cookie.ends_with('/')))
+}
+
+/// The longest path that two paths are at or below, which is empty for the root.
+fn common_path<'a>(one: &'a str, other: &str) -> &'a str {
+    let ends = one.match_indices('/').map(|(index, _)| index);
+    let mut paths = ends.chain([one.len()]).map(|end| &one[..end]);
+    let common = paths.rfind(|path| below(other, path).is_some());
+    common.unwrap_or_default()
 }
 
 /// Adds a `Path` behind all attributes, of which the last one counts.

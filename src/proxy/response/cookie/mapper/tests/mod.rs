@@ -1,5 +1,7 @@
 //! Tests of cookies in responses: mapped ones, and those that stay.
 
+mod above;
+
 use super::*;
 use crate::proxy::mount::map::tests::mount;
 use proptest::prelude::*;
