@@ -84,6 +84,8 @@
 //!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it.
 //! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
 //!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
+//!   A body that does not say that it is empty, as those behind `tower_http`'s `RequestBodyTimeoutLayer` do not, is
+//!   asked for its first frame where no field announces content: one that ends at once is none.
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`].
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
 //!   together, but for that of idle connections.
