@@ -131,7 +131,7 @@ pub enum ProxyErrorKind {
     UnexpectedContent,
     /// The request's body is longer than the proxy's limit: 413.
     BodyTooLarge,
-    /// The client's body ended too early or was malformed: 400.
+    /// The client's body ended too early, was malformed, or is not as long as its `Content-Length`: 400.
     RequestBody,
     /// The client gave nothing of its request's body for the client timeout, or took nothing of its response:
     /// 408 (RFC 9110 15.5.9), or an error of the response's body.

@@ -63,7 +63,8 @@
 //!
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
 //! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
-//! an error to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second;
+//! an error to the client, never a clean end. A request's body that is not as long as its `Content-Length`, because a
+//! layer has replaced it, gets 400, and the upstream does not get a whole request. `Expect: 100-continue` is the upstream's to answer for a second;
 //! then the body is asked for without it (RFC 9110 10.1.1).
 //!
 //! # Errors

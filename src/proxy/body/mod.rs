@@ -1,6 +1,7 @@
 //! The body of requests and responses that pass through the proxy.
 
 pub(crate) mod download;
+mod measured;
 pub(crate) mod upload;
 
 use crate::proxy::error::BoxError;

@@ -90,6 +90,18 @@ pub(crate) fn settle_length(headers: &mut HeaderMap, scan: HeaderScan) -> Result
     Ok(())
 }
 
+/// The length that a head announces, if it announces one.
+pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, Unsound> {
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+        return Ok(None);
+    };
+    let length = length.to_str().ok();
+    // RFC 9110 8.6: digits, and no sign.
+    let digits = length.filter(|length| length.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok());
+    length.map(Some).ok_or(Unsound::Length)
+}
+
 /// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
 ///
 /// Only if it came so, or is known to have content: a body that a layer has wrapped may not know that it is empty.

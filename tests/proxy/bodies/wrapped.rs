@@ -1,14 +1,14 @@
 //! Bodies that do not say whether they are empty, as layers put them around those of a server.
 
-use crate::support::{Upstream, exchange, fields, reply, serve};
+use crate::support::{Seen, Upstream, exchange, fields, reply, serve};
 use bytes::Bytes;
 use futures_util::stream;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy;
-use hyper_util::rt::TokioExecutor;
-use same_origin::proxy::{Body, Client, ReverseProxy};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -160,4 +160,59 @@ async fn the_client_by_itself_looks_too() {
     }
     assert!(upstream.seen()[0].all("connection").is_empty());
     assert_eq!(client.connections(), 1);
+}
+
+/// An upstream of HTTP/2 that reads what it is sent.
+async fn http2_upstream() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let read = |request: Request<Incoming>| async move {
+        let body = request.into_body().collect().await?;
+        Ok::<_, hyper::Error>(Response::new(Body::from(body.to_bytes())))
+    };
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let stream = TokioIo::new(stream);
+            tokio::spawn(server.serve_connection(stream, hyper::service::service_fn(read)));
+        }
+    });
+    format!("h2c://{address}")
+}
+
+/// One that its program, or a layer, has put in the place of the body that the head is about.
+#[tokio::test]
+async fn a_body_is_as_long_as_its_head_says_or_refused() {
+    let upstream = Upstream::ok().await;
+    let by_http1 = ReverseProxy::new("/api", upstream.url("")).unwrap();
+    let by_http2 = ReverseProxy::new("/api", http2_upstream().await).unwrap();
+    for length in ["0", "2", "3", "4", "5", "6", "+5", "x"] {
+        for (name, proxy) in [("HTTP/1.1", &by_http1), ("HTTP/2", &by_http2)] {
+            for (number, body) in [Body::from("hello"), unclear(false), unclear(true)]
+                .into_iter()
+                .enumerate()
+            {
+                // Nothing is asked of a body that is to be empty, over HTTP/1.1, and this one has nothing yet.
+                if (length, number) == ("0", 2) {
+                    continue;
+                }
+                let request = Request::post("/api/x").header("content-length", length);
+                let answer = proxy.clone().oneshot(request.body(body).unwrap());
+                let answer = tokio::time::timeout(Duration::from_secs(9), answer).await;
+                let answer = answer.expect("an answer").unwrap();
+                let status = if length == "5" { 200 } else { 400 };
+                assert_eq!(answer.status(), status, "{name} {length} {number}");
+                let kind = answer.extensions().get().map(ProxyError::kind);
+                let refused = (status == 400).then_some(ProxyErrorKind::RequestBody);
+                assert_eq!(kind, refused, "{name} {length} {number}");
+            }
+        }
+    }
+    let seen = upstream.seen();
+    let is_whole = |seen: &&Seen| seen.field("content-length") == seen.body.len().to_string();
+    assert_eq!(seen.iter().filter(is_whole).count(), 3, "{seen:?}");
+    // Without a body, too.
+    let request = Request::post("/api/x").header("content-length", 1);
+    let answer = by_http1.oneshot(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.unwrap().status(), 400);
 }
