@@ -91,7 +91,10 @@ impl Pools {
 }
 
 /// Whether a pool has no connection, not even one that has become a tunnel, and only its list holds it.
+///
+/// The connections of a runtime that is over have ended with it, and so has the task that would have thrown them out.
 fn is_unused(pool: &Arc<Pool>) -> bool {
+    pool.drop_closed();
     Arc::strong_count(pool) == 1 && pool.is_empty() && pool.connections() == 0
 }
 
