@@ -142,10 +142,11 @@ impl Registry {
         if let Some(pools) = self.pools.load().iter().find(is_it) {
             return Some(Arc::clone(pools));
         }
-        let protocol = if *scheme == Scheme::HTTPS {
-            Protocol::Https
-        } else {
-            Protocol::Http
+        // RFC 9110 4.2: nothing else is spoken here, and what is meant to be secret (`wss`) is not sent in the clear.
+        let protocol = match scheme {
+            _ if *scheme == Scheme::HTTPS => Protocol::Https,
+            _ if *scheme == Scheme::HTTP => Protocol::Http,
+            _ => return None,
         };
         // RFC 9110 4.2.4: what stands before `@` is not a part of the name. Or in another spelling than
         // the pool's.
