@@ -129,7 +129,8 @@ pub enum ProxyErrorKind {
     /// The request has content although its method gives that no meaning, and the proxy was told to
     /// refuse it: 400.
     UnexpectedContent,
-    /// The request's body is longer than the proxy's limit: 413.
+    /// The request's body is longer than the proxy's limit, or that of a layer outside
+    /// (`tower_http::limit::RequestBodyLimitLayer`): 413.
     BodyTooLarge,
     /// The client's body ended too early, was malformed, or is not as long as its `Content-Length`: 400.
     RequestBody,

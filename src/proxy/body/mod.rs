@@ -8,8 +8,10 @@ use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -272,6 +274,18 @@ impl Foreign {
         }
         polled
     }
+}
+
+/// Returns whether a body failed because it is longer than a layer around it allows (`tower_http::limit`).
+pub(crate) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The `T` in the slot if that is what a `B` is, a question that is answered at compile time.

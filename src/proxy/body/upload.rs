@@ -1,7 +1,7 @@
 //! A request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
-use crate::proxy::body::Body;
 use crate::proxy::body::measured::Measured;
+use crate::proxy::body::{Body, is_too_large};
 use crate::proxy::deadline::Patience;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use crate::proxy::wire::edits::remove_alike;
@@ -239,6 +239,9 @@ impl http_body::Body for Upload {
                     }
                     None => return Poll::Ready(None),
                     Some(Ok(mut frame)) => self.check(&mut frame).map(|()| frame),
+                    Some(Err(e)) if is_too_large(&*e) => {
+                        Err(ProxyError::new(ProxyErrorKind::BodyTooLarge, true, e))
+                    }
                     Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
                 }
             }

@@ -4,7 +4,7 @@ use crate::support::{Seen, Upstream, exchange, fields, reply, serve};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -215,4 +215,22 @@ async fn a_body_is_as_long_as_its_head_says_or_refused() {
     let request = Request::post("/api/x").header("content-length", 1);
     let answer = by_http1.oneshot(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.unwrap().status(), 400);
+}
+
+/// As under `tower_http::limit::RequestBodyLimitLayer`.
+#[tokio::test]
+async fn a_body_over_the_limit_of_a_layer_is_413() {
+    let upstream = Upstream::ok().await;
+    let limit = |request: Request<Incoming>| request.map(|body| Limited::new(body, 4));
+    let proxy = ReverseProxy::new("/api", upstream.url("")).unwrap();
+    let server = serve(ServiceBuilder::new().map_request(limit).service(proxy)).await;
+    for (chunk, status) in [("4\r\nfour", 200), ("5\r\nfives", 413)] {
+        let head = "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+        let request = format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}\r\n0\r\n\r\n");
+        assert_eq!(exchange(server, request).await.status, status, "{chunk}");
+    }
+    let body = Body::new(Limited::new(unclear(true), 4));
+    let request = Request::post(upstream.url("/x")).body(body).unwrap();
+    let error = Client::new().unwrap().call(request).await.unwrap_err();
+    assert_eq!(error.kind(), ProxyErrorKind::BodyTooLarge);
 }
