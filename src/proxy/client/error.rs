@@ -46,11 +46,11 @@ impl ClientError {
     }
 
     /// The failure of a client service: one of these, or a stranger, which may have sent
-    /// anything.
-    pub(crate) fn from_client(error: impl Into<BoxError>) -> Self {
+    /// anything if it was given the request.
+    pub(crate) fn from_client(error: impl Into<BoxError>, was_given: bool) -> Self {
         match error.into().downcast::<Self>() {
             Ok(own) => *own,
-            Err(other) => ProxyError::new(ProxyErrorKind::Client, true, other).into(),
+            Err(other) => ProxyError::new(ProxyErrorKind::Client, was_given, other).into(),
         }
     }
 
