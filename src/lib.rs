@@ -21,7 +21,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `proxy` | yes | the module `proxy`: the reverse proxy and its client, over http and h2c |
+//! | `proxy` | yes | the module `proxy`: the reverse proxy and its client, over http and h2c; needs a tokio runtime |
 //! | `tls` | yes | https upstreams, by rustls with the system's roots |
 //! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
 //! | `axum` | yes | the public path and the client's address from axum's extensions |

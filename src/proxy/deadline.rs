@@ -129,6 +129,7 @@ mod tests {
     ) {
         let (sender, body) = Channel::new(1);
         let rules = UploadRules {
+            announced: None,
             limit: None,
             expects_continue: false,
             is_stream: false,

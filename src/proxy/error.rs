@@ -132,9 +132,10 @@ pub enum ProxyErrorKind {
     /// The request has content although its method gives that no meaning, and the proxy was told to
     /// refuse it: 400.
     UnexpectedContent,
-    /// The request's body is longer than the proxy's limit: 413.
+    /// The request's body is longer than the proxy's limit, or that of a layer outside
+    /// (`tower_http::limit::RequestBodyLimitLayer`): 413.
     BodyTooLarge,
-    /// The client's body ended too early or was malformed: 400.
+    /// The client's body ended too early, was malformed, or is not as long as its `Content-Length`: 400.
     RequestBody,
     /// The client gave nothing of its request's body for the client timeout, or took nothing of its response:
     /// 408 (RFC 9110 15.5.9), or an error of the response's body.

@@ -66,9 +66,10 @@
 //!
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
 //! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
-//! an error to the client, never a clean end. `Expect: 100-continue` is the upstream's to answer for a second;
-//! then the body is asked for without it (RFC 9110 10.1.1). A client of HTTP/1.1 is told `Connection: close` with an
-//! answer after which nobody reads the rest of its body.
+//! an error to the client, never a clean end. A request's body that is not as long as its `Content-Length`, because a
+//! layer has replaced it, gets 400, and the upstream does not get a whole request. `Expect: 100-continue` is the
+//! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1). A client of HTTP/1.1 is
+//! told `Connection: close` with an answer after which nobody reads the rest of its body.
 //!
 //! # Errors
 //!
@@ -88,6 +89,8 @@
 //!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it.
 //! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
 //!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
+//!   A body that does not say that it is empty, as those behind `tower_http`'s `RequestBodyTimeoutLayer` do not, is
+//!   asked for its first frame where no field announces content: one that ends at once is none.
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`].
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
 //!   together, but for that of idle connections.

@@ -8,6 +8,7 @@ use crate::proxy::plan::Plan;
 use crate::proxy::request::Verdict;
 use crate::proxy::trace::{self, Trace};
 use crate::proxy::transport::Transport;
+use crate::proxy::wire::framing::announces_content;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Request, Response, Version};
@@ -90,6 +91,17 @@ impl ReverseProxy {
 }
 
 impl<T: Transport> ReverseProxy<T> {
+    /// Answers a request of which only a look into its body tells whether it has content. The look needs the
+    /// runtime, on which `call` need not be.
+    fn look(self, mut request: Request<Body>) -> Answer {
+        Box::pin(async move {
+            request.body_mut().look().await;
+            let answer = self.answer(request);
+            drop(self);
+            answer.await
+        })
+    }
+
     fn answer(&self, request: Request<Body>) -> Answer {
         let version = request.version();
         let (mut parts, body) = request.into_parts();
@@ -140,9 +152,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture {
-            inner: self.answer(request.map(Body::new)),
-        }
+        let request = request.map(Body::new);
+        let is_unclear = request.body().may_be_empty() && !announces_content(request.headers());
+        let inner = if is_unclear {
+            self.clone().look(request)
+        } else {
+            self.answer(request)
+        };
+        ResponseFuture { inner }
     }
 }
 

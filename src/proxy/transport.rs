@@ -137,8 +137,9 @@ where
         // A clone has to be asked for its own readiness.
         poll_fn(|cx| self.poll_ready(cx))
             .await
-            .map_err(ClientError::from_client)?;
-        let response = self.call(request).await.map_err(ClientError::from_client)?;
+            .map_err(|error| ClientError::from_client(error, false))?;
+        let answered = self.call(request).await;
+        let response = answered.map_err(|error| ClientError::from_client(error, true))?;
         Ok(response.map(Body::new))
     }
 }

@@ -123,6 +123,25 @@ async fn a_proxied_answer_comes_from_memory_as_it_came_from_the_upstream() {
     assert_eq!(upstream.asked(), 2);
 }
 
+/// A layer outside may have put something around it that does not say so.
+#[tokio::test]
+async fn a_body_that_turns_out_to_be_empty_is_none() {
+    let upstream = Upstream::start(
+        "HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 4\r\n\r\nbody",
+    );
+    let upstream = upstream.await;
+    let (_, proxy) = cached(&upstream.builder());
+    for (content, outcome) in [
+        (None, Outcome::Miss),
+        (None, Outcome::Hit),
+        (Some(Ok::<_, std::io::Error>("x")), Outcome::Bypass),
+    ] {
+        let body = Body::from_stream(futures_util::stream::iter(content));
+        let got = ask(&proxy, get("/api/x", &[HOST]).map(|_| body)).await;
+        assert_eq!(got.outcome, Some(outcome));
+    }
+}
+
 /// The conditions that a cache sends one upstream are its own, and not for the next upstream.
 #[tokio::test]
 async fn a_request_that_goes_to_another_upstream_goes_as_its_client_sent_it() {

@@ -34,6 +34,10 @@ use tower_service::Service;
 ///
 /// It belongs inside of everything that decides who may have an answer, or writes something into it for one
 /// client: authentication, [CORS](crate::cors), compression. See the [module documentation](crate::cache).
+///
+/// But outside of what puts something around the bodies of requests, as `tower_http`'s `RequestBodyTimeoutLayer` and
+/// `RequestDecompressionLayer` do: such a body does not say that it is empty, and to a request with content nothing
+/// is answered from memory. Between a proxy and its upstream the proxy has looked.
 #[derive(Clone, Debug)]
 pub struct CacheLayer {
     shared: Arc<Shared>,

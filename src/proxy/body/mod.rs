@@ -1,15 +1,19 @@
 //! The body of requests and responses that pass through the proxy.
 
 pub(crate) mod download;
+mod measured;
 pub(crate) mod upload;
 
 use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use std::any::Any;
+use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use sync_wrapper::SyncWrapper;
@@ -94,6 +98,27 @@ impl Body {
     pub(crate) fn is_of_request(&mut self) {
         if let Kind::Foreign(foreign) = &mut self.kind {
             foreign.is_of_request = true;
+        }
+    }
+
+    /// Returns whether it may be empty without saying so.
+    ///
+    /// http-body promises nothing where `is_end_stream` is false, and most of what programs put around a body
+    /// hands neither hint on (`tower_http::timeout`, a stream). hyper's own says what there is.
+    pub(crate) fn may_be_empty(&self) -> bool {
+        matches!(&self.kind, Kind::Foreign(foreign) if foreign.is_unclear())
+    }
+
+    /// Reads the first frame, if it is there: a body that ends at once is known to be empty then.
+    pub(crate) async fn look(&mut self) {
+        let Kind::Foreign(foreign) = &mut self.kind else {
+            return;
+        };
+        let looked = poll_fn(|cx| Poll::Ready(foreign.body.get_mut().as_mut().poll_frame(cx)));
+        match looked.await {
+            Poll::Ready(None) => self.kind = Kind::Empty,
+            Poll::Ready(Some(first)) => foreign.keep(first),
+            Poll::Pending => {}
         }
     }
 
@@ -204,6 +229,8 @@ type Unshared = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Se
 /// an error that gives a request back ([`ClientError`](crate::proxy::ClientError)) has to be.
 struct Foreign {
     body: SyncWrapper<Unshared>,
+    /// What a look has read. The two hints are about it and the rest.
+    first: Option<Result<Frame<Bytes>, BoxError>>,
     is_end_stream: bool,
     size_hint: SizeHint,
     is_of_request: bool,
@@ -225,13 +252,30 @@ impl Foreign {
             is_end_stream: body.is_end_stream(),
             size_hint: body.size_hint(),
             body: SyncWrapper::new(body),
+            first: None,
             is_of_request: false,
         }
     }
 
+    fn is_unclear(&self) -> bool {
+        !self.is_end_stream && self.size_hint.lower() == 0 && self.first.is_none()
+    }
+
+    fn keep(&mut self, first: Result<Frame<Bytes>, BoxError>) {
+        let data = first.as_ref().ok().and_then(Frame::data_ref);
+        let len = data.map_or(0, |data| data.len() as u64);
+        if self.size_hint.upper().is_none_or(|upper| upper >= len) {
+            self.size_hint.set_lower(len);
+        }
+        self.first = Some(first);
+    }
+
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let body = self.body.get_mut();
-        let polled = body.as_mut().poll_frame(cx);
+        let polled = match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => body.as_mut().poll_frame(cx),
+        };
         self.is_end_stream = body.is_end_stream();
         self.size_hint = body.size_hint();
         if self.is_of_request {
@@ -239,6 +283,18 @@ impl Foreign {
         }
         polled
     }
+}
+
+/// Returns whether a body failed because it is longer than a layer around it allows (`tower_http::limit`).
+pub(crate) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The `T` in the slot if that is what a `B` is, a question that is answered at compile time.

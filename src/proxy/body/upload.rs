@@ -1,6 +1,7 @@
 //! A request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
-use crate::proxy::body::Body;
+use crate::proxy::body::measured::Measured;
+use crate::proxy::body::{Body, is_too_large};
 use crate::proxy::deadline::Patience;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use crate::proxy::wire::edits::remove_alike;
@@ -148,6 +149,8 @@ impl Progress {
 pub(crate) struct UploadRules {
     /// The most bytes.
     pub(crate) limit: Option<u64>,
+    /// The bytes that the head announces.
+    pub(crate) announced: Option<u64>,
     /// The client waits for `100 Continue`: the body is not asked for, which would make a
     /// server tell its client to send it, before the upstream has said that it wants it.
     pub(crate) expects_continue: bool,
@@ -161,7 +164,7 @@ pub(crate) struct UploadRules {
 
 /// A request's body.
 pub(crate) struct Upload {
-    body: Body,
+    body: Measured,
     is_stream: bool,
     withheld: Arc<[HeaderName]>,
     /// Bytes that may still come.
@@ -181,7 +184,7 @@ impl Upload {
         };
         let progress = Arc::new(Progress::new(gate));
         let upload = Self {
-            body,
+            body: Measured::new(body, rules.announced),
             is_stream: rules.is_stream,
             withheld: rules.withheld,
             remaining: rules.limit.unwrap_or(u64::MAX),
@@ -236,7 +239,7 @@ impl http_body::Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         ready!(self.poll_wanted(cx))?;
-        let checked = match Pin::new(&mut self.body).poll_frame(cx) {
+        let checked = match self.body.poll_frame(cx) {
             Poll::Pending => {
                 self.progress.waits(true);
                 let late = ready!(self.poll_late(cx));
@@ -260,6 +263,9 @@ impl http_body::Body for Upload {
                             self.progress.ends();
                         }
                         self.check(&mut frame).map(|()| frame)
+                    }
+                    Some(Err(e)) if is_too_large(&*e) => {
+                        Err(ProxyError::new(ProxyErrorKind::BodyTooLarge, true, e))
                     }
                     Some(Err(e)) => Err(ProxyError::new(ProxyErrorKind::RequestBody, true, e)),
                 }
@@ -300,6 +306,7 @@ mod tests {
     ) -> (Upload, Arc<Progress>) {
         let rules = UploadRules {
             limit,
+            announced: None,
             expects_continue,
             is_stream: false,
             withheld: Arc::new([]),

@@ -73,9 +73,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// A timeout of zero, or a limit out of bounds. With the feature `tls` and no
-    /// [`tls_config`](Self::tls_config): no root certificate of the system can be read, or there is no
-    /// crypto provider.
+    /// A timeout of zero, or a limit out of bounds.
+    #[cfg_attr(
+        feature = "tls",
+        doc = "With the feature `tls` and no [`tls_config`](Self::tls_config): no root certificate of the system can \
+               be read, or there is no crypto provider."
+    )]
     pub fn build(self) -> Result<Client, ClientBuildError> {
         ProxyConfigErrors::into_result(config::problems(&self.timeouts, &self.limits))?;
         let settings = self.settings();

@@ -6,6 +6,7 @@ use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
+use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::fmt;
 
@@ -45,11 +46,11 @@ impl ClientError {
     }
 
     /// The failure of a client service: one of these, or a stranger, which may have sent
-    /// anything.
-    pub(crate) fn from_client(error: impl Into<BoxError>) -> Self {
+    /// anything if it was given the request.
+    pub(crate) fn from_client(error: impl Into<BoxError>, was_given: bool) -> Self {
         match error.into().downcast::<Self>() {
             Ok(own) => *own,
-            Err(other) => ProxyError::new(ProxyErrorKind::Client, true, other).into(),
+            Err(other) => ProxyError::new(ProxyErrorKind::Client, was_given, other).into(),
         }
     }
 
@@ -182,6 +183,9 @@ fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
         let within = io.and_then(|io| io.get_ref()?.downcast_ref());
         if let Some(own) = within.or(cause.downcast_ref::<ProxyError>()) {
             return own.kind();
+        }
+        if cause.is::<LengthLimitError>() {
+            return ProxyErrorKind::BodyTooLarge;
         }
         is_body |=
             cause.is::<RequestBodyFailed>() || (error.is_user() && cause.is::<hyper::Error>());

@@ -32,6 +32,7 @@ use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
 use crate::proxy::deadline::head_within;
 use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::framing::announces_content;
 use http::{Request, Response, header};
 use pool::pools::Registry;
 use std::future::Future;
@@ -131,6 +132,9 @@ impl Client {
         };
         let (scheme, authority) = (scheme.clone(), authority.clone());
         request.body_mut().is_of_request();
+        if request.body().may_be_empty() && !announces_content(request.headers()) {
+            request.body_mut().look().await;
+        }
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
         let sent = pin!(send::send(pool, asks_upgrade, request));

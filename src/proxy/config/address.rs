@@ -18,8 +18,10 @@ pub fn _masked_address(text: &str) -> String {
 /// Refuses what is not a plain path in the one form in which it arrives.
 pub(super) fn check_prefix(prefix: &str) -> Result<(), Refusal> {
     if !prefix.starts_with('/') {
-        let remedy = format!("write {:?}", format!("/{prefix}"));
-        return Err((Kind::NotAPath, remedy.into()));
+        let path = format!("/{prefix}");
+        let path = path.split(['?', '#']).next().unwrap_or("/");
+        let plain = before_pattern(path).unwrap_or_else(|| bare(path));
+        return Err((Kind::NotAPath, format!("write {plain:?}").into()));
     }
     if prefix.contains(['?', '#']) {
         return Err((Kind::QueryOrFragment, "write the path alone".into()));
@@ -38,8 +40,8 @@ pub(super) fn check_prefix(prefix: &str) -> Result<(), Refusal> {
         let remedy = "write them percent-encoded";
         return Err((Kind::UnencodedPath, remedy.into()));
     }
-    let bare = prefix.trim_end_matches('/');
-    if prefix.len() > 1 && bare.len() < prefix.len() {
+    let bare = bare(prefix);
+    if bare.len() < prefix.len() {
         let remedy = format!("write {bare:?}, which is for itself and for all below it");
         return Err((Kind::TrailingSlash, remedy.into()));
     }
@@ -52,8 +54,13 @@ fn before_pattern(prefix: &str) -> Option<&str> {
     let wildcard = prefix.find(['*', '{', '(']);
     let parameter = prefix.find("/:");
     let end = wildcard.into_iter().chain(parameter).min()?;
-    let plain = prefix[..end].trim_end_matches('/');
-    Some(if plain.is_empty() { "/" } else { plain })
+    Some(bare(&prefix[..end]))
+}
+
+/// A path without slashes at its end, or the one that is nothing else.
+fn bare(path: &str) -> &str {
+    let bare = path.trim_end_matches('/');
+    if bare.is_empty() { "/" } else { bare }
 }
 
 /// The part of an upstream before the first variable of nginx that is known to be used in its place.
@@ -132,6 +139,23 @@ mod tests {
         }
         for plain in ["/api", "/a:b", "/a;b", "/~user", "/a$b", "/a+b,c='d'!&e@f"] {
             assert_eq!(check_prefix(plain), Ok(()), "{plain}");
+        }
+    }
+
+    #[test]
+    fn the_remedy_for_what_is_not_a_path_is_one() {
+        for (prefix, want) in [
+            ("", "/"),
+            ("api", "/api"),
+            ("api/", "/api"),
+            ("a/b//", "/a/b"),
+            ("api/*", "/api"),
+            ("*", "/"),
+            ("api/?a=b", "/api"),
+        ] {
+            let refused = Err((Kind::NotAPath, format!("write {want:?}").into()));
+            assert_eq!(check_prefix(prefix), refused, "{prefix}");
+            assert_eq!(check_prefix(want), Ok(()), "{prefix}");
         }
     }
 

@@ -48,8 +48,11 @@ impl ProxyBuilder {
     ///
     /// # Errors
     ///
-    /// As of [`build`](Self::build), and [`upstream_tls`](Self::upstream_tls), which would have no
-    /// effect.
+    /// As of [`build`](Self::build).
+    #[cfg_attr(
+        feature = "tls",
+        doc = "And [`upstream_tls`](Self::upstream_tls), which would have no effect."
+    )]
     pub fn build_with_client<S>(
         &self,
         client: S,

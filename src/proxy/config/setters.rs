@@ -77,7 +77,8 @@ impl ProxyBuilder {
     /// - When the stream ends, the last list stays.
     ///
     /// A task polls the stream. It is spawned when the proxy is built, or at the first request if there
-    /// was no tokio runtime then, and is gone when the last clone of the proxy is.
+    /// was no tokio runtime then, and is gone when the last clone of the proxy is. If its runtime ends before, that of
+    /// the next request goes on with the stream. One that stands on a timer or a socket of its runtime cannot: it ends.
     ///
     /// # Examples
     ///

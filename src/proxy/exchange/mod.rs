@@ -17,6 +17,7 @@ use crate::proxy::transport::Transport;
 use crate::proxy::tunnel::{HeldByTunnel, Spoken, TunnelSlot};
 use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::InFlight;
+use crate::proxy::wire::framing;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
 use http::header::{self, HeaderValue};
@@ -132,6 +133,7 @@ impl Exchange {
     fn watch(&self, request: &mut Request<Body>) -> Arc<Progress> {
         let rules = UploadRules {
             limit: self.plan.request.max_body,
+            announced: framing::length(request.headers()).unwrap_or_default(),
             expects_continue: self.context.expects_continue,
             is_stream: self.is_http2(),
             withheld: Arc::clone(self.plan.request.edits.removed()),

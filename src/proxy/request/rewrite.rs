@@ -61,7 +61,7 @@ impl RequestRules {
         let added = self.forwarding.len() + self.edits.len() + 1;
         parts.headers.reserve(added);
         let scan = HeaderScan::of(&parts.headers);
-        self.check_framing(&mut parts.headers, scan)?;
+        self.check_framing(&mut parts.headers, scan, body)?;
         let offer = hop_by_hop::strip_request(&mut parts.headers, scan);
         let mut context = self.introduce(parts, scan, public, host);
         self.map_addresses(&mut parts.headers, scan, &context)?;
@@ -130,29 +130,32 @@ impl RequestRules {
         &self,
         headers: &mut HeaderMap,
         scan: HeaderScan,
+        body: &impl Body,
     ) -> Result<(), ProxyErrorKind> {
         if scan.has(Field::Via) && self.via.is_loop(headers) {
             return Err(ProxyErrorKind::Loop);
         }
         framing::check_coding(headers, scan).map_err(Unsound::of_request)?;
         framing::settle_length(headers, scan).map_err(Unsound::of_request)?;
-        if scan.has(Field::ContentLength) {
-            self.check_length(headers)?;
+        // RFC 9112 6.3: beside a transfer coding a length means nothing, and is removed.
+        if scan.has(Field::ContentLength) && !scan.has(Field::TransferEncoding) {
+            self.check_length(headers, body)?;
         }
         Ok(())
     }
 
-    /// A body that says itself that it is too long is refused before it is sent.
-    fn check_length(&self, headers: &HeaderMap) -> Result<(), ProxyErrorKind> {
-        let Some(limit) = self.max_body else {
+    /// A body that is too long by its head, or by itself not as long as its head says, is refused before it is sent.
+    /// Of one that does not say how long it is the bytes are counted on their way.
+    fn check_length(&self, headers: &HeaderMap, body: &impl Body) -> Result<(), ProxyErrorKind> {
+        let Some(length) = framing::length(headers).map_err(Unsound::of_request)? else {
             return Ok(());
         };
-        let length = headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        match length {
-            Some(length) if length > limit => Err(ProxyErrorKind::BodyTooLarge),
-            _ => Ok(()),
+        if self.max_body.is_some_and(|limit| length > limit) {
+            return Err(ProxyErrorKind::BodyTooLarge);
         }
+        let hint = body.size_hint();
+        let may_be = hint.lower() <= length && hint.upper().is_none_or(|most| most >= length);
+        may_be.then_some(()).ok_or(ProxyErrorKind::RequestBody)
     }
 
     /// Says who the client is and by what way the request came, and keeps what the way back needs.

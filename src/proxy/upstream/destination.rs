@@ -119,8 +119,7 @@ impl Destination {
     /// Whether a URI of this scheme and authority names this server. The authority has to be canonical:
     /// the type's own comparison folds case, which costs more than comparing bytes.
     pub(crate) fn serves(&self, scheme: &Scheme, authority: &Authority) -> bool {
-        self.protocol.is_tls() == (*scheme == Scheme::HTTPS)
-            && self.authority.as_str() == authority.as_str()
+        *scheme == self.scheme() && self.authority.as_str() == authority.as_str()
     }
 
     /// Whether an authority as found in a message is this server's. User information makes it a stranger.

@@ -7,8 +7,9 @@ use futures_core::Stream;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::Hash;
-use std::sync::Arc;
-use std::task::Poll;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 /// A change of the endpoints behind an upstream, for
 /// [`ProxyBuilder::discover`](crate::proxy::ProxyBuilder::discover).
@@ -32,28 +33,52 @@ where
     K: Eq + Hash + Send + 'static,
     S: Stream<Item = EndpointChange<K>> + Send + 'static,
 {
-    let mut changes = Box::pin(changes);
     Box::new(|list| {
-        let mut table = EndpointTable::new(list);
-        Box::pin(poll_fn(move |cx| {
-            for _ in 0..BATCH {
-                match changes.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(change)) => table.apply(change),
-                    Poll::Ready(None) => {
-                        table.publish();
-                        return Poll::Ready(());
-                    }
-                    Poll::Pending => {
-                        table.publish();
-                        return Poll::Pending;
-                    }
+        let following = Following {
+            changes: Box::pin(changes),
+            table: EndpointTable::new(list),
+        };
+        // One of the futures at a time is polled.
+        let following = Arc::new(Mutex::new(following));
+        Box::new(move || {
+            let following = Arc::clone(&following);
+            Box::pin(poll_fn(move |cx| {
+                let mut following = following.lock().unwrap_or_else(PoisonError::into_inner);
+                following.poll(cx)
+            }))
+        })
+    })
+}
+
+/// A stream of changes, and what has become of them.
+struct Following<K, S> {
+    changes: Pin<Box<S>>,
+    table: EndpointTable<K>,
+}
+
+impl<K, S> Following<K, S>
+where
+    K: Eq + Hash,
+    S: Stream<Item = EndpointChange<K>>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..BATCH {
+            match self.changes.as_mut().poll_next(cx) {
+                Poll::Ready(Some(change)) => self.table.apply(change),
+                Poll::Ready(None) => {
+                    self.table.publish();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    self.table.publish();
+                    return Poll::Pending;
                 }
             }
-            table.publish();
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }))
-    })
+        }
+        self.table.publish();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
 }
 
 /// Endpoints by their keys, and the changes that have not been published.
@@ -72,6 +97,12 @@ impl<K: Eq + Hash> EndpointTable<K> {
             removed: Vec::new(),
             changed: false,
         }
+    }
+
+    /// The keys that are known.
+    #[cfg(feature = "dns")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.entries.keys()
     }
 
     pub(crate) fn apply(&mut self, change: EndpointChange<K>) {

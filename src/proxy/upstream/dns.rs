@@ -133,15 +133,19 @@ impl Dns {
         let port = upstream.port();
         let settings = self.clone();
         Some(Box::new(move |list| {
-            let source = Source {
+            let source = Arc::new(Source {
                 settings,
                 resolver,
                 name,
                 port,
+                due: Default::default(),
                 table: Mutex::new(EndpointTable::new(Arc::clone(&list))),
                 list,
-            };
-            Box::pin(async move { source.follow().await })
+            });
+            Box::new(move || {
+                let source = Arc::clone(&source);
+                Box::pin(async move { source.follow().await })
+            })
         }))
     }
 
@@ -176,6 +180,8 @@ struct Source {
     resolver: TokioResolver,
     name: Name,
     port: u16,
+    /// The time of the next question for each family, IPv4 last.
+    due: [Mutex<Option<tokio::time::Instant>>; 2],
     table: Mutex<EndpointTable<SocketAddr>>,
     list: Arc<EndpointList>,
 }
@@ -196,8 +202,17 @@ impl Source {
     }
 
     async fn family(&self, family: RecordType) {
-        let mut known = Vec::new();
+        let mut known = self.known(family);
         let mut failures = 0;
+        let due = || {
+            let due = &self.due[usize::from(family == RecordType::A)];
+            due.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        // Not anew for each runtime.
+        let next = *due();
+        if let Some(next) = next {
+            tokio::time::sleep_until(next).await;
+        }
         // Until then requests wait, unless the other family was faster.
         let mut first = Some(self.list.first_lookup());
         loop {
@@ -214,8 +229,16 @@ impl Source {
                 }
             };
             first.take();
+            *due() = Some(tokio::time::Instant::now() + wait);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// The addresses of a family that are in the list already: it went on in a runtime that has ended.
+    fn known(&self, family: RecordType) -> Vec<SocketAddr> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of_it = |address: &&SocketAddr| address.is_ipv4() == (family == RecordType::A);
+        table.keys().filter(is_of_it).copied().collect()
     }
 
     /// The time to the next question after so many failures but one. It grows, to `max_ttl` at most; and to `min_ttl`

@@ -8,6 +8,7 @@ use crate::proxy::upstream::member::Member;
 use arc_swap::{ArcSwap, Guard};
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +18,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Makes the future that writes the changes into a list.
-pub(crate) type Changes = Box<dyn FnOnce(Arc<EndpointList>) -> Writing + Send>;
+/// Makes the source of a list's changes.
+pub(crate) type Changes = Box<dyn FnOnce(Arc<EndpointList>) -> Source + Send>;
+/// Gives the future that writes the changes into their list, and another one that goes on if the first was dropped.
+pub(crate) type Source = Box<dyn FnMut() -> Writing + Send>;
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The list as the requests see it.
@@ -116,7 +119,8 @@ impl EndpointList {
 /// A list and its writer, which ends when this is dropped.
 pub(crate) struct Discovery {
     list: Arc<EndpointList>,
-    begun: AtomicBool,
+    /// Whether a task writes, or nothing more is to come.
+    is_written: Arc<AtomicBool>,
     writer: Mutex<Writer>,
     /// The time for which a request waits for the first answer.
     patience: Duration,
@@ -124,14 +128,32 @@ pub(crate) struct Discovery {
     empty: ProxyErrorKind,
 }
 
-enum Writer {
-    /// There was no runtime yet.
-    Waiting(Writing),
-    Running {
-        _task: AbortOnDropHandle<()>,
-    },
-    /// The changes came to their end at once.
-    Ended,
+struct Writer {
+    source: Source,
+    /// There was no runtime yet, or the changes came to their end at once, if there is none.
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+/// Held by the task that writes. A runtime that ends drops both.
+struct Alive {
+    is_written: Arc<AtomicBool>,
+    has_ended: bool,
+}
+
+impl Alive {
+    async fn until_end_of(mut self, writing: Writing) {
+        writing.await;
+        self.has_ended = true;
+    }
+}
+
+impl Drop for Alive {
+    /// Another runtime has to go on. Not after a panic: there would be another one.
+    fn drop(&mut self) {
+        if !self.has_ended && !std::thread::panicking() {
+            self.is_written.store(false, Ordering::Release);
+        }
+    }
 }
 
 impl Discovery {
@@ -141,11 +163,11 @@ impl Discovery {
         patience: Duration,
         empty: ProxyErrorKind,
     ) -> Self {
-        let writing = changes(Arc::clone(&list));
+        let source = changes(Arc::clone(&list));
         let discovery = Self {
             list,
-            begun: AtomicBool::new(false),
-            writer: Mutex::new(Writer::Waiting(writing)),
+            is_written: Arc::default(),
+            writer: Mutex::new(Writer { source, task: None }),
             patience,
             empty,
         };
@@ -167,7 +189,7 @@ impl Discovery {
     }
 
     pub(crate) fn members(&self) -> Guard<Arc<Vec<Arc<Member>>>> {
-        if !self.begun.load(Ordering::Acquire) {
+        if !self.is_written.load(Ordering::Acquire) {
             self.begin();
         }
         self.list.members.load()
@@ -181,26 +203,31 @@ impl Discovery {
                 .is_ok()
     }
 
-    /// Begins to follow the changes, if there is a runtime to do it in. Changes that are ready at once are
-    /// there for the first request.
+    /// Begins to follow the changes, if there is a runtime to do it in, or goes on where one has ended. Changes
+    /// that are ready at once are there for the first request.
     fn begin(&self) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        *writer = match std::mem::replace(&mut *writer, Writer::Ended) {
-            Writer::Waiting(mut writing) => {
-                let mut nobody = Context::from_waker(Waker::noop());
-                match writing.as_mut().poll(&mut nobody) {
-                    Poll::Ready(()) => Writer::Ended,
-                    Poll::Pending => Writer::Running {
-                        _task: AbortOnDropHandle::new(runtime.spawn(writing)),
-                    },
-                }
-            }
-            begun => begun,
+        if self.is_written.load(Ordering::Acquire) {
+            return;
+        }
+        let mut writing = (writer.source)();
+        let mut nobody = Context::from_waker(Waker::noop());
+        // As in its task: a stream that panics, by a timer of a runtime that is over, ends itself and not a request.
+        let polled = catch_unwind(AssertUnwindSafe(|| writing.as_mut().poll(&mut nobody)));
+        // Now, so that another request waits for what is there at once, and before the task, which may be dropped at once.
+        self.is_written.store(true, Ordering::Release);
+        if !matches!(polled, Ok(Poll::Pending)) {
+            return;
+        }
+        let alive = Alive {
+            is_written: Arc::clone(&self.is_written),
+            has_ended: false,
         };
-        self.begun.store(true, Ordering::Release);
+        let task = runtime.spawn(alive.until_end_of(writing));
+        writer.task = Some(AbortOnDropHandle::new(task));
     }
 }
 

@@ -35,6 +35,18 @@ pub(crate) fn gives_content_no_meaning(method: &Method) -> bool {
     )
 }
 
+/// Returns whether a head says that content follows, or waits to be wanted (RFC 9110 10.1.1).
+///
+/// The converse does not hold. HTTP/2 needs no field for it; in HTTP/1.1 a request without one has no content
+/// (RFC 9112 6.3), but the head may not be the client's any more: a layer that decodes a body takes the length
+/// away, and a program that makes a request need not write one. So of such a request only its body can tell.
+pub(crate) fn announces_content(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.contains_key(header::EXPECT)
+        || length.is_some_and(|length| length != "0")
+}
+
 /// Checks the transfer codings of a message that has a body, before they are removed.
 ///
 /// RFC 9112 6.1, 7: the body that the connection gives is what `chunked` was taken off; any other coding
@@ -78,15 +90,29 @@ pub(crate) fn settle_length(headers: &mut HeaderMap, scan: HeaderScan) -> Result
     Ok(())
 }
 
+/// The length that a head announces, if it announces one.
+pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, Unsound> {
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+        return Ok(None);
+    };
+    let length = length.to_str().ok();
+    // RFC 9110 8.6: digits, and no sign.
+    let digits = length.filter(|length| length.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok());
+    length.map(Some).ok_or(Unsound::Length)
+}
+
 /// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
 ///
-/// Only if it came so: a body that a layer has wrapped may not know that it is empty.
+/// Only if it came so, or is known to have content: a body that a layer has wrapped may not know that it is empty.
 pub(crate) fn announce_body(parts: &mut request::Parts, scan: HeaderScan, body: &impl Body) {
     const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
     let came_so = scan.has(Field::TransferEncoding)
         || (parts.version >= Version::HTTP_2 && !scan.has(Field::ContentLength));
+    let hint = body.size_hint();
+    let has_begun = hint.lower() > 0 && hint.exact().is_none();
     let is_unusual = parts.method == Method::GET || parts.method == Method::HEAD;
-    if is_unusual && !body.is_end_stream() && came_so {
+    if is_unusual && !body.is_end_stream() && (came_so || has_begun) {
         parts.headers.insert(header::TRANSFER_ENCODING, CHUNKED);
     }
 }

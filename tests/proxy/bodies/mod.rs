@@ -1,6 +1,7 @@
 //! Bodies: streamed, whole or known to be cut, both ways.
 
 mod early_answers;
+mod wrapped;
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use same_origin::proxy::{Limits, ReverseProxy};

@@ -1,15 +1,16 @@
 //! Upstreams that are down, slow, or speak garbage.
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
-use http::{Request, StatusCode};
-use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use http::{Request, Response, StatusCode};
+use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt, service_fn};
 
 /// An address that refuses connections.
 async fn dead() -> String {
@@ -275,5 +276,67 @@ async fn a_failed_head_has_no_content() {
         assert_eq!(response.status(), status, "{target}");
         assert_eq!(response.headers()["content-length"], length);
         assert!(response.into_body().data().await.is_none());
+    }
+}
+
+/// `wss` in plain text would show what is meant to be secret.
+#[tokio::test]
+async fn a_client_speaks_http_and_nothing_else() {
+    let upstream = Upstream::ok().await;
+    let mut client = Client::new().unwrap();
+    for (scheme, is_spoken) in [
+        ("wss", false),
+        ("http", true),
+        // Now there is a connection.
+        ("ws", false),
+        ("wss", false),
+        ("ftp", false),
+        ("HTTP", true),
+    ] {
+        let uri = format!("{scheme}://{}/x", upstream.address);
+        let request = Request::get(uri).header("authorization", "Bearer secret");
+        let answer = client.call(request.body(Body::empty()).unwrap()).await;
+        let kind = answer.err().map(|error| (error.kind(), error.was_sent()));
+        let refused = (!is_spoken).then_some((ProxyErrorKind::MalformedTarget, false));
+        assert_eq!(kind, refused, "{scheme}");
+    }
+    assert_eq!(upstream.seen().len(), 2);
+}
+
+/// A client service that is never ready.
+#[derive(Clone)]
+struct Unready;
+
+impl Service<Request<Body>> for Unready {
+    type Response = Response<Body>;
+    type Error = std::io::Error;
+    type Future = std::future::Pending<Result<Response<Body>, std::io::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), std::io::Error>> {
+        Poll::Ready(Err(std::io::Error::other("out of order")))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        std::future::pending()
+    }
+}
+
+#[tokio::test]
+async fn a_client_service_that_is_not_ready_was_given_nothing() {
+    let builder = ReverseProxy::builder("/api", "http://upstream.example");
+    let fails = service_fn(|_: Request<Body>| async {
+        Err::<Response<Body>, _>(std::io::Error::other("half way"))
+    });
+    let unready = builder.build_with_client(Unready).unwrap();
+    let failing = builder.build_with_client(fails).unwrap();
+    let request = || Request::get("/api/x").body(Body::empty()).unwrap();
+    let (unready, failing) = (unready.oneshot(request()), failing.oneshot(request()));
+    for (answer, was_sent) in [
+        (unready.await.unwrap(), false),
+        (failing.await.unwrap(), true),
+    ] {
+        let error = answer.extensions().get::<ProxyError>().unwrap();
+        assert_eq!(error.kind(), ProxyErrorKind::Client);
+        assert_eq!(error.was_sent(), was_sent, "{error:?}");
     }
 }

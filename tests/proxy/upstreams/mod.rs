@@ -4,5 +4,6 @@ mod balancing;
 mod discovery;
 mod dns;
 mod failures;
+mod runtimes;
 mod tls;
 mod unprocessed;

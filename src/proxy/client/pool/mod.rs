@@ -219,9 +219,11 @@ impl Pool {
         self.abandoned.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Drops a connection of HTTP/2 that has ended, so that its queue gives back its requests.
+    /// Drops connections that have ended, so that the queue of one of HTTP/2 gives back its requests.
     pub(super) fn drop_closed(&self) {
-        self.lock().http2.retain(|one| !one.is_closed());
+        let mut state = self.lock();
+        state.idle.retain(|one| !one.connection.is_closed());
+        state.http2.retain(|one| !one.is_closed());
     }
 
     fn is_empty(&self) -> bool {

@@ -91,7 +91,10 @@ impl Pools {
 }
 
 /// Whether a pool has no connection, not even one that has become a tunnel, and only its list holds it.
+///
+/// The connections of a runtime that is over have ended with it, and so has the task that would have thrown them out.
 fn is_unused(pool: &Arc<Pool>) -> bool {
+    pool.drop_closed();
     Arc::strong_count(pool) == 1 && pool.is_empty() && pool.connections() == 0
 }
 
@@ -139,10 +142,11 @@ impl Registry {
         if let Some(pools) = self.pools.load().iter().find(is_it) {
             return Some(Arc::clone(pools));
         }
-        let protocol = if *scheme == Scheme::HTTPS {
-            Protocol::Https
-        } else {
-            Protocol::Http
+        // RFC 9110 4.2: nothing else is spoken here, and what is meant to be secret (`wss`) is not sent in the clear.
+        let protocol = match scheme {
+            _ if *scheme == Scheme::HTTPS => Protocol::Https,
+            _ if *scheme == Scheme::HTTP => Protocol::Http,
+            _ => return None,
         };
         // RFC 9110 4.2.4: what stands before `@` is not a part of the name. Or in another spelling than
         // the pool's.

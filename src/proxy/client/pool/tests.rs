@@ -103,6 +103,23 @@ fn connections_stay_with_their_runtime() {
 }
 
 #[test]
+fn connections_of_a_runtime_that_is_over_are_let_go() {
+    for protocol in [Protocol::Http, Protocol::H2c] {
+        let pools = pools_of(protocol, "upstream.example", LONG);
+        for _ in 0..5 {
+            runtime().block_on(async {
+                let pool = pools.here();
+                match protocol {
+                    Protocol::H2c => drop(add_http2(&pool).await),
+                    _ => drop(use_one(&pool).await),
+                }
+            });
+            assert_eq!(pools.by_runtime_len(), 1, "{protocol:?}");
+        }
+    }
+}
+
+#[test]
 fn idle_connections_are_closed_on_each_runtime() {
     let pools = pools_of(Protocol::Http, "upstream.example", SHORT);
     let kept = runtime();
