@@ -1,5 +1,6 @@
 //! The cache as its users meet it: in front of a service, and between a proxy and its upstream.
 
+mod ahead;
 mod changes;
 mod cors;
 mod hits;

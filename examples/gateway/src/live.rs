@@ -144,8 +144,8 @@ fn prepare(
     let connections = config.limits.connections;
     let is_known = before.is_some_and(|before| before.connections == connections);
     let settings = settings.within_descriptors(workers, !is_known);
-    let files = before.map(|before| before.table.files());
-    let table = config.table.limited(settings.limits, files);
+    let counts = before.map(|before| before.table.counts());
+    let table = config.table.limited(settings.limits, counts);
     let access_log = log.as_ref().map(|open| &open.log);
     let served = Served {
         table: table.observed(access_log, has_metrics),

@@ -1,6 +1,7 @@
 //! Handling of a response that has come: it goes to its client, is stored, or renews what is.
 
 use crate::cache::http::status::{Forward, Status};
+use crate::cache::layer::ahead::Client;
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
@@ -69,7 +70,8 @@ impl Trip {
         arrival: &Arrival,
     ) -> Response<Body<R>>
     where
-        R: http_body::Body<Data = Bytes>,
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Send,
     {
         let lead = self.lead.take();
         let (parts, body) = response.into_parts();
@@ -104,7 +106,13 @@ impl Trip {
             stored: recording.is_some(),
             ..self.status()
         };
-        let mut response = Response::from_parts(parts, stored_if_empty(body, recording));
+        let body = match recording {
+            Some(recording) if recording.is_shared() && !body.is_end_stream() => {
+                Body::shared(Client::new(body, recording))
+            }
+            recording => stored_if_empty(body, recording),
+        };
+        let mut response = Response::from_parts(parts, body);
         status.append(&self.shared.name, response.headers_mut());
         self.noted(response, Outcome::Miss)
     }

@@ -1,5 +1,6 @@
 //! The body that a cache answers with.
 
+use crate::cache::layer::ahead::Client;
 use crate::cache::layer::recording::Recording;
 use crate::cache::layer::source::Source;
 use bytes::Bytes;
@@ -14,7 +15,8 @@ pin_project! {
     /// A body from memory, or the inner service's own, which may be stored while it is read.
     ///
     /// From memory it costs no copy, and its trailers follow. A body that is stored goes to its reader
-    /// frame by frame, at the reader's pace; if the reader goes away before its end, it is not stored.
+    /// frame by frame, at the reader's pace; if the reader goes away before its end, it is not stored. While others
+    /// wait for it, it is read at the upstream's pace, and the reader gets it from memory.
     #[derive(Debug)]
     pub struct Body<B> {
         #[pin]
@@ -29,6 +31,7 @@ pin_project! {
         Absent,
         Stored { data: Bytes, trailers: Option<HeaderMap> },
         Passing { #[pin] body: Source<B>, recording: Option<Box<Recording>> },
+        Shared { body: Client<B> },
     }
 }
 
@@ -78,8 +81,15 @@ impl<B> Body<B> {
             Kind::Passing {
                 recording: Some(_),
                 ..
-            }
+            } | Kind::Shared { .. }
         )
+    }
+
+    /// The inner service's body, which is stored, and for which others may wait.
+    pub(crate) const fn shared(body: Client<B>) -> Self {
+        Self {
+            kind: Kind::Shared { body },
+        }
     }
 
     /// The inner service's body.
@@ -135,6 +145,7 @@ where
                 }
                 Poll::Ready(frame)
             }
+            KindProjection::Shared { body } => body.poll_frame(cx),
         }
     }
 
@@ -143,6 +154,7 @@ where
             Kind::Absent => true,
             Kind::Stored { data, trailers } => data.is_empty() && trailers.is_none(),
             Kind::Passing { body, .. } => body.is_end_stream(),
+            Kind::Shared { body } => body.is_end_stream(),
         }
     }
 
@@ -160,17 +172,18 @@ where
             }
             Kind::Stored { data, .. } => SizeHint::with_exact(data.len() as u64),
             Kind::Passing { body, .. } => body.size_hint(),
+            Kind::Shared { body } => body.size_hint(),
         }
     }
 }
 
-enum Progress {
+pub(crate) enum Progress {
     GoesOn,
     Whole,
     Lost,
 }
 
-fn record<E>(
+pub(crate) fn record<E>(
     recording: &mut Recording,
     frame: Option<&Result<Frame<Bytes>, E>>,
     is_end_stream: bool,

@@ -205,7 +205,8 @@ impl Trip {
     where
         S: Service<Request<Q>, Response = Response<R>>,
         Q: Default,
-        R: http_body::Body<Data = Bytes>,
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Send,
     {
         let validated = self.to_validate();
         let head = Box::new(Head::of(&request));

@@ -1,19 +1,27 @@
 //! One fetch for many requests that miss the same.
 
+use crate::cache::layer::ahead::{self, Ahead};
 use crate::cache::store::key::Key;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::watch;
 
 /// The fetches under way that others may wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    /// For each the channel that ends with it, from the first one on that waits: most wait for nobody.
     under_way: Mutex<UnderWay>,
 }
 
-type UnderWay = HashMap<Key, Option<watch::Sender<()>>, RandomState>;
+type UnderWay = HashMap<Key, Flight, RandomState>;
+
+#[derive(Debug, Default)]
+struct Flight {
+    /// The channel that ends with it, from the first one on that waits: most wait for nobody.
+    end: Option<watch::Sender<()>>,
+    /// The body that the first one that waits begins to read.
+    body: Option<Weak<dyn Ahead>>,
+}
 
 /// A request's place in a fetch.
 #[derive(Debug)]
@@ -41,13 +49,17 @@ pub(crate) struct Wait {
 impl Flights {
     pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Place {
         let mut under_way = self.lock();
-        if let Some(end) = under_way.get_mut(key) {
-            let end = end.get_or_insert_with(|| watch::Sender::new(()));
-            return Place::Wait(Wait {
-                end: end.subscribe(),
-            });
+        if let Some(flight) = under_way.get_mut(key) {
+            let end = flight.end.get_or_insert_with(|| watch::Sender::new(()));
+            let end = end.subscribe();
+            let body = flight.body.take();
+            drop(under_way);
+            if let Some(body) = body {
+                ahead::spawn(&body);
+            }
+            return Place::Wait(Wait { end });
         }
-        under_way.insert(key.clone(), None);
+        under_way.insert(key.clone(), Flight::default());
         Place::Lead(Lead {
             flights: Arc::clone(self),
             key: key.clone(),
@@ -66,13 +78,26 @@ impl Lead {
     pub(crate) fn name(&self) -> &Key {
         &self.key
     }
+
+    /// Has the body read for those who wait, now or when the first one does.
+    pub(crate) fn offer(&self, body: Weak<dyn Ahead>) {
+        let mut under_way = self.flights.lock();
+        match under_way.get_mut(&self.key) {
+            Some(flight) if flight.end.is_none() => flight.body = Some(body),
+            Some(_) => {
+                drop(under_way);
+                ahead::spawn(&body);
+            }
+            None => {}
+        }
+    }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
         // Those that wait are woken when it is out of the table, so that one of them can lead.
-        let end = self.flights.lock().remove(&self.key);
-        drop(end);
+        let flight = self.flights.lock().remove(&self.key);
+        drop(flight);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tower layer and its service.
 
+pub(crate) mod ahead;
 pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod behind;

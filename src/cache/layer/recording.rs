@@ -1,5 +1,6 @@
 //! A response that is stored while it goes to its client.
 
+use crate::cache::layer::ahead::Ahead;
 use crate::cache::layer::flight::Lead;
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
@@ -10,8 +11,8 @@ use crate::own::own_values;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {
@@ -110,6 +111,37 @@ impl Recording {
         self.trailers = Some(trailers);
     }
 
+    /// Whether others may wait for it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.lead().is_some()
+    }
+
+    /// Lets those who wait for it read its body ahead of its client.
+    pub(crate) fn offer(&self, body: Weak<dyn Ahead>) {
+        if let Some(lead) = self.lead() {
+            lead.offer(body);
+        }
+    }
+
+    fn lead(&self) -> Option<&Lead> {
+        self.draft.as_ref()?.place.lead.as_ref()
+    }
+
+    /// The body, as far as it has come.
+    pub(crate) fn data_so_far(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Whether it may still be stored.
+    pub(crate) fn is_live(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    /// It will not be stored, which nobody is to wait for. Its data and their room stay until it is dropped.
+    pub(crate) fn lose(&mut self) {
+        self.draft = None;
+    }
+
     /// Whether nothing but the end itself says that a stream of HTTP/2 is whole.
     pub(crate) fn needs_end_of_stream(&self) -> bool {
         let open =
@@ -117,11 +149,11 @@ impl Recording {
         self.draft.as_ref().is_some_and(open)
     }
 
-    /// Stores the response, if its body is whole.
-    pub(crate) fn finish(mut self: Box<Self>) {
-        if self.is_whole() {
-            self.store();
-        }
+    /// Stores the response, if its body is whole. Gives the body.
+    pub(crate) fn finish(mut self: Box<Self>) -> Bytes {
+        let stored = self.is_whole().then(|| self.store()).flatten();
+        self.draft = None;
+        stored.unwrap_or_else(|| std::mem::take(&mut self.data).into())
     }
 
     fn is_whole(&self) -> bool {
@@ -133,22 +165,19 @@ impl Recording {
         self.shared.store.release(std::mem::take(&mut self.room));
     }
 
-    fn store(&mut self) {
-        let Some(draft) = self.draft.take() else {
-            return;
-        };
+    /// `None` if it has not become one to store.
+    fn store(&mut self) -> Option<Bytes> {
+        let draft = self.draft.take()?;
         self.release();
         let Place { key, lead } = draft.place;
-        // Changed while it was on its way.
-        let Some(snapshot) = self.shared.store.targets.snapshot(&key, draft.began) else {
-            return;
-        };
-        let body = std::mem::take(&mut self.data).into_boxed_slice();
+        // `None` if it was changed while it was on its way.
+        let snapshot = self.shared.store.targets.snapshot(&key, draft.began)?;
+        let body = Bytes::from(std::mem::take(&mut self.data).into_boxed_slice());
         let stored = Stored {
             status: draft.status,
             version: draft.version,
             headers: draft.headers,
-            body: Bytes::from(body),
+            body: body.clone(),
             trailers: self.trailers.take(),
             life: draft.storable.life,
             selection: draft.storable.selection,
@@ -161,6 +190,7 @@ impl Recording {
         }
         // Now those that wait find it.
         drop(lead);
+        Some(body)
     }
 }
 

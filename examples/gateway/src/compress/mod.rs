@@ -6,10 +6,12 @@
 //! that a compressor would hold back: `text/event-stream` and gRPC.
 
 mod codings;
+mod encoders;
 mod fields;
 mod upstream;
 
 pub use codings::{Coding, Codings};
+pub use encoders::{Claim, Encoders};
 pub use upstream::{CompressLayer, Compressed};
 
 use bytes::Bytes;
@@ -55,9 +57,32 @@ const TEXTS: [&str; 12] = [
     "font/ttf",
 ];
 
-/// An answer in the best of the accepted codings, if it is one to compress. `Vary` names `Accept-Encoding`
-/// also where this client is sent the plain form.
-pub fn compress<B>(accepted: Codings, response: Response<B>) -> Response<Body>
+/// An answer in the best of the accepted codings, if it is one to compress and there is an encoder for it. The encoder's
+/// place is given back with the body, sent or not.
+pub fn compress<B>(
+    accepted: Codings,
+    claim: Option<&Claim>,
+    response: Response<B>,
+) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if accepted.first().is_none() || !is_compressible(response.status(), response.headers()) {
+        return compress_at_once(accepted, response);
+    }
+    match claim.and_then(Claim::take) {
+        Some(place) => {
+            let compressed = compress_at_once(accepted, response);
+            compressed.map(|body| Body::new(place.until_sent(body)))
+        }
+        None => compress_at_once(Codings::default(), response),
+    }
+}
+
+/// The same, of content that is read as a whole before it is sent. `Vary` names `Accept-Encoding` also where this
+/// client is sent the plain form.
+pub fn compress_at_once<B>(accepted: Codings, response: Response<B>) -> Response<Body>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -176,7 +201,7 @@ mod tests {
             let response = length.into_iter().fold(response, |response, length| {
                 response.header(CONTENT_LENGTH, length)
             });
-            let answer = compress(Codings::ALL, response.body(Body::from("abc")).unwrap());
+            let answer = compress_at_once(Codings::ALL, response.body(Body::from("abc")).unwrap());
             let found = answer.headers().contains_key(CONTENT_ENCODING);
             assert_eq!(found, is_coded, "{length:?}");
         }
@@ -284,7 +309,7 @@ mod tests {
                 |response, (name, value)| response.header(*name, *value),
             );
             let response = response.body(Body::from("x".repeat(999))).unwrap();
-            let answer = compress(Codings::ALL, response);
+            let answer = compress_at_once(Codings::ALL, response);
             let coding = answer.headers().get(CONTENT_ENCODING);
             let was_coded = fields.iter().any(|(name, _)| *name == "content-encoding");
             assert_eq!(
@@ -310,7 +335,7 @@ mod tests {
                 Response::builder().header(CONTENT_TYPE, "text/plain"),
                 |response, (name, value)| response.header(*name, *value),
             );
-            let answer = compress(Codings::ALL, response.body(body).unwrap());
+            let answer = compress_at_once(Codings::ALL, response.body(body).unwrap());
             let body = answer.into_body().collect().await.unwrap();
             let trailers = body.trailers().unwrap();
             assert!(trailers.contains_key("x-a"));

@@ -4,7 +4,7 @@
 //! the request, its compressed length tells the secret letter by letter (BREACH).
 
 use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
-use super::{Codings, LEAST, compress, is_text, may_be_coded};
+use super::{Claim, Codings, LEAST, compress, is_text, may_be_coded};
 use futures_util::future::{FutureExt, Map};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -51,7 +51,7 @@ where
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // RFC 9111 5.2.1.6: who asks for what the upstream sent gets that.
         let accepted = if may_transform(request.headers()) {
             self.codings.accepted(request.headers())
@@ -59,17 +59,23 @@ where
             Codings::default()
         };
         let known = weak_tags(request.headers());
+        let claim = request.extensions_mut().remove::<Claim>();
         let answer: Answering = Box::new(move |answered| {
             let Ok(response) = answered;
-            Ok(answer(accepted, &known, response))
+            Ok(answer(accepted, claim.as_ref(), &known, response))
         });
         self.service.call(request).map(answer)
     }
 }
 
-fn answer(accepted: Codings, known: &[HeaderValue], response: Response<Body>) -> Response<Body> {
+fn answer(
+    accepted: Codings,
+    claim: Option<&Claim>,
+    known: &[HeaderValue],
+    response: Response<Body>,
+) -> Response<Body> {
     let was_coded = is_coded(response.headers());
-    let mut response = compress(accepted, response);
+    let mut response = compress(accepted, claim, response);
     let is_coded = !was_coded && is_coded(response.headers());
     let may_be = is_of_compressed(response.status(), response.headers());
     if may_be {
@@ -133,6 +139,15 @@ fn weakened(tag: &HeaderValue) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compress::Encoders;
+    use crate::server::limits::Limits;
+    use http_body_util::BodyExt;
+    use std::future::ready;
+    use tower::{ServiceExt, service_fn};
+
+    fn claim(encoders: &Encoders) -> Claim {
+        encoders.claim([192, 0, 2, 1].into())
+    }
 
     fn upstream(status: u16, fields: &[(&str, &str)]) -> Response<Body> {
         let response = fields.iter().fold(
@@ -164,7 +179,9 @@ mod tests {
                 headers.append("if-none-match", HeaderValue::from_static(known));
             }
             let known = weak_tags(&headers);
-            let found = answer(Codings::ALL, &known, upstream(status, &fields));
+            let claim = claim(&Encoders::new(&Limits::default()));
+            let found = upstream(status, &fields);
+            let found = answer(Codings::ALL, Some(&claim), &known, found);
             assert_eq!(found.headers()[ETAG], wanted, "{status} {tag}");
             assert_eq!(found.headers().get_all("vary").iter().count(), 1);
         }
@@ -194,10 +211,54 @@ mod tests {
             (412, &[TAG], false),
         ] {
             for accepted in [Codings::ALL, Codings::default()] {
-                let found = answer(accepted, &[], upstream(status, fields));
+                let claim = claim(&Encoders::new(&Limits::default()));
+                let found = answer(accepted, Some(&claim), &[], upstream(status, fields));
                 let found = found.headers().contains_key("vary");
                 assert_eq!(found, varies, "{status} {fields:?}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoder_is_given_back_with_its_body_and_without_one_an_answer_is_plain() {
+        // One for a client.
+        let encoders = Encoders::new(&Limits {
+            client_share: 0.001,
+            ..Limits::default()
+        });
+        let ask = async |kind: &'static str| {
+            let fields = [("content-type", kind), ("etag", "\"a\"")];
+            let service = service_fn(move |request: Request<()>| {
+                assert!(request.extensions().is_empty());
+                ready(Ok(upstream(200, &fields)))
+            });
+            let mut request = Request::new(());
+            request.extensions_mut().insert(claim(&encoders));
+            let name = HeaderValue::from_static("br");
+            request.headers_mut().insert("accept-encoding", name);
+            let Ok::<_, Infallible>(answer) = CompressLayer(Codings::ALL)
+                .layer(service)
+                .oneshot(request)
+                .await;
+            answer
+        };
+        let dropped = ask("text/plain").await;
+        for (name, kind, body, is_there) in [
+            ("the other one is held", "text/plain", Some(dropped), false),
+            ("it was dropped", "text/plain", None, true),
+            ("it was read", "text/plain", None, true),
+            ("it was not for this", "image/png", None, false),
+            ("it was not taken", "text/plain", None, true),
+        ] {
+            let answer = ask(kind).await;
+            assert_eq!(is_coded(answer.headers()), is_there, "{name}");
+            let tag = if is_there { "W/\"a\"" } else { "\"a\"" };
+            assert_eq!(answer.headers()[ETAG], tag, "{name}");
+            let varies = answer.headers().contains_key("vary");
+            assert_eq!(varies, kind == "text/plain", "{name}");
+            let content = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(content == "x".repeat(999), !is_there, "{name}");
+            drop(body);
         }
     }
 }

@@ -11,7 +11,7 @@ mod ranges;
 pub use headers::{HeaderRule, HeaderRules, PathPattern};
 
 use crate::answer::{not_found, refused};
-use crate::compress::{Coding, Codings, compress};
+use crate::compress::{Claim, Coding, Codings, compress, compress_at_once};
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;
@@ -148,6 +148,7 @@ impl Files {
     fn found(&self, mut head: Head, codings: Codings) -> BoxFuture<Response<Body>> {
         let accepted = codings.accepted(head.headers());
         let known = Known::take(&mut head);
+        let claim = head.extensions_mut().remove::<Claim>();
         let key = Key::of(&head, accepted);
         let remembers = |key| self.memory.recall(key, &known);
         if let Some(answer) = key.as_ref().and_then(remembers) {
@@ -160,7 +161,7 @@ impl Files {
             let page = found.extensions().get::<IsPage>().copied();
             let found = match key {
                 Some(key) if is_lasting(&found) => remembered(&memory, key, accepted, found).await,
-                Some(_) | None => coded(accepted, found),
+                Some(_) | None => coded(accepted, claim.as_ref(), &known, found),
             };
             let mut answer = known.answer(found);
             if let Some(page) = page {
@@ -171,13 +172,21 @@ impl Files {
     }
 }
 
-/// The answer with a file in the form that the client takes.
-fn coded<B>(accepted: Codings, found: Response<B>) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut coded = compress(accepted, found);
+/// The answer with a file in the form that the client takes, compressed while it is sent.
+fn coded(accepted: Codings, claim: Option<&Claim>, known: &Known, found: Found) -> Response<Body> {
+    let (parts, file) = found.into_parts();
+    // A client that has the form already needs no encoder, of which there may be none.
+    if parts.status == StatusCode::OK && !matches!(known, Known::Nothing) {
+        let head = Response::from_parts(parts.clone(), Body::empty());
+        let head = with_tag(compress_at_once(accepted, head));
+        if known.covers(head.headers()) {
+            return head;
+        }
+    }
+    with_tag(compress(accepted, claim, Response::from_parts(parts, file)))
+}
+
+fn with_tag(mut coded: Response<Body>) -> Response<Body> {
     encodings::answer(coded.status(), coded.headers_mut());
     coded
 }
@@ -193,7 +202,7 @@ async fn remembered(memory: &Memory, key: Key, accepted: Codings, found: Found) 
         return failed();
     };
     let found = Response::from_parts(parts, Body::from(plain.clone()));
-    let (parts, body) = coded(accepted, found).into_parts();
+    let (parts, body) = with_tag(compress_at_once(accepted, found)).into_parts();
     let last = memory
         .last(&key)
         .filter(|last| last.is_of(&parts.headers, &plain));

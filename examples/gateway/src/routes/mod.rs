@@ -7,6 +7,7 @@ mod prefixes;
 pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
+use crate::compress::Encoders;
 use crate::edge::Arrival;
 use crate::files::Files;
 use crate::observe::{AccessLog, Asked, ObservedBody, Observer, RefusalLog, RouteMetrics};
@@ -32,11 +33,18 @@ pub struct Table {
     routes: Vec<Arc<Route>>,
     none: Layered<NoRoute>,
     limits: Limits,
-    files: Arc<OpenFiles>,
+    counts: Counts,
     /// In the order of the routes, and that of requests that match none behind them.
     observers: Vec<Arc<Observer>>,
     /// In the same order.
     refusals: Vec<RefusalLog>,
+}
+
+/// All that is counted over the routes, and goes on in the table that comes after this one.
+#[derive(Clone)]
+pub struct Counts {
+    files: OpenFiles,
+    encoders: Encoders,
 }
 
 /// A proxy with a cache before its upstream.
@@ -60,6 +68,28 @@ impl Route {
             Self::Files(files) => files.around(),
         }
     }
+
+    /// Whether it may need an encoder for an answer.
+    fn may_compress(&self) -> bool {
+        match self {
+            Self::Files(_) => true,
+            Self::Proxy(_) | Self::Cached(_) => self.around().compress.is_some(),
+        }
+    }
+}
+
+impl Counts {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            files: OpenFiles::new(limits),
+            encoders: Encoders::new(limits),
+        }
+    }
+
+    fn limit(&self, limits: &Limits) {
+        self.files.limit(limits);
+        self.encoders.limit(limits);
+    }
 }
 
 impl Table {
@@ -79,27 +109,27 @@ impl Table {
             routes,
             none: Layered::new(NoRoute, around),
             limits,
-            files: OpenFiles::new(&limits),
+            counts: Counts::new(&limits),
         }
     }
 
-    /// The files that are being sent, which the table that comes after this one counts on.
-    pub fn files(&self) -> &Arc<OpenFiles> {
-        &self.files
+    /// The counts, which the table that comes after this one counts on.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
-    /// With other limits than the configured ones, and with the files of the table before.
-    pub fn limited(self, limits: Limits, files: Option<&Arc<OpenFiles>>) -> Self {
-        let files = match files {
-            Some(files) => {
-                files.limit(&limits);
-                Arc::clone(files)
+    /// With other limits than the configured ones, and with the counts of the table before.
+    pub fn limited(self, limits: Limits, counts: Option<&Counts>) -> Self {
+        let counts = match counts {
+            Some(counts) => {
+                counts.limit(&limits);
+                counts.clone()
             }
-            None => OpenFiles::new(&limits),
+            None => Counts::new(&limits),
         };
         Self {
             limits,
-            files,
+            counts,
             ..self
         }
     }
@@ -160,7 +190,7 @@ impl Table {
         index: Option<usize>,
         peer: &Peer,
         arrival: &Arrival,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         let around = self.around(index);
         let refusals = &self.refusals[index.unwrap_or(self.routes.len())];
@@ -179,6 +209,10 @@ impl Table {
             return Either::Right(around.answer(known, request).boxed());
         }
         let route = index.map(|index| &*self.routes[index]);
+        if route.is_some_and(Route::may_compress) {
+            let claim = self.counts.encoders.claim(arrival.client.ip());
+            request.extensions_mut().insert(claim);
+        }
         // RFC 9110 9.3.7: this is about the server as a whole, which can do what its routes can.
         if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
             let mut known = Response::new(Body::empty());
@@ -229,7 +263,7 @@ impl Table {
     ) -> BoxFuture<'static, Response<Body>> {
         let around = files.around();
         let client = ClientAddr::derive(peer, request.headers(), &around.trusted_proxies);
-        let place = match self.files.take(client.ip()) {
+        let place = match self.counts.files.take(client.ip()) {
             Ok(place) => place,
             Err(status) => {
                 let known = refusal(status);

@@ -86,9 +86,7 @@ impl Clients {
 
 /// The most connections of one client.
 fn share_of(limits: &Limits) -> usize {
-    let share = limits.connections as f64 * limits.client_share;
-    // Truncated: a share is at most so much. One connection is everybody's.
-    (share as usize).max(1)
+    limits.client_share_of(limits.connections)
 }
 
 /// The client has all that one may have.

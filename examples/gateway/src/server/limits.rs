@@ -35,7 +35,8 @@ pub struct Limits {
     /// The same over all connections of one client. One more closes its connections; half of them are forgiven
     /// in each ten seconds.
     pub client_resets: u32,
-    /// The share of the connections that one client may have open, above 0 and at most 1.
+    /// The share of the connections that one client may have open, above 0 and at most 1; and of the files that are sent
+    /// to it, and of the encoders that are at work for it.
     pub client_share: f64,
 }
 
@@ -46,6 +47,12 @@ impl Limits {
             self.connections = room;
         }
         self
+    }
+
+    /// The part of so many that one client may have: one at least, which is everybody's.
+    pub fn client_share_of(&self, all: usize) -> usize {
+        // Truncated: a share is at most so much.
+        ((all as f64 * self.client_share) as usize).max(1)
     }
 
     /// Those of a file that says nothing.

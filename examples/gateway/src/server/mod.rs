@@ -10,12 +10,12 @@ mod http;
 pub mod limits;
 pub mod listen;
 pub mod notify;
+pub mod places;
 pub mod shutdown;
 mod stream;
 mod trailing;
 mod workers;
 
-pub use clients::network;
 pub use handler::AnyHandler;
 pub use listen::listener::Listener;
 pub use listen::proxy_protocol::ProxyProtocol;

@@ -2,6 +2,7 @@
 
 mod desync;
 mod edge;
+mod encoders;
 mod limits;
 mod proxy_protocol;
 #[cfg(target_os = "linux")]
