@@ -54,12 +54,12 @@ async fn a_file_that_was_missing_is_looked_for_again() {
 #[tokio::test]
 async fn a_file_that_is_written_after_a_refusal_is_left_alone_until_it_is_there() {
     let upstream = upstream("one").await;
-    let watched = format!("reload_on_change = '100ms'\n{}", route("/a", upstream, ""));
+    let watched = format!("reload_on_change = '500ms'\n{}", route("/a", upstream, ""));
     let gateway = Changing::start(&watched);
     gateway.write("nothing");
     gateway.gateway.logged(REFUSED, 1).await;
-    // Past the time after which it is read again.
-    for line in 0..60 {
+    // Past the time after which it is read again. A look lies between many writes, also where the machine is busy.
+    for line in 0..80 {
         gateway.write(&format!("{watched}# {}", "line\n# ".repeat(line)));
         tokio::time::sleep(Duration::from_millis(45)).await;
         assert!(!gateway.gateway.log().contains(SERVED), "{line}");
