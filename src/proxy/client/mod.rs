@@ -30,12 +30,12 @@ pub use send::_Look;
 
 use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
-use crate::proxy::deadline::head_within;
+use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::ProxyErrorKind;
 use http::{Request, Response, header};
 use pool::pools::Registry;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -104,14 +104,15 @@ impl Client {
     }
 
     /// Sends a request to one upstream, whatever its URI says beside the path and query, and answers
-    /// with the head of its response. `asks_upgrade`: whether it has an `Upgrade` field.
-    pub(crate) fn forward(
+    /// with the head of its response, if it comes in time. `asks_upgrade`: whether it has an `Upgrade` field.
+    pub(crate) fn forward<'a>(
         &self,
         request: Box<Request<Body>>,
         to: &ConnectTo,
         asks_upgrade: bool,
-    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<> {
-        send::send(to.pool(&self.registry), asks_upgrade, request)
+        head: HeadTimeout<'a>,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<'a> {
+        send::send(to.pool(&self.registry), asks_upgrade, request, Some(head))
     }
 
     /// Sends a request whose URI is absolute: to that authority, or where its proxy says.
@@ -133,13 +134,11 @@ impl Client {
         request.body_mut().is_of_request();
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
-        let sent = pin!(send::send(pool, asks_upgrade, request));
-        let answered = match self.head_timeout {
-            Some(timeout) => head_within(timeout, upload.as_deref(), sent)
-                .await
-                .unwrap_or_else(|late| Err(late.into())),
-            None => sent.await,
-        };
+        let head = self.head_timeout.map(|timeout| HeadTimeout {
+            timeout,
+            upload: upload.as_ref(),
+        });
+        let answered = send::send(pool, asks_upgrade, request, head).await;
         answered.map_err(|failed| failed.addressed(scheme, authority))
     }
 }

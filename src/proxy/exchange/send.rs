@@ -3,13 +3,12 @@
 use super::{Exchange, Held};
 use crate::proxy::body::Body;
 use crate::proxy::client::ClientError;
-use crate::proxy::deadline::head_within;
+use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::share::Places;
 use crate::proxy::transport::Transport;
 use crate::proxy::upstream::member::{Member, Tried};
 use http::{Request, Response};
-use std::pin::pin;
 use std::sync::Arc;
 
 impl Exchange {
@@ -98,8 +97,7 @@ impl Exchange {
         self.plan.shares.admit(at, requester).await
     }
 
-    /// Gives the request to the transport, and waits for the response's head or until the response timeout
-    /// is over, which does not run while a body is being uploaded.
+    /// Gives the request to the transport, which waits for the response's head until the response timeout is over.
     async fn carry<T: Transport>(
         &self,
         transport: &mut T,
@@ -110,17 +108,11 @@ impl Exchange {
         self.context
             .name_host(request.headers_mut(), to.upstream.destination.host_value());
         let asks_upgrade = self.context.upgrade.is_some();
-        let times_heads = transport.times_heads();
-        if let Some(upload) = self.upload.as_ref().filter(|_| times_heads) {
-            request.extensions_mut().insert(Arc::clone(upload));
-        }
-        let answered = pin!(transport.carry(request, to, asks_upgrade));
-        if times_heads {
-            return answered.await;
-        }
-        head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
-            .await
-            .unwrap_or_else(|late| Err(late.into()))
+        let head = HeadTimeout {
+            timeout: self.plan.response_timeout,
+            upload: self.upload.as_ref(),
+        };
+        transport.carry(request, to, asks_upgrade, head).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Upstreams: their names, which of several is asked, and those that fail.
+//! Upstreams: their names, which of several is asked, how long they are waited for, and those that fail.
 
 mod balancing;
 mod discovery;
@@ -6,3 +6,4 @@ mod dns;
 mod failures;
 mod tls;
 mod unprocessed;
+mod waits;

@@ -11,12 +11,14 @@ use crate::proxy::client::error::{ClientError, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::ProxyErrorKind;
 use exchange::{Exchange, Failed};
 use heads::to_http1;
 use http::{Request, Response};
 use pooled_body::{Held, PooledBody};
 use replay::Replay;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// In the extensions of a request that looks whether the upstream answers, for the gateway's readiness: it takes no place
@@ -29,11 +31,14 @@ pub struct _Look;
 
 /// Sends a request on a connection of the pool, or on a new one.
 ///
-/// `asks_upgrade`: it needs a connection that carries nothing else.
+/// `asks_upgrade`: it needs a connection that carries nothing else. `head`: the longest wait for the response's head. It
+/// runs while a connection has the request. Before that the connect timeout counts, for a place and for a connection,
+/// and nothing was sent.
 pub(crate) async fn send(
     pool: Arc<Pool>,
     asks_upgrade: bool,
     mut request: Box<Request<Body>>,
+    head: Option<HeadTimeout<'_>>,
 ) -> Result<Response<Body>, ClientError> {
     let slot = match Slot::take(pool) {
         Ok(slot) => slot,
@@ -48,6 +53,7 @@ pub(crate) async fn send(
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut attempts = Attempts::default();
+    let mut timer = pin!(head.map(HeadTimer::new));
     loop {
         let idle = if attempts.repeated {
             None
@@ -70,7 +76,14 @@ pub(crate) async fn send(
         let is_http2 = matches!(connection, Connection::Http2(_));
         let is_kept = is_http2 || (reused && !attempts.repeated);
         let replay = is_kept.then(|| Replay::of(&request)).flatten();
-        match Exchange::begin(connection, request, pool).await {
+        let exchanged = {
+            let exchange = pin!(Exchange::begin(connection, request, pool));
+            match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.within(exchange).await?,
+                None => exchange.await,
+            }
+        };
+        match exchanged {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
                 #[cfg(feature = "cache")]
@@ -78,6 +91,9 @@ pub(crate) async fn send(
                 return Ok(response.map(|body| Body::from(PooledBody::new(body, held))));
             }
             Err(failed) => request = attempts.after(failed, reused, replay)?,
+        }
+        if let Some(timer) = timer.as_mut().as_pin_mut() {
+            timer.pause();
         }
     }
 }
