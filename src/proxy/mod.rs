@@ -108,7 +108,9 @@
 //!
 //! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
 //! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx),
-//! at `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! at `WARN` otherwise. An upstream of a list that is set aside leaves one at `WARN` (route, upstream, kind, cause,
+//! `pause_s`), and one at `INFO` when it answers again; where none can be connected to, the cause of a request's failure is
+//! that of the last one. Of one kind at most ten are written in a second, then their number. Queries are never
 //! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
 //!
 //! # Upgrades and WebSockets

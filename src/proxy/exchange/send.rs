@@ -6,6 +6,7 @@ use crate::proxy::client::ClientError;
 use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::share::Places;
+use crate::proxy::trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::upstream::member::{Member, Tried};
 use http::{Request, Response};
@@ -49,13 +50,15 @@ impl Exchange {
                 picked => picked,
             };
             let mut in_flight =
-                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none().into()))?;
+                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none()))?;
             let member = in_flight.member();
             self.tried = Some(member.upstream.destination.authority().clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
-                    in_flight.answered();
+                    if in_flight.answered() {
+                        trace::serves_again(&plan, in_flight.member());
+                    }
                     let held = Held {
                         _places: places,
                         in_flight: Some(in_flight),
@@ -65,7 +68,9 @@ impl Exchange {
                 Err(failed) => {
                     let kind = failed.kind();
                     if !self.failed_by_its_client() {
-                        upstreams.failed(&in_flight, kind);
+                        if let Some(pause) = upstreams.failed(&in_flight, failed.error()) {
+                            trace::set_aside(&plan, in_flight.member(), failed.error(), pause);
+                        }
                     }
                     // One that found no place has waited for it as long as it may, at the less loaded of two.
                     let is_movable = kind != ProxyErrorKind::Overloaded;
@@ -74,7 +79,7 @@ impl Exchange {
                             if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
                         {
                             request = original.as_deref().map_or(unsent, copy_of);
-                            // Where none could be connected to, the list is the reason.
+                            // Where none could be connected to, the list is the reason, and this one its cause.
                             reason = Some(error).filter(|_| !kind.is_connect());
                             tried.add(&in_flight);
                         }
