@@ -53,10 +53,11 @@ use std::time::Duration;
 ///   recent first.
 /// - A request that could not be written because the connection was closed while idle goes out on
 ///   another one, whatever its method: the upstream has not seen it.
-/// - A request that may have been seen is repeated once, on a new connection or one of HTTP/2 that is
-///   there, only if its method is idempotent and it has no body, and if either the connection was not a
-///   new one (RFC 9110 9.2.2) or the upstream said over HTTP/2 that it has not processed the request
-///   (RFC 9113 8.7).
+/// - A request that may have been seen is repeated once, on a new connection, only if its method is idempotent, it has
+///   no body, and the connection was not a new one (RFC 9110 9.2.2).
+/// - A request of which the upstream says over HTTP/2 that it has not processed it (a `GOAWAY`, or `REFUSED_STREAM`) is
+///   repeated once, whatever its method: nobody has acted on it (RFC 9113 8.7). One with a body as long as no more than
+///   16 KiB of that were read, and no trailers.
 ///
 /// Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod abandoned;
 mod exchange;
 mod heads;
+mod kept_body;
 mod pooled_body;
 mod replay;
 
@@ -75,7 +76,8 @@ pub(crate) async fn send(
         // A request that may be repeated is kept until that is known.
         let is_http2 = matches!(connection, Connection::Http2(_));
         let is_kept = is_http2 || (reused && !attempts.repeated);
-        let replay = is_kept.then(|| Replay::of(&request)).flatten();
+        let kept = is_kept.then(|| Replay::of(&mut request, is_http2));
+        let replay = kept.flatten();
         let exchanged = {
             let exchange = pin!(Exchange::begin(connection, request, pool));
             match timer.as_mut().as_pin_mut() {
@@ -117,6 +119,9 @@ impl Attempts {
         if let Some(mut unsent) = failed.unsent.take() {
             // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
             to_http1(&mut unsent);
+            if let Some(body) = replay.and_then(Replay::into_body) {
+                *unsent.body_mut() = body;
+            }
             // The connection was closed while idle and took nothing: on to the next.
             return if reused {
                 Ok(unsent)
@@ -125,11 +130,15 @@ impl Attempts {
             };
         }
         // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
-        // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
+        // its response. RFC 9113 8.7: and any request, whatever its method, of which its upstream says that it has not
+        // processed it (a GOAWAY below its stream, or REFUSED_STREAM): nobody has acted on it, so none is acted on twice.
         // Once, and of HTTP/1.1 not on another connection that may be dying.
         let is_unseen = was_not_processed(&failed.error);
-        let may = is_unseen || (!self.repeated && reused && is_closed(&failed.error));
-        match replay.filter(|_| may).and_then(Replay::into_request) {
+        let may = |replay: &Replay| {
+            let is_stale = !self.repeated && reused && is_closed(&failed.error);
+            is_unseen || (is_stale && replay.is_repeatable())
+        };
+        match replay.filter(may).and_then(Replay::into_request) {
             Some(again) if !self.repeated => {
                 self.repeated = true;
                 self.is_spent = !is_unseen;
