@@ -175,6 +175,72 @@ async fn a_failed_request_is_told_of_within_the_applications_span() {
     assert!(told.contains(why), "{told}");
 }
 
+/// Whichever of them a request comes to, the log says why it cannot be connected to.
+#[cfg(feature = "balance")]
+#[tokio::test]
+async fn an_upstream_that_is_set_aside_is_told_of_with_its_cause() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let free = async || {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let upstreams = [free().await, free().await];
+    let proxy =
+        ReverseProxy::builder("/api", "").upstreams(upstreams.map(|at| format!("http://{at}")));
+    let proxy = proxy.build().unwrap();
+    let log = Log::default();
+    let _guard = log.follow(Level::INFO);
+    let ask = async || {
+        let request = Request::get("/api/x")
+            .header("host", "a")
+            .body(Body::empty());
+        let answer = proxy.clone().oneshot(request.unwrap()).await.unwrap();
+        (answer.status().as_u16(), log.take())
+    };
+    let refused = "cause=Connection refused (os error 111)";
+    let none = "the upstream could not be connected to: Connection refused (os error 111)";
+    let (status, told) = ask().await;
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!((status, lines.len()), (502, 3), "{told}");
+    for upstream in upstreams {
+        let aside = format!(
+            " WARN same_origin::proxy: an upstream is set aside route=\"/api\" upstream=\"{upstream}\" \
+             kind=Connect {refused} pause_s=1"
+        );
+        assert!(lines[..2].contains(&aside.as_str()), "{aside}: {told}");
+    }
+    assert!(
+        lines[2].ends_with(&format!("kind=NoUpstream was_sent=false cause={none}")),
+        "{told}"
+    );
+    assert_eq!(proxy.set_aside(), 2);
+    // A probe that fails is not news.
+    let (_, told) = ask().await;
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains(none), "{told}");
+
+    let back = tokio::net::TcpListener::bind(upstreams[0]).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = back.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    });
+    let mut told = String::new();
+    for _ in 0..20 {
+        told.push_str(&ask().await.1);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let again = format!(
+        " INFO same_origin::proxy: an upstream serves again route=\"/api\" upstream=\"{}\"\n",
+        upstreams[0]
+    );
+    assert_eq!(told.matches(&again).count(), 1, "{told}");
+    assert_eq!(proxy.set_aside(), 1);
+}
+
 #[tokio::test]
 async fn an_event_has_the_id_of_its_request() {
     let log = Log::default();

@@ -2,7 +2,8 @@
 
 use crate::proxy::body::upload::Progress;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
@@ -12,47 +13,72 @@ use tokio::time::{Instant, Sleep, sleep};
 #[error("timed out")]
 pub(crate) struct Late;
 
-/// Waits for the head of a response until the timeout is over, counted from the last frame of the
-/// request's body: an upload takes as long as it takes. It is not over while it is the client's turn to send: that has
-/// a timeout of its own, and is not the upstream's fault.
-///
-/// A timer of the runtime's for each request that has to wait. One task that counted down for all requests was
-/// measured beside it: it saved 500 of a small request's 32,000 instructions, and ended what was late up to an
-/// eighth later.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "holds its arguments once; see benches/README.md"
-)]
-pub(crate) fn head_within<F: Future>(
-    timeout: Duration,
-    upload: Option<&Progress>,
-    mut answered: Pin<&mut F>,
-) -> impl Future<Output = Result<F::Output, Late>> {
-    async move {
-        let mut timer = pin!(None::<Sleep>);
-        poll_fn(|cx| {
-            if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
-                return Poll::Ready(Ok(answered));
-            }
-            if timer.is_none() {
-                timer.set(Some(sleep(timeout)));
-            }
-            while let Some(mut timer) = timer.as_mut().as_pin_mut() {
-                ready!(timer.as_mut().poll(cx));
-                let moved = match upload {
-                    Some(upload) if upload.waits_for_client() => Some(Instant::now()),
-                    upload => upload.and_then(Progress::last_moved),
-                };
-                match moved {
-                    Some(moved) if moved + timeout > timer.deadline() => {
-                        timer.reset(moved + timeout)
-                    }
-                    _ => break,
-                }
-            }
-            Poll::Ready(Err(Late))
+/// The longest wait for the head of a response, counted from the last frame of the request's body: an upload takes as
+/// long as it takes. It is not over while it is the client's turn to send: that has a timeout of its own, and is not the
+/// upstream's fault.
+#[derive(Clone, Copy)]
+pub(crate) struct HeadTimeout<'a> {
+    pub(crate) timeout: Duration,
+    /// The request's body, if it has one.
+    pub(crate) upload: Option<&'a Arc<Progress>>,
+}
+
+pin_project_lite::pin_project! {
+    /// A timer of the runtime's for the head of a response, made where a request has to wait.
+    ///
+    /// One task that counted down for all requests was measured beside it: it saved 500 of a small request's 32,000
+    /// instructions, and ended what was late up to an eighth later.
+    pub(crate) struct HeadTimer<'a> {
+        of: HeadTimeout<'a>,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl<'a> HeadTimer<'a> {
+    pub(crate) fn new(of: HeadTimeout<'a>) -> Self {
+        Self { of, timer: None }
+    }
+
+    /// Waits for the head of a response until the timeout is over.
+    pub(crate) async fn within<F: Future>(
+        mut self: Pin<&mut Self>,
+        mut answered: Pin<&mut F>,
+    ) -> Result<F::Output, Late> {
+        poll_fn(|cx| match answered.as_mut().poll(cx) {
+            Poll::Ready(answered) => Poll::Ready(Ok(answered)),
+            Poll::Pending => self.as_mut().poll_late(cx).map(Err),
         })
         .await
+    }
+
+    /// Stops the timer until the next wait, which has what is left.
+    pub(crate) fn pause(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if let Some(timer) = this.timer.as_ref().as_pin_ref() {
+            this.of.timeout = timer.deadline().saturating_duration_since(Instant::now());
+        }
+        this.timer.set(None);
+    }
+
+    fn poll_late(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Late> {
+        let mut this = self.project();
+        let HeadTimeout { timeout, upload } = *this.of;
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep(timeout)));
+        }
+        while let Some(mut timer) = this.timer.as_mut().as_pin_mut() {
+            ready!(timer.as_mut().poll(cx));
+            let moved = match upload {
+                Some(upload) if upload.waits_for_client() => Some(Instant::now()),
+                upload => upload.and_then(|upload| upload.last_moved()),
+            };
+            match moved {
+                Some(moved) if moved + timeout > timer.deadline() => timer.reset(moved + timeout),
+                _ => break,
+            }
+        }
+        Poll::Ready(Late)
     }
 }
 
@@ -99,25 +125,49 @@ mod tests {
     use http_body_util::BodyExt;
     use http_body_util::channel::{Channel, Sender};
     use std::future::{pending, ready};
-    use std::sync::Arc;
+    use std::pin::pin;
 
     const TIMEOUT: Duration = Duration::from_secs(8);
+
+    async fn head_within<F: Future>(
+        upload: Option<&Arc<Progress>>,
+        answered: F,
+    ) -> Result<F::Output, Late> {
+        let timeout = TIMEOUT;
+        let timer = pin!(HeadTimer::new(HeadTimeout { timeout, upload }));
+        timer.within(pin!(answered)).await
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_head_is_waited_for_until_the_timeout_is_over() {
         let begun = Instant::now();
-        let in_time = pin!(sleep(TIMEOUT - Duration::from_millis(1)));
-        assert!(head_within(TIMEOUT, None, in_time).await.is_ok());
+        let in_time = sleep(TIMEOUT - Duration::from_millis(1));
+        assert!(head_within(None, in_time).await.is_ok());
         let begun = begun + begun.elapsed();
-        let late = head_within(TIMEOUT, None, pin!(pending::<()>())).await;
+        let late = head_within(None, pending::<()>()).await;
         assert!(late.is_err());
         assert_eq!(begun.elapsed(), TIMEOUT);
     }
 
+    /// However often a request is sent, its waits together are no longer than one.
+    #[tokio::test(start_paused = true)]
+    async fn what_an_attempt_has_waited_is_not_waited_again() {
+        let (timeout, upload) = (TIMEOUT, None);
+        let mut timer = pin!(HeadTimer::new(HeadTimeout { timeout, upload }));
+        let begun = Instant::now();
+        let failed = timer.as_mut().within(pin!(sleep(TIMEOUT / 4))).await;
+        assert!(failed.is_ok());
+        timer.as_mut().pause();
+        // A new connection, say, which has a timeout of its own.
+        sleep(TIMEOUT).await;
+        let late = timer.as_mut().within(pin!(pending::<()>())).await;
+        assert!(late.is_err());
+        assert_eq!(begun.elapsed(), TIMEOUT * 2);
+    }
+
     #[test]
     fn what_is_ready_needs_no_runtime() {
-        let answered = pin!(ready(1));
-        let answered = head_within(TIMEOUT, None, answered).now_or_never();
+        let answered = head_within(None, ready(1)).now_or_never();
         assert_eq!(answered.unwrap().unwrap(), 1);
     }
 
@@ -143,9 +193,9 @@ mod tests {
         tokio::spawn(async move { while let Some(Ok(_)) = upload.frame().await {} });
     }
 
-    async fn took(upload: &Progress) -> Duration {
+    async fn took(upload: &Arc<Progress>) -> Duration {
         let begun = Instant::now();
-        let late = head_within(TIMEOUT, Some(upload), pin!(pending::<()>())).await;
+        let late = head_within(Some(upload), pending::<()>()).await;
         assert!(late.is_err());
         begun.elapsed()
     }

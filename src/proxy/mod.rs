@@ -74,9 +74,10 @@
 //! # Errors
 //!
 //! A failure is a response with a status, a `Proxy-Status` field (RFC 9209), no word about the inside, and a
-//! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent, or once if it is
-//! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2) or the upstream says that it has
-//! not processed it (RFC 9113 8.7).
+//! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent; once if it is
+//! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2); and once, whatever its method, if the
+//! upstream says over HTTP/2 that it has not processed it (RFC 9113 8.7), with a body of which no more than 16 KiB were
+//! read.
 //!
 //! # Connections to upstreams
 //!
@@ -100,7 +101,8 @@
 //! Of a response's head up to 64 KiB and 1,000 lines are held; a larger one is a 502. Informational responses
 //! and chunk sizes of which nothing comes end a connection after 1 MiB. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything.
+//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything. Of a request's
+//! body 16 KiB are kept over HTTP/2 until there is an answer, to send them again if the upstream refuses the request.
 //!
 //! # Clients that take all they can
 //!
@@ -115,7 +117,9 @@
 //!
 //! With the feature `tracing` each request that the proxy answers itself leaves an event: method, public path,
 //! route, kind, and every cause behind it (`connection refused`); at `INFO` where the client is at fault (4xx),
-//! at `WARN` otherwise. Of one kind at most ten are written in a second, then their number. Queries are never
+//! at `WARN` otherwise. An upstream of a list that is set aside leaves one at `WARN` (route, upstream, kind, cause,
+//! `pause_s`), and one at `INFO` when it answers again; where none can be connected to, the cause of a request's failure is
+//! that of the last one. Of one kind at most ten are written in a second, then their number. Queries are never
 //! written, because signatures are in them. A span at `DEBUG` lies around each exchange.
 //!
 //! # Upgrades and WebSockets

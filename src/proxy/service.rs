@@ -75,6 +75,13 @@ impl<T> ReverseProxy<T> {
         response.mounts.remove(&response.mount);
     }
 
+    /// The number of upstreams of its list that are set aside, until they answer again: a figure for metrics. 0 where
+    /// there is no choice.
+    #[must_use]
+    pub fn set_aside(&self) -> usize {
+        self.plan.upstreams.set_aside()
+    }
+
     /// Puts the parts together, and registers the mount in the table now that nothing can fail.
     pub(crate) fn from_parts(plan: Arc<Plan>, transport: T) -> Self {
         plan.response.mounts.register(&plan.response.mount);

@@ -2,11 +2,14 @@
 
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, ClientError};
+use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::BoxError;
 use crate::proxy::upstream::member::Member;
 use bytes::Bytes;
 use http::{Request, Response};
 use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
 use tower_service::Service;
 
 /// A carrier of the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
@@ -62,24 +65,19 @@ impl<S> ServiceTransport<S> {
 
 /// The way of a request.
 pub(crate) trait Carry: Clone + Send + 'static {
-    /// Whether it waits for a response's head no longer than it may by itself, and is to be told of the upload
-    /// (`Arc<Progress>` in the request's extensions).
-    fn times_heads(&self) -> bool {
-        false
-    }
-
     /// Whether a request that it gives back may be another than the one that it was given.
     fn may_alter(&self) -> bool {
         false
     }
 
-    /// Sends a request to one upstream, and gives the head of its response. `asks_upgrade`: whether it has
-    /// an `Upgrade` field.
+    /// Sends a request to one upstream, and gives the head of its response, if it comes in time. `asks_upgrade`: whether
+    /// it has an `Upgrade` field.
     fn carry(
         &mut self,
         request: Box<Request<Body>>,
         to: &Member,
         asks_upgrade: bool,
+        head: HeadTimeout<'_>,
     ) -> impl Future<Output = Result<Response<Body>, ClientError>> + Send;
 }
 
@@ -90,30 +88,39 @@ impl Carry for Client {
         request: Box<Request<Body>>,
         to: &Member,
         asks_upgrade: bool,
+        head: HeadTimeout<'_>,
     ) -> impl Future<Output = Result<Response<Body>, ClientError>> + Send {
-        self.forward(request, &to.connect_to, asks_upgrade)
+        self.forward(request, &to.connect_to, asks_upgrade, head)
     }
 }
 
 impl<S: ClientService> Carry for ServiceTransport<S> {
-    fn times_heads(&self) -> bool {
-        self.times_heads
-    }
-
     fn may_alter(&self) -> bool {
         true
     }
 
     /// Names the upstream in the URI, and in an extension where to connect if that is known.
+    ///
+    /// A stranger does not say when a connection has the request, so all of its time counts. One that waits for heads by
+    /// itself is told of the upload (`Arc<Progress>`).
     async fn carry(
         &mut self,
         mut request: Box<Request<Body>>,
         to: &Member,
         _asks_upgrade: bool,
+        head: HeadTimeout<'_>,
     ) -> Result<Response<Body>, ClientError> {
         to.upstream.locate(request.uri_mut());
         request.extensions_mut().insert(to.connect_to.clone());
-        self.service.send(*request).await
+        if self.times_heads {
+            if let Some(upload) = head.upload {
+                request.extensions_mut().insert(Arc::clone(upload));
+            }
+            return self.service.send(*request).await;
+        }
+        let timer = pin!(HeadTimer::new(head));
+        let answered = timer.within(pin!(self.service.send(*request))).await;
+        answered.unwrap_or_else(|late| Err(late.into()))
     }
 }
 

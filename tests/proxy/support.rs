@@ -217,7 +217,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    pub fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let (head, body) = bytes.split_at(end.map_or(bytes.len(), |at| at + 4));
         let head = String::from_utf8_lossy(head).into_owned();

@@ -85,6 +85,10 @@ impl ClientError {
         (error, request.map(|request| *request))
     }
 
+    pub(crate) fn error(&self) -> &ProxyError {
+        &self.error
+    }
+
     pub(crate) fn into_unsent(self) -> (ProxyError, Option<Box<Request<Body>>>) {
         (self.error, self.request)
     }

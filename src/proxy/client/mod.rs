@@ -30,13 +30,13 @@ pub use send::_Look;
 
 use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
-use crate::proxy::deadline::head_within;
+use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::wire::framing::announces_content;
 use http::{Request, Response, header};
 use pool::pools::Registry;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -54,10 +54,11 @@ use std::time::Duration;
 ///   recent first.
 /// - A request that could not be written because the connection was closed while idle goes out on
 ///   another one, whatever its method: the upstream has not seen it.
-/// - A request that may have been seen is repeated once, on a new connection or one of HTTP/2 that is
-///   there, only if its method is idempotent and it has no body, and if either the connection was not a
-///   new one (RFC 9110 9.2.2) or the upstream said over HTTP/2 that it has not processed the request
-///   (RFC 9113 8.7).
+/// - A request that may have been seen is repeated once, on a new connection, only if its method is idempotent, it has
+///   no body, and the connection was not a new one (RFC 9110 9.2.2).
+/// - A request of which the upstream says over HTTP/2 that it has not processed it (a `GOAWAY`, or `REFUSED_STREAM`) is
+///   repeated once, whatever its method: nobody has acted on it (RFC 9113 8.7). One with a body as long as no more than
+///   16 KiB of that were read, and no trailers.
 ///
 /// Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
@@ -105,14 +106,15 @@ impl Client {
     }
 
     /// Sends a request to one upstream, whatever its URI says beside the path and query, and answers
-    /// with the head of its response. `asks_upgrade`: whether it has an `Upgrade` field.
-    pub(crate) fn forward(
+    /// with the head of its response, if it comes in time. `asks_upgrade`: whether it has an `Upgrade` field.
+    pub(crate) fn forward<'a>(
         &self,
         request: Box<Request<Body>>,
         to: &ConnectTo,
         asks_upgrade: bool,
-    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<> {
-        send::send(to.pool(&self.registry), asks_upgrade, request)
+        head: HeadTimeout<'a>,
+    ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<'a> {
+        send::send(to.pool(&self.registry), asks_upgrade, request, Some(head))
     }
 
     /// Sends a request whose URI is absolute: to that authority, or where its proxy says.
@@ -137,13 +139,11 @@ impl Client {
         }
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
-        let sent = pin!(send::send(pool, asks_upgrade, request));
-        let answered = match self.head_timeout {
-            Some(timeout) => head_within(timeout, upload.as_deref(), sent)
-                .await
-                .unwrap_or_else(|late| Err(late.into())),
-            None => sent.await,
-        };
+        let head = self.head_timeout.map(|timeout| HeadTimeout {
+            timeout,
+            upload: upload.as_ref(),
+        });
+        let answered = send::send(pool, asks_upgrade, request, head).await;
         answered.map_err(|failed| failed.addressed(scheme, authority))
     }
 }

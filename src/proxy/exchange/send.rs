@@ -3,13 +3,13 @@
 use super::{Exchange, Held};
 use crate::proxy::body::Body;
 use crate::proxy::client::ClientError;
-use crate::proxy::deadline::head_within;
+use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::share::Places;
+use crate::proxy::trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::upstream::member::{Member, Tried};
 use http::{Request, Response};
-use std::pin::pin;
 use std::sync::Arc;
 
 impl Exchange {
@@ -50,13 +50,15 @@ impl Exchange {
                 picked => picked,
             };
             let mut in_flight =
-                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none().into()))?;
+                picked.ok_or_else(|| reason.unwrap_or_else(|| upstreams.why_none()))?;
             let member = in_flight.member();
             self.tried = Some(member.upstream.destination.authority().clone());
             let places = self.admit(member).await?;
             match self.carry(transport, request, member).await {
                 Ok(response) => {
-                    in_flight.answered();
+                    if in_flight.answered() {
+                        trace::serves_again(&plan, in_flight.member());
+                    }
                     let held = Held {
                         _places: places,
                         in_flight: Some(in_flight),
@@ -66,7 +68,9 @@ impl Exchange {
                 Err(failed) => {
                     let kind = failed.kind();
                     if !self.failed_by_its_client() {
-                        upstreams.failed(&in_flight, kind);
+                        if let Some(pause) = upstreams.failed(&in_flight, failed.error()) {
+                            trace::set_aside(&plan, in_flight.member(), failed.error(), pause);
+                        }
                     }
                     // One that found no place has waited for it as long as it may, at the less loaded of two.
                     let is_movable = kind != ProxyErrorKind::Overloaded;
@@ -75,7 +79,7 @@ impl Exchange {
                             if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
                         {
                             request = original.as_deref().map_or(unsent, copy_of);
-                            // Where none could be connected to, the list is the reason.
+                            // Where none could be connected to, the list is the reason, and this one its cause.
                             reason = Some(error).filter(|_| !kind.is_connect());
                             tried.add(&in_flight);
                         }
@@ -98,8 +102,7 @@ impl Exchange {
         self.plan.shares.admit(at, requester).await
     }
 
-    /// Gives the request to the transport, and waits for the response's head or until the response timeout
-    /// is over, which does not run while a body is being uploaded.
+    /// Gives the request to the transport, which waits for the response's head until the response timeout is over.
     async fn carry<T: Transport>(
         &self,
         transport: &mut T,
@@ -110,17 +113,11 @@ impl Exchange {
         self.context
             .name_host(request.headers_mut(), to.upstream.destination.host_value());
         let asks_upgrade = self.context.upgrade.is_some();
-        let times_heads = transport.times_heads();
-        if let Some(upload) = self.upload.as_ref().filter(|_| times_heads) {
-            request.extensions_mut().insert(Arc::clone(upload));
-        }
-        let answered = pin!(transport.carry(request, to, asks_upgrade));
-        if times_heads {
-            return answered.await;
-        }
-        head_within(self.plan.response_timeout, self.upload.as_deref(), answered)
-            .await
-            .unwrap_or_else(|late| Err(late.into()))
+        let head = HeadTimeout {
+            timeout: self.plan.response_timeout,
+            upload: self.upload.as_ref(),
+        };
+        transport.carry(request, to, asks_upgrade, head).await
     }
 }
 

@@ -1,17 +1,27 @@
-//! Events for the requests that a proxy answers itself, so many a second and no more.
+//! Events for the requests that a proxy answers itself, and for upstreams that are set aside, so many a second and no more.
 
 use crate::log::{_LineLimiter, _Shown, shown_id};
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use crate::proxy::upstream::destination::Destination;
 use http::{HeaderValue, Method};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{Level, event_enabled};
 
 /// The log of one proxy's failures.
 pub(crate) struct FailureLog {
     route: Box<str>,
-    lines: Arc<_LineLimiter<ProxyErrorKind>>,
+    lines: Arc<_LineLimiter<Line>>,
+}
+
+/// The kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Line {
+    Failed(ProxyErrorKind),
+    SetAside(ProxyErrorKind),
+    ServesAgain,
 }
 
 /// A request that was answered by the proxy itself.
@@ -48,13 +58,56 @@ impl FailureLog {
         if !is_enabled(kind) {
             return;
         }
-        let log = Arc::clone(self);
-        if self
-            .lines
-            .turn(kind, move |kind, count| log.tell_left_out(*kind, count))
-        {
+        if self.has_turn(Line::Failed(kind)) {
             self.write(failure);
         }
+    }
+
+    /// An upstream gets no requests for that time.
+    pub(crate) fn set_aside(
+        self: &Arc<Self>,
+        upstream: &Destination,
+        error: &ProxyError,
+        pause: Duration,
+    ) {
+        let kind = error.kind();
+        if !event_enabled!(target: "same_origin::proxy", Level::WARN)
+            || !self.has_turn(Line::SetAside(kind))
+        {
+            return;
+        }
+        tracing::warn!(
+            target: "same_origin::proxy",
+            route = &*self.route,
+            upstream = upstream.authority().as_str(),
+            address = upstream.address().map(tracing::field::display),
+            kind = ?kind,
+            cause = error.source().map(Causes).map(tracing::field::display),
+            pause_s = pause.as_secs(),
+            "an upstream is set aside"
+        );
+    }
+
+    /// An upstream that was set aside has answered.
+    pub(crate) fn serves_again(self: &Arc<Self>, upstream: &Destination) {
+        if !event_enabled!(target: "same_origin::proxy", Level::INFO)
+            || !self.has_turn(Line::ServesAgain)
+        {
+            return;
+        }
+        tracing::info!(
+            target: "same_origin::proxy",
+            route = &*self.route,
+            upstream = upstream.authority().as_str(),
+            address = upstream.address().map(tracing::field::display),
+            "an upstream serves again"
+        );
+    }
+
+    fn has_turn(self: &Arc<Self>, line: Line) -> bool {
+        let log = Arc::clone(self);
+        self.lines
+            .turn(line, move |line, count| log.tell_left_out(*line, count))
     }
 
     fn write(&self, failure: &Failure<'_>) {
@@ -74,14 +127,18 @@ impl FailureLog {
         );
     }
 
-    fn tell_left_out(&self, kind: ProxyErrorKind, left_out: u64) {
-        event!(
-            kind,
-            route = &*self.route,
-            kind = ?kind,
-            left_out,
-            "more of this kind in one second"
-        );
+    fn tell_left_out(&self, line: Line, left_out: u64) {
+        const MORE: &str = "more of this kind in one second";
+        let route = &*self.route;
+        match line {
+            Line::Failed(kind) => event!(kind, route, kind = ?kind, left_out, "{MORE}"),
+            Line::SetAside(kind) => {
+                tracing::warn!(target: "same_origin::proxy", route, set_aside = ?kind, left_out, "{MORE}");
+            }
+            Line::ServesAgain => {
+                tracing::info!(target: "same_origin::proxy", route, serves_again = true, left_out, "{MORE}");
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Logs through `tracing`: a span at `DEBUG` for each exchange, and an event for each request that the proxy
-//! answers itself. Paths are written without their query, at every level: a signed URL's signature is there.
+//! answers itself, and for each upstream of a list that is set aside. Paths are written without their query, at every level: a signed URL's signature is there.
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 
@@ -21,11 +21,12 @@ mod enabled {
     use crate::proxy::plan::Plan;
     use crate::proxy::request::{RequestContext, target};
     use crate::proxy::upstream::Upstream;
+    use crate::proxy::upstream::member::Member;
     use http::uri::Authority;
     use http::{Response, StatusCode, request};
     use std::future::Future;
     use std::sync::Arc;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
     use tracing::{Instrument, Span};
 
     /// One exchange, from the outgoing head to the head of its answer.
@@ -104,6 +105,18 @@ mod enabled {
         }
     }
 
+    /// A member of a list is set aside, or has its turn again after it was.
+    #[cold]
+    pub(crate) fn set_aside(plan: &Plan, member: &Member, error: &ProxyError, pause: Duration) {
+        let upstream = &member.upstream.destination;
+        plan.failures.set_aside(upstream, error, pause);
+    }
+
+    #[cold]
+    pub(crate) fn serves_again(plan: &Plan, member: &Member) {
+        plan.failures.serves_again(&member.upstream.destination);
+    }
+
     /// A request was refused by its head.
     #[cold]
     pub(crate) fn refused(plan: &Plan, parts: &request::Parts, error: &ProxyError) {
@@ -126,9 +139,11 @@ mod silent {
     use crate::proxy::plan::Plan;
     use crate::proxy::request::RequestContext;
     use crate::proxy::upstream::Upstream;
+    use crate::proxy::upstream::member::Member;
     use http::uri::Authority;
     use http::{Response, StatusCode, request};
     use std::future::Future;
+    use std::time::Duration;
 
     #[derive(Clone)]
     pub(crate) struct Trace;
@@ -165,6 +180,10 @@ mod silent {
             Box::pin(exchange)
         }
     }
+
+    pub(crate) fn set_aside(_: &Plan, _: &Member, _: &ProxyError, _: Duration) {}
+
+    pub(crate) fn serves_again(_: &Plan, _: &Member) {}
 
     pub(crate) fn refused(_: &Plan, _: &request::Parts, _: &ProxyError) {}
 

@@ -175,13 +175,9 @@ impl Discovery {
         discovery
     }
 
-    /// The reason why there is no endpoint to go to.
-    pub(crate) fn why_none(&self) -> ProxyErrorKind {
-        if self.list.members.load().is_empty() {
-            self.empty
-        } else {
-            ProxyErrorKind::NoUpstream
-        }
+    /// The reason why there is no endpoint.
+    pub(crate) fn why_empty(&self) -> ProxyErrorKind {
+        self.empty
     }
 
     pub(crate) fn service(&self) -> &Upstream {

@@ -12,6 +12,7 @@ use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::backoff::{millis, pause};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// One upstream of a proxy.
 #[derive(Debug)]
@@ -104,8 +105,8 @@ impl Member {
         }
     }
 
-    /// Notes that it answered.
-    pub(crate) fn succeeded(&self) {
+    /// Notes that it answered. Returns whether it had been set aside.
+    pub(crate) fn succeeded(&self) -> bool {
         let Health {
             failures,
             unanswered,
@@ -115,10 +116,12 @@ impl Member {
         if unanswered.load(Ordering::Relaxed) != 0 {
             unanswered.store(0, Ordering::Relaxed);
         }
-        if failures.load(Ordering::Relaxed) != 0 {
-            failures.store(0, Ordering::Relaxed);
-            set_aside_until.store(0, Ordering::Relaxed);
+        // Read first: most answers change nothing, and a write would cost each of them.
+        if failures.load(Ordering::Relaxed) == 0 || failures.swap(0, Ordering::Relaxed) == 0 {
+            return false;
         }
+        set_aside_until.store(0, Ordering::Relaxed);
+        true
     }
 
     /// Sets it aside, for longer each time.
@@ -126,7 +129,9 @@ impl Member {
     /// Of the requests that were under way there together the first one tells all that there is to
     /// tell. If each of them counted, one burst would make the pause the longest at once. So would probes, which
     /// wait for no pause: one that fails begins the pause anew, as long as it was.
-    fn set_back(&self, request: &InFlight, now: u64) {
+    ///
+    /// Returns the pause if it is news: not for a probe, and not where there is no other one to go to.
+    fn set_back(&self, request: &InFlight, now: u64) -> Option<Duration> {
         let with_this = |failures: u32| {
             let is_known = request.probe.is_some() && failures == request.failures;
             failures.saturating_add(u32::from(!is_known || failures == 0))
@@ -134,15 +139,16 @@ impl Member {
         let first = |failures| (failures <= request.failures).then(|| with_this(failures));
         let failures = &self.health.failures;
         let counted = failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
-        if let Ok(before) = counted {
-            self.set_aside(now + millis(pause(with_this(before) - 1)));
-        }
+        let before = counted.ok()?;
+        let pause = pause(with_this(before) - 1);
+        self.set_aside(now + millis(pause));
+        (with_this(before) > before && request.choices > 1).then_some(pause)
     }
 
     /// Notes that a request could not be connected. See [`set_back`](Self::set_back).
-    pub(crate) fn failed(&self, request: &InFlight, now: u64) {
+    pub(crate) fn failed(&self, request: &InFlight, now: u64) -> Option<Duration> {
         self.health.is_connectable.store(false, Ordering::Relaxed);
-        self.set_back(request, now);
+        self.set_back(request, now)
     }
 
     /// Whether it is set aside because of requests that were sent, which may have been those requests' own doing.
@@ -151,16 +157,17 @@ impl Member {
     }
 
     /// Notes that a request was sent, or nearly so, and not answered.
-    pub(crate) fn left_unanswered(&self, request: &InFlight, now: u64) {
+    pub(crate) fn left_unanswered(&self, request: &InFlight, now: u64) -> Option<Duration> {
         let unanswered = &self.health.unanswered;
         let one_more = |count: u32| count.checked_add(1);
         let before = unanswered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         let before = before.unwrap_or(MOST_UNANSWERED);
         let was_set_aside = request.failures != 0 && self.failures() != 0;
-        if was_set_aside || before + 1 >= MOST_UNANSWERED {
-            self.health.is_connectable.store(true, Ordering::Relaxed);
-            self.set_back(request, now);
+        if !was_set_aside && before + 1 < MOST_UNANSWERED {
+            return None;
         }
+        self.health.is_connectable.store(true, Ordering::Relaxed);
+        self.set_back(request, now)
     }
 
     pub(crate) fn load(&self) -> usize {
@@ -212,10 +219,10 @@ impl InFlight {
         self
     }
 
-    /// Notes that its member answered.
-    pub(crate) fn answered(&mut self) {
-        self.member.succeeded();
+    /// Notes that its member answered. Returns whether that is news: it was set aside, and there are others.
+    pub(crate) fn answered(&mut self) -> bool {
         self.probe = None;
+        self.member.succeeded() && self.choices > 1
     }
 
     pub(crate) fn member(&self) -> &Member {

@@ -4,11 +4,12 @@
     allow(unused_variables, reason = "a single upstream is not chosen")
 )]
 
-use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::upstream::Upstream;
 #[cfg(feature = "balance")]
 use crate::proxy::upstream::balance::Balancer;
 use crate::proxy::upstream::member::{InFlight, Member, Tried};
+use std::time::Duration;
 
 /// The upstreams of one proxy.
 #[derive(Debug)]
@@ -64,17 +65,19 @@ impl Upstreams {
     }
 
     /// The reason why nothing could be picked.
-    pub(crate) fn why_none(&self) -> ProxyErrorKind {
+    pub(crate) fn why_none(&self) -> ProxyError {
         match self {
-            Self::One(_) => ProxyErrorKind::NoUpstream,
+            Self::One(_) => ProxyErrorKind::NoUpstream.into(),
             #[cfg(feature = "balance")]
             Self::Several(balancer) => balancer.why_none(),
         }
     }
 
     /// Notes the failure of a request in its member's health: at once that it could not be connected to, and
-    /// several times in a row that it did not answer. Any other failure says nothing of the member.
-    pub(crate) fn failed(&self, request: &InFlight, kind: ProxyErrorKind) {
+    /// several times in a row that it did not answer. Any other failure says nothing of the member. Returns the pause for
+    /// which the member is set aside, if that is news.
+    pub(crate) fn failed(&self, request: &InFlight, error: &ProxyError) -> Option<Duration> {
+        let kind = error.kind();
         let is_unanswered = matches!(
             kind,
             ProxyErrorKind::Closed
@@ -82,13 +85,22 @@ impl Upstreams {
                 | ProxyErrorKind::ResponseTimeout
         );
         match self {
-            Self::One(_) => {}
+            Self::One(_) => None,
             #[cfg(feature = "balance")]
-            Self::Several(balancer) if kind.is_connect() => balancer.failed(request),
+            Self::Several(balancer) if kind.is_connect() => balancer.failed(request, error),
             #[cfg(feature = "balance")]
             Self::Several(balancer) if is_unanswered => balancer.left_unanswered(request),
             #[cfg(feature = "balance")]
-            Self::Several(_) => {}
+            Self::Several(_) => None,
+        }
+    }
+
+    /// The number of those that are set aside.
+    pub(crate) fn set_aside(&self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            #[cfg(feature = "balance")]
+            Self::Several(balancer) => balancer.set_aside(),
         }
     }
 

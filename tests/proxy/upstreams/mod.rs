@@ -1,4 +1,4 @@
-//! Upstreams: their names, which of several is asked, and those that fail.
+//! Upstreams: their names, which of several is asked, how long they are waited for, and those that fail.
 
 mod balancing;
 mod discovery;
@@ -7,3 +7,4 @@ mod failures;
 mod runtimes;
 mod tls;
 mod unprocessed;
+mod waits;

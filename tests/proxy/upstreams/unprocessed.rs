@@ -1,6 +1,6 @@
 //! Requests that an upstream of HTTP/2 says it has not processed (RFC 9113 8.7) are not lost.
 
-use crate::support::{get, serve};
+use crate::support::{Answer, Upstream, exchange, get, serve};
 use same_origin::proxy::ReverseProxy;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ const GOAWAY: u8 = 7;
 const WHOLE: u8 = 5;
 const REFUSED_STREAM: u32 = 7;
 
+/// After an answer: it ends the connection.
+const END: &[u8] = b"(end)";
+
 /// A frame (RFC 9113 4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
@@ -31,8 +34,17 @@ fn ok(stream: u32) -> Vec<u8> {
     frame(HEADERS, WHOLE, stream, &[0x88])
 }
 
+fn reset(stream: u32, reason: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &reason.to_be_bytes())
+}
+
 fn refused(stream: u32) -> Vec<u8> {
-    frame(RST_STREAM, 0, stream, &REFUSED_STREAM.to_be_bytes())
+    reset(stream, REFUSED_STREAM)
+}
+
+/// A last stream, and no error.
+fn goaway(last: u32) -> Vec<u8> {
+    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
 }
 
 /// A stream that begins.
@@ -94,7 +106,11 @@ async fn speak(
             }
             _ => continue,
         };
-        stream.write_all(&reply).await.unwrap();
+        let end = reply.strip_suffix(END);
+        stream.write_all(end.unwrap_or(&reply)).await.unwrap();
+        if end.is_some() {
+            return;
+        }
     }
 }
 
@@ -106,7 +122,7 @@ async fn proxy_of(upstream: SocketAddr) -> SocketAddr {
 async fn a_request_above_the_last_stream_of_a_goaway_goes_out_again() {
     let upstream = upstream(&[], |begun| match (begun.connection, begun.stream) {
         // As of a server that ends a connection after one request: 1 is the last, with no error.
-        (0, 3) => frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
+        (0, 3) => goaway(1),
         _ => ok(begun.stream),
     })
     .await;
@@ -141,7 +157,7 @@ async fn a_request_that_is_refused_goes_out_again_once() {
 #[tokio::test]
 async fn a_request_that_one_refuses_goes_to_another() {
     let refusing = upstream(&[], |begun| refused(begun.stream)).await;
-    let leaving = upstream(&[], |_| frame(GOAWAY, 0, 0, &[0; 8])).await;
+    let leaving = upstream(&[], |_| goaway(0)).await;
     for unwilling in [refusing, leaving] {
         let willing = upstream(&[], |begun| ok(begun.stream)).await;
         let proxy = ReverseProxy::builder("/api", "")
@@ -150,6 +166,105 @@ async fn a_request_that_one_refuses_goes_to_another() {
         for _ in 0..10 {
             assert_eq!(get(server, "/api/x", "").await.status, 200);
         }
+    }
+}
+
+/// Requests that could not be repeated if they had been seen.
+const CALLS: [&str; 4] = [
+    "POST /api/x HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
+    "POST /api/x HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody",
+    "POST /api/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+    "PATCH /api/x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\nbody",
+];
+
+/// The final status of a call.
+async fn call(server: SocketAddr, request: &str) -> u16 {
+    let request = request.replacen("host: a", "host: a\r\nconnection: close", 1);
+    let mut answer = exchange(server, request).await;
+    if answer.status == 100 {
+        answer = Answer::parse(&answer.body);
+    }
+    answer.status
+}
+
+/// RFC 9113 8.7. The other one speaks HTTP/1.1, so that its request is made anew.
+#[tokio::test]
+async fn whatever_its_method_one_that_was_not_processed_goes_to_another_once_and_whole() {
+    for request in CALLS {
+        let refusing = upstream(&[], |begun| refused(begun.stream)).await;
+        let leaving = upstream(&[], |_| goaway(0)).await;
+        for unwilling in [refusing, leaving] {
+            let willing = Upstream::ok().await;
+            let urls = [format!("h2c://{unwilling}"), willing.url("")];
+            let proxy = ReverseProxy::builder("/api", "").upstreams(urls);
+            let server = serve(proxy.build().unwrap()).await;
+            for turn in 1..=4 {
+                assert_eq!(call(server, request).await, 200, "{request}");
+                let seen = willing.seen();
+                assert_eq!(seen.len(), turn, "{request}");
+                // In chunks, unless it was read to its end before.
+                let found = String::from_utf8_lossy(&seen[turn - 1].body);
+                let found = found.trim_start_matches("4\r\n");
+                let body = if request.contains("body") { "body" } else { "" };
+                assert_eq!(found.trim_end_matches("\r\n0\r\n\r\n"), body, "{request}");
+            }
+        }
+    }
+}
+
+/// Anything but those two words may mean that it was processed.
+#[tokio::test]
+async fn one_that_may_have_been_processed_is_seen_once() {
+    type Rude = fn(u32) -> Vec<u8>;
+    let answers: [(&str, Rude); 5] = [
+        ("internal error", |stream| reset(stream, 2)),
+        ("cancelled", |stream| reset(stream, 8)),
+        ("no error", |stream| reset(stream, 0)),
+        ("the connection ends", |_| END.to_vec()),
+        ("it is the last one", |stream| {
+            [&goaway(stream), END].concat()
+        }),
+    ];
+    for (name, answer) in answers {
+        for request in CALLS {
+            let seen = Arc::new(AtomicUsize::new(0));
+            let rude = || {
+                let seen = Arc::clone(&seen);
+                upstream(&[], move |begun| {
+                    seen.fetch_add(1, Ordering::SeqCst);
+                    answer(begun.stream)
+                })
+            };
+            let urls = [rude().await, rude().await].map(|address| format!("h2c://{address}"));
+            let proxy = ReverseProxy::builder("/api", "").upstreams(urls);
+            let server = serve(proxy.build().unwrap()).await;
+            assert_eq!(call(server, request).await, 502, "{name}: {request}");
+            assert_eq!(seen.load(Ordering::SeqCst), 1, "{name}: {request}");
+        }
+    }
+}
+
+/// As servers do that end a connection after so many requests.
+#[tokio::test]
+async fn calls_go_on_while_connections_are_ended_in_good_order() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let upstream = upstream(&[], {
+        let answered = Arc::clone(&answered);
+        move |begun| {
+            let is_late = begun.stream > 7;
+            answered.fetch_add(usize::from(!is_late), Ordering::SeqCst);
+            match begun.stream {
+                7 => [ok(7), goaway(7)].concat(),
+                _ if is_late => Vec::new(),
+                stream => ok(stream),
+            }
+        }
+    });
+    let proxy = proxy_of(upstream.await).await;
+    for turn in 1..=40 {
+        let request = CALLS[turn % 3];
+        assert_eq!(call(proxy, request).await, 200, "{turn}");
+        assert_eq!(answered.load(Ordering::SeqCst), turn);
     }
 }
 
@@ -169,7 +284,7 @@ async fn no_more_streams_are_opened_than_the_upstream_takes() {
         tokio::spawn(async move {
             let request = "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
                            content-length: 4\r\n\r\nbody";
-            crate::support::exchange(proxy, request).await.status
+            exchange(proxy, request).await.status
         })
     });
     for request in requests.collect::<Vec<_>>() {

@@ -17,6 +17,8 @@ pub struct RouteUpstream {
     pub prefix: String,
     /// The number of open connections to it.
     pub connections: Box<dyn Fn() -> usize + Send + Sync>,
+    /// The number of its list's members that are set aside.
+    pub set_aside: Box<dyn Fn() -> usize + Send + Sync>,
     /// Whether it answers, if readiness hangs on it.
     pub answers: Option<Probe>,
 }
@@ -79,6 +81,7 @@ mod tests {
         Arc::new(RouteUpstream {
             prefix: prefix.to_owned(),
             connections: Box::new(|| 0),
+            set_aside: Box::new(|| 0),
             answers,
         })
     }

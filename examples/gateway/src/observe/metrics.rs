@@ -23,6 +23,7 @@ const HANDSHAKES: &str = "same_origin_tls_handshakes_total";
 const CONNECTIONS: &str = "same_origin_connections";
 const NO_PROXY_HEADER: &str = "same_origin_proxy_protocol_refused_total";
 const UPSTREAM_CONNECTIONS: &str = "same_origin_upstream_connections";
+const UPSTREAMS_SET_ASIDE: &str = "same_origin_upstreams_set_aside";
 const CACHE_REQUESTS: &str = "same_origin_cache_requests_total";
 const CACHE_BYTES: &str = "same_origin_cache_bytes";
 const MEMORY: &str = "process_resident_memory_bytes";
@@ -192,6 +193,12 @@ fn render_upstreams(text: &mut String, upstreams: &Upstreams) {
     for upstream in upstreams.iter() {
         let (route, count) = (&upstream.prefix, (upstream.connections)());
         let _ = writeln!(text, "{UPSTREAM_CONNECTIONS}{{route={route:?}}} {count}");
+    }
+    let help = "Upstreams of a route's list that are set aside, by route.";
+    describe(text, UPSTREAMS_SET_ASIDE, "gauge", help);
+    for upstream in upstreams.iter() {
+        let (route, count) = (&upstream.prefix, (upstream.set_aside)());
+        let _ = writeln!(text, "{UPSTREAMS_SET_ASIDE}{{route={route:?}}} {count}");
     }
 }
 

@@ -44,9 +44,13 @@ impl Pool {
             outcome,
         };
         self.spawn(orders, need);
-        match (&mut ticket.outcome).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(given_up()),
+        // An attempt ends with the connect timeout. One that was under way may leave this request without a stream, where
+        // the upstream takes few of them, and the next one is its own.
+        let longest = self.common.connector.timeout.saturating_mul(2);
+        match tokio::time::timeout(longest, &mut ticket.outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(given_up()),
+            Err(elapsed) => Err(ConnectError::new(ProxyErrorKind::ConnectTimeout, elapsed)),
         }
     }
 

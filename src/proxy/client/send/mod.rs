@@ -3,6 +3,7 @@
 mod abandoned;
 mod exchange;
 mod heads;
+mod kept_body;
 mod pooled_body;
 mod replay;
 
@@ -11,12 +12,14 @@ use crate::proxy::client::error::{ClientError, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::ProxyErrorKind;
 use exchange::{Exchange, Failed};
 use heads::to_http1;
 use http::{Request, Response};
 use pooled_body::{Held, PooledBody};
 use replay::Replay;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// In the extensions of a request that looks whether the upstream answers, for the gateway's readiness: it takes no place
@@ -29,11 +32,14 @@ pub struct _Look;
 
 /// Sends a request on a connection of the pool, or on a new one.
 ///
-/// `asks_upgrade`: it needs a connection that carries nothing else.
+/// `asks_upgrade`: it needs a connection that carries nothing else. `head`: the longest wait for the response's head. It
+/// runs while a connection has the request. Before that the connect timeout counts, for a place and for a connection,
+/// and nothing was sent.
 pub(crate) async fn send(
     pool: Arc<Pool>,
     asks_upgrade: bool,
     mut request: Box<Request<Body>>,
+    head: Option<HeadTimeout<'_>>,
 ) -> Result<Response<Body>, ClientError> {
     let slot = match Slot::take(pool) {
         Ok(slot) => slot,
@@ -48,6 +54,7 @@ pub(crate) async fn send(
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut attempts = Attempts::default();
+    let mut timer = pin!(head.map(HeadTimer::new));
     loop {
         let idle = if attempts.repeated {
             None
@@ -69,8 +76,16 @@ pub(crate) async fn send(
         // A request that may be repeated is kept until that is known.
         let is_http2 = matches!(connection, Connection::Http2(_));
         let is_kept = is_http2 || (reused && !attempts.repeated);
-        let replay = is_kept.then(|| Replay::of(&request)).flatten();
-        match Exchange::begin(connection, request, pool).await {
+        let kept = is_kept.then(|| Replay::of(&mut request, is_http2));
+        let replay = kept.flatten();
+        let exchanged = {
+            let exchange = pin!(Exchange::begin(connection, request, pool));
+            match timer.as_mut().as_pin_mut() {
+                Some(timer) => timer.within(exchange).await?,
+                None => exchange.await,
+            }
+        };
+        match exchanged {
             Ok((response, connection)) => {
                 let held = Held { connection, slot };
                 #[cfg(feature = "cache")]
@@ -78,6 +93,9 @@ pub(crate) async fn send(
                 return Ok(response.map(|body| Body::from(PooledBody::new(body, held))));
             }
             Err(failed) => request = attempts.after(failed, reused, replay)?,
+        }
+        if let Some(timer) = timer.as_mut().as_pin_mut() {
+            timer.pause();
         }
     }
 }
@@ -101,6 +119,9 @@ impl Attempts {
         if let Some(mut unsent) = failed.unsent.take() {
             // As it came, whatever the connection was: with its host, for the next one and for who repeats it.
             to_http1(&mut unsent);
+            if let Some(body) = replay.and_then(Replay::into_body) {
+                *unsent.body_mut() = body;
+            }
             // The connection was closed while idle and took nothing: on to the next.
             return if reused {
                 Ok(unsent)
@@ -109,11 +130,15 @@ impl Attempts {
             };
         }
         // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
-        // its response; RFC 9113 8.7: and one that was not processed, even on a new connection.
+        // its response. RFC 9113 8.7: and any request, whatever its method, of which its upstream says that it has not
+        // processed it (a GOAWAY below its stream, or REFUSED_STREAM): nobody has acted on it, so none is acted on twice.
         // Once, and of HTTP/1.1 not on another connection that may be dying.
         let is_unseen = was_not_processed(&failed.error);
-        let may = is_unseen || (!self.repeated && reused && is_closed(&failed.error));
-        match replay.filter(|_| may).and_then(Replay::into_request) {
+        let may = |replay: &Replay| {
+            let is_stale = !self.repeated && reused && is_closed(&failed.error);
+            is_unseen || (is_stale && replay.is_repeatable())
+        };
+        match replay.filter(may).and_then(Replay::into_request) {
             Some(again) if !self.repeated => {
                 self.repeated = true;
                 self.is_spent = !is_unseen;

@@ -1,9 +1,10 @@
 //! A request's head, kept to send it again.
 
+use super::kept_body::KeptBody;
 use crate::proxy::body::Body;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{EXPECT, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Uri};
+use http::{Extensions, Method, Request, Uri};
 use http_body::Body as _;
 
 /// The head of a request, kept as text until it is known whether its connection was dying.
@@ -16,6 +17,14 @@ pub(super) struct Replay {
     method: Method,
     /// The path and query, then a line for each field: its name, a mark, its value.
     head: Vec<u8>,
+    content: Option<Content>,
+}
+
+/// The content of a request, which only one that was not processed takes along.
+struct Content {
+    body: KeptBody,
+    /// For a client that waits for `100 Continue`, and so for nothing else: the others have nothing of use upstream.
+    extensions: Extensions,
 }
 
 /// A byte that neither a target nor a field holds (RFC 9112 3.2, RFC 9110 5.5).
@@ -27,10 +36,14 @@ const SENSITIVE: u8 = b' ';
 const CAPACITY: usize = 1024;
 
 impl Replay {
-    /// `None` if the request must not be sent twice: its method is not idempotent (RFC 9110 9.2.2), or it
-    /// has a body, which will be gone. The extensions are the server's and of no use upstream.
-    pub(super) fn of(request: &Request<Body>) -> Option<Self> {
-        if !request.method().is_idempotent() || !request.body().is_end_stream() {
+    /// `None` if nothing would allow it to be sent twice. One that may have been processed has to be idempotent (RFC 9110
+    /// 9.2.2) and without a body, of which the upstream may have a part. Over HTTP/2 an upstream can say that it has
+    /// processed nothing of a request, and any may go again then (RFC 9113 8.7). Its body is lent meanwhile.
+    ///
+    /// The extensions are the server's and of no use upstream.
+    pub(super) fn of(request: &mut Request<Body>, is_http2: bool) -> Option<Self> {
+        let has_content = !request.body().is_end_stream();
+        if !is_http2 && (has_content || !request.method().is_idempotent()) {
             return None;
         }
         let mut head = Vec::with_capacity(CAPACITY);
@@ -47,16 +60,35 @@ impl Replay {
             head.push(mark);
             head.extend_from_slice(value.as_bytes());
         }
+        let content = has_content.then(|| Content {
+            extensions: expecting(request),
+            body: KeptBody::lend(request.body_mut()),
+        });
         Some(Self {
             method: request.method().clone(),
             head,
+            content,
         })
     }
 
-    /// The request, but for its extensions and its authority, which is the connection's. `None` is not to
-    /// be expected: all of it was in a request before.
+    /// Whether it may be sent again although it may have been processed.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.method.is_idempotent() && self.content.is_none()
+    }
+
+    /// The body, for the request as it came back.
+    pub(super) fn into_body(self) -> Option<Body> {
+        self.content?.body.take_back()
+    }
+
+    /// The request, but for its extensions and its authority, which is the connection's. `None` if its body cannot be
+    /// had back; all else was in a request before.
     pub(super) fn into_request(self) -> Option<Box<Request<Body>>> {
         let mut request = Box::new(Request::new(Body::empty()));
+        if let Some(Content { body, extensions }) = self.content {
+            *request.body_mut() = body.take_back()?;
+            *request.extensions_mut() = extensions;
+        }
         *request.method_mut() = self.method;
         let mut lines = self.head.split(|byte| *byte == END);
         let target = PathAndQuery::try_from(lines.next()?).ok()?;
@@ -72,6 +104,15 @@ impl Replay {
             request.headers_mut().try_append(name, value).ok()?;
         }
         Some(request)
+    }
+}
+
+/// The extensions of a request whose client waits for `100 Continue`: hyper tells of it by one of them.
+fn expecting(request: &Request<Body>) -> Extensions {
+    if request.headers().contains_key(EXPECT) {
+        request.extensions().clone()
+    } else {
+        Extensions::new()
     }
 }
 
@@ -91,8 +132,11 @@ mod tests {
             .header("accept", "")
             .header("x-own", HeaderValue::from_bytes(b"two\t:\xff").unwrap());
         let request = request.header("cookie", "a=b; c=d").body(Body::empty());
-        let request = request.unwrap();
-        let again = Replay::of(&request).unwrap().into_request().unwrap();
+        let mut request = request.unwrap();
+        let again = Replay::of(&mut request, false)
+            .unwrap()
+            .into_request()
+            .unwrap();
         assert_eq!(again.method(), request.method());
         assert_eq!(*again.uri(), "/a%20b?q=:&r=");
         assert_eq!(again.headers(), request.headers());
@@ -102,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_what_may_be_repeated_is_kept() {
-        for (method, body, kept) in [
+        for (method, body, is_repeatable) in [
             (Method::GET, "", true),
             (Method::DELETE, "", true),
             (Method::POST, "", false),
@@ -111,7 +155,14 @@ mod tests {
         ] {
             let mut request = Request::new(Body::from(body));
             *request.method_mut() = method;
-            assert_eq!(Replay::of(&request).is_some(), kept, "{request:?}");
+            let kept = Replay::of(&mut request, false);
+            assert_eq!(kept.is_some(), is_repeatable, "{request:?}");
+            let kept = Replay::of(&mut request, true).unwrap();
+            assert_eq!(kept.is_repeatable(), is_repeatable, "{request:?}");
+            let again = kept.into_request().unwrap();
+            assert_eq!(again.method(), request.method());
+            let length = again.body().size_hint().exact();
+            assert_eq!(length, Some(body.len() as u64), "{request:?}");
         }
     }
 }

@@ -6,24 +6,19 @@ use crate::config::text::read::LeftOut;
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
-use same_origin::proxy::{_Look, Body, ProxyError};
+use same_origin::proxy::{_Look, Body, ProxyError, ReverseProxy, Transport};
 use std::convert::Infallible;
 use toml::Table;
 use tower::{Service, ServiceExt};
 
 impl Checker<'_> {
     /// The upstream of a route, whose prefix has no trailing slash.
-    pub(super) fn upstream_of<S>(
+    pub(super) fn upstream_of<T: Transport + Sync>(
         &self,
         prefix: String,
         connections: impl Fn() -> usize + Send + Sync + 'static,
-        proxy: &S,
-    ) -> RouteUpstream
-    where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send,
-    {
+        proxy: &ReverseProxy<T>,
+    ) -> RouteUpstream {
         let prefix = if prefix.is_empty() {
             "/".to_owned()
         } else {
@@ -31,9 +26,11 @@ impl Checker<'_> {
         };
         let is_wanted = self.readiness_hangs_on(&prefix);
         let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
+        let counted = proxy.clone();
         RouteUpstream {
             prefix,
             connections: Box::new(connections),
+            set_aside: Box::new(move || counted.set_aside()),
             answers,
         }
     }

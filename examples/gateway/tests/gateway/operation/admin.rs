@@ -305,6 +305,8 @@ async fn refusals_are_counted_by_their_rules_and_logged_with_their_facts() {
         "same_origin_rate_limited_total{route=\"/api\"} 1",
         "same_origin_upstream_connections{route=\"/api\"} 1",
         "same_origin_upstream_connections{route=\"/gone\"} 0",
+        "same_origin_upstreams_set_aside{route=\"/api\"} 0",
+        "same_origin_upstreams_set_aside{route=\"/gone\"} 2",
         "same_origin_connections ",
         "process_resident_memory_bytes ",
     ] {

@@ -75,6 +75,7 @@ async fn each_metric_is_described_and_each_route_has_one_name() {
         "same_origin_requests_in_flight",
         "same_origin_request_duration_seconds_count",
         "same_origin_upstream_connections",
+        "same_origin_upstreams_set_aside",
         "same_origin_cache_requests_total",
         "same_origin_cache_bytes",
     ] {
