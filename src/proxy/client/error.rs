@@ -180,13 +180,17 @@ impl ConnectError {
 pub(crate) enum Lost {
     /// An alert of TLS. Under TLS 1.3 a missing client certificate is told after the handshake.
     Alert(Box<str>),
-    /// It did not begin with settings (RFC 9113 3.4).
-    NoHttp2,
+    /// It began with something else than settings (RFC 9113 3.4).
+    Malformed,
+    /// It ended before anything had come.
+    Unsettled,
 }
 
-/// An upstream of `h2c://` that does not speak HTTP/2.
+/// An upstream of `h2c://` that does not speak HTTP/2, or ends each connection at once.
 #[derive(Debug, thiserror::Error)]
-#[error("the upstream does not speak HTTP/2: its connection did not begin with settings")]
+#[error(
+    "its connection did not begin with the settings of HTTP/2, which the upstream may not speak"
+)]
 struct NotHttp2 {
     /// Unless it says only that there is no connection any more.
     #[source]
@@ -238,7 +242,11 @@ fn told(
     );
     match lost.filter(|_| is_ended) {
         Some(Lost::Alert(alert)) => (ProxyErrorKind::Tls, String::from(alert).into()),
-        Some(Lost::NoHttp2) => (kind, NotHttp2::new(error).into()),
+        Some(Lost::Malformed) => (
+            ProxyErrorKind::MalformedResponse,
+            NotHttp2::new(error).into(),
+        ),
+        Some(Lost::Unsettled) => (kind, NotHttp2::new(error).into()),
         None => (kind, error.into()),
     }
 }

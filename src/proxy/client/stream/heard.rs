@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Heard<S> {
     stream: S,
     meter: Arc<Meter>,
-    speaks_http2: bool,
+    /// Whether the other end has said anything.
+    has_begun: bool,
 }
 
 impl<S> Heard<S> {
@@ -19,7 +20,7 @@ impl<S> Heard<S> {
         Self {
             stream,
             meter,
-            speaks_http2: false,
+            has_begun: false,
         }
     }
 }
@@ -29,7 +30,6 @@ impl<S> Heard<S> {
 fn begins_http2(bytes: &[u8]) -> bool {
     const SETTINGS: u8 = 4;
     match bytes {
-        [] => false,
         [_, _, _, kind, _, stream @ ..] if stream.len() >= 4 => {
             *kind == SETTINGS && stream.starts_with(&[0; 4])
         }
@@ -48,9 +48,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         let new = &buf.filled()[before..];
         if let Err(error) = &read {
             self.meter.breaks(error);
-        } else if !self.speaks_http2 {
-            self.speaks_http2 = begins_http2(new);
-            self.meter.set_speaks_http2(self.speaks_http2);
+        } else if !self.has_begun && !new.is_empty() {
+            self.has_begun = true;
+            self.meter.begins(begins_http2(new));
         }
         Poll::Ready(read)
     }
@@ -96,7 +96,6 @@ mod tests {
             (&b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"[..], true),
             (b"\0\0\0\x04\0\0\0\0\0", true),
             (b"\0\0", true),
-            (b"", false),
             (b"\0\0\0\x04\0\0\0\0\x01", false),
             (b"HTTP/1.1 400 Bad Request\r\n", false),
             (b"SSH-2.0-OpenSSH\r\n", false),

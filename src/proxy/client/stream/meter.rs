@@ -25,8 +25,8 @@ pub(crate) struct Meter {
     unseen: AtomicUsize,
     /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
     room: AtomicUsize,
-    /// Whether the other end of a connection of HTTP/2 has begun to speak it.
-    speaks_http2: AtomicBool,
+    /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
+    speaks_http2: OnceLock<bool>,
     /// The alert of TLS that ended it.
     alert: OnceLock<Box<str>>,
     /// The time at which it came into its pool, by the pool's clock.
@@ -50,7 +50,7 @@ impl Default for Meter {
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
-            speaks_http2: AtomicBool::new(false),
+            speaks_http2: OnceLock::new(),
             alert: OnceLock::new(),
             born: AtomicU64::new(0),
             kept_for: AtomicU64::new(FOR_EVER),
@@ -104,8 +104,9 @@ impl Meter {
         before.saturating_add(bytes) <= bound || self.tunnel.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_speaks_http2(&self, speaks_http2: bool) {
-        self.speaks_http2.store(speaks_http2, Ordering::Relaxed);
+    /// The first bytes have come.
+    pub(crate) fn begins(&self, speaks_http2: bool) {
+        let _is_the_first = self.speaks_http2.set(speaks_http2);
     }
 
     /// Nothing more can be read.
@@ -117,10 +118,13 @@ impl Meter {
 
     /// The reason for which a connection of HTTP/2 has ended, if there is one that hyper does not tell.
     pub(crate) fn lost(&self) -> Option<Lost> {
-        match self.alert.get() {
-            Some(alert) => Some(Lost::Alert(alert.clone())),
-            None if !self.speaks_http2.load(Ordering::Relaxed) => Some(Lost::NoHttp2),
-            None => None,
+        if let Some(alert) = self.alert.get() {
+            return Some(Lost::Alert(alert.clone()));
+        }
+        match self.speaks_http2.get() {
+            Some(true) => None,
+            Some(false) => Some(Lost::Malformed),
+            None => Some(Lost::Unsettled),
         }
     }
 
