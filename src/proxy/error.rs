@@ -152,7 +152,8 @@ pub enum ProxyErrorKind {
     LocalResources,
     /// Connecting took longer than its timeout: 504.
     ConnectTimeout,
-    /// TLS failed: no common protocol, or the upstream does not speak it: 502.
+    /// TLS failed: no common protocol, an alert of the upstream (it misses a client certificate), or the upstream does not
+    /// speak it: 502.
     Tls,
     /// The upstream's certificate is not trusted, expired, or for another name: 502.
     Certificate,

@@ -4,18 +4,16 @@
 //! others wait, a task reads at the pace of the upstream into the recording, which has its bounds, and the client is
 //! given what it has not had yet from there.
 
-use crate::cache::layer::body::{Progress, record};
-use crate::cache::layer::recording::Recording;
+use crate::cache::layer::flight::Ahead;
+use crate::cache::layer::recording::{Progress, Recording};
 use crate::cache::layer::source::Source;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use tokio::runtime::Handle;
 
 /// The most bytes that a client is given at once of what is recorded.
 const PIECE: usize = 64 * 1024;
@@ -25,15 +23,6 @@ const IN_A_ROW: usize = 16;
 
 /// The client's end of the body. Without it the body is not read any more.
 pub(crate) struct Client<B>(Arc<dyn Read<B>>);
-
-/// The end of those who wait.
-pub(crate) trait Ahead: fmt::Debug + Send + Sync {
-    /// Reads until there is nothing more to read for them.
-    fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Leaves the rest to the client.
-    fn stop(&self);
-}
 
 trait Read<B>: Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>>
@@ -61,23 +50,6 @@ struct State<B: Body> {
     is_read_ahead: bool,
     client: Option<Waker>,
     ahead: Option<Waker>,
-}
-
-/// Reads ahead in a task of its own, unless the client has left.
-pub(crate) fn spawn(body: &Weak<dyn Ahead>) {
-    if let (Some(body), Ok(runtime)) = (body.upgrade(), Handle::try_current()) {
-        let reader = Reader(body);
-        runtime.spawn(async move { poll_fn(|cx| reader.0.poll_ahead(cx)).await });
-    }
-}
-
-/// Whoever reads ahead. Its runtime may end before the client's.
-struct Reader(Arc<dyn Ahead>);
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
 }
 
 impl<B> Client<B>
@@ -238,7 +210,7 @@ where
         let frame = std::task::ready!(body.as_mut().poll_frame(cx));
         let is_end_stream = body.is_end_stream();
         if let Some(held) = &mut self.recording {
-            match record(held, frame.as_ref(), is_end_stream) {
+            match held.record(frame.as_ref(), is_end_stream) {
                 Progress::GoesOn => self.given = held.data_so_far().len(),
                 Progress::Whole => {
                     if let Some(whole) = self.recording.take() {
@@ -261,7 +233,7 @@ where
         let Some(held) = &mut self.recording else {
             return;
         };
-        match record(held, frame.as_ref(), is_end_stream) {
+        match held.record(frame.as_ref(), is_end_stream) {
             Progress::GoesOn => {}
             Progress::Whole => {
                 let whole = self.recording.take().map(Recording::finish);

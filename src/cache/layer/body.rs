@@ -1,7 +1,7 @@
 //! The body that a cache answers with.
 
 use crate::cache::layer::ahead::Client;
-use crate::cache::layer::recording::Recording;
+use crate::cache::layer::recording::{Progress, Recording};
 use crate::cache::layer::source::Source;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -133,7 +133,7 @@ where
             } => {
                 let frame = ready!(body.as_mut().poll_frame(cx));
                 if let Some(held) = recording {
-                    match record(held, frame.as_ref(), body.is_end_stream()) {
+                    match held.record(frame.as_ref(), body.is_end_stream()) {
                         Progress::GoesOn => {}
                         Progress::Whole => {
                             if let Some(whole) = recording.take() {
@@ -173,39 +173,6 @@ where
             Kind::Stored { data, .. } => SizeHint::with_exact(data.len() as u64),
             Kind::Passing { body, .. } => body.size_hint(),
             Kind::Shared { body } => body.size_hint(),
-        }
-    }
-}
-
-pub(crate) enum Progress {
-    GoesOn,
-    Whole,
-    Lost,
-}
-
-pub(crate) fn record<E>(
-    recording: &mut Recording,
-    frame: Option<&Result<Frame<Bytes>, E>>,
-    is_end_stream: bool,
-) -> Progress {
-    match frame {
-        Some(Err(_)) => Progress::Lost,
-        None if recording.needs_end_of_stream() && !is_end_stream => Progress::Lost,
-        None => Progress::Whole,
-        Some(Ok(frame)) => {
-            if let Some(chunk) = frame.data_ref() {
-                if !recording.data(chunk) {
-                    return Progress::Lost;
-                }
-            } else if let Some(trailers) = frame.trailers_ref() {
-                recording.trailers(trailers);
-                return Progress::Whole;
-            }
-            if is_end_stream {
-                Progress::Whole
-            } else {
-                Progress::GoesOn
-            }
         }
     }
 }

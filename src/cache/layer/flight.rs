@@ -1,10 +1,13 @@
 //! One fetch for many requests that miss the same.
 
-use crate::cache::layer::ahead::{self, Ahead};
 use crate::cache::store::key::Key;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// The fetches under way that others may wait for.
@@ -55,7 +58,7 @@ impl Flights {
             let body = flight.body.take();
             drop(under_way);
             if let Some(body) = body {
-                ahead::spawn(&body);
+                spawn(&body);
             }
             return Place::Wait(Wait { end });
         }
@@ -86,7 +89,7 @@ impl Lead {
             Some(flight) if flight.end.is_none() => flight.body = Some(body),
             Some(_) => {
                 drop(under_way);
-                ahead::spawn(&body);
+                spawn(&body);
             }
             None => {}
         }
@@ -106,6 +109,32 @@ impl Wait {
     pub(crate) async fn end(mut self) {
         // Nothing is ever sent: an error says that the sender is gone.
         while self.end.changed().await.is_ok() {}
+    }
+}
+
+/// A body that can be read ahead of its client, for those who wait.
+pub(crate) trait Ahead: fmt::Debug + Send + Sync {
+    /// Reads until there is nothing more to read for them.
+    fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Leaves the rest to the client.
+    fn stop(&self);
+}
+
+/// Reads a body ahead in a task of its own, unless its client has left.
+fn spawn(body: &Weak<dyn Ahead>) {
+    if let (Some(body), Ok(runtime)) = (body.upgrade(), Handle::try_current()) {
+        let reader = Reader(body);
+        runtime.spawn(async move { poll_fn(|cx| reader.0.poll_ahead(cx)).await });
+    }
+}
+
+/// Whoever reads ahead. Its runtime may end before the client's.
+struct Reader(Arc<dyn Ahead>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 

@@ -1,7 +1,6 @@
 //! A response that is stored while it goes to its client.
 
-use crate::cache::layer::ahead::Ahead;
-use crate::cache::layer::flight::Lead;
+use crate::cache::layer::flight::{Ahead, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
 use crate::cache::store::entry::{Moment, Stored};
@@ -10,6 +9,7 @@ use crate::cache::store::targets::Began;
 use crate::own::own_values;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
+use http_body::Frame;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -33,6 +33,13 @@ pub(crate) struct Draft {
     pub(crate) storable: Storable,
     pub(crate) moment: Moment,
     pub(crate) began: Began,
+}
+
+/// The state of a recording after a frame.
+pub(crate) enum Progress {
+    GoesOn,
+    Whole,
+    Lost,
 }
 
 /// A response, as far as it has come.
@@ -78,6 +85,34 @@ impl Recording {
             .data
             .reserve_exact(usize::try_from(expected).unwrap_or(0));
         Some(recording)
+    }
+
+    /// Takes the next of what the body gives: a frame, its end or its failure.
+    pub(crate) fn record<E>(
+        &mut self,
+        frame: Option<&Result<Frame<Bytes>, E>>,
+        is_end_stream: bool,
+    ) -> Progress {
+        match frame {
+            Some(Err(_)) => Progress::Lost,
+            None if self.needs_end_of_stream() && !is_end_stream => Progress::Lost,
+            None => Progress::Whole,
+            Some(Ok(frame)) => {
+                if let Some(chunk) = frame.data_ref() {
+                    if !self.data(chunk) {
+                        return Progress::Lost;
+                    }
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    self.trailers(trailers);
+                    return Progress::Whole;
+                }
+                if is_end_stream {
+                    Progress::Whole
+                } else {
+                    Progress::GoesOn
+                }
+            }
+        }
     }
 
     /// Adds a chunk; `false` if the body turns out to be too long.

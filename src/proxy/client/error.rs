@@ -9,6 +9,7 @@ use http::{Request, Uri};
 use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// A failed exchange of [`Client`](super::Client).
 ///
@@ -39,10 +40,21 @@ impl ClientError {
         Self::refused(ProxyError::new(kind, false, source), request)
     }
 
-    /// The request was given to a connection and `error` came back.
-    pub(crate) fn from_hyper(error: hyper::Error) -> Self {
+    /// The request was given to a connection and `error` came back. `lost`: how the connection ended, if that is known.
+    pub(crate) fn from_hyper(error: hyper::Error, lost: Option<Lost>) -> Self {
         let was_sent = !was_not_processed(&error);
-        ProxyError::new(kind_of(&error), was_sent, error).into()
+        let (kind, cause) = told(kind_of(&error), error, lost);
+        ProxyError::new(kind, was_sent, cause).into()
+    }
+
+    /// The request was given to a connection that took nothing of it.
+    pub(crate) fn not_taken(
+        error: hyper::Error,
+        lost: Option<Lost>,
+        request: Box<Request<Body>>,
+    ) -> Self {
+        let (kind, cause) = told(ProxyErrorKind::Closed, error, lost);
+        Self::unsent(kind, cause, request)
     }
 
     /// The failure of a client service: one of these, or a stranger, which may have sent
@@ -164,6 +176,51 @@ impl ConnectError {
     }
 }
 
+/// The end of a connection of HTTP/2 that hyper does not tell its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// An alert of TLS. Under TLS 1.3 a missing client certificate is told after the handshake.
+    Alert(Box<str>),
+    /// It began with something else than settings (RFC 9113 3.4).
+    Malformed,
+    /// It ended before anything had come.
+    Unsettled,
+}
+
+/// An upstream of `h2c://` that does not speak HTTP/2, or ends each connection at once.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "its connection did not begin with the settings of HTTP/2, which the upstream may not speak"
+)]
+struct NotHttp2 {
+    /// Unless it says only that there is no connection any more.
+    #[source]
+    source: Option<hyper::Error>,
+}
+
+impl NotHttp2 {
+    fn new(error: hyper::Error) -> Self {
+        Self {
+            source: Some(error).filter(|error| !error.is_user() && !error.is_canceled()),
+        }
+    }
+}
+
+/// Whether reading has ended by an alert of TLS.
+pub(super) fn is_alert(error: &io::Error) -> bool {
+    #[cfg(feature = "tls")]
+    let is_alert = matches!(
+        error.get_ref().and_then(|cause| cause.downcast_ref()),
+        Some(rustls::Error::AlertReceived(_))
+    );
+    #[cfg(not(feature = "tls"))]
+    let is_alert = {
+        let _ = error;
+        false
+    };
+    is_alert
+}
+
 /// RFC 9113 8.7: a stream above the last one of a `GOAWAY`, or refused, was not processed; its request
 /// is as good as unsent. h2 gives no other stream that error.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
@@ -172,6 +229,27 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
         let is_refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
         cause.is_remote() && (cause.is_go_away() || is_refused)
     })
+}
+
+/// The kind and the cause of a failure for the logs: those of the connection's end, if that is the reason.
+fn told(
+    kind: ProxyErrorKind,
+    error: hyper::Error,
+    lost: Option<Lost>,
+) -> (ProxyErrorKind, BoxError) {
+    let is_ended = matches!(
+        kind,
+        ProxyErrorKind::Closed | ProxyErrorKind::MalformedResponse
+    );
+    match lost.filter(|_| is_ended) {
+        Some(Lost::Alert(alert)) => (ProxyErrorKind::Tls, String::from(alert).into()),
+        Some(Lost::Malformed) => (
+            ProxyErrorKind::MalformedResponse,
+            NotHttp2::new(error).into(),
+        ),
+        Some(Lost::Unsettled) => (kind, NotHttp2::new(error).into()),
+        None => (kind, error.into()),
+    }
 }
 
 /// The meaning of hyper's error to the client of the proxy.
@@ -183,13 +261,20 @@ fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
     let mut source = error.source();
     while let Some(cause) = source {
         // A body or a stream of ours says itself what was wrong with it.
-        let io = cause.downcast_ref::<std::io::Error>();
+        let io = cause.downcast_ref::<io::Error>();
         let within = io.and_then(|io| io.get_ref()?.downcast_ref());
         if let Some(own) = within.or(cause.downcast_ref::<ProxyError>()) {
             return own.kind();
         }
         if cause.is::<LengthLimitError>() {
             return ProxyErrorKind::BodyTooLarge;
+        }
+        if io.is_some_and(is_alert) {
+            return ProxyErrorKind::Tls;
+        }
+        // RFC 9113 8.1.1: a malformed response is an error of its stream, found on this side.
+        if cause.downcast_ref().is_some_and(h2::Error::is_library) {
+            return ProxyErrorKind::MalformedResponse;
         }
         is_body |=
             cause.is::<RequestBodyFailed>() || (error.is_user() && cause.is::<hyper::Error>());
@@ -269,7 +354,7 @@ mod tests {
             assert!(error.take_message().is_none());
             let error = error.into_error();
             assert!(error.is_user(), "{error:?}");
-            let error = ClientError::from_hyper(error);
+            let error = ClientError::from_hyper(error, None);
             assert_eq!((error.kind(), error.was_sent()), (kind, true), "{error:?}");
         }
     }

@@ -3,6 +3,7 @@
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, Response, StatusCode};
 use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -61,6 +62,52 @@ async fn every_failure_is_a_response_and_a_typed_error() {
             (kind, status, was_sent),
             "{url}: {error:?}"
         );
+    }
+}
+
+/// An upstream of HTTP/2 that begins with these bytes when a request has come, and closes the connection.
+async fn begins(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("h2c://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            while stream.try_read(&mut [0; 4096]).is_ok_and(|read| read > 0) {}
+            stream.write_all(bytes).await.unwrap();
+        }
+    });
+    url
+}
+
+/// Its causes, one after the other.
+fn causes(error: &ProxyError) -> String {
+    let mut text = String::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!("{cause}; "));
+        next = cause.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn who_does_not_speak_http2_is_told_so() {
+    const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+    for (bytes, kind, speaks) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            ProxyErrorKind::MalformedResponse,
+            false,
+        ),
+        (b"", ProxyErrorKind::Closed, false),
+        (SETTINGS, ProxyErrorKind::Closed, true),
+    ] {
+        let url = begins(bytes).await;
+        let (_, error) = error_of(ReverseProxy::new("/api", url).unwrap(), "POST").await;
+        let causes = causes(&error);
+        assert_eq!((error.kind(), error.was_sent()), (kind, true), "{causes}");
+        let is_told = causes.contains("may not speak");
+        assert_eq!(is_told, !speaks, "{}: {causes}", bytes.escape_ascii());
     }
 }
 

@@ -133,7 +133,9 @@ async fn a_client_certificate_opens_what_asks_for_one() {
         .upstream(authority.issue("localhost", false), true)
         .await;
     let tls = UpstreamTls::default().ca(authority.file("ca.pem"));
-    assert_eq!(status(&url, tls.clone()).await.0, 502);
+    // Under TLS 1.3 it is missed after the handshake.
+    let missed = (502, "same-origin; error=tls_protocol_error".to_owned());
+    assert_eq!(status(&url, tls.clone()).await, missed);
     let (cert, key) = authority.issue("client.example", false);
     assert_eq!(status(&url, tls.client_certificate(cert, key)).await.0, 200);
 }

@@ -244,6 +244,19 @@ async fn one_that_may_have_been_processed_is_seen_once() {
     }
 }
 
+/// RFC 9113 8.1.1: as over HTTP/1.1, it is the upstream that has said what is not HTTP.
+#[tokio::test]
+async fn a_malformed_head_is_told_as_one() {
+    // `:path: /` where a status belongs (RFC 7541 A).
+    let malformed = upstream(&[], |begun| frame(HEADERS, WHOLE, begun.stream, &[0x84])).await;
+    let answer = get(proxy_of(malformed).await, "/api/x", "").await;
+    let why = "same-origin; error=http_protocol_error";
+    assert_eq!(
+        (answer.status, answer.all("proxy-status")),
+        (502, vec![why])
+    );
+}
+
 /// As servers do that end a connection after so many requests.
 #[tokio::test]
 async fn calls_go_on_while_connections_are_ended_in_good_order() {

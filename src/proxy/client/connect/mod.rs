@@ -8,6 +8,7 @@ use crate::proxy::body::Body;
 use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::stream::coalesced::Coalesced;
 use crate::proxy::client::stream::early_answer::EarlyAnswer;
+use crate::proxy::client::stream::heard::Heard;
 use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
@@ -213,7 +214,7 @@ impl Connector {
             // window would make both the same, and one stream could take it all.
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(STREAM_WINDOW * STREAMS as u32)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Heard::new(stream, Arc::clone(&meter))))
             .await
             .map_err(|error| ConnectError::new(ProxyErrorKind::Connect, error))?;
         let noted = Arc::clone(&meter);

@@ -5,6 +5,7 @@ use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pooled_body::{HeldConnection, Then};
 use crate::fields;
 use crate::proxy::body::Body;
+use crate::proxy::client::error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
 use crate::proxy::wire::framing::gives_content_no_meaning;
@@ -61,6 +62,8 @@ pub(super) struct Failed {
     pub(super) error: hyper::Error,
     /// The request, if nothing of it was written.
     pub(super) unsent: Option<Box<Request<Body>>>,
+    /// The end of its connection, as far as it is known.
+    pub(super) lost: Option<Lost>,
 }
 
 impl From<TrySendError<Request<Body>>> for Failed {
@@ -68,6 +71,7 @@ impl From<TrySendError<Request<Body>>> for Failed {
         Self {
             unsent: error.take_message().map(Box::new),
             error: error.into_error(),
+            lost: None,
         }
     }
 }
@@ -156,6 +160,13 @@ impl<'a> Exchange<'a> {
 }
 
 impl On {
+    fn lost(&self) -> Option<Lost> {
+        match self {
+            Self::Http2 { stream, .. } => stream.meter().lost(),
+            Self::Http1 { .. } | Self::Nothing => None,
+        }
+    }
+
     /// The part of it that the response holds, once its head is there.
     fn answered(self, response: &Response<Incoming>) -> HeldConnection {
         match self {
@@ -204,7 +215,14 @@ impl Future for Exchange<'_> {
         let answer = ready!(answer.as_mut().poll(cx));
         self.answer = None;
         let on = std::mem::replace(&mut self.on, On::Nothing);
-        let response = answer?;
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                let mut failed = Failed::from(error);
+                failed.lost = on.lost();
+                return Poll::Ready(Err(failed));
+            }
+        };
         let held = on.answered(&response);
         Poll::Ready(Ok((response, held)))
     }

@@ -13,7 +13,6 @@ use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
-use crate::proxy::error::ProxyErrorKind;
 use exchange::{Exchange, Failed};
 use heads::to_http1;
 use http::{Request, Response};
@@ -126,7 +125,7 @@ impl Attempts {
             return if reused {
                 Ok(unsent)
             } else {
-                Err(closed(failed, unsent))
+                Err(ClientError::not_taken(failed.error, failed.lost, unsent))
             };
         }
         // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
@@ -145,15 +144,12 @@ impl Attempts {
                 Ok(again)
             }
             // For another upstream, where there is one.
-            Some(unsent) if !self.is_spent => Err(closed(failed, unsent)),
-            _ => Err(ClientError::from_hyper(failed.error)),
+            Some(unsent) if !self.is_spent => {
+                Err(ClientError::not_taken(failed.error, failed.lost, unsent))
+            }
+            _ => Err(ClientError::from_hyper(failed.error, failed.lost)),
         }
     }
-}
-
-/// The error of a connection that was closed and took nothing of the request.
-fn closed(failed: Failed, unsent: Box<Request<Body>>) -> ClientError {
-    ClientError::unsent(ProxyErrorKind::Closed, failed.error.into(), unsent)
 }
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.

@@ -1,6 +1,8 @@
 //! Facts about one connection that its stream and its user share.
 
+use crate::proxy::client::error::{Lost, is_alert};
 use crate::proxy::upstream::backoff::millis;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,6 +25,10 @@ pub(crate) struct Meter {
     unseen: AtomicUsize,
     /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
     room: AtomicUsize,
+    /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
+    speaks_http2: OnceLock<bool>,
+    /// The alert of TLS that ended it.
+    alert: OnceLock<Box<str>>,
     /// The time at which it came into its pool, by the pool's clock.
     born: AtomicU64,
     /// The milliseconds for which its upstream keeps it idle; [`FOR_EVER`] if it has not said so.
@@ -44,6 +50,8 @@ impl Default for Meter {
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
+            speaks_http2: OnceLock::new(),
+            alert: OnceLock::new(),
             born: AtomicU64::new(0),
             kept_for: AtomicU64::new(FOR_EVER),
             counted: OnceLock::new(),
@@ -94,6 +102,30 @@ impl Meter {
     pub(crate) fn read(&self, bytes: usize, bound: usize) -> bool {
         let before = self.unseen.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= bound || self.tunnel.load(Ordering::Relaxed)
+    }
+
+    /// The first bytes have come.
+    pub(crate) fn begins(&self, speaks_http2: bool) {
+        let _is_the_first = self.speaks_http2.set(speaks_http2);
+    }
+
+    /// Nothing more can be read.
+    pub(crate) fn breaks(&self, error: &io::Error) {
+        if is_alert(error) {
+            let _is_the_first = self.alert.set(error.to_string().into());
+        }
+    }
+
+    /// The reason for which a connection of HTTP/2 has ended, if there is one that hyper does not tell.
+    pub(crate) fn lost(&self) -> Option<Lost> {
+        if let Some(alert) = self.alert.get() {
+            return Some(Lost::Alert(alert.clone()));
+        }
+        match self.speaks_http2.get() {
+            Some(true) => None,
+            Some(false) => Some(Lost::Malformed),
+            None => Some(Lost::Unsettled),
+        }
     }
 
     pub(crate) fn set_room(&self, streams: usize) {

@@ -2,5 +2,6 @@
 
 pub(crate) mod coalesced;
 pub(crate) mod early_answer;
+pub(crate) mod heard;
 pub(crate) mod meter;
 pub(crate) mod socket;
