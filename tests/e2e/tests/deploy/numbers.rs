@@ -43,7 +43,7 @@ pub fn fit() {
     let in_flight = routes
         .iter()
         .map(|route| route["limits"]["in_flight"].as_integer().unwrap());
-    let worst = 16 * 1024 + connections * 24 + in_flight.sum::<i64>() * 419;
+    let worst = 16 * 1024 + connections * 147 + in_flight.sum::<i64>() * 419;
     let limit = container["resources"]["limits"]["memory"].as_str().unwrap();
     let limit: i64 = limit.strip_suffix("Mi").unwrap().parse().unwrap();
     assert!(
