@@ -4,7 +4,6 @@ use crate::proxy::body::Body;
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -28,9 +27,9 @@ struct State {
     body: Body,
     /// Whether the body has said that it is over, and must not be asked again.
     is_over: bool,
-    /// Everything that was read; `None` if that cannot be had back.
-    read: Option<VecDeque<Bytes>>,
-    len: usize,
+    /// Everything that was read; `None` if that cannot be had back. A copy: a frame of one byte is a slice of a buffer of
+    /// many, which it would keep.
+    read: Option<Vec<u8>>,
     /// Whether it has been taken from the connection.
     is_back: bool,
 }
@@ -40,7 +39,7 @@ impl KeptBody {
     pub(super) fn lend(body: &mut Body) -> Self {
         let shared = Shared(Arc::new(Mutex::new(State {
             body: std::mem::take(body),
-            read: Some(VecDeque::new()),
+            read: Some(Vec::new()),
             ..State::default()
         })));
         *body = Body::own(Lent(shared.clone()));
@@ -57,6 +56,7 @@ impl KeptBody {
         if read.is_empty() {
             return Some(rest);
         }
+        let read = Bytes::from(read);
         Some(Body::own(Again { read, rest }))
     }
 }
@@ -81,14 +81,12 @@ impl Shared {
 
 impl State {
     fn keep(&mut self, frame: &Frame<Bytes>) {
-        let data = frame.data_ref();
-        // Trailers come last, so that they would be kept for the shortest of times.
-        let len = data.map_or(usize::MAX, |data| self.len.saturating_add(data.len()));
-        match (&mut self.read, data) {
-            (Some(read), Some(data)) if len <= MOST_KEPT => read.push_back(data.clone()),
+        let room = |read: &Vec<u8>| MOST_KEPT - read.len();
+        match (&mut self.read, frame.data_ref()) {
+            (Some(read), Some(data)) if data.len() <= room(read) => read.extend_from_slice(data),
+            // Trailers come last, so that they would be kept for the shortest of times.
             _ => self.read = None,
         }
-        self.len = len;
     }
 }
 
@@ -126,7 +124,7 @@ impl http_body::Body for Lent {
 
 /// A body of which a part had been read.
 struct Again {
-    read: VecDeque<Bytes>,
+    read: Bytes,
     rest: Body,
 }
 
@@ -138,10 +136,10 @@ impl http_body::Body for Again {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.read.pop_front() {
-            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+        if self.read.is_empty() {
+            return Pin::new(&mut self.rest).poll_frame(cx);
         }
+        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.read)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -149,7 +147,7 @@ impl http_body::Body for Again {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.iter().map(|data| data.len() as u64).sum::<u64>();
+        let read = self.read.len() as u64;
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
@@ -209,6 +207,20 @@ mod tests {
             assert!(!lent.is_end_stream());
             assert_eq!(all(back), all(body(frames)), "{frames}, {asked}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_not_the_buffer_that_it_was_read_into() {
+        let buffer = Bytes::from(vec![1; 1 << 20]);
+        let frames = (0..9).map({
+            let buffer = buffer.clone();
+            move |n| Ok::<_, BoxError>(Frame::data(buffer.slice(n..=n)))
+        });
+        let mut lent = Body::new(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())));
+        let kept = KeptBody::lend(&mut lent);
+        read(&mut lent, 10);
+        assert!(buffer.is_unique());
+        assert_eq!(all(kept.take_back().unwrap()), [1; 9]);
     }
 
     #[test]
