@@ -205,3 +205,29 @@ fn a_client_does_not_hang_on_the_runtime_of_another_one() {
     let (whole, _) = own.block_on(first.end()).unwrap();
     assert_eq!(whole, "one two");
 }
+
+/// Its tasks are dropped in the middle of whatever they do.
+#[test]
+fn a_runtime_that_is_shut_down_waits_for_no_reader() {
+    let runtime = Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    let (asked, mut is_asked) = mpsc::unbounded_channel();
+    let site = Site::new(move |_| {
+        asked.send(()).unwrap();
+        // Until the runtime is on its way down.
+        std::thread::sleep(Duration::from_millis(600));
+        pieces(true)
+    });
+    for _ in 0..2 {
+        let site = site.clone();
+        runtime.spawn(async move { site.head(get("/a", &[])).await });
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    is_asked.blocking_recv().unwrap();
+    let (down, is_down) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(runtime);
+        down.send(()).unwrap();
+    });
+    is_down.recv_timeout(Duration::from_secs(9)).unwrap();
+}

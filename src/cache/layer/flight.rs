@@ -124,8 +124,12 @@ pub(crate) trait Ahead: fmt::Debug + Send + Sync {
 /// Reads a body ahead in a task of its own, unless its client has left.
 fn spawn(body: &Weak<dyn Ahead>) {
     if let (Some(body), Ok(runtime)) = (body.upgrade(), Handle::try_current()) {
-        let reader = Reader(body);
-        runtime.spawn(async move { poll_fn(|cx| reader.0.poll_ahead(cx)).await });
+        // Made in the task: a runtime that is being shut down drops the task at once, and its reader would stop a body
+        // that whoever calls this has locked.
+        runtime.spawn(async move {
+            let reader = Reader(body);
+            poll_fn(|cx| reader.0.poll_ahead(cx)).await;
+        });
     }
 }
 
