@@ -30,6 +30,8 @@ pin_project_lite::pin_project! {
     /// instructions, and ended what was late up to an eighth later.
     pub(crate) struct HeadTimer<'a> {
         of: HeadTimeout<'a>,
+        // What a wait before has left of it, for the next one.
+        left: Option<Duration>,
         #[pin]
         timer: Option<Sleep>,
     }
@@ -37,7 +39,11 @@ pin_project_lite::pin_project! {
 
 impl<'a> HeadTimer<'a> {
     pub(crate) fn new(of: HeadTimeout<'a>) -> Self {
-        Self { of, timer: None }
+        Self {
+            of,
+            left: None,
+            timer: None,
+        }
     }
 
     /// Waits for the head of a response until the timeout is over.
@@ -56,29 +62,39 @@ impl<'a> HeadTimer<'a> {
     pub(crate) fn pause(self: Pin<&mut Self>) {
         let mut this = self.project();
         if let Some(timer) = this.timer.as_ref().as_pin_ref() {
-            this.of.timeout = timer.deadline().saturating_duration_since(Instant::now());
+            let deadline = this.of.counted_from_the_body().max(Some(timer.deadline()));
+            *this.left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         }
         this.timer.set(None);
     }
 
     fn poll_late(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Late> {
         let mut this = self.project();
-        let HeadTimeout { timeout, upload } = *this.of;
         if this.timer.is_none() {
-            this.timer.set(Some(sleep(timeout)));
+            let wait = this.left.take().unwrap_or(this.of.timeout);
+            this.timer.set(Some(sleep(wait)));
         }
         while let Some(mut timer) = this.timer.as_mut().as_pin_mut() {
             ready!(timer.as_mut().poll(cx));
-            let moved = match upload {
-                Some(upload) if upload.waits_for_client() => Some(Instant::now()),
-                upload => upload.and_then(|upload| upload.last_moved()),
-            };
-            match moved {
-                Some(moved) if moved + timeout > timer.deadline() => timer.reset(moved + timeout),
+            match this.of.counted_from_the_body() {
+                Some(deadline) if deadline > timer.deadline() => timer.reset(deadline),
                 _ => break,
             }
         }
         Poll::Ready(Late)
+    }
+}
+
+impl HeadTimeout<'_> {
+    /// The end of the wait by the last frame of the request's body, if there was one.
+    fn counted_from_the_body(&self) -> Option<Instant> {
+        let upload = self.upload?;
+        let moved = if upload.waits_for_client() {
+            Some(Instant::now())
+        } else {
+            upload.last_moved()
+        };
+        Some(moved? + self.timeout)
     }
 }
 
@@ -212,6 +228,33 @@ mod tests {
             }
         });
         let (took, expected) = (took(&progress).await, TIMEOUT / 2 * 3 + TIMEOUT);
+        assert!(
+            took.abs_diff(expected) < Duration::from_millis(10),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_pause_it_is_still_counted_from_the_last_frame() {
+        let (body, mut sender, rules) = upload();
+        let (upload, progress) = Upload::new(Body::new(body), rules);
+        read(upload);
+        let begun = Instant::now();
+        tokio::spawn(async move {
+            sleep(TIMEOUT / 2).await;
+            sender.send_data(Bytes::from_static(b"x")).await.unwrap();
+        });
+        let of = HeadTimeout {
+            timeout: TIMEOUT,
+            upload: Some(&progress),
+        };
+        let mut timer = pin!(HeadTimer::new(of));
+        let refused = timer.as_mut().within(pin!(sleep(TIMEOUT / 4 * 3))).await;
+        assert!(refused.is_ok());
+        timer.as_mut().pause();
+        let late = timer.as_mut().within(pin!(pending::<()>())).await;
+        assert!(late.is_err());
+        let (took, expected) = (begun.elapsed(), TIMEOUT / 2 + TIMEOUT);
         assert!(
             took.abs_diff(expected) < Duration::from_millis(10),
             "{took:?}"
