@@ -30,7 +30,7 @@
 //! 2. **Mapping**. The prefix is replaced by the upstream's base path ([`keep_prefix`] puts the base before it
 //!    instead). The rest of the path and the query go byte for byte: AWS Signature V4 and signed URLs depend
 //!    on it. `Destination` and `If` of WebDAV are mapped too, from the public host and prefix to a path of the
-//!    upstream; a destination outside of the prefix, or on another host, gets 502.
+//!    upstream; a `MOVE` or `COPY` outside of the prefix, or to another host, gets 502.
 //! 3. **Host** (RFC 9112 3.2). None, two, or one that is not a host and port gets 400; an absolute target's
 //!    host wins over the field. A request without a host passes where the server does not say who its peer is,
 //!    as under axum without `ConnectInfo`: it may be one that a test made, `Request::get("/api/items")`, and

@@ -41,11 +41,9 @@ impl AddressMapper<'_> {
     pub(crate) fn map_fields(&self, headers: &mut HeaderMap) -> Result<(), ProxyErrorKind> {
         if let header::Entry::Occupied(mut entry) = headers.entry(DESTINATION) {
             for value in entry.iter_mut() {
-                if self.is_of_another_api(value.as_bytes()) {
-                    continue;
-                }
                 *value = match self.to_upstream(value.as_bytes()) {
                     Ok(mapped) => mapped,
+                    Err(_) if self.is_of_http() => continue,
                     Err(Unmapped::Foreign) => return Err(ProxyErrorKind::ForeignDestination),
                     Err(Unmapped::Outside(kind)) => return Err(kind),
                 };
@@ -61,21 +59,19 @@ impl AddressMapper<'_> {
         Ok(())
     }
 
-    /// Whether a `Destination` is not WebDAV's, where it is for COPY, MOVE and methods like them: a word, of a method
-    /// of HTTP itself (`Destination: JFK`).
-    fn is_of_another_api(&self, value: &[u8]) -> bool {
-        let is_word = !value.iter().any(|byte| b"/\\.%".contains(byte));
-        is_word
-            && matches!(
-                *self.method,
-                Method::GET
-                    | Method::HEAD
-                    | Method::POST
-                    | Method::PUT
-                    | Method::PATCH
-                    | Method::DELETE
-                    | Method::OPTIONS
-            )
+    /// Whether the method is one of HTTP itself. `Destination` is for COPY, MOVE and methods like them (RFC 4918 10.3);
+    /// elsewhere it is another API's: an airport, a name of a system, an address on another host.
+    fn is_of_http(&self) -> bool {
+        matches!(
+            *self.method,
+            Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::PATCH
+                | Method::DELETE
+                | Method::OPTIONS
+        )
     }
 
     /// The upstream's path for an address (Simple-ref of RFC 4918 8.3).
@@ -254,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_another_api_is_left_alone() {
+    fn what_is_of_another_api_is_left_alone() {
         let map = PathMap::new("/api", "");
         for (method, value, is_left) in [
             ("GET", "JFK", true),
@@ -262,10 +258,12 @@ mod tests {
             ("POST", "", true),
             ("MOVE", "JFK", false),
             ("COPY", "JFK", false),
-            ("POST", "..", false),
-            ("POST", "%2e%2e", false),
-            ("POST", "/other/x", false),
-            ("GET", "https://other.example", false),
+            ("POST", "my.destination", true),
+            ("POST", "%2e%2e", true),
+            ("POST", "/other/x", true),
+            ("GET", "https://other.example", true),
+            ("MOVE", "/other/x", false),
+            ("COPY", "https://other.example", false),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let found = mapped_of(&method, &map, "", DESTINATION, value);
