@@ -286,12 +286,6 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// The connection options of the outgoing message (RFC 9110 7.6.1: what is for the next hop only has
 /// to be nominated; 10.1.4: `TE` too).
-/// RFC 9110 10.1.1: the one expectation that there is. Of another one only the upstream can say what it is.
-fn expects_continue(headers: &HeaderMap) -> bool {
-    let expected = headers.get(header::EXPECT);
-    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
 fn set_connection(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>, trailers: bool) {
     const BOTH: HeaderValue = HeaderValue::from_static("te, upgrade");
     const TE: HeaderValue = HeaderValue::from_static("te");
@@ -309,4 +303,10 @@ fn set_connection(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>, traile
     if let Some(upgrade) = upgrade {
         headers.insert(header::UPGRADE, upgrade.clone());
     }
+}
+
+/// RFC 9110 10.1.1: the one expectation that there is. Of another one only the upstream can say what it is.
+fn expects_continue(headers: &HeaderMap) -> bool {
+    let expected = headers.get(header::EXPECT);
+    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

@@ -153,25 +153,6 @@ async fn a_body_over_the_limit_is_413() {
 }
 
 /// A client's request head that asks before it sends five bytes.
-// RFC 9110 10.1.1: the upstream says what it makes of it, and nobody waits for a 100.
-#[tokio::test]
-async fn an_expectation_that_is_none_holds_no_body_back() {
-    for expectation in ["banana", ""] {
-        let upstream = Upstream::ok().await;
-        let server = proxy_of(&upstream, "").await;
-        let request = format!(
-            "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: {expectation}\r\ncontent-length: 5\r\n\r\nhello"
-        );
-        let since = Instant::now();
-        assert_eq!(exchange(server, request).await.status, 200);
-        assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
-        assert_eq!(upstream.one().all("expect"), [expectation]);
-    }
-}
-
-/// The time for which a body is held back for an upstream that does not say `100 Continue`.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 const EXPECTS: &[u8] =
     b"POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
 
@@ -205,6 +186,25 @@ async fn a_client_that_waits_for_100_is_told_so_by_the_upstream() {
     client.read_to_string(&mut rest).await.unwrap();
     assert!(rest.starts_with("HTTP/1.1 204 "), "{rest}");
 }
+
+// RFC 9110 10.1.1: the upstream says what it makes of it, and nobody waits for a 100.
+#[tokio::test]
+async fn an_expectation_that_is_none_holds_no_body_back() {
+    for expectation in ["banana", ""] {
+        let upstream = Upstream::ok().await;
+        let server = proxy_of(&upstream, "").await;
+        let request = format!(
+            "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: {expectation}\r\ncontent-length: 5\r\n\r\nhello"
+        );
+        let since = Instant::now();
+        assert_eq!(exchange(server, request).await.status, 200);
+        assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+        assert_eq!(upstream.one().all("expect"), [expectation]);
+    }
+}
+
+/// The time for which a body is held back for an upstream that does not say `100 Continue`.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// RFC 9110 10.1.1: of HTTP/1.0 it is ignored. An upstream that waited would wait for what is there already.
 #[tokio::test]
