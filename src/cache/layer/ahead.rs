@@ -254,7 +254,7 @@ where
         }
     }
 
-    /// What is recorded, and the client has not had.
+    /// The recorded bytes that the client has not had.
     fn unread(&self) -> &[u8] {
         let recorded = self.recording.as_ref().map(|held| held.data_so_far());
         recorded

@@ -133,7 +133,7 @@ fn spawn(body: &Weak<dyn Ahead>) {
     }
 }
 
-/// Whoever reads ahead. Its runtime may end before the client's.
+/// The reader ahead. Its runtime may end before the client's.
 struct Reader(Arc<dyn Ahead>);
 
 impl Drop for Reader {

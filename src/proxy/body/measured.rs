@@ -18,7 +18,7 @@ pub(crate) struct Measured {
     after: After,
 }
 
-/// What is known of the body behind the last announced byte.
+/// The state of the body behind the last announced byte.
 enum After {
     Unknown,
     /// Trailers, for a next hop that takes them.

@@ -229,7 +229,7 @@ type Unshared = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Se
 /// an error that gives a request back ([`ClientError`](crate::proxy::ClientError)) has to be.
 struct Foreign {
     body: SyncWrapper<Unshared>,
-    /// What a look has read. The two hints are about it and the rest.
+    /// The result of a look. The two hints are about it and the rest.
     first: Option<Result<Frame<Bytes>, BoxError>>,
     is_end_stream: bool,
     size_hint: SizeHint,

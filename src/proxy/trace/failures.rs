@@ -1,4 +1,5 @@
-//! Events for the requests that a proxy answers itself, and for upstreams that are set aside, so many a second and no more.
+//! Events for the requests that a proxy answers itself, and for upstreams that are set aside: so many a second and no
+//! more.
 
 use crate::log::{_LineLimiter, _Shown, shown_id};
 use crate::proxy::error::{ProxyError, ProxyErrorKind};

@@ -1,5 +1,6 @@
 //! Logs through `tracing`: a span at `DEBUG` for each exchange, and an event for each request that the proxy
-//! answers itself, and for each upstream of a list that is set aside. Paths are written without their query, at every level: a signed URL's signature is there.
+//! answers itself, and for each upstream of a list that is set aside. Paths are written without their query, at every
+//! level: a signed URL's signature is there.
 //!
 //! Without the feature, and where nobody listens, it does nothing.
 

@@ -1,5 +1,5 @@
 //! The encoders that are at work. Each keeps its window for as long as its client takes to read: a client that reads
-//! nothing would fill the memory with them, by answers that cost it a request each. What needs an encoder above the
+//! nothing would fill the memory with them, by answers that cost it a request each. An answer that needs an encoder above the
 //! bound is sent plain, which is always right.
 
 use crate::server::limits::Limits;
@@ -7,9 +7,9 @@ use crate::server::places::{Bounds, Place, Places};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The most encoders of the process. With what waits before and behind it, one of brotli was measured to take 2.7 to 3.3 MiB
-/// where nothing is read, one of zstd 1.3 and one of gzip 0.5: that many take 211 MiB at the worst. Readers give one back
-/// within milliseconds, so that for them it is far more than the cores could keep at work.
+/// The most encoders of the process. With the bytes before and behind it, one of brotli was measured to take 2.7 to
+/// 3.3 MiB where nothing is read, one of zstd 1.3 and one of gzip 0.5: that many take 211 MiB at the worst. Readers give
+/// one back within milliseconds, so that for them it is far more than the cores could keep at work.
 const MOST: usize = 64;
 
 /// The encoders that are at work, by client.
