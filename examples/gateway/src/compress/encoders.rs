@@ -1,6 +1,6 @@
 //! The encoders that are at work. Each keeps its window for as long as its client takes to read: a client that reads
-//! nothing would fill the memory with them, by answers that cost it a request each. An answer that needs an encoder above the
-//! bound is sent plain, which is always right.
+//! nothing would fill the memory with them, by answers that cost it a request each. An answer that needs an encoder
+//! above the bound is sent plain, which is always right.
 
 use crate::server::limits::Limits;
 use crate::server::places::{Bounds, Place, Places};
