@@ -73,7 +73,7 @@ pub enum OriginErrorKind {
     Wildcard,
 }
 
-/// The remedy for a host outside of ASCII for which there is no suggestion.
+/// The remedy for a host outside of ASCII that has no suggestion.
 pub(crate) const UNENCODED: &str = if cfg!(feature = "idna") {
     "write a host that browsers can encode: this one has characters that names do not have"
 } else {

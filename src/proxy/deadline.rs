@@ -30,7 +30,7 @@ pin_project_lite::pin_project! {
     /// instructions, and ended what was late up to an eighth later.
     pub(crate) struct HeadTimer<'a> {
         of: HeadTimeout<'a>,
-        // What a wait before has left of it, for the next one.
+        // The rest of a wait before, for the next one.
         left: Option<Duration>,
         #[pin]
         timer: Option<Sleep>,
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(begun.elapsed(), TIMEOUT);
     }
 
-    /// However often a request is sent, its waits together are no longer than one.
+    /// The waits of a request that is sent several times are together as long as one.
     #[tokio::test(start_paused = true)]
     async fn what_an_attempt_has_waited_is_not_waited_again() {
         let (timeout, upload) = (TIMEOUT, None);

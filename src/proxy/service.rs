@@ -76,7 +76,7 @@ impl<T> ReverseProxy<T> {
     }
 
     /// The number of upstreams of its list that are set aside, until they answer again: a figure for metrics. 0 where
-    /// there is no choice.
+    /// it has one upstream.
     #[must_use]
     pub fn set_aside(&self) -> usize {
         self.plan.upstreams.set_aside()

@@ -78,7 +78,7 @@ async fn head_is_answered_from_a_get() {
     assert_eq!(site.seen().len(), 2);
 }
 
-// What a server in front makes of the body: axum and hyper add a length where its size is exact.
+// A server in front, axum or hyper, adds a length where the size of the body is exact.
 #[tokio::test]
 async fn a_head_and_a_304_have_the_length_of_the_get_or_none() {
     let fields = [FRESH, ("etag", "\"a\""), ("transfer-encoding", "chunked")];

@@ -193,7 +193,7 @@ pub(crate) enum Lost {
     "its connection did not begin with the settings of HTTP/2, which the upstream may not speak"
 )]
 struct NotHttp2 {
-    /// Unless it says only that there is no connection any more.
+    /// The error of hyper, unless that says only that the connection is gone.
     #[source]
     source: Option<hyper::Error>,
 }

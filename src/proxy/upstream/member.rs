@@ -130,7 +130,7 @@ impl Member {
     /// tell. If each of them counted, one burst would make the pause the longest at once. So would probes, which
     /// wait for no pause: one that fails begins the pause anew, as long as it was.
     ///
-    /// Returns the pause if it is news: not for a probe, and not where there is no other one to go to.
+    /// Returns the pause if it is news: a probe's is not, nor that of a member that is alone.
     fn set_back(&self, request: &InFlight, now: u64) -> Option<Duration> {
         let with_this = |failures: u32| {
             let is_known = request.probe.is_some() && failures == request.failures;

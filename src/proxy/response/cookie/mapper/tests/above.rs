@@ -153,7 +153,7 @@ fn a_common_path_ends_with_a_segment() {
 }
 
 proptest! {
-    /// What the upstream would get with a request, it gets behind every mount.
+    /// A cookie that the upstream would get with a request comes to it behind every mount.
     #[test]
     fn a_cookie_is_sent_wherever_the_upstream_would_get_it(
         prefixes in ("(/[ab]{1,2}){0,3}", "(/[cd]{1,2}){0,3}"),
