@@ -88,6 +88,8 @@ pub(crate) struct InFlight {
     member: Arc<Member>,
     /// The member's failures when it was picked.
     failures: u32,
+    /// Whether the member was set aside when it was picked: as a probe, or as the last resort.
+    in_a_pause: bool,
     /// The number of members that it was picked from.
     choices: usize,
     /// Held until its outcome is known, if all members were set aside.
@@ -127,13 +129,14 @@ impl Member {
     /// Sets it aside, for longer each time.
     ///
     /// Of the requests that were under way there together the first one tells all that there is to
-    /// tell. If each of them counted, one burst would make the pause the longest at once. So would probes, which
-    /// wait for no pause: one that fails begins the pause anew, as long as it was.
+    /// tell. If each of them counted, one burst would make the pause the longest at once. So would those that wait for
+    /// no pause, probes and requests that had no other: one that fails begins the pause anew, as long as it was.
     ///
-    /// Returns the pause if it is news: a probe's is not, nor that of a member that is alone.
+    /// Returns the pause if it is news: that of a request which waited for none is not, nor that of a member that is
+    /// alone.
     fn set_back(&self, request: &InFlight, now: u64) -> Option<Duration> {
         let with_this = |failures: u32| {
-            let is_known = request.probe.is_some() && failures == request.failures;
+            let is_known = request.in_a_pause && failures == request.failures;
             failures.saturating_add(u32::from(!is_known || failures == 0))
         };
         let first = |failures| (failures <= request.failures).then(|| with_this(failures));
@@ -204,11 +207,13 @@ impl Member {
 impl InFlight {
     /// Begins a request at a member that was picked from `choices`.
     pub(crate) fn at(member: &Arc<Member>, choices: usize, now: u64) -> Self {
+        let in_a_pause = !member.is_available(now);
         let failures = member.begin_trial(now);
         member.load.fetch_add(1, Ordering::Relaxed);
         Self {
             member: Arc::clone(member),
             failures,
+            in_a_pause,
             choices,
             probe: None,
         }

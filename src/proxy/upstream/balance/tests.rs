@@ -165,7 +165,7 @@ async fn what_is_news_of_a_member() {
     let second = Duration::from_secs(1);
     let told = together.each_ref().map(|one| fail(&upstreams, one));
     assert_eq!(told, [Some(second), None], "of a burst the first");
-    tokio::time::advance(second).await;
+    tokio::time::advance(second * 2).await;
     assert_eq!(fail(&upstreams, &at(2)), Some(second * 2));
     let probe = at(2).with(upstreams.probe.take().unwrap());
     assert_eq!(fail(&upstreams, &probe), None);
@@ -209,7 +209,7 @@ async fn who_answers_nothing_three_times_in_a_row_is_left_alone() {
     upstreams.left_unanswered(&at(0));
     assert!(!is_available());
     // One trial is enough then, and its pause is longer.
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
     upstreams.left_unanswered(&at(0));
     tokio::time::advance(Duration::from_millis(1900)).await;
     assert!(!is_available());
@@ -217,6 +217,29 @@ async fn who_answers_nothing_three_times_in_a_row_is_left_alone() {
     at(0).answered();
     upstreams.left_unanswered(&at(0));
     assert!(is_available());
+}
+
+/// All of them leave what they are sent unanswered for a moment, as a port mapper does whose application starts anew.
+#[tokio::test(start_paused = true)]
+async fn requests_that_come_as_the_last_resort_make_no_pause_longer() {
+    let upstreams = balancer(4);
+    for _ in 0..200 {
+        let mut tried = Tried::default();
+        while let Some(picked) = upstreams.pick(&tried, false) {
+            upstreams.left_unanswered(&picked);
+            tried.add(&picked);
+        }
+        assert_eq!(tried.len(), 4);
+        tokio::time::advance(Duration::from_millis(4)).await;
+    }
+    assert_eq!(upstreams.set_aside(), 4);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let now = upstreams.now();
+    assert!(members(&upstreams).iter().all(|one| one.is_available(now)));
+    // The trial after a pause that was waited out makes it longer.
+    upstreams.left_unanswered(&InFlight::at(&members(&upstreams)[0], 4, now));
+    tokio::time::advance(Duration::from_millis(1900)).await;
+    assert!(!members(&upstreams)[0].is_available(upstreams.now()));
 }
 
 /// A client that knows a path on which all of them are silent does not close them to others.
