@@ -29,6 +29,10 @@ const NAMES_NOTHING: [i32; 2] = if cfg!(windows) {
 /// The most reads of a file that changes, before its changes are left to the client to notice.
 const READS: usize = 3;
 
+/// The seconds since 1970 at which years have five digits. RFC 9110 5.6.7 gives a date four, and `httpdate`, which writes
+/// them for tower-http, panics for more and for dates before 1970.
+const END_OF_DATES: u64 = 253_402_300_800;
+
 type BoxFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 /// The system's own files. Each question is one trip to the threads that may wait for a disk: opening
@@ -84,12 +88,12 @@ impl fs_service::Metadata for Facts {
 
     fn modified(&self) -> io::Result<SystemTime> {
         let modified = self.metadata.modified()?;
-        let since = modified.duration_since(UNIX_EPOCH);
-        Ok(match (self.nanos, since) {
-            (Some(nanos), Ok(since)) => UNIX_EPOCH + Duration::new(since.as_secs(), nanos),
-            // Without a time before 1970 in it a tag is none.
-            _ => modified,
-        })
+        let since = modified.duration_since(UNIX_EPOCH).ok();
+        let since = since.filter(|since| since.as_secs() < END_OF_DATES);
+        // What cannot be written as a date is no validator: such a file has neither `Last-Modified` nor a tag.
+        let since = since.ok_or(io::ErrorKind::Unsupported)?;
+        let nanos = self.nanos.unwrap_or(since.subsec_nanos());
+        Ok(UNIX_EPOCH + Duration::new(since.as_secs(), nanos))
     }
 
     fn len(&self) -> u64 {

@@ -264,6 +264,43 @@ fn write_old(path: &std::path::Path, text: &str) {
     file.set_modified(long_ago).unwrap();
 }
 
+/// Dates that archives and broken clocks bring along: HTTP has none for them.
+#[tokio::test]
+async fn a_file_with_a_date_that_cannot_be_written_is_served_without_it() {
+    use std::time::{Duration, SystemTime};
+    let site = site();
+    let gateway = serve("/", &site, true);
+    let large = "y".repeat(200_000);
+    for name in ["small", "large"] {
+        let path = site.path().join(format!("{name}.txt"));
+        std::fs::write(&path, if name == "small" { "small" } else { &large }).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        let year_10000 = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+        for date in [before_1970, year_10000] {
+            // Not every file system has so late a date.
+            if file.set_modified(date).is_err() {
+                continue;
+            }
+            for (method, fields) in [
+                ("GET", [("accept-encoding", "gzip")]),
+                ("GET", [("range", "bytes=0-4")]),
+                (
+                    "HEAD",
+                    [("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")],
+                ),
+            ] {
+                let url = format!("{}/{name}.txt", gateway.origin);
+                let answer = send_from(method, "https://a.example", url, &fields).await;
+                assert!(
+                    matches!(answer.status.as_u16(), 200 | 206),
+                    "{name} {fields:?}"
+                );
+            }
+        }
+    }
+}
+
 /// A remembered file is what it was within the last second, in every form and whatever its date says.
 #[tokio::test]
 async fn a_file_that_changes_is_seen_within_a_second() {
