@@ -292,7 +292,7 @@ impl ProxyErrorKind {
             Self::NoUpstream => "no upstream is available",
             Self::Overloaded => "all connections to the upstream are taken",
             Self::ResponseTimeout => "the upstream did not answer in time",
-            Self::Closed => "the upstream closed the connection before it answered",
+            Self::Closed => "the upstream ended the connection or the stream before it answered",
             Self::MalformedResponse => "the upstream's response is malformed",
             Self::ResponseBody => "the upstream's response is incomplete",
             Self::UpgradeFailed => "the upstream did not switch to a protocol that was offered",

@@ -33,8 +33,8 @@ impl ProxyBuilder {
     /// service: their base paths have to be equal.
     ///
     /// One that cannot be connected to is set aside, for 1 s at first and up to 60 s. So is one that leaves three
-    /// requests in a row unanswered: it closes the connection, answers what is not HTTP or too large a head, or is
-    /// silent for the response timeout. Any head of a response is an answer, and what the client breaks does not
+    /// requests in a row unanswered: it closes the connection, refuses or resets the stream of HTTP/2, answers what is not
+    /// HTTP or too large a head, or is silent for the response timeout. Any head of a response is an answer, and what the client breaks does not
     /// count. A request that was not sent goes to another one, to each once; one that may have been seen does not.
     ///
     /// When all are set aside, requests go on to those that could be connected to: it may be one client that has them
