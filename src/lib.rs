@@ -27,12 +27,12 @@
 //! | `axum` | yes | the public path and the client's address from axum's extensions |
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
 //! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
-//! | `tracing` | yes | events for refused origins and failed requests, a span for each exchange |
-//! | `dns` | no | upstreams that follow DNS; needs Rust 1.88, as `cache` does; the rest 1.85 |
-//! | `balance` | no | several upstreams that take turns, and those set aside that fail |
+//! | `tracing` | yes | events for what CORS and the guard refuse and for failed requests, a span for each exchange |
+//! | `dns` | no | upstreams that follow DNS; needs Rust 1.88 (all features but `cache` and this one: 1.85) |
+//! | `balance` | no | several upstreams behind one prefix, chosen by their load; those that fail are set aside |
 //! | `serde` | no | the builders as configuration |
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
-//! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime |
+//! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime and Rust 1.88 |
 //! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]

@@ -157,16 +157,18 @@ pub enum ProxyErrorKind {
     Tls,
     /// The upstream's certificate is not trusted, expired, or for another name: 502.
     Certificate,
-    /// The list of upstreams is empty, or each of them is set aside because it failed: 502.
+    /// The list of upstreams is empty, or none of them can be connected to: 502. Where DNS has emptied it, the kind is
+    /// [`Dns`](Self::Dns).
     NoUpstream,
     /// All connections to the upstream are taken, and the queue for them is full or was waited in for
     /// the connect timeout; or all tunnels are: 503.
     Overloaded,
     /// The response's head took longer than its timeout: 504.
     ResponseTimeout,
-    /// The upstream closed or reset the connection before its response's head was complete: 502.
+    /// The upstream closed or reset the connection, or the stream of HTTP/2, before its response's head was complete: 502.
     Closed,
-    /// The upstream's response is not HTTP: 502.
+    /// The upstream's response is not HTTP, or its head is above [`Limits::response_head`](super::Limits::response_head) or
+    /// [`Limits::response_fields`](super::Limits::response_fields): 502.
     MalformedResponse,
     /// The upstream's response ended too early or was malformed behind its head: 502 while its client has nothing
     /// of it, or an error of the response's body.

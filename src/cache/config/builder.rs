@@ -94,8 +94,8 @@ impl CacheBuilder {
     }
 
     /// Whether a response that sets a cookie may be stored, if all else allows it, and given to everybody,
-    /// cookie included. RFC 9111 7.3 leaves it to the upstream to forbid that; the upstreams that forget to
-    /// hand the session of one user to the next. Default: `false`.
+    /// cookie included. RFC 9111 7.3 leaves it to the upstream to forbid that; one that forgets it hands the
+    /// session of one user to the next. Default: `false`.
     pub fn dangerously_store_set_cookie(mut self, store: bool) -> Self {
         self.dangerously_store_set_cookie = store;
         self

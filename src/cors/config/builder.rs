@@ -56,7 +56,8 @@ pub struct CorsBuilder {
 
 impl CorsBuilder {
     /// The origins whose pages may read responses: exact ones, patterns with `*.` or `:*` (see
-    /// [`OriginPattern`](crate::origin::OriginPattern)), or [`Any`](super::Any).
+    /// [`OriginPattern`](crate::origin::OriginPattern)), or [`Any`](super::Any). Default: none, which is refused unless
+    /// [`allow_null_origin`](Self::allow_null_origin) is set.
     pub fn allow_origins<F: ?Sized>(mut self, origins: impl IntoAllowList<F>) -> Self {
         self.allow_origins = origins.into_allow_list();
         self

@@ -46,8 +46,8 @@ pub struct GuardBuilder {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Mode {
-    /// Every unsafe request and every WebSocket handshake. The one to use wherever to be reachable is to be
-    /// authorised: on loopback, in a private network, behind client certificates or NTLM, which
+    /// Every unsafe request and every WebSocket handshake. The one to use wherever whoever can reach the
+    /// server may use it: on loopback, in a private network, behind client certificates or NTLM, which
     /// authenticates the connection.
     #[default]
     Strict,

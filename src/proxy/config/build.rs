@@ -43,8 +43,9 @@ impl ProxyBuilder {
     /// layers that sign, trace or try again, or any other tower service that takes a request with an
     /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
     ///
-    /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
-    /// `request_body` and `tunnels`, TLS and `h2c`.
+    /// Connections are then that client's business: the timeout `idle`, TLS, `h2c`, and the limits `idle_connections`,
+    /// `connection_age`, `response_head` and `response_fields`. `connect` is only the wait for a place, and `in_flight`
+    /// and `waiting` bound only the shares of one client and of one connection.
     ///
     /// # Errors
     ///

@@ -168,7 +168,7 @@ impl Limits {
     }
 
     /// Age of a connection above which no further request goes over it, so that a change of the
-    /// upstream's address is noticed under load too. Default: 10 min.
+    /// upstream's address is noticed under load too. It is noticed up to an eighth later. Default: 10 min.
     pub fn connection_age(mut self, age: Duration) -> Self {
         self.connection_age = age;
         self

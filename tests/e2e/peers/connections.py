@@ -2,7 +2,7 @@
 
 Figures of a release build:
 
-    cargo test --release --all-features --test peers -- --nocapture connections
+    cargo test --release -p e2e --test peers -- --nocapture connections
 
 Each is the growth of the gateway's PSS divided by how many there are of what it grew for.
 """

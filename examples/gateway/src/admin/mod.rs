@@ -3,7 +3,7 @@
 //! It is a listener of its own, on loopback in every example, because whoever reaches it may empty the caches and
 //! read what is asked of whom. It speaks plain HTTP and serves no page. Pages in a browser on the same machine
 //! reach loopback, too, so that our own guard stands before it: a purge that another site's page asks for is
-//! refused, and on loopback so is every name but `localhost`, which a page might have rebound to it.
+//! refused, and on loopback so is every host but `localhost` and its addresses: a page might have rebound a name to it.
 
 mod caches;
 mod health;

@@ -8,7 +8,7 @@ use http::StatusCode;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The most files of one client that has a bound. Each takes some 200 KiB while it is not read.
+/// The most files of one client that has a bound. Each takes some 180 KiB while it is not read.
 const OF_CLIENT: usize = 1024;
 
 /// The files that are being sent, by client.
