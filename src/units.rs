@@ -69,17 +69,26 @@ pub(crate) mod size {
         from.deserialize_any(Bytes(PhantomData))
     }
 
-    /// Sizes that may be absent.
+    /// Sizes that may be absent, or null in a format that has it.
     pub(crate) mod option {
         pub(crate) use super::serialize;
-        use serde::de::Deserializer;
+        use serde::de::{Deserialize, Deserializer};
+
+        struct Size<N>(N);
+
+        impl<'de, N: TryFrom<u64>> Deserialize<'de> for Size<N> {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                super::deserialize(from).map(Size)
+            }
+        }
 
         pub(crate) fn deserialize<'de, D, N>(from: D) -> Result<Option<N>, D::Error>
         where
             D: Deserializer<'de>,
             N: TryFrom<u64>,
         {
-            super::deserialize(from).map(Some)
+            let size = Option::<Size<N>>::deserialize(from)?;
+            Ok(size.map(|Size(size)| size))
         }
     }
 

@@ -81,10 +81,16 @@ pub struct ProxyBuilder {
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub(crate) upstream_tls: Option<UpstreamTls>,
     #[cfg(feature = "dns")]
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub(crate) dns: Option<Dns>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) shared: Shared,
