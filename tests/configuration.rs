@@ -210,3 +210,62 @@ fn a_cache_is_read_as_it_was_written() {
         );
     }
 }
+
+/// What serde prints says what is wrong, and what to write.
+#[test]
+fn a_value_that_does_not_fit_is_told_with_a_remedy() {
+    for (setting, message) in [
+        (
+            r#""upstream": 1"#,
+            "invalid type: integer `1`, expected a URL or a list of URLs",
+        ),
+        (
+            r#""upstream": null"#,
+            "invalid type: null, expected a URL or a list of URLs",
+        ),
+        (
+            r#""upstream": ["http://b", 1]"#,
+            "invalid type: integer `1`, expected a string",
+        ),
+        (
+            r#""upstream": "http://b", "rewrite_cookies": "yes""#,
+            "invalid value: string \"yes\", expected true, false or \"confine\"",
+        ),
+        (
+            r#""upstream": "http://b", "rewrite_cookies": 1"#,
+            "invalid type: integer `1`, expected true, false or \"confine\"",
+        ),
+        (
+            r#""upstream": "http://b", "trusted_proxies": ["10.0.0.1"]"#,
+            "\"10.0.0.1\" is not a network; write \"10.0.0.1/32\"",
+        ),
+        (
+            r#""upstream": "http://b", "trusted_proxies": ["10.0.0.0/8", "x"]"#,
+            "\"x\" is not a network; write one like \"10.0.0.0/8\" or \"fd00::/8\"",
+        ),
+        (
+            r#""upstream": "http://b", "trusted_proxies": [10]"#,
+            "invalid type: integer `10`, expected a network, such as \"10.0.0.0/8\"",
+        ),
+        (
+            r#""upstream": "http://b", "dns": {"servers": ["::1"]}"#,
+            "\"::1\" has no port; write \"[::1]:53\"",
+        ),
+        (
+            r#""upstream": "http://b", "dns": {"servers": ["dns.example"]}"#,
+            "\"dns.example\" is not an address with a port; write one like \"1.1.1.1:53\"",
+        ),
+        (
+            r#""upstream": "http://b", "dns": {"servers": [53]}"#,
+            "invalid type: integer `53`, expected an address with a port, such as \"1.1.1.1:53\"",
+        ),
+    ] {
+        let json = format!("{{\"prefix\": \"/a\", {setting}}}");
+        let Err(error) = serde_json::from_str::<ProxyBuilder>(&json) else {
+            panic!("{setting} is read");
+        };
+        let error = error.to_string();
+        let told = error.rsplit_once(" at line ").unwrap().0;
+        assert_eq!(told, message, "{setting}");
+    }
+}
