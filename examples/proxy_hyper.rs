@@ -14,7 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use same_origin::proxy::{Body, Peer, ReverseProxy};
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tower::ServiceExt;
 
 async fn answer(
@@ -40,7 +42,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                eprintln!("accept: {error}"); // no file descriptors left, say: they come back
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
         let (files, peer) = (files.clone(), Peer::new(peer));
         let service = service_fn(move |request| answer(files.clone(), peer.clone(), request));
         tokio::spawn(async move {

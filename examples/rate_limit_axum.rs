@@ -12,13 +12,16 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use governor::middleware::NoOpMiddleware;
 use ipnet::IpNet;
 use same_origin::proxy::{ClientAddr, Peer};
 use std::error::Error;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tower_governor::governor::GovernorConfigBuilder;
+use tokio::time::sleep;
+use tower_governor::governor::{GovernorConfigBuilder, SharedRateLimiter};
 use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
@@ -58,11 +61,22 @@ fn app(trusted: Trusted) -> Result<Router, Box<dyn Error>> {
     let mut limit = GovernorConfigBuilder::default().key_extractor(ByClient);
     let limit = limit.per_second(60).burst_size(3).finish();
     let limit = limit.ok_or("a quota is above zero")?;
+    tokio::spawn(forget(Arc::clone(limit.limiter())));
     // Outermost what finds the client. A `CorsLayer` belongs between the two, so that pages can read a 429.
     Ok(Router::new()
         .route("/", get(async || "hello\n"))
         .layer(GovernorLayer::new(limit))
         .layer(from_fn_with_state(trusted, find_client)))
+}
+
+/// Forgets every minute the clients whose buckets are full again. Else there would be one for each address that ever
+/// came.
+async fn forget(buckets: SharedRateLimiter<IpAddr, NoOpMiddleware>) {
+    loop {
+        sleep(Duration::from_secs(60)).await;
+        buckets.retain_recent();
+        buckets.shrink_to_fit();
+    }
 }
 
 #[tokio::main]
@@ -79,6 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 mod tests {
     use super::*;
     use axum::body::Body;
+    use std::net::Ipv4Addr;
     use tower::ServiceExt;
 
     #[tokio::test]
@@ -107,5 +122,22 @@ mod tests {
             assert_eq!(get([192, 0, 2, 1], client).await, 200);
         }
         assert_eq!(get([192, 0, 2, 1], "4.4.4.4").await, 429);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_are_forgotten_when_their_buckets_are_full() {
+        let mut limit = GovernorConfigBuilder::default().key_extractor(ByClient);
+        let limit = limit.per_millisecond(1).burst_size(3).finish().unwrap();
+        let buckets = Arc::clone(limit.limiter());
+        for client in 0..1000 {
+            let _ = buckets.check_key(&IpAddr::V4(Ipv4Addr::from_bits(client)));
+        }
+        assert_eq!(buckets.len(), 1000);
+        // The clock of the buckets is not tokio's.
+        std::thread::sleep(Duration::from_millis(20));
+        let task = tokio::spawn(forget(Arc::clone(&buckets)));
+        sleep(Duration::from_secs(61)).await;
+        assert_eq!(buckets.len(), 0);
+        task.abort();
     }
 }

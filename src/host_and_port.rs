@@ -2,9 +2,33 @@
 //!
 //! Nothing here allocates.
 
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::Ipv6Addr;
+
+/// The port that a scheme stands for (RFC 9110 4.2.1, 4.2.2).
+pub(crate) const fn default_port(is_secure: bool) -> u16 {
+    if is_secure { 443 } else { 80 }
+}
+
+/// Whether a `Host` says what `:authority` says. RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is
+/// malformed. Both are normalized by the scheme, whose port stands for one that is left out.
+pub(crate) fn is_same(line: &HeaderValue, authority: &Authority, scheme: Option<&Scheme>) -> bool {
+    let (line, authority) = (line.as_bytes(), authority.as_str().as_bytes());
+    if line.eq_ignore_ascii_case(authority) {
+        return true;
+    }
+    let default = match scheme.map(Scheme::as_str) {
+        Some("http") => Some(default_port(false)),
+        Some("https") => Some(default_port(true)),
+        // Nobody knows it.
+        _ => None,
+    };
+    let both = HostAndPort::parse(line).zip(HostAndPort::parse(authority));
+    both.is_some_and(|(line, authority)| line.is_same(&authority, default))
+}
 
 /// A host and a port, as they stand in `Host`, in `:authority` or in a target in absolute form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +72,13 @@ impl<'a> HostAndPort<'a> {
     pub(crate) fn ipv6(&self) -> Option<Ipv6Addr> {
         let address = self.host.strip_prefix(b"[")?.strip_suffix(b"]")?;
         std::str::from_utf8(address).ok()?.parse().ok()
+    }
+
+    /// Whether both are one host and one port, where a port that is left out is the default one.
+    fn is_same(&self, other: &Self, default: Option<u16>) -> bool {
+        let is_same_host = self.host.eq_ignore_ascii_case(other.host)
+            || matches!((self.ipv6(), other.ipv6()), (Some(one), Some(other)) if one == other);
+        is_same_host && self.port.or(default) == other.port.or(default)
     }
 
     /// Whether browsers write this authority so in an origin: in lower case, and without the port that is
@@ -176,6 +207,35 @@ mod tests {
                 port,
             });
             assert_eq!(found, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_authorities_of_one_request() {
+        for (line, uri, same) in [
+            ("a.example", "http://a.example/", true),
+            ("A.example", "http://a.Example/", true),
+            ("a.example:80", "http://a.example/", true),
+            ("a.example", "http://a.example:80/", true),
+            ("a.example:", "http://a.example:080/", true),
+            ("a.example:443", "https://a.example/", true),
+            ("[0:0:0:0:0:0:0:1]", "https://[::1]:443/", true),
+            ("a.example:443", "http://a.example/", false),
+            ("a.example:80", "https://a.example/", false),
+            ("a.example:8080", "http://a.example:8081/", false),
+            ("a.example.", "http://a.example/", false),
+            ("b.example", "http://a.example/", false),
+            ("[::2]", "http://[::1]/", false),
+            ("u@a.example", "http://a.example/", false),
+            ("", "http://a.example/", false),
+            // A scheme whose port nobody knows.
+            ("a.example:80", "ws://a.example/", false),
+            ("a.example", "ws://a.example/", true),
+        ] {
+            let uri: http::Uri = uri.parse().unwrap();
+            let line = HeaderValue::from_static(line);
+            let found = is_same(&line, uri.authority().unwrap(), uri.scheme());
+            assert_eq!(found, same, "{line:?} {uri}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Durations and sizes in configuration: `"5s"`, `"10MiB"`.
+//! Durations, sizes and addresses in configuration: `"5s"`, `"10MiB"`, `"10.0.0.0/8"`.
 
 /// Durations, which need a unit: `"5s"`, `"1m 30s"`.
 pub(crate) mod duration {
@@ -69,17 +69,26 @@ pub(crate) mod size {
         from.deserialize_any(Bytes(PhantomData))
     }
 
-    /// Sizes that may be absent.
+    /// Sizes that may be absent, or null in a format that has it.
     pub(crate) mod option {
         pub(crate) use super::serialize;
-        use serde::de::Deserializer;
+        use serde::de::{Deserialize, Deserializer};
+
+        struct Size<N>(N);
+
+        impl<'de, N: TryFrom<u64>> Deserialize<'de> for Size<N> {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                super::deserialize(from).map(Size)
+            }
+        }
 
         pub(crate) fn deserialize<'de, D, N>(from: D) -> Result<Option<N>, D::Error>
         where
             D: Deserializer<'de>,
             N: TryFrom<u64>,
         {
-            super::deserialize(from).map(Some)
+            let size = Option::<Size<N>>::deserialize(from)?;
+            Ok(size.map(|Size(size)| size))
         }
     }
 
@@ -152,6 +161,124 @@ pub(crate) mod size {
                 ("99999999999TB", None),
             ] {
                 assert_eq!(parse(text), want, "{text}");
+            }
+        }
+    }
+}
+
+/// Lists of texts that are parsed each by itself, so that a mistake has an index.
+#[cfg(feature = "proxy")]
+mod parsed {
+    use serde::de::{self, Deserialize, Deserializer, Visitor};
+    use std::fmt;
+    use std::marker::PhantomData;
+    use std::str::FromStr;
+
+    /// A type of the entries of a list.
+    pub(super) trait Entry: FromStr {
+        /// The form of an entry, as the end of "expected …".
+        const FORM: &'static str;
+
+        /// The text to write instead of one that does not parse: "not a network; write …".
+        fn remedy(text: &str) -> String;
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Entry>(
+        from: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let list = Vec::<Parsed<T>>::deserialize(from)?;
+        Ok(list.into_iter().map(|Parsed(entry)| entry).collect())
+    }
+
+    struct Parsed<T>(T);
+
+    impl<'de, T: Entry> Deserialize<'de> for Parsed<T> {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            from.deserialize_str(Text(PhantomData)).map(Self)
+        }
+    }
+
+    struct Text<T>(PhantomData<T>);
+
+    impl<T: Entry> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(T::FORM)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            let mistake = |_| E::custom(format!("{text:?} {}", T::remedy(text)));
+            text.parse().map_err(mistake)
+        }
+    }
+}
+
+/// Lists of networks: `"10.0.0.0/8"`.
+#[cfg(feature = "proxy")]
+pub(crate) mod networks {
+    use super::parsed::{self, Entry};
+    use ipnet::IpNet;
+    use serde::de::Deserializer;
+    use std::net::IpAddr;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+        parsed::deserialize(from)
+    }
+
+    impl Entry for IpNet {
+        const FORM: &'static str = "a network, such as \"10.0.0.0/8\"";
+
+        fn remedy(text: &str) -> String {
+            match text.parse::<IpAddr>() {
+                Ok(ip) => format!("is not a network; write \"{}\"", Self::from(ip)),
+                Err(_) => {
+                    "is not a network; write one like \"10.0.0.0/8\" or \"fd00::/8\"".to_owned()
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn an_address_is_a_network_of_its_own() {
+            for (text, remedy) in [
+                ("10.0.0.1", "is not a network; write \"10.0.0.1/32\""),
+                ("::1", "is not a network; write \"::1/128\""),
+                ("10.0.0.0/33", "is not a network; write one like"),
+                ("a.example", "is not a network; write one like"),
+                ("", "is not a network; write one like"),
+            ] {
+                let found = IpNet::remedy(text);
+                assert!(found.starts_with(remedy), "{text}: {found}");
+            }
+        }
+    }
+}
+
+/// Lists of servers: `"1.1.1.1:53"`.
+#[cfg(feature = "dns")]
+pub(crate) mod servers {
+    use super::parsed::{self, Entry};
+    use serde::de::Deserializer;
+    use std::net::{IpAddr, SocketAddr};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<SocketAddr>, D::Error> {
+        parsed::deserialize(from)
+    }
+
+    impl Entry for SocketAddr {
+        const FORM: &'static str = "an address with a port, such as \"1.1.1.1:53\"";
+
+        fn remedy(text: &str) -> String {
+            match text.parse::<IpAddr>() {
+                Ok(ip) => format!("has no port; write \"{}\"", Self::new(ip, 53)),
+                Err(_) => "is not an address with a port; write one like \"1.1.1.1:53\"".to_owned(),
             }
         }
     }

@@ -93,6 +93,21 @@ fn every_file_is_a_module_of_something() {
     assert!(orphans.is_empty(), "nothing names {}", orphans.join(", "));
 }
 
+/// rustdoc hides lines that begin with `#`; GitHub and crates.io show them, and pasted they do not compile.
+#[test]
+fn the_readme_shows_all_of_its_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let blocks: Vec<_> = readme.split("```rust").skip(1).collect();
+    assert!(blocks.len() >= 2, "the examples are not where they were");
+    for block in blocks {
+        let (code, _) = block.split_once("\n```").unwrap();
+        let hidden = |line: &&str| line.trim_start() == "#" || line.trim_start().starts_with("# ");
+        assert_eq!(code.lines().find(hidden), None);
+        assert!(code.contains("fn main()"), "{code}");
+    }
+}
+
 #[test]
 fn paths_are_found_in_all_that_is_code() {
     let text = "//! use crate::doc;\nuse crate::a::{b, c::{self, D}};\npub use crate::facade::E;\n\

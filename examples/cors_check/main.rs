@@ -13,6 +13,7 @@ mod diagnose;
 mod matrix;
 mod network;
 mod report;
+mod shown;
 mod software;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use args::{Args, Asked, Call};
 use diagnose::{across, diagnose, expect_refusal};
+use shown::{shown, shown_json};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,14 +59,14 @@ async fn check(web: &Web, args: &Args) -> u8 {
             false => expect_refusal(found),
         };
         if !args.json {
-            report::print(call, &outcome, &findings);
+            print(&report::lines(call, &outcome, &findings));
         }
         checked.push((call, outcome, findings));
     }
     let outcomes: Vec<_> = checked.iter().map(|(_, outcome, _)| outcome).collect();
     for (index, finding) in across(&outcomes) {
         if !args.json {
-            report::print_finding(&finding);
+            print(&report::lines_of(&finding));
         }
         checked[index].2.push(finding);
     }
@@ -72,7 +74,8 @@ async fn check(web: &Web, args: &Args) -> u8 {
         let results = checked
             .iter()
             .map(|(call, outcome, findings)| report::result(call, outcome, findings));
-        println!("{:#}", Value::Array(results.collect()));
+        let results = Value::Array(results.collect());
+        println!("{}", shown_json(&format!("{results:#}")));
     }
     let findings: Vec<_> = checked
         .iter()
@@ -82,6 +85,12 @@ async fn check(web: &Web, args: &Args) -> u8 {
         return 2;
     }
     findings.into_iter().any(report::is_fault).into()
+}
+
+fn print(lines: &[String]) {
+    for line in lines {
+        println!("{}", shown(line));
+    }
 }
 
 /// The call in a browser that remembers nothing of the others.

@@ -9,72 +9,68 @@ use crate::diagnose::{Finding, Severity, readable};
 /// The headers of requests and answers by which CORS is decided.
 const TOLD: &[&str] = &["origin", "vary", "location"];
 
-pub fn print(call: &Call, outcome: &Outcome, findings: &[Finding]) {
+/// The lines about a call, for people. They hold texts of the servers: see [`shown`](crate::shown::shown).
+pub fn lines(call: &Call, outcome: &Outcome, findings: &[Finding]) -> Vec<String> {
     let credentials = match call.credentials {
         true => ", with credentials",
         false => "",
     };
-    println!(
+    let mut lines = vec![format!(
         "{} {} from {}{credentials}",
         call.method, call.url, call.page
-    );
+    )];
     let decided = outcome.trace().checks().filter(|check| {
         let what = check.what();
         what.ends_with("preflight is needed") || what.ends_with("no preflight")
     });
-    for check in decided {
-        println!("  {}", check.what());
-    }
-    for exchange in outcome.trace().requests() {
-        print_exchange(exchange);
-    }
+    lines.extend(decided.map(|check| format!("  {}", check.what())));
+    lines.extend(outcome.trace().requests().flat_map(of_exchange));
     let verdict = match (readable(findings), call.readable) {
         (None, _) => "  NOT SENT: what can be known without it is fine",
         (Some(false), _) => "  NOT AS IT SHOULD BE",
         (Some(true), true) => "  readable",
         (Some(true), false) => "  not readable, as it should be",
     };
-    println!("{verdict}");
-    for finding in findings {
-        print_finding(finding);
-    }
+    lines.push(verdict.to_owned());
+    lines.extend(findings.iter().flat_map(lines_of));
+    lines
 }
 
-fn print_exchange(exchange: &Exchange) {
+fn of_exchange(exchange: &Exchange) -> Vec<String> {
     let kind = match exchange.is_preflight() {
         true => " (preflight)",
         false => "",
     };
-    println!("  > {} {}{kind}", exchange.method(), exchange.url());
-    print_headers(exchange.headers());
-    match exchange.status() {
-        Some(status) => println!("  < {status}"),
-        None => println!("  < no answer"),
-    }
-    if let Some(headers) = exchange.response_headers() {
-        print_headers(headers);
-    }
+    let sent = format!("  > {} {}{kind}", exchange.method(), exchange.url());
+    let answered = match exchange.status() {
+        Some(status) => format!("  < {status}"),
+        None => "  < no answer".to_owned(),
+    };
+    let mut lines = vec![sent];
+    lines.extend(of_headers(exchange.headers()));
+    lines.push(answered);
+    lines.extend(exchange.response_headers().into_iter().flat_map(of_headers));
+    lines
 }
 
-fn print_headers(headers: &http::HeaderMap) {
+fn of_headers(headers: &http::HeaderMap) -> impl Iterator<Item = String> {
     let told = |name: &str| TOLD.contains(&name) || name.starts_with("access-control-");
-    for (name, value) in headers.iter().filter(|(name, _)| told(name.as_str())) {
-        println!("      {name}: {}", shown(value));
-    }
+    let told = headers.iter().filter(move |(name, _)| told(name.as_str()));
+    told.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        format!("      {name}: {value}")
+    })
 }
 
-/// Without what a terminal would obey.
-fn shown(value: &http::HeaderValue) -> String {
-    let text = String::from_utf8_lossy(value.as_bytes());
-    text.chars().filter(|char| !char.is_control()).collect()
-}
-
-pub fn print_finding(finding: &Finding) {
+/// The lines about a finding.
+pub fn lines_of(finding: &Finding) -> [String; 4] {
     let word = finding.severity.word();
-    println!("  {word} [{}]: {}", finding.code, finding.what);
-    println!("    where:  {}", finding.place);
-    println!("    mend:   {}", finding.remedy);
-    println!("    clause: {}", finding.clause);
+    [
+        format!("  {word} [{}]: {}", finding.code, finding.what),
+        format!("    where:  {}", finding.place),
+        format!("    mend:   {}", finding.remedy),
+        format!("    clause: {}", finding.clause),
+    ]
 }
 
 pub fn result(call: &Call, outcome: &Outcome, findings: &[Finding]) -> Value {

@@ -5,9 +5,11 @@ use crate::fields::Sole;
 use crate::guard::config::validate;
 use crate::guard::policy::Compiled;
 use crate::guard::request::head::Head;
+use crate::guard::request::own_origin::Nameless;
 use crate::guard::verdict::Refusal;
 use crate::origin::Origin;
 use http::HeaderValue;
+use http::header::HOST;
 
 /// The reason of a refusal in terms of the request, and what to write if the request is to be let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Compiled {
     pub(crate) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
         let (reason, remedy) = match refusal {
             Refusal::ForeignHost => foreign_host(head),
-            Refusal::NoHost => (refusal.to_string(), LOOK_FOR_AUTHOR.to_owned()),
+            Refusal::NoHost => (no_host(head), LOOK_FOR_AUTHOR.to_owned()),
             Refusal::SameSite | Refusal::CrossSite => self.other_site(refusal, head),
             Refusal::InvalidFetchSite => (
                 format!(
@@ -95,6 +97,9 @@ impl Compiled {
         let Some(origin) = head.origin_text() else {
             return (reason, LOOK_FOR_AUTHOR.to_owned());
         };
+        if self.public_origins.is_none() && head.own().authority().is_err() {
+            return (reason, LOOK_FOR_AUTHOR.to_owned());
+        }
         let mut remedy = remedy_for(origin);
         if self.public_origins.is_none() && Origin::try_from(origin).is_ok() {
             remedy.push_str(
@@ -110,6 +115,12 @@ impl Compiled {
         let origin = excerpt(head.origin_text());
         match &self.public_origins {
             Some(_) => format!("{origin} differs from all of public_origins"),
+            None if head.own().authority().is_err() => {
+                format!(
+                    "{origin} is not compared with the own origin, as {}",
+                    no_host(head)
+                )
+            }
             None => {
                 let own = head.own().to_string();
                 let own = Excerpt(own.as_bytes());
@@ -120,7 +131,7 @@ impl Compiled {
 }
 
 fn foreign_host(head: &Head<'_>) -> (String, String) {
-    let Some(authority) = head.own().authority() else {
+    let Ok(authority) = head.own().authority() else {
         let reason = String::from("the host is not in hosts");
         return (reason, LOOK_FOR_AUTHOR.to_owned());
     };
@@ -131,6 +142,20 @@ fn foreign_host(head: &Head<'_>) -> (String, String) {
         None => LOOK_FOR_AUTHOR.to_owned(),
     };
     (reason, remedy)
+}
+
+/// The reason why the own origin of a request is not known.
+fn no_host(head: &Head<'_>) -> String {
+    let authority = head.uri.authority();
+    match (head.own().authority(), authority) {
+        (Err(Nameless::Contradiction), Some(authority)) => {
+            let authority = Excerpt(authority.as_str().as_bytes());
+            let host = excerpt(head.headers.get(HOST));
+            format!("the request contradicts itself: :authority is {authority}, and Host is {host}")
+        }
+        (Err(why), _) => format!("{}: {why}", Refusal::NoHost),
+        (Ok(_), _) => Refusal::NoHost.to_string(),
+    }
 }
 
 fn remedy_for(origin: &HeaderValue) -> String {

@@ -90,9 +90,9 @@ impl Compiled {
         };
         let own = head.own();
         match own.authority() {
-            None => Err(Refusal::NoHost),
-            Some(authority) if hosts.answer(authority, own.default_port()) => Ok(()),
-            Some(_) => Err(Refusal::ForeignHost),
+            Err(_) => Err(Refusal::NoHost),
+            Ok(authority) if hosts.answer(authority, own.default_port()) => Ok(()),
+            Ok(_) => Err(Refusal::ForeignHost),
         }
     }
 

@@ -24,8 +24,8 @@
 //!
 //! 1. **Host.** Where [`hosts`](GuardBuilder::hosts) are given, the authority of the request has to be one of
 //!    them (RFC 9110 7.4), else it is answered with 421. The target's absolute form counts before `Host` (RFC
-//!    9112 3.2.2), and of `:authority` and another `Host` neither does (RFC 9113 8.3.1). Names have no case;
-//!    a dot at the end makes another name; IPv6 addresses are compared as such, however they are written; the port
+//!    9112 3.2.2), and of `:authority` and another `Host` neither does (RFC 9113 8.3.1), where the port of
+//!    `:scheme` may be left out. Names have no case; a dot at the end makes another name; IPv6 addresses are compared as such, however they are written; the port
 //!    counts if the entry has one. This closes DNS rebinding.
 //! 2. **Safe methods** pass: `GET`, `HEAD`, `OPTIONS`, `TRACE` (RFC 9110 9.2.1) and `QUERY` (RFC 10008), unless
 //!    the request asks for a WebSocket, by `Upgrade` (RFC 6455 4.1) or by an extended CONNECT (RFC 8441 4).

@@ -165,3 +165,57 @@ fn several_lines_are_told() {
     assert_eq!(explanation.refusal(), Some(Refusal::SeveralOrigins));
     assert!(explanation.to_string().contains("several Origin lines"));
 }
+
+/// A request over HTTP/2, whose host is named twice.
+fn twice(authority: &str, host: &str, origin: &str) -> http::request::Parts {
+    let request = http::Request::post(format!("http://{authority}/api/x"))
+        .version(http::Version::HTTP_2)
+        .header("host", host)
+        .header("origin", origin);
+    request.body(()).expect("a request").into_parts().0
+}
+
+#[test]
+fn a_port_that_the_scheme_implies_contradicts_nothing() {
+    for guard in [Guard::builder(), Guard::builder().hosts(["app.test"])] {
+        let guard = guard.build().expect("a guard");
+        for (authority, host) in [
+            ("app.test", "app.test:80"),
+            ("app.test:80", "app.test"),
+            ("app.test", "App.test:080"),
+        ] {
+            let request = twice(authority, host, "http://app.test");
+            let refusal = guard.judge(&request).refusal();
+            assert_eq!(refusal, None, "{authority} {host}");
+        }
+    }
+}
+
+#[test]
+fn a_contradiction_is_named() {
+    let contradiction =
+        "the request contradicts itself: :authority is \"app.test\", and Host is \"app.test:81\"";
+    let request = twice("app.test", "app.test:81", "http://app.test");
+    for (guard, refusal) in [
+        (Guard::builder(), Refusal::ForeignOrigin),
+        (Guard::builder().hosts(["app.test"]), Refusal::NoHost),
+    ] {
+        let guard = guard.build().expect("a guard");
+        let explanation = guard.explain(&request);
+        assert_eq!(explanation.refusal(), Some(refusal));
+        let reason = explanation.steps().last().expect("a step").reason();
+        assert!(reason.contains(contradiction), "{reason}");
+        assert!(!reason.contains("unknown"), "{reason}");
+        let remedy = explanation.remedy().expect("a remedy");
+        assert!(remedy.contains("no browser sends this"), "{remedy}");
+    }
+    let nameless = explain(
+        &Guard::builder(),
+        "POST",
+        &[("host", "b"), ("origin", "http://a")],
+    );
+    assert!(
+        nameless.contains("there are several Host lines"),
+        "{nameless}"
+    );
+}

@@ -24,6 +24,12 @@ pub fn finding(error: &FetchError, outcome: &Outcome) -> Option<Finding> {
             "cut-body",
             "CORS allows the answer, but its body breaks off: look at what is behind the server",
         ),
+        FetchErrorKind::Service if is_too_large(error) => (
+            Severity::Error,
+            "head-too-large",
+            "the head of the answer has more than 64 KiB or 1,000 lines, and browsers have a bound too: look for \
+             cookies that pile up, and for a header that grows with each hop",
+        ),
         FetchErrorKind::Service => {
             let (code, remedy) = unreached(client_error(error));
             (Severity::Error, code, remedy)
@@ -78,6 +84,13 @@ fn is_late(error: &FetchError) -> bool {
         .any(timed_out)
 }
 
+/// Whether the head of the answer is more than the client takes.
+fn is_too_large(error: &FetchError) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .any(hyper::Error::is_parse_too_large)
+}
+
 fn unreached(kind: Option<ProxyErrorKind>) -> (&'static str, &'static str) {
     use ProxyErrorKind as K;
     match kind {
@@ -102,7 +115,7 @@ fn unreached(kind: Option<ProxyErrorKind>) -> (&'static str, &'static str) {
             "tls",
             "the server does not speak TLS 1.2 or 1.3 at this port: mend it, or the scheme of the URL",
         ),
-        Some(K::MalformedResponse | K::HeadTooLarge | K::UpgradeFailed) => (
+        Some(K::MalformedResponse | K::UpgradeFailed) => (
             "not-http",
             "what answers at this port does not speak HTTP: look at the port and at the scheme of the URL",
         ),

@@ -11,6 +11,7 @@ use same_origin::browser::{Exchange, Web};
 use same_origin::proxy::{Client, Timeouts};
 
 use crate::args::Args;
+use crate::shown::shown;
 
 /// The web as it is, found and trusted as the arguments say.
 ///
@@ -62,7 +63,7 @@ fn permits(request: &Exchange, preflight_only: bool, yes: bool) -> bool {
     if request.is_preflight() || request.method().is_safe() {
         return true;
     }
-    let request = announcement(request);
+    let request = shown(&announcement(request));
     if preflight_only {
         eprintln!("not sent: {request}");
         return false;

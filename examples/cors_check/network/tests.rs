@@ -82,6 +82,11 @@ async fn bad_servers_are_told_in_words() {
             saying("SSH-2.0-x\r\n", Then::Close).await,
             "http",
         ),
+        (
+            "head-too-large",
+            saying(many_lines(), Then::Close).await,
+            "http",
+        ),
         ("closed", saying("", Then::Close).await, "http"),
         ("timeout", saying("", Then::Wait).await, "http"),
         (
@@ -90,7 +95,7 @@ async fn bad_servers_are_told_in_words() {
             "http",
         ),
         (
-            "not-http",
+            "head-too-large",
             saying("HTTP/1.1 200 OK\r\nx: ", Then::Flood).await,
             "http",
         ),
@@ -117,6 +122,33 @@ async fn bad_servers_are_told_in_words() {
             "{words}"
         );
     }
+}
+
+/// An answer of 1,001 lines, none of which is long.
+fn many_lines() -> &'static str {
+    let answer = ["HTTP/1.1 200 OK\r\n", &"vary: a\r\n".repeat(1_001), "\r\n"].concat();
+    answer.leak()
+}
+
+/// The answer's own texts are in the trace and in the words of a finding.
+#[tokio::test]
+async fn a_server_does_not_command_the_terminal() {
+    let answer = "HTTP/1.1 200 OK\r\nserver: nginx\u{9b}5m\r\n\
+                  access-control-allow-origin: \u{9b}31m\u{202e}https://evil\r\ncontent-length: 0\r\n\r\n";
+    let args = args(saying(answer, Then::Close).await);
+    let call = call("http://api.example.com/x");
+    let outcome = crate::ask(&web(&args).expect("a web"), &call).await;
+    let findings = diagnose(&call, &outcome);
+    assert!(findings[0].what.contains('\u{9b}'), "{findings:?}");
+    let lines = crate::report::lines(&call, &outcome, &findings);
+    let printed: Vec<_> = lines.iter().map(|line| shown(line)).collect();
+    assert!(
+        !printed
+            .iter()
+            .any(|line| line.contains(['\u{9b}', '\u{202e}']))
+    );
+    let escaped = printed.iter().filter(|line| line.contains("\\u{9b}31m"));
+    assert_eq!(escaped.count(), 2, "{printed:?}");
 }
 
 #[tokio::test]

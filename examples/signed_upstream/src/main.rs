@@ -4,7 +4,7 @@
 //! be sent, which is what a signature has to cover. Browsers need no credentials then.
 //!
 //!     cargo run -p signed_upstream
-//!     curl http://127.0.0.1:3000/files/a%2Fb?x=1                              # signed by the proxy
+//!     curl "http://127.0.0.1:3000/files/it's%20a%2Bb(1).pdf?b=1&a=2"          # signed by the proxy
 //!     curl http://127.0.0.1:3000/files/a -T Cargo.toml                        # its body too
 //!     curl http://127.0.0.1:3000/files/a -T - < Cargo.toml                    # streamed, not signed
 //!     curl -i "$UPSTREAM/a"                                                   # the printed one: 403
@@ -17,10 +17,12 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use axum::Router;
 use axum::body::to_bytes;
-use axum::http::{HeaderMap, Request, StatusCode, header::HOST};
+use axum::http::uri::{InvalidUri, PathAndQuery};
+use axum::http::{HeaderMap, Request, StatusCode, Uri, header::HOST};
 use hmac::{Hmac, Mac};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use sha2::{Digest, Sha256};
 use std::error::Error;
@@ -36,10 +38,18 @@ const KEY: (&str, &str) = ("AKIDEXAMPLE", "not a secret: it stands in this file"
 const REGION: &str = "eu-west-1";
 /// Up to here a body is held until it has been hashed.
 const HELD: u64 = 1 << 20;
+/// `UriEncode` of AWS's "Create a signed request": each byte but the unreserved ones, in upper-case hexadecimal.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// As above, for the key of an object.
+const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
-/// Signs a request as S3 wants it: the path as it is sent, and a checksum of the body in a field.
+/// Signs a request as S3 wants it: the path in S3's own encoding, and a checksum of the body in a field.
 async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
-    let (parts, mut body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     // A signature comes before the body and covers its checksum, so a body is either held or not
     // covered. S3 takes UNSIGNED-PAYLOAD, where TLS protects the body; a service that does not (API
     // Gateway) needs every body held, so a limit, and 413 for what is above it.
@@ -71,12 +81,34 @@ async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
         .build()?;
     // Fields that a later hop may change (Via, X-Forwarded-For) are better not covered.
     let host = parts.headers.get(HOST).ok_or("no host")?.to_str()?;
-    let (method, uri) = (parts.method.as_str(), parts.uri.to_string());
+    // With these settings the signer takes the path as it is given, and encodes and sorts the query itself. The
+    // request is sent as the client wrote it, but for a plus in the path, which S3 would take for a blank.
+    let path = parts.uri.path().replace('+', "%2B");
+    let uri = with_path(&parts.uri, &canonical_path(&path))?.to_string();
+    let method = parts.method.as_str();
     let signable = SignableRequest::new(method, uri, [("host", host)].into_iter(), payload)?;
     let (signature, _) = aws_sigv4::http_request::sign(signable, &params.into())?.into_parts();
+    parts.uri = with_path(&parts.uri, &path)?;
     let mut request = Request::from_parts(parts, body);
     signature.apply_to_request_http1x(&mut request);
     Ok(request)
+}
+
+/// The path that a signature covers, whichever of `(` and `%28` the client wrote: browsers leave `!'()*+,:=@` as they
+/// are. S3 encodes it once and keeps dot segments; other services encode it twice and drop them.
+fn canonical_path(path: &str) -> String {
+    let path: Vec<u8> = percent_decode_str(path).collect();
+    percent_encode(&path, ENCODED_PATH).to_string()
+}
+
+fn with_path(uri: &Uri, path: &str) -> Result<Uri, BoxError> {
+    let target: Result<PathAndQuery, InvalidUri> = match uri.query() {
+        Some(query) => format!("{path}?{query}").parse(),
+        None => path.parse(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target?);
+    Ok(Uri::from_parts(parts)?)
 }
 
 #[tokio::main]
@@ -132,6 +164,9 @@ fn verify(target: &str, headers: &HeaderMap, body: &[u8]) -> Option<&'static str
 
     let (method, uri) = target.split_once(' ')?;
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    // S3 takes a bare plus for a blank, as a form does, in the path too.
+    let path = canonical_path(&path.replace('+', " "));
+    let query = canonical_query(query);
     let host = field("host")?;
     let canonical = format!(
         "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{checksum}\nx-amz-date:{date}\n\n{NAMES}\n{checksum}"
@@ -154,4 +189,71 @@ fn verify(target: &str, headers: &HeaderMap, body: &[u8]) -> Option<&'static str
         _ => return None,
     };
     (format!("{:x}", mac(&key, &to_sign)) == signature).then_some(payload)
+}
+
+/// The parameters of a query, encoded and then sorted by name and value.
+fn canonical_query(query: &str) -> String {
+    let encoded = |text: &str| {
+        let text = text.replace('+', " ");
+        let text: Vec<u8> = percent_decode_str(&text).collect();
+        percent_encode(&text, ENCODED).to_string()
+    };
+    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+    let parameters =
+        parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let mut parameters: Vec<_> = parameters
+        .map(|(name, value)| (encoded(name), encoded(value)))
+        .collect();
+    parameters.sort_unstable();
+    let parameters: Vec<_> = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    parameters.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_encoded_as_s3_does() {
+        for (sent, signed) in [
+            ("/", "/"),
+            ("/a/b.txt", "/a/b.txt"),
+            ("/report(1).pdf", "/report%281%29.pdf"),
+            ("/it's.pdf", "/it%27s.pdf"),
+            ("/a@b", "/a%40b"),
+            ("/a+b", "/a%2Bb"),
+            ("/a=b,c:d!e*f", "/a%3Db%2Cc%3Ad%21e%2Af"),
+            ("/a%2Fb", "/a/b"),
+            ("/a%20b", "/a%20b"),
+            ("/a%7eb", "/a~b"),
+            ("/a%28b%29", "/a%28b%29"),
+            ("/caf%c3%a9", "/caf%C3%A9"),
+            ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/%ff", "/%FF"),
+            ("/a%2", "/a%252"),
+            ("//a/./b", "//a/./b"),
+        ] {
+            assert_eq!(canonical_path(sent), signed, "{sent}");
+        }
+    }
+
+    #[test]
+    fn queries_are_encoded_and_sorted() {
+        for (sent, signed) in [
+            ("", ""),
+            ("b=1&a=2", "a=2&b=1"),
+            ("x", "x="),
+            ("a=2&a=10&&", "a=10&a=2"),
+            ("prefix=a%2fb", "prefix=a%2Fb"),
+            ("prefix=a/(b)+c", "prefix=a%2F%28b%29%20c"),
+            ("a=b=c", "a=b%3Dc"),
+            // By the encoded names: `%` is before every letter.
+            ("a=1&%5Bb=2", "%5Bb=2&a=1"),
+        ] {
+            assert_eq!(canonical_query(sent), signed, "{sent}");
+        }
+    }
 }

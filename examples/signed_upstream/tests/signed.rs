@@ -67,6 +67,39 @@ async fn requests_are_signed_and_their_bodies_where_they_fit() {
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
 }
 
+#[tokio::test]
+async fn names_are_signed_however_a_client_writes_them() {
+    let mut example = start();
+    let _upstream = example.line();
+    for sent in [
+        "a/b.txt",
+        "report(1).pdf",
+        "it's.pdf",
+        "a@b",
+        "a=b",
+        "a,b",
+        "a:b",
+        "a!b*c",
+        "a%2Fb?x=1",
+        "a%20b",
+        "a%7eb",
+        "a%28b%29",
+        "caf%c3%a9",
+        "a?b=1&a=2",
+        "a?x",
+        "a?prefix=a%2fb",
+        "a?prefix=a+(b)",
+    ] {
+        let url = format!("{}/files/{sent}", example.origin);
+        let answer = send("GET", url, &[]).await;
+        let signed = format!("GET /{sent}, signed, its body too\n");
+        assert_eq!(*answer.body(), signed, "{sent}");
+    }
+    // S3 would take it for a blank.
+    let answer = send("GET", format!("{}/files/a+b", example.origin), &[]).await;
+    assert_eq!(answer.body(), "GET /a%2Bb, signed, its body too\n");
+}
+
 fn frames() -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> {
     let frames = ["one ", "two"].map(|text| Ok(Frame::data(Bytes::from(text))));
     stream::iter(frames)

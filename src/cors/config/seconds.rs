@@ -1,4 +1,4 @@
-//! A duration as a number of whole seconds; read from a text with a unit, too, such as `"10m"`.
+//! A duration as a number of whole seconds, or a text with a unit, such as `"10m"`.
 
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize as _, Serializer};
@@ -9,7 +9,11 @@ pub(super) fn serialize<S: Serializer>(
     age: &Option<Duration>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    age.map(|age| age.as_secs()).serialize(serializer)
+    match age {
+        // A policy refuses it, and must not get another age by a way through a file.
+        Some(age) if age.subsec_nanos() != 0 => crate::units::duration::serialize(age, serializer),
+        age => age.map(|age| age.as_secs()).serialize(serializer),
+    }
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(

@@ -3,7 +3,7 @@
 use crate::fields::Sole;
 use crate::forwarded::Told;
 use crate::guard::request::head::Head;
-use crate::host_and_port::HostAndPort;
+use crate::host_and_port::{HostAndPort, default_port, is_same};
 use http::header::{HeaderMap, HeaderValue};
 use http::{Extensions, Version};
 use std::fmt;
@@ -19,7 +19,8 @@ use std::fmt;
 ///
 /// Without it the authority is the one that the request names (its target's, else `Host`), and the scheme
 /// is that of the `proxy::Peer` in the extensions (feature `proxy`), or else `http`. A client's
-/// `X-Forwarded-*` and `:scheme` are its own word and never read.
+/// `X-Forwarded-*` is its own word and never read, and its `:scheme` says only which port `:authority` and
+/// `Host` may leave out.
 ///
 /// ```
 /// use same_origin::guard::OwnOrigin;
@@ -85,8 +86,19 @@ impl OwnOrigin {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Own<'a> {
     secure: bool,
-    /// `None` where the request names no single valid one.
-    authority: Option<HostAndPort<'a>>,
+    authority: Result<HostAndPort<'a>, Nameless>,
+}
+
+/// The reason why a request has no own origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nameless {
+    Absent,
+    Several,
+    Malformed,
+    /// Over HTTP/2 and 3: `:authority` and `Host` differ.
+    Contradiction,
+    /// The server has put an [`OwnOrigin`] there that is none.
+    Told,
 }
 
 impl<'a> Own<'a> {
@@ -99,18 +111,18 @@ impl<'a> Own<'a> {
                 None => is_peer_secure(head.extensions),
             },
             authority: match told.and_then(|own| own.authority.as_ref()) {
-                Some(authority) => HostAndPort::parse(authority.as_bytes()),
+                Some(authority) => HostAndPort::parse(authority.as_bytes()).ok_or(Nameless::Told),
                 None => named(head),
             },
         }
     }
 
-    pub(crate) fn authority(&self) -> Option<HostAndPort<'a>> {
+    pub(crate) fn authority(&self) -> Result<HostAndPort<'a>, Nameless> {
         self.authority
     }
 
     pub(crate) fn default_port(&self) -> u16 {
-        if self.secure { 443 } else { 80 }
+        default_port(self.secure)
     }
 
     /// Whether the field is this origin, as browsers serialize it (URL #origin-serialization).
@@ -130,7 +142,7 @@ impl<'a> Own<'a> {
 
     #[inline]
     fn serializes_to(&self, origin: &[u8]) -> bool {
-        let Some(authority) = self.authority else {
+        let Ok(authority) = self.authority else {
             return false;
         };
         let scheme: &[u8] = if self.secure { b"https://" } else { b"http://" };
@@ -144,29 +156,39 @@ impl fmt::Display for Own<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
         match self.authority {
-            Some(authority) => write!(f, "{scheme}://{authority}"),
-            None => f.write_str("unknown"),
+            Ok(authority) => write!(f, "{scheme}://{authority}"),
+            Err(_) => f.write_str("unknown"),
         }
     }
 }
 
-/// The authority that the request names.
-fn named<'a>(head: &Head<'a>) -> Option<HostAndPort<'a>> {
-    match (head.uri.authority(), head.fields.host) {
-        (_, Sole::Several) => None,
-        // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
-        (Some(authority), Sole::Absent) => HostAndPort::parse(authority.as_str().as_bytes()),
-        (Some(authority), Sole::One(line)) => {
-            let text = authority.as_str().as_bytes();
-            // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
-            let differs = !line.as_bytes().eq_ignore_ascii_case(text);
-            (head.version < Version::HTTP_2 || !differs)
-                .then(|| HostAndPort::parse(text))
-                .flatten()
-        }
-        (None, Sole::One(line)) => HostAndPort::parse(line.as_bytes()),
-        (None, Sole::Absent) => None,
+impl fmt::Display for Nameless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "there is no Host",
+            Self::Several => "there are several Host lines",
+            Self::Malformed => "its host is not a name or an address with an optional port",
+            Self::Contradiction => ":authority and Host differ",
+            Self::Told => "the authority of its `OwnOrigin` is not a host with an optional port",
+        })
     }
+}
+
+/// The authority that the request names.
+fn named<'a>(head: &Head<'a>) -> Result<HostAndPort<'a>, Nameless> {
+    let text = match (head.uri.authority(), head.fields.host) {
+        (_, Sole::Several) => return Err(Nameless::Several),
+        (Some(authority), Sole::One(line))
+            if head.version >= Version::HTTP_2 && !is_same(line, authority, head.uri.scheme()) =>
+        {
+            return Err(Nameless::Contradiction);
+        }
+        // RFC 9112 3.2.2: the absolute form's authority counts, and not the field beside it.
+        (Some(authority), _) => authority.as_str().as_bytes(),
+        (None, Sole::One(line)) => line.as_bytes(),
+        (None, Sole::Absent) => return Err(Nameless::Absent),
+    };
+    HostAndPort::parse(text).ok_or(Nameless::Malformed)
 }
 
 #[cfg(feature = "proxy")]
@@ -210,6 +232,20 @@ mod tests {
                 "http://a.example",
             ),
             (v2, "https://a.example/x", &["b.example"], "unknown"),
+            // As the proxy has it: the port of the request's scheme may be left out on either side.
+            (
+                v2,
+                "http://a.example/x",
+                &["a.example:80"],
+                "http://a.example",
+            ),
+            (
+                v2,
+                "https://a.example/x",
+                &["A.example:443"],
+                "http://a.example",
+            ),
+            (v2, "https://a.example/x", &["a.example:80"], "unknown"),
             (v2, "https://u@a.example/x", &[], "unknown"),
         ] {
             let mut request = http::Request::builder().version(version).uri(uri);

@@ -74,17 +74,26 @@ pub struct ProxyBuilder {
     pub(crate) timeouts: Timeouts,
     #[cfg_attr(feature = "serde", serde(default = "default_forwarding"))]
     pub(crate) forwarding: Vec<ForwardingField>,
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "crate::units::networks::deserialize")
+    )]
     pub(crate) trusted_proxies: Vec<IpNet>,
     #[cfg_attr(feature = "serde", serde(default = "default_via"))]
     pub(crate) via: String,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) limits: Limits,
     #[cfg(feature = "tls")]
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub(crate) upstream_tls: Option<UpstreamTls>,
     #[cfg(feature = "dns")]
-    #[cfg_attr(feature = "serde", serde(default))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub(crate) dns: Option<Dns>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) shared: Shared,
@@ -105,11 +114,8 @@ pub(crate) struct Shared {
 
 /// One upstream, or a list that is balanced.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(untagged, expecting = "a URL or a list of URLs")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 pub(crate) enum OneOrMany {
     One(String),
     #[cfg_attr(
@@ -117,6 +123,39 @@ pub(crate) enum OneOrMany {
         expect(dead_code, reason = "who could give a list is not there")
     )]
     Many(Vec<String>),
+}
+
+/// Not derived: of an untagged enum serde does not say what stands there instead.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Upstreams;
+
+        impl<'de> serde::de::Visitor<'de> for Upstreams {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a URL or a list of URLs")
+            }
+
+            fn visit_str<E>(self, url: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(url.to_owned()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut urls: A,
+            ) -> Result<OneOrMany, A::Error> {
+                let mut list = Vec::new();
+                while let Some(url) = urls.next_element()? {
+                    list.push(url);
+                }
+                Ok(OneOrMany::Many(list))
+            }
+        }
+
+        from.deserialize_any(Upstreams)
+    }
 }
 
 #[cfg(feature = "serde")]

@@ -95,7 +95,13 @@ pub struct Limits {
     pub(crate) idle_connections: usize,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     pub(crate) connection_age: Duration,
-    #[cfg_attr(feature = "serde", serde(with = "crate::units::size::option"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            with = "crate::units::size::option",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub(crate) request_body: Option<u64>,
     #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
     pub(crate) response_head: u32,

@@ -18,8 +18,11 @@ use std::sync::Arc;
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct UpstreamTls {
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     ca: Option<PathBuf>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     cert: Option<PathBuf>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     key: Option<PathBuf>,
 }
 

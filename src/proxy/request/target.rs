@@ -1,11 +1,10 @@
 //! The target of a request: the public path, and the host that the client named.
 
-use crate::host_and_port::HostAndPort;
+use crate::host_and_port::{HostAndPort, is_same};
 use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::host::{default_port, is_same_authority};
 use http::header::{HOST, HeaderMap, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
 use std::borrow::Cow;
 
@@ -118,7 +117,7 @@ pub(crate) fn host(
         // RFC 9112 3.2.2: the absolute form's host wins over the field.
         (Some(authority), line) => {
             // RFC 9113 8.3.1, RFC 9114 4.3.1: of two that differ the request is malformed.
-            let differs = line.is_some_and(|line| !same(line, authority, uri.scheme()));
+            let differs = line.is_some_and(|line| !is_same(line, authority, uri.scheme()));
             if version >= Version::HTTP_2 && differs {
                 return Err(ProxyErrorKind::MalformedHost);
             }
@@ -172,22 +171,6 @@ pub fn check<B>(request: &Request<B>) -> Result<(), ProxyErrorKind> {
         return Err(ProxyErrorKind::AmbiguousPath);
     }
     Ok(())
-}
-
-/// Whether a `Host` says what `:authority` says. RFC 9113 8.3.1: both are normalized by the scheme, whose port
-/// stands for one that is left out.
-fn same(line: &HeaderValue, authority: &Authority, scheme: Option<&Scheme>) -> bool {
-    let default_port = match scheme.map(Scheme::as_str) {
-        Some("http") => default_port(false),
-        Some("https") => default_port(true),
-        // Nobody knows it.
-        _ => 0,
-    };
-    line.as_bytes()
-        .eq_ignore_ascii_case(authority.as_str().as_bytes())
-        || line
-            .to_str()
-            .is_ok_and(|line| is_same_authority(line, authority, default_port))
 }
 
 fn from_authority(authority: &Authority) -> Result<HeaderValue, ProxyErrorKind> {

@@ -42,6 +42,10 @@ pub struct Dns {
     #[cfg_attr(feature = "serde", serde(with = "crate::units::duration"))]
     max_ttl: Duration,
     ipv6: bool,
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "crate::units::servers::deserialize")
+    )]
     servers: Vec<SocketAddr>,
 }
 

@@ -5,14 +5,11 @@ use http::uri::Authority;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
+pub(crate) use crate::host_and_port::default_port;
+
 /// The scheme of HTTP with or without TLS.
 pub(crate) const fn scheme_name(is_secure: bool) -> &'static str {
     if is_secure { "https" } else { "http" }
-}
-
-/// The port that a scheme stands for (RFC 9110 4.2.1, 4.2.2).
-pub(crate) const fn default_port(is_secure: bool) -> u16 {
-    if is_secure { 443 } else { 80 }
 }
 
 /// Whether two hosts are the same: names in any case, IPv6 addresses in any spelling.

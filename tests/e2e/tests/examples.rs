@@ -12,8 +12,11 @@ mod process;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use process::Process;
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 const APP: (&str, &str) = ("origin", "https://app.example.com");
 
@@ -155,6 +158,23 @@ async fn proxy_hyper() {
     ] {
         assert_eq!(send("GET", url(path), &[]).await.status(), status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn proxy_hyper_outlives_a_flood_of_connections() {
+    let mut command = Command::new("sh");
+    let limited = "ulimit -n 40 && exec \"$0\" 127.0.0.1:0";
+    command.args(["-c", limited]).arg(example("proxy_hyper"));
+    let example = Process::spawn(&mut command, &[limited]);
+    let address = example.origin.strip_prefix("http://").unwrap();
+    let flood: Vec<_> = (0..60)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    // The last of them are accepted when the first are gone.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(flood);
+    let answer = send("GET", format!("{}/elsewhere", example.origin), &[]).await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 #[must_use]
 pub struct CookieAttributes {
     pub(crate) secure: bool,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub(crate) same_site: Option<SameSite>,
     pub(crate) partitioned: bool,
 }

@@ -4,8 +4,6 @@
 ///
 /// With the feature `serde` it is written as `true`, `false` or `"confine"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "Written", into = "Written"))]
 #[non_exhaustive]
 pub enum CookieRewrite {
     /// They stay as they are.
@@ -25,39 +23,49 @@ impl From<bool> for CookieRewrite {
     }
 }
 
-/// A [`CookieRewrite`] in a configuration.
 #[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged, expecting = "true, false or \"confine\"")]
-enum Written {
-    Switch(bool),
-    Word(Word),
-}
+mod written {
+    use super::CookieRewrite;
+    use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+    use serde::ser::{Serialize, Serializer};
+    use std::fmt;
 
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    Confine,
-}
+    const CONFINE: &str = "confine";
 
-#[cfg(feature = "serde")]
-impl From<Written> for CookieRewrite {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Switch(on) => on.into(),
-            Written::Word(Word::Confine) => Self::Confine,
+    impl Serialize for CookieRewrite {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Self::Off => to.serialize_bool(false),
+                Self::On => to.serialize_bool(true),
+                Self::Confine => to.serialize_str(CONFINE),
+            }
         }
     }
-}
 
-#[cfg(feature = "serde")]
-impl From<CookieRewrite> for Written {
-    fn from(rewrite: CookieRewrite) -> Self {
-        match rewrite {
-            CookieRewrite::Off => Self::Switch(false),
-            CookieRewrite::On => Self::Switch(true),
-            CookieRewrite::Confine => Self::Word(Word::Confine),
+    impl<'de> Deserialize<'de> for CookieRewrite {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            from.deserialize_any(SwitchOrWord)
+        }
+    }
+
+    struct SwitchOrWord;
+
+    impl Visitor<'_> for SwitchOrWord {
+        type Value = CookieRewrite;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "true, false or {CONFINE:?}")
+        }
+
+        fn visit_bool<E>(self, on: bool) -> Result<CookieRewrite, E> {
+            Ok(on.into())
+        }
+
+        fn visit_str<E: Error>(self, word: &str) -> Result<CookieRewrite, E> {
+            match word {
+                CONFINE => Ok(CookieRewrite::Confine),
+                other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Messages of readers, which are in terms of their types, reworded in the terms of the file.
 
-use std::net::{IpAddr, SocketAddr};
+use ipnet::IpNet;
+use std::net::IpAddr;
 use toml::Value;
 
 /// The fault of a value that stands at a key, which may be one of a list. Messages that are not a reader's own stay as
@@ -9,12 +10,11 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     let Some(value) = value else {
         return message.to_owned();
     };
-    match (message, value) {
-        ("invalid IP address syntax", Value::String(text)) => return no_network(text),
-        ("invalid socket address syntax", Value::String(text)) => return no_server(text),
-        _ if message.starts_with("unknown field") => return with_suggestion(key, message),
-        _ if message.starts_with("missing field") => return message.to_owned(),
-        _ => {}
+    if message.starts_with("unknown field") {
+        return with_suggestion(key, message);
+    }
+    if message.starts_with("missing field") {
+        return message.to_owned();
     }
     let expected = message
         .split_once(", expected ")
@@ -48,17 +48,11 @@ fn names(message: &str) -> impl Iterator<Item = &str> {
 }
 
 pub fn no_network(text: &str) -> String {
-    format!("{text:?} is not a network; write \"127.0.0.1/32\" or \"fd00::/8\"")
-}
-
-fn no_server(text: &str) -> String {
-    match text.parse::<IpAddr>() {
-        Ok(ip) => {
-            let server = SocketAddr::new(ip, 53).to_string();
-            format!("{text:?} has no port; write {server:?}")
-        }
-        Err(_) => format!("{text:?} is not an address with a port; write \"1.1.1.1:53\""),
-    }
+    let remedy = match text.parse::<IpAddr>() {
+        Ok(ip) => format!("\"{}\"", IpNet::from(ip)),
+        Err(_) => "\"127.0.0.1/32\" or \"fd00::/8\"".to_owned(),
+    };
+    format!("{text:?} is not a network; write {remedy}")
 }
 
 /// A value as it is in the file, if it is short.
@@ -94,11 +88,7 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         "u32" => format!("a whole number from {least} to {}", u32::MAX),
         "u64" | "usize" => format!("a whole number from {least} on"),
         "a boolean" => "true or false, without quotes".to_owned(),
-        "a string"
-        | "path string"
-        | "string only"
-        | "socket address"
-        | "IPv4 or IPv6 network address" => format!("text in quotes: {}", text(name)),
+        "a string" | "path string" | "string only" => format!("text in quotes: {}", text(name)),
         "a URL or a list of URLs" => format!("{expected}, in quotes: {}", text(name)),
         "a sequence" => format!("a list: {}", list(name, value)),
         "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),

@@ -6,7 +6,7 @@ use super::{ROUTE, refused};
 fn values_that_mean_nothing_are_refused() {
     refused(
         &format!(
-            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.1', '::/0', 'x']\n\
+            "listen = '8080'\ndrain = 'soon'\ntrusted_proxies = ['127.0.0.2', '::/0', 'x']\n\
              server = {{ head_timeout = '0s', head_size = 10, head_fields = 5000 }}\n{ROUTE}"
         ),
         &[
@@ -15,7 +15,7 @@ fn values_that_mean_nothing_are_refused() {
             ("server.head_timeout", "above zero"),
             ("server.head_size", "from 1024 to 262144"),
             ("server.head_fields", "from 10 to 1000"),
-            ("trusted_proxies[0]", "127.0.0.1/32"),
+            ("trusted_proxies[0]", "write \"127.0.0.2/32\""),
             ("trusted_proxies[2]", "127.0.0.1/32"),
         ],
     );
@@ -183,7 +183,7 @@ fn addresses_that_lack_a_part_are_told_which() {
         &[
             (
                 "routes[0].trusted_proxies[0]",
-                "\"10.0.0.1\" is not a network; write \"127.0.0.1/32\"",
+                "\"10.0.0.1\" is not a network; write \"10.0.0.1/32\"",
             ),
             (
                 "routes[0].dns.servers[0]",
