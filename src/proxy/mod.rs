@@ -67,7 +67,9 @@
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
 //! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
 //! an error to the client, never a clean end. A request's body that is not as long as its `Content-Length`, because a
-//! layer has replaced it, gets 400, and the upstream does not get a whole request. `Expect: 100-continue` is the
+//! layer has replaced it, gets 400, and the upstream does not get a whole request; where a layer around the client or
+//! the hook of [`map_request`] has done it, which no client can be blamed for, 502
+//! ([`UnsendableRequest`](ProxyErrorKind::UnsendableRequest)). `Expect: 100-continue` is the
 //! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1). A client of HTTP/1.1 is
 //! told `Connection: close` with an answer after which nobody reads the rest of its body.
 //!

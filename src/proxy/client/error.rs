@@ -40,6 +40,11 @@ impl ClientError {
         Self::refused(ProxyError::new(kind, false, source), request)
     }
 
+    /// A request that the program has made, and that cannot be sent.
+    pub(crate) fn unsendable(source: impl Into<BoxError>, request: Box<Request<Body>>) -> Self {
+        Self::unsent(ProxyErrorKind::UnsendableRequest, source.into(), request)
+    }
+
     /// The request was given to a connection and `error` came back. `lost`: how the connection ended, if that is known.
     pub(crate) fn from_hyper(error: hyper::Error, lost: Option<Lost>) -> Self {
         let was_sent = !was_not_processed(&error);

@@ -32,12 +32,12 @@ use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
 use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::framing::announces_content;
+use crate::proxy::wire::framing::{self, announces_content};
 use http::{Request, Response, header};
 use pool::pools::Registry;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,6 +49,11 @@ use std::time::Duration;
 /// It takes requests with an absolute `http` or `https` URI and sends them to that authority, as they
 /// are but for the target, which becomes the origin form, and `Host`, which is added where it is missing.
 /// The system's resolver says where the authority is found, or [`ConnectTo`] in the request's extensions.
+///
+/// A request is as long as its head says. One whose `Content-Length` is not the length of its body is refused before
+/// anything is sent ([`UnsendableRequest`](super::ProxyErrorKind::UnsendableRequest)), as one is that a layer has
+/// given another body and not another length; a body that does not say how long it is fails where it is too long, or
+/// at its end.
 ///
 /// - An idle connection is used again for [`idle`](crate::proxy::Timeouts::idle) at most, the most
 ///   recent first.
@@ -137,6 +142,11 @@ impl Client {
         if request.body().may_be_empty() && !announces_content(request.headers()) {
             request.body_mut().look().await;
         }
+        let announced = match framing::agree(&mut request) {
+            Ok(announced) => announced,
+            Err(wrong) => return Err(ClientError::unsendable(wrong, request)),
+        };
+        let failure = announced.and_then(|length| request.body_mut().count(length));
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
         let head = self.head_timeout.map(|timeout| HeadTimeout {
@@ -144,7 +154,10 @@ impl Client {
             upload: upload.as_ref(),
         });
         let answered = send::send(pool, asks_upgrade, request, head).await;
-        answered.map_err(|failed| failed.addressed(scheme, authority))
+        answered.map_err(|failed| match failure.as_deref().and_then(OnceLock::get) {
+            Some(reason) => reason.clone().into(),
+            None => failed.addressed(scheme, authority),
+        })
     }
 }
 

@@ -113,6 +113,12 @@ impl Exchange {
     /// Takes what a tunnel will need, and watches the request's body.
     fn prepare(&mut self, request: &mut Request<Body>) -> Result<ClientSide, ProxyError> {
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        // The hook has the last word on the head, and may have said what is not so.
+        if self.plan.request.map_request.is_some() {
+            framing::agree(request).map_err(|wrong| {
+                ProxyError::new(ProxyErrorKind::UnsendableRequest, false, wrong)
+            })?;
+        }
         if !request.body().is_end_stream() {
             self.upload = Some(self.watch(request));
         }

@@ -1,6 +1,7 @@
 //! Bodies: streamed, whole or known to be cut, both ways.
 
 mod early_answers;
+mod replaced;
 mod wrapped;
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
