@@ -245,7 +245,7 @@
 mod body;
 mod client;
 mod config;
-mod deadline;
+pub(crate) mod deadline;
 mod error;
 mod exchange;
 mod mount;
