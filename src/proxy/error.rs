@@ -110,7 +110,7 @@ pub enum ProxyErrorKind {
     OutsidePrefix,
     /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
-    /// The request target is not a path (`*`, `host:port`): 400.
+    /// The target that the client asks for is not a path (`*`, `host:port`): 400.
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
@@ -176,7 +176,8 @@ pub enum ProxyErrorKind {
     /// The client service given to `build_with_client` failed: 502.
     Client,
     /// The program itself, by a layer around the client or the hook of `map_request`, has made a request that cannot be
-    /// sent: its body is not as long as its `Content-Length`: 502.
+    /// sent: its body is not as long as its `Content-Length`, or its URI is not an absolute one of `http` or `https`:
+    /// 502.
     UnsendableRequest,
 }
 

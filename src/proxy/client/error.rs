@@ -144,6 +144,34 @@ impl Error for ClientError {
     }
 }
 
+/// A URI that names no server: as the log shows it, without its query, and without what stands before `@`.
+#[derive(Debug, thiserror::Error)]
+#[error("the client takes absolute http and https URIs, of a port above 0; this one is {shown}")]
+pub(super) struct NotAbsolute {
+    shown: String,
+}
+
+impl NotAbsolute {
+    /// The most bytes of it.
+    const SHOWN: usize = 200;
+
+    pub(super) fn new(uri: &Uri) -> Self {
+        let mut whole = String::new();
+        if let Some(scheme) = uri.scheme_str() {
+            whole.extend([scheme, "://"]);
+        }
+        let authority = uri.authority().map(Authority::as_str);
+        let named = authority.and_then(|authority| authority.rsplit('@').next());
+        whole.extend([named.unwrap_or_default(), uri.path()]);
+        let most = whole.len().min(Self::SHOWN);
+        let mut shown = whole.as_bytes()[..most].escape_ascii().to_string();
+        if most < whole.len() {
+            shown.push('…');
+        }
+        Self { shown }
+    }
+}
+
 /// The reason why a [`Client`](super::Client) could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
