@@ -51,7 +51,8 @@
 //!
 //! # Processing of a response
 //!
-//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502. An upstream of HTTP/1.0 is
+//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502, and so does one whose body, of a client
+//!    service or a layer around the client, is not as long as it says. An upstream of HTTP/1.0 is
 //!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay

@@ -96,8 +96,9 @@ impl Exchange {
             Err(error) => return self.failed(error),
         };
         self.tell_upstream(&mut response);
+        let may_alter = transport.may_alter();
         drop(transport);
-        let answered = match self.answer(&mut response) {
+        let answered = match self.answer(&mut response, may_alter) {
             Ok(answered) => answered,
             Err(error) => return self.failed(error),
         };
@@ -158,12 +159,24 @@ impl Exchange {
         progress
     }
 
-    /// Rewrites the response's head.
-    fn answer(&self, response: &mut Response<Body>) -> Result<Answered, ProxyError> {
+    /// Rewrites the response's head. `may_alter`: a layer may have given it another body, or made it up.
+    fn answer(
+        &self,
+        response: &mut Response<Body>,
+        may_alter: bool,
+    ) -> Result<Answered, ProxyError> {
         self.trace.answered(response.status());
         let ends_connection = self.ends_connection(response);
         let switched = self.plan.response.apply(response, &self.context);
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
+        if may_alter && !self.is_as_long_as_told(response) {
+            let wrong = "the response's body is not as long as its Content-Length";
+            return Err(ProxyError::new(
+                ProxyErrorKind::MalformedResponse,
+                true,
+                wrong,
+            ));
+        }
         if self.is_http2() {
             own_values(response.headers_mut());
         }
@@ -183,6 +196,16 @@ impl Exchange {
             announce_close(response);
         }
         Ok(Answered::Final)
+    }
+
+    /// Whether a response's body can be what its head announces. hyper writes both as they are, and its client would
+    /// take what is too much, or the next response, for another one. That of our own client is what came.
+    fn is_as_long_as_told(&self, response: &Response<Body>) -> bool {
+        let has_none = self.context.is_head || response.status() == StatusCode::NOT_MODIFIED;
+        match framing::length(response.headers()) {
+            Ok(Some(length)) if !has_none => framing::can_be(response.body(), length),
+            _ => true,
+        }
     }
 
     /// Whether the rest of the request's body will not be read, so that nothing can follow it on its connection: the
