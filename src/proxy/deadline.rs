@@ -227,6 +227,7 @@ mod tests {
             announced: None,
             limit: None,
             expects_continue: false,
+            is_told_when_sent: false,
             is_stream: false,
             withheld: Arc::new([]),
             patience: TIMEOUT * 10,

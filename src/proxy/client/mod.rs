@@ -141,6 +141,9 @@ impl Client {
         let failure = announced.and_then(|length| request.body_mut().count(length));
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
+        if let Some(upload) = &upload {
+            upload.goes_out(request.headers().contains_key(header::EXPECT));
+        }
         let head = self.head_timeout.map(|timeout| HeadTimeout {
             timeout,
             upload: upload.as_ref(),

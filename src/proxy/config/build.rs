@@ -46,6 +46,10 @@ impl ProxyBuilder {
     /// layers that sign, trace or try again, or any other tower service that takes a request with an
     /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
     ///
+    /// Nobody knows when it sends a request. So a layer that reads a body first waits for it for a second, where the
+    /// client expects `100 Continue` and the upstream has not been asked; under
+    /// [`build_with_layer`](Self::build_with_layer) it does not.
+    ///
     /// Connections are then that client's business: the timeouts `connect` and `idle`, all limits but
     /// `request_body` and `tunnels`, TLS and `h2c`.
     ///

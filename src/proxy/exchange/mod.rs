@@ -87,7 +87,7 @@ impl Exchange {
         mut transport: T,
         mut request: Box<Request<Body>>,
     ) -> Response<Body> {
-        let client = match self.prepare(&mut request) {
+        let client = match self.prepare(&mut request, &transport) {
             Ok(client) => client,
             Err(error) => return self.failed(error),
         };
@@ -112,7 +112,11 @@ impl Exchange {
     }
 
     /// Takes what a tunnel will need, and watches the request's body.
-    fn prepare(&mut self, request: &mut Request<Body>) -> Result<ClientSide, ProxyError> {
+    fn prepare<T: Transport>(
+        &mut self,
+        request: &mut Request<Body>,
+        transport: &T,
+    ) -> Result<ClientSide, ProxyError> {
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
         // The hook has the last word on the head, and may have said what is not so.
         if self.plan.request.map_request.is_some() {
@@ -121,7 +125,7 @@ impl Exchange {
             })?;
         }
         if !request.body().is_end_stream() {
-            self.upload = Some(self.watch(request));
+            self.upload = Some(self.watch(request, transport.tells_when_sent()));
         }
         if self.context.upgrade.is_none() {
             return Ok(ClientSide::default());
@@ -137,11 +141,12 @@ impl Exchange {
 
     /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
     /// (RFC 9110 10.1.1).
-    fn watch(&self, request: &mut Request<Body>) -> Arc<Progress> {
+    fn watch(&self, request: &mut Request<Body>, is_told_when_sent: bool) -> Arc<Progress> {
         let rules = UploadRules {
             limit: self.plan.request.max_body,
             announced: framing::length(request.headers()).unwrap_or_default(),
             expects_continue: self.context.expects_continue,
+            is_told_when_sent,
             is_stream: self.is_http2(),
             withheld: Arc::clone(self.plan.request.edits.removed()),
             patience: self.plan.client_timeout,
@@ -171,11 +176,8 @@ impl Exchange {
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
         if may_alter && !self.is_as_long_as_told(response) {
             let wrong = "the response's body is not as long as its Content-Length";
-            return Err(ProxyError::new(
-                ProxyErrorKind::MalformedResponse,
-                true,
-                wrong,
-            ));
+            let kind = ProxyErrorKind::MalformedResponse;
+            return Err(ProxyError::new(kind, true, wrong));
         }
         if self.is_http2() {
             own_values(response.headers_mut());

@@ -1,6 +1,7 @@
 //! Bodies: streamed, whole or known to be cut, both ways.
 
 mod early_answers;
+mod expected;
 mod replaced;
 mod wrapped;
 
