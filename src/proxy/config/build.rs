@@ -26,8 +26,8 @@ impl ProxyBuilder {
     /// [`response`](crate::proxy::Timeouts::response) for each request that the layer sends, so that it has its say
     /// where the upstream gives no answer, and may wait for something else before.
     ///
-    /// A layer that gives a request another body gives it another `Content-Length`, or removes the field; one that sends
-    /// a request again without its body, too. Otherwise the request is not sent, and answered with 502.
+    /// A layer that gives a request another body gives it another `Content-Length`, or removes the field; so does one
+    /// that sends a request again without its body. Otherwise the request is not sent, and answered with 502.
     ///
     /// # Errors
     ///
