@@ -8,6 +8,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
+/// As good as never: as far away as tokio puts what overflows.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The end of a time that begins then. A time may be as long as one likes, [`Duration::MAX`] too; an [`Instant`] may
+/// not, and a plain sum would panic.
+pub(crate) fn after(begin: Instant, time: Duration) -> Instant {
+    begin + time.min(NEVER)
+}
+
 /// The time was over.
 #[derive(Debug, thiserror::Error)]
 #[error("timed out")]
@@ -94,7 +103,7 @@ impl HeadTimeout<'_> {
         } else {
             upload.last_moved()
         };
-        Some(moved? + self.timeout)
+        Some(after(moved?, self.timeout))
     }
 }
 
@@ -124,7 +133,7 @@ impl Patience {
         let timeout = self.timeout;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
         if !self.runs {
-            timer.as_mut().reset(Instant::now() + timeout);
+            timer.as_mut().reset(after(Instant::now(), timeout));
             self.runs = true;
         }
         timer.as_mut().poll(cx)
@@ -181,6 +190,26 @@ mod tests {
         assert_eq!(begun.elapsed(), TIMEOUT * 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_time_is_never_over() {
+        let (body, mut sender, mut rules) = upload();
+        rules.patience = Duration::MAX;
+        let (upload, progress) = Upload::new(Body::new(body), rules);
+        read(upload);
+        tokio::spawn(async move {
+            sender.send_data(Bytes::from_static(b"x")).await.unwrap();
+            pending::<()>().await;
+        });
+        let (timeout, upload) = (Duration::MAX, Some(&progress));
+        let mut timer = pin!(HeadTimer::new(HeadTimeout { timeout, upload }));
+        for _ in 0..2 {
+            let answered = timer.as_mut().within(pin!(sleep(TIMEOUT * 1000))).await;
+            assert!(answered.is_ok());
+            timer.as_mut().pause();
+        }
+        assert!(progress.failure().is_none());
+    }
+
     #[test]
     fn what_is_ready_needs_no_runtime() {
         let answered = head_within(None, ready(1)).now_or_never();
@@ -198,6 +227,7 @@ mod tests {
             announced: None,
             limit: None,
             expects_continue: false,
+            is_told_when_sent: false,
             is_stream: false,
             withheld: Arc::new([]),
             patience: TIMEOUT * 10,

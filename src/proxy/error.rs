@@ -110,7 +110,7 @@ pub enum ProxyErrorKind {
     OutsidePrefix,
     /// A segment of the path can be read as a dot segment, see [`check`](crate::proxy::check): 400.
     AmbiguousPath,
-    /// The request target is not a path (`*`, `host:port`): 400.
+    /// The target that the client asks for is not a path (`*`, `host:port`): 400.
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
@@ -177,6 +177,10 @@ pub enum ProxyErrorKind {
     UpgradeFailed,
     /// The client service given to `build_with_client` failed: 502.
     Client,
+    /// The program itself, by a layer around the client or the hook of `map_request`, has made a request that cannot be
+    /// sent: its body is not as long as its `Content-Length`, or its URI is not an absolute one of `http` or `https`:
+    /// 502.
+    UnsendableRequest,
 }
 
 impl ProxyErrorKind {
@@ -209,7 +213,8 @@ impl ProxyErrorKind {
             | Self::MalformedResponse
             | Self::ResponseBody
             | Self::UpgradeFailed
-            | Self::Client => StatusCode::BAD_GATEWAY,
+            | Self::Client
+            | Self::UnsendableRequest => StatusCode::BAD_GATEWAY,
             Self::Overloaded | Self::LocalResources => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -246,7 +251,7 @@ impl ProxyErrorKind {
             Self::Closed | Self::ResponseBody => "http_response_incomplete",
             Self::MalformedResponse => "http_protocol_error",
             Self::UpgradeFailed => "http_upgrade_failed",
-            Self::Client => "proxy_internal_error",
+            Self::Client | Self::UnsendableRequest => "proxy_internal_error",
         }
     }
 
@@ -299,6 +304,7 @@ impl ProxyErrorKind {
             Self::ResponseBody => "the upstream's response is incomplete",
             Self::UpgradeFailed => "the upstream did not switch to a protocol that was offered",
             Self::Client => "the client service failed",
+            Self::UnsendableRequest => "the request that the program has made cannot be sent",
         }
     }
 }

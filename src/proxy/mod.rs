@@ -51,7 +51,8 @@
 //!
 //! # Processing of a response
 //!
-//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502. An upstream of HTTP/1.0 is
+//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502, and so does one whose body, of a client
+//!    service or a layer around the client, is not as long as it says. An upstream of HTTP/1.0 is
 //!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
@@ -67,7 +68,9 @@
 //! Bodies are frames, streamed at the pace of their reader, trailers included, except for fields that only a
 //! head decides (RFC 9110 6.5.1): framing, credentials, forwarding, CORS and their like. A body that is cut is
 //! an error to the client, never a clean end. A request's body that is not as long as its `Content-Length`, because a
-//! layer has replaced it, gets 400, and the upstream does not get a whole request. `Expect: 100-continue` is the
+//! layer has replaced it, gets 400, and the upstream does not get a whole request; where a layer around the client or
+//! the hook of [`map_request`] has done it, which no client can be blamed for, 502
+//! ([`UnsendableRequest`](ProxyErrorKind::UnsendableRequest)). `Expect: 100-continue` is the
 //! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1). A client of HTTP/1.1 is
 //! told `Connection: close` with an answer after which nobody reads the rest of its body.
 //!
@@ -243,7 +246,7 @@
 mod body;
 mod client;
 mod config;
-mod deadline;
+pub(crate) mod deadline;
 mod error;
 mod exchange;
 mod mount;

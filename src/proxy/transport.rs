@@ -70,6 +70,11 @@ pub(crate) trait Carry: Clone + Send + 'static {
         false
     }
 
+    /// Whether it tells an upload when the request goes out.
+    fn tells_when_sent(&self) -> bool {
+        false
+    }
+
     /// Sends a request to one upstream, and gives the head of its response, if it comes in time. `asks_upgrade`: whether
     /// it has an `Upgrade` field.
     fn carry(
@@ -97,6 +102,10 @@ impl Carry for Client {
 impl<S: ClientService> Carry for ServiceTransport<S> {
     fn may_alter(&self) -> bool {
         true
+    }
+
+    fn tells_when_sent(&self) -> bool {
+        self.times_heads
     }
 
     /// Names the upstream in the URI, and in an extension where to connect if that is known.

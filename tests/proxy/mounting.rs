@@ -2,10 +2,11 @@
 
 use crate::support::{Upstream, exchange, get};
 use axum::Router;
-use http::{Request, Uri};
-use same_origin::proxy::{Peer, ReverseProxy};
+use http::{Request, Response, Uri};
+use same_origin::proxy::{Body, Peer, ReverseProxy};
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -35,6 +36,66 @@ async fn a_nest_strips_nothing_twice() {
         assert_eq!(seen.field("x-forwarded-for"), "127.0.0.1");
     }
     assert_eq!(get(server, "/apix", "").await.status, 404);
+}
+
+/// Below every kind of nest a path is what it is without one: byte for byte, or outside of the prefix.
+#[tokio::test]
+async fn a_nest_leaves_the_slashes_alone() {
+    let told = service_fn(async |request: Request<Body>| {
+        let told = Body::from(request.uri().to_string());
+        Ok::<_, Infallible>(Response::new(told))
+    });
+    let proxy = |prefix: &str| {
+        let builder = ReverseProxy::builder(prefix, "http://up.example/base");
+        builder.build_with_client(told).unwrap()
+    };
+    let (api, v1, whole) = (proxy("/api"), proxy("/v1/api"), proxy("/"));
+    let nest = |path: &str, inner: Router| Router::new().nest(path, inner);
+    let service = |path: &str, inner: Router| Router::new().nest_service(path, inner);
+    let routes = Router::new().route_service("/{*rest}", api.clone());
+    let routes = routes.route_service("/", api.clone());
+    let below = |path: &str| Router::new().nest_service(path, v1.clone());
+    let all = |path: &str| Router::new().nest_service(path, whole.clone());
+    let routers = [
+        (&api, Router::new().nest_service("/api", api.clone())),
+        (&api, Router::new().nest_service("/api/", api.clone())),
+        (&api, nest("/api", routes.clone())),
+        (&api, nest("/api/", routes)),
+        (&v1, nest("/v1", below("/api"))),
+        (&v1, nest("/v1/", below("/api/"))),
+        (&v1, nest("/{v}", below("/api/"))),
+        (&v1, service("/v1", below("/api"))),
+        (&v1, service("/v1/", below("/api"))),
+        (&v1, service("/v1/", below("/api/"))),
+        (&whole, all("/v1")),
+        (&whole, all("/v1/")),
+        (&whole, service("/v1", all("/api"))),
+        (&whole, service("/v1/", all("/api/"))),
+    ];
+    let ask = async |router: Router, uri: &str| {
+        let request = Request::get(uri).body(axum::body::Body::empty()).unwrap();
+        let answer = router.oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let told = axum::body::to_bytes(answer.into_body(), 1000).await;
+        (status, String::from_utf8(told.unwrap().to_vec()).unwrap())
+    };
+    let mut answered = 0;
+    for prefix in ["/api", "/v1/api", "/v1//api", "/v1///api", "/v1////api"] {
+        for rest in [
+            "", "/", "//", "///", "////", "/a", "//a", "///a", "////a", "/a//b/", "//a///",
+            "/api//a", "//?x=/", "//%2f/a",
+        ] {
+            let uri = format!("{prefix}{rest}");
+            for (number, (bare, nested)) in routers.iter().enumerate() {
+                let bare = Router::new().fallback_service((*bare).clone());
+                let (bare, nested) = (ask(bare, &uri).await, ask(nested.clone(), &uri).await);
+                let is_answered = nested.0 == 200;
+                assert!(!is_answered || nested == bare, "{uri} {number}: {nested:?}");
+                answered += u32::from(is_answered);
+            }
+        }
+    }
+    assert_eq!(answered, 313);
 }
 
 // RFC 9110 8.6: not 0, which axum takes from a body that is known to be empty.

@@ -1,11 +1,14 @@
 //! Wrong settings are values: all of them, each with its key and a remedy.
 
+use crate::support::{Answer, Upstream, get, reply, serve};
 use same_origin::proxy::{
     Client, ClientBuildError, Limits, ProxyBuilder, ProxyConfigErrors, ReverseProxy, Timeouts,
     UpstreamTls,
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 /// `key: what is wrong` of each problem.
@@ -53,6 +56,52 @@ fn every_problem_is_told_at_once() {
              or `*`, or host:port (RFC 9110 5.6.2, RFC 9651 3.3.4)",
         ]
     );
+}
+
+/// The longest time that can be written is never over, and is not added to a clock.
+#[tokio::test]
+async fn times_may_be_as_long_as_one_likes() {
+    const SWITCHED: &[u8] =
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    let upstream = Upstream::start(|seen| match seen.target() {
+        "/tunnel" => SWITCHED.to_vec(),
+        _ => reply(""),
+    });
+    let upstream = upstream.await;
+    let timeouts = Timeouts::default()
+        .connect(Duration::MAX)
+        .response(Duration::MAX)
+        .idle(Duration::MAX)
+        .tunnel(Duration::MAX)
+        .client(Duration::MAX);
+    let limits = Limits::default().connection_age(Duration::MAX).in_flight(1);
+    let proxy = ReverseProxy::builder("/api", upstream.url(""));
+    let proxy = proxy.timeouts(timeouts).limits(limits).build().unwrap();
+    let server = serve(proxy.clone()).await;
+
+    let mut slow = TcpStream::connect(server).await.unwrap();
+    let head = "POST /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The only place is taken: this one waits for it.
+    let waits = tokio::spawn(get(server, "/api/y", ""));
+    for byte in [b"a", b"b"] {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        slow.write_all(byte).await.unwrap();
+    }
+    let mut answer = Vec::new();
+    slow.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(Answer::parse(&answer).status, 200);
+    assert_eq!(waits.await.unwrap().status, 200);
+    assert_eq!(proxy.connections(), 1);
+
+    let mut client = TcpStream::connect(server).await.unwrap();
+    let offer = "GET /api/tunnel HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nmore\r\n\r\n";
+    client.write_all(offer.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"ok") {
+        bytes.push(client.read_u8().await.unwrap());
+    }
+    assert!(bytes.starts_with(b"HTTP/1.1 101 "));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use super::Web;
 use super::server::{Body, Server};
+use crate::proxy::deadline::after;
 use crate::proxy::upstream::destination::{Destination, Protocol};
 use crate::proxy::{Body as ProxyBody, Client, ClientBuildError, ConnectTo};
 
@@ -138,7 +139,7 @@ impl Remote {
     /// The head, as soon as it is there: what CORS says of it does not wait for a body without an end.
     async fn answer(mut self, request: Request<Body>) -> Result<Response<InTime>, BoxError> {
         let request = self.addressed(request)?;
-        let end = Instant::now() + self.network.deadline;
+        let end = after(Instant::now(), self.network.deadline);
         match tokio::time::timeout_at(end, self.network.client.call(request)).await {
             Ok(answered) => Ok(answered?.map(|body| InTime {
                 body,

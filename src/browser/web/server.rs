@@ -80,7 +80,7 @@ impl http_body::Body for Body {
                 Some(end) if Instant::now() >= end => Poll::Ready(None),
                 ends => {
                     if ends.is_none() {
-                        self.ends = Some(Instant::now() + time);
+                        self.ends = Instant::now().checked_add(time);
                     }
                     wake_after(time, cx.waker().clone());
                     Poll::Pending

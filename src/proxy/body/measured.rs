@@ -4,10 +4,11 @@
 //! without a word, and wait for the rest of a shorter one until the upstream is taken for silent.
 
 use crate::proxy::body::Body;
-use crate::proxy::error::BoxError;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 /// A body, and the length that was announced for it, if one was.
@@ -113,7 +114,60 @@ impl Measured {
         }
     }
 
+    /// Exact where a length was announced: it is that, or the body fails.
     pub(crate) fn size_hint(&self) -> SizeHint {
+        self.left
+            .map_or_else(|| self.body.size_hint(), SizeHint::with_exact)
+    }
+}
+
+/// The failure of a body that a program has put under a head of another length.
+pub(crate) type Failure = Arc<OnceLock<ProxyError>>;
+
+/// A request's body that its program is to blame for, counted by the client.
+pub(crate) struct Counted {
+    body: Measured,
+    /// A connection of HTTP/2 tells nobody why a body made it reset a stream.
+    failure: Failure,
+}
+
+impl Counted {
+    pub(crate) fn new(body: Body, announced: u64) -> (Self, Failure) {
+        let failure = Failure::default();
+        let counted = Self {
+            body: Measured::new(body, Some(announced)),
+            failure: Arc::clone(&failure),
+        };
+        (counted, failure)
+    }
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = ready!(self.body.poll_frame(cx));
+        Poll::Ready(polled.map(|polled| {
+            polled.map_err(|error| match error.downcast::<WrongLength>() {
+                Ok(wrong) => {
+                    let failure = ProxyError::new(ProxyErrorKind::UnsendableRequest, true, *wrong);
+                    self.failure.get_or_init(|| failure.clone());
+                    failure.into()
+                }
+                Err(other) => other,
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 }

@@ -1,7 +1,7 @@
 //! The body of requests and responses that pass through the proxy.
 
 pub(crate) mod download;
-mod measured;
+pub(crate) mod measured;
 pub(crate) mod upload;
 
 use crate::proxy::error::BoxError;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
+use measured::{Counted, Failure};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -120,6 +121,18 @@ impl Body {
             Poll::Ready(Some(first)) => foreign.keep(first),
             Poll::Pending => {}
         }
+    }
+
+    /// Makes it as long as its head says, or fail. hyper's own, and those of the proxy's own, keep to what they say;
+    /// somebody else's may not.
+    pub(crate) fn count(&mut self, announced: u64) -> Option<Failure> {
+        let is_foreign = matches!(self.kind, Kind::Foreign(_));
+        if !is_foreign && self.size_hint().exact() == Some(announced) {
+            return None;
+        }
+        let (counted, failure) = Counted::new(std::mem::take(self), announced);
+        *self = Self::own(counted);
+        Some(failure)
     }
 
     /// Returns whether a body of HTTP/2 that has nothing more was reset before its end, which hyper takes for

@@ -40,6 +40,11 @@ impl ClientError {
         Self::refused(ProxyError::new(kind, false, source), request)
     }
 
+    /// A request that the program has made, and that cannot be sent.
+    pub(crate) fn unsendable(source: impl Into<BoxError>, request: Box<Request<Body>>) -> Self {
+        Self::unsent(ProxyErrorKind::UnsendableRequest, source.into(), request)
+    }
+
     /// The request was given to a connection and `error` came back. `lost`: how the connection ended, if that is known.
     pub(crate) fn from_hyper(error: hyper::Error, lost: Option<Lost>) -> Self {
         let was_sent = !was_not_processed(&error);
@@ -136,6 +141,34 @@ impl fmt::Display for ClientError {
 impl Error for ClientError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
+    }
+}
+
+/// A URI that names no server: as the log shows it, without its query, and without what stands before `@`.
+#[derive(Debug, thiserror::Error)]
+#[error("the client takes absolute http and https URIs, of a port above 0; this one is {shown}")]
+pub(super) struct NotAbsolute {
+    shown: String,
+}
+
+impl NotAbsolute {
+    /// The most bytes of it.
+    const SHOWN: usize = 200;
+
+    pub(super) fn new(uri: &Uri) -> Self {
+        let mut whole = String::new();
+        if let Some(scheme) = uri.scheme_str() {
+            whole.extend([scheme, "://"]);
+        }
+        let authority = uri.authority().map(Authority::as_str);
+        let named = authority.and_then(|authority| authority.rsplit('@').next());
+        whole.extend([named.unwrap_or_default(), uri.path()]);
+        let most = whole.len().min(Self::SHOWN);
+        let mut shown = whole.as_bytes()[..most].escape_ascii().to_string();
+        if most < whole.len() {
+            shown.push('…');
+        }
+        Self { shown }
     }
 }
 

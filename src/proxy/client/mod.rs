@@ -31,13 +31,15 @@ pub use send::_Look;
 use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
 use crate::proxy::deadline::HeadTimeout;
-use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::framing::announces_content;
+use crate::proxy::wire::framing::{self, announces_content};
+use error::NotAbsolute;
+use http::uri::{Authority, Scheme};
 use http::{Request, Response, header};
+use pool::Pool;
 use pool::pools::Registry;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,6 +51,11 @@ use std::time::Duration;
 /// It takes requests with an absolute `http` or `https` URI and sends them to that authority, as they
 /// are but for the target, which becomes the origin form, and `Host`, which is added where it is missing.
 /// The system's resolver says where the authority is found, or [`ConnectTo`] in the request's extensions.
+///
+/// A request with another URI is refused ([`UnsendableRequest`](super::ProxyErrorKind::UnsendableRequest)). So is one
+/// whose `Content-Length` is not the length of its body, as when a layer has given it another body and not another
+/// length: nothing is sent of it. A body that does not say how long it is fails where it is too long, or
+/// at its end.
 ///
 /// - An idle connection is used again for [`idle`](crate::proxy::Timeouts::idle) at most, the most
 ///   recent first.
@@ -119,32 +126,44 @@ impl Client {
 
     /// Sends a request whose URI is absolute: to that authority, or where its proxy says.
     async fn send(&self, mut request: Box<Request<Body>>) -> Result<Response<Body>, ClientError> {
-        let uri = request.uri();
-        let refused = ProxyErrorKind::MalformedTarget.into();
-        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
-            return Err(ClientError::refused(refused, request));
+        let Some((pool, scheme, authority)) = self.find(&request) else {
+            let wrong = NotAbsolute::new(request.uri());
+            return Err(ClientError::unsendable(wrong, request));
         };
-        let to = request.extensions().get::<ConnectTo>();
-        let pool = match to.filter(|to| to.is_for(scheme, authority)) {
-            Some(to) => to.pool(&self.registry),
-            None => match self.registry.of_origin(scheme, authority) {
-                Some(pools) => pools.here(),
-                None => return Err(ClientError::refused(refused, request)),
-            },
-        };
-        let (scheme, authority) = (scheme.clone(), authority.clone());
         request.body_mut().is_of_request();
         if request.body().may_be_empty() && !announces_content(request.headers()) {
             request.body_mut().look().await;
         }
+        let announced = match framing::agree(&mut request) {
+            Ok(announced) => announced,
+            Err(wrong) => return Err(ClientError::unsendable(wrong, request)),
+        };
+        let failure = announced.and_then(|length| request.body_mut().count(length));
         let asks_upgrade = request.headers().contains_key(header::UPGRADE);
         let upload = request.extensions().get::<Arc<Progress>>().cloned();
+        if let Some(upload) = &upload {
+            upload.goes_out(request.headers().contains_key(header::EXPECT));
+        }
         let head = self.head_timeout.map(|timeout| HeadTimeout {
             timeout,
             upload: upload.as_ref(),
         });
         let answered = send::send(pool, asks_upgrade, request, head).await;
-        answered.map_err(|failed| failed.addressed(scheme, authority))
+        answered.map_err(|failed| match failure.as_deref().and_then(OnceLock::get) {
+            Some(reason) => reason.clone().into(),
+            None => failed.addressed(scheme, authority),
+        })
+    }
+
+    /// The pool of a request's server, if its URI names one.
+    fn find(&self, request: &Request<Body>) -> Option<(Arc<Pool>, Scheme, Authority)> {
+        let (scheme, authority) = (request.uri().scheme()?, request.uri().authority()?);
+        let to = request.extensions().get::<ConnectTo>();
+        let pool = match to.filter(|to| to.is_for(scheme, authority)) {
+            Some(to) => to.pool(&self.registry),
+            None => self.registry.of_origin(scheme, authority)?.here(),
+        };
+        Some((pool, scheme.clone(), authority.clone()))
     }
 }
 

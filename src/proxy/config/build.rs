@@ -26,6 +26,9 @@ impl ProxyBuilder {
     /// [`response`](crate::proxy::Timeouts::response) for each request that the layer sends, so that it has its say
     /// where the upstream gives no answer, and may wait for something else before.
     ///
+    /// A layer that gives a request another body gives it another `Content-Length`, or removes the field; so does one
+    /// that sends a request again without its body. Otherwise the request is not sent, and answered with 502.
+    ///
     /// # Errors
     ///
     /// As of [`build`](Self::build).
@@ -42,6 +45,10 @@ impl ProxyBuilder {
     /// The proxy, with a client service of one's own: a [`Client`] with other settings, perhaps under
     /// layers that sign, trace or try again, or any other tower service that takes a request with an
     /// absolute URI. The example `signed_upstream` signs requests for AWS in that place.
+    ///
+    /// Nobody knows when it sends a request. So a layer that reads a body first waits for it for a second, where the
+    /// client expects `100 Continue` and the upstream has not been asked; under
+    /// [`build_with_layer`](Self::build_with_layer) it does not.
     ///
     /// Connections are then that client's business: the timeout `idle`, TLS, `h2c`, and the limits `idle_connections`,
     /// `connection_age`, `response_head` and `response_fields`. `connect` is only the wait for a place, and `in_flight`

@@ -126,6 +126,7 @@ fn removable(name: &str) -> Result<HeaderName, Refusal> {
             | Field::ContentLength
             | Field::Expect
             | Field::LengthList
+            | Field::OddLength
             | Field::OtherHop
             | Field::ProxyAuthenticate
             | Field::ProxyAuthorization

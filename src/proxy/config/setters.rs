@@ -376,7 +376,7 @@ impl ProxyBuilder {
     /// A last look at the head of each outgoing request, after all that the proxy does to it: what it sets
     /// is what the upstream sees, `Host` included. One of several upstreams is chosen later, so that
     /// there is no `Host` yet, unless it is [preserved](Self::preserve_host); the upstream's own is set
-    /// then if the hook sets none.
+    /// then if the hook sets none. A `Content-Length` that the body does not have is a 502.
     pub fn map_request(
         mut self,
         map: impl Fn(&mut request::Parts) + Send + Sync + 'static,

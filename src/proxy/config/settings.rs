@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Timeouts of a proxy.
+/// Timeouts of a proxy. [`Duration::MAX`] is never.
 ///
 /// With the feature `serde` a duration is written with its unit, like `"5s"` or `"1m 30s"`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,7 +87,7 @@ impl Exchange {
         mut transport: T,
         mut request: Box<Request<Body>>,
     ) -> Response<Body> {
-        let client = match self.prepare(&mut request) {
+        let client = match self.prepare(&mut request, &transport) {
             Ok(client) => client,
             Err(error) => return self.failed(error),
         };
@@ -96,8 +96,9 @@ impl Exchange {
             Err(error) => return self.failed(error),
         };
         self.tell_upstream(&mut response);
+        let may_alter = transport.may_alter();
         drop(transport);
-        let answered = match self.answer(&mut response) {
+        let answered = match self.answer(&mut response, may_alter) {
             Ok(answered) => answered,
             Err(error) => return self.failed(error),
         };
@@ -111,10 +112,20 @@ impl Exchange {
     }
 
     /// Takes what a tunnel will need, and watches the request's body.
-    fn prepare(&mut self, request: &mut Request<Body>) -> Result<ClientSide, ProxyError> {
+    fn prepare<T: Transport>(
+        &mut self,
+        request: &mut Request<Body>,
+        transport: &T,
+    ) -> Result<ClientSide, ProxyError> {
         let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        // The hook has the last word on the head, and may have said what is not so.
+        if self.plan.request.map_request.is_some() {
+            framing::agree(request).map_err(|wrong| {
+                ProxyError::new(ProxyErrorKind::UnsendableRequest, false, wrong)
+            })?;
+        }
         if !request.body().is_end_stream() {
-            self.upload = Some(self.watch(request));
+            self.upload = Some(self.watch(request, transport.tells_when_sent()));
         }
         if self.context.upgrade.is_none() {
             return Ok(ClientSide::default());
@@ -130,11 +141,12 @@ impl Exchange {
 
     /// Bounds and watches a request's body, and holds it back while its client waits for `100 Continue`
     /// (RFC 9110 10.1.1).
-    fn watch(&self, request: &mut Request<Body>) -> Arc<Progress> {
+    fn watch(&self, request: &mut Request<Body>, is_told_when_sent: bool) -> Arc<Progress> {
         let rules = UploadRules {
             limit: self.plan.request.max_body,
             announced: framing::length(request.headers()).unwrap_or_default(),
             expects_continue: self.context.expects_continue,
+            is_told_when_sent,
             is_stream: self.is_http2(),
             withheld: Arc::clone(self.plan.request.edits.removed()),
             patience: self.plan.client_timeout,
@@ -152,12 +164,21 @@ impl Exchange {
         progress
     }
 
-    /// Rewrites the response's head.
-    fn answer(&self, response: &mut Response<Body>) -> Result<Answered, ProxyError> {
+    /// Rewrites the response's head. `may_alter`: a layer may have given it another body, or made it up.
+    fn answer(
+        &self,
+        response: &mut Response<Body>,
+        may_alter: bool,
+    ) -> Result<Answered, ProxyError> {
         self.trace.answered(response.status());
         let ends_connection = self.ends_connection(response);
         let switched = self.plan.response.apply(response, &self.context);
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
+        if may_alter && !self.is_as_long_as_told(response) {
+            let wrong = "the response's body is not as long as its Content-Length";
+            let kind = ProxyErrorKind::MalformedResponse;
+            return Err(ProxyError::new(kind, true, wrong));
+        }
         if self.is_http2() {
             own_values(response.headers_mut());
         }
@@ -177,6 +198,16 @@ impl Exchange {
             announce_close(response);
         }
         Ok(Answered::Final)
+    }
+
+    /// Whether a response's body can be what its head announces. hyper writes both as they are, and its client would
+    /// take what is too much, or the next response, for another one. That of our own client is what came.
+    fn is_as_long_as_told(&self, response: &Response<Body>) -> bool {
+        let has_none = self.context.is_head || response.status() == StatusCode::NOT_MODIFIED;
+        match framing::length(response.headers()) {
+            Ok(Some(length)) if !has_none => framing::can_be(response.body(), length),
+            _ => true,
+        }
     }
 
     /// Whether the rest of the request's body will not be read, so that nothing can follow it on its connection: the

@@ -73,7 +73,11 @@ impl Exchange {
                         }
                     }
                     // One that found no place has waited for it as long as it may, at the less loaded of two.
-                    let is_movable = kind != ProxyErrorKind::Overloaded;
+                    // What the program has made wrong is so at all of them.
+                    let is_movable = !matches!(
+                        kind,
+                        ProxyErrorKind::Overloaded | ProxyErrorKind::UnsendableRequest
+                    );
                     match failed.into_unsent() {
                         (error, Some(unsent))
                             if is_movable && upstreams.may_go_on(&in_flight, &tried) =>

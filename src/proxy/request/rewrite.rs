@@ -153,9 +153,8 @@ impl RequestRules {
         if self.max_body.is_some_and(|limit| length > limit) {
             return Err(ProxyErrorKind::BodyTooLarge);
         }
-        let hint = body.size_hint();
-        let may_be = hint.lower() <= length && hint.upper().is_none_or(|most| most >= length);
-        may_be.then_some(()).ok_or(ProxyErrorKind::RequestBody)
+        let can_be = framing::can_be(body, length);
+        can_be.then_some(()).ok_or(ProxyErrorKind::RequestBody)
     }
 
     /// Says who the client is and by what way the request came, and keeps what the way back needs.

@@ -40,19 +40,9 @@ fn below_nest<'a>(
     original: &'a Uri,
     inner: &'a Uri,
 ) -> Result<Cow<'a, Uri>, ProxyErrorKind> {
-    let taken = nest
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .count();
-    let path = original.path();
-    let mut slashes = path.match_indices('/').map(|(index, _)| index);
-    let (prefix, left) = path.split_at(slashes.nth(taken).unwrap_or(path.len()));
-    // A nest makes a slash of nothing, and one of two.
-    let untouched = match left.as_bytes() {
-        [] => "/",
-        [b'/', b'/', ..] => &left[1..],
-        _ => left,
-    };
+    let taken = nest.split('/').filter(|segment| !segment.is_empty());
+    let (prefix, left) = split_after(original.path(), taken.count());
+    let untouched = left_by_nest(left, nest.ends_with('/'));
     let below = if inner.path() == untouched {
         left
     } else {
@@ -66,6 +56,36 @@ fn below_nest<'a>(
     // Two paths that were parsed make one, if it is not too long.
     let public = public.parse().map_err(|_| ProxyErrorKind::TargetTooLong)?;
     Ok(Cow::Owned(public))
+}
+
+/// Splits a path behind so many segments. Empty ones do not count: between two nests more slashes than one may stand,
+/// as the outer one takes some of them.
+#[cfg(feature = "axum")]
+fn split_after(path: &str, segments: usize) -> (&str, &str) {
+    let mut end = 0;
+    let mut left = segments;
+    for segment in path.split('/') {
+        if left == 0 {
+            break;
+        }
+        end += segment.len() + 1;
+        left -= usize::from(!segment.is_empty());
+    }
+    // The last one that was counted has no slash behind it.
+    path.split_at(end.saturating_sub(1))
+}
+
+/// The path that a nest makes of what stands behind it. It takes one slash, and one that is written with a slash at its
+/// end a second one; where none is left there, it puts one.
+#[cfg(feature = "axum")]
+fn left_by_nest(left: &str, ends_in_slash: bool) -> &str {
+    let most = if ends_in_slash { 2 } else { 1 };
+    let slashes = left.bytes().take_while(|byte| *byte == b'/');
+    match slashes.take(most).count() {
+        0 => "/",
+        taken if left[taken..].starts_with('/') => &left[taken..],
+        taken => &left[taken - 1..],
+    }
 }
 
 /// The public path and query of a request (RFC 9112 3.2, RFC 9113 8.3.1).

@@ -58,6 +58,9 @@ impl ResponseRules {
             framing::check_coding(headers, scan).map_err(|_| ProxyErrorKind::MalformedResponse)?;
         }
         framing::settle_length(headers, scan).map_err(|_| ProxyErrorKind::MalformedResponse)?;
+        if scan.has(Field::OddLength) {
+            framing::length(headers).map_err(|_| ProxyErrorKind::MalformedResponse)?;
+        }
         // RFC 9110 8.6: not in a 1xx or 204.
         let has_no_length = matches!(
             status,

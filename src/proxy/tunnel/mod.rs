@@ -4,6 +4,7 @@ mod farewell;
 mod frames;
 mod watched;
 
+use crate::proxy::deadline::after;
 use crate::proxy::error::{BoxError, ProxyErrorKind};
 use crate::proxy::request::client::Requester;
 use crate::proxy::share::{TunnelPlace, TunnelShares};
@@ -272,7 +273,8 @@ impl Pulse {
     async fn silence(&self, idle: Duration) {
         loop {
             let last = self.last.load(Ordering::Relaxed);
-            sleep_until(self.begun + Duration::from_millis(last) + idle).await;
+            let heard = self.begun + Duration::from_millis(last);
+            sleep_until(after(heard, idle)).await;
             if self.last.load(Ordering::Relaxed) == last {
                 return;
             }

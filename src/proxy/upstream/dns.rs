@@ -1,6 +1,7 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
+use crate::proxy::deadline::after;
 use crate::proxy::upstream::backoff::pause;
 use crate::proxy::upstream::destination::Destination;
 use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
@@ -233,7 +234,7 @@ impl Source {
                 }
             };
             first.take();
-            *due() = Some(tokio::time::Instant::now() + wait);
+            *due() = Some(after(tokio::time::Instant::now(), wait));
             tokio::time::sleep(wait).await;
         }
     }

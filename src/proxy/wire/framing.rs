@@ -4,8 +4,10 @@ use crate::fields;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Version, request};
+use http::{Method, Request, Version, request};
 use http_body::Body;
+
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
 /// A head that cannot be handed on.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,15 @@ impl Unsound {
             Self::Length => ProxyErrorKind::RequestBody,
         }
     }
+}
+
+/// A head that says otherwise than its body, in a request that the program has made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Disagreement {
+    #[error("the request's Content-Length is not one number")]
+    Malformed,
+    #[error("the request's body is not as long as its Content-Length")]
+    Length,
 }
 
 /// RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: whether content of a request has no meaning by its method, so that
@@ -102,19 +113,62 @@ pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, Unsound> {
     length.map(Some).ok_or(Unsound::Length)
 }
 
+/// Whether a body can be that long, by what it says of itself.
+pub(crate) fn can_be(body: &impl Body, length: u64) -> bool {
+    let hint = body.size_hint();
+    let is_within = hint.lower() <= length && hint.upper().is_none_or(|most| most >= length);
+    is_within && (length == 0 || !body.is_end_stream())
+}
+
+/// Compares a request's head with its body before it is sent, where a program may have changed either, and returns the
+/// length that the head announces.
+///
+/// hyper writes the head as it is. With a length and no body the upstream would take the next request on the
+/// connection, which is somebody else's, for the body.
+pub(crate) fn agree<B: Body>(request: &mut Request<B>) -> Result<Option<u64>, Disagreement> {
+    // RFC 9112 6.3: beside a transfer coding a length means nothing. Over HTTP/2 it would be left alone, and hyper
+    // leaves it alone where the body is empty.
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        request.headers_mut().remove(header::CONTENT_LENGTH);
+        return Ok(None);
+    }
+    let mut lines = request.headers().get_all(header::CONTENT_LENGTH).iter();
+    let Some(first) = lines.next() else {
+        let is_unusual = *request.method() == Method::GET || *request.method() == Method::HEAD;
+        if is_unusual && has_begun(request.body()) {
+            request
+                .headers_mut()
+                .insert(header::TRANSFER_ENCODING, CHUNKED);
+        }
+        return Ok(None);
+    };
+    if lines.next().is_some() || first.as_bytes().contains(&b',') {
+        let same = same_length(request.headers()).ok_or(Disagreement::Malformed)?;
+        request.headers_mut().insert(header::CONTENT_LENGTH, same);
+    }
+    let length = length(request.headers()).map_err(|_| Disagreement::Malformed)?;
+    if length.is_some_and(|length| !can_be(request.body(), length)) {
+        return Err(Disagreement::Length);
+    }
+    Ok(length)
+}
+
 /// Says that a GET or HEAD has a body of unknown length. hyper sends none with them unless it is told.
 ///
 /// Only if it came so, or is known to have content: a body that a layer has wrapped may not know that it is empty.
 pub(crate) fn announce_body(parts: &mut request::Parts, scan: HeaderScan, body: &impl Body) {
-    const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
     let came_so = scan.has(Field::TransferEncoding)
         || (parts.version >= Version::HTTP_2 && !scan.has(Field::ContentLength));
-    let hint = body.size_hint();
-    let has_begun = hint.lower() > 0 && hint.exact().is_none();
     let is_unusual = parts.method == Method::GET || parts.method == Method::HEAD;
-    if is_unusual && !body.is_end_stream() && (came_so || has_begun) {
+    if is_unusual && !body.is_end_stream() && (came_so || has_begun(body)) {
         parts.headers.insert(header::TRANSFER_ENCODING, CHUNKED);
     }
+}
+
+/// Whether a body is known to have content, and not how much.
+fn has_begun(body: &impl Body) -> bool {
+    let hint = body.size_hint();
+    hint.lower() > 0 && hint.exact().is_none()
 }
 
 fn same_length(headers: &HeaderMap) -> Option<HeaderValue> {

@@ -36,6 +36,8 @@ pub(crate) enum Field {
     Via = 1 << 15,
     /// `Destination` and `If`, in which WebDAV says addresses of the server (RFC 4918 10).
     WebDav = 1 << 16,
+    /// A `Content-Length` that may not be a number: with other bytes than digits, or too many.
+    OddLength = 1 << 17,
 }
 
 impl HeaderScan {
@@ -44,9 +46,14 @@ impl HeaderScan {
         for (name, value) in headers {
             let Some(field) = field(name) else { continue };
             // Nearly every response has one length, which is not looked up again for that.
-            let is_length = field == Field::ContentLength;
-            if is_length && (found.has(field) || value.as_bytes().contains(&b',')) {
-                found.0 |= Field::LengthList as u32;
+            if field == Field::ContentLength {
+                let is_odd = !is_plain(value.as_bytes());
+                if is_odd {
+                    found.0 |= Field::OddLength as u32;
+                }
+                if found.has(field) || (is_odd && value.as_bytes().contains(&b',')) {
+                    found.0 |= Field::LengthList as u32;
+                }
             }
             found.0 |= field as u32;
         }
@@ -66,6 +73,12 @@ impl HeaderScan {
     pub(crate) fn has_forwarded(self) -> bool {
         self.has(Field::Forwarded) || self.has(Field::ForwardedUnderscore)
     }
+}
+
+/// Whether a length is one that every program reads alike.
+fn is_plain(length: &[u8]) -> bool {
+    // As many digits fit into 64 bits, whatever they are.
+    (1..=19).contains(&length.len()) && length.iter().all(u8::is_ascii_digit)
 }
 
 const X_FORWARDED: &str = "x-forwarded-";

@@ -1,6 +1,8 @@
 //! Bodies: streamed, whole or known to be cut, both ways.
 
 mod early_answers;
+mod expected;
+mod replaced;
 mod wrapped;
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};

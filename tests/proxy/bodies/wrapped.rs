@@ -100,7 +100,7 @@ async fn a_websocket_opens() {
 }
 
 /// A body that says nothing of itself. The first of its frames is there at once, or later.
-fn unclear(is_late: bool) -> Body {
+pub(super) fn unclear(is_late: bool) -> Body {
     let frames = stream::once(async move {
         if is_late {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -163,7 +163,7 @@ async fn the_client_by_itself_looks_too() {
 }
 
 /// An upstream of HTTP/2 that reads what it is sent.
-async fn http2_upstream() -> String {
+pub(super) async fn http2_upstream() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let read = |request: Request<Incoming>| async move {

@@ -1,8 +1,12 @@
-//! Heads of an upstream's responses as they come: many lines, white space, a time to live.
+//! Heads of an upstream's responses as they come: many lines, white space, a time to live, lengths.
 
 use crate::support::{Upstream, get, proxy_of, reply, serve};
-use same_origin::proxy::{Limits, ReverseProxy};
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Request, Response};
+use same_origin::proxy::{Body, Limits, ProxyError, ProxyErrorKind, ReverseProxy};
+use std::convert::Infallible;
 use std::time::Duration;
+use tower::{ServiceExt, service_fn};
 
 fn lines(count: usize) -> String {
     (0..count).map(|n| format!("x-{n}: {n}\r\n")).collect()
@@ -75,4 +79,43 @@ async fn a_connection_is_not_used_for_longer_than_its_upstream_keeps_it() {
         assert_eq!(get(server, "/api/x", "").await.status, 200);
     }
     connections.await.unwrap();
+}
+
+/// As of a layer that has given a response another body, or of a client service that makes one up.
+#[tokio::test]
+async fn a_length_is_a_number_and_that_of_the_body() {
+    const TWO: fn() -> Body = || Body::from("ok");
+    for (method, lengths, body, is_sound) in [
+        ("GET", &["2"][..], TWO, true),
+        ("GET", &["2", "2"], TWO, true),
+        ("GET", &["00000000000000000000000002"], TWO, true),
+        ("GET", &["x"], TWO, false),
+        ("GET", &["+2"], TWO, false),
+        ("GET", &[""], TWO, false),
+        ("GET", &["99999999999999999999"], TWO, false),
+        ("HEAD", &["x"], Body::empty, false),
+        ("HEAD", &["2"], Body::empty, true),
+        ("GET", &["3"], TWO, false),
+        ("GET", &["1"], TWO, false),
+        ("GET", &["2"], Body::empty, false),
+        ("GET", &["0"], Body::empty, true),
+    ] {
+        let client = service_fn(move |_: Request<Body>| async move {
+            let mut response = Response::new(body());
+            for length in lengths {
+                let length = HeaderValue::from_static(length);
+                response.headers_mut().append(CONTENT_LENGTH, length);
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let proxy = ReverseProxy::builder("/api", "http://upstream.example");
+        let proxy = proxy.build_with_client(client).unwrap();
+        let request = Request::builder().method(method).uri("/api/x");
+        let request = request.body(Body::empty()).unwrap();
+        let answer = proxy.oneshot(request).await.unwrap();
+        let kind = answer.extensions().get().map(ProxyError::kind);
+        let refused = (!is_sound).then_some(ProxyErrorKind::MalformedResponse);
+        assert_eq!(kind, refused, "{method} {lengths:?}");
+        assert_eq!(answer.status().as_u16(), if is_sound { 200 } else { 502 });
+    }
 }

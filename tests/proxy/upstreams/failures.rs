@@ -2,7 +2,7 @@
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use http::{Request, Response, StatusCode};
-use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -324,30 +324,6 @@ async fn a_failed_head_has_no_content() {
         assert_eq!(response.headers()["content-length"], length);
         assert!(response.into_body().data().await.is_none());
     }
-}
-
-/// `wss` in plain text would show what is meant to be secret.
-#[tokio::test]
-async fn a_client_speaks_http_and_nothing_else() {
-    let upstream = Upstream::ok().await;
-    let mut client = Client::new().unwrap();
-    for (scheme, is_spoken) in [
-        ("wss", false),
-        ("http", true),
-        // Now there is a connection.
-        ("ws", false),
-        ("wss", false),
-        ("ftp", false),
-        ("HTTP", true),
-    ] {
-        let uri = format!("{scheme}://{}/x", upstream.address);
-        let request = Request::get(uri).header("authorization", "Bearer secret");
-        let answer = client.call(request.body(Body::empty()).unwrap()).await;
-        let kind = answer.err().map(|error| (error.kind(), error.was_sent()));
-        let refused = (!is_spoken).then_some((ProxyErrorKind::MalformedTarget, false));
-        assert_eq!(kind, refused, "{scheme}");
-    }
-    assert_eq!(upstream.seen().len(), 2);
 }
 
 /// A client service that is never ready.

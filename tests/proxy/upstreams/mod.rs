@@ -1,5 +1,6 @@
 //! Upstreams: their names, which of several is asked, how long they are waited for, and those that fail.
 
+mod addresses;
 mod balancing;
 mod discovery;
 mod dns;

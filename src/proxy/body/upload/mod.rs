@@ -41,6 +41,9 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 enum Gate {
     Open,
+    /// Nobody has asked the upstream yet. A layer that reads the body now, to sign it perhaps, wants it, and would wait
+    /// for an answer that cannot come.
+    Unsent,
     Shut(Option<Waker>),
     /// The final response came first and has been read: the body is not wanted any more.
     Abandoned,
@@ -112,11 +115,22 @@ impl Progress {
         self.set(Gate::Open);
     }
 
+    /// The request is given to a connection, with the client's expectation or without it.
+    pub(crate) fn goes_out(&self, expects_continue: bool) {
+        let is_unsent = matches!(*self.gate(), Gate::Unsent);
+        if is_unsent {
+            self.set(if expects_continue {
+                Gate::Shut(None)
+            } else {
+                Gate::Open
+            });
+        }
+    }
+
     /// The response has been read. If the body is still held back, nobody will ever want it, and the
     /// upstream's connection must not wait for it.
     pub(crate) fn abandon_unwanted(&self) {
-        let is_shut = matches!(*self.gate(), Gate::Shut(_));
-        if is_shut {
+        if self.is_held_back() {
             self.set(Gate::Abandoned);
         }
     }
@@ -133,8 +147,13 @@ impl Progress {
     }
 
     fn poll_gate(&self, cx: &Context<'_>) -> Poll<Result<(), ProxyError>> {
-        match &mut *self.gate() {
+        let mut gate = self.gate();
+        match &mut *gate {
             Gate::Open => Poll::Ready(Ok(())),
+            Gate::Unsent => {
+                *gate = Gate::Open;
+                Poll::Ready(Ok(()))
+            }
             Gate::Abandoned => Poll::Ready(Err(ProxyError::refused(ProxyErrorKind::RequestBody))),
             Gate::Shut(waker) => {
                 *waker = Some(cx.waker().clone());
@@ -154,6 +173,8 @@ pub(crate) struct UploadRules {
     /// The client waits for `100 Continue`: the body is not asked for, which would make a
     /// server tell its client to send it, before the upstream has said that it wants it.
     pub(crate) expects_continue: bool,
+    /// Whether the client says when it sends the request ([`Progress::goes_out`]).
+    pub(crate) is_told_when_sent: bool,
     /// It is a stream of HTTP/2, which may be reset.
     pub(crate) is_stream: bool,
     /// The fields that the upstream does not see, as trailers neither.
@@ -177,10 +198,10 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn new(body: Body, rules: UploadRules) -> (Self, Arc<Progress>) {
-        let gate = if rules.expects_continue {
-            Gate::Shut(None)
-        } else {
-            Gate::Open
+        let gate = match rules.expects_continue {
+            false => Gate::Open,
+            true if rules.is_told_when_sent => Gate::Unsent,
+            true => Gate::Shut(None),
         };
         let progress = Arc::new(Progress::new(gate));
         let upload = Self {

@@ -13,6 +13,7 @@ fn upload(
         limit,
         announced: None,
         expects_continue,
+        is_told_when_sent: false,
         is_stream: false,
         withheld: Arc::new([]),
         patience: TIMEOUT,
