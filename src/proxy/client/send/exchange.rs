@@ -167,6 +167,13 @@ impl On {
         }
     }
 
+    /// Ends a connection of HTTP/1.1 on which there is no answer to wait for, with what is left of the request.
+    fn give_up(self) {
+        if let Self::Http1 { connection, .. } = self {
+            connection.meter.abort();
+        }
+    }
+
     /// The part of it that the response holds, once its head is there.
     fn answered(self, response: &Response<Incoming>) -> HeldConnection {
         match self {
@@ -220,6 +227,7 @@ impl Future for Exchange<'_> {
             Err(error) => {
                 let mut failed = Failed::from(error);
                 failed.lost = on.lost();
+                on.give_up();
                 return Poll::Ready(Err(failed));
             }
         };

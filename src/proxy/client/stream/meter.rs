@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 /// stream itself.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// Whether anything of a request went out.
-    used: AtomicBool,
+    /// Writes that took something of a request.
+    writes: AtomicUsize,
     /// Whether it is to be reset instead of closed although it was used.
     resets: AtomicBool,
     /// Whether it has borne an answer.
@@ -44,7 +44,7 @@ const FOR_EVER: u64 = u64::MAX;
 impl Default for Meter {
     fn default() -> Self {
         Self {
-            used: AtomicBool::new(false),
+            writes: AtomicUsize::new(0),
             resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
@@ -61,13 +61,18 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// A request goes out.
+    /// Something of a request goes out. Over HTTP/1.1 one task writes, so that none is lost.
     pub(crate) fn uses(&self) {
-        self.used.store(true, Ordering::Relaxed);
+        self.writes
+            .store(self.writes().wrapping_add(1).max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn was_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+        self.writes() != 0
     }
 
     pub(crate) fn reset_on_close(&self, resets: bool) {
@@ -164,9 +169,18 @@ impl Meter {
     }
 
     /// Ends the connection whatever is still on its way: an upload that nobody reads.
+    ///
+    /// That it is given up is not enough. hyper writes what it has before it closes a connection and reads no more
+    /// meanwhile, so that an upstream that does not read would keep it open, and one that has gone as well: see
+    /// [`EarlyAnswer`](super::early_answer::EarlyAnswer).
     pub(crate) fn abort(&self) {
         if let Some(task) = self.task.get() {
             task.abort();
         }
+    }
+
+    /// Whether a connection of HTTP/1.1 has come to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.get().is_none_or(AbortHandle::is_finished)
     }
 }
