@@ -18,6 +18,7 @@ mod tls;
 mod values;
 
 pub use kept::{Kept, Seen};
+pub use route::made as routes_made;
 pub use text::problems::Problems;
 
 use crate::admin::{Caches, RouteUpstream, Upstreams};

@@ -21,6 +21,7 @@ use crate::routes::Route;
 use same_origin::cors::CorsPolicy;
 use same_origin::proxy::ProxyConfigErrors;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use toml::{Table, Value};
 
 /// The settings of the layers around the service of a route.
@@ -33,6 +34,14 @@ pub(super) struct LayerSettings {
     guarding: Option<Guarding>,
     edge: Edge,
     codings: Codings,
+}
+
+/// Routes that were made or taken over, by all readings.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of routes that were made until now. While it grows, a reading does not wait for a file.
+pub fn made() -> usize {
+    MADE.load(Ordering::Relaxed)
 }
 
 /// An upstream that is never asked.
@@ -81,6 +90,7 @@ impl Checker<'_> {
         self.caches.0.extend(kept.cached.clone());
         self.upstreams.extend(kept.upstream.clone());
         let route = Arc::clone(&kept.route);
+        MADE.fetch_add(1, Ordering::Relaxed);
         self.keep_own_limit(&prefix, &route);
         self.kept.insert(settings, kept);
         Some(route)
