@@ -19,13 +19,15 @@ mod reload;
 mod routes;
 mod run;
 mod server;
+mod signals;
 
 use args::{Args, Command};
-use config::Config;
+use config::{Config, Kept, Text};
 use mimalloc::MiMalloc;
 use observe::{Diagnostics, PATIENCE};
 use server::Workers;
 use server::listen::sockets::Sockets;
+use signals::Signals;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -102,8 +104,11 @@ fn serve(args: &Args) -> Result<(), Error> {
         Some(_) => Sockets::from_env()?,
         None => Sockets::default(),
     };
-    let load = |path: &Path| Config::load(path, args.listen);
-    let config = args.config.as_deref().map(load).transpose()?;
+    // Before there are handlers: a pipe may be one that nobody writes to, and whoever waits for it can be ended.
+    let text = args.config.as_deref().map(Text::read);
+    let signals = Signals::hear()?;
+    let load = |text| Config::of(text, args.listen, &Kept::default());
+    let config = text.map(load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
     }
@@ -112,8 +117,10 @@ fn serve(args: &Args) -> Result<(), Error> {
     let (runtime, workers) = Workers::start(count)?;
     let served = runtime.block_on(async {
         match config.zip(args.config.as_deref()) {
-            Some((config, path)) => run::gateway(config, path, args, sockets, &workers).await,
-            None => show(args.listen).await,
+            Some((config, path)) => {
+                run::gateway(config, path, args, sockets, signals, &workers).await
+            }
+            None => show(args.listen, signals).await,
         }
     });
     // Requests that were cut at the end of the drain time are not waited for again.
@@ -160,8 +167,8 @@ fn hides_the_gateway(filter: &Targets, said: &str) -> bool {
 }
 
 /// Serves the demo.
-async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
-    let stop = server::shutdown::on_signal(&Arc::default(), || Duration::ZERO)?;
+async fn show(listen: Option<SocketAddr>, signals: Signals) -> Result<(), Error> {
+    let stop = server::shutdown::on_signal(signals.stop, &Arc::default(), || Duration::ZERO);
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

@@ -4,6 +4,7 @@
 use crate::config::{Config, Problems, Seen, routes_made};
 use crate::live::{Live, NextLog};
 use crate::observe;
+use crate::signals::Heard;
 use futures_util::future::join;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,7 @@ impl Refused {
 
 impl Reloader {
     /// Waits for reasons to read the configuration again. Never ends itself.
-    pub async fn run(self, mut hangups: Hangups) {
+    pub async fn run(self, mut hangups: Heard) {
         let asked = Notify::new();
         // Whoever rotates the log does not wait for a configuration that takes its time. SIGHUPs that come meanwhile
         // are one more reading.
@@ -262,30 +263,6 @@ async fn pause(interval: Option<Duration>) {
     match interval {
         Some(interval) => sleep(interval).await,
         None => std::future::pending().await,
-    }
-}
-
-/// SIGHUP, where there is one.
-pub struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangups {
-    #[cfg(unix)]
-    pub fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup()).map(Self)
-    }
-
-    #[cfg(not(unix))]
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self())
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if self.0.recv().await.is_some() {
-            return;
-        }
-        std::future::pending().await
     }
 }
 

@@ -38,7 +38,7 @@ use serde::Deserialize;
 use server::Server;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use text::environment::Filled;
@@ -131,6 +131,28 @@ struct Checker<'a> {
     mapped_back: Vec<String>,
 }
 
+/// The text of a file before it is checked.
+pub struct Text {
+    path: PathBuf,
+    file: Seen,
+    content: io::Result<String>,
+}
+
+impl Text {
+    /// Reads a file, which takes as long as whoever writes to a pipe likes.
+    pub fn read(path: &Path) -> Self {
+        let (file, content) = Seen::with_content(path.to_owned());
+        let content = content.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        });
+        Self {
+            path: path.to_owned(),
+            file,
+            content,
+        }
+    }
+}
+
 impl Config {
     /// The configuration of a file. `listen` is where the gateway listens, whatever the file says.
     ///
@@ -151,11 +173,21 @@ impl Config {
         listen: Option<SocketAddr>,
         before: &Kept,
     ) -> Result<Self, Problems> {
-        let (file, content) = Seen::with_content(path.to_owned());
-        let text = content.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
-        });
-        let text = text.map_err(|error| {
+        Self::of(Text::read(path), listen, before)
+    }
+
+    /// The same, of a file that has been read.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file.
+    pub fn of(text: Text, listen: Option<SocketAddr>, before: &Kept) -> Result<Self, Problems> {
+        let Text {
+            path,
+            file,
+            content,
+        } = text;
+        let text = content.map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
                 "--config",
