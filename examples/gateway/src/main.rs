@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let command = match Args::parse() {
         Ok(command) => command,
         Err(error) => {
-            eprintln!("{error}\n\n{}", args::USAGE);
+            complain(&format!("{error}\n\n{}", args::USAGE));
             return ExitCode::from(REFUSED);
         }
     };
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error.to_string());
             ExitCode::from(REFUSED)
         }
     }
@@ -174,6 +174,12 @@ async fn show(listen: Option<SocketAddr>, signals: Signals) -> Result<(), Error>
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
     demo.serve().await;
     Ok(())
+}
+
+/// Lines on standard error. Where they cannot be written the exit status says enough: `eprintln!` would panic, with
+/// another one.
+fn complain(lines: &str) {
+    let _unheard = writeln!(std::io::stderr(), "{lines}");
 }
 
 /// A line on standard output, at once: whoever started the gateway may wait for it.

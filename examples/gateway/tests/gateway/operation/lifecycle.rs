@@ -52,6 +52,26 @@ async fn a_port_in_use_is_a_problem_of_the_key_listen() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_that_nobody_hears_of_has_its_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = file(folder.path(), "drain = 5\n");
+    for args in [
+        &["--config", &bad, "--check"][..],
+        &["--config", &bad],
+        &["--nonsense"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let status = Command::new(gateway::BINARY)
+            .args(args)
+            .stderr(full.unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(2), "{args:?}");
+    }
+}
+
 /// An upstream that says when a request has arrived and answers when it is told to.
 struct Held {
     listener: TcpListener,
