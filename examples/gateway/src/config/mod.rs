@@ -21,7 +21,7 @@ pub use kept::{Kept, Seen};
 pub use route::made as routes_made;
 pub use text::problems::Problems;
 
-use crate::admin::{Caches, RouteUpstream, Upstreams};
+use crate::admin::{Caches, Upstreams};
 use crate::edge::{Edge, request_id};
 use crate::routes::{Around, Table};
 use crate::server::WORKERS;
@@ -39,7 +39,6 @@ use server::Server;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use text::environment::Filled;
 use text::parse::Parsed;
@@ -110,7 +109,7 @@ struct Checker<'a> {
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     caches: Caches,
-    upstreams: Vec<Arc<RouteUpstream>>,
+    upstreams: Upstreams,
     /// Prefixes of routes on whose upstreams readiness hangs.
     ready_upstreams: Vec<String>,
     /// Whether there is an access log, and whether there are metrics.
@@ -230,7 +229,7 @@ impl Config {
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
-            upstreams: Vec::new(),
+            upstreams: Upstreams::default(),
             ready_upstreams: Vec::new(),
             logs: false,
             counts: false,
@@ -335,7 +334,7 @@ impl Checker<'_> {
             warnings: std::mem::take(&mut self.warnings),
             hint: None,
             caches: std::mem::take(&mut self.caches),
-            upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
+            upstreams: std::mem::take(&mut self.upstreams),
             reload_on_change,
             files: std::mem::take(&mut self.files),
             kept: std::mem::take(&mut self.kept),

@@ -88,7 +88,11 @@ impl Checker<'_> {
         let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
         let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
         self.caches.0.extend(kept.cached.clone());
-        self.upstreams.extend(kept.upstream.clone());
+        // What readiness hangs on is no part of the route, which is the same with it and without.
+        if let Some(upstream) = &kept.upstream {
+            let is_awaited = self.readiness_hangs_on(&prefix);
+            self.upstreams.add(Arc::clone(upstream), is_awaited);
+        }
         let route = Arc::clone(&kept.route);
         MADE.fetch_add(1, Ordering::Relaxed);
         self.keep_own_limit(&prefix, &route);

@@ -1,4 +1,4 @@
-//! Upstreams as the admin listener sees them: their connections, and whether readiness hangs on them.
+//! Upstreams as the admin listener sees them: their connections, and whether they answer.
 
 use crate::admin::{Probe, RouteUpstream};
 use crate::config::Checker;
@@ -11,32 +11,29 @@ use std::convert::Infallible;
 use toml::Table;
 use tower::{Service, ServiceExt};
 
-impl Checker<'_> {
-    /// The upstream of a route, whose prefix has no trailing slash.
-    pub(super) fn upstream_of<T: Transport + Sync>(
-        &self,
-        prefix: String,
-        connections: impl Fn() -> usize + Send + Sync + 'static,
-        proxy: &ReverseProxy<T>,
-    ) -> RouteUpstream {
-        let prefix = if prefix.is_empty() {
-            "/".to_owned()
-        } else {
-            prefix
-        };
-        let is_wanted = self.readiness_hangs_on(&prefix);
-        let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
-        let counted = proxy.clone();
-        RouteUpstream {
-            prefix,
-            connections: Box::new(connections),
-            set_aside: Box::new(move || counted.set_aside()),
-            answers,
-        }
+/// The upstream of a route, whose prefix has no trailing slash.
+pub(super) fn upstream_of<T: Transport + Sync>(
+    prefix: String,
+    connections: impl Fn() -> usize + Send + Sync + 'static,
+    proxy: &ReverseProxy<T>,
+) -> RouteUpstream {
+    let prefix = if prefix.is_empty() {
+        "/".to_owned()
+    } else {
+        prefix
+    };
+    let counted = proxy.clone();
+    RouteUpstream {
+        answers: probe(prefix.clone(), proxy.clone()),
+        prefix,
+        connections: Box::new(connections),
+        set_aside: Box::new(move || counted.set_aside()),
     }
+}
 
+impl Checker<'_> {
     /// Whether a prefix is one of those in `admin.ready_upstreams`.
-    pub(in crate::config) fn readiness_hangs_on(&self, prefix: &str) -> bool {
+    pub(super) fn readiness_hangs_on(&self, prefix: &str) -> bool {
         let mut wanted = self.ready_upstreams.iter();
         wanted.any(|wanted| is_prefix(wanted, prefix))
     }
