@@ -1,6 +1,5 @@
 //! Checks of the two ends of a mount: the public prefix, and the address of an upstream.
 
-use crate::config_error::as_entries;
 use crate::path::is_ambiguous;
 use crate::proxy::config::error::ProxyConfigErrorKind as Kind;
 use crate::proxy::upstream::Upstream;
@@ -112,6 +111,14 @@ fn before_variable(upstream: &str) -> Option<&str> {
         .map(|index| &upstream[..index])
 }
 
+/// The upstreams of a text in which several stand.
+fn as_list(text: &str) -> Option<Vec<&str>> {
+    let parts = text.split([',', ';', ' ']).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.collect();
+    let are_upstreams = || parts.iter().all(|part| Upstream::parse(part).is_ok());
+    (parts.len() > 1 && are_upstreams()).then_some(parts)
+}
+
 /// An upstream that may stand beside those that were named before it. Variables are looked for in `marked`, which
 /// is the same text, or has no dollar signs where they are known not to begin one.
 pub(super) fn check_upstream(
@@ -129,11 +136,8 @@ pub(super) fn check_upstream(
         };
         return Err((Kind::Variable, remedy.into()));
     }
-    let several = as_entries(text, &[',', ';', ' '], |part| {
-        Upstream::parse(part).ok().map(|_| part.to_owned())
-    });
-    if let Some(entries) = several {
-        return Err((Kind::Upstream, entries.into()));
+    if let Some(list) = as_list(text) {
+        return Err((Kind::Upstream, format!("write a list: {list:?}").into()));
     }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
     if !cfg!(feature = "tls") && one.destination.protocol().is_tls() {
@@ -241,9 +245,10 @@ mod tests {
         let text = "http://x.example, http://y.example";
         let (kind, remedy) = check_upstream(text, text, &[]).unwrap_err();
         assert_eq!(kind, Kind::Upstream);
-        let entries =
-            "write \"http://x.example\", \"http://y.example\", each as an entry of its own";
-        assert_eq!(remedy, entries);
+        assert_eq!(
+            remedy,
+            "write a list: [\"http://x.example\", \"http://y.example\"]"
+        );
         // A comma may stand in a path.
         assert!(check_upstream("http://x.example/a,b", "", &[]).is_ok());
     }

@@ -111,7 +111,7 @@ struct Checker<'a> {
     caches: Caches,
     upstreams: Upstreams,
     /// Prefixes of routes on whose upstreams readiness hangs.
-    ready_upstreams: Vec<String>,
+    ready_upstreams: Option<toml::Value>,
     /// Whether there is an access log, and whether there are metrics.
     logs: bool,
     counts: bool,
@@ -230,7 +230,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
             upstreams: Upstreams::default(),
-            ready_upstreams: Vec::new(),
+            ready_upstreams: None,
             logs: false,
             counts: false,
             has_cors: false,
@@ -353,7 +353,7 @@ impl Checker<'_> {
             security: None,
             ids: file.request_id.unwrap_or_default(),
         };
-        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), left_out);
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let routes = self.routes(file.routes, left_out, cors.as_ref(), guarding.as_ref());
         // Where no route is, there is nothing to guard but the name of the server.
         let guarding = guarding.filter(Guarding::names_hosts);

@@ -15,7 +15,7 @@ use crate::config::guard::Guarding;
 use crate::config::kept::KeptRoute;
 use crate::config::text::problems::join;
 use crate::config::text::read::LeftOut;
-use crate::config::text::reword;
+use crate::config::text::{given, reword};
 use crate::edge::Edge;
 use crate::routes::Route;
 use same_origin::cors::CorsPolicy;
@@ -176,8 +176,11 @@ impl Checker<'_> {
             None => (of_all.cloned(), self.has_cors),
             Some(Value::Boolean(false)) => (None, false),
             Some(Value::Table(own)) => (self.cors(&at, own), true),
-            Some(_) => {
-                let message = "write a table of the keys of [cors], or `false` for no CORS here";
+            Some(other) => {
+                let given = given(&other);
+                let message = format!(
+                    "{given} does not fit; write a table of the keys of [cors], or `false` for no CORS here"
+                );
                 self.problems.push(at, message);
                 (None, false)
             }

@@ -183,7 +183,7 @@ fn addresses_that_lack_a_part_are_told_which() {
         &[
             (
                 "routes[0].trusted_proxies[0]",
-                "\"10.0.0.1\" is not a network; write \"127.0.0.1/32\"",
+                "\"10.0.0.1\" is not a network; write \"10.0.0.1/32\"",
             ),
             (
                 "routes[0].dns.servers[0]",
@@ -335,6 +335,22 @@ fn fields_of_files_are_checked_as_those_of_a_proxy() {
             "routes[0].set_response_headers.path",
             "a list of tables: [{ path = \"/docs/*\", x-a = \"b\" }]",
         )],
+    );
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\n\
+         set_response_headers = [{ Path = '/docs/*', x-a = 'b' }, { PATH = '/docs/*' }]\n",
+        &[
+            (
+                "routes[0].set_response_headers[0].Path",
+                "unknown key \"Path\"; write path = \"/docs/*\", in lower case",
+            ),
+            ("routes[0].set_response_headers[1].PATH", "in lower case"),
+            ("routes[0].set_response_headers[1]", "no field is set"),
+        ],
+    );
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = { Path = '/docs/*', x-a = 'b' }\n",
+        &[("routes[0].set_response_headers.Path", "in lower case")],
     );
     refused(
         "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = 'x'\n",
