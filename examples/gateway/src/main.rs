@@ -27,6 +27,7 @@ use mimalloc::MiMalloc;
 use observe::{Diagnostics, PATIENCE};
 use server::Workers;
 use server::listen::sockets::Sockets;
+use server::shutdown::StopSignals;
 use signals::Signals;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
@@ -106,7 +107,8 @@ fn serve(args: &Args) -> Result<(), Error> {
     };
     // Before there are handlers: a pipe may be one that nobody writes to, and whoever waits for it can be ended.
     let text = args.config.as_deref().map(Text::read);
-    let signals = Signals::hear()?;
+    // Not for the demo, which ends with its terminal.
+    let signals = text.as_ref().map(|_| Signals::hear()).transpose()?;
     let load = |text| Config::of(text, args.listen, &Kept::default());
     let config = text.map(load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
@@ -116,11 +118,11 @@ fn serve(args: &Args) -> Result<(), Error> {
     let count = config.as_ref().map_or(Some(1), |config| config.workers);
     let (runtime, workers) = Workers::start(count)?;
     let served = runtime.block_on(async {
-        match config.zip(args.config.as_deref()) {
-            Some((config, path)) => {
+        match (config, signals, args.config.as_deref()) {
+            (Some(config), Some(signals), Some(path)) => {
                 run::gateway(config, path, args, sockets, signals, &workers).await
             }
-            None => show(args.listen, signals).await,
+            _ => show(args.listen).await,
         }
     });
     // Requests that were cut at the end of the drain time are not waited for again.
@@ -167,8 +169,9 @@ fn hides_the_gateway(filter: &Targets, said: &str) -> bool {
 }
 
 /// Serves the demo.
-async fn show(listen: Option<SocketAddr>, signals: Signals) -> Result<(), Error> {
-    let stop = server::shutdown::on_signal(signals.stop, &Arc::default(), || Duration::ZERO);
+async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
+    let stop = StopSignals::new()?;
+    let stop = server::shutdown::on_signal(stop, &Arc::default(), || Duration::ZERO);
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

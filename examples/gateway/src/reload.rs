@@ -14,7 +14,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-/// The time that files have to be read, for each route: a pipe may be one that nobody writes to, and a file system may have gone.
+/// The time that files have to be read, for each route: a pipe may be one that nobody writes to, and a file system may
+/// have gone.
 const READ: Duration = Duration::from_secs(10);
 /// The time after which a configuration that was refused is read again, where changes are looked for.
 const AGAIN: Duration = Duration::from_secs(2);

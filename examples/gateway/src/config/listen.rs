@@ -64,14 +64,16 @@ pub fn address_as(text: &str, example: u16) -> Result<SocketAddr, String> {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
         _ => {
             return Err(format!(
-                "{text:?} is not an address with a port; write \"127.0.0.1:{example}\", \"localhost:{example}\" or \":{example}\""
+                "{text:?} is not an address with a port; \
+                 write \"127.0.0.1:{example}\", \"localhost:{example}\" or \":{example}\""
             ));
         }
     };
     match port.parse() {
         Ok(port) => Ok(SocketAddr::new(ip, port)),
         Err(_) => Err(format!(
-            "{text:?} does not end with a port; write a number from 0 to 65535 after a colon, as in \"{host}:{example}\""
+            "{text:?} does not end with a port; \
+             write a number from 0 to 65535 after a colon, as in \"{host}:{example}\""
         )),
     }
 }

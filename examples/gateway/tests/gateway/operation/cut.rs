@@ -103,7 +103,8 @@ async fn a_whole_answer_was_not_cut() {
     let chunked = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = chunked.local_addr().unwrap();
     tokio::spawn(async move {
-        let body = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n0\r\nx-a: b\r\n\r\n";
+        let body = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+                    3\r\nabc\r\n0\r\nx-a: b\r\n\r\n";
         while let Ok((mut stream, _)) = chunked.accept().await {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {

@@ -96,7 +96,8 @@ async fn a_route_stays_when_readiness_begins_to_hang_on_it() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _request = stream.read(&mut [0; 4096]).await;
-            let answer = b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 1\r\nconnection: close\r\n\r\na";
+            let answer = b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\
+                content-length: 1\r\nconnection: close\r\n\r\na";
             let _closed = stream.write_all(answer).await;
         }
     });
