@@ -85,6 +85,9 @@ impl Connection {
     }
 
     fn is_flushed(&self) {
+        if self.is_ending() {
+            self.wake();
+        }
         // The patience with it is shorter now. What is sent in time, or on an order, is not a sign of a client that reads.
         let is_late = self.silent.load(Ordering::Relaxed) > STEPS;
         let is_ordered = self.order.load(Ordering::Relaxed) >= STOP;

@@ -73,6 +73,8 @@ pub struct Connection {
     has_served: AtomicBool,
     /// Whether its client has closed its side, which is not told as long as a request is under way.
     is_ending: AtomicBool,
+    /// Whether it has become a tunnel, over HTTP/1.1.
+    is_switched: AtomicBool,
     order: AtomicU8,
     idle: Idle,
     waker: Mutex<Option<Waker>>,
@@ -215,6 +217,7 @@ impl Connection {
             0 if self.is_flushing() => Some(UNREAD_STEPS),
             0 => Some(STEPS),
             requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
+            _ if self.is_ending() && self.has_untaken() => Some(UNREAD_STEPS),
             _ => None,
         }
     }
@@ -231,9 +234,13 @@ impl Connection {
         under_way(&self.requests) || under_way(&self.tunnels)
     }
 
-    /// Its client has closed its side. Its task is woken at the end of its last request.
+    /// Its client has closed its side. Its task is woken when a request ends or its answer is sent.
     pub fn ends_with_its_requests(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
     }
 
     /// The request that is under way is the last that is read.
@@ -254,20 +261,12 @@ impl Connection {
         InTunnel::new(Arc::clone(self))
     }
 
-    /// Something has come of its requests. Where hyper has frames that are not sent it takes more of them whether or not
-    /// the client takes any, and only what is sent counts.
-    fn moves(&self) {
-        if self.unsent.load(Ordering::Relaxed) == 0 {
-            self.silent.store(0, Ordering::Relaxed);
-        }
-    }
-
     /// A request or a tunnel has ended, one of these.
     fn one_ends(&self, of: &AtomicU32) {
         self.is_awake();
         self.moves();
         of.fetch_sub(1, Ordering::Relaxed);
-        if self.is_ending.load(Ordering::Relaxed) {
+        if self.is_ending() {
             self.wake();
         }
     }

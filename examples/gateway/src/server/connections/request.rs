@@ -30,6 +30,11 @@ impl InRequest {
         self.connection.is_finishing()
     }
 
+    /// Its connection becomes a tunnel, over HTTP/1.1, whose ends are told as they come.
+    pub fn switches(&self) {
+        self.connection.is_switched.store(true, Ordering::Relaxed);
+    }
+
     /// Its response has begun.
     fn answered(mut self) -> Self {
         self.answered = true;

@@ -7,7 +7,7 @@ use super::Connection;
 use bytes::Buf;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A frame's data, counted in its connection until it is sent, or is not wanted any more.
 pub struct Unsent<D> {
@@ -27,6 +27,24 @@ impl<D> Drop for Unsent<D> {
     fn drop(&mut self) {
         self.connection.unsent.fetch_sub(1, Ordering::Relaxed);
         self.connection.moves();
+    }
+}
+
+impl Connection {
+    /// Something has come of its requests. Where hyper has frames that are not sent it takes more of them whether or not
+    /// the client takes any, and only what is sent counts.
+    pub(super) fn moves(&self) {
+        if self.unsent.load(Ordering::Relaxed) == 0 {
+            self.silent.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is some of an answer that its client has yet to take.
+    pub fn has_untaken(&self) -> bool {
+        let are_there = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
+        let is_tunnel = self.is_switched.load(Ordering::Relaxed);
+        let is_flushing = self.is_flushing() && !is_tunnel;
+        are_there(&self.unsent) || are_there(&self.unread) || is_flushing
     }
 }
 
