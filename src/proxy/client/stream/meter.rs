@@ -3,8 +3,8 @@
 use crate::proxy::client::error::{Lost, is_alert};
 use crate::proxy::upstream::backoff::millis;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -23,8 +23,10 @@ pub(crate) struct Meter {
     /// Bytes that were read since the last sign of progress: a request, a response's head, a frame of its
     /// body.
     unseen: AtomicUsize,
-    /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
+    /// The number of streams of HTTP/2 that the upstream takes; [`UNSETTLED`] until its settings are there.
     room: AtomicUsize,
+    /// Told of that number, and of the connection's end.
+    pool: OnceLock<Weak<dyn Settles>>,
     /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
     speaks_http2: OnceLock<bool>,
     /// The alert of TLS that ended it.
@@ -40,6 +42,13 @@ pub(crate) struct Meter {
 }
 
 const FOR_EVER: u64 = u64::MAX;
+const UNSETTLED: usize = 0;
+
+/// Lets requests wait for a connection's settings.
+pub(crate) trait Settles: Send + Sync {
+    /// The settings of a connection have come, or it has ended.
+    fn settled(self: Arc<Self>);
+}
 
 impl Default for Meter {
     fn default() -> Self {
@@ -50,6 +59,7 @@ impl Default for Meter {
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
+            pool: OnceLock::new(),
             speaks_http2: OnceLock::new(),
             alert: OnceLock::new(),
             born: AtomicU64::new(0),
@@ -87,6 +97,9 @@ impl Meter {
     /// A response's head has come.
     pub(crate) fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+        if !self.is_settled() {
+            self.set_room(1);
+        }
         self.progress();
     }
 
@@ -133,12 +146,41 @@ impl Meter {
         }
     }
 
-    pub(crate) fn set_room(&self, streams: usize) {
-        self.room.store(streams, Ordering::Relaxed);
+    /// Its room is known when the upstream's settings are there.
+    pub(crate) fn waits_for_settings(&self) {
+        self.room.store(UNSETTLED, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_settled(&self) -> bool {
+        self.room.load(Ordering::Relaxed) != UNSETTLED
+    }
+
+    /// At least one: none at all is for a while, in which streams wait, and on a new connection they would, too.
+    pub(crate) fn set_room(&self, streams: usize) {
+        let before = self.room.swap(streams.max(1), Ordering::Relaxed);
+        if before == UNSETTLED {
+            self.settled();
+        }
+    }
+
+    /// The number of streams that it may carry: one that goes with the preface, until more is known.
     pub(crate) fn room(&self) -> usize {
-        self.room.load(Ordering::Relaxed)
+        self.room.load(Ordering::Relaxed).max(1)
+    }
+
+    /// Tells the pool that requests need not wait for this one any more.
+    pub(crate) fn settled(&self) {
+        // Either this one sees the pool, or the pool the room, see `tells`.
+        fence(Ordering::SeqCst);
+        if let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
+            pool.settled();
+        }
+    }
+
+    /// It tells this pool, which looks at its room after this.
+    pub(crate) fn tells(&self, pool: Weak<dyn Settles>) {
+        let _is_the_first = self.pool.set(pool);
+        fence(Ordering::SeqCst);
     }
 
     /// It comes into a pool, and is one of its connections.
