@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, Version};
 use http_body::Frame;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {
@@ -219,6 +219,7 @@ impl Recording {
             part: draft.storable.part,
             moment: draft.moment,
             snapshot,
+            size: OnceLock::new(),
         };
         if self.shared.store.insert(key, stored, &draft.request) {
             self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);

@@ -370,6 +370,8 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
+    // A clone has no room for more lines, and one that has grown has room for twice as many as it has.
+    let mut stored = stored.clone();
     own_values(&mut stored);
     stored
 }

@@ -7,18 +7,20 @@ use crate::cache::http::vary::Selection;
 use crate::cache::rules::reuse::Age;
 use crate::cache::rules::{Life, Storable};
 use crate::cache::store::key::Key;
+use crate::cache::store::size;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The most responses for one key: for requests that differ in what `Vary` names, and parts.
 const MOST_VARIANTS: usize = 32;
 
-/// Bytes that an entry takes beside what it holds, about.
-const OVERHEAD: usize = 512;
+/// Bytes that a key takes beside what is stored for it, as measured: its places in moka's tables, queues and timer, and in
+/// the table of targets, with the boxes of all of them.
+const OVERHEAD: usize = 680;
 
 /// A response.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Stored {
     pub(crate) part: Option<Extent>,
     pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
+    /// Counted once: each response that is added has all variants weighed.
+    pub(crate) size: OnceLock<usize>,
 }
 
 /// The times by which the more recent one of two responses is found.
@@ -107,22 +111,20 @@ impl Stored {
             moment,
             // A change since then is one of this, too.
             snapshot: self.snapshot.clone(),
+            size: OnceLock::new(),
         }
     }
 
     fn size(&self) -> usize {
-        let of = |headers: &HeaderMap| -> usize {
-            let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-                64 + name.as_str().len() + value.len()
-            };
-            headers.iter().map(line).sum()
-        };
-        OVERHEAD
-            + of(&self.headers)
-            + self.trailers.as_ref().map_or(0, of)
-            + self.body.len()
-            + self.selection.size()
-            + self.snapshot.size()
+        *self.size.get_or_init(|| {
+            size_of::<Self>()
+                + 2 * size::ALLOCATION
+                + size::of_head(&self.headers)
+                + self.trailers.as_ref().map_or(0, size::of_head)
+                + self.body.len()
+                + self.selection.size()
+                + self.snapshot.size()
+        })
     }
 
     /// The time for which it can be of any use; `None` for as long as it is there.
@@ -233,7 +235,8 @@ impl Resource {
     /// Bytes, as far as a weigher can count.
     pub(crate) fn weight(&self, key: &Key) -> u32 {
         let stored: usize = self.variants.iter().map(|stored| stored.size()).sum();
-        u32::try_from(stored.saturating_add(key.bytes().len())).unwrap_or(u32::MAX)
+        let all = stored.saturating_add(OVERHEAD + key.bytes().len());
+        u32::try_from(all).unwrap_or(u32::MAX)
     }
 
     /// The time for which anything of it can be of use; `None` for as long as it is there.

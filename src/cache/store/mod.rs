@@ -2,6 +2,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod key;
+pub(crate) mod size;
 pub(crate) mod stats;
 pub(crate) mod targets;
 mod unstored;
