@@ -259,3 +259,48 @@ async fn what_could_not_be_stored_is_stored_once_it_may_be() {
     // Three that were private, one that shows that it is not any more, and one that is stored.
     assert_eq!((stored, site.seen().len()), (5, 5));
 }
+
+/// An origin that takes half a second, and answers `x-bad` with that status.
+fn hot() -> Site {
+    Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            if let Some(status) = seen.field("x-bad") {
+                return Ok(response(status.parse().unwrap(), &[], "bad"));
+            }
+            sleep(Duration::from_millis(500)).await;
+            let fields = [("cache-control", "max-age=2"), ("etag", "\"a\"")];
+            Ok(response(200, &fields, "body"))
+        })
+    })
+}
+
+/// The requests that reach the origin when 10 clients ask for something that is stale.
+async fn fetches_of_ten(site: &Site) -> usize {
+    sleep(Duration::from_secs(3)).await;
+    let before = site.seen().len();
+    many(site, 10, &[]).await;
+    site.seen().len() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_client_leaves_the_others_with_one_fetch() {
+    for status in ["400", "406", "429", "431"] {
+        let site = hot();
+        site.get("/a").await;
+        sleep(Duration::from_secs(3)).await;
+        site.ask(get("/a", &[("x-bad", status)])).await;
+        assert_eq!(fetches_of_ten(&site).await, 1, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_stored_takes_back_that_none_could_be() {
+    for status in ["500", "302"] {
+        let site = hot();
+        site.get("/a").await;
+        sleep(Duration::from_secs(3)).await;
+        site.ask(get("/a", &[("x-bad", status)])).await;
+        fetches_of_ten(&site).await;
+        assert_eq!(fetches_of_ten(&site).await, 1, "{status}");
+    }
+}

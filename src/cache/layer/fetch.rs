@@ -37,6 +37,8 @@ pub(crate) struct Trip {
     pub(crate) lead: Option<Lead>,
     /// The last response could not be stored, by this name.
     unstored: Option<Key>,
+    /// The same, while an older one is stored.
+    note: Option<Key>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -120,6 +122,7 @@ impl Trip {
             found,
             lead: None,
             unstored: None,
+            note: None,
             collapsed: false,
             is_behind: false,
         })
@@ -134,6 +137,10 @@ impl Trip {
                 Flight::Shared(name) => name,
                 Flight::Unstored(name) => {
                     self.unstored = Some(name);
+                    return None;
+                }
+                Flight::Noted(name) => {
+                    self.note = Some(name);
                     return None;
                 }
             };
@@ -244,6 +251,14 @@ impl Trip {
             }
         }
         Ok(self.arrived(*head, response, &trial.arrived()))
+    }
+
+    /// Takes back the note that what comes for this request cannot be stored.
+    pub(crate) fn note_stored(&self) {
+        let name = self.lead.as_ref().map(Lead::name).or(self.note.as_ref());
+        if let Some(name) = name {
+            self.shared.store.note_stored(name);
+        }
     }
 
     fn trial(&self) -> Trial {
