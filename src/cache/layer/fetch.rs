@@ -44,6 +44,14 @@ pub(crate) struct Trip {
     pub(crate) is_behind: bool,
 }
 
+/// The outcome of a wait for another request.
+enum Waited<R> {
+    Answer(Box<Response<Body<R>>>),
+    /// The stale response that was found is the answer, and is to be validated.
+    Stale(Status),
+    InVain,
+}
+
 /// A request as its client sent it.
 pub(crate) struct Head {
     pub(crate) method: Method,
@@ -95,17 +103,23 @@ where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Send,
 {
-    if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
-        let hit = Status {
+    let waited = match trip.found {
+        Found::Response(_, Use::AnswerAndValidate) => Waited::Stale(Status {
             hit: true,
             ..Status::default()
-        };
-        let response = trip.stale(&Arc::clone(stored), request.headers(), hit);
-        trip.validate_behind(service, *request);
-        return Ok(response);
-    }
-    if let Some(response) = trip.wait(request.headers()).await {
-        return Ok(response);
+        }),
+        _ => trip.wait(request.headers()).await,
+    };
+    match waited {
+        Waited::Answer(response) => return Ok(*response),
+        Waited::Stale(status) => {
+            if let Found::Response(stored, _) = &trip.found {
+                let response = trip.stale(stored, request.headers(), status);
+                trip.validate_behind(service, *request);
+                return Ok(response);
+            }
+        }
+        Waited::InVain => {}
     }
     if let Some(name) = trip.unstored.take() {
         return trip.pass(service, request, &name).await;
@@ -129,19 +143,19 @@ impl Trip {
     }
 
     /// Waits while another request fetches the same, and returns its response if that is this one's, too.
-    async fn wait<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
+    async fn wait<R>(&mut self, request: &HeaderMap) -> Waited<R> {
         let deadline = Instant::now() + self.shared.wait;
         for _ in 0..MOST_WAITS {
             let name = match self.shared.flight(&self.asked, &self.found, request) {
-                Flight::Alone => return None,
+                Flight::Alone => return Waited::InVain,
                 Flight::Shared(name) => name,
                 Flight::Unstored(name) => {
                     self.unstored = Some(name);
-                    return None;
+                    return Waited::InVain;
                 }
                 Flight::Noted(name) => {
                     self.note = Some(name);
-                    return None;
+                    return Waited::InVain;
                 }
             };
             let wait = match self.shared.flights.join(&name) {
@@ -159,15 +173,18 @@ impl Trip {
                     .collapsed
                     .fetch_add(1, Ordering::Relaxed);
             }
-            timeout_at(deadline, wait.end()).await.ok()?;
-            if let Some(response) = self.look_again(request) {
-                return Some(response);
+            if timeout_at(deadline, wait.end()).await.is_err() {
+                return Waited::InVain;
+            }
+            let again = self.look_again(request);
+            if !matches!(again, Waited::InVain) {
+                return again;
             }
         }
-        None
+        Waited::InVain
     }
 
-    fn look_again<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
+    fn look_again<R>(&mut self, request: &HeaderMap) -> Waited<R> {
         let before = self.why();
         self.found = self.shared.find(&self.asked, request);
         // RFC 9211 2.1, 2.6: one that waited was forwarded, as a part of another one.
@@ -178,7 +195,13 @@ impl Trip {
             ..Status::default()
         };
         let (found, asked) = (&self.found, &self.asked);
-        self.shared.at_once(found, asked, request, status)
+        if let Found::Response(_, Use::AnswerAndValidate) = found {
+            // Who validates behind its client's back has a name of its own for it.
+            self.lead = None;
+            return Waited::Stale(status);
+        }
+        let answer = self.shared.at_once(found, asked, request, status);
+        answer.map_or(Waited::InVain, |answer| Waited::Answer(Box::new(answer)))
     }
 
     /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
