@@ -74,6 +74,16 @@ async fn a_body_that_is_not_whole_is_not_stored() {
             vec![data("body")],
         ),
         (
+            "longer by a frame",
+            &[FRESH, ("content-length", "4")],
+            vec![data("body"), data("more")],
+        ),
+        (
+            "error at the end",
+            &[FRESH, ("content-length", "4")],
+            vec![data("body"), Err("cut")],
+        ),
+        (
             "closed",
             &[FRESH, ("connection", "close")],
             vec![data("body")],

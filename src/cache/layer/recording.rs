@@ -93,6 +93,15 @@ impl Recording {
         frame: Option<&Result<Frame<Bytes>, E>>,
         is_end_stream: bool,
     ) -> Progress {
+        let progress = self.add(frame, is_end_stream);
+        // RFC 9111 3.3: what was recorded may be as long as was announced all the same.
+        if matches!(progress, Progress::Lost) {
+            self.lose();
+        }
+        progress
+    }
+
+    fn add<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>, is_end_stream: bool) -> Progress {
         match frame {
             Some(Err(_)) => Progress::Lost,
             None if self.needs_end_of_stream() && !is_end_stream => Progress::Lost,
@@ -116,7 +125,7 @@ impl Recording {
     }
 
     /// Adds a chunk; `false` if the body turns out to be too long.
-    pub(crate) fn data(&mut self, chunk: &Bytes) -> bool {
+    fn data(&mut self, chunk: &Bytes) -> bool {
         let length = self.data.len() as u64 + chunk.len() as u64;
         let Some(draft) = &self.draft else {
             return false;
@@ -140,7 +149,7 @@ impl Recording {
         true
     }
 
-    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+    fn trailers(&mut self, trailers: &HeaderMap) {
         let mut trailers = trailers.clone();
         own_values(&mut trailers);
         self.trailers = Some(trailers);
@@ -173,7 +182,7 @@ impl Recording {
     }
 
     /// It will not be stored, which nobody is to wait for. Its data and their room stay until it is dropped.
-    pub(crate) fn lose(&mut self) {
+    fn lose(&mut self) {
         self.draft = None;
     }
 
