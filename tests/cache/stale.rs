@@ -100,6 +100,33 @@ async fn those_who_waited_get_the_old_answer_too_and_make_one_validation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_variant_is_validated_behind_its_clients_back() {
+    let site = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            let fields = [
+                ("cache-control", "max-age=10, stale-while-revalidate=60"),
+                ("vary", "accept-language"),
+            ];
+            sleep(Duration::from_secs(1)).await;
+            Ok(response(200, &fields, format!("answer {}", seen.number)))
+        })
+    });
+    let of = |language| get("/a", &[("accept-language", language)]);
+    for language in ["de", "en"] {
+        site.ask(of(language)).await;
+    }
+    advance(Duration::from_secs(20)).await;
+    for language in ["de", "en", "de", "en"] {
+        assert_eq!(site.ask(of(language)).await.outcome, Some(Outcome::Stale));
+    }
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(site.seen().len(), 4);
+    for language in ["de", "en"] {
+        assert_eq!(site.ask(of(language)).await.outcome, Some(Outcome::Hit));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_the_window_it_is_validated_first() {
     let site = Site::new(|seen| answer(seen, "max-age=10, stale-while-revalidate=60"));
     site.get("/a").await;
