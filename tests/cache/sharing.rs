@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
 
 /// An origin that takes a second for each answer.
 fn slow(fields: &'static [(&'static str, &'static str)]) -> Site {
@@ -302,5 +303,50 @@ async fn an_answer_that_is_stored_takes_back_that_none_could_be() {
         site.ask(get("/a", &[("x-bad", status)])).await;
         fetches_of_ten(&site).await;
         assert_eq!(fetches_of_ten(&site).await, 1, "{status}");
+    }
+}
+
+/// One after the other, the last of them would wait for as long as all of them.
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_a_failure_get_what_stands_in_or_go_at_once() {
+    for (control, status, took, fetches) in [
+        ("max-age=1, stale-if-error=60", Some(503), 1, 1),
+        ("max-age=1, stale-if-error=60", None, 1, 1),
+        ("max-age=1", None, 2, 20),
+        ("max-age=1", Some(503), 2, 20),
+    ] {
+        let site = Site::slow(Cache::builder(), move |seen| {
+            Box::pin(async move {
+                if seen.number == 0 {
+                    let fields = [("cache-control", control), ("etag", "\"a\"")];
+                    return Ok(response(200, &fields, "body"));
+                }
+                sleep(Duration::from_secs(1)).await;
+                let failure = status.map(|status| response(status, &[], "failure"));
+                failure.ok_or("gone")
+            })
+        });
+        site.get("/a").await;
+        sleep(Duration::from_secs(2)).await;
+        let began = Instant::now();
+        let ask = async || site.service().oneshot(get("/a", &[])).await;
+        let all = join_all((0..20).map(|_| ask())).await;
+        let case = format!("{control} {status:?}");
+        assert_eq!(began.elapsed().as_secs(), took, "{case}");
+        assert_eq!(site.seen().len(), 1 + fetches, "{case}");
+        if fetches > 1 {
+            continue;
+        }
+        let said = |answer: &Result<http::Response<_>, _>| {
+            let said = &answer.as_ref().unwrap().headers()["cache-status"];
+            said.to_str().unwrap().to_owned()
+        };
+        let said: Vec<_> = all.iter().map(said).collect();
+        assert!(
+            said.iter().all(|said| said.contains("; fwd=stale; ")),
+            "{said:?}"
+        );
+        let collapsed = said.iter().filter(|said| said.ends_with("; collapsed"));
+        assert_eq!(collapsed.count(), 19, "{said:?}");
     }
 }

@@ -4,7 +4,7 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::flight::{Lead, Place};
+use crate::cache::layer::flight::{End, Lead, Place};
 use crate::cache::layer::look::Flight;
 use crate::cache::layer::source::Source;
 use crate::cache::rules::plan::Asked;
@@ -173,12 +173,16 @@ impl Trip {
                     .collapsed
                     .fetch_add(1, Ordering::Relaxed);
             }
-            if timeout_at(deadline, wait.end()).await.is_err() {
+            let Ok(end) = timeout_at(deadline, wait.end()).await else {
                 return Waited::InVain;
-            }
+            };
+            let before = self.why();
             let again = self.look_again(request);
             if !matches!(again, Waited::InVain) {
                 return again;
+            }
+            if end == End::Failed {
+                return self.after_failure(before, request);
             }
         }
         Waited::InVain
@@ -202,6 +206,20 @@ impl Trip {
         }
         let answer = self.shared.at_once(found, asked, request, status);
         answer.map_or(Waited::InVain, |answer| Waited::Answer(Box::new(answer)))
+    }
+
+    /// After another one has asked for this one, too, and the upstream has failed: what stands in for that, or a fetch of
+    /// its own, at the same time as those of all others who have waited.
+    fn after_failure<R>(&self, before: Forward, request: &HeaderMap) -> Waited<R> {
+        let Some(stored) = self.stand_in() else {
+            return Waited::InVain;
+        };
+        let status = Status {
+            forward: Some(before),
+            collapsed: Some(true),
+            ..Status::default()
+        };
+        Waited::Answer(Box::new(self.stale(stored, request, status)))
     }
 
     /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
@@ -246,8 +264,9 @@ impl Trip {
         });
         let mut trial = self.trial();
         let answered = send(&mut service, *request).await;
-        let mut response = match self.stand_in() {
-            None => answered?.map(Source::untouched),
+        let stand_in = self.stand_in().cloned();
+        let mut response = match stand_in {
+            None => self.or_fail(answered)?.map(Source::untouched),
             Some(stored) => match sound(answered) {
                 Ok(response) => response,
                 Err(forward_status) => {
@@ -255,7 +274,10 @@ impl Trip {
                         forward_status,
                         ..self.status()
                     };
-                    return Ok(self.stale(stored, &head.headers, status));
+                    if let Some(lead) = &mut self.lead {
+                        lead.fail();
+                    }
+                    return Ok(self.stale(&stored, &head.headers, status));
                 }
             },
         };
@@ -269,8 +291,8 @@ impl Trip {
                 self.shared.store.replace(&self.asked.key, &stored, None);
                 self.found = Found::Nothing(Forward::Stale);
                 trial = self.trial();
-                let answered = send(&mut service, head.repeat(extensions)).await?;
-                response = answered.map(Source::untouched);
+                let answered = send(&mut service, head.repeat(extensions)).await;
+                response = self.or_fail(answered)?.map(Source::untouched);
             }
         }
         Ok(self.arrived(*head, response, &trial.arrived()))
@@ -282,6 +304,14 @@ impl Trip {
         if let Some(name) = name {
             self.shared.store.note_stored(name);
         }
+    }
+
+    /// Tells those who wait for this one that it has failed.
+    fn or_fail<T, E>(&mut self, answered: Result<T, E>) -> Result<T, E> {
+        if let (Err(_), Some(lead)) = (&answered, &mut self.lead) {
+            lead.fail();
+        }
+        answered
     }
 
     fn trial(&self) -> Trial {

@@ -103,7 +103,13 @@ impl Recording {
 
     fn add<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>, is_end_stream: bool) -> Progress {
         match frame {
-            Some(Err(_)) => Progress::Lost,
+            Some(Err(_)) => {
+                let place = self.draft.as_mut().map(|draft| &mut draft.place);
+                if let Some(lead) = place.and_then(|place| place.lead.as_mut()) {
+                    lead.fail();
+                }
+                Progress::Lost
+            }
             None if self.needs_end_of_stream() && !is_end_stream => Progress::Lost,
             None => Progress::Whole,
             Some(Ok(frame)) => {
