@@ -236,6 +236,42 @@ async fn what_is_stale_is_validated_and_renewed() {
     assert_eq!(site.seen()[2].field("if-none-match"), Some("\"a\""));
 }
 
+/// RFC 9530 2, 3: `Content-Digest` is of the bytes that one message has, `Repr-Digest` of the whole.
+#[tokio::test(start_paused = true)]
+async fn a_digest_is_that_of_the_bytes_that_are_sent() {
+    let site = Site::new(|seen| {
+        let (status, digest, body) = match seen.field("if-none-match") {
+            None => (200, "whole", "0123456789"),
+            Some(_) => (304, "nothing", ""),
+        };
+        let fields = [
+            FRESH,
+            ("etag", "\"a\""),
+            ("content-digest", digest),
+            ("content-md5", digest),
+            ("repr-digest", digest),
+            ("digest", digest),
+        ];
+        response(status, &fields, body)
+    });
+    let digests = |got: &Got| {
+        ["content-digest", "content-md5", "repr-digest", "digest"]
+            .map(|name| got.field(name).map(str::to_owned))
+    };
+    let whole = || Some("whole".to_owned());
+    site.get("/a").await;
+    for _renewed in [false, true] {
+        assert_eq!(digests(&site.get("/a").await), [(); 4].map(|()| whole()));
+        let part = site.ask(get("/a", &[("range", "bytes=0-1")])).await;
+        assert_eq!(part.status, 206);
+        assert_eq!(digests(&part), [None, None, whole(), whole()]);
+        let known = site.ask(get("/a", &[("if-none-match", "\"a\"")])).await;
+        assert_eq!(known.status, 304);
+        assert_eq!(digests(&known), [None, None, whole(), whole()]);
+        advance(Duration::from_secs(61)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_may_want_more() {
     let site = Site::new(counted(&[FRESH, ("etag", "\"a\"")]));

@@ -5,6 +5,12 @@ use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
+/// RFC 9530 2.
+pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+
+/// RFC 2616 14.15, which is obsolete; some stores of objects send it.
+pub(crate) const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+
 /// Whether a client has the stored response already, so that a 304 will do.
 ///
 /// `If-None-Match` goes before `If-Modified-Since` (RFC 9110 13.2.2). Without a `Last-Modified` it is
@@ -99,10 +105,12 @@ pub(crate) fn is_about(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
 
 /// Fields of a stored response that a 304 has not: they are about content that it has not (RFC 9110
 /// 15.4.5).
-const OF_CONTENT: [HeaderName; 6] = [
+const OF_CONTENT: [HeaderName; 8] = [
+    CONTENT_DIGEST,
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
     header::CONTENT_LENGTH,
+    CONTENT_MD5,
     header::CONTENT_RANGE,
     header::CONTENT_TYPE,
     header::TRAILER,
