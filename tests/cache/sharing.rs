@@ -1,6 +1,6 @@
 //! One fetch for all who miss the same, and nobody waits for what is not for everybody.
 
-use crate::support::{FRESH, Got, Site, get, request, response};
+use crate::support::{FRESH, Got, Site, data, frames, get, request, response};
 use futures_util::future::join_all;
 use same_origin::cache::{Cache, Outcome};
 use std::sync::Arc;
@@ -127,6 +127,35 @@ async fn nobody_gets_a_private_answer_of_another_one_or_waits_for_it_twice() {
     let began = Instant::now();
     many(&site, 20, &[]).await;
     assert_eq!(began.elapsed().as_secs(), 1);
+}
+
+/// Whatever the reason is that it cannot be stored.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_two_minutes_for_what_cannot_be_stored() {
+    for fields in [
+        &[FRESH, ("vary", "*")][..],
+        &[FRESH, ("vary", "x-forwarded-for")],
+        &[FRESH, ("age", "60")],
+        &[FRESH, ("content-length", "8")],
+        &[FRESH, ("transfer-encoding", "chunked")],
+        &[FRESH, ("set-cookie", "a=1")],
+        &[("cache-control", "no-store")],
+    ] {
+        let builder = Cache::builder().object(7);
+        let site = Site::slow(builder, move |_| {
+            Box::pin(async move {
+                sleep(Duration::from_secs(1)).await;
+                Ok(response(200, fields, frames(["1234", "5678"].map(data))))
+            })
+        });
+        site.get("/a").await;
+        for _ in 0..3 {
+            let began = Instant::now();
+            many(&site, 10, &[]).await;
+            assert_eq!(began.elapsed().as_secs(), 1, "{fields:?}");
+        }
+        assert_eq!(site.seen().len(), 31, "{fields:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

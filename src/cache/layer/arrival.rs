@@ -206,7 +206,7 @@ impl Shared {
         self.noted(response, Outcome::Bypass)
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         asked: Asked<'_>,
         parts: &response::Parts,

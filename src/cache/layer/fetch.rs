@@ -4,9 +4,9 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::flight::{End, Lead, Place};
-use crate::cache::layer::look::Flight;
+use crate::cache::layer::flight::Lead;
 use crate::cache::layer::source::Source;
+use crate::cache::layer::wait::Waited;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::rules::{self, Times};
@@ -16,17 +16,12 @@ use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tower_service::Service;
-
-/// The most times that a request waits for others. More than once only because the one that fetched may get something
-/// that is for other requests.
-const MOST_WAITS: u32 = 3;
 
 /// A request that is looked up, on its way.
 pub(crate) struct Trip {
@@ -36,20 +31,12 @@ pub(crate) struct Trip {
     /// Others wait for this one.
     pub(crate) lead: Option<Lead>,
     /// The last response could not be stored, by this name.
-    unstored: Option<Key>,
+    pub(crate) unstored: Option<Key>,
     /// The same, while an older one is stored.
-    note: Option<Key>,
+    pub(crate) note: Option<Key>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
-}
-
-/// The outcome of a wait for another request.
-enum Waited<R> {
-    Answer(Box<Response<Body<R>>>),
-    /// The stale response that was found is the answer, and is to be validated.
-    Stale(Status),
-    InVain,
 }
 
 /// A request as its client sent it.
@@ -142,108 +129,6 @@ impl Trip {
         })
     }
 
-    /// Waits while another request fetches the same, and returns its response if that is this one's, too.
-    async fn wait<R>(&mut self, request: &HeaderMap) -> Waited<R> {
-        let deadline = Instant::now() + self.shared.wait;
-        for _ in 0..MOST_WAITS {
-            let name = match self.shared.flight(&self.asked, &self.found, request) {
-                Flight::Alone => return Waited::InVain,
-                Flight::Shared(name) => name,
-                Flight::Unstored(name) => {
-                    self.unstored = Some(name);
-                    return Waited::InVain;
-                }
-                Flight::Noted(name) => {
-                    self.note = Some(name);
-                    return Waited::InVain;
-                }
-            };
-            let wait = match self.shared.flights.join(&name) {
-                Place::Wait(wait) => wait,
-                Place::Lead(lead) => {
-                    self.lead = Some(lead);
-                    // The one before may have ended since the look.
-                    return self.look_again(request);
-                }
-            };
-            if !self.collapsed {
-                self.collapsed = true;
-                self.shared
-                    .counters
-                    .collapsed
-                    .fetch_add(1, Ordering::Relaxed);
-            }
-            let Ok(end) = timeout_at(deadline, wait.end()).await else {
-                return Waited::InVain;
-            };
-            let before = self.why();
-            let again = self.look_again(request);
-            if !matches!(again, Waited::InVain) {
-                return again;
-            }
-            if end == End::Failed {
-                return self.after_failure(before, request);
-            }
-        }
-        Waited::InVain
-    }
-
-    fn look_again<R>(&mut self, request: &HeaderMap) -> Waited<R> {
-        let before = self.why();
-        self.found = self.shared.find(&self.asked, request);
-        // RFC 9211 2.1, 2.6: one that waited was forwarded, as a part of another one.
-        let status = Status {
-            hit: !self.collapsed,
-            forward: self.collapsed.then_some(before),
-            collapsed: self.collapsed.then_some(true),
-            ..Status::default()
-        };
-        let (found, asked) = (&self.found, &self.asked);
-        if let Found::Response(_, Use::AnswerAndValidate) = found {
-            // Who validates behind its client's back has a name of its own for it.
-            self.lead = None;
-            return Waited::Stale(status);
-        }
-        let answer = self.shared.at_once(found, asked, request, status);
-        answer.map_or(Waited::InVain, |answer| Waited::Answer(Box::new(answer)))
-    }
-
-    /// After another one has asked for this one, too, and the upstream has failed: what stands in for that, or a fetch of
-    /// its own, at the same time as those of all others who have waited.
-    fn after_failure<R>(&self, before: Forward, request: &HeaderMap) -> Waited<R> {
-        let Some(stored) = self.stand_in() else {
-            return Waited::InVain;
-        };
-        let status = Status {
-            forward: Some(before),
-            collapsed: Some(true),
-            ..Status::default()
-        };
-        Waited::Answer(Box::new(self.stale(stored, request, status)))
-    }
-
-    /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
-    /// it looks as if it could be this time, the next one is.
-    async fn pass<S, Q, R>(
-        self: Box<Self>,
-        mut service: S,
-        request: Box<Request<Q>>,
-        name: &Key,
-    ) -> Result<Response<Body<R>>, S::Error>
-    where
-        S: Service<Request<Q>, Response = Response<R>>,
-    {
-        let has_cookie = request.headers().contains_key(header::COOKIE);
-        let response = send(&mut service, *request).await?;
-        if rules::may_be_storable(has_cookie, response.headers()) {
-            self.shared.store.note_stored(name);
-        }
-        let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
-        self.status()
-            .append(&self.shared.name, response.headers_mut());
-        Ok(self.noted(response, Outcome::Miss))
-    }
-
     /// Goes to the upstream.
     pub(crate) async fn go<S, Q, R>(
         mut self: Box<Self>,
@@ -314,7 +199,7 @@ impl Trip {
         answered
     }
 
-    fn trial(&self) -> Trial {
+    pub(crate) fn trial(&self) -> Trial {
         Trial {
             began: self.shared.store.targets.now(),
             sent: Instant::now(),
@@ -336,7 +221,7 @@ impl Trip {
     }
 
     /// The stored response that may stand in for a failure.
-    fn stand_in(&self) -> Option<&Arc<Stored>> {
+    pub(crate) fn stand_in(&self) -> Option<&Arc<Stored>> {
         match &self.found {
             Found::Response(stored, _) if stored.age().stands_in(&self.asked.control) => {
                 Some(stored)
@@ -346,7 +231,12 @@ impl Trip {
     }
 
     /// The answer that is stale.
-    fn stale<R>(&self, stored: &Stored, request: &HeaderMap, status: Status) -> Response<Body<R>> {
+    pub(crate) fn stale<R>(
+        &self,
+        stored: &Stored,
+        request: &HeaderMap,
+        status: Status,
+    ) -> Response<Body<R>> {
         let response = answer::whole(stored, &self.asked, request, status, &self.shared.name);
         self.noted(response, Outcome::Stale)
     }
@@ -360,7 +250,7 @@ impl Trip {
         }
     }
 
-    fn why(&self) -> Forward {
+    pub(crate) fn why(&self) -> Forward {
         match &self.found {
             Found::Nothing(why) => *why,
             Found::Response(_, Use::ValidateAsked) => Forward::Request,

@@ -3,6 +3,7 @@
 use crate::cache::layer::flight::{Ahead, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
+use crate::cache::store::Insertion;
 use crate::cache::store::entry::{Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
@@ -56,6 +57,20 @@ pub(crate) struct Recording {
 }
 
 impl Draft {
+    /// Tells those who ask next that it turned out to be too long, and that there is nothing to wait for.
+    fn let_go_for_length(&self) {
+        if let Some(lead) = &self.place.lead {
+            self.shared.store.note_too_long(lead.name());
+        }
+    }
+
+    /// Whether it is not larger than all may be together, as far as its length is known.
+    fn fits(&self) -> bool {
+        let (store, storable) = (&self.shared.store, &self.storable);
+        let length = storable.length.unwrap_or(0);
+        store.fits(&self.place.key, &self.headers, &storable.selection, length)
+    }
+
     /// Tells those who ask next that there is nothing to wait for.
     fn let_go(&self) {
         if let Some(lead) = &self.place.lead {
@@ -69,7 +84,7 @@ impl Recording {
     pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
         let shared = Arc::clone(&draft.shared);
         let expected = draft.storable.length.unwrap_or(0);
-        if !shared.store.reserve(expected) {
+        if !draft.fits() || !shared.store.reserve(expected) {
             draft.let_go();
             return None;
         }
@@ -138,7 +153,7 @@ impl Recording {
         };
         let most = draft.storable.length.unwrap_or(self.shared.limits.object);
         if length > most {
-            draft.let_go();
+            draft.let_go_for_length();
             return false;
         }
         if length > self.room {
@@ -236,8 +251,17 @@ impl Recording {
             snapshot,
             size: OnceLock::new(),
         };
-        if self.shared.store.insert(key, stored, &draft.request) {
-            self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+        let store = &self.shared.store;
+        match store.insert(key, stored, &draft.request) {
+            Insertion::Stored => {
+                self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+            }
+            Insertion::Outdated => {}
+            Insertion::TooLarge => {
+                if let Some(lead) = &lead {
+                    store.note_too_long(lead.name());
+                }
+            }
         }
         // Now those that wait find it.
         drop(lead);

@@ -117,12 +117,9 @@ impl Stored {
 
     fn size(&self) -> usize {
         *self.size.get_or_init(|| {
-            size_of::<Self>()
-                + 2 * size::ALLOCATION
-                + size::of_head(&self.headers)
+            size_without_body(&self.headers, &self.selection)
                 + self.trailers.as_ref().map_or(0, size::of_head)
                 + self.body.len()
-                + self.selection.size()
                 + self.snapshot.size()
         })
     }
@@ -140,6 +137,16 @@ impl Stored {
         });
         Some(most.saturating_sub(self.age().age))
     }
+}
+
+fn size_without_body(headers: &HeaderMap, selection: &Selection) -> usize {
+    size_of::<Stored>() + 2 * size::ALLOCATION + size::of_head(headers) + selection.size()
+}
+
+/// The bytes that a key would take with nothing but a response with this head and a body of this length.
+pub(crate) fn weight_of(key: &Key, headers: &HeaderMap, selection: &Selection, body: u64) -> u64 {
+    let names = key.bytes().len() + key.target().len();
+    (OVERHEAD + names + size_without_body(headers, selection)) as u64 + body
 }
 
 /// All that is stored for one key, the most recent first.
