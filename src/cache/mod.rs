@@ -59,9 +59,10 @@
 //!   (`max-stale`) as far as the upstream allows it (5.2.1).
 //! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
 //!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
-//! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
-//!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
-//!   way is not used after that.
+//! - An unsafe method that succeeds ends what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the
+//!   `Location` and `Content-Location` in its response, as far as they are of the same origin (4.4): by the address, by
+//!   `Host`, or by the sent `X-Forwarded-Host`, `-Proto` and `-Port`. An older answer that is still on its way is not used
+//!   after that.
 //! - Of two responses to the same request the more recent one is kept (4), although the other one ends later: the one
 //!   that was asked for when the other was there, or else the one with the later `Date`. A 304 renews nothing but the
 //!   response that it was asked about.
