@@ -90,6 +90,11 @@ pub(crate) fn ask(request: &mut HeaderMap, stored: &HeaderMap) {
 
 /// Whether a 304 is about the stored response (RFC 9111 4.3.4): it has the same validators, as far as it
 /// has any.
+///
+/// Weak and strong forms of one tag are the same here, on purpose. To the letter a 304 with a strong tag renews nothing
+/// that was stored under the weak one. But nginx weakens the tag of what it compresses in the 200 and not in the 304, so
+/// that each validation of a compressed page would be two requests and a whole body. The 304 is the answer to a question
+/// about the weak tag, the body goes on with that one, and for that it need not be the same byte for byte.
 pub(crate) fn is_about(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
     if let (Some(said), held) = (not_modified.get(header::ETAG), stored.get(header::ETAG)) {
         return held.is_some_and(|held| opaque(said.as_bytes()) == opaque(held.as_bytes()));
