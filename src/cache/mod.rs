@@ -106,9 +106,9 @@
 //!
 //! # Memory
 //!
-//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Those for
-//! one key are 32 at most and, if more than one, take half of it at most, so that one resource does not drive out the
-//! others by its variants. Bodies
+//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them, as the allocator
+//! gives it. Those for one key are 32 at most and, if more than one, take half of it at most, so that one resource does
+//! not drive out the others by its variants; parts have the room that is left by what is whole. Bodies
 //! on their way into the cache may take as much again; what finds no room there goes to its client only.
 //! Bodies go on frame by frame while they are copied; from memory they cost no copy. Of a response that is not
 //! stored nothing is kept but a number in a table of fixed size.

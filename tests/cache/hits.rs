@@ -5,7 +5,7 @@ use crate::support::{Got, frames};
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use same_origin::cache::Outcome;
+use same_origin::cache::{Cache, Outcome};
 use std::time::Duration;
 use tokio::time::advance;
 
@@ -199,6 +199,38 @@ async fn a_stored_part_gives_its_parts() {
     site.get("/a").await;
     site.ask(get("/a", &[("range", "bytes=0-6")])).await;
     assert_eq!(site.seen().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_do_not_push_out_the_whole() {
+    const WHOLE: usize = 40_000;
+    for length in [1000, 20_000] {
+        let builder = Cache::builder().size(100_000).object(50_000);
+        let site = Site::with(builder, move |seen| {
+            let fields = [FRESH, ("etag", "\"a\"")];
+            if seen.field("if-none-match").is_some() {
+                return response(304, &fields, "");
+            }
+            let Some(first) = seen.field("range") else {
+                return response(200, &fields, vec![b'x'; WHOLE]);
+            };
+            let first = first.trim_start_matches("bytes=").split('-').next();
+            let first: usize = first.unwrap().parse().unwrap();
+            let range = format!("bytes {first}-{}/{WHOLE}", first + length - 1);
+            let fields = [FRESH, ("etag", "\"a\""), ("content-range", &range)];
+            response(206, &fields, vec![b'x'; length])
+        });
+        site.get("/a").await;
+        advance(Duration::from_secs(61)).await;
+        for first in 0..40 {
+            let range = format!("bytes={first}-{}", first + length - 1);
+            let got = site.ask(get("/a", &[("range", &range)])).await;
+            assert_eq!((got.status.as_u16(), got.body.len()), (206, length));
+        }
+        let whole = site.get("/a").await;
+        assert_eq!(whole.outcome, Some(Outcome::Revalidated), "{length}");
+        assert_eq!(whole.body.len(), WHOLE);
+    }
 }
 
 #[tokio::test(start_paused = true)]

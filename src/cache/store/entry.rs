@@ -195,16 +195,16 @@ impl Resource {
             // A part takes the place of parts; what is whole, of all.
             (stored.part.is_none() || held.part.is_some()) && is_rival(held) && !is_later(held)
         };
-        let mut left = most.saturating_sub(stored.size() as u64);
-        let kept = self.variants.iter();
-        let kept = kept.filter(|held| held.snapshot.is_current() && !is_replaced(held));
-        let kept = kept.take(MOST_VARIANTS - 1).take_while(|held| {
-            let rest = left.checked_sub(held.size() as u64);
-            left = rest.unwrap_or(0);
-            rest.is_some()
-        });
+        let others = self.variants.iter();
+        let others = others.filter(|held| held.snapshot.is_current() && !is_replaced(held));
+        let others: Vec<_> = others.collect();
+        let is_part = |held: &Stored| held.part.is_some();
+        if is_part(stored) && !leave_room(others.iter().filter(|held| !is_part(held)), stored, most)
+        {
+            return None;
+        }
         let mut resource = Self {
-            variants: kept.cloned().collect(),
+            variants: with_room(&others, most.saturating_sub(stored.size() as u64)),
         };
         resource.add(Arc::clone(stored));
         Some(resource)
@@ -254,6 +254,38 @@ impl Resource {
         }
         Some(longest)
     }
+}
+
+/// The youngest of some responses that have room, in their order. Parts have what room is left by what is whole, of which
+/// each of them could be made.
+fn with_room(all: &[&Arc<Stored>], mut left: u64) -> Vec<Arc<Stored>> {
+    let mut kept: Vec<&Arc<Stored>> = Vec::new();
+    for of_parts in [false, true] {
+        let of_kind = all.iter().filter(|held| held.part.is_some() == of_parts);
+        kept.extend(of_kind.take_while(|held| {
+            let rest = left.checked_sub(held.size() as u64);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        }));
+    }
+    kept.truncate(MOST_VARIANTS - 1);
+    let is_kept = |held: &&&Arc<Stored>| kept.iter().any(|kept| Arc::ptr_eq(kept, held));
+    all.iter().filter(is_kept).copied().cloned().collect()
+}
+
+/// Whether responses that are whole and of use leave room for a part.
+fn leave_room<'a>(
+    wholes: impl Iterator<Item = &'a &'a Arc<Stored>>,
+    part: &Stored,
+    most: u64,
+) -> bool {
+    let wholes = wholes.filter(|held| held.useful_for() != Some(Duration::ZERO));
+    let (mut count, mut left) = (0, most.checked_sub(part.size() as u64));
+    for held in wholes {
+        count += 1;
+        left = left.and_then(|left| left.checked_sub(held.size() as u64));
+    }
+    count == 0 || count < MOST_VARIANTS && left.is_some()
 }
 
 /// Whether two are other parts of the same whole, so that both are kept.
