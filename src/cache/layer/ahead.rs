@@ -245,7 +245,6 @@ where
                 self.body = None;
             }
             Progress::Lost => {
-                held.lose();
                 self.next.extend(frame);
                 if is_over {
                     self.body = None;
