@@ -16,3 +16,4 @@ mod stale;
 mod streams;
 mod support;
 mod timeouts;
+mod unstored;

@@ -51,6 +51,9 @@ impl Trip {
             Err(why) => {
                 if why.is_of_response() {
                     store.replace(key, stored, None);
+                    if let Some(lead) = &self.lead {
+                        store.note_unstored(lead.name());
+                    }
                 }
                 (renewed(Storable::used_up()), false)
             }

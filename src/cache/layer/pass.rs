@@ -26,7 +26,7 @@ impl Trip {
         // Of the request's fields this one alone counts: one with credentials waits for nobody, and is not here.
         let mut known_by = HeaderMap::new();
         if request.headers().contains_key(header::COOKIE) {
-            known_by.insert(header::COOKIE, HeaderValue::from_static(""));
+            let _full = known_by.try_insert(header::COOKIE, HeaderValue::from_static(""));
         }
         let trial = self.trial();
         let response = send(&mut service, *request).await?;
