@@ -7,8 +7,10 @@
 mod idle;
 mod request;
 mod sockets;
+mod upload;
 
 pub use request::{CountedBody, InRequest, InTunnel};
+pub use upload::{InUpload, counted_upload};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
@@ -62,6 +64,8 @@ pub struct Connection {
     max_unheard: u32,
     /// The client's budget over all of its connections, if it is one client's.
     client: OnceLock<ClientGuard>,
+    /// Bodies of requests that have not come to their end; a response may have.
+    uploads: AtomicU32,
     /// Its place at the worker that serves it, and serves the tunnel that it may become.
     place: OnceLock<Place>,
     /// Steps in a row without a request, or in which the client took nothing.
@@ -205,8 +209,9 @@ impl Connection {
 
     /// For how many steps this may go on, if it is the client who has to act.
     fn patience(&self) -> Option<u8> {
+        let are_there = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
         match self.requests.load(Ordering::Relaxed) {
-            0 if self.tunnels.load(Ordering::Relaxed) > 0 => None,
+            0 if are_there(&self.tunnels) || are_there(&self.uploads) => None,
             0 => Some(STEPS),
             requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
             _ => None,
@@ -219,10 +224,10 @@ impl Connection {
         self.patience().is_some_and(|patience| silent > patience)
     }
 
-    /// Whether a request or a tunnel is under way.
+    /// Whether a request, its body or a tunnel is under way.
     pub fn is_asked(&self) -> bool {
         let under_way = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
-        under_way(&self.requests) || under_way(&self.tunnels)
+        under_way(&self.requests) || under_way(&self.uploads) || under_way(&self.tunnels)
     }
 
     /// Its client has closed its side. Its task is woken at the end of its last request.
@@ -248,7 +253,7 @@ impl Connection {
         InTunnel::new(Arc::clone(self))
     }
 
-    /// A request or a tunnel has ended, one of these.
+    /// A request, its body or a tunnel has ended, one of these.
     fn one_ends(&self, of: &AtomicU32) {
         self.is_awake();
         self.silent.store(0, Ordering::Relaxed);
