@@ -59,9 +59,10 @@
 //!   (`max-stale`) as far as the upstream allows it (5.2.1).
 //! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
 //!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
-//! - An unsafe method that succeeds ends what is stored of its target, and of the `Location` and
-//!   `Content-Location` in its response that are of the same origin (4.4). An older answer that is still on its
-//!   way is not used after that.
+//! - An unsafe method that succeeds ends what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the
+//!   `Location` and `Content-Location` in its response, as far as they are of the same origin (4.4): by the address, by
+//!   `Host`, or by the sent `X-Forwarded-Host`, `-Proto` and `-Port`. An older answer that is still on its way is not used
+//!   after that.
 //! - Of two responses to the same request the more recent one is kept (4), although the other one ends later: the one
 //!   that was asked for when the other was there, or else the one with the later `Date`. A 304 renews nothing but the
 //!   response that it was asked about.
@@ -72,9 +73,12 @@
 //!
 //! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
 //! it has `Authorization`, `Range`, conditions or directives of its own; and once a response could not be
-//! stored, nobody waits for those of the same key for two minutes. If the one that fetches goes away, the
-//! next one fetches. While somebody waits, the body is read at the pace of the upstream, and not at that of the client
-//! that came first, which may read nothing.
+//! stored, nobody waits for those of the same key for two minutes, or until one could be. While something is stored, the
+//! refusal of one client (400, 406, 429, 431 and others) does not count for that.
+//!
+//! If the one that fetches goes away, the next one fetches. If the upstream fails, those who wait get what stands in for
+//! it, or go on at the same time. While somebody waits, the body is read at the pace of the upstream, and not at that of
+//! the client that came first, which may read nothing.
 //!
 //! # Keys
 //!
@@ -102,9 +106,9 @@
 //!
 //! # Memory
 //!
-//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them. Those for
-//! one key are 32 at most and, if more than one, take half of it at most, so that one resource does not drive out the
-//! others by its variants. Bodies
+//! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them, as the allocator
+//! gives it. Those for one key are 32 at most and, if more than one, take half of it at most, so that one resource does
+//! not drive out the others by its variants; parts have the room that is left by what is whole. Bodies
 //! on their way into the cache may take as much again; what finds no room there goes to its client only.
 //! Bodies go on frame by frame while they are copied; from memory they cost no copy. Of a response that is not
 //! stored nothing is kept but a number in a table of fixed size.

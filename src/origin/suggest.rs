@@ -1,12 +1,18 @@
 //! The origin that a browser makes of a text that is not one, to be written instead.
 
-use super::{host, parse};
+use super::host;
+use super::parse::{self, OPAQUE};
 use crate::config_error::as_entries;
 
 /// The origin or pattern that was meant, where that leaves no doubt.
 pub(super) fn suggest(value: &str) -> Option<String> {
     let text = value.trim().trim_matches(['"', '\'']).replace('\\', "/");
     let text = text.strip_prefix("blob:").unwrap_or(&text);
+    // `data:` is not a host with an empty port.
+    let scheme = text.split_once(':').map_or(text, |(scheme, _)| scheme);
+    if OPAQUE.contains(&scheme) {
+        return None;
+    }
     let (scheme, rest) = match text.split_once(':') {
         Some((scheme, rest)) if rest.starts_with('/') => (scheme.to_ascii_lowercase(), rest),
         _ => (String::from("*"), text),
@@ -203,6 +209,11 @@ mod tests {
             "app://a b",
             "app://*",
             "intranet",
+            "data:",
+            "data:text/html",
+            "about:blank",
+            "javascript:",
+            "blob:data:",
         ] {
             assert_eq!(suggest(value), None, "{value}");
         }

@@ -58,6 +58,29 @@ async fn it_ends_what_its_answer_names_of_the_same_origin() {
     }
 }
 
+/// RFC 4918 9.8, 9.9: COPY and MOVE write to another target than their own.
+#[tokio::test]
+async fn a_copy_ends_what_is_stored_of_its_destination() {
+    for (destination, expected) in [
+        ("/b", Outcome::Miss),
+        ("http://site.example/b", Outcome::Miss),
+        ("http://other.example/b", Outcome::Hit),
+    ] {
+        for method in ["COPY", "MOVE"] {
+            let site = Site::new(|seen| match seen.method.as_str() {
+                "GET" => response(200, &[FRESH], "body"),
+                _ => response(204, &[], ""),
+            });
+            let host = ("host", "site.example");
+            site.ask(get("/b", &[host])).await;
+            let fields = [host, ("destination", destination)];
+            site.ask(request(method, "/a", &fields)).await;
+            let outcome = site.ask(get("/b", &[host])).await.outcome;
+            assert_eq!(outcome, Some(expected), "{method} {destination}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn whatever_the_host_the_target_is_changed() {
     let site = Site::new(counted(&[FRESH]));

@@ -5,7 +5,7 @@ use crate::support::{Got, frames};
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use same_origin::cache::Outcome;
+use same_origin::cache::{Cache, Outcome};
 use std::time::Duration;
 use tokio::time::advance;
 
@@ -202,6 +202,38 @@ async fn a_stored_part_gives_its_parts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn parts_do_not_push_out_the_whole() {
+    const WHOLE: usize = 40_000;
+    for length in [1000, 20_000] {
+        let builder = Cache::builder().size(100_000).object(50_000);
+        let site = Site::with(builder, move |seen| {
+            let fields = [FRESH, ("etag", "\"a\"")];
+            if seen.field("if-none-match").is_some() {
+                return response(304, &fields, "");
+            }
+            let Some(first) = seen.field("range") else {
+                return response(200, &fields, vec![b'x'; WHOLE]);
+            };
+            let first = first.trim_start_matches("bytes=").split('-').next();
+            let first: usize = first.unwrap().parse().unwrap();
+            let range = format!("bytes {first}-{}/{WHOLE}", first + length - 1);
+            let fields = [FRESH, ("etag", "\"a\""), ("content-range", &range)];
+            response(206, &fields, vec![b'x'; length])
+        });
+        site.get("/a").await;
+        advance(Duration::from_secs(61)).await;
+        for first in 0..40 {
+            let range = format!("bytes={first}-{}", first + length - 1);
+            let got = site.ask(get("/a", &[("range", &range)])).await;
+            assert_eq!((got.status.as_u16(), got.body.len()), (206, length));
+        }
+        let whole = site.get("/a").await;
+        assert_eq!(whole.outcome, Some(Outcome::Revalidated), "{length}");
+        assert_eq!(whole.body.len(), WHOLE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_stale_is_validated_and_renewed() {
     let site = Site::new(|seen| match seen.field("if-none-match") {
         Some(tag) => response(304, &[("etag", tag), FRESH, ("x-new", "1")], ""),
@@ -234,6 +266,42 @@ async fn what_is_stale_is_validated_and_renewed() {
         .await;
     assert_eq!(known.status, 304);
     assert_eq!(site.seen()[2].field("if-none-match"), Some("\"a\""));
+}
+
+/// RFC 9530 2, 3: `Content-Digest` is of the bytes that one message has, `Repr-Digest` of the whole.
+#[tokio::test(start_paused = true)]
+async fn a_digest_is_that_of_the_bytes_that_are_sent() {
+    let site = Site::new(|seen| {
+        let (status, digest, body) = match seen.field("if-none-match") {
+            None => (200, "whole", "0123456789"),
+            Some(_) => (304, "nothing", ""),
+        };
+        let fields = [
+            FRESH,
+            ("etag", "\"a\""),
+            ("content-digest", digest),
+            ("content-md5", digest),
+            ("repr-digest", digest),
+            ("digest", digest),
+        ];
+        response(status, &fields, body)
+    });
+    let digests = |got: &Got| {
+        ["content-digest", "content-md5", "repr-digest", "digest"]
+            .map(|name| got.field(name).map(str::to_owned))
+    };
+    let whole = || Some("whole".to_owned());
+    site.get("/a").await;
+    for _renewed in [false, true] {
+        assert_eq!(digests(&site.get("/a").await), [(); 4].map(|()| whole()));
+        let part = site.ask(get("/a", &[("range", "bytes=0-1")])).await;
+        assert_eq!(part.status, 206);
+        assert_eq!(digests(&part), [None, None, whole(), whole()]);
+        let known = site.ask(get("/a", &[("if-none-match", "\"a\"")])).await;
+        assert_eq!(known.status, 304);
+        assert_eq!(digests(&known), [None, None, whole(), whole()]);
+        advance(Duration::from_secs(61)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,13 @@
 //! One fetch for all who miss the same, and nobody waits for what is not for everybody.
 
-use crate::support::{FRESH, Got, Site, get, request, response};
+use crate::support::{FRESH, Got, Site, data, frames, get, request, response};
 use futures_util::future::join_all;
 use same_origin::cache::{Cache, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
 
 /// An origin that takes a second for each answer.
 fn slow(fields: &'static [(&'static str, &'static str)]) -> Site {
@@ -126,6 +127,35 @@ async fn nobody_gets_a_private_answer_of_another_one_or_waits_for_it_twice() {
     let began = Instant::now();
     many(&site, 20, &[]).await;
     assert_eq!(began.elapsed().as_secs(), 1);
+}
+
+/// Whatever the reason is that it cannot be stored.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_two_minutes_for_what_cannot_be_stored() {
+    for fields in [
+        &[FRESH, ("vary", "*")][..],
+        &[FRESH, ("vary", "x-forwarded-for")],
+        &[FRESH, ("age", "60")],
+        &[FRESH, ("content-length", "8")],
+        &[FRESH, ("transfer-encoding", "chunked")],
+        &[FRESH, ("set-cookie", "a=1")],
+        &[("cache-control", "no-store")],
+    ] {
+        let builder = Cache::builder().object(7);
+        let site = Site::slow(builder, move |_| {
+            Box::pin(async move {
+                sleep(Duration::from_secs(1)).await;
+                Ok(response(200, fields, frames(["1234", "5678"].map(data))))
+            })
+        });
+        site.get("/a").await;
+        for _ in 0..3 {
+            let began = Instant::now();
+            many(&site, 10, &[]).await;
+            assert_eq!(began.elapsed().as_secs(), 1, "{fields:?}");
+        }
+        assert_eq!(site.seen().len(), 31, "{fields:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,4 +288,94 @@ async fn what_could_not_be_stored_is_stored_once_it_may_be() {
     }
     // Three that were private, one that shows that it is not any more, and one that is stored.
     assert_eq!((stored, site.seen().len()), (5, 5));
+}
+
+/// An origin that takes half a second, and answers `x-bad` with that status.
+fn hot() -> Site {
+    Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            if let Some(status) = seen.field("x-bad") {
+                return Ok(response(status.parse().unwrap(), &[], "bad"));
+            }
+            sleep(Duration::from_millis(500)).await;
+            let fields = [("cache-control", "max-age=2"), ("etag", "\"a\"")];
+            Ok(response(200, &fields, "body"))
+        })
+    })
+}
+
+/// The requests that reach the origin when 10 clients ask for something that is stale.
+async fn fetches_of_ten(site: &Site) -> usize {
+    sleep(Duration::from_secs(3)).await;
+    let before = site.seen().len();
+    many(site, 10, &[]).await;
+    site.seen().len() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_client_leaves_the_others_with_one_fetch() {
+    for status in ["400", "406", "429", "431"] {
+        let site = hot();
+        site.get("/a").await;
+        sleep(Duration::from_secs(3)).await;
+        site.ask(get("/a", &[("x-bad", status)])).await;
+        assert_eq!(fetches_of_ten(&site).await, 1, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_stored_takes_back_that_none_could_be() {
+    for status in ["500", "302"] {
+        let site = hot();
+        site.get("/a").await;
+        sleep(Duration::from_secs(3)).await;
+        site.ask(get("/a", &[("x-bad", status)])).await;
+        fetches_of_ten(&site).await;
+        assert_eq!(fetches_of_ten(&site).await, 1, "{status}");
+    }
+}
+
+/// One after the other, the last of them would wait for as long as all of them.
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_a_failure_get_what_stands_in_or_go_at_once() {
+    for (control, status, took, fetches) in [
+        ("max-age=1, stale-if-error=60", Some(503), 1, 1),
+        ("max-age=1, stale-if-error=60", None, 1, 1),
+        ("max-age=1", None, 2, 20),
+        ("max-age=1", Some(503), 2, 20),
+    ] {
+        let site = Site::slow(Cache::builder(), move |seen| {
+            Box::pin(async move {
+                if seen.number == 0 {
+                    let fields = [("cache-control", control), ("etag", "\"a\"")];
+                    return Ok(response(200, &fields, "body"));
+                }
+                sleep(Duration::from_secs(1)).await;
+                let failure = status.map(|status| response(status, &[], "failure"));
+                failure.ok_or("gone")
+            })
+        });
+        site.get("/a").await;
+        sleep(Duration::from_secs(2)).await;
+        let began = Instant::now();
+        let ask = async || site.service().oneshot(get("/a", &[])).await;
+        let all = join_all((0..20).map(|_| ask())).await;
+        let case = format!("{control} {status:?}");
+        assert_eq!(began.elapsed().as_secs(), took, "{case}");
+        assert_eq!(site.seen().len(), 1 + fetches, "{case}");
+        if fetches > 1 {
+            continue;
+        }
+        let said = |answer: &Result<http::Response<_>, _>| {
+            let said = &answer.as_ref().unwrap().headers()["cache-status"];
+            said.to_str().unwrap().to_owned()
+        };
+        let said: Vec<_> = all.iter().map(said).collect();
+        assert!(
+            said.iter().all(|said| said.contains("; fwd=stale; ")),
+            "{said:?}"
+        );
+        let collapsed = said.iter().filter(|said| said.ends_with("; collapsed"));
+        assert_eq!(collapsed.count(), 19, "{said:?}");
+    }
 }

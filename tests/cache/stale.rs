@@ -1,7 +1,8 @@
 //! Stale answers: only where the upstream allows it, and only while there is a reason.
 
-use crate::support::{FRESH, Seen, Site, data, frames, get, request, response};
+use crate::support::{FRESH, Got, Seen, Site, data, frames, get, request, response};
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::Response;
 use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
@@ -68,6 +69,61 @@ async fn while_it_is_validated_the_old_answer_is_given_at_once() {
     );
     let stats = site.cache.stats();
     assert_eq!((stats.stale, stats.misses), (5, 1));
+}
+
+/// RFC 5861 3: what is stale when it comes is no less an answer to those who waited for it.
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_get_the_old_answer_too_and_make_one_validation() {
+    for control in [
+        "max-age=0, stale-while-revalidate=60",
+        "max-age=1, stale-while-revalidate=60",
+    ] {
+        let site = Site::slow(Cache::builder(), move |seen| {
+            Box::pin(async move {
+                let response = answer(&seen, control);
+                sleep(Duration::from_millis(1500)).await;
+                Ok(response)
+            })
+        });
+        let began = tokio::time::Instant::now();
+        let all = join_all((0..20).map(|_| site.get("/a"))).await;
+        assert_eq!(began.elapsed().as_millis(), 1500, "{control}");
+        assert!(all.iter().all(|got| got.text() == "answer 0"));
+        let collapsed = |got: &&Got| {
+            let said = got.field("cache-status").unwrap();
+            said.starts_with("same-origin; fwd=uri-miss; ttl=") && said.ends_with("; collapsed")
+        };
+        assert_eq!(all.iter().filter(collapsed).count(), 19, "{control}");
+        tokio::task::yield_now().await;
+        assert_eq!(site.seen().len(), 2, "{control}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_variant_is_validated_behind_its_clients_back() {
+    let site = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            let fields = [
+                ("cache-control", "max-age=10, stale-while-revalidate=60"),
+                ("vary", "accept-language"),
+            ];
+            sleep(Duration::from_secs(1)).await;
+            Ok(response(200, &fields, format!("answer {}", seen.number)))
+        })
+    });
+    let of = |language| get("/a", &[("accept-language", language)]);
+    for language in ["de", "en"] {
+        site.ask(of(language)).await;
+    }
+    advance(Duration::from_secs(20)).await;
+    for language in ["de", "en", "de", "en"] {
+        assert_eq!(site.ask(of(language)).await.outcome, Some(Outcome::Stale));
+    }
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(site.seen().len(), 4);
+    for language in ["de", "en"] {
+        assert_eq!(site.ask(of(language)).await.outcome, Some(Outcome::Hit));
+    }
 }
 
 #[tokio::test(start_paused = true)]

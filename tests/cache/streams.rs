@@ -4,6 +4,7 @@ use crate::support::{FRESH, Site, data, frames, get, request, response};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream;
 use http::HeaderMap;
 use http_body::Frame;
@@ -12,6 +13,7 @@ use same_origin::cache::{Cache, Outcome};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 
@@ -72,6 +74,16 @@ async fn a_body_that_is_not_whole_is_not_stored() {
             "long",
             &[FRESH, ("content-length", "2")],
             vec![data("body")],
+        ),
+        (
+            "longer by a frame",
+            &[FRESH, ("content-length", "4")],
+            vec![data("body"), data("more")],
+        ),
+        (
+            "error at the end",
+            &[FRESH, ("content-length", "4")],
+            vec![data("body"), Err("cut")],
         ),
         (
             "closed",
@@ -151,6 +163,34 @@ async fn what_is_larger_than_an_object_goes_to_its_client_only() {
                 (got.text(), got.outcome),
                 ("01234567890", Some(Outcome::Miss))
             );
+        }
+        assert_eq!(site.cache.stats().stored, 0);
+    }
+}
+
+/// With its head, an object of the whole size has no room.
+#[tokio::test(start_paused = true)]
+async fn what_is_larger_than_all_may_be_is_not_called_stored_and_nobody_waits_for_it() {
+    for fields in [&[FRESH, ("content-length", "99950")][..], &[FRESH, CHUNKED]] {
+        let fields: Vec<_> = fields.to_vec();
+        let builder = Cache::builder().size(100_000).object(100_000);
+        let site = Site::slow(builder, move |_| {
+            let fields = fields.clone();
+            Box::pin(async move {
+                sleep(Duration::from_secs(1)).await;
+                let body = Bytes::from(vec![b'x'; 99_950]);
+                Ok(response(200, &fields, frames([Ok(Frame::data(body))])))
+            })
+        });
+        site.get("/a").await;
+        for _ in 0..2 {
+            let began = Instant::now();
+            let all = join_all((0..10).map(|_| site.get("/a"))).await;
+            assert_eq!(began.elapsed().as_secs(), 1);
+            for got in all {
+                assert_eq!(got.field("cache-status"), Some("same-origin; fwd=uri-miss"));
+                assert_eq!(got.body.len(), 99_950);
+            }
         }
         assert_eq!(site.cache.stats().stored, 0);
     }

@@ -110,6 +110,10 @@ impl Site {
         self.origin.seen.lock().unwrap().clone()
     }
 
+    pub fn service(&self) -> Cached<Origin> {
+        self.service.clone()
+    }
+
     /// The head of an answer, its body unread.
     pub async fn head(&self, request: Request<Body>) -> Response<cache::Body<Body>> {
         self.service.clone().oneshot(request).await.unwrap()

@@ -122,6 +122,16 @@ fn each_mistake_has_its_remedy() {
             "in full",
         ),
         (
+            public("*.a.example"),
+            Kind::Origin(OriginErrorKind::NoScheme),
+            "in full",
+        ),
+        (
+            public("data:"),
+            Kind::Origin(OriginErrorKind::OpaqueScheme),
+            "write an origin such as",
+        ),
+        (
             public("null"),
             Kind::Origin(OriginErrorKind::Null),
             "remove it",

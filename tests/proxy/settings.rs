@@ -191,8 +191,8 @@ fn prefixes_are_canonical() {
         ("/%2e%2e/b", "dot segment"),
         ("/api?x", "query"),
         ("/api#x", "fragment"),
-        ("/a b", "write them percent-encoded"),
-        ("/ä", "write them percent-encoded"),
+        ("/a b", "arrive percent-encoded: write \"/a%20b\""),
+        ("/ä", "arrive percent-encoded: write \"/%C3%A4\""),
     ] {
         let found = problems(&ReverseProxy::builder(prefix, "http://a.example"));
         assert!(

@@ -19,13 +19,16 @@ mod reload;
 mod routes;
 mod run;
 mod server;
+mod signals;
 
 use args::{Args, Command};
-use config::Config;
+use config::{Config, Kept, Text};
 use mimalloc::MiMalloc;
 use observe::{Diagnostics, PATIENCE};
 use server::Workers;
 use server::listen::sockets::Sockets;
+use server::shutdown::StopSignals;
+use signals::Signals;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
     let command = match Args::parse() {
         Ok(command) => command,
         Err(error) => {
-            eprintln!("{error}\n\n{}", args::USAGE);
+            complain(&format!("{error}\n\n{}", args::USAGE));
             return ExitCode::from(REFUSED);
         }
     };
@@ -65,7 +68,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error.to_string());
             ExitCode::from(REFUSED)
         }
     }
@@ -102,8 +105,12 @@ fn serve(args: &Args) -> Result<(), Error> {
         Some(_) => Sockets::from_env()?,
         None => Sockets::default(),
     };
-    let load = |path: &Path| Config::load(path, args.listen);
-    let config = args.config.as_deref().map(load).transpose()?;
+    // Before there are handlers: a pipe may be one that nobody writes to, and whoever waits for it can be ended.
+    let text = args.config.as_deref().map(Text::read);
+    // Not for the demo, which ends with its terminal.
+    let signals = text.as_ref().map(|_| Signals::hear()).transpose()?;
+    let load = |text| Config::of(text, args.listen, &Kept::default());
+    let config = text.map(load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");
     }
@@ -111,9 +118,11 @@ fn serve(args: &Args) -> Result<(), Error> {
     let count = config.as_ref().map_or(Some(1), |config| config.workers);
     let (runtime, workers) = Workers::start(count)?;
     let served = runtime.block_on(async {
-        match config.zip(args.config.as_deref()) {
-            Some((config, path)) => run::gateway(config, path, args, sockets, &workers).await,
-            None => show(args.listen).await,
+        match (config, signals, args.config.as_deref()) {
+            (Some(config), Some(signals), Some(path)) => {
+                run::gateway(config, path, args, sockets, signals, &workers).await
+            }
+            _ => show(args.listen).await,
         }
     });
     // Requests that were cut at the end of the drain time are not waited for again.
@@ -161,12 +170,19 @@ fn hides_the_gateway(filter: &Targets, said: &str) -> bool {
 
 /// Serves the demo.
 async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
-    let stop = server::shutdown::on_signal(&Arc::default(), || Duration::ZERO)?;
+    let stop = StopSignals::new()?;
+    let stop = server::shutdown::on_signal(stop, &Arc::default(), || Duration::ZERO);
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);
     demo.serve().await;
     Ok(())
+}
+
+/// Lines on standard error. Where they cannot be written the exit status says enough: `eprintln!` would panic, with
+/// another one.
+fn complain(lines: &str) {
+    let _unheard = writeln!(std::io::stderr(), "{lines}");
 }
 
 /// A line on standard output, at once: whoever started the gateway may wait for it.

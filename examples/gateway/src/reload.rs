@@ -1,9 +1,10 @@
 //! The configuration is read again: on SIGHUP, or where `reload_on_change` says so when a file has changed. All of
 //! it is good, or nothing changes.
 
-use crate::config::{Config, Problems, Seen};
+use crate::config::{Config, Problems, Seen, routes_made};
 use crate::live::{Live, NextLog};
 use crate::observe;
+use crate::signals::Heard;
 use futures_util::future::join;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-/// The time that files have to be read: a pipe may be one that nobody writes to, and a file system may have gone.
+/// The time that files have to be read, for each route: a pipe may be one that nobody writes to, and a file system may
+/// have gone.
 const READ: Duration = Duration::from_secs(10);
 /// The time after which a configuration that was refused is read again, where changes are looked for.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -95,7 +97,7 @@ impl Refused {
 
 impl Reloader {
     /// Waits for reasons to read the configuration again. Never ends itself.
-    pub async fn run(self, mut hangups: Hangups) {
+    pub async fn run(self, mut hangups: Heard) {
         let asked = Notify::new();
         // Whoever rotates the log does not wait for a configuration that takes its time. SIGHUPs that come meanwhile
         // are one more reading.
@@ -184,15 +186,15 @@ impl Reloader {
             let read = read(&path, listen, &live, is_late);
             let _nobody_waits = gives.send(read);
         });
-        let problem = match timeout(READ, given).await {
-            Ok(Ok(read)) => {
+        let problem = match patiently(given, routes_made).await {
+            Some(Ok(read)) => {
                 return read.map_err(|problems| Refused {
                     problems: problems.lines().collect(),
                     again_at: Some(Instant::now() + AGAIN),
                 });
             }
-            Ok(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),
-            Err(_) => format!(
+            Some(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),
+            None => format!(
                 "{}: it, or a file that it names, could not be read within {READ:?}; look for a pipe that nobody \
                  writes to, or a file system that does not answer",
                 self.path.display()
@@ -229,6 +231,24 @@ fn read(
     Ok((next, log))
 }
 
+/// What a reader gives, or `None` when it waits for a file: it has made nothing for too long. To make many routes takes
+/// its time.
+async fn patiently<T>(
+    mut given: oneshot::Receiver<T>,
+    made: impl Fn() -> usize,
+) -> Option<Result<T, oneshot::error::RecvError>> {
+    let mut before = made();
+    loop {
+        if let Ok(given) = timeout(READ, &mut given).await {
+            return Some(given);
+        }
+        if made() == before {
+            return None;
+        }
+        before = made();
+    }
+}
+
 /// The files as they are now, or as they were where that cannot be told in time.
 async fn look(files: &[Seen]) -> Vec<Seen> {
     let before = files.to_vec();
@@ -247,33 +267,26 @@ async fn pause(interval: Option<Duration>) {
     }
 }
 
-/// SIGHUP, where there is one.
-pub struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangups {
-    #[cfg(unix)]
-    pub fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup()).map(Self)
-    }
-
-    #[cfg(not(unix))]
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self())
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if self.0.recv().await.is_some() {
-            return;
-        }
-        std::future::pending().await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_late_when_it_makes_nothing_for_too_long() {
+        let begun = Instant::now();
+        // A route a second, for a minute.
+        let made = || begun.elapsed().min(READ * 6).as_secs() as usize;
+        let (gives, given) = oneshot::channel();
+        let reader = async {
+            sleep(READ * 6).await;
+            gives.send(1)
+        };
+        let (_, given) = join(reader, patiently(given, made)).await;
+        assert_eq!(given, Some(Ok(1)));
+        let (_gives, given) = oneshot::channel::<u8>();
+        assert_eq!(patiently(given, made).await, None);
+        assert_eq!(begun.elapsed(), READ * 7);
+    }
 
     #[test]
     fn what_cannot_change_is_named_with_both_values() {

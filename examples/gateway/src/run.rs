@@ -5,11 +5,12 @@ use crate::args::Args;
 use crate::config::Config;
 use crate::live::Live;
 use crate::observe::Metrics;
-use crate::reload::{Fixed, Hangups, Reloader};
+use crate::reload::{Fixed, Reloader};
 use crate::server::limits::Limits;
 use crate::server::listen::sockets::Sockets;
 use crate::server::notify;
 use crate::server::{self, AnyHandler, Current, Listener, Settings, Stop, Workers};
+use crate::signals::{Heard, Signals};
 use crate::{Error, say};
 use http::Request;
 use same_origin::proxy::{Body, Peer, Tunnels};
@@ -30,6 +31,7 @@ pub async fn gateway(
     path: &Path,
     args: &Args,
     sockets: Sockets,
+    signals: Signals,
     workers: &Workers,
 ) -> Result<(), Error> {
     let fixed = Fixed {
@@ -56,16 +58,17 @@ pub async fn gateway(
         tracing::info!("admin listening on {}", listener.origin()?);
         tokio::spawn(serve_admin(listener, admin, admin_stop));
     }
-    on_empty_caches(&live)?;
+    tokio::spawn(empty_caches(Arc::clone(&live), signals.empty_caches));
     let reloader = Reloader {
         path: path.to_owned(),
         listen: args.listen,
         fixed,
         live: Arc::clone(&live),
     };
-    tokio::spawn(reloader.run(Hangups::new()?));
+    tokio::spawn(reloader.run(signals.hangups));
     let served = Arc::clone(&live);
-    let stop = server::shutdown::on_signal(&health, move || served.now().drain.delay)?;
+    let delay = move || served.now().drain.delay;
+    let stop = server::shutdown::on_signal(signals.stop, &health, delay);
     tokio::spawn(tell_tunnels(tunnels.clone(), stop.clone()));
     health.serving();
     say(&format!("listening on {}", listener.origin()?))?;
@@ -130,21 +133,10 @@ async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
 }
 
 /// SIGUSR1 empties the caches, as with Varnish and Squid an operator's command does.
-#[cfg(unix)]
-fn on_empty_caches(live: &Arc<Live>) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let live = Arc::clone(live);
-    let mut signals = signal(SignalKind::user_defined1())?;
-    tokio::spawn(async move {
-        while signals.recv().await.is_some() {
-            live.now().caches.clear();
-            tracing::info!("SIGUSR1: the caches are empty");
-        }
-    });
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn on_empty_caches(_: &Arc<Live>) -> std::io::Result<()> {
-    Ok(())
+async fn empty_caches(live: Arc<Live>, mut signals: Heard) {
+    loop {
+        signals.next().await;
+        live.now().caches.clear();
+        tracing::info!("SIGUSR1: the caches are empty");
+    }
 }

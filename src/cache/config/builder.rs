@@ -65,7 +65,7 @@ impl CacheBuilder {
     }
 
     /// The longest body that is stored, in bytes. Default: 1 MB. A longer one goes to its client and is
-    /// not stored.
+    /// not stored, nor is one that with its head is larger than [`size`](Self::size).
     pub fn object(mut self, bytes: u64) -> Self {
         self.object = bytes;
         self

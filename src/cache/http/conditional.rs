@@ -5,6 +5,12 @@ use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
+/// RFC 9530 2.
+pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+
+/// RFC 2616 14.15, which is obsolete; some stores of objects send it.
+pub(crate) const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+
 /// Whether a client has the stored response already, so that a 304 will do.
 ///
 /// `If-None-Match` goes before `If-Modified-Since` (RFC 9110 13.2.2). Without a `Last-Modified` it is
@@ -84,6 +90,11 @@ pub(crate) fn ask(request: &mut HeaderMap, stored: &HeaderMap) {
 
 /// Whether a 304 is about the stored response (RFC 9111 4.3.4): it has the same validators, as far as it
 /// has any.
+///
+/// Weak and strong forms of one tag are the same here, on purpose. To the letter a 304 with a strong tag renews nothing
+/// that was stored under the weak one. But nginx weakens the tag of what it compresses in the 200 and not in the 304, so
+/// that each validation of a compressed page would be two requests and a whole body. The 304 is the answer to a question
+/// about the weak tag, the body goes on with that one, and for that it need not be the same byte for byte.
 pub(crate) fn is_about(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
     if let (Some(said), held) = (not_modified.get(header::ETAG), stored.get(header::ETAG)) {
         return held.is_some_and(|held| opaque(said.as_bytes()) == opaque(held.as_bytes()));
@@ -99,10 +110,12 @@ pub(crate) fn is_about(not_modified: &HeaderMap, stored: &HeaderMap) -> bool {
 
 /// Fields of a stored response that a 304 has not: they are about content that it has not (RFC 9110
 /// 15.4.5).
-const OF_CONTENT: [HeaderName; 6] = [
+const OF_CONTENT: [HeaderName; 8] = [
+    CONTENT_DIGEST,
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
     header::CONTENT_LENGTH,
+    CONTENT_MD5,
     header::CONTENT_RANGE,
     header::CONTENT_TYPE,
     header::TRAILER,

@@ -1,6 +1,6 @@
 //! Ranges of a stored response (RFC 9110 14), and stored ranges.
 
-use crate::cache::http::conditional;
+use crate::cache::http::conditional::{self, CONTENT_DIGEST, CONTENT_MD5};
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderValue};
 use std::ops::Range;
@@ -146,8 +146,10 @@ impl Extent {
         }
         let length = HeaderValue::from(part.end - part.start);
         let _full = headers.try_insert(header::CONTENT_LENGTH, length);
-        // Trailers are about the whole.
-        headers.remove(header::TRAILER);
+        // Trailers are about the whole, and so are these digests (RFC 9530 2: of the content of that very message).
+        for name in [header::TRAILER, CONTENT_DIGEST, CONTENT_MD5] {
+            headers.remove(name);
+        }
     }
 }
 

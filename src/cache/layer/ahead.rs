@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The most bytes that a client is given at once of what is recorded.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// Frames that are read in a row; a body that is there already is not to stop a thread's other tasks.
 const IN_A_ROW: usize = 16;
@@ -245,7 +245,6 @@ where
                 self.body = None;
             }
             Progress::Lost => {
-                held.lose();
                 self.next.extend(frame);
                 if is_over {
                     self.body = None;

@@ -43,6 +43,9 @@ impl Trip {
             Ok(storable) => {
                 let fresh = renewed(storable);
                 let is_stored = store.replace(key, stored, Some(Arc::clone(&fresh)));
+                if is_stored {
+                    self.note_stored();
+                }
                 (fresh, is_stored)
             }
             Err(why) => {
@@ -73,7 +76,6 @@ impl Trip {
         R: http_body::Body<Data = Bytes> + Send + 'static,
         R::Error: Send,
     {
-        let lead = self.lead.take();
         let (parts, body) = response.into_parts();
         if self.asked.is_head {
             self.compare(&parts, arrival, &head.headers);
@@ -84,18 +86,21 @@ impl Trip {
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
         let recording = match judged {
             Ok(storable) => {
-                if let Some(lead) = &lead {
-                    store.note_stored(lead.name());
-                }
+                self.note_stored();
                 let place = Place {
                     key: self.asked.key.clone(),
-                    lead,
+                    lead: self.lead.take(),
                 };
                 self.shared
                     .record(place, head.headers, &parts, storable, arrival)
             }
             Err(why) => {
-                if let Some(lead) = &lead {
+                let is_held = matches!(self.found, Found::Response(..));
+                if let Some(lead) = self
+                    .lead
+                    .take()
+                    .filter(|_| !(is_held && is_about_client(parts.status)))
+                {
                     store.note_unstored(lead.name());
                 }
                 self.outdate(&parts, why);
@@ -201,7 +206,7 @@ impl Shared {
         self.noted(response, Outcome::Bypass)
     }
 
-    fn judge(
+    pub(crate) fn judge(
         &self,
         asked: Asked<'_>,
         parts: &response::Parts,
@@ -238,6 +243,11 @@ impl Shared {
 fn tells_of_target(status: StatusCode) -> bool {
     let is_redirect = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
     is_redirect || matches!(status.as_u16(), 401..=405 | 410 | 451)
+}
+
+/// Whether a refusal is about the one client that got it, and the next one's may be another: 400, 406, 429, 431 and others.
+fn is_about_client(status: StatusCode) -> bool {
+    status.is_client_error() && !tells_of_target(status)
 }
 
 /// A body that nobody will read, because there is nothing, is whole now.

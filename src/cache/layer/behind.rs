@@ -1,6 +1,7 @@
 //! Validation behind the back of a client that has its answer already (RFC 5861 3).
 
 use super::flight::Place;
+use crate::cache::layer::answer::Found;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::Trip;
 use crate::cache::store::key::Key;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 impl Trip {
-    /// Validates in a task of its own, unless that is being done already.
+    /// Validates in a task of its own, unless that is being done already for the same variant.
     pub(crate) fn validate_behind<S, Q, R>(mut self: Box<Self>, service: S, request: Request<Q>)
     where
         S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
@@ -24,7 +25,11 @@ impl Trip {
         R: http_body::Body<Data = Bytes> + Send + 'static,
         R::Error: Send,
     {
-        let name = Key::new(&[self.asked.key.bytes(), b"behind"].concat());
+        let mut name = [self.asked.key.bytes(), b"behind\n"].concat();
+        if let Found::Response(stored, _) = &self.found {
+            stored.selection.ask(request.headers(), &mut name);
+        }
+        let name = Key::new(&name);
         let Place::Lead(lead) = self.shared.flights.join(&name) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! The body that a cache answers with.
 
-use crate::cache::layer::ahead::Client;
+use crate::cache::layer::ahead::{Client, PIECE};
 use crate::cache::layer::recording::{Progress, Recording};
 use crate::cache::layer::source::Source;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 pin_project! {
     /// A body from memory, or the inner service's own, which may be stored while it is read.
     ///
-    /// From memory it costs no copy, and its trailers follow. A body that is stored goes to its reader
+    /// From memory it costs no copy, comes in pieces of 64 KiB, and its trailers follow. A body that is stored goes to its reader
     /// frame by frame, at the reader's pace; if the reader goes away before its end, it is not stored. While others
     /// wait for it, it is read at the upstream's pace, and the reader gets it from memory.
     #[derive(Debug)]
@@ -123,7 +123,8 @@ where
                 let frame = if data.is_empty() {
                     trailers.take().map(Frame::trailers)
                 } else {
-                    Some(Frame::data(std::mem::take(data)))
+                    // In one piece it would be over for a server before the client has any of it.
+                    Some(Frame::data(data.split_to(data.len().min(PIECE))))
                 };
                 Poll::Ready(frame.map(Ok))
             }
@@ -173,6 +174,36 @@ where
             Kind::Stored { data, .. } => SizeHint::with_exact(data.len() as u64),
             Kind::Passing { body, .. } => body.size_hint(),
             Kind::Shared { body } => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Body as _;
+    use std::task::Waker;
+
+    type Stored = Body<http_body_util::Empty<Bytes>>;
+
+    #[test]
+    fn stored_bodies_come_in_pieces_and_their_trailers_behind_them() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for (length, pieces) in [(0, 0), (1, 1), (PIECE, 1), (PIECE + 1, 2), (3 * PIECE, 3)] {
+            for trailers in [None, Some(HeaderMap::new())] {
+                let mut body = Stored::stored(&vec![0; length].into(), trailers.as_ref());
+                let (mut count, mut left) = (0, length);
+                while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut cx) {
+                    let Ok(data) = frame.unwrap().into_data() else {
+                        assert_eq!(left, 0);
+                        continue;
+                    };
+                    count += 1;
+                    left -= data.len();
+                }
+                assert_eq!((count, left), (pieces, 0), "{length}");
+                assert!(body.is_end_stream());
+            }
         }
     }
 }

@@ -41,6 +41,9 @@ where
         shared.store.targets.change(&target);
     }
     shared.store.targets.change(&sent.target);
+    if let Some(destination) = &sent.destination {
+        shared.store.targets.change(destination);
+    }
     let is_at = at.as_deref() == Some(&*sent.target);
     match kept.filter(|_| is_at) {
         None => Ok(shared.passed(response, Forward::Method)),

@@ -4,9 +4,9 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::flight::{Lead, Place};
-use crate::cache::layer::look::Flight;
+use crate::cache::layer::flight::Lead;
 use crate::cache::layer::source::Source;
+use crate::cache::layer::wait::Waited;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::rules::{self, Times};
@@ -16,17 +16,12 @@ use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tower_service::Service;
-
-/// The most times that a request waits for others. More than once only because the one that fetched may get something
-/// that is for other requests.
-const MOST_WAITS: u32 = 3;
 
 /// A request that is looked up, on its way.
 pub(crate) struct Trip {
@@ -36,7 +31,9 @@ pub(crate) struct Trip {
     /// Others wait for this one.
     pub(crate) lead: Option<Lead>,
     /// The last response could not be stored, by this name.
-    unstored: Option<Key>,
+    pub(crate) unstored: Option<Key>,
+    /// The same, while an older one is stored.
+    pub(crate) note: Option<Key>,
     pub(crate) collapsed: bool,
     /// Nobody waits for the response: it is fetched to be stored.
     pub(crate) is_behind: bool,
@@ -93,17 +90,23 @@ where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Send,
 {
-    if let Found::Response(stored, Use::AnswerAndValidate) = &trip.found {
-        let hit = Status {
+    let waited = match trip.found {
+        Found::Response(_, Use::AnswerAndValidate) => Waited::Stale(Status {
             hit: true,
             ..Status::default()
-        };
-        let response = trip.stale(&Arc::clone(stored), request.headers(), hit);
-        trip.validate_behind(service, *request);
-        return Ok(response);
-    }
-    if let Some(response) = trip.wait(request.headers()).await {
-        return Ok(response);
+        }),
+        _ => trip.wait(request.headers()).await,
+    };
+    match waited {
+        Waited::Answer(response) => return Ok(*response),
+        Waited::Stale(status) => {
+            if let Found::Response(stored, _) = &trip.found {
+                let response = trip.stale(stored, request.headers(), status);
+                trip.validate_behind(service, *request);
+                return Ok(response);
+            }
+        }
+        Waited::InVain => {}
     }
     if let Some(name) = trip.unstored.take() {
         return trip.pass(service, request, &name).await;
@@ -120,80 +123,10 @@ impl Trip {
             found,
             lead: None,
             unstored: None,
+            note: None,
             collapsed: false,
             is_behind: false,
         })
-    }
-
-    /// Waits while another request fetches the same, and returns its response if that is this one's, too.
-    async fn wait<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
-        let deadline = Instant::now() + self.shared.wait;
-        for _ in 0..MOST_WAITS {
-            let name = match self.shared.flight(&self.asked, &self.found, request) {
-                Flight::Alone => return None,
-                Flight::Shared(name) => name,
-                Flight::Unstored(name) => {
-                    self.unstored = Some(name);
-                    return None;
-                }
-            };
-            let wait = match self.shared.flights.join(&name) {
-                Place::Wait(wait) => wait,
-                Place::Lead(lead) => {
-                    self.lead = Some(lead);
-                    // The one before may have ended since the look.
-                    return self.look_again(request);
-                }
-            };
-            if !self.collapsed {
-                self.collapsed = true;
-                self.shared
-                    .counters
-                    .collapsed
-                    .fetch_add(1, Ordering::Relaxed);
-            }
-            timeout_at(deadline, wait.end()).await.ok()?;
-            if let Some(response) = self.look_again(request) {
-                return Some(response);
-            }
-        }
-        None
-    }
-
-    fn look_again<R>(&mut self, request: &HeaderMap) -> Option<Response<Body<R>>> {
-        let before = self.why();
-        self.found = self.shared.find(&self.asked, request);
-        // RFC 9211 2.1, 2.6: one that waited was forwarded, as a part of another one.
-        let status = Status {
-            hit: !self.collapsed,
-            forward: self.collapsed.then_some(before),
-            collapsed: self.collapsed.then_some(true),
-            ..Status::default()
-        };
-        let (found, asked) = (&self.found, &self.asked);
-        self.shared.at_once(found, asked, request, status)
-    }
-
-    /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if
-    /// it looks as if it could be this time, the next one is.
-    async fn pass<S, Q, R>(
-        self: Box<Self>,
-        mut service: S,
-        request: Box<Request<Q>>,
-        name: &Key,
-    ) -> Result<Response<Body<R>>, S::Error>
-    where
-        S: Service<Request<Q>, Response = Response<R>>,
-    {
-        let has_cookie = request.headers().contains_key(header::COOKIE);
-        let response = send(&mut service, *request).await?;
-        if rules::may_be_storable(has_cookie, response.headers()) {
-            self.shared.store.note_stored(name);
-        }
-        let mut response = response.map(|body| Body::passing(Source::untouched(body), None));
-        self.status()
-            .append(&self.shared.name, response.headers_mut());
-        Ok(self.noted(response, Outcome::Miss))
     }
 
     /// Goes to the upstream.
@@ -216,8 +149,9 @@ impl Trip {
         });
         let mut trial = self.trial();
         let answered = send(&mut service, *request).await;
-        let mut response = match self.stand_in() {
-            None => answered?.map(Source::untouched),
+        let stand_in = self.stand_in().cloned();
+        let mut response = match stand_in {
+            None => self.or_fail(answered)?.map(Source::untouched),
             Some(stored) => match sound(answered) {
                 Ok(response) => response,
                 Err(forward_status) => {
@@ -225,7 +159,10 @@ impl Trip {
                         forward_status,
                         ..self.status()
                     };
-                    return Ok(self.stale(stored, &head.headers, status));
+                    if let Some(lead) = &mut self.lead {
+                        lead.fail();
+                    }
+                    return Ok(self.stale(&stored, &head.headers, status));
                 }
             },
         };
@@ -239,14 +176,30 @@ impl Trip {
                 self.shared.store.replace(&self.asked.key, &stored, None);
                 self.found = Found::Nothing(Forward::Stale);
                 trial = self.trial();
-                let answered = send(&mut service, head.repeat(extensions)).await?;
-                response = answered.map(Source::untouched);
+                let answered = send(&mut service, head.repeat(extensions)).await;
+                response = self.or_fail(answered)?.map(Source::untouched);
             }
         }
         Ok(self.arrived(*head, response, &trial.arrived()))
     }
 
-    fn trial(&self) -> Trial {
+    /// Takes back the note that what comes for this request cannot be stored.
+    pub(crate) fn note_stored(&self) {
+        let name = self.lead.as_ref().map(Lead::name).or(self.note.as_ref());
+        if let Some(name) = name {
+            self.shared.store.note_stored(name);
+        }
+    }
+
+    /// Tells those who wait for this one that it has failed.
+    fn or_fail<T, E>(&mut self, answered: Result<T, E>) -> Result<T, E> {
+        if let (Err(_), Some(lead)) = (&answered, &mut self.lead) {
+            lead.fail();
+        }
+        answered
+    }
+
+    pub(crate) fn trial(&self) -> Trial {
         Trial {
             began: self.shared.store.targets.now(),
             sent: Instant::now(),
@@ -268,7 +221,7 @@ impl Trip {
     }
 
     /// The stored response that may stand in for a failure.
-    fn stand_in(&self) -> Option<&Arc<Stored>> {
+    pub(crate) fn stand_in(&self) -> Option<&Arc<Stored>> {
         match &self.found {
             Found::Response(stored, _) if stored.age().stands_in(&self.asked.control) => {
                 Some(stored)
@@ -278,7 +231,12 @@ impl Trip {
     }
 
     /// The answer that is stale.
-    fn stale<R>(&self, stored: &Stored, request: &HeaderMap, status: Status) -> Response<Body<R>> {
+    pub(crate) fn stale<R>(
+        &self,
+        stored: &Stored,
+        request: &HeaderMap,
+        status: Status,
+    ) -> Response<Body<R>> {
         let response = answer::whole(stored, &self.asked, request, status, &self.shared.name);
         self.noted(response, Outcome::Stale)
     }
@@ -292,7 +250,7 @@ impl Trip {
         }
     }
 
-    fn why(&self) -> Forward {
+    pub(crate) fn why(&self) -> Forward {
         match &self.found {
             Found::Nothing(why) => *why,
             Found::Response(_, Use::ValidateAsked) => Forward::Request,

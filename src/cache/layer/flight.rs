@@ -21,9 +21,19 @@ type UnderWay = HashMap<Key, Flight, RandomState>;
 #[derive(Debug, Default)]
 struct Flight {
     /// The channel that ends with it, from the first one on that waits: most wait for nobody.
-    end: Option<watch::Sender<()>>,
+    end: Option<watch::Sender<End>>,
     /// The body that the first one that waits begins to read.
     body: Option<Weak<dyn Ahead>>,
+}
+
+/// The end of a fetch, for those who wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    /// What is stored by then is all that there is to say. If nothing is, the next one may fetch.
+    #[default]
+    Over,
+    /// The upstream has failed. One after the other would wait for it to fail again.
+    Failed,
 }
 
 /// A request's place in a fetch.
@@ -41,19 +51,22 @@ pub(crate) enum Place {
 pub(crate) struct Lead {
     flights: Arc<Flights>,
     key: Key,
+    end: End,
 }
 
 /// Waits for the end of a fetch.
 #[derive(Debug)]
 pub(crate) struct Wait {
-    end: watch::Receiver<()>,
+    end: watch::Receiver<End>,
 }
 
 impl Flights {
     pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Place {
         let mut under_way = self.lock();
         if let Some(flight) = under_way.get_mut(key) {
-            let end = flight.end.get_or_insert_with(|| watch::Sender::new(()));
+            let end = flight
+                .end
+                .get_or_insert_with(|| watch::Sender::new(End::Over));
             let end = end.subscribe();
             let body = flight.body.take();
             drop(under_way);
@@ -66,6 +79,7 @@ impl Flights {
         Place::Lead(Lead {
             flights: Arc::clone(self),
             key: key.clone(),
+            end: End::Over,
         })
     }
 
@@ -80,6 +94,11 @@ impl Lead {
     /// The name of the fetch.
     pub(crate) fn name(&self) -> &Key {
         &self.key
+    }
+
+    /// Tells those who wait that the upstream has failed.
+    pub(crate) fn fail(&mut self) {
+        self.end = End::Failed;
     }
 
     /// Has the body read for those who wait, now or when the first one does.
@@ -100,15 +119,18 @@ impl Drop for Lead {
     fn drop(&mut self) {
         // Those that wait are woken when it is out of the table, so that one of them can lead.
         let flight = self.flights.lock().remove(&self.key);
-        drop(flight);
+        if let Some(end) = flight.and_then(|flight| flight.end) {
+            end.send_replace(self.end);
+        }
     }
 }
 
 impl Wait {
     /// Until the fetch has ended.
-    pub(crate) async fn end(mut self) {
-        // Nothing is ever sent: an error says that the sender is gone.
+    pub(crate) async fn end(mut self) -> End {
+        // What is sent is the last word: an error says that the sender is gone.
         while self.end.changed().await.is_ok() {}
+        *self.end.borrow()
     }
 }
 
@@ -161,8 +183,16 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(lead);
-        waiting.await.unwrap();
-        assert!(matches!(flights.join(&a), Place::Lead(_)));
+        assert_eq!(waiting.await.unwrap(), End::Over);
+        let Place::Lead(mut lead) = flights.join(&a) else {
+            panic!("the next one leads");
+        };
+        let Place::Wait(wait) = flights.join(&a) else {
+            panic!("and another one waits");
+        };
+        lead.fail();
+        drop(lead);
+        assert_eq!(wait.end().await, End::Failed);
         assert!(flights.lock().is_empty());
     }
 }

@@ -130,7 +130,7 @@ impl Shared {
         match (self.store.was_unstored(&name), found) {
             (false, _) => Flight::Shared(name),
             (true, Found::Nothing(_)) => Flight::Unstored(name),
-            (true, _) => Flight::Alone,
+            (true, _) => Flight::Noted(name),
         }
     }
 }
@@ -141,6 +141,9 @@ pub(crate) enum Flight {
     Alone,
     /// Others may wait for it, by this name.
     Shared(Key),
-    /// The last response by this name could not be stored.
+    /// The last response by this name could not be stored, and nothing is.
     Unstored(Key),
+    /// The last response by this name could not be stored, and an older one is. It is validated by each, and what comes
+    /// of that says whether others may wait again.
+    Noted(Key),
 }

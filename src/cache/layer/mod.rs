@@ -9,8 +9,10 @@ pub(crate) mod change;
 pub(crate) mod fetch;
 pub(crate) mod flight;
 pub(crate) mod look;
+pub(crate) mod pass;
 pub(crate) mod recording;
 pub(crate) mod source;
+pub(crate) mod wait;
 pub(crate) mod whole;
 
 use crate::cache::handle::Cache;

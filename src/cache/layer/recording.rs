@@ -3,6 +3,7 @@
 use crate::cache::layer::flight::{Ahead, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
+use crate::cache::store::Insertion;
 use crate::cache::store::entry::{Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
@@ -12,7 +13,7 @@ use http::{HeaderMap, StatusCode, Version};
 use http_body::Frame;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {
@@ -56,6 +57,20 @@ pub(crate) struct Recording {
 }
 
 impl Draft {
+    /// Tells those who ask next that it turned out to be too long, and that there is nothing to wait for.
+    fn let_go_for_length(&self) {
+        if let Some(lead) = &self.place.lead {
+            self.shared.store.note_too_long(lead.name());
+        }
+    }
+
+    /// Whether it is not larger than all may be together, as far as its length is known.
+    fn fits(&self) -> bool {
+        let (store, storable) = (&self.shared.store, &self.storable);
+        let length = storable.length.unwrap_or(0);
+        store.fits(&self.place.key, &self.headers, &storable.selection, length)
+    }
+
     /// Tells those who ask next that there is nothing to wait for.
     fn let_go(&self) {
         if let Some(lead) = &self.place.lead {
@@ -69,7 +84,7 @@ impl Recording {
     pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
         let shared = Arc::clone(&draft.shared);
         let expected = draft.storable.length.unwrap_or(0);
-        if !shared.store.reserve(expected) {
+        if !draft.fits() || !shared.store.reserve(expected) {
             draft.let_go();
             return None;
         }
@@ -93,8 +108,23 @@ impl Recording {
         frame: Option<&Result<Frame<Bytes>, E>>,
         is_end_stream: bool,
     ) -> Progress {
+        let progress = self.add(frame, is_end_stream);
+        // RFC 9111 3.3: what was recorded may be as long as was announced all the same.
+        if matches!(progress, Progress::Lost) {
+            self.lose();
+        }
+        progress
+    }
+
+    fn add<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>, is_end_stream: bool) -> Progress {
         match frame {
-            Some(Err(_)) => Progress::Lost,
+            Some(Err(_)) => {
+                let place = self.draft.as_mut().map(|draft| &mut draft.place);
+                if let Some(lead) = place.and_then(|place| place.lead.as_mut()) {
+                    lead.fail();
+                }
+                Progress::Lost
+            }
             None if self.needs_end_of_stream() && !is_end_stream => Progress::Lost,
             None => Progress::Whole,
             Some(Ok(frame)) => {
@@ -116,14 +146,14 @@ impl Recording {
     }
 
     /// Adds a chunk; `false` if the body turns out to be too long.
-    pub(crate) fn data(&mut self, chunk: &Bytes) -> bool {
+    fn data(&mut self, chunk: &Bytes) -> bool {
         let length = self.data.len() as u64 + chunk.len() as u64;
         let Some(draft) = &self.draft else {
             return false;
         };
         let most = draft.storable.length.unwrap_or(self.shared.limits.object);
         if length > most {
-            draft.let_go();
+            draft.let_go_for_length();
             return false;
         }
         if length > self.room {
@@ -140,7 +170,7 @@ impl Recording {
         true
     }
 
-    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+    fn trailers(&mut self, trailers: &HeaderMap) {
         let mut trailers = trailers.clone();
         own_values(&mut trailers);
         self.trailers = Some(trailers);
@@ -173,7 +203,7 @@ impl Recording {
     }
 
     /// It will not be stored, which nobody is to wait for. Its data and their room stay until it is dropped.
-    pub(crate) fn lose(&mut self) {
+    fn lose(&mut self) {
         self.draft = None;
     }
 
@@ -219,9 +249,19 @@ impl Recording {
             part: draft.storable.part,
             moment: draft.moment,
             snapshot,
+            size: OnceLock::new(),
         };
-        if self.shared.store.insert(key, stored, &draft.request) {
-            self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+        let store = &self.shared.store;
+        match store.insert(key, stored, &draft.request) {
+            Insertion::Stored => {
+                self.shared.counters.stored.fetch_add(1, Ordering::Relaxed);
+            }
+            Insertion::Outdated => {}
+            Insertion::TooLarge => {
+                if let Some(lead) = &lead {
+                    store.note_too_long(lead.name());
+                }
+            }
         }
         // Now those that wait find it.
         drop(lead);

@@ -6,15 +6,22 @@ use http::request;
 use http::uri::Authority;
 use std::borrow::Cow;
 
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The other target of COPY and MOVE (RFC 4918 10.3).
+const DESTINATION: HeaderName = HeaderName::from_static("destination");
 
 /// The target and the origins that a request was sent to.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) target: Box<str>,
+    /// The target that it names itself.
+    pub(crate) destination: Option<String>,
     /// By the URI, which says where to connect; and by the fields, which say what the upstream is to take for its
-    /// own: it writes the one into its references, or the other.
-    origins: [Option<Origin>; 2],
+    /// own: it writes one of them into its references.
+    origins: Vec<Origin>,
 }
 
 /// A scheme, if it is known, and an authority.
@@ -28,28 +35,43 @@ impl Sent {
     pub(crate) fn of(parts: &request::Parts) -> Self {
         let text = |name: HeaderName| parts.headers.get(name)?.to_str().ok();
         let scheme = parts.uri.scheme_str();
-        let by_uri = || {
-            Some(Origin {
-                scheme: scheme.map(Into::into),
-                authority: parts.uri.authority()?.clone(),
-            })
+        let public = text(X_FORWARDED_PROTO).or(scheme);
+        let of = |scheme: Option<&str>, authority: Authority| Origin {
+            scheme: scheme.map(Into::into),
+            authority,
         };
-        let by_fields = || {
-            Some(Origin {
-                scheme: text(X_FORWARDED_PROTO).or(scheme).map(Into::into),
-                authority: text(header::HOST)?.parse().ok()?,
-            })
-        };
-        Self {
-            target: crate::cache::store::key::target(parts).into(),
-            origins: [by_uri(), by_fields()],
+        let by_uri = parts.uri.authority();
+        let mut origins: Vec<_> = by_uri
+            .map(|own| of(scheme, own.clone()))
+            .into_iter()
+            .collect();
+        for host in [header::HOST, X_FORWARDED_HOST]
+            .into_iter()
+            .filter_map(text)
+        {
+            let Ok(authority) = host.parse::<Authority>() else {
+                continue;
+            };
+            // Frameworks read the port where the host has none, or do not.
+            if let (None, Some(port)) = (authority.port(), text(X_FORWARDED_PORT)) {
+                let with_port = format!("{host}:{port}").parse();
+                origins.extend(with_port.map(|authority| of(public, authority)));
+            }
+            origins.push(of(public, authority));
         }
+        let mut sent = Self {
+            target: crate::cache::store::key::target(parts).into(),
+            destination: None,
+            origins,
+        };
+        sent.destination = sent.named(&parts.headers, &DESTINATION);
+        sent
     }
 
-    /// The target that a field of the response names, if it is of the same origin: whoever answers for one
+    /// The target that a field names, if it is of the same origin: whoever answers for one
     /// origin has no say in what is stored of another.
-    pub(crate) fn named(&self, response: &HeaderMap, field: &HeaderName) -> Option<String> {
-        let reference = response.get(field)?.to_str().ok()?;
+    pub(crate) fn named(&self, headers: &HeaderMap, field: &HeaderName) -> Option<String> {
+        let reference = headers.get(field)?.to_str().ok()?;
         let reference = reference.split('#').next().unwrap_or_default();
         let target = if reference.starts_with('/') && !reference.starts_with("//") {
             Cow::Borrowed(reference)
@@ -70,11 +92,7 @@ impl Sent {
         let authority = uri.authority()?;
         let is_own = |own: &Origin| own.is(scheme, authority);
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        self.origins
-            .iter()
-            .flatten()
-            .any(is_own)
-            .then(|| target.to_owned())
+        self.origins.iter().any(is_own).then(|| target.to_owned())
     }
 
     /// RFC 3986 5.2.
@@ -183,6 +201,8 @@ mod tests {
     #[test]
     fn an_upstream_names_itself_as_it_was_named_to_it() {
         let (host, proto) = (("host", "pub.example"), ("x-forwarded-proto", "https"));
+        let forwarded = ("x-forwarded-host", "app.example");
+        let port = ("x-forwarded-port", "8443");
         for (uri, fields, reference, is_own) in [
             ("/a", &[host][..], "https://pub.example/x", true),
             ("/a", &[host], "http://pub.example:80/x", true),
@@ -228,6 +248,31 @@ mod tests {
                 "http://10.0.0.1:81/a",
                 &[host, proto],
                 "https://10.0.0.1:81/x",
+                false,
+            ),
+            ("/a", &[host, forwarded], "http://app.example/x", true),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, forwarded, proto],
+                "https://app.example/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, forwarded, proto],
+                "http://app.example/x",
+                false,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, forwarded, proto, port],
+                "https://app.example:8443/x",
+                true,
+            ),
+            (
+                "http://10.0.0.1:81/a",
+                &[host, forwarded, proto, port],
+                "https://app.example:8444/x",
                 false,
             ),
         ] {

@@ -1,5 +1,6 @@
 //! Updates of a stored head by a newer one (RFC 9111 3.2, 4.3.4, 4.3.5).
 
+use crate::cache::http::conditional::{CONTENT_DIGEST, CONTENT_MD5};
 use crate::cache::http::date;
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -18,12 +19,17 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Fields that say how the stored body is to be read, which a response without one cannot change.
-const OF_BODY: [HeaderName; 5] = [
+/// Fields that say how the stored body is to be read or what its digest is, which a response without one cannot change:
+/// its own digest is one of no bytes.
+const OF_BODY: [HeaderName; 9] = [
+    CONTENT_DIGEST,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
+    CONTENT_MD5,
     header::CONTENT_RANGE,
     header::CONTENT_TYPE,
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
     header::TRAILER,
 ];
 

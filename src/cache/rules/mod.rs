@@ -206,24 +206,6 @@ fn unmarked(
     Ok(true)
 }
 
-/// Whether a response to a request looks as if it could be stored, by the fields that most often forbid it.
-pub(crate) fn may_be_storable(has_cookie: bool, headers: &HeaderMap) -> bool {
-    let control = ResponseControl::of(headers);
-    let is_forbidden = control.has(Flag::Private)
-        || control.has(Flag::NoStore) && !control.has(Flag::MustUnderstand)
-        || headers.contains_key(header::SET_COOKIE);
-    let is_fresh = control
-        .s_maxage
-        .or(control.max_age)
-        .map_or_else(|| is_explicit(&control, headers), |seconds| seconds > 0);
-    let is_validated = if control.has(Flag::Public) {
-        conditional::can_be_validated(headers)
-    } else {
-        headers.contains_key(header::ETAG) && !has_cookie
-    };
-    !is_forbidden && (is_fresh || is_validated)
-}
-
 /// RFC 9111 3: a method whose response is defined as one that may be stored.
 fn method(asked: Asked<'_>, status: StatusCode, explicit: bool) -> Result<(), Refusal> {
     let fits = match *asked.method {
@@ -370,6 +352,8 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
+    // A clone has no room for more lines, and one that has grown has room for twice as many as it has.
+    let mut stored = stored.clone();
     own_values(&mut stored);
     stored
 }

@@ -7,18 +7,20 @@ use crate::cache::http::vary::Selection;
 use crate::cache::rules::reuse::Age;
 use crate::cache::rules::{Life, Storable};
 use crate::cache::store::key::Key;
+use crate::cache::store::size;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The most responses for one key: for requests that differ in what `Vary` names, and parts.
 const MOST_VARIANTS: usize = 32;
 
-/// Bytes that an entry takes beside what it holds, about.
-const OVERHEAD: usize = 512;
+/// Bytes that a key takes beside what is stored for it, as measured: its places in moka's tables, queues and timer, and in
+/// the table of targets, with the boxes of all of them.
+const OVERHEAD: usize = 680;
 
 /// A response.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Stored {
     pub(crate) part: Option<Extent>,
     pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
+    /// Counted once: each response that is added has all variants weighed.
+    pub(crate) size: OnceLock<usize>,
 }
 
 /// The times by which the more recent one of two responses is found.
@@ -107,22 +111,17 @@ impl Stored {
             moment,
             // A change since then is one of this, too.
             snapshot: self.snapshot.clone(),
+            size: OnceLock::new(),
         }
     }
 
     fn size(&self) -> usize {
-        let of = |headers: &HeaderMap| -> usize {
-            let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-                64 + name.as_str().len() + value.len()
-            };
-            headers.iter().map(line).sum()
-        };
-        OVERHEAD
-            + of(&self.headers)
-            + self.trailers.as_ref().map_or(0, of)
-            + self.body.len()
-            + self.selection.size()
-            + self.snapshot.size()
+        *self.size.get_or_init(|| {
+            size_without_body(&self.headers, &self.selection)
+                + self.trailers.as_ref().map_or(0, size::of_head)
+                + self.body.len()
+                + self.snapshot.size()
+        })
     }
 
     /// The time for which it can be of any use; `None` for as long as it is there.
@@ -138,6 +137,16 @@ impl Stored {
         });
         Some(most.saturating_sub(self.age().age))
     }
+}
+
+fn size_without_body(headers: &HeaderMap, selection: &Selection) -> usize {
+    size_of::<Stored>() + 2 * size::ALLOCATION + size::of_head(headers) + selection.size()
+}
+
+/// The bytes that a key would take with nothing but a response with this head and a body of this length.
+pub(crate) fn weight_of(key: &Key, headers: &HeaderMap, selection: &Selection, body: u64) -> u64 {
+    let names = key.bytes().len() + key.target().len();
+    (OVERHEAD + names + size_without_body(headers, selection)) as u64 + body
 }
 
 /// All that is stored for one key, the most recent first.
@@ -186,16 +195,16 @@ impl Resource {
             // A part takes the place of parts; what is whole, of all.
             (stored.part.is_none() || held.part.is_some()) && is_rival(held) && !is_later(held)
         };
-        let mut left = most.saturating_sub(stored.size() as u64);
-        let kept = self.variants.iter();
-        let kept = kept.filter(|held| held.snapshot.is_current() && !is_replaced(held));
-        let kept = kept.take(MOST_VARIANTS - 1).take_while(|held| {
-            let rest = left.checked_sub(held.size() as u64);
-            left = rest.unwrap_or(0);
-            rest.is_some()
-        });
+        let others = self.variants.iter();
+        let others = others.filter(|held| held.snapshot.is_current() && !is_replaced(held));
+        let others: Vec<_> = others.collect();
+        let is_part = |held: &Stored| held.part.is_some();
+        if is_part(stored) && !leave_room(others.iter().filter(|held| !is_part(held)), stored, most)
+        {
+            return None;
+        }
         let mut resource = Self {
-            variants: kept.cloned().collect(),
+            variants: with_room(&others, most.saturating_sub(stored.size() as u64)),
         };
         resource.add(Arc::clone(stored));
         Some(resource)
@@ -233,7 +242,8 @@ impl Resource {
     /// Bytes, as far as a weigher can count.
     pub(crate) fn weight(&self, key: &Key) -> u32 {
         let stored: usize = self.variants.iter().map(|stored| stored.size()).sum();
-        u32::try_from(stored.saturating_add(key.bytes().len())).unwrap_or(u32::MAX)
+        let all = stored.saturating_add(OVERHEAD + key.bytes().len());
+        u32::try_from(all).unwrap_or(u32::MAX)
     }
 
     /// The time for which anything of it can be of use; `None` for as long as it is there.
@@ -244,6 +254,38 @@ impl Resource {
         }
         Some(longest)
     }
+}
+
+/// The youngest of some responses that have room, in their order. Parts have what room is left by what is whole, of which
+/// each of them could be made.
+fn with_room(all: &[&Arc<Stored>], mut left: u64) -> Vec<Arc<Stored>> {
+    let mut kept: Vec<&Arc<Stored>> = Vec::new();
+    for of_parts in [false, true] {
+        let of_kind = all.iter().filter(|held| held.part.is_some() == of_parts);
+        kept.extend(of_kind.take_while(|held| {
+            let rest = left.checked_sub(held.size() as u64);
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        }));
+    }
+    kept.truncate(MOST_VARIANTS - 1);
+    let is_kept = |held: &&&Arc<Stored>| kept.iter().any(|kept| Arc::ptr_eq(kept, held));
+    all.iter().filter(is_kept).copied().cloned().collect()
+}
+
+/// Whether responses that are whole and of use leave room for a part.
+fn leave_room<'a>(
+    wholes: impl Iterator<Item = &'a &'a Arc<Stored>>,
+    part: &Stored,
+    most: u64,
+) -> bool {
+    let wholes = wholes.filter(|held| held.useful_for() != Some(Duration::ZERO));
+    let (mut count, mut left) = (0, most.checked_sub(part.size() as u64));
+    for held in wholes {
+        count += 1;
+        left = left.and_then(|left| left.checked_sub(held.size() as u64));
+    }
+    count == 0 || count < MOST_VARIANTS && left.is_some()
 }
 
 /// Whether two are other parts of the same whole, so that both are kept.

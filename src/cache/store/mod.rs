@@ -2,14 +2,16 @@
 
 pub(crate) mod entry;
 pub(crate) mod key;
+pub(crate) mod size;
 pub(crate) mod stats;
 pub(crate) mod targets;
 mod unstored;
 
+use crate::cache::http::vary::Selection;
 use crate::cache::store::entry::{Resource, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Targets;
-use crate::cache::store::unstored::Unstored;
+use crate::cache::store::unstored::{Unstored, Why};
 use foldhash::quality::RandomState;
 use http::HeaderMap;
 use moka::Expiry;
@@ -21,6 +23,16 @@ use std::time::{Duration, Instant};
 
 /// Longer than this a timer need not wait; an entry that nobody asks for is evicted before.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The outcome of storing a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    Stored,
+    /// What is stored is more recent.
+    Outdated,
+    /// It is larger than all may be together.
+    TooLarge,
+}
 
 pub(crate) struct Store {
     resources: Map<Key, Arc<Resource>, RandomState>,
@@ -57,20 +69,33 @@ impl Store {
     }
 
     /// Stores a response to a request with these fields, unless what is stored for it is more recent.
-    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) -> bool {
+    pub(crate) fn insert(&self, key: Key, stored: Stored, request: &HeaderMap) -> Insertion {
         let stored = Arc::new(stored);
         let _alone = self.lock(&key);
         let held = self.resources.get(&key).unwrap_or_default();
         let with = held.with(&stored, request, self.size / 2);
-        let is_new = with.is_some();
-        if let Some(resource) = with {
-            self.put(key, resource);
-        }
-        is_new
+        with.map_or(Insertion::Outdated, |resource| {
+            if self.put(key, resource) {
+                Insertion::Stored
+            } else {
+                Insertion::TooLarge
+            }
+        })
+    }
+
+    /// Whether a response with this head and a body of this length is not larger than all may be together.
+    pub(crate) fn fits(
+        &self,
+        key: &Key,
+        headers: &HeaderMap,
+        selection: &Selection,
+        body: u64,
+    ) -> bool {
+        entry::weight_of(key, headers, selection, body) <= self.size
     }
 
     /// Puts one response in place of another, or removes it. `false` if that one is not there any more: then all stays
-    /// as it is.
+    /// as it is. Nor if the other one is too large, which removes it.
     pub(crate) fn replace(&self, key: &Key, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> bool {
         let _alone = self.lock(key);
         let held = self.resources.get(key);
@@ -79,18 +104,18 @@ impl Store {
         };
         if resource.is_empty() {
             self.resources.invalidate(key);
-        } else {
-            self.put(key.clone(), resource);
+            return true;
         }
-        true
+        self.put(key.clone(), resource)
     }
 
-    fn put(&self, key: Key, resource: Resource) {
+    /// `false` if it is larger than all may be together.
+    fn put(&self, key: Key, resource: Resource) -> bool {
         let weight = u64::from(resource.weight(&key));
         // moka would evict all others for a thing that is heavier than everything may be, and then that.
         if weight > self.size {
             self.resources.invalidate(&key);
-            return;
+            return false;
         }
         self.resources.insert(key, Arc::new(resource));
         // moka evicts some time later, and counts in entries how late. The bound is one in bytes.
@@ -98,6 +123,7 @@ impl Store {
         if behind > self.size / 64 {
             self.settle();
         }
+        true
     }
 
     /// Lets one thread at a time read and write a resource.
@@ -127,11 +153,20 @@ impl Store {
     }
 
     pub(crate) fn note_unstored(&self, key: &Key) {
-        self.unstored.note(key);
+        self.unstored.note(key, Why::Any);
+    }
+
+    /// The same for one that turned out to be too long, which the head of the next one may not show.
+    pub(crate) fn note_too_long(&self, key: &Key) {
+        self.unstored.note(key, Why::TooLong);
+    }
+
+    pub(crate) fn was_too_long(&self, key: &Key) -> bool {
+        self.unstored.find(key) == Some(Why::TooLong)
     }
 
     pub(crate) fn was_unstored(&self, key: &Key) -> bool {
-        self.unstored.contains(key)
+        self.unstored.find(key).is_some()
     }
 
     pub(crate) fn note_stored(&self, key: &Key) {

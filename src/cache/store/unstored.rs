@@ -16,7 +16,19 @@ const FOR: Duration = Duration::from_secs(120);
 /// The number of notes that there is room for, in 8 bytes each.
 const SLOTS: usize = 16_384;
 
-/// In each slot the upper half of a hash, and the second of its note; 0 if there is none.
+/// The bit of a note that says that a body was too long.
+const TOO_LONG: u32 = 1 << 31;
+
+/// The reason for a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// One that a head shows.
+    Any,
+    /// A body that turned out to be too long while it came.
+    TooLong,
+}
+
+/// In each slot the upper half of a hash, and the second of its note with its reason; 0 if there is none.
 pub(crate) struct Unstored {
     slots: Box<[AtomicU64]>,
     start: Instant,
@@ -30,12 +42,12 @@ impl Unstored {
         }
     }
 
-    pub(crate) fn note(&self, key: &Key) {
-        self.note_at(key, self.now());
+    pub(crate) fn note(&self, key: &Key, why: Why) {
+        self.note_at(key, why, self.now());
     }
 
-    pub(crate) fn contains(&self, key: &Key) -> bool {
-        self.contains_at(key, self.now())
+    pub(crate) fn find(&self, key: &Key) -> Option<Why> {
+        self.find_at(key, self.now())
     }
 
     pub(crate) fn forget(&self, key: &Key) {
@@ -53,22 +65,32 @@ impl Unstored {
         }
     }
 
-    fn note_at(&self, key: &Key, second: u32) {
-        let note = key.hashed() >> 32 << 32 | u64::from(second);
+    fn note_at(&self, key: &Key, why: Why, second: u32) {
+        let why = if why == Why::TooLong { TOO_LONG } else { 0 };
+        let note = key.hashed() >> 32 << 32 | u64::from(second | why);
         self.slot(key).store(note, Ordering::Relaxed);
     }
 
-    fn contains_at(&self, key: &Key, second: u32) -> bool {
+    fn find_at(&self, key: &Key, second: u32) -> Option<Why> {
         let held = self.slot(key).load(Ordering::Relaxed);
-        let (of, noted) = (held >> 32, held & u64::from(u32::MAX));
-        noted != 0
+        // The lower half.
+        let (of, note) = (held >> 32, held as u32);
+        let noted = note & !TOO_LONG;
+        let is_known = noted != 0
             && of == key.hashed() >> 32
-            && u64::from(second).saturating_sub(noted) < FOR.as_secs()
+            && u64::from(second.saturating_sub(noted)) < FOR.as_secs();
+        let why = if note & TOO_LONG == 0 {
+            Why::Any
+        } else {
+            Why::TooLong
+        };
+        is_known.then_some(why)
     }
 
-    /// Seconds since the start, from 1 on.
+    /// Seconds since the start, from 1 on, for 68 years.
     fn now(&self) -> u32 {
-        u32::try_from(self.start.elapsed().as_secs() + 1).unwrap_or(u32::MAX)
+        let now = u32::try_from(self.start.elapsed().as_secs() + 1);
+        now.unwrap_or(u32::MAX) & !TOO_LONG
     }
 
     fn slot(&self, key: &Key) -> &AtomicU64 {
@@ -91,27 +113,30 @@ mod tests {
     fn a_note_is_remembered_for_a_time_or_until_it_is_taken_back() {
         let unstored = Unstored::new();
         let (one, other) = (Key::new(b"a"), Key::new(b"b"));
-        unstored.note_at(&one, 1);
-        assert!(unstored.contains_at(&one, 1) && unstored.contains_at(&one, 120));
-        assert!(!unstored.contains_at(&one, 121));
-        assert!(!unstored.contains_at(&other, 1));
+        unstored.note_at(&one, Why::Any, 1);
+        for second in [1, 120] {
+            assert_eq!(unstored.find_at(&one, second), Some(Why::Any));
+        }
+        assert_eq!(unstored.find_at(&one, 121), None);
+        assert_eq!(unstored.find_at(&other, 1), None);
         unstored.forget(&other);
-        assert!(unstored.contains_at(&one, 1));
+        assert_eq!(unstored.find_at(&one, 1), Some(Why::Any));
         unstored.forget(&one);
-        assert!(!unstored.contains_at(&one, 1));
-        unstored.note(&one);
-        assert!(unstored.contains(&one));
+        assert_eq!(unstored.find_at(&one, 1), None);
+        unstored.note(&one, Why::TooLong);
+        assert_eq!(unstored.find(&one), Some(Why::TooLong));
         unstored.clear();
-        assert!(!unstored.contains(&one));
+        assert_eq!(unstored.find(&one), None);
     }
 
     #[test]
     fn any_number_of_notes_takes_the_same_room() {
         let unstored = Unstored::new();
         for number in 0..100_000 {
-            unstored.note_at(&Key::new(format!("{number}").as_bytes()), 1);
+            let key = Key::new(format!("{number}").as_bytes());
+            unstored.note_at(&key, Why::Any, 1);
         }
         assert_eq!(unstored.slots.len(), SLOTS);
-        assert!(unstored.contains_at(&Key::new(b"99999"), 1));
+        assert!(unstored.find_at(&Key::new(b"99999"), 1).is_some());
     }
 }

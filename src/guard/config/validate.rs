@@ -258,10 +258,14 @@ fn trusted_pattern(entry: &str) -> Result<OriginPattern, Wrong> {
 }
 
 fn public_origin(entry: &str) -> Result<OriginPattern, Wrong> {
-    let pattern = pattern(entry)?;
+    const IN_FULL: &str = "write each origin in full, such as \"https://app.example.com\"";
+    let pattern = pattern(entry).map_err(|(kind, remedy)| {
+        // One that is proposed is refused in turn if it is a pattern.
+        let is_pattern = remedy.contains("://*");
+        (kind, if is_pattern { IN_FULL.into() } else { remedy })
+    })?;
     if !pattern.is_exact() {
-        let remedy = "write each origin in full, such as \"https://app.example.com\"";
-        return Err((Kind::OriginPattern, remedy.into()));
+        return Err((Kind::OriginPattern, IN_FULL.into()));
     }
     Ok(pattern)
 }

@@ -42,7 +42,8 @@ impl ClientBuilder {
     }
 
     /// The TLS configuration for https upstreams: one's own roots, a client certificate. Its ALPN
-    /// protocols are set by the client. Default: the system's roots, no client certificate.
+    /// protocols are set by the client. Default: the system's roots, which clients share and which are read once a
+    /// second at most, and no client certificate.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn tls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {

@@ -5,7 +5,6 @@
 //! only if the body is out by then; else the body does.
 
 use crate::proxy::body::Body;
-use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -31,8 +30,6 @@ struct State {
     body: Option<Body>,
     /// Whether a connection has it.
     is_out: bool,
-    /// The connection, if it is one of HTTP/1.1.
-    http1: Option<Arc<Meter>>,
     /// Whether it is its source's turn.
     is_asked: bool,
     /// Whether it was asked since the last look.
@@ -58,7 +55,6 @@ impl Upload {
         let upload = Arc::new(Self(Mutex::new(State {
             body: Some(std::mem::take(body)),
             is_out: false,
-            http1: None,
             is_asked: false,
             moves: false,
             kept: Kept::default(),
@@ -68,18 +64,14 @@ impl Upload {
     }
 
     /// It is given to a connection.
-    pub(super) fn goes_out(&self, http1: Option<&Arc<Meter>>) {
-        let mut state = self.lock();
-        state.is_out = true;
-        state.http1 = http1.cloned();
+    pub(super) fn goes_out(&self) {
+        self.lock().is_out = true;
     }
 
     /// The connection has failed, and gives the body back if it had not taken any of it. Whoever gets it next is not to
     /// hold anything here.
     pub(super) fn comes_back(&self) {
-        let mut state = self.lock();
-        state.is_out = false;
-        state.http1 = None;
+        self.lock().is_out = false;
     }
 
     /// Keeps a place until the body is out, or its upstream takes nothing of it.
@@ -114,20 +106,17 @@ impl Upload {
         self.lock().is_going()
     }
 
-    /// Gives the body up if its upstream has taken nothing of it since the last look. Returns whether it has.
+    /// Gives the body up, and the place, if its upstream has taken nothing of it since the last look. The stream may be
+    /// open still. Returns whether it has.
     fn look(&self) -> bool {
         let mut state = self.lock();
         if std::mem::take(&mut state.moves) || state.is_asked {
             return false;
         }
         let given_up = (state.body.take(), state.kept.place.take());
-        let http1 = state.http1.take();
         // Not under the lock: what is dropped may lock others.
         drop(state);
         drop(given_up);
-        if let Some(meter) = http1 {
-            meter.abort();
-        }
         true
     }
 
@@ -219,7 +208,7 @@ mod tests {
     /// An upload that is out, and a place that it keeps, held by somebody else as long as it is kept.
     fn going(body: &mut Body) -> (Arc<Upload>, Arc<()>) {
         let upload = Upload::of(body).unwrap();
-        upload.goes_out(None);
+        upload.goes_out();
         let place = Arc::new(());
         upload.keep_place(Arc::clone(&place));
         (upload, place)
@@ -250,7 +239,7 @@ mod tests {
         let place = Arc::new(());
         upload.keep_place(Arc::clone(&place));
         assert!(!is_kept(&place));
-        upload.goes_out(None);
+        upload.goes_out();
         upload.comes_back();
         upload.keep_place(Arc::clone(&place));
         assert!(!is_kept(&place));

@@ -17,35 +17,69 @@ pub fn _masked_address(text: &str) -> String {
 
 /// Refuses what is not a plain path in the one form in which it arrives.
 pub(super) fn check_prefix(prefix: &str) -> Result<(), Refusal> {
-    if !prefix.starts_with('/') {
-        let path = format!("/{prefix}");
-        let path = path.split(['?', '#']).next().unwrap_or("/");
-        let plain = before_pattern(path).unwrap_or_else(|| bare(path));
-        return Err((Kind::NotAPath, format!("write {plain:?}").into()));
-    }
-    if prefix.contains(['?', '#']) {
-        return Err((Kind::QueryOrFragment, "write the path alone".into()));
-    }
-    if let Some(plain) = before_pattern(prefix) {
-        let remedy = format!("write {plain:?}, which is for itself and for all below it");
-        return Err((Kind::Pattern, remedy.into()));
-    }
-    if prefix.contains("//") || prefix.contains('\\') || is_ambiguous(prefix) {
-        let remedy = "write the path as it is resolved";
-        return Err((Kind::UnresolvedPath, remedy.into()));
-    }
+    let Some(kind) = fault_of_prefix(prefix) else {
+        return Ok(());
+    };
+    let remedy = match (kind, meant_prefix(prefix)) {
+        (Kind::Pattern | Kind::TrailingSlash, Some(meant)) => {
+            format!("write {meant:?}, which is for itself and for all below it").into()
+        }
+        (_, Some(meant)) => format!("write {meant:?}").into(),
+        (Kind::QueryOrFragment, None) => "write the path alone".into(),
+        (Kind::UnresolvedPath, None) => "write the path as it is resolved".into(),
+        (_, None) => "write a path such as \"/api\"".into(),
+    };
+    Err((kind, remedy))
+}
+
+fn fault_of_prefix(prefix: &str) -> Option<Kind> {
     // As in RFC 3986 3.3, because that is how it arrives.
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
-    if !prefix.bytes().all(legal) {
-        let remedy = "write them percent-encoded";
-        return Err((Kind::UnencodedPath, remedy.into()));
+    match prefix {
+        _ if !prefix.starts_with('/') => Some(Kind::NotAPath),
+        _ if prefix.contains(['?', '#']) => Some(Kind::QueryOrFragment),
+        _ if before_pattern(prefix).is_some() => Some(Kind::Pattern),
+        _ if prefix.contains("//") || prefix.contains('\\') || is_ambiguous(prefix) => {
+            Some(Kind::UnresolvedPath)
+        }
+        _ if !prefix.bytes().all(legal) => Some(Kind::UnencodedPath),
+        _ if bare(prefix).len() < prefix.len() => Some(Kind::TrailingSlash),
+        _ => None,
     }
-    let bare = bare(prefix);
-    if bare.len() < prefix.len() {
-        let remedy = format!("write {bare:?}, which is for itself and for all below it");
-        return Err((Kind::TrailingSlash, remedy.into()));
-    }
-    Ok(())
+}
+
+/// The prefix that was meant, where it is one: the path of a URL, or that of a `location ~ ^/api` of nginx, before
+/// all that is not a path, and as it arrives.
+fn meant_prefix(prefix: &str) -> Option<String> {
+    let text = prefix.trim();
+    let text = match text.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |path| &rest[path..]),
+        None => text,
+    };
+    let modified = text.trim_start_matches(['^', '~', '=', '*', ' ']);
+    let is_regex = modified.starts_with('/') && text.starts_with(['^', '~']);
+    let text = match modified.starts_with('/') {
+        true => modified,
+        false => text,
+    };
+    let text = if is_regex {
+        text.trim_end_matches('$')
+    } else {
+        text
+    };
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let slash = if text.starts_with('/') { "" } else { "/" };
+    let path = format!("{slash}{text}");
+    let plain = before_pattern(&path).unwrap_or_else(|| bare(&path));
+    let encoded = plain.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_graphic() && !b"\"<>^`{|}[]".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    });
+    fault_of_prefix(&encoded).is_none().then_some(encoded)
 }
 
 /// The part of a prefix before what other tools take for a pattern (`/api/*`, `/{id}`, `/api/(.*)`,
@@ -77,6 +111,14 @@ fn before_variable(upstream: &str) -> Option<&str> {
         .map(|index| &upstream[..index])
 }
 
+/// The upstreams of a text in which several stand.
+fn as_list(text: &str) -> Option<Vec<&str>> {
+    let parts = text.split([',', ';', ' ']).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.collect();
+    let are_upstreams = || parts.iter().all(|part| Upstream::parse(part).is_ok());
+    (parts.len() > 1 && are_upstreams()).then_some(parts)
+}
+
 /// An upstream that may stand beside those that were named before it. Variables are looked for in `marked`, which
 /// is the same text, or has no dollar signs where they are known not to begin one.
 pub(super) fn check_upstream(
@@ -93,6 +135,9 @@ pub(super) fn check_upstream(
             Err(_) => "write the host as it is, such as \"http://127.0.0.1:3000\"".to_owned(),
         };
         return Err((Kind::Variable, remedy.into()));
+    }
+    if let Some(list) = as_list(text) {
+        return Err((Kind::Upstream, format!("write a list: {list:?}").into()));
     }
     let one = Upstream::parse(text).map_err(|why| (Kind::Upstream, why.to_string().into()))?;
     if !cfg!(feature = "tls") && one.destination.protocol().is_tls() {
@@ -152,11 +197,60 @@ mod tests {
             ("api/*", "/api"),
             ("*", "/"),
             ("api/?a=b", "/api"),
+            ("^/api", "/api"),
+            ("^/api/(.*)$", "/api"),
+            ("~ /api$", "/api"),
+            ("~* ^/api/", "/api"),
+            ("= /api", "/api"),
+            ("~user", "/~user"),
+            ("http://x.example/api?a=b", "/api"),
+            ("https://x.example", "/"),
+            ("é", "/%C3%A9"),
+            ("a b", "/a%20b"),
         ] {
             let refused = Err((Kind::NotAPath, format!("write {want:?}").into()));
             assert_eq!(check_prefix(prefix), refused, "{prefix}");
             assert_eq!(check_prefix(want), Ok(()), "{prefix}");
         }
+    }
+
+    /// What is proposed is taken.
+    #[test]
+    fn a_remedy_that_names_a_prefix_names_a_good_one() {
+        for (prefix, remedy) in [
+            ("/é", "write \"/%C3%A9\""),
+            ("/é/*", "write \"/%C3%A9\", which"),
+            ("/a|b", "write \"/a%7Cb\""),
+            ("/a b/", "write \"/a%20b\""),
+            ("/api?x=1", "write \"/api\""),
+            ("/api/#x", "write \"/api\""),
+            ("/api/", "write \"/api\", which"),
+            (" /api", "write \"/api\""),
+            ("/a//b", "write the path as it is resolved"),
+            ("/a/../b", "write the path as it is resolved"),
+            ("/a\\b", "write the path as it is resolved"),
+            ("/a//b?x", "write the path alone"),
+            ("../api", "write a path such as \"/api\""),
+        ] {
+            let (_, found) = check_prefix(prefix).unwrap_err();
+            assert!(found.starts_with(remedy), "{prefix}: {found}");
+            if let Some(meant) = found.split('"').nth(1) {
+                assert_eq!(check_prefix(meant), Ok(()), "{prefix}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_upstreams_in_one_text_are_told_apart() {
+        let text = "http://x.example, http://y.example";
+        let (kind, remedy) = check_upstream(text, text, &[]).unwrap_err();
+        assert_eq!(kind, Kind::Upstream);
+        assert_eq!(
+            remedy,
+            "write a list: [\"http://x.example\", \"http://y.example\"]"
+        );
+        // A comma may stand in a path.
+        assert!(check_upstream("http://x.example/a,b", "", &[]).is_ok());
     }
 
     #[test]

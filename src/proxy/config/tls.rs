@@ -74,7 +74,7 @@ impl UpstreamTls {
         }
     }
 
-    fn roots(&self, errors: &mut Vec<ProxyConfigError>) -> Option<RootCertStore> {
+    fn roots(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Arc<RootCertStore>> {
         let Some(file) = &self.ca else {
             return match crate::proxy::client::system_roots() {
                 Ok(roots) => Some(roots),
@@ -93,7 +93,7 @@ impl UpstreamTls {
                 return None;
             }
         }
-        Some(roots)
+        Some(Arc::new(roots))
     }
 
     /// The identity of the proxy: nobody, or both halves of a pair.

@@ -196,3 +196,64 @@ async fn nor_do_they_over_tls() {
         );
     }
 }
+
+/// An upstream that reads heads and nothing else, and says the same to all; it keeps every connection.
+async fn deaf(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).await.unwrap();
+                head.push(byte[0]);
+            }
+            let _ = stream.write_all(answer).await;
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+/// An upload of more than fits between the two, whose stream is reset then.
+async fn upload_and_go(server: SocketAddr) {
+    let stream = TcpStream::connect(server).await.unwrap();
+    let (mut client, connected) = h2::client::handshake(stream).await.unwrap();
+    let connected = tokio::spawn(connected);
+    let request = Request::post("http://a/api/x").body(()).unwrap();
+    let (_response, mut body) = client.send_request(request, false).unwrap();
+    body.send_data(bytes::Bytes::from(vec![b'x'; 20_000_000]), false)
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    body.send_reset(h2::Reason::CANCEL);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    connected.abort();
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_keeps_no_connection() {
+    for answer in [
+        // The response has not come when the client goes, or is of no use, or has come in part.
+        &b""[..],
+        b"not HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n",
+    ] {
+        let upstream = deaf(answer).await;
+        let proxy = ReverseProxy::new("/api", format!("http://{upstream}")).unwrap();
+        let server = serve(proxy.clone()).await;
+        for _ in 0..3 {
+            upload_and_go(server).await;
+        }
+        let none_left = async {
+            while proxy.connections() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(5), none_left).await;
+        let shown = String::from_utf8_lossy(answer);
+        assert!(ended.is_ok(), "{} left: {shown:?}", proxy.connections());
+    }
+}

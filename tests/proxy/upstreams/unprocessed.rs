@@ -1,7 +1,12 @@
 //! Requests that an upstream of HTTP/2 says it has not processed (RFC 9113 8.7) are not lost.
 
 use crate::support::{Answer, Upstream, exchange, get, serve};
-use same_origin::proxy::ReverseProxy;
+use http::Response;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use same_origin::proxy::{ReverseProxy, Timeouts};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -302,5 +307,48 @@ async fn no_more_streams_are_opened_than_the_upstream_takes() {
     });
     for request in requests.collect::<Vec<_>>() {
         assert_eq!(request.await.unwrap(), 200);
+    }
+}
+
+/// An upstream whose settings are late, and which takes two streams of a connection and answers in a while.
+async fn late_with_two_streams(late: Duration, takes: Duration) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                tokio::time::sleep(late).await;
+                let answer = service_fn(move |_| async move {
+                    tokio::time::sleep(takes).await;
+                    Ok::<_, Infallible>(Response::new(String::new()))
+                });
+                http2::Builder::new(TokioExecutor::new())
+                    .max_concurrent_streams(2)
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await
+            });
+        }
+    });
+    (address, connections)
+}
+
+/// In a connection they would wait within the time that the upstream has to answer them.
+#[tokio::test]
+async fn a_burst_waits_for_settings_and_is_shared_out() {
+    const TAKES: Duration = Duration::from_millis(400);
+    for late in [Duration::ZERO, Duration::from_millis(150)] {
+        let (upstream, connections) = late_with_two_streams(late, TAKES).await;
+        let proxy = ReverseProxy::builder("/api", format!("h2c://{upstream}"))
+            .timeouts(Timeouts::default().response(TAKES * 7 / 4))
+            .build();
+        let proxy = serve(proxy.unwrap()).await;
+        let requests = (0..6).map(|_| tokio::spawn(get(proxy, "/api/x", "")));
+        for request in requests.collect::<Vec<_>>() {
+            assert_eq!(request.await.unwrap().status, 200, "{late:?}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 3, "{late:?}");
     }
 }

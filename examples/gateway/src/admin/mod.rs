@@ -78,8 +78,11 @@ impl Admin {
 
     async fn answer_to(&self, request: &Parts) -> Response<Body> {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        // HAProxy asks by OPTIONS where its `option httpchk` names no method, and looks at the status.
+        let is_check = request.method == Method::OPTIONS && is_plain_check(request);
         match request.uri.path() {
-            "/livez" | "/readyz" | "/metrics" if !is_read => not_allowed("GET, HEAD"),
+            "/livez" | "/readyz" if !is_read && !is_check => not_allowed("GET, HEAD"),
+            "/metrics" if !is_read => not_allowed("GET, HEAD"),
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready().await,
             "/metrics" => self.metrics(),
@@ -132,7 +135,7 @@ impl Admin {
 /// browser sends such a request, so that a page cannot have rebound a name.
 fn is_plain_check(request: &Parts) -> bool {
     request.version < Version::HTTP_11
-        && matches!(request.method, Method::GET | Method::HEAD)
+        && matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
         && request.uri.authority().is_none()
         && !request.headers.contains_key(HOST)
 }

@@ -19,8 +19,8 @@ pub struct RouteUpstream {
     pub connections: Box<dyn Fn() -> usize + Send + Sync>,
     /// The number of its list's members that are set aside.
     pub set_aside: Box<dyn Fn() -> usize + Send + Sync>,
-    /// Whether it answers, if readiness hangs on it.
-    pub answers: Option<Probe>,
+    /// Whether it answers.
+    pub answers: Probe,
 }
 
 /// Asks an upstream whether it answers.
@@ -30,16 +30,18 @@ pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 #[derive(Default)]
 pub struct Upstreams {
     all: Vec<Arc<RouteUpstream>>,
+    /// Those on which readiness hangs.
+    awaited: Vec<Arc<RouteUpstream>>,
     /// The last finding, and its time. Locked while it is found, so that probes that come together ask once.
     found: Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl Upstreams {
-    pub fn new(all: Vec<Arc<RouteUpstream>>) -> Self {
-        Self {
-            all,
-            found: Mutex::default(),
+    pub fn add(&mut self, upstream: Arc<RouteUpstream>, is_awaited: bool) {
+        if is_awaited {
+            self.awaited.push(Arc::clone(&upstream));
         }
+        self.all.push(upstream);
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &RouteUpstream> {
@@ -48,7 +50,7 @@ impl Upstreams {
 
     /// The prefix of a route on which readiness hangs and whose upstream does not answer.
     pub async fn silent(&self) -> Option<String> {
-        if self.all.iter().all(|upstream| upstream.answers.is_none()) {
+        if self.awaited.is_empty() {
             return None;
         }
         let mut found = self.found.lock().await;
@@ -57,12 +59,12 @@ impl Upstreams {
         {
             return silent.clone();
         }
-        let asked = self.all.iter().filter_map(|upstream| {
-            let answers = upstream.answers.as_ref()?();
-            Some(async move {
+        let asked = self.awaited.iter().map(|upstream| {
+            let answers = (upstream.answers)();
+            async move {
                 let answers = timeout(PATIENCE, answers).await.unwrap_or(false);
                 (!answers).then(|| upstream.prefix.clone())
-            })
+            }
         });
         let silent = join_all(asked).await.into_iter().flatten().next();
         *found = Some((Instant::now(), silent.clone()));
@@ -77,7 +79,7 @@ mod tests {
     use std::future::{pending, ready};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn upstream(prefix: &str, answers: Option<Probe>) -> Arc<RouteUpstream> {
+    fn upstream(prefix: &str, answers: Probe) -> Arc<RouteUpstream> {
         Arc::new(RouteUpstream {
             prefix: prefix.to_owned(),
             connections: Box::new(|| 0),
@@ -94,8 +96,10 @@ mod tests {
             let before = counted.fetch_add(1, Ordering::Relaxed);
             ready(before > 0).boxed()
         });
-        let all = vec![upstream("/a", None), upstream("/b", Some(answers))];
-        let upstreams = Upstreams::new(all);
+        let mut upstreams = Upstreams::default();
+        let unasked: Probe = Box::new(|| panic!("nothing hangs on it"));
+        upstreams.add(upstream("/a", unasked), false);
+        upstreams.add(upstream("/b", answers), true);
         let (one, two) = tokio::join!(upstreams.silent(), upstreams.silent());
         assert_eq!((one.as_deref(), two.as_deref()), (Some("/b"), Some("/b")));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -106,7 +110,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_hangs_does_not_answer() {
         let hangs: Probe = Box::new(|| pending().boxed());
-        let upstreams = Upstreams::new(vec![upstream("/a", Some(hangs))]);
+        let mut upstreams = Upstreams::default();
+        upstreams.add(upstream("/a", hangs), true);
         assert_eq!(upstreams.silent().await.as_deref(), Some("/a"));
         assert_eq!(Upstreams::default().silent().await, None);
     }

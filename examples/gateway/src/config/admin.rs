@@ -4,13 +4,16 @@ use super::route::own_address::overlap;
 use super::{Checker, listen};
 use serde::Deserialize;
 use std::net::SocketAddr;
+use toml::Value;
+
+/// The port of the examples.
+const PORT: u16 = 9090;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTable {
     listen: Option<String>,
-    #[serde(default)]
-    ready_upstreams: Vec<String>,
+    ready_upstreams: Option<Value>,
 }
 
 impl Checker<'_> {
@@ -21,7 +24,17 @@ impl Checker<'_> {
             self.problems.add("admin.listen".to_owned(), message);
             return None;
         };
-        let address = self.value("admin.listen", listen::address(text), |message| message)?;
+        // Not the gateway's own port, where the file has taken the usual one.
+        let taken = self.listen.map_or(listen::PORT, |listen| listen.port());
+        let example = if taken == PORT { PORT + 1 } else { PORT };
+        let written = match listen::address_as(text, example) {
+            // A port alone would be proposed as it is.
+            Err(_) if text.parse() == Ok(taken) => Err(format!(
+                "{text:?} is not an address with a port; write \"127.0.0.1:{example}\""
+            )),
+            written => written,
+        };
+        let address = self.value("admin.listen", written, |message| message)?;
         self.admin = Some(address);
         if let Some(listen) = self.listen.filter(|listen| overlap(*listen, address)) {
             let message = format!(

@@ -6,6 +6,7 @@ use super::text::read::read;
 use crate::edge::{Edge, Quota, RateLimit, SecurityHeaders};
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -246,13 +247,22 @@ impl Values {
         match self {
             Self::Any => !text.trim().is_empty(),
             Self::OneOf(values) => values.contains(&text),
-            Self::Transport => {
-                let mut directives = text.split(';').filter_map(|one| one.split_once('='));
-                directives.any(|(name, value)| {
-                    let seconds = value.trim().trim_matches('"');
-                    name.trim().eq_ignore_ascii_case("max-age") && seconds.parse::<u64>().is_ok()
-                })
-            }
+            Self::Transport => is_transport(text),
         }
     }
+}
+
+/// Whether a text is directives of which each is there once, with `max-age` among them (RFC 6797 6.1).
+fn is_transport(text: &str) -> bool {
+    let directives = text.split(';').map(|directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        (
+            name.trim().to_ascii_lowercase(),
+            value.trim().trim_matches('"'),
+        )
+    });
+    let directives: Vec<_> = directives.filter(|(name, _)| !name.is_empty()).collect();
+    let names: HashSet<_> = directives.iter().map(|(name, _)| name).collect();
+    let mut ages = directives.iter().filter(|(name, _)| name == "max-age");
+    names.len() == directives.len() && ages.any(|(_, seconds)| seconds.parse::<u64>().is_ok())
 }

@@ -1,6 +1,7 @@
 //! The guard: the table `[guard]`, and what a route says instead of it.
 
 use super::Checker;
+use super::text::given;
 use super::text::problems::join;
 use super::text::read::{Read, read};
 use same_origin::cors::CorsPolicy;
@@ -60,8 +61,11 @@ impl Checker<'_> {
             Some(Value::Boolean(false)) => return None,
             Some(Value::Boolean(true)) => Table::new(),
             Some(Value::Table(table)) => table,
-            Some(_) => {
-                let message = "write a table of the guard's keys, or `false` for no guard here";
+            Some(other) => {
+                let given = given(&other);
+                let message = format!(
+                    "{given} does not fit; write a table of the guard's keys, or `false` for no guard here"
+                );
                 self.problems.push(at, message);
                 return absent;
             }

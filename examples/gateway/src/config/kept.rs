@@ -173,11 +173,9 @@ impl Checker<'_> {
         let mut text = format!("{}{table}", self.of_all_routes);
         // An upstream may be right with `$$` in the file, and wrong with `$`.
         text += &format!("{:?}\n", self.marked_upstreams(at, table));
-        // The observers of its answers and its upstream are named in tables that are otherwise none of its business.
-        let prefix = table.get("prefix").and_then(Value::as_str);
-        let is_asked = prefix.is_some_and(|prefix| self.readiness_hangs_on(prefix));
+        // The observers of its answers are named in tables that are otherwise none of its business.
         let (logs, counts, ids) = (self.logs, self.counts, self.edge.ids);
-        text += &format!("looked at: {logs} {counts} {ids} {is_asked}\n");
+        text += &format!("looked at: {logs} {counts} {ids}\n");
         if let Some(Value::Table(tls)) = table.get("upstream_tls") {
             for name in tls.values().filter_map(Value::as_str) {
                 let file = Seen::of(self.folder.join(name));

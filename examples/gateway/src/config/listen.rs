@@ -3,8 +3,11 @@
 use super::Checker;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// The port where the file names none.
+pub const PORT: u16 = 8080;
+
 /// The address where the file names none.
-const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
 
 impl Checker<'_> {
     /// The address of the key `listen`.
@@ -25,23 +28,52 @@ impl Checker<'_> {
 ///
 /// The fault of the text, and the text to write instead.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
+    address_as(text, PORT)
+}
+
+/// The same, where texts to write instead have this port.
+///
+/// # Errors
+///
+/// As those of [`address`].
+pub fn address_as(text: &str, example: u16) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+    // Without brackets it may be an address as a whole.
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    if let (Ok(ip), Ok(port)) = (host.parse::<Ipv6Addr>(), port.parse()) {
+        let remedy = SocketAddr::new(ip.into(), port);
+        return Err(format!(
+            "{text:?} is not an address with a port; write \"{remedy}\""
+        ));
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        let remedy = SocketAddr::new(ip, example);
+        return Err(format!(
+            "{text:?} does not end with a port; write \"{remedy}\""
+        ));
+    }
+    if let Ok(port @ 1..) = text.parse::<u16>() {
+        return Err(format!(
+            "{text:?} is not an address with a port; write \"127.0.0.1:{port}\" or \":{port}\""
+        ));
+    }
     let ip = match host {
         "" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
         _ => {
             return Err(format!(
-                "{text:?} is not an address with a port; write \"127.0.0.1:8080\", \"localhost:8080\" or \":8080\""
+                "{text:?} is not an address with a port; \
+                 write \"127.0.0.1:{example}\", \"localhost:{example}\" or \":{example}\""
             ));
         }
     };
     match port.parse() {
         Ok(port) => Ok(SocketAddr::new(ip, port)),
         Err(_) => Err(format!(
-            "{text:?} does not end with a port; write a number from 0 to 65535 after a colon, as in \"{host}:8080\""
+            "{text:?} does not end with a port; \
+             write a number from 0 to 65535 after a colon, as in \"{host}:{example}\""
         )),
     }
 }
@@ -55,11 +87,15 @@ mod tests {
             ("[::1]:0", Ok("[::1]:0")),
             ("localhost:8080", Ok("127.0.0.1:8080")),
             (":8080", Ok("[::]:8080")),
-            ("8080", Err("not an address with a port")),
+            ("8080", Err("write \"127.0.0.1:8080\"")),
+            ("9000", Err("write \"127.0.0.1:9000\"")),
+            ("0", Err("write \"127.0.0.1:8080\"")),
+            ("127.0.0.1", Err("write \"127.0.0.1:8080\"")),
+            ("::1", Err("write \"[::1]:8080\"")),
             ("localhost", Err("does not end with a port")),
             (":", Err("does not end with a port")),
             (":99999", Err("does not end with a port")),
-            ("::1:8080", Err("not an address with a port")),
+            ("::1:8080", Err("write \"[::1]:8080\"")),
             ("example.com:8080", Err("not an address with a port")),
             ("", Err("does not end with a port")),
         ] {

@@ -1,6 +1,7 @@
 //! The table `[log]`.
 
 use super::Checker;
+use super::text::given;
 use crate::observe::{Format, Target};
 use serde::Deserialize;
 use toml::Value;
@@ -40,9 +41,11 @@ impl Checker<'_> {
                 "stderr" => Target::Stderr,
                 path => self.log_file(path)?,
             },
-            Some(_) => {
-                let message =
-                    "write \"stdout\", \"stderr\", the name of a file, or false for no log";
+            Some(other) => {
+                let message = format!(
+                    "{} does not fit; write \"stdout\", \"stderr\", the name of a file, or false for no log",
+                    given(&other)
+                );
                 self.problems.push("log.access", message);
                 return None;
             }

@@ -18,9 +18,10 @@ mod tls;
 mod values;
 
 pub use kept::{Kept, Seen};
+pub use route::made as routes_made;
 pub use text::problems::Problems;
 
-use crate::admin::{Caches, RouteUpstream, Upstreams};
+use crate::admin::{Caches, Upstreams};
 use crate::edge::{Edge, request_id};
 use crate::routes::{Around, Table};
 use crate::server::WORKERS;
@@ -37,8 +38,7 @@ use serde::Deserialize;
 use server::Server;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use text::environment::Filled;
 use text::parse::Parsed;
@@ -109,9 +109,9 @@ struct Checker<'a> {
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
     caches: Caches,
-    upstreams: Vec<Arc<RouteUpstream>>,
+    upstreams: Upstreams,
     /// Prefixes of routes on whose upstreams readiness hangs.
-    ready_upstreams: Vec<String>,
+    ready_upstreams: Option<toml::Value>,
     /// Whether there is an access log, and whether there are metrics.
     logs: bool,
     counts: bool,
@@ -128,6 +128,28 @@ struct Checker<'a> {
     kept: Kept,
     /// Routes whose upstreams do not know the prefix, so that what they say of paths gets it.
     mapped_back: Vec<String>,
+}
+
+/// The text of a file before it is checked.
+pub struct Text {
+    path: PathBuf,
+    file: Seen,
+    content: io::Result<String>,
+}
+
+impl Text {
+    /// Reads a file, which takes as long as whoever writes to a pipe likes.
+    pub fn read(path: &Path) -> Self {
+        let (file, content) = Seen::with_content(path.to_owned());
+        let content = content.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        });
+        Self {
+            path: path.to_owned(),
+            file,
+            content,
+        }
+    }
 }
 
 impl Config {
@@ -150,11 +172,21 @@ impl Config {
         listen: Option<SocketAddr>,
         before: &Kept,
     ) -> Result<Self, Problems> {
-        let (file, content) = Seen::with_content(path.to_owned());
-        let text = content.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
-        });
-        let text = text.map_err(|error| {
+        Self::of(Text::read(path), listen, before)
+    }
+
+    /// The same, of a file that has been read.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the file.
+    pub fn of(text: Text, listen: Option<SocketAddr>, before: &Kept) -> Result<Self, Problems> {
+        let Text {
+            path,
+            file,
+            content,
+        } = text;
+        let text = content.map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
                 "--config",
@@ -197,8 +229,8 @@ impl Config {
             problems: Problems::default(),
             trusted_proxies: Vec::new(),
             caches: Caches::default(),
-            upstreams: Vec::new(),
-            ready_upstreams: Vec::new(),
+            upstreams: Upstreams::default(),
+            ready_upstreams: None,
             logs: false,
             counts: false,
             has_cors: false,
@@ -302,7 +334,7 @@ impl Checker<'_> {
             warnings: std::mem::take(&mut self.warnings),
             hint: None,
             caches: std::mem::take(&mut self.caches),
-            upstreams: Upstreams::new(std::mem::take(&mut self.upstreams)),
+            upstreams: std::mem::take(&mut self.upstreams),
             reload_on_change,
             files: std::mem::take(&mut self.files),
             kept: std::mem::take(&mut self.kept),
@@ -321,7 +353,7 @@ impl Checker<'_> {
             security: None,
             ids: file.request_id.unwrap_or_default(),
         };
-        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default(), left_out);
+        self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let routes = self.routes(file.routes, left_out, cors.as_ref(), guarding.as_ref());
         // Where no route is, there is nothing to guard but the name of the server.
         let guarding = guarding.filter(Guarding::names_hosts);

@@ -1,6 +1,7 @@
 //! The key `reload_on_change`: whether the file is read again by itself when it has changed.
 
 use super::Checker;
+use super::text::given;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::Value;
@@ -26,8 +27,11 @@ impl Checker<'_> {
                 self.problems.push(KEY, message);
                 None
             }
-            Some(_) => {
-                let message = "write `true`, `false`, or how often to look: \"2s\"";
+            Some(other) => {
+                let given = given(&other);
+                let message = format!(
+                    "{given} does not fit; write `true`, `false`, or how often to look: \"2s\""
+                );
                 self.problems.push(KEY, message);
                 None
             }

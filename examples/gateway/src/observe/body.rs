@@ -2,7 +2,7 @@
 
 use super::Observation;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use same_origin::proxy::Body;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -29,11 +29,14 @@ impl http_body::Body for ObservedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Some(observation) = &mut self.observation
-            && let Poll::Ready(Some(frame)) = &polled
+            && let Poll::Ready(next) = &polled
         {
-            match frame {
-                Ok(frame) => observation.sent(frame.data_ref().map_or(0, Bytes::len)),
-                Err(error) => observation.cut_off(&**error),
+            match next {
+                None => observation.is_whole(),
+                // Behind trailers the server asks for nothing more.
+                Some(Ok(frame)) if frame.is_trailers() => observation.is_whole(),
+                Some(Ok(frame)) => observation.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Some(Err(error)) => observation.cut_off(&**error),
             }
         }
         polled
@@ -45,5 +48,16 @@ impl http_body::Body for ObservedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for ObservedBody {
+    /// A server asks a body that it knows to be over for no further frame. One that is dropped before was cut.
+    fn drop(&mut self) {
+        if let Some(observation) = &mut self.observation
+            && self.body.is_end_stream()
+        {
+            observation.is_whole();
+        }
     }
 }

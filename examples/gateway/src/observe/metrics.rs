@@ -105,7 +105,7 @@ impl RouteMetrics {
         self.in_flight.increment(1.0);
     }
 
-    /// A request has ended: answered with this status, or given up by its client before there was one.
+    /// A request has ended: answered with this status, or given up before there was one.
     pub fn ended(&self, status: Option<http::StatusCode>, after: Duration) {
         self.in_flight.decrement(1.0);
         self.durations.record(after);

@@ -28,6 +28,7 @@ use same_origin::cors;
 use same_origin::guard::GuardError;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The observer of the requests of one route.
@@ -41,14 +42,24 @@ pub struct Observer {
     pub has_cors: bool,
 }
 
-/// One request, from its head to its response's last byte. Told when it is dropped, so that what a client gives
-/// up is told, too.
+/// One request, from its head to its response's last byte. Told when it is dropped, so that what is given up is told,
+/// too.
 pub struct Observation {
     observer: Arc<Observer>,
     started: Instant,
     line: Option<Line>,
     status: Option<StatusCode>,
     bytes: u64,
+    /// Whether its server has had all of the response's body.
+    is_whole: bool,
+}
+
+/// Whether the drain time is over, so that what ends now was cut.
+static DRAIN_IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Requests that end from now on were cut at the end of the drain time.
+pub fn drain_is_over() {
+    DRAIN_IS_OVER.store(true, Ordering::Relaxed);
 }
 
 impl Observer {
@@ -70,6 +81,7 @@ impl Observer {
             line: None,
             status: None,
             bytes: 0,
+            is_whole: false,
         });
         // Put where it stays: it is too large to be moved there.
         if let Some(log) = &self.log {
@@ -98,6 +110,11 @@ impl Observation {
 
     fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+    }
+
+    /// The response's body has ended.
+    fn is_whole(&mut self) {
+        self.is_whole = true;
     }
 
     fn cut_off(&mut self, error: &(dyn Error + 'static)) {
@@ -130,7 +147,10 @@ impl Drop for Observation {
         if let Some(metrics) = &self.observer.metrics {
             metrics.ended(self.status, elapsed);
         }
-        if let (Some(log), Some(line)) = (&self.observer.log, &self.line) {
+        if let (Some(log), Some(line)) = (&self.observer.log, &mut self.line) {
+            if !self.is_whole {
+                line.given_up(self.bytes, DRAIN_IS_OVER.load(Ordering::Relaxed));
+            }
             log.write(line, &self.observer.route, self.bytes, elapsed);
         }
     }

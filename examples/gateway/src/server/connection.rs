@@ -19,6 +19,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -73,12 +74,17 @@ async fn secure(
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> io::Result<Option<Serving<'_>>> {
-    let accepted = begin(tls.accept(stream), entry).await;
-    // One that a stop of ours ended is neither.
-    if !matches!(accepted, Ok(None)) || entry.connection.is_silent() {
+    let accepted = begin(accept(&tls, stream), entry).await;
+    let is_counted = match &accepted {
+        Ok(Some(accepted)) => accepted.is_some(),
+        Err(_) => true,
+        // One that a stop of ours ended is neither.
+        Ok(None) => entry.connection.is_silent(),
+    };
+    if is_counted {
         handshake(matches!(accepted, Ok(Some(_))));
     }
-    let Some(stream) = accepted? else {
+    let Some(stream) = accepted?.flatten() else {
         return Ok(None);
     };
     let connection = Arc::clone(&entry.connection);
@@ -89,6 +95,16 @@ async fn secure(
         let io = TokioIo::new(HalfClosed::new(stream, connection));
         http1(io, peer, limits, handle, entry)
     }))
+}
+
+/// Shakes hands with a client. `None` for one that has gone without a byte: what checks whether a port is open, as
+/// balancers do, does not speak TLS.
+async fn accept(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let is_gone = matches!(stream.peek(&mut [0]).await, Ok(0) | Err(_));
+    if is_gone {
+        return Ok(None);
+    }
+    tls.accept(stream).await.map(Some)
 }
 
 /// The result of a connection's beginning; `None` if it has to end before any request.

@@ -53,7 +53,10 @@ pub(super) fn http1(
         let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
-            if in_request.is_last() {
+            // A switch of protocols is the end of requests by itself.
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                in_request.switches();
+            } else if in_request.is_last() {
                 close_after(&mut response);
             }
             counted(response, in_request)
@@ -163,11 +166,8 @@ fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
     }
 }
 
-/// RFC 9112 9.6: the client is told that there is no request after this one. A switch of protocols is the
-/// end of requests by itself.
+/// RFC 9112 9.6: the client is told that there is no request after this one.
 fn close_after<B>(response: &mut Response<B>) {
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }

@@ -21,6 +21,7 @@ pub use listen::listener::Listener;
 pub use listen::proxy_protocol::ProxyProtocol;
 pub use workers::{WORKERS, Workers};
 
+use crate::observe;
 use accepted::Accepted;
 use connections::Connections;
 use handler::Handler;
@@ -139,6 +140,7 @@ async fn drain(connections: &Connections, drain: Duration) -> Instant {
     let ended = timeout_at(now + drain.min(LAST_REQUEST), connections.finish()).await;
     if ended.is_err() && timeout_at(end, connections.drain()).await.is_err() {
         warn!(?drain, "connections were cut at the end of the drain time");
+        observe::drain_is_over();
         // Their requests end now, so that each has its line in the access log.
         let _stuck = timeout_at(end + TO_CUT, connections.cut()).await;
     }

@@ -15,13 +15,13 @@ const CUT: i32 = 1;
 /// The time that the log has then for its last lines.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
-/// Begins to listen for the signals; what is given back hears of the first one, after the delay. Meanwhile the
-/// gateway is not ready, and serves on: balancers send requests until they have heard of it.
+/// Waits for the signals; what is given back hears of the first one, after the delay. Meanwhile the gateway is not
+/// ready, and serves on: balancers send requests until they have heard of it.
 pub fn on_signal(
+    mut signals: StopSignals,
     health: &Arc<Health>,
     delay: impl Fn() -> Duration + Send + 'static,
-) -> io::Result<Stop> {
-    let mut signals = Signals::new()?;
+) -> Stop {
     let health = Arc::clone(health);
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
@@ -49,18 +49,19 @@ pub fn on_signal(
         Diagnostics::finish(LAST_LINES);
         std::process::exit(CUT);
     });
-    Ok(stop)
+    stop
 }
 
+/// SIGTERM and Ctrl-C.
 #[cfg(unix)]
-struct Signals {
+pub struct StopSignals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
+impl StopSignals {
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -77,13 +78,13 @@ impl Signals {
 }
 
 #[cfg(windows)]
-struct Signals {
+pub struct StopSignals {
     interrupt: tokio::signal::windows::CtrlC,
 }
 
 #[cfg(windows)]
-impl Signals {
-    fn new() -> io::Result<Self> {
+impl StopSignals {
+    pub fn new() -> io::Result<Self> {
         let interrupt = tokio::signal::windows::ctrl_c()?;
         Ok(Self { interrupt })
     }

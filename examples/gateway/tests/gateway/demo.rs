@@ -83,3 +83,13 @@ async fn what_the_servers_saw_is_told_by_run() {
     let other = json(format!("{one}/lab/run?id=r2")).await;
     assert_eq!(other["exchanges"].as_array().map(Vec::len), Some(0));
 }
+
+/// It has nothing to read again.
+#[cfg(unix)]
+#[test]
+fn the_demo_ends_with_its_terminal() {
+    use std::os::unix::process::ExitStatusExt;
+    let demo = gateway::start(&["--listen", "127.0.0.1:0"]);
+    demo.signal("HUP");
+    assert_eq!(demo.ended().0.signal(), Some(1));
+}

@@ -201,8 +201,9 @@ impl Connector {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         /// RFC 9113 6.5.2: how many streams the upstream takes is known once its settings are there.
-        /// Streams above that would be refused, so one is sent until then, and the others wait.
+        /// Streams above that would be refused, so one is sent until then, and the others wait in the pool.
         const UNTIL_SETTINGS: usize = 1;
+        meter.waits_for_settings();
         let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(self.max_head)
@@ -217,17 +218,21 @@ impl Connector {
             .handshake(TokioIo::new(Heard::new(stream, Arc::clone(&meter))))
             .await
             .map_err(|error| ConnectError::new(ProxyErrorKind::Connect, error))?;
-        let noted = Arc::clone(&meter);
-        tokio::spawn(poll_fn(move |cx| {
+        let (noted, ends) = (Arc::clone(&meter), Arc::clone(&meter));
+        let driven = poll_fn(move |cx| {
             let polled = Pin::new(&mut connection).poll(cx);
             let most = connection.current_max_send_streams();
             let is_known = most != UNTIL_SETTINGS || noted.has_answered();
-            // None at all is for a while, in which streams wait: on a new connection they would, too.
             if is_known && most > 0 {
                 noted.set_room(most);
             }
             polled
-        }));
+        });
+        tokio::spawn(async move {
+            // Its errors reach the requests. It is gone before others are told not to wait for it.
+            let _ended = driven.await;
+            ends.settled();
+        });
         Ok(NewConnection {
             sender: Sender::Http2(sender),
             meter,

@@ -8,7 +8,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -77,14 +78,56 @@ pub(crate) fn system_config() -> Result<Arc<ClientConfig>, ClientBuildError> {
     Ok(Arc::new(config))
 }
 
-/// The certificates that the system trusts. Those that rustls does not take are left out.
-pub(crate) fn system_roots() -> Result<RootCertStore, ClientBuildError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(ClientBuildError::NoRootCertificates);
+/// The time for which the system's roots are not read again. Reading takes some milliseconds, and whoever makes many
+/// clients makes them together.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The system's roots as they were read last, while there is a client that has them. A store takes some 100 KiB.
+static SYSTEM_ROOTS: Mutex<LastRead> = Mutex::new(LastRead {
+    at: None,
+    roots: Weak::new(),
+});
+
+struct LastRead {
+    at: Option<Instant>,
+    roots: Weak<RootCertStore>,
+}
+
+/// The certificates that the system trusts, as one store for all clients for as long as they are the same. Those that
+/// rustls does not take are left out.
+pub(crate) fn system_roots() -> Result<Arc<RootCertStore>, ClientBuildError> {
+    let mut last = SYSTEM_ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    last.roots_or(Instant::now(), || {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
+    })
+}
+
+impl LastRead {
+    fn roots_or(
+        &mut self,
+        now: Instant,
+        read: impl FnOnce() -> RootCertStore,
+    ) -> Result<Arc<RootCertStore>, ClientBuildError> {
+        let known = self.roots.upgrade();
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < FRESH;
+        if let Some(known) = known.as_ref().filter(|_| self.at.is_some_and(is_fresh)) {
+            return Ok(Arc::clone(known));
+        }
+        let roots = read();
+        if roots.is_empty() {
+            return Err(ClientBuildError::NoRootCertificates);
+        }
+        let is_same = |known: &Arc<RootCertStore>| known.roots == roots.roots;
+        let roots = match known.filter(is_same) {
+            Some(known) => known,
+            None => Arc::new(roots),
+        };
+        self.at = Some(now);
+        self.roots = Arc::downgrade(&roots);
+        Ok(roots)
     }
-    Ok(roots)
 }
 
 /// The process's default if it has one, else that of our own features, `ring` before `aws-lc-rs`:
@@ -99,4 +142,41 @@ pub(crate) fn crypto_provider() -> Option<Arc<CryptoProvider>> {
     return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::{Der, TrustAnchor};
+
+    #[test]
+    fn clients_share_a_store_until_the_system_has_another_one() {
+        let store = |name: &'static [u8]| RootCertStore {
+            roots: vec![TrustAnchor {
+                subject: Der::from_slice(name),
+                subject_public_key_info: Der::from_slice(b""),
+                name_constraints: None,
+            }],
+        };
+        let mut last = LastRead {
+            at: None,
+            roots: Weak::new(),
+        };
+        let begun = Instant::now();
+        let first = last.roots_or(begun, || store(b"one")).unwrap();
+        let unread = || -> RootCertStore { panic!("read again") };
+        let second = last.roots_or(begun, unread).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        // What was read again and is the same takes no room.
+        let third = last.roots_or(begun + FRESH, || store(b"one")).unwrap();
+        assert!(Arc::ptr_eq(&first, &third));
+        let other = last.roots_or(begun + 2 * FRESH, || store(b"two")).unwrap();
+        assert_eq!(other.roots, store(b"two").roots);
+        // Nobody has it any more, so it is not kept.
+        drop(other);
+        let new = last.roots_or(begun + 2 * FRESH, || store(b"one")).unwrap();
+        assert_eq!(new.roots, first.roots);
+        let none = last.roots_or(begun + 4 * FRESH, RootCertStore::empty);
+        assert!(matches!(none, Err(ClientBuildError::NoRootCertificates)));
+    }
 }

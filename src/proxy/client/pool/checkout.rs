@@ -11,6 +11,7 @@ use super::queue::{Checkout, Order, Outcome};
 use super::{MOST_ABANDONED, Need, Pool, State};
 use crate::proxy::client::connect::NewConnection;
 use crate::proxy::client::error::ConnectError;
+use crate::proxy::client::stream::meter::Settles;
 use crate::proxy::error::ProxyErrorKind;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -72,9 +73,13 @@ impl Pool {
         Ok(Checkout { connection, reused })
     }
 
-    /// Orders as many attempts as there are requests that wait, or one where they share its connection.
+    /// Orders as many attempts as there are requests that wait; where they share its connection one, and none before it is
+    /// known for how many of them there is room on the last.
     fn order(&self, state: &mut State, need: Need) -> Vec<Order> {
-        let most = if self.shares(need) { 1 } else { usize::MAX };
+        let most = match self.shares(need) {
+            true => usize::from(!state.is_settling()),
+            false => usize::MAX,
+        };
         let queue = state.queue(need);
         queue.order(queue.len().min(most))
     }
@@ -126,7 +131,11 @@ impl Pool {
             None => {
                 self.share(state);
                 // If others turn out to be shared, more of them are not wanted.
-                state.for_any.trim(0);
+                if state.is_settling() {
+                    state.for_any.give_up();
+                } else {
+                    state.for_any.trim(0);
+                }
             }
         }
     }
@@ -158,6 +167,19 @@ impl Pool {
         }
     }
 
+    /// Gives out the room of a connection that has become known, or makes another one where it has ended.
+    fn settle(self: &Arc<Self>) {
+        let orders = {
+            let mut state = self.lock();
+            if !self.shares(Need::Any) {
+                return;
+            }
+            self.share(&mut state);
+            self.order(&mut state, Need::Any)
+        };
+        self.spawn(orders, Need::Any);
+    }
+
     /// Gives a connection that was used to a request that waits for one, or back.
     pub(super) fn hand_out(&self, state: &mut State, connection: Http1) -> Option<Http1> {
         let need = if self.shares(Need::Any) {
@@ -182,6 +204,12 @@ impl Pool {
             }) => Some(connection),
             _ => None,
         }
+    }
+}
+
+impl Settles for Pool {
+    fn settled(self: Arc<Self>) {
+        self.settle();
     }
 }
 

@@ -134,6 +134,11 @@ impl Multiplexed {
         self.shared.meter.room().min(STREAMS)
     }
 
+    /// Whether the upstream has yet to say how many that are.
+    pub(super) fn is_settling(&self) -> bool {
+        !self.shared.meter.is_settled() && !self.is_closed()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }

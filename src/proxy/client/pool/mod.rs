@@ -23,7 +23,7 @@ use queue::Queue;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use tokio::runtime::Id;
 
 /// The connections to one destination on one runtime: those of HTTP/1.1 that lie idle, and those of
@@ -68,6 +68,11 @@ impl State {
             Need::Any => &mut self.for_any,
             Need::Http1 => &mut self.for_http1,
         }
+    }
+
+    /// Whether there is a connection that may turn out to have room for those who wait.
+    fn is_settling(&self) -> bool {
+        self.http2.iter().any(Multiplexed::is_settling)
     }
 }
 
@@ -144,6 +149,8 @@ impl Pool {
         let NewConnection { sender, meter } = new;
         let now = self.clock.look();
         meter.is_born(now, &self.connections);
+        let pool: Weak<Self> = Arc::downgrade(self);
+        meter.tells(pool);
         ticker::start(self);
         match sender {
             Sender::Http1(sender) => {

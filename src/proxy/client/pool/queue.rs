@@ -115,6 +115,11 @@ impl Queue {
         orders
     }
 
+    /// Gives up all attempts.
+    pub(super) fn give_up(&mut self) {
+        self.attempts.clear();
+    }
+
     /// Gives up the newest of the attempts that nobody waits for, but for some.
     pub(super) fn trim(&mut self, most_spare: usize) {
         self.attempts.truncate(self.waiting.len() + most_spare);

@@ -27,12 +27,14 @@ const MOST_READ: u64 = 64 * 1024;
 pub(super) fn abandon(answer: Answering, connection: Http1, pool: &Arc<Pool>) {
     connection.meter.reset_on_close(true);
     let (Some(place), Ok(runtime)) = (Place::take(pool), Handle::try_current()) else {
-        return;
+        return connection.meter.abort();
     };
     runtime.spawn(async move {
         if let Ok(true) = tokio::time::timeout(GRACE, finish(answer)).await {
             connection.meter.reset_on_close(false);
             put_back_when_ready(connection, &place.0);
+        } else {
+            connection.meter.abort();
         }
     });
 }

@@ -126,7 +126,7 @@ impl<'a> Exchange<'a> {
         }
         connection.meter.progress();
         if let Some(upload) = upload {
-            upload.goes_out(Some(&connection.meter));
+            upload.goes_out();
         }
         let answer = connection.sender.try_send_request(*request);
         let on = if connection.sender.is_closed() {
@@ -160,7 +160,7 @@ impl<'a> Exchange<'a> {
         let sent = request.body().is_end_stream();
         stream.meter().uses();
         if let Some(upload) = upload {
-            upload.goes_out(None);
+            upload.goes_out();
             stream.lasts(upload);
         }
         let answer = sender.try_send_request(*request);
@@ -181,6 +181,13 @@ impl On {
         match self {
             Self::Http2 { stream, .. } => stream.meter().lost(),
             Self::Http1 { .. } | Self::Nothing => None,
+        }
+    }
+
+    /// Ends a connection of HTTP/1.1 on which there is no answer to wait for, with what is left of the request.
+    fn give_up(self) {
+        if let Self::Http1 { connection, .. } = self {
+            connection.meter.abort();
         }
     }
 
@@ -240,6 +247,7 @@ impl Future for Exchange<'_> {
                 if let Some(upload) = self.upload {
                     upload.comes_back();
                 }
+                on.give_up();
                 return Poll::Ready(Err(failed));
             }
         };

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 /// A response's body that keeps its connection while it is read and puts it back at its end.
 ///
@@ -87,6 +88,13 @@ impl PooledBody {
         }
     }
 
+    fn give_up(&mut self) {
+        if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
+            connection.meter.abort();
+        }
+        self.held = None;
+    }
+
     fn release(&mut self) {
         if let Some(Held {
             connection: HeldConnection::Http1 { connection, then },
@@ -95,7 +103,7 @@ impl PooledBody {
         {
             match then {
                 Then::PutBack => put_back_when_ready(connection, slot.pool()),
-                Then::Close => drop(connection),
+                Then::Close => end_when_written(connection),
                 Then::Abort => connection.meter.abort(),
             }
         }
@@ -113,12 +121,35 @@ pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
             let pool = Arc::clone(pool);
             runtime.spawn(async move {
                 let ready = tokio::time::timeout(TURN, connection.sender.ready());
-                if let Ok(Ok(())) = ready.await {
-                    pool.put_back(connection);
+                match ready.await {
+                    Ok(Ok(())) => pool.put_back(connection),
+                    Ok(Err(_)) => {}
+                    Err(_late) => end_when_written(connection),
                 }
             });
         }
     }
+}
+
+/// Closes a connection when the rest of its request is out, or when its upstream has taken nothing of it for [`STUCK`]:
+/// the request has its answer, so no timeout of its own ends it.
+fn end_when_written(Http1 { sender, meter }: Http1) {
+    // hyper closes it once it has nothing to write.
+    drop(sender);
+    let Ok(runtime) = Handle::try_current() else {
+        return meter.abort();
+    };
+    runtime.spawn(async move {
+        let (mut writes, mut moved) = (meter.writes(), Instant::now());
+        while !meter.is_over() && moved.elapsed() < STUCK {
+            tokio::time::sleep(TURN).await;
+            let now = meter.writes();
+            if now != writes {
+                (writes, moved) = (now, Instant::now());
+            }
+        }
+        meter.abort();
+    });
 }
 
 impl From<PooledBody> for Body {
@@ -130,6 +161,8 @@ impl From<PooledBody> for Body {
 /// The time that a connection may take to be ready after its response. An upload that the upstream goes on
 /// reading is not cut after it; its connection is not used again.
 const TURN: Duration = Duration::from_secs(5);
+/// The time for which an upstream may take nothing of a request that it has answered.
+const STUCK: Duration = Duration::from_secs(60);
 
 impl Drop for PooledBody {
     fn drop(&mut self) {
@@ -138,6 +171,7 @@ impl Drop for PooledBody {
         } else if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
             // Its client has gone; see `abandoned`.
             connection.meter.reset_on_close(true);
+            connection.meter.abort();
         }
     }
 }
@@ -158,7 +192,7 @@ impl http_body::Body for PooledBody {
                 return Poll::Ready(Some(Err(cut.into())));
             }
             Poll::Ready(None) => self.release(),
-            Poll::Ready(Some(Err(_))) => self.held = None,
+            Poll::Ready(Some(Err(_))) => self.give_up(),
             // A reader that knows the length asks no further. And behind trailers nothing comes.
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || self.body.is_end_stream() => {
                 self.release();

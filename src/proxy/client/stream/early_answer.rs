@@ -107,7 +107,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.meter.uses();
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.meter.uses();
+        }
         self.written(cx, written)
     }
 
@@ -120,7 +122,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
             return failed.map(Err);
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.meter.uses();
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.meter.uses();
+        }
         self.written(cx, written)
     }
 

@@ -1,4 +1,4 @@
-//! A stream of HTTP/2 that notes what its connection hears, and an alert that ends it.
+//! A stream of HTTP/2 that notes how its connection begins, with which settings, and an alert that ends it.
 
 use super::meter::Meter;
 use std::io::{self, IoSlice};
@@ -13,6 +13,8 @@ pub(crate) struct Heard<S> {
     meter: Arc<Meter>,
     /// Whether the other end has said anything.
     has_begun: bool,
+    /// Its settings, as far as they have come, until all of them are there.
+    settings: Option<Vec<u8>>,
 }
 
 impl<S> Heard<S> {
@@ -21,6 +23,7 @@ impl<S> Heard<S> {
             stream,
             meter,
             has_begun: false,
+            settings: Some(Vec::new()),
         }
     }
 }
@@ -34,6 +37,44 @@ fn begins_http2(bytes: &[u8]) -> bool {
             *kind == SETTINGS && stream.starts_with(&[0; 4])
         }
         _ => true,
+    }
+}
+
+/// The length of a frame's head (RFC 9113 4.1).
+const HEAD: usize = 9;
+
+/// The number of streams by a frame of settings, if all of it is there. h2 tells of it only who asks.
+fn streams_in(frame: &[u8]) -> Option<usize> {
+    // RFC 9113 6.5.2.
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let (head, rest) = frame.split_at_checked(HEAD)?;
+    let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+    let settings = rest.get(..length)?.chunks_exact(6);
+    let mut streams = settings.filter_map(|setting| match *setting {
+        [id, number, a, b, c, d] if [id, number] == MAX_CONCURRENT_STREAMS.to_be_bytes() => {
+            usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()
+        }
+        _ => None,
+    });
+    Some(streams.next_back().unwrap_or(usize::MAX))
+}
+
+impl<S> Heard<S> {
+    /// Notes what was read for as long as it may be of the settings.
+    fn settle(&mut self, new: &[u8]) {
+        let Some(settings) = &mut self.settings else {
+            return;
+        };
+        // RFC 9113 4.2: no frame is larger until somebody allows it.
+        const MOST: usize = HEAD + (1 << 14);
+        let room = MOST - settings.len().min(MOST);
+        settings.extend_from_slice(&new[..new.len().min(room)]);
+        if !begins_http2(settings) || settings.len() == MOST {
+            self.settings = None;
+        } else if let Some(streams) = streams_in(settings) {
+            self.settings = None;
+            self.meter.set_room(streams);
+        }
     }
 }
 
@@ -52,6 +93,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
             self.has_begun = true;
             self.meter.begins(begins_http2(new));
         }
+        self.settle(&buf.filled()[before..]);
         Poll::Ready(read)
     }
 }
@@ -89,6 +131,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_streams_is_in_the_settings() {
+        const TWO: &[u8] = b"\0\0\x0C\x04\0\0\0\0\0\0\x04\0\0\0\x09\0\x03\0\0\0\x02";
+        for (bytes, streams) in [
+            (&b"\0\0\0\x04\0\0\0\0\0"[..], Some(usize::MAX)),
+            (TWO, Some(2)),
+            (&[TWO, TWO].concat(), Some(2)),
+            (&TWO[..TWO.len() - 1], None),
+            (&TWO[..5], None),
+            (b"", None),
+        ] {
+            assert_eq!(streams_in(bytes), streams, "{}", bytes.escape_ascii());
+        }
+        let meter = Arc::<Meter>::default();
+        meter.waits_for_settings();
+        let mut heard = Heard::new((), Arc::clone(&meter));
+        for byte in TWO {
+            assert!(!meter.is_settled());
+            heard.settle(&[*byte]);
+        }
+        assert_eq!((meter.is_settled(), meter.room()), (true, 2));
+    }
 
     #[test]
     fn settings_come_first() {

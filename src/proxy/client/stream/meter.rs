@@ -3,8 +3,8 @@
 use crate::proxy::client::error::{Lost, is_alert};
 use crate::proxy::upstream::backoff::millis;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 /// stream itself.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// Whether anything of a request went out.
-    used: AtomicBool,
+    /// Writes that took something of a request.
+    writes: AtomicUsize,
     /// Whether it is to be reset instead of closed although it was used.
     resets: AtomicBool,
     /// Whether it has borne an answer.
@@ -23,8 +23,10 @@ pub(crate) struct Meter {
     /// Bytes that were read since the last sign of progress: a request, a response's head, a frame of its
     /// body.
     unseen: AtomicUsize,
-    /// The number of streams of HTTP/2 that the upstream takes, as far as that is known.
+    /// The number of streams of HTTP/2 that the upstream takes; [`UNSETTLED`] until its settings are there.
     room: AtomicUsize,
+    /// Told of that number, and of the connection's end.
+    pool: OnceLock<Weak<dyn Settles>>,
     /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
     speaks_http2: OnceLock<bool>,
     /// The alert of TLS that ended it.
@@ -40,16 +42,24 @@ pub(crate) struct Meter {
 }
 
 const FOR_EVER: u64 = u64::MAX;
+const UNSETTLED: usize = 0;
+
+/// Lets requests wait for a connection's settings.
+pub(crate) trait Settles: Send + Sync {
+    /// The settings of a connection have come, or it has ended.
+    fn settled(self: Arc<Self>);
+}
 
 impl Default for Meter {
     fn default() -> Self {
         Self {
-            used: AtomicBool::new(false),
+            writes: AtomicUsize::new(0),
             resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
+            pool: OnceLock::new(),
             speaks_http2: OnceLock::new(),
             alert: OnceLock::new(),
             born: AtomicU64::new(0),
@@ -61,13 +71,18 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// A request goes out.
+    /// Something of a request goes out. Over HTTP/1.1 one task writes, so that none is lost.
     pub(crate) fn uses(&self) {
-        self.used.store(true, Ordering::Relaxed);
+        self.writes
+            .store(self.writes().wrapping_add(1).max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn was_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+        self.writes() != 0
     }
 
     pub(crate) fn reset_on_close(&self, resets: bool) {
@@ -82,6 +97,9 @@ impl Meter {
     /// A response's head has come.
     pub(crate) fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+        if !self.is_settled() {
+            self.set_room(1);
+        }
         self.progress();
     }
 
@@ -128,12 +146,41 @@ impl Meter {
         }
     }
 
-    pub(crate) fn set_room(&self, streams: usize) {
-        self.room.store(streams, Ordering::Relaxed);
+    /// Its room is known when the upstream's settings are there.
+    pub(crate) fn waits_for_settings(&self) {
+        self.room.store(UNSETTLED, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_settled(&self) -> bool {
+        self.room.load(Ordering::Relaxed) != UNSETTLED
+    }
+
+    /// At least one: none at all is for a while, in which streams wait, and on a new connection they would, too.
+    pub(crate) fn set_room(&self, streams: usize) {
+        let before = self.room.swap(streams.max(1), Ordering::Relaxed);
+        if before == UNSETTLED {
+            self.settled();
+        }
+    }
+
+    /// The number of streams that it may carry: one that goes with the preface, until more is known.
     pub(crate) fn room(&self) -> usize {
-        self.room.load(Ordering::Relaxed)
+        self.room.load(Ordering::Relaxed).max(1)
+    }
+
+    /// Tells the pool that requests need not wait for this one any more.
+    pub(crate) fn settled(&self) {
+        // Either this one sees the pool, or the pool the room, see `tells`.
+        fence(Ordering::SeqCst);
+        if let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
+            pool.settled();
+        }
+    }
+
+    /// It tells this pool, which looks at its room after this.
+    pub(crate) fn tells(&self, pool: Weak<dyn Settles>) {
+        let _is_the_first = self.pool.set(pool);
+        fence(Ordering::SeqCst);
     }
 
     /// It comes into a pool, and is one of its connections.
@@ -164,9 +211,18 @@ impl Meter {
     }
 
     /// Ends the connection whatever is still on its way: an upload that nobody reads.
+    ///
+    /// That it is given up is not enough. hyper writes what it has before it closes a connection and reads no more
+    /// meanwhile, so that an upstream that does not read would keep it open, and one that has gone as well: see
+    /// [`EarlyAnswer`](super::early_answer::EarlyAnswer).
     pub(crate) fn abort(&self) {
         if let Some(task) = self.task.get() {
             task.abort();
         }
+    }
+
+    /// Whether a connection of HTTP/1.1 has come to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.get().is_none_or(AbortHandle::is_finished)
     }
 }

@@ -1,6 +1,7 @@
 //! The response cache of a route: `cache = true`, or a table of its settings.
 
 use crate::config::Checker;
+use crate::config::text::given;
 use crate::config::text::problems::join;
 use crate::config::text::read::read;
 use same_origin::cache::{Cache, CacheBuilder};
@@ -12,8 +13,11 @@ impl Checker<'_> {
             None | Some(Value::Boolean(false)) => return None,
             Some(Value::Boolean(true)) => Table::new(),
             Some(Value::Table(table)) => table,
-            Some(_) => {
-                let message = "write `true`, or a table like { size = \"64MB\", object = \"1MB\" }";
+            Some(other) => {
+                let given = given(&other);
+                let message = format!(
+                    "{given} does not fit; write `true`, or a table like {{ size = \"64MB\", object = \"1MB\" }}"
+                );
                 self.problems.push(at, message);
                 return None;
             }

@@ -1,5 +1,6 @@
 //! From the table of a route that forwards to its service, with or without a cache before the upstream.
 
+use super::upstreams::upstream_of;
 use super::{LayerSettings, NOWHERE};
 use crate::admin::CachedRoute;
 use crate::compress::CompressLayer;
@@ -66,7 +67,7 @@ impl Checker<'_> {
         let proxy = self.built(at, builder.build(), |key| read.original(key))?;
         let (counted, mounted) = (proxy.clone(), proxy.clone());
         let connections = move || counted.connections();
-        let upstream = self.upstream_of(prefix_of(builder), connections, &proxy);
+        let upstream = upstream_of(prefix_of(builder), connections, &proxy);
         let route = Route::Proxy(Layered::new(proxy, around));
         Some(KeptRoute::new(route, upstream, None, move || {
             mounted.unmount()
@@ -90,7 +91,7 @@ impl Checker<'_> {
         let proxy = self.built(at, built, |key| read.original(key))?;
         let own = own.into_inner().unwrap_or_else(PoisonError::into_inner);
         let connections = move || own.as_ref().map_or(0, Client::connections);
-        let upstream = self.upstream_of(prefix_of(builder), connections, &proxy);
+        let upstream = upstream_of(prefix_of(builder), connections, &proxy);
         let (mapper, mounted) = (proxy.clone(), proxy.clone());
         let cached = CachedRoute {
             cache,

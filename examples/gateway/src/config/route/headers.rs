@@ -73,7 +73,10 @@ impl Checker<'_> {
                 self.problems
                     .push(join(at, &format!("{SET}.path")), message);
             }
-            Some(Value::Table(fields)) => rules.extend(self.header_rule(at, SET, None, fields)),
+            Some(Value::Table(mut fields)) => {
+                self.not_paths(at, SET, &mut fields);
+                rules.extend(self.header_rule(at, SET, None, fields));
+            }
             Some(Value::Array(list)) => {
                 for (index, value) in list.into_iter().enumerate() {
                     let key = format!("{SET}[{index}]");
@@ -123,6 +126,7 @@ impl Checker<'_> {
                 }
             }
         };
+        self.not_paths(at, key, &mut fields);
         if fields.is_empty() {
             let message = "no field is set; write one, such as cache-control = \"no-cache\"";
             self.problems.push(join(at, key), message);
@@ -131,6 +135,19 @@ impl Checker<'_> {
         let rule = self.header_rule(at, key, None, fields);
         rule.zip(paths)
             .map(|(rule, paths)| HeaderRule { paths, ..rule })
+    }
+
+    /// Refuses a `Path`, which would be a field of the answer, and that for all paths.
+    fn not_paths(&mut self, at: &str, key: &str, fields: &mut Table) {
+        fields.retain(|name, value| {
+            let is_path = name.eq_ignore_ascii_case("path") && name != "path";
+            if is_path {
+                let message = format!("unknown key {name:?}; write path = {value}, in lower case");
+                self.problems
+                    .push(join(at, &format!("{key}.{name}")), message);
+            }
+            !is_path
+        });
     }
 
     fn header_rule(

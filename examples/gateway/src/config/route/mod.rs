@@ -15,12 +15,13 @@ use crate::config::guard::Guarding;
 use crate::config::kept::KeptRoute;
 use crate::config::text::problems::join;
 use crate::config::text::read::LeftOut;
-use crate::config::text::reword;
+use crate::config::text::{given, reword};
 use crate::edge::Edge;
 use crate::routes::Route;
 use same_origin::cors::CorsPolicy;
 use same_origin::proxy::ProxyConfigErrors;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use toml::{Table, Value};
 
 /// The settings of the layers around the service of a route.
@@ -33,6 +34,14 @@ pub(super) struct LayerSettings {
     guarding: Option<Guarding>,
     edge: Edge,
     codings: Codings,
+}
+
+/// Routes that were made or taken over, by all readings.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of routes that were made until now. While it grows, a reading does not wait for a file.
+pub fn made() -> usize {
+    MADE.load(Ordering::Relaxed)
 }
 
 /// An upstream that is never asked.
@@ -79,8 +88,13 @@ impl Checker<'_> {
         let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
         let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
         self.caches.0.extend(kept.cached.clone());
-        self.upstreams.extend(kept.upstream.clone());
+        // What readiness hangs on is no part of the route, which is the same with it and without.
+        if let Some(upstream) = &kept.upstream {
+            let is_awaited = self.readiness_hangs_on(&prefix);
+            self.upstreams.add(Arc::clone(upstream), is_awaited);
+        }
         let route = Arc::clone(&kept.route);
+        MADE.fetch_add(1, Ordering::Relaxed);
         self.keep_own_limit(&prefix, &route);
         self.kept.insert(settings, kept);
         Some(route)
@@ -162,8 +176,11 @@ impl Checker<'_> {
             None => (of_all.cloned(), self.has_cors),
             Some(Value::Boolean(false)) => (None, false),
             Some(Value::Table(own)) => (self.cors(&at, own), true),
-            Some(_) => {
-                let message = "write a table of the keys of [cors], or `false` for no CORS here";
+            Some(other) => {
+                let given = given(&other);
+                let message = format!(
+                    "{given} does not fit; write a table of the keys of [cors], or `false` for no CORS here"
+                );
                 self.problems.push(at, message);
                 (None, false)
             }

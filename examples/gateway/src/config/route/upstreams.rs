@@ -1,66 +1,76 @@
-//! Upstreams as the admin listener sees them: their connections, and whether readiness hangs on them.
+//! Upstreams as the admin listener sees them: their connections, and whether they answer.
 
 use crate::admin::{Probe, RouteUpstream};
 use crate::config::Checker;
-use crate::config::text::read::LeftOut;
+use crate::config::text::given;
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
 use same_origin::proxy::{_Look, Body, ProxyError, ReverseProxy, Transport};
 use std::convert::Infallible;
-use toml::Table;
+use toml::{Table, Value};
 use tower::{Service, ServiceExt};
 
-impl Checker<'_> {
-    /// The upstream of a route, whose prefix has no trailing slash.
-    pub(super) fn upstream_of<T: Transport + Sync>(
-        &self,
-        prefix: String,
-        connections: impl Fn() -> usize + Send + Sync + 'static,
-        proxy: &ReverseProxy<T>,
-    ) -> RouteUpstream {
-        let prefix = if prefix.is_empty() {
-            "/".to_owned()
-        } else {
-            prefix
-        };
-        let is_wanted = self.readiness_hangs_on(&prefix);
-        let answers = is_wanted.then(|| probe(prefix.clone(), proxy.clone()));
-        let counted = proxy.clone();
-        RouteUpstream {
-            prefix,
-            connections: Box::new(connections),
-            set_aside: Box::new(move || counted.set_aside()),
-            answers,
-        }
+/// The upstream of a route, whose prefix has no trailing slash.
+pub(super) fn upstream_of<T: Transport + Sync>(
+    prefix: String,
+    connections: impl Fn() -> usize + Send + Sync + 'static,
+    proxy: &ReverseProxy<T>,
+) -> RouteUpstream {
+    let prefix = if prefix.is_empty() {
+        "/".to_owned()
+    } else {
+        prefix
+    };
+    let counted = proxy.clone();
+    RouteUpstream {
+        answers: probe(prefix.clone(), proxy.clone()),
+        prefix,
+        connections: Box::new(connections),
+        set_aside: Box::new(move || counted.set_aside()),
     }
+}
 
+impl Checker<'_> {
     /// Whether a prefix is one of those in `admin.ready_upstreams`.
-    pub(in crate::config) fn readiness_hangs_on(&self, prefix: &str) -> bool {
-        let mut wanted = self.ready_upstreams.iter();
+    pub(super) fn readiness_hangs_on(&self, prefix: &str) -> bool {
+        let wanted = self.ready_upstreams.as_ref().and_then(Value::as_array);
+        let mut wanted = wanted.into_iter().flatten().filter_map(Value::as_str);
         wanted.any(|wanted| is_prefix(wanted, prefix))
     }
 
     /// Refuses prefixes that are not those of routes with an upstream.
-    pub(in crate::config) fn check_ready_upstreams(
-        &mut self,
-        routes: &[Table],
-        left_out: &LeftOut,
-    ) {
+    pub(in crate::config) fn check_ready_upstreams(&mut self, routes: &[Table]) {
         let forwards = |route: &&Table| route.contains_key("upstream");
         let prefixes = routes.iter().filter(forwards);
         let prefixes = prefixes.filter_map(|route| route.get("prefix")?.as_str());
         let known: Vec<&str> = prefixes.collect();
-        for (index, wanted) in self.ready_upstreams.iter().enumerate() {
-            if !known.iter().any(|known| is_prefix(wanted, known)) {
+        let names = format!("\"{}\"", known.join("\", \""));
+        let list = match &self.ready_upstreams {
+            None => return,
+            Some(Value::Array(list)) => list,
+            Some(other) => {
+                let remedy = match known.as_slice() {
+                    [] => "remove it".to_owned(),
+                    [first, ..] => format!("write a list of prefixes of routes: [{first:?}]"),
+                };
+                let message = format!("{} does not fit; {remedy}", given(other));
+                self.problems.push("admin.ready_upstreams", message);
+                return;
+            }
+        };
+        for (index, wanted) in list.iter().enumerate() {
+            let is_known = |wanted| known.iter().any(|known| is_prefix(wanted, known));
+            if !wanted.as_str().is_some_and(is_known) {
                 let remedy = if known.is_empty() {
                     "remove it".to_owned()
                 } else {
-                    format!("write one of \"{}\"", known.join("\", \""))
+                    format!("write one of {names}")
                 };
+                let wanted = given(wanted);
                 let message =
-                    format!("{wanted:?} is not the prefix of a route with an upstream; {remedy}");
-                let key = left_out.original(&format!("admin.ready_upstreams[{index}]"));
+                    format!("{wanted} is not the prefix of a route with an upstream; {remedy}");
+                let key = format!("admin.ready_upstreams[{index}]");
                 self.problems.add(key, message);
             }
         }

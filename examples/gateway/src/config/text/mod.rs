@@ -10,4 +10,4 @@ mod strict;
 mod wording;
 pub mod written;
 
-pub use wording::{duplicate, no_network, reword};
+pub use wording::{duplicate, given, no_network, reword};

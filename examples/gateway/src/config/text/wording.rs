@@ -1,7 +1,8 @@
 //! Messages of readers, which are in terms of their types, reworded in the terms of the file.
 
+use crate::config::listen;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use toml::Value;
 
 /// The fault of a value that stands at a key, which may be one of a list. Messages that are not a reader's own stay as
@@ -14,7 +15,7 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
         return with_suggestion(key, message);
     }
     if message.starts_with("missing field") {
-        return message.to_owned();
+        return missing(key, message);
     }
     let expected = message
         .split_once(", expected ")
@@ -38,8 +39,51 @@ fn with_suggestion(key: &str, message: &str) -> String {
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     match best.filter(|known| likeness(known) > ALIKE) {
         Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
+        // In TOML a table takes all that stands below its head.
+        None if key != written && OF_THE_FILE.contains(&written) => {
+            format!("unknown key {written:?} in a table; write it above the first [table]")
+        }
         None => format!("unknown key {written:?}; write one of {}", known.join(", ")),
     }
+}
+
+/// The keys of the file that stand in no table.
+const OF_THE_FILE: [&str; 15] = [
+    "listen",
+    "drain",
+    "admin",
+    "log",
+    "workers",
+    "server",
+    "tls",
+    "trusted_proxies",
+    "proxy_protocol",
+    "cors",
+    "guard",
+    "reload_on_change",
+    "rate_limit",
+    "request_id",
+    "routes",
+];
+
+/// A key that a table lacks, with a table that has it.
+fn missing(key: &str, message: &str) -> String {
+    let example = table(name_of(key));
+    match names(message).next() {
+        Some(missing) if example.starts_with('{') => {
+            format!("the key `{missing}` is missing; write {example}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The name of a key in its table. That of the admin listener takes another example than the gateway's own.
+fn name_of(key: &str) -> &str {
+    if key == "admin.listen" {
+        return key;
+    }
+    let name = key.rsplit('.').next().unwrap_or(key);
+    name.split_once('[').map_or(name, |(list, _)| list)
 }
 
 /// The names in a reader's message, which are in backticks.
@@ -48,15 +92,28 @@ fn names(message: &str) -> impl Iterator<Item = &str> {
 }
 
 pub fn no_network(text: &str) -> String {
-    let remedy = match text.parse::<IpAddr>() {
-        Ok(ip) => format!("\"{}\"", IpNet::from(ip)),
-        Err(_) => "\"127.0.0.1/32\" or \"fd00::/8\"".to_owned(),
-    };
-    format!("{text:?} is not a network; write {remedy}")
+    match meant_network(text.trim()) {
+        Some(network) => format!("{text:?} is not a network; write \"{network}\""),
+        None => format!("{text:?} is not a network; write \"127.0.0.1/32\" or \"fd00::/8\""),
+    }
+}
+
+/// The network of one address, with or without a port, or one that has a mask in the place of its length.
+fn meant_network(text: &str) -> Option<IpNet> {
+    if let Ok(network) = text.parse() {
+        return Some(network);
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok();
+    let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+    address.map(IpNet::from).or_else(|| {
+        let (address, mask) = text.split_once('/')?;
+        IpNet::with_netmask(address.parse().ok()?, mask.parse().ok()?).ok()
+    })
 }
 
 /// A value as it is in the file, if it is short.
-fn given(value: &Value) -> String {
+pub fn given(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{text:?}"),
         Value::Array(_) => "a list".to_owned(),
@@ -69,8 +126,7 @@ fn given(value: &Value) -> String {
 
 /// The text to write instead, by what the reader expected.
 fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let name = name.split_once('[').map_or(name, |(list, _)| list);
+    let name = name_of(key);
     if name == "routes" {
         return Some("[[routes]], in double brackets, above the keys of each route".to_owned());
     }
@@ -88,7 +144,13 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         "u32" => format!("a whole number from {least} to {}", u32::MAX),
         "u64" | "usize" => format!("a whole number from {least} on"),
         "a boolean" => "true or false, without quotes".to_owned(),
-        "a string" | "path string" | "string only" => format!("text in quotes: {}", text(name)),
+        "a string" | "path string" | "string only" => {
+            format!("text in quotes: {}", text_for(name, value))
+        }
+        // Of a table for one of several words.
+        _ if expected.starts_with("wanted exactly 1 element") => {
+            format!("text in quotes: {}", text(name))
+        }
         "a URL or a list of URLs" => format!("{expected}, in quotes: {}", text(name)),
         "a sequence" => format!("a list: {}", list(name, value)),
         "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),
@@ -110,15 +172,20 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
 /// The value as the members of a list, or a list that may stand there.
 fn list(name: &str, value: &Value) -> String {
     match value {
-        Value::String(paths) if name == "dangerously_exempt" => {
+        Value::String(paths) if name == "dangerously_exempt" && are_paths(paths) => {
             let tables = members(paths).map(|path| format!("{{ path = {path:?} }}"));
             format!("[{}]", tables.collect::<Vec<_>>().join(", "))
         }
-        Value::String(text) if members(text).next().is_some() => {
+        Value::String(text) if name != "dangerously_exempt" && members(text).next().is_some() => {
             format!("{:?}", members(text).collect::<Vec<_>>())
         }
         _ => format!("[{}]", text(name)),
     }
+}
+
+fn are_paths(text: &str) -> bool {
+    let mut paths = members(text).peekable();
+    paths.peek().is_some() && paths.all(|path| path.starts_with('/') && path.len() > 1)
 }
 
 /// The members of a list that somebody has written in one text. None of those that a list has (methods, names, origins,
@@ -145,13 +212,25 @@ pub fn duplicate(key: &str, before: &str) -> String {
     }
 }
 
+/// A text that may stand at a key in the place of a value.
+fn text_for(name: &str, value: &Value) -> String {
+    let is_free = |port: &u16| *port > 0 && (name == "listen" || *port != listen::PORT);
+    let port = value.as_integer().and_then(|port| u16::try_from(port).ok());
+    match port.filter(is_free) {
+        Some(port) if matches!(name, "listen" | "admin.listen") => format!("\"127.0.0.1:{port}\""),
+        _ => text(name).to_owned(),
+    }
+}
+
 /// A text that may stand at a key, or in a list there.
 fn text(name: &str) -> &'static str {
     match name {
         "listen" => "\"127.0.0.1:8080\"",
+        "admin.listen" => "\"127.0.0.1:9090\"",
         "hosts" => "\"app.example.com\"",
         "dangerously_exempt" => "{ path = \"/api/hook\" }",
         "drain" | "head_timeout" | "response" => "\"30s\"",
+        "delay" | "timeout" => "\"5s\"",
         "connect" | "idle" | "tunnel" | "connection_age" | "min_ttl" | "max_ttl" => "\"60s\"",
         "trusted_proxies" | "proxy_protocol" => "\"127.0.0.1/32\"",
         "servers" => "\"1.1.1.1:53\"",
@@ -186,5 +265,40 @@ fn table(name: &str) -> String {
         "cookies" => "{ secure = true, same_site = \"lax\" }".to_owned(),
         "dns" => "{ max_ttl = \"60s\" }".to_owned(),
         _ => format!("[{name}], with its keys below"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::File;
+
+    #[test]
+    fn the_keys_of_the_file_are_known() {
+        let error = toml::from_str::<File>("colour = 1").err().unwrap();
+        let known: Vec<_> = names(error.message()).skip(1).collect();
+        assert_eq!(known, OF_THE_FILE);
+    }
+
+    #[test]
+    fn networks_are_made_of_addresses() {
+        for (text, network) in [
+            ("10.0.0.1", Some("10.0.0.1/32")),
+            (" 10.0.0.1", Some("10.0.0.1/32")),
+            ("10.0.0.1:80", Some("10.0.0.1/32")),
+            ("::1", Some("::1/128")),
+            ("[::1]", Some("::1/128")),
+            ("[::1]:80", Some("::1/128")),
+            ("10.0.0.0/255.0.0.0", Some("10.0.0.0/8")),
+            (" fd00::/8 ", Some("fd00::/8")),
+            ("10.0.0.0/255.0.255.0", None),
+            ("10.0.0.0/33", None),
+            ("10.*", None),
+            ("localhost", None),
+            ("", None),
+        ] {
+            let found = meant_network(text.trim()).map(|network| network.to_string());
+            assert_eq!(found.as_deref(), network, "{text}");
+        }
     }
 }

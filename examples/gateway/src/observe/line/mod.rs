@@ -1,23 +1,25 @@
 //! A line of the access log, as text or as JSON.
 
+mod write;
+
 use super::{json, redact};
 use crate::edge::Arrival;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderName, HeaderValue, ORIGIN};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN};
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{Request, StatusCode, Version};
+use http::{Method, Request, StatusCode, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
 use same_origin::proxy::{AnsweredBy, ProxyError, ProxyErrorKind};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
+use write::{escape, field, millis, push, time, write_millis, write_number, write_time};
 
 static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -33,12 +35,14 @@ pub struct Line {
     id: Option<HeaderValue>,
     /// Whether a policy of CORS is asked about its origin.
     is_judged: bool,
-    method: http::Method,
+    method: Method,
     /// The public one. `None` if it is but an authority.
     target: Option<PathAndQuery>,
     shows_query: bool,
     version: Version,
     answer: Option<Answer>,
+    /// The reason for which the response ended before its end.
+    cut: Option<&'static str>,
 }
 
 /// The record of its response.
@@ -51,8 +55,8 @@ struct Answer {
     cors: Option<Cors>,
     guard: Option<String>,
     cache: Option<&'static str>,
-    /// The error for which the body ended before its end.
-    cut: Option<&'static str>,
+    /// The length that its head says.
+    length: Option<u64>,
 }
 
 /// The verdict of CORS on a request with an `Origin`.
@@ -109,6 +113,7 @@ impl Line {
             shows_query,
             version: request.version(),
             answer: None,
+            cut: None,
         }
     }
 
@@ -125,7 +130,7 @@ impl Line {
             cors: self.cors(response),
             guard: extensions.get::<GuardError>().map(ToString::to_string),
             cache: cache.map(Outcome::as_str),
-            cut: None,
+            length: length(response),
         });
     }
 
@@ -137,9 +142,33 @@ impl Line {
             kind = error.downcast_ref().map(ProxyError::kind);
             cause = error.source();
         }
-        if let Some(answer) = &mut self.answer {
-            answer.cut = Some(kind.map_or("proxy_internal_error", ProxyErrorKind::proxy_status));
-        }
+        self.cut = Some(kind.map_or("proxy_internal_error", ProxyErrorKind::proxy_status));
+    }
+
+    /// Nobody has asked for more of the response after so many bytes of its body, or for its head.
+    pub fn given_up(&mut self, bytes: u64, drain_is_over: bool) {
+        let is_known = self.cut.is_some() || self.is_whole_after(bytes);
+        self.cut = match &self.answer {
+            _ if is_known => self.cut,
+            _ if drain_is_over => Some("drain"),
+            Some(_) => Some("connection_terminated"),
+            None => None,
+        };
+    }
+
+    /// Whether nothing follows so many bytes of the response's body: the length of its head has been reached, or
+    /// such a response has no content, whatever its head says (RFC 9110 6.4.1).
+    fn is_whole_after(&self, bytes: u64) -> bool {
+        let Some(answer) = &self.answer else {
+            return false;
+        };
+        let has_content = !answer.status.is_informational()
+            && !matches!(
+                answer.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+            && !matches!(self.method, Method::HEAD | Method::CONNECT);
+        !has_content || answer.length == Some(bytes)
     }
 
     /// `None` where CORS has nothing to say: no origin, or no policy. Without one the fields are the upstream's.
@@ -209,6 +238,10 @@ impl Line {
         if let Some(answer) = answer {
             answer.text(line);
         }
+        if let Some(cut) = self.cut {
+            line.extend_from_slice(b" cut=");
+            push(line, cut);
+        }
         if let Some(id) = self.id() {
             line.extend_from_slice(b" id=");
             push(line, id);
@@ -239,7 +272,7 @@ impl Line {
                 .map(ToString::to_string),
             guard: answer.and_then(|answer| answer.guard.as_deref()),
             cache: answer.and_then(|answer| answer.cache),
-            cut: answer.and_then(|answer| answer.cut),
+            cut: self.cut,
         };
         // Strings and numbers always can be written.
         let _always = json::write(&json, line);
@@ -260,6 +293,12 @@ fn was_asked(cache: Option<Outcome>, response: &Parts) -> bool {
         }
         _ => true,
     }
+}
+
+/// The length that a response's head says; HTTP/1.1's server asks for no more than that.
+fn length(response: &Parts) -> Option<u64> {
+    let length = response.headers.get(CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 /// The field's value, if it is ours: an upstream may send one, too.
@@ -292,10 +331,6 @@ impl Answer {
             line.extend_from_slice(b" cache=");
             push(line, cache);
         }
-        if let Some(cut) = self.cut {
-            line.extend_from_slice(b" cut=");
-            push(line, cut);
-        }
     }
 }
 
@@ -306,76 +341,6 @@ impl fmt::Display for Cors {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
     }
-}
-
-fn time(time: SystemTime) -> humantime::Rfc3339Timestamp {
-    humantime::format_rfc3339_millis(time)
-}
-
-thread_local! {
-    /// The last second that was written, and how.
-    static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
-}
-
-/// RFC 3339 in milliseconds. A date is counted out once a second.
-fn write_time(line: &mut Vec<u8>, time: SystemTime) {
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let _thread_ended = SECOND.try_with(|known| {
-        let (second, text) = &mut *known.borrow_mut();
-        if *second != since.as_secs() {
-            let whole = SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs());
-            *second = since.as_secs();
-            *text = humantime::format_rfc3339_seconds(whole).to_string();
-        }
-        push(line, text.strip_suffix('Z').unwrap_or(text));
-    });
-    let [a, b, c] = three(since.subsec_millis().into());
-    line.extend_from_slice(&[b'.', a, b, c, b'Z']);
-}
-
-fn push(line: &mut Vec<u8>, text: &str) {
-    line.extend_from_slice(text.as_bytes());
-}
-
-fn write_number(line: &mut Vec<u8>, number: u64) {
-    push(line, itoa::Buffer::new().format(number));
-}
-
-/// The last three digits.
-fn three(number: u64) -> [u8; 3] {
-    [100, 10, 1].map(|place| b'0' + (number / place % 10) as u8)
-}
-
-fn write_millis(line: &mut Vec<u8>, duration: Duration) {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    write_number(line, micros / 1000);
-    let [a, b, c] = three(micros);
-    line.extend_from_slice(&[b'.', a, b, c, b'm', b's']);
-}
-
-/// ` name="value"`.
-fn field(line: &mut Vec<u8>, name: &str, value: &str) {
-    line.push(b' ');
-    push(line, name);
-    line.extend_from_slice(b"=\"");
-    escape(line, value);
-    line.push(b'"');
-}
-
-/// As in a string of Rust, but for what need not be escaped at once: each line is written while requests wait.
-fn escape(line: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        push(line, text);
-    } else {
-        let _ = write!(line, "{}", text.escape_debug());
-    }
-}
-
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
 fn version(version: Version) -> &'static str {

@@ -109,3 +109,84 @@ fn a_verdict_is_that_of_a_policy() {
         assert_eq!(shown(text).contains("cors="), allowed);
     }
 }
+
+#[test]
+fn an_answer_is_whole_if_no_content_is_to_follow() {
+    struct Case {
+        name: &'static str,
+        method: Method,
+        status: Option<u16>,
+        length: Option<&'static str>,
+        drain_is_over: bool,
+        cut: Option<&'static str>,
+    }
+    let case = |name, method, status, length, cut| Case {
+        name,
+        method,
+        status,
+        length,
+        drain_is_over: false,
+        cut,
+    };
+    let left = Some("connection_terminated");
+    for case in [
+        case("all of its length", Method::GET, Some(200), Some("3"), None),
+        case(
+            "less than its length",
+            Method::GET,
+            Some(200),
+            Some("4"),
+            left,
+        ),
+        case("of any length", Method::GET, Some(200), None, left),
+        case("no number", Method::GET, Some(200), Some("x"), left),
+        case("a head", Method::HEAD, Some(200), Some("4"), None),
+        case("a tunnel", Method::CONNECT, Some(200), None, None),
+        case("a switch", Method::GET, Some(101), None, None),
+        case("nothing", Method::PUT, Some(204), None, None),
+        case("not modified", Method::GET, Some(304), Some("4"), None),
+        case("no head", Method::GET, None, None, None),
+        Case {
+            drain_is_over: true,
+            ..case(
+                "no head, at the end",
+                Method::GET,
+                None,
+                None,
+                Some("drain"),
+            )
+        },
+        Case {
+            drain_is_over: true,
+            ..case(
+                "a part, at the end",
+                Method::GET,
+                Some(200),
+                Some("4"),
+                Some("drain"),
+            )
+        },
+        Case {
+            drain_is_over: true,
+            ..case("all, at the end", Method::GET, Some(200), Some("3"), None)
+        },
+    ] {
+        let mut line = line("/", false);
+        line.method = case.method;
+        line.answer = None;
+        if let Some(status) = case.status {
+            let mut response = Response::builder().status(status);
+            if let Some(length) = case.length {
+                response = response.header(CONTENT_LENGTH, length);
+            }
+            let response = response.body(()).unwrap();
+            line.answered(&response.into_parts().0, Duration::ZERO);
+        }
+        line.given_up(3, case.drain_is_over);
+        assert_eq!(line.cut, case.cut, "{}", case.name);
+    }
+    let mut failed = line("/", false);
+    failed.cut_off(&std::io::Error::other("disk"));
+    failed.given_up(3, true);
+    assert_eq!(failed.cut, Some("proxy_internal_error"));
+}

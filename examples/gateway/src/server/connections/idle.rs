@@ -1,6 +1,6 @@
 //! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`crate::server::stream::rest`].
 
-use super::{Connection, Connections, lock};
+use super::{Connection, Connections, STEPS, STOP, lock};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -71,7 +71,28 @@ impl Connection {
         self.idle.may_rest.store(may_rest, Ordering::Relaxed);
     }
 
+    /// Whether hyper has something to send. Over TLS that may be what is encrypted already.
+    pub(super) fn is_flushing(&self) -> bool {
+        self.idle.is_sending.load(Ordering::Relaxed)
+    }
+
     pub fn is_sending(&self, is_sending: bool) {
+        let was_sending = self.is_flushing();
         self.idle.is_sending.store(is_sending, Ordering::Relaxed);
+        if was_sending && !is_sending {
+            self.is_flushed();
+        }
+    }
+
+    fn is_flushed(&self) {
+        if self.is_ending() {
+            self.wake();
+        }
+        // The patience with it is shorter now. What is sent in time, or on an order, is not a sign of a client that reads.
+        let is_late = self.silent.load(Ordering::Relaxed) > STEPS;
+        let is_ordered = self.order.load(Ordering::Relaxed) >= STOP;
+        if is_late && !is_ordered && !self.is_asked() {
+            self.moves();
+        }
     }
 }

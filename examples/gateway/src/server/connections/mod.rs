@@ -7,6 +7,7 @@
 mod idle;
 mod request;
 mod sockets;
+mod unsent;
 mod upload;
 
 pub use request::{CountedBody, InRequest, InTunnel};
@@ -54,6 +55,8 @@ pub struct Connection {
     requests: AtomicU32,
     /// Those of them that have given more of their response than the client has taken.
     unread: AtomicU32,
+    /// Frames of responses that hyper has and the system has not, those of requests that have ended too.
+    unsent: AtomicU32,
     /// Tunnels over HTTP/2, which have a timeout of their own.
     tunnels: AtomicU32,
     /// Requests that ended before their response, less those that did not.
@@ -68,12 +71,14 @@ pub struct Connection {
     uploads: AtomicU32,
     /// Its place at the worker that serves it, and serves the tunnel that it may become.
     place: OnceLock<Place>,
-    /// Steps in a row without a request, or in which the client took nothing.
+    /// Steps in a row without a request, or in which the client took nothing of what is there for it.
     silent: AtomicU8,
     /// Whether it has had a request.
     has_served: AtomicBool,
     /// Whether its client has closed its side, which is not told as long as a request is under way.
     is_ending: AtomicBool,
+    /// Whether it has become a tunnel, over HTTP/1.1.
+    is_switched: AtomicBool,
     order: AtomicU8,
     idle: Idle,
     waker: Mutex<Option<Waker>>,
@@ -211,9 +216,12 @@ impl Connection {
     fn patience(&self) -> Option<u8> {
         let are_there = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
         match self.requests.load(Ordering::Relaxed) {
+            0 if are_there(&self.unsent) => Some(UNREAD_STEPS),
             0 if are_there(&self.tunnels) || are_there(&self.uploads) => None,
+            0 if self.is_flushing() => Some(UNREAD_STEPS),
             0 => Some(STEPS),
             requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
+            _ if self.is_ending() && self.has_untaken() => Some(UNREAD_STEPS),
             _ => None,
         }
     }
@@ -230,9 +238,13 @@ impl Connection {
         under_way(&self.requests) || under_way(&self.uploads) || under_way(&self.tunnels)
     }
 
-    /// Its client has closed its side. Its task is woken at the end of its last request.
+    /// Its client has closed its side. Its task is woken when a request ends or its answer is sent.
     pub fn ends_with_its_requests(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
     }
 
     /// The request that is under way is the last that is read.
@@ -256,9 +268,9 @@ impl Connection {
     /// A request, its body or a tunnel has ended, one of these.
     fn one_ends(&self, of: &AtomicU32) {
         self.is_awake();
-        self.silent.store(0, Ordering::Relaxed);
+        self.moves();
         of.fetch_sub(1, Ordering::Relaxed);
-        if self.is_ending.load(Ordering::Relaxed) {
+        if self.is_ending() {
             self.wake();
         }
     }

@@ -1,6 +1,7 @@
 //! A request in flight, counted in its connection.
 
 use super::Connection;
+use super::unsent::Unsent;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
@@ -29,6 +30,11 @@ impl InRequest {
         self.connection.is_finishing()
     }
 
+    /// Its connection becomes a tunnel, over HTTP/1.1, whose ends are told as they come.
+    pub fn switches(&self) {
+        self.connection.is_switched.store(true, Ordering::Relaxed);
+    }
+
     /// Its response has begun.
     fn answered(mut self) -> Self {
         self.answered = true;
@@ -41,7 +47,7 @@ impl InRequest {
         if self.unread {
             self.unread = false;
             self.connection.unread.fetch_sub(1, Ordering::Relaxed);
-            self.connection.silent.store(0, Ordering::Relaxed);
+            self.connection.moves();
         }
     }
 
@@ -79,7 +85,7 @@ impl Drop for InTunnel {
 }
 
 pin_project! {
-    /// A response's body, with which its request ends.
+    /// A response's body, with which its request ends. Its frames are counted until they are sent.
     pub struct CountedBody<B> {
         #[pin]
         body: B,
@@ -103,20 +109,21 @@ impl<B> CountedBody<B> {
 }
 
 impl<B: Body> Body for CountedBody<B> {
-    type Data = B::Data;
+    type Data = Unsent<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Self::Data>, B::Error>>> {
         let mut this = self.project();
         this.request.is_read();
         let polled = this.body.as_mut().poll_frame(cx);
         if matches!(polled, Poll::Ready(Some(Ok(_)))) && !this.body.is_end_stream() {
             this.request.is_unread();
         }
-        polled
+        let counted = |data| Unsent::new(data, &this.request.connection);
+        polled.map_ok(|frame| frame.map_data(counted))
     }
 
     fn is_end_stream(&self) -> bool {

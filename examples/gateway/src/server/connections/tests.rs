@@ -1,6 +1,7 @@
 //! Connections that are silent, that are told to end, and that take back what they asked for.
 
 use super::*;
+use bytes::Buf;
 use http_body::{Body, Frame};
 use std::future::pending;
 use std::pin::pin;
@@ -96,6 +97,45 @@ async fn a_client_that_takes_nothing_is_closed_and_one_that_waits_is_not() {
     assert!(taking_nothing >= TIMEOUT * 2 && taking_nothing <= TIMEOUT * 9 / 4);
     assert_eq!(reading(false, Some(TIMEOUT * 3 / 2)).await, TIMEOUT * 10);
     assert_eq!(reading(true, None).await, TIMEOUT * 10);
+}
+
+/// The time for which a connection is left open whose answer is over for hyper, and whose client takes a byte of it each
+/// `pause`, or nothing.
+async fn taking(pause: Option<Duration>, has_tunnel: bool) -> Duration {
+    let connections = Arc::new(Connections::new(&LIMITS));
+    tokio::spawn(connections.clone().close_silent(TIMEOUT));
+    let entry = connections.admit(None);
+    let _tunnel = has_tunnel.then(|| entry.connection.tunnel());
+    let begun = Instant::now();
+    let text = "x".repeat(4);
+    let mut body = Box::pin(CountedBody::new(text, entry.connection.request()));
+    let frame = poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+    drop(body);
+    let mut data = frame.unwrap().unwrap().into_data().ok().unwrap();
+    let sending = async {
+        while data.has_remaining() {
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => pending().await,
+            }
+            data.advance(1);
+        }
+        drop(data);
+        pending::<()>().await;
+    };
+    let closed = entry.drive(pin!(sending), |_, _| true).await;
+    assert!(closed.is_none());
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_under_way_until_it_is_sent() {
+    for has_tunnel in [false, true] {
+        let nothing = taking(None, has_tunnel).await;
+        assert!(nothing >= TIMEOUT * 2 && nothing <= TIMEOUT * 9 / 4);
+    }
+    let slowly = taking(Some(TIMEOUT * 3 / 2), false).await;
+    assert!(slowly >= TIMEOUT * 7 && slowly <= TIMEOUT * 29 / 4);
 }
 
 /// It has a timeout of its own, which does not hold for requests beside it.

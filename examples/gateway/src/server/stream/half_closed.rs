@@ -3,7 +3,9 @@
 //! Such a client looks like one that has gone: of both nothing is seen but the end of what they send
 //! (RFC 9293 3.6). hyper takes it for the latter and gives the request up, or, told that it may be the former
 //! (`half_close`), goes on for nobody as long as the upstream likes. Here the end is held back for a moment in
-//! which most answers come; whoever has gone occupies an upstream for that moment longer.
+//! which most answers come; whoever has gone occupies an upstream for that moment longer. It is held back also while
+//! the client has yet to take what is there of an answer, which hyper would not write any more. To one who has gone that
+//! cannot be written either, or nothing of it moves, which the connections' watch sees.
 
 use super::paced::Turn;
 use crate::server::connections::Connection;
@@ -41,12 +43,16 @@ impl<T> HalfClosed<T> {
 
     /// Ready when the end may be told.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.connection.is_asked() {
+        let has_untaken = self.connection.has_untaken();
+        if !has_untaken && !self.connection.is_asked() {
             return Poll::Ready(());
         }
         self.connection.ends_with_its_requests();
         let ending = self.ending.get_or_insert_with(|| Box::pin(sleep(MOMENT)));
-        ending.as_mut().poll(cx)
+        match ending.as_mut().poll(cx) {
+            Poll::Ready(()) if !has_untaken => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     }
 }
 
@@ -108,13 +114,17 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClosed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::BoxError;
     use crate::server::connections::Connections;
     use crate::server::http::http1;
     use crate::server::limits::Limits;
+    use futures_util::StreamExt;
     use http::{Request, Response};
+    use http_body::Frame;
+    use http_body_util::StreamBody;
     use hyper_util::rt::TokioIo;
     use same_origin::proxy::{Body, Peer};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::time::Instant;
 
     #[tokio::test]
@@ -166,6 +176,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_end_is_told_when_the_answer_is_sent_and_a_tunnel_s_at_once() {
+        let connection = Arc::new(Connection::default());
+        let mut sending = HalfClosed::new(&b""[..], Arc::clone(&connection));
+        let mut bytes = [0; 8];
+        connection.is_sending(true);
+        let mut read = Box::pin(sending.read(&mut bytes));
+        for _ in 0..3 {
+            assert!(futures_util::poll!(read.as_mut()).is_pending());
+            sleep(MOMENT).await;
+        }
+        connection.is_sending(false);
+        assert!(futures_util::poll!(read.as_mut()).is_ready());
+        drop(read);
+        connection.request().switches();
+        connection.is_sending(true);
+        assert_eq!(sending.read(&mut bytes).await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_connection_ends_with_the_answer() {
         for takes in [Duration::ZERO, MOMENT / 10] {
             let (mut client, server) = tokio::io::duplex(4096);
@@ -190,5 +219,82 @@ mod tests {
             assert!(answer.ends_with("answer"), "{answer}");
             assert!(begun.elapsed() < MOMENT / 2, "{:?}", begun.elapsed());
         }
+    }
+
+    /// A client that closes its side and reads slowly, of a gateway with an answer of so many bytes.
+    struct Slow {
+        client: DuplexStream,
+        connections: Arc<Connections>,
+    }
+
+    const LENGTH: usize = 1_000_000;
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    impl Slow {
+        async fn begin(answer: fn() -> Body) -> Self {
+            let (mut client, server) = tokio::io::duplex(4096);
+            let connections = Arc::new(Connections::new(&Limits::default()));
+            tokio::spawn(Arc::clone(&connections).close_silent(TIMEOUT));
+            let entry = connections.admit(None);
+            let io = HalfClosed::new(server, Arc::clone(&entry.connection));
+            let answer =
+                move |_: &Peer, _: Request<Body>| std::future::ready(Response::new(answer()));
+            tokio::spawn(async move {
+                let peer = Peer::new("192.0.2.1:80".parse().unwrap());
+                let _ended = http1(TokioIo::new(io), peer, Limits::default(), answer, &entry).await;
+            });
+            let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            client.shutdown().await.unwrap();
+            Self {
+                client,
+                connections,
+            }
+        }
+
+        async fn takes(&mut self, pause: Duration) -> usize {
+            let mut taken = 0;
+            loop {
+                sleep(pause).await;
+                match self.client.read(&mut [0; 4096]).await {
+                    Ok(0) | Err(_) => return taken,
+                    Ok(read) => taken += read,
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_told_when_the_client_has_the_answer() {
+        let whole = || Body::from(vec![0; LENGTH]);
+        for pause in [Duration::ZERO, MOMENT / 10, 3 * MOMENT] {
+            let taken = Slow::begin(whole).await.takes(pause).await;
+            assert!(taken > LENGTH, "{taken} with {pause:?}");
+        }
+        // Nothing moves, or nothing can be written.
+        let stuck = Slow::begin(whole).await;
+        let begun = Instant::now();
+        stuck.connections.fewer_than(1).await;
+        assert!(begun.elapsed() > 2 * TIMEOUT, "{:?}", begun.elapsed());
+        let gone = Slow::begin(whole).await;
+        sleep(MOMENT / 2).await;
+        drop(gone.client);
+        gone.connections.fewer_than(1).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_pauses_is_given_up_when_the_client_has_what_is_there() {
+        let paused = || {
+            let frames = futures_util::stream::iter([Ok(Frame::data(vec![0; LENGTH].into()))]);
+            let frames = frames.chain(futures_util::stream::pending());
+            Body::new(StreamBody::<_>::new(
+                frames.map(|frame: Result<_, BoxError>| frame),
+            ))
+        };
+        let mut slow = Slow::begin(paused).await;
+        let begun = Instant::now();
+        let taken = slow.takes(MOMENT / 100).await;
+        assert!(taken > LENGTH, "{taken}");
+        assert!(begun.elapsed() < 5 * MOMENT, "{:?}", begun.elapsed());
     }
 }

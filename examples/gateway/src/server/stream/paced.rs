@@ -12,7 +12,7 @@ use crate::server::connections::Connection;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
@@ -46,7 +46,8 @@ impl Turn {
     }
 }
 
-/// A connection of HTTP/2 whose reads are bounded in each turn, and whose request heads are counted.
+/// A connection of HTTP/2 whose reads are bounded in each turn, and whose request heads are counted. It notes whether h2
+/// has something to send that may be sent.
 pub struct Paced<T> {
     io: T,
     connection: Arc<Connection>,
@@ -91,6 +92,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.connection.is_sending(true);
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
@@ -99,6 +101,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.connection.is_sending(true);
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
@@ -107,7 +110,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.connection.is_sending(false);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

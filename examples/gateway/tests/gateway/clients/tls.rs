@@ -244,6 +244,46 @@ async fn a_client_is_announced_before_its_handshake_which_is_counted() {
     assert!(counted.is_ok(), "{lines:?}");
 }
 
+/// Balancers look whether a port is open.
+#[tokio::test]
+async fn a_connection_without_a_byte_is_not_a_handshake_that_failed() {
+    let admin = free_port();
+    let keys = format!("[admin]\nlisten = '127.0.0.1:{admin}'\n");
+    let (gateway, certificate, _folder) = start_with(&keys, "").await;
+    for is_reset in [false, true] {
+        let probe = TcpStream::connect(gateway.address()).await.unwrap();
+        if is_reset {
+            socket2::SockRef::from(&probe)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
+        }
+    }
+    let mut begun = TcpStream::connect(gateway.address()).await.unwrap();
+    // The head of a record, and no record.
+    begun.write_all(&[22, 3, 1, 2, 0]).await.unwrap();
+    drop(begun);
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    connect_on(stream, certificate, &["http/1.1"]).await;
+    let outcomes = async || {
+        let metrics = get(format!("http://127.0.0.1:{admin}/metrics")).await.body;
+        let lines = metrics
+            .lines()
+            .filter(|line| line.starts_with("same_origin_tls_handshakes"));
+        let mut outcomes: Vec<_> = lines.map(|line| line[32..].to_owned()).collect();
+        outcomes.sort();
+        outcomes
+    };
+    let wanted = ["{outcome=\"failed\"} 1", "{outcome=\"ok\"} 1"];
+    for _ in 0..200 {
+        if outcomes().await == wanted {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(outcomes().await, wanted);
+}
+
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

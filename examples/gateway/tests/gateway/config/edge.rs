@@ -55,3 +55,32 @@ fn keys_of_the_edge_are_checked_with_what_to_write() {
         ],
     );
 }
+
+/// RFC 6797 6.1: no directive stands there twice.
+#[test]
+fn directives_of_hsts_are_there_once() {
+    for (hsts, is_good) in [
+        ("max-age=1", true),
+        ("max-age=\\\"1\\\"; includeSubDomains; preload", true),
+        ("preload; Max-Age=1;", true),
+        ("max-age=1; max-age=2", false),
+        ("max-age=1; MAX-AGE=1", false),
+        ("max-age=1; preload; Preload", false),
+        ("includeSubDomains", false),
+        ("max-age=1y", false),
+    ] {
+        let config = format!(
+            "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\nsecurity_headers = {{ hsts = \"{hsts}\" }}\n"
+        );
+        if is_good {
+            let folder = super::folder();
+            let ended = super::check(folder.path(), &config);
+            assert_eq!(ended.code, Some(0), "{hsts}: {ended:?}");
+        } else {
+            refused(
+                &config,
+                &[("routes[0].security_headers.hsts", "max-age=31536000")],
+            );
+        }
+    }
+}

@@ -58,6 +58,8 @@ fn values_of_a_wrong_type_are_refused_wherever_they_are() {
             remove_request_headers = "cookie"
             timeouts = { connect = 5, idle = "long" }
             cors = true
+            guard = 5
+            cache = "on"
             [[routes]]
             prefix = "/x"
             dir = ["a"]
@@ -101,12 +103,39 @@ fn values_of_a_wrong_type_are_refused_wherever_they_are() {
                 "5 does not fit; write a duration with its unit, such as \"5s\"",
             ),
             ("routes[0].timeouts.idle", "not a duration"),
-            ("routes[0].cors", "`false`"),
+            (
+                "routes[0].cors",
+                "true does not fit; write a table of the keys of [cors], or `false`",
+            ),
+            (
+                "routes[0].guard",
+                "5 does not fit; write a table of the guard's keys",
+            ),
+            (
+                "routes[0].cache",
+                "\"on\" does not fit; write `true`, or a table",
+            ),
             (
                 "routes[1].dir",
                 "a list does not fit; write text in quotes: \"dist\"",
             ),
             ("routes[1].spa", "true or false"),
+        ],
+    );
+}
+
+/// In TOML a table takes all that stands below its head.
+#[test]
+fn a_key_of_the_file_below_a_table_is_told_where_it_belongs() {
+    const ABOVE: &str = "in a table; write it above the first [table]";
+    refused(
+        &format!(
+            "[log]\nrequest_id = true\n{ROUTE}listen = ':0'\n[routes.timeouts]\ndrain = '5s'\n"
+        ),
+        &[
+            ("log.request_id", ABOVE),
+            ("routes[0].listen", ABOVE),
+            ("routes[0].timeouts.drain", ABOVE),
         ],
     );
 }

@@ -2,6 +2,7 @@
 
 mod edge;
 mod keys;
+mod remedies;
 mod values;
 mod whole;
 

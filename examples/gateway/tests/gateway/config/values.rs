@@ -337,6 +337,22 @@ fn fields_of_files_are_checked_as_those_of_a_proxy() {
         )],
     );
     refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\n\
+         set_response_headers = [{ Path = '/docs/*', x-a = 'b' }, { PATH = '/docs/*' }]\n",
+        &[
+            (
+                "routes[0].set_response_headers[0].Path",
+                "unknown key \"Path\"; write path = \"/docs/*\", in lower case",
+            ),
+            ("routes[0].set_response_headers[1].PATH", "in lower case"),
+            ("routes[0].set_response_headers[1]", "no field is set"),
+        ],
+    );
+    refused(
+        "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = { Path = '/docs/*', x-a = 'b' }\n",
+        &[("routes[0].set_response_headers.Path", "in lower case")],
+    );
+    refused(
         "[[routes]]\nprefix = '/docs'\ndir = '.'\nset_response_headers = 'x'\n",
         &[("routes[0].set_response_headers", "write a table")],
     );

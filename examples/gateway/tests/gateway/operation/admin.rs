@@ -216,6 +216,13 @@ async fn pages_of_other_sites_neither_read_nor_purge() {
         // As HAProxy's `option httpchk` asks, which no page can.
         ("GET /readyz HTTP/1.0", "200"),
         ("HEAD /livez HTTP/1.0", "200"),
+        ("OPTIONS /livez HTTP/1.0", "200"),
+        ("OPTIONS /readyz HTTP/1.0", "200"),
+        ("OPTIONS /metrics HTTP/1.0", "405"),
+        ("OPTIONS /purge?prefix=/ HTTP/1.0", "405"),
+        ("OPTIONS / HTTP/1.0", "404"),
+        ("OPTIONS /readyz HTTP/1.0\r\nhost: rebound.example", "421"),
+        ("OPTIONS /readyz HTTP/1.1\r\nhost: localhost", "405"),
         ("GET /readyz HTTP/1.0\r\nhost: rebound.example", "421"),
         ("GET http://rebound.example/readyz HTTP/1.0", "421"),
         ("POST /purge?prefix=/ HTTP/1.0", "421"),

@@ -52,6 +52,26 @@ async fn a_port_in_use_is_a_problem_of_the_key_listen() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_that_nobody_hears_of_has_its_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = file(folder.path(), "drain = 5\n");
+    for args in [
+        &["--config", &bad, "--check"][..],
+        &["--config", &bad],
+        &["--nonsense"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let status = Command::new(gateway::BINARY)
+            .args(args)
+            .stderr(full.unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(2), "{args:?}");
+    }
+}
+
 /// An upstream that says when a request has arrived and answers when it is told to.
 struct Held {
     listener: TcpListener,
@@ -168,4 +188,65 @@ fn workers_that_the_system_does_not_give_are_a_problem_of_their_key() {
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.starts_with("workers: cannot start 1024"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+/// What the system does by itself at each of these signals is to end the process.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_come_before_it_serves_are_obeyed_when_it_does() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    let folder = tempfile::tempdir().unwrap();
+    // So many that to make them takes a while.
+    let routes = (0..1500)
+        .map(|n| format!("[[routes]]\nprefix = '/r{n}'\nupstream = 'http://127.0.0.1:1'\n"));
+    let path = file(folder.path(), &routes.collect::<String>());
+    for (signal, words) in [
+        ("HUP", "SIGHUP: the configuration was read again"),
+        ("USR1", "SIGUSR1: the caches are empty"),
+        ("TERM", "stopping: requests in flight finish"),
+    ] {
+        let mut child = Command::new(gateway::BINARY)
+            .args(["--listen", "127.0.0.1:0", "--config", &path])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = child.id().to_string();
+        let send = |name: &str| {
+            let status = Command::new("kill")
+                .args([&format!("-{name}"), &id])
+                .status();
+            assert!(status.unwrap().success());
+        };
+        let status = format!("/proc/{id}/status");
+        // SIGHUP, SIGUSR1 and SIGTERM.
+        let handled = 1 | 1 << 9 | 1 << 14;
+        let hears = || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            caught & handled == handled
+        };
+        while !hears() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        send(signal);
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let sent = Instant::now();
+        let ready = stdout.lines().next().unwrap().unwrap();
+        assert!(ready.starts_with("listening on "), "{signal}: {ready}");
+        assert!(
+            sent.elapsed() > Duration::from_millis(10),
+            "{signal}: it served already"
+        );
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut log = stderr.lines().map_while(Result::ok);
+        assert!(log.any(|line| line.contains(words)), "{signal}");
+        if signal != "TERM" {
+            send("TERM");
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod blocked;
+mod cut;
 mod environment;
 mod lifecycle;
 mod log;

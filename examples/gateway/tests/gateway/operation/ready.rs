@@ -1,7 +1,7 @@
 //! Readiness that hangs on upstreams.
 
 use crate::client::{get, upstream};
-use crate::gateway;
+use crate::gateway::{self, file};
 use std::net::TcpListener;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,4 +86,51 @@ async fn readiness_does_not_wait_for_a_place_of_a_busy_route() {
         let ready = get(format!("http://127.0.0.1:{port}/readyz")).await;
         assert_eq!((ready.status.as_u16(), &*ready.body), (200, "ok\n"));
     }
+}
+
+/// The probe is not the route's: its cache and its connections stay when readiness begins or ceases to hang on it.
+#[tokio::test]
+async fn a_route_stays_when_readiness_begins_to_hang_on_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _request = stream.read(&mut [0; 4096]).await;
+            let answer = b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\n\
+                content-length: 1\r\nconnection: close\r\n\r\na";
+            let _closed = stream.write_all(answer).await;
+        }
+    });
+    let port = free_port();
+    let config = |ready: &str, upstream: &str| {
+        format!(
+            "[admin]\nlisten = '127.0.0.1:{port}'\nready_upstreams = [{ready}]\n\
+             [[routes]]\nprefix = '/api'\nupstream = 'http://{upstream}'\ncache = true\n"
+        )
+    };
+    let upstream = upstream.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), &config("", &upstream));
+    let gateway = gateway::start(&["--config", &path, "--listen", "127.0.0.1:0"]);
+    let status = async || get(format!("http://127.0.0.1:{port}/readyz")).await.status;
+    let kept = async || {
+        let answer = get(format!("{}/api/x", gateway.origin)).await;
+        answer.field("cache-status").contains("hit")
+    };
+    assert!(!kept().await && kept().await);
+    for (times, ready) in ["'/api'", "", "'/api'"].into_iter().enumerate() {
+        file(folder.path(), &config(ready, &upstream));
+        gateway.signal("HUP");
+        gateway.logged("unchanged=1", times + 1).await;
+        assert!(kept().await, "{ready}");
+        assert_eq!(status().await, 200);
+    }
+    file(folder.path(), &config("", "127.0.0.1:1"));
+    gateway.signal("HUP");
+    gateway.logged("unchanged=0", 1).await;
+    assert_eq!(status().await, 200);
+    file(folder.path(), &config("'/api'", "127.0.0.1:1"));
+    gateway.signal("HUP");
+    gateway.logged("unchanged=1", 4).await;
+    assert_eq!(status().await, 503);
 }
