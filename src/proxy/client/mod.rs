@@ -20,6 +20,7 @@ mod error;
 mod pool;
 mod send;
 pub(crate) mod stream;
+mod upload;
 
 pub use builder::ClientBuilder;
 #[cfg(feature = "tls")]

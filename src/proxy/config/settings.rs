@@ -129,6 +129,9 @@ impl Default for Limits {
 impl Limits {
     /// Requests under way at one upstream at once; each has a connection of its own under HTTP/1.1.
     /// Default: 1024. One more waits.
+    ///
+    /// A request is under way until the last byte of its response is here and the last of its body is out. An upstream
+    /// that has answered and takes nothing of the body for one to two minutes is sent no more of it.
     pub fn in_flight(mut self, requests: usize) -> Self {
         self.in_flight = requests;
         self

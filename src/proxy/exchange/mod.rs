@@ -52,7 +52,7 @@ struct ClientSide {
     held: Option<HeldByTunnel>,
 }
 
-/// The request's share of its upstream, held until the last byte of the response is here.
+/// The request's share of its upstream, held until the last byte of the response is here, and of the request is out.
 struct Held {
     _places: Places,
     in_flight: Option<InFlight>,
@@ -61,7 +61,7 @@ struct Held {
 /// An exchange whose response is under way.
 struct UnderWay {
     exchange: Box<Exchange>,
-    _held: Held,
+    held: Option<Held>,
 }
 
 impl Exchange {
@@ -286,7 +286,7 @@ impl Exchange {
         let (downloads, is_http2) = (Arc::clone(&self.plan.downloads), self.is_http2());
         let under_way = UnderWay {
             exchange: self,
-            _held: held,
+            held: Some(held),
         };
         let has_content =
             !under_way.exchange.context.is_head && parts.status != StatusCode::NOT_MODIFIED;
@@ -376,6 +376,8 @@ impl Drop for UnderWay {
         if let Some(upload) = &self.exchange.upload {
             upload.set_conversation(false);
             upload.abandon_unwanted();
+            // RFC 9113 5.1, RFC 9112 9.3: an upstream that has answered early has the rest of the request before it.
+            upload.keep(self.held.take());
         }
     }
 }

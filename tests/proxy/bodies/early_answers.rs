@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use same_origin::proxy::ReverseProxy;
+use same_origin::proxy::{Limits, ReverseProxy};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -106,8 +106,14 @@ async fn upload_http2(server: SocketAddr, len: usize) -> Result<String, hyper::E
     Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
 }
 
+/// One that is not given back would be missed by the next request.
+fn one_place() -> Limits {
+    let limits = Limits::default().in_flight(1);
+    limits.client_share(1.0).connection_share(1.0)
+}
+
 async fn proxy_of(address: SocketAddr) -> SocketAddr {
-    let proxy = ReverseProxy::builder("/api", format!("http://{address}"));
+    let proxy = ReverseProxy::builder("/api", format!("http://{address}")).limits(one_place());
     let proxy = proxy.map_error(|error, response| {
         eprintln!("{error:?}");
         response
@@ -198,7 +204,8 @@ async fn http2_upstream() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_over_http2_arrives() {
     let url = format!("h2c://{}", http2_upstream().await);
-    let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+    let proxy = ReverseProxy::builder("/api", url).limits(one_place());
+    let server = serve(proxy.build().unwrap()).await;
     for turn in 0..50 {
         let answer = upload_http2(server, 2_000_000).await;
         let answer = answer.unwrap_or_else(|error| panic!("{turn}: {error:?}"));

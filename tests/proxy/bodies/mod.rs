@@ -2,6 +2,7 @@
 
 mod early_answers;
 mod expected;
+mod read_on;
 mod replaced;
 mod wrapped;
 

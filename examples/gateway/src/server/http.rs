@@ -1,7 +1,7 @@
 //! HTTP on a connection, within the limits of the listener.
 
 use super::BoxError;
-use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP};
+use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP, counted_upload};
 use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
@@ -14,7 +14,7 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::{Body, HeldByTunnel, Peer};
+use same_origin::proxy::{HeldByTunnel, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -111,7 +111,7 @@ pub(super) fn http2(
     let connection = Arc::clone(&entry.connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
-        let mut request = request.map(Body::new);
+        let mut request = request.map(|body| counted_upload(body, &connection, true));
         // For hyper a WebSocket's request is over with the head of its response.
         if request.method() == Method::CONNECT {
             let in_tunnel = HeldByTunnel::new(connection.tunnel());

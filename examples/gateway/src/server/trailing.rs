@@ -7,7 +7,7 @@
 //! trailers without a field are not a message.
 
 use super::BoxError;
-use super::connections::Connection;
+use super::connections::{Connection, InUpload, counted_upload};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -20,11 +20,12 @@ use std::task::{Context, Poll, ready};
 pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body {
     // Over HTTP/1.1 a body with a length does not have trailers.
     if body.is_end_stream() || body.size_hint().exact().is_some() {
-        return proxy::Body::new(body);
+        return counted_upload(body, connection, false);
     }
     let connection = Arc::clone(connection);
     proxy::Body::new(Chunked {
         body,
+        in_upload: Some(InUpload::new(Arc::clone(&connection))),
         connection,
         is_over: false,
     })
@@ -34,6 +35,7 @@ struct Chunked {
     body: Incoming,
     connection: Arc<Connection>,
     is_over: bool,
+    in_upload: Option<InUpload>,
 }
 
 /// hyper reads what nobody wanted, trailers too, to keep the connection.
@@ -60,7 +62,10 @@ impl Body for Chunked {
                 return Poll::Ready(Some(Err("the trailers have no field".into())));
             }
         }
-        self.is_over |= frame.is_none();
+        if frame.is_none() {
+            self.is_over = true;
+            self.in_upload = None;
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 

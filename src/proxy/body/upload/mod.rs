@@ -8,6 +8,7 @@ use crate::proxy::wire::edits::remove_alike;
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -32,6 +33,7 @@ pub(crate) struct Progress {
     /// Set while the response is under way: two that talk at the same time (gRPC) may be silent for long.
     is_conversation: AtomicBool,
     gate: Mutex<Gate>,
+    rest: Mutex<Rest>,
     /// The reason for which the upload failed. A connection of HTTP/2 tells nobody why a body made it reset a
     /// stream.
     failure: OnceLock<ProxyError>,
@@ -49,6 +51,21 @@ enum Gate {
     Abandoned,
 }
 
+/// What its request has left to a body, until that is dropped: it has gone out as a whole, or goes no further.
+enum Rest {
+    Going(Option<Box<dyn Send>>),
+    Over,
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Going(_) => "Going",
+            Self::Over => "Over",
+        })
+    }
+}
+
 impl Progress {
     fn new(gate: Gate) -> Self {
         Self {
@@ -58,6 +75,7 @@ impl Progress {
             waits_for_client: AtomicBool::new(false),
             is_conversation: AtomicBool::new(false),
             gate: Mutex::new(gate),
+            rest: Mutex::new(Rest::Going(None)),
             failure: OnceLock::new(),
         }
     }
@@ -133,6 +151,17 @@ impl Progress {
         if self.is_held_back() {
             self.set(Gate::Abandoned);
         }
+    }
+
+    /// Keeps what its request holds at the upstream until the body is out, if the response is over first.
+    pub(crate) fn keep(&self, held: impl Send + 'static) {
+        if let Rest::Going(kept) = &mut *self.rest() {
+            *kept = Some(Box::new(held));
+        }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -248,6 +277,14 @@ impl Upload {
         let remaining = self.remaining.checked_sub(len);
         self.remaining = remaining.ok_or(ProxyErrorKind::BodyTooLarge)?;
         Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let rest = std::mem::replace(&mut *self.progress.rest(), Rest::Over);
+        // Not under the lock.
+        drop(rest);
     }
 }
 

@@ -4,6 +4,7 @@ use super::common::Settings;
 use crate::proxy::body::Body;
 use crate::proxy::client::connect::STREAMS;
 use crate::proxy::client::stream::meter::Meter;
+use crate::proxy::client::upload::Upload;
 use crate::proxy::upstream::backoff::millis;
 use hyper::client::conn::{http1, http2};
 use std::sync::Arc;
@@ -28,10 +29,11 @@ pub(crate) struct Http2 {
     pub(crate) stream: Stream,
 }
 
-/// A stream's place in the count of its connection, until it is dropped.
+/// A stream's place in the count of its connection, until it is dropped and its request's body is out.
 pub(crate) struct Stream {
     /// Its count of references is that of the streams.
     shared: Arc<Shared>,
+    upload: Option<Arc<Upload>>,
 }
 
 struct Shared {
@@ -41,6 +43,19 @@ struct Shared {
 impl Stream {
     pub(crate) fn meter(&self) -> &Meter {
         &self.shared.meter
+    }
+
+    /// It lasts as long as this upload.
+    pub(crate) fn lasts(&mut self, upload: &Arc<Upload>) {
+        self.upload = Some(Arc::clone(upload));
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.keep_stream(Arc::clone(&self.shared));
+        }
     }
 }
 
@@ -105,6 +120,7 @@ impl Multiplexed {
             sender: self.sender.clone(),
             stream: Stream {
                 shared: Arc::clone(&self.shared),
+                upload: None,
             },
         }
     }

@@ -13,6 +13,7 @@ pub(super) mod queue;
 pub(super) mod tests;
 
 use super::connect::{NewConnection, Sender};
+use super::upload::Upload;
 use crate::proxy::error::ProxyError;
 use crate::proxy::ticker::{self, Ticked, Ticker};
 use crate::proxy::upstream::destination::{Destination, Protocol};
@@ -275,15 +276,18 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// A place among the requests under way, left when dropped. It is a permit of the semaphore and a handle
-/// on the pool in one reference count.
-pub(super) struct Slot(Arc<Pool>);
+/// A place among the requests under way, left when it is dropped and its request's body is out. It is a permit of the
+/// semaphore and a handle on the pool in one reference count.
+pub(super) struct Slot {
+    pool: Arc<Pool>,
+    upload: Option<Arc<Upload>>,
+}
 
 impl Slot {
     /// A place that is free, or the pool again.
     pub(super) fn take(pool: Arc<Pool>) -> Result<Self, Arc<Pool>> {
         if pool.common.slots.take() {
-            Ok(Self(pool))
+            Ok(Self::new(pool))
         } else {
             Err(pool)
         }
@@ -296,16 +300,29 @@ impl Slot {
         } else {
             pool.common.slots.wait().await?;
         }
-        Ok(Self(pool))
+        Ok(Self::new(pool))
+    }
+
+    fn new(pool: Arc<Pool>) -> Self {
+        let upload = None;
+        Self { pool, upload }
     }
 
     pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.0
+        &self.pool
+    }
+
+    /// It lasts as long as this upload.
+    pub(super) fn lasts(&mut self, upload: &Arc<Upload>) {
+        self.upload = Some(Arc::clone(upload));
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.common.slots.give_back();
+        match self.upload.take() {
+            Some(upload) => upload.keep_place(Self::new(Arc::clone(&self.pool))),
+            None => self.pool.common.slots.give_back(),
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::proxy::body::Body;
 use crate::proxy::client::error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
+use crate::proxy::client::upload::Upload;
 use crate::proxy::wire::framing::gives_content_no_meaning;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -29,6 +30,7 @@ pub(super) struct Exchange<'a> {
     answer: Option<Answering>,
     on: On,
     pool: &'a Arc<Pool>,
+    upload: Option<&'a Arc<Upload>>,
 }
 
 /// A connection while it bears a request.
@@ -98,10 +100,11 @@ impl<'a> Exchange<'a> {
         connection: Connection,
         request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
+        upload: Option<&'a Arc<Upload>>,
     ) -> Self {
         match connection {
-            Connection::Http1(connection) => Self::begin_http1(connection, request, pool),
-            Connection::Http2(connection) => Self::begin_http2(connection, request, pool),
+            Connection::Http1(connection) => Self::begin_http1(connection, request, pool, upload),
+            Connection::Http2(connection) => Self::begin_http2(connection, request, pool, upload),
         }
     }
 
@@ -109,6 +112,7 @@ impl<'a> Exchange<'a> {
         mut connection: Http1,
         mut request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
+        upload: Option<&'a Arc<Upload>>,
     ) -> Self {
         to_http1(&mut request);
         let content = Content::of(request.body());
@@ -121,6 +125,9 @@ impl<'a> Exchange<'a> {
             fields::add_token(request.headers_mut(), header::CONNECTION, close);
         }
         connection.meter.progress();
+        if let Some(upload) = upload {
+            upload.goes_out();
+        }
         let answer = connection.sender.try_send_request(*request);
         let on = if connection.sender.is_closed() {
             On::Nothing
@@ -135,6 +142,7 @@ impl<'a> Exchange<'a> {
             answer: Some(Box::pin(answer)),
             on,
             pool,
+            upload,
         }
     }
 
@@ -142,11 +150,19 @@ impl<'a> Exchange<'a> {
         connection: Http2,
         mut request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
+        upload: Option<&'a Arc<Upload>>,
     ) -> Self {
-        let Http2 { mut sender, stream } = connection;
+        let Http2 {
+            mut sender,
+            mut stream,
+        } = connection;
         to_http2(&mut request, pool.destination());
         let sent = request.body().is_end_stream();
         stream.meter().uses();
+        if let Some(upload) = upload {
+            upload.goes_out();
+            stream.lasts(upload);
+        }
         let answer = sender.try_send_request(*request);
         if sender.is_closed() {
             pool.drop_closed();
@@ -155,6 +171,7 @@ impl<'a> Exchange<'a> {
             answer: Some(Box::pin(answer)),
             on: On::Http2 { stream, sent },
             pool,
+            upload,
         }
     }
 }
@@ -227,6 +244,9 @@ impl Future for Exchange<'_> {
             Err(error) => {
                 let mut failed = Failed::from(error);
                 failed.lost = on.lost();
+                if let Some(upload) = self.upload {
+                    upload.comes_back();
+                }
                 on.give_up();
                 return Poll::Ready(Err(failed));
             }

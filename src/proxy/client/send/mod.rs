@@ -12,6 +12,7 @@ use crate::proxy::client::error::{ClientError, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use exchange::{Exchange, Failed};
 use heads::to_http1;
@@ -40,7 +41,7 @@ pub(crate) async fn send(
     mut request: Box<Request<Body>>,
     head: Option<HeadTimeout<'_>>,
 ) -> Result<Response<Body>, ClientError> {
-    let slot = match Slot::take(pool) {
+    let mut slot = match Slot::take(pool) {
         Ok(slot) => slot,
         Err(pool) => {
             let looks = request.extensions().get::<_Look>().is_some();
@@ -50,6 +51,10 @@ pub(crate) async fn send(
             }
         }
     };
+    let upload = Upload::of(request.body_mut());
+    if let Some(upload) = &upload {
+        slot.lasts(upload);
+    }
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut attempts = Attempts::default();
@@ -78,7 +83,7 @@ pub(crate) async fn send(
         let kept = is_kept.then(|| Replay::of(&mut request, is_http2));
         let replay = kept.flatten();
         let exchanged = {
-            let exchange = pin!(Exchange::begin(connection, request, pool));
+            let exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
             match timer.as_mut().as_pin_mut() {
                 Some(timer) => timer.within(exchange).await?,
                 None => exchange.await,
@@ -263,7 +268,7 @@ mod tests {
                 ender.end(connection);
                 admitted
             };
-            let exchanged = Exchange::begin(connection, request, &pool);
+            let exchanged = Exchange::begin(connection, request, &pool, None);
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));

@@ -8,8 +8,10 @@ mod idle;
 mod request;
 mod sockets;
 mod unsent;
+mod upload;
 
 pub use request::{CountedBody, InRequest, InTunnel};
+pub use upload::{InUpload, counted_upload};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
@@ -65,6 +67,8 @@ pub struct Connection {
     max_unheard: u32,
     /// The client's budget over all of its connections, if it is one client's.
     client: OnceLock<ClientGuard>,
+    /// Bodies of requests that have not come to their end; a response may have.
+    uploads: AtomicU32,
     /// Its place at the worker that serves it, and serves the tunnel that it may become.
     place: OnceLock<Place>,
     /// Steps in a row without a request, or in which the client took nothing of what is there for it.
@@ -213,7 +217,7 @@ impl Connection {
         let are_there = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
         match self.requests.load(Ordering::Relaxed) {
             0 if are_there(&self.unsent) => Some(UNREAD_STEPS),
-            0 if are_there(&self.tunnels) => None,
+            0 if are_there(&self.tunnels) || are_there(&self.uploads) => None,
             0 if self.is_flushing() => Some(UNREAD_STEPS),
             0 => Some(STEPS),
             requests if requests == self.unread.load(Ordering::Relaxed) => Some(UNREAD_STEPS),
@@ -228,10 +232,10 @@ impl Connection {
         self.patience().is_some_and(|patience| silent > patience)
     }
 
-    /// Whether a request or a tunnel is under way.
+    /// Whether a request, its body or a tunnel is under way.
     pub fn is_asked(&self) -> bool {
         let under_way = |count: &AtomicU32| count.load(Ordering::Relaxed) > 0;
-        under_way(&self.requests) || under_way(&self.tunnels)
+        under_way(&self.requests) || under_way(&self.uploads) || under_way(&self.tunnels)
     }
 
     /// Its client has closed its side. Its task is woken when a request ends or its answer is sent.
@@ -261,7 +265,7 @@ impl Connection {
         InTunnel::new(Arc::clone(self))
     }
 
-    /// A request or a tunnel has ended, one of these.
+    /// A request, its body or a tunnel has ended, one of these.
     fn one_ends(&self, of: &AtomicU32) {
         self.is_awake();
         self.moves();

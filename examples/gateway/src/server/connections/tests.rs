@@ -158,6 +158,24 @@ async fn a_tunnel_keeps_its_connection_and_not_what_nobody_reads() {
     assert!(open >= TIMEOUT * 4 && open <= TIMEOUT * 17 / 4, "{open:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_not_idle_before_its_last_upload_is_over() {
+    let connections = Arc::new(Connections::new(&LIMITS));
+    tokio::spawn(connections.clone().close_silent(TIMEOUT));
+    let entry = connections.admit(None);
+    let upload = InUpload::new(Arc::clone(&entry.connection));
+    drop(CountedBody::new(String::new(), entry.connection.request()));
+    let begun = Instant::now();
+    tokio::spawn(async move {
+        tokio::time::sleep(TIMEOUT * 3).await;
+        drop(upload);
+    });
+    let closed = entry.drive(pin!(pending::<()>()), |_, _| true).await;
+    assert!(closed.is_none());
+    let open = begun.elapsed();
+    assert!(open >= TIMEOUT * 4 && open <= TIMEOUT * 17 / 4, "{open:?}");
+}
+
 #[tokio::test]
 async fn requests_that_are_answered_make_up_for_those_that_are_reset() {
     let connections = Arc::new(Connections::new(&LIMITS));

@@ -9,3 +9,4 @@ mod proxy_protocol;
 mod slow;
 mod tls;
 mod tunnels;
+mod uploads;
