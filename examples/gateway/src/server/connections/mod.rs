@@ -10,7 +10,7 @@ mod sockets;
 mod unsent;
 mod upload;
 
-pub use request::{CountedBody, InRequest, InTunnel};
+pub use request::{CountedBody, InRequest};
 pub use upload::{InUpload, counted_upload};
 
 use super::clients::ClientGuard;
@@ -258,11 +258,6 @@ impl Connection {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.one_heard();
         InRequest::new(Arc::clone(self))
-    }
-
-    /// A tunnel is asked for, over HTTP/2. It has ended, or was not opened, when the guard is dropped.
-    pub fn tunnel(self: &Arc<Self>) -> InTunnel {
-        InTunnel::new(Arc::clone(self))
     }
 
     /// A request, its body or a tunnel has ended, one of these.

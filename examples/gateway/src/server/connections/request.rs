@@ -78,6 +78,13 @@ impl InTunnel {
     }
 }
 
+impl Connection {
+    /// A tunnel is asked for, over HTTP/2. It has ended, or was not opened, when the guard is dropped.
+    pub fn tunnel(self: &Arc<Self>) -> InTunnel {
+        InTunnel::new(Arc::clone(self))
+    }
+}
+
 impl Drop for InTunnel {
     fn drop(&mut self) {
         self.0.one_ends(&self.0.tunnels);
