@@ -13,6 +13,8 @@ use std::task::{Context, Poll};
 pub struct InRequest {
     connection: Arc<Connection>,
     answered: bool,
+    /// Whether its response had data, which is seen when it is sent.
+    had_data: bool,
     unread: bool,
 }
 
@@ -21,6 +23,7 @@ impl InRequest {
         Self {
             connection,
             answered: false,
+            had_data: false,
             unread: false,
         }
     }
@@ -64,6 +67,9 @@ impl Drop for InRequest {
         self.connection.one_ends(&self.connection.requests);
         if !self.answered {
             self.connection.reset();
+        } else if !self.had_data {
+            // Of an answer without data nothing else is seen: one to HEAD, a 204, a 304. Another stream may be paused.
+            self.connection.is_heard();
         }
     }
 }
@@ -129,7 +135,11 @@ impl<B: Body> Body for CountedBody<B> {
         if matches!(polled, Poll::Ready(Some(Ok(_)))) && !this.body.is_end_stream() {
             this.request.is_unread();
         }
-        let counted = |data| Unsent::new(data, &this.request.connection);
+        let request = this.request;
+        let counted = |data| {
+            request.had_data = true;
+            Unsent::new(data, &request.connection)
+        };
         polled.map_ok(|frame| frame.map_data(counted))
     }
 

@@ -138,6 +138,33 @@ async fn an_answer_is_under_way_until_it_is_sent() {
     assert!(slowly >= TIMEOUT * 7 && slowly <= TIMEOUT * 29 / 4);
 }
 
+/// A stream that is paused, and others beside it whose answers are all heads, or are not sent.
+#[tokio::test(start_paused = true)]
+async fn who_is_answered_without_data_reads() {
+    for has_data in [false, true] {
+        let connections = Arc::new(Connections::new(&LIMITS));
+        tokio::spawn(connections.clone().close_silent(TIMEOUT));
+        let entry = connections.admit(None);
+        let _paused = unsent::Unsent::new(&b"x"[..], &entry.connection);
+        let connection = Arc::clone(&entry.connection);
+        let begun = Instant::now();
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while begun.elapsed() < TIMEOUT * 5 {
+                tokio::time::sleep(TIMEOUT / 4).await;
+                let text = if has_data { "data" } else { "" };
+                let mut body = CountedBody::new(text.to_owned(), connection.request());
+                held.push(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await);
+            }
+        });
+        let closed = entry.drive(pin!(pending::<()>()), |_, _| true).await;
+        assert!(closed.is_none());
+        let (open, silent_from) = (begun.elapsed(), TIMEOUT * if has_data { 0 } else { 5 });
+        let range = silent_from + TIMEOUT * 2..=silent_from + TIMEOUT * 5 / 2;
+        assert!(range.contains(&open), "{open:?}");
+    }
+}
+
 /// It has a timeout of its own, which does not hold for requests beside it.
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_keeps_its_connection_and_not_what_nobody_reads() {

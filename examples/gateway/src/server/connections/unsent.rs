@@ -35,8 +35,13 @@ impl Connection {
     /// the client takes any, and only what is sent counts.
     pub(super) fn moves(&self) {
         if self.unsent.load(Ordering::Relaxed) == 0 {
-            self.silent.store(0, Ordering::Relaxed);
+            self.is_heard();
         }
+    }
+
+    /// Its client has taken something, or asked for something.
+    pub(super) fn is_heard(&self) {
+        self.silent.store(0, Ordering::Relaxed);
     }
 
     /// Whether there is some of an answer that its client has yet to take.
@@ -63,7 +68,7 @@ impl<D: Buf> Buf for Unsent<D> {
 
     /// hyper and h2 call this with what the stream has taken.
     fn advance(&mut self, taken: usize) {
-        self.connection.silent.store(0, Ordering::Relaxed);
+        self.connection.is_heard();
         self.data.advance(taken);
     }
 }
