@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// The time for which the end is held back while a request waits for its answer.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -29,6 +29,8 @@ pub struct HalfClosed<T> {
     turn: Turn,
     /// The rest of the moment, once the end was seen.
     ending: Option<Pin<Box<Sleep>>>,
+    /// Whether the client had some of an answer to take when this was asked last.
+    had_untaken: bool,
 }
 
 impl<T> HalfClosed<T> {
@@ -38,6 +40,7 @@ impl<T> HalfClosed<T> {
             connection,
             turn: Turn::new(),
             ending: None,
+            had_untaken: false,
         }
     }
 
@@ -49,10 +52,12 @@ impl<T> HalfClosed<T> {
         }
         self.connection.ends_with_its_requests();
         let ending = self.ending.get_or_insert_with(|| Box::pin(sleep(MOMENT)));
-        match ending.as_mut().poll(cx) {
-            Poll::Ready(()) if !has_untaken => Poll::Ready(()),
-            _ => Poll::Pending,
+        // The next part of an answer that is handed on comes when the one before is taken, and has a moment, too.
+        if has_untaken || self.had_untaken {
+            ending.as_mut().reset(Instant::now() + MOMENT);
         }
+        self.had_untaken = has_untaken;
+        ending.as_mut().poll(cx)
     }
 }
 
@@ -125,7 +130,6 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use same_origin::proxy::{Body, Peer};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-    use tokio::time::Instant;
 
     #[tokio::test]
     async fn heads_take_turns_and_bodies_do_not() {
@@ -280,6 +284,19 @@ mod tests {
         sleep(MOMENT / 2).await;
         drop(gone.client);
         gone.connections.fewer_than(1).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_part_of_an_answer_that_is_handed_on_has_a_moment() {
+        let in_parts = || {
+            let parts = futures_util::stream::iter(0..10).then(|_| async {
+                sleep(MOMENT * 3 / 4).await;
+                Ok::<_, BoxError>(Frame::data(vec![0; LENGTH / 10].into()))
+            });
+            Body::new(StreamBody::new(Box::pin(parts)))
+        };
+        let taken = Slow::begin(in_parts).await.takes(MOMENT / 100).await;
+        assert!(taken > LENGTH, "{taken}");
     }
 
     #[tokio::test(start_paused = true)]
