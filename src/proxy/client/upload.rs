@@ -106,6 +106,12 @@ impl Upload {
         self.lock().is_going()
     }
 
+    /// Whether its source has to go on, and not its upstream.
+    pub(super) fn is_asked(&self) -> bool {
+        let state = self.lock();
+        state.is_asked && state.is_going()
+    }
+
     /// Gives the body up, and the place, if its upstream has taken nothing of it since the last look. The stream may be
     /// open still. Returns whether it has.
     fn look(&self) -> bool {

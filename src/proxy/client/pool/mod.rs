@@ -312,6 +312,11 @@ impl Slot {
         &self.pool
     }
 
+    /// The upload that it is to last for.
+    pub(super) fn upload(&self) -> Option<&Arc<Upload>> {
+        self.upload.as_ref()
+    }
+
     /// It lasts as long as this upload.
     pub(super) fn lasts(&mut self, upload: &Arc<Upload>) {
         self.upload = Some(Arc::clone(upload));

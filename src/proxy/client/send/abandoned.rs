@@ -32,7 +32,7 @@ pub(super) fn abandon(answer: Answering, connection: Http1, pool: &Arc<Pool>) {
     runtime.spawn(async move {
         if let Ok(true) = tokio::time::timeout(GRACE, finish(answer)).await {
             connection.meter.reset_on_close(false);
-            put_back_when_ready(connection, &place.0);
+            put_back_when_ready(connection, &place.0, None);
         } else {
             connection.meter.abort();
         }

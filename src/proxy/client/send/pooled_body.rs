@@ -3,13 +3,14 @@
 use crate::proxy::body::Body;
 use crate::proxy::client::pool::connection::{Http1, Stream};
 use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::client::upload::Upload;
 use crate::proxy::error::BoxError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -101,9 +102,10 @@ impl PooledBody {
             slot,
         }) = self.held.take()
         {
+            let upload = slot.upload().map(Arc::downgrade);
             match then {
-                Then::PutBack => put_back_when_ready(connection, slot.pool()),
-                Then::Close => end_when_written(connection),
+                Then::PutBack => put_back_when_ready(connection, slot.pool(), upload),
+                Then::Close => end_when_written(connection, upload),
                 Then::Abort => connection.meter.abort(),
             }
         }
@@ -112,7 +114,11 @@ impl PooledBody {
 
 /// A connection is ready once its task has turned from the end of the response to waiting for a
 /// request; nearly always that has happened by now.
-pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
+pub(super) fn put_back_when_ready(
+    mut connection: Http1,
+    pool: &Arc<Pool>,
+    upload: Option<Weak<Upload>>,
+) {
     if connection.sender.is_ready() {
         pool.put_back(connection);
     } else if !connection.sender.is_closed() {
@@ -124,7 +130,7 @@ pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
                 match ready.await {
                     Ok(Ok(())) => pool.put_back(connection),
                     Ok(Err(_)) => {}
-                    Err(_late) => end_when_written(connection),
+                    Err(_late) => end_when_written(connection, upload),
                 }
             });
         }
@@ -132,8 +138,8 @@ pub(super) fn put_back_when_ready(mut connection: Http1, pool: &Arc<Pool>) {
 }
 
 /// Closes a connection when the rest of its request is out, or when its upstream has taken nothing of it for [`STUCK`]:
-/// the request has its answer, so no timeout of its own ends it.
-fn end_when_written(Http1 { sender, meter }: Http1) {
+/// the request has its answer, so no timeout of its own ends it. A client that gives nothing has one.
+fn end_when_written(Http1 { sender, meter }: Http1, upload: Option<Weak<Upload>>) {
     // hyper closes it once it has nothing to write.
     drop(sender);
     let Ok(runtime) = Handle::try_current() else {
@@ -144,7 +150,8 @@ fn end_when_written(Http1 { sender, meter }: Http1) {
         while !meter.is_over() && moved.elapsed() < STUCK {
             tokio::time::sleep(TURN).await;
             let now = meter.writes();
-            if now != writes {
+            let upload = upload.as_ref().and_then(Weak::upgrade);
+            if now != writes || upload.is_some_and(|upload| upload.is_asked()) {
                 (writes, moved) = (now, Instant::now());
             }
         }
