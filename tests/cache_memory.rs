@@ -19,7 +19,7 @@ const REAL: [(&str, &str); 17] = [
     ("x-request-id", "0f8fad5b-d9cb-469f-a165-70867728950e"),
     (
         "strict-transport-security",
-        "max-age=3153ANSWERS; includeSubDomains",
+        "max-age=31536000; includeSubDomains",
     ),
     (
         "content-security-policy",
@@ -108,17 +108,14 @@ fn heads() -> [(&'static str, Fields, usize); 5] {
     ]
 }
 
+/// One test, on one thread: what moka lets go of is freed by whichever thread comes next, and counted there.
 #[test]
-fn what_is_counted_is_what_is_held() {
+fn what_is_counted_is_what_is_held_and_is_bounded() {
     for (name, fields, body) in heads() {
         let (held, counted) = held_and_counted(&fields, body, 400_000_000);
         let is_near = 5 * held < 6 * counted && 5 * counted < 6 * held;
         assert!(is_near, "{name}: {held} held, {counted} counted");
     }
-}
-
-#[test]
-fn no_more_is_held_than_the_size_however_it_is_made_up() {
     for (name, fields, body) in heads() {
         let (held, counted) = held_and_counted(&fields, body, 2_000_000);
         // Besides, a cache has tables that do not grow.
