@@ -231,8 +231,8 @@ fn read(
     Ok((next, log))
 }
 
-/// What a reader gives, or `None` when it waits for a file: it has made nothing for too long. To make many routes takes
-/// its time.
+/// The result of a reader, or `None` if it has made nothing for too long, and so waits for a file. A reader that makes
+/// many routes may take its time.
 async fn patiently<T>(
     mut given: oneshot::Receiver<T>,
     made: impl Fn() -> usize,

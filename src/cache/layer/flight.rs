@@ -29,7 +29,7 @@ struct Flight {
 /// The end of a fetch, for those who wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum End {
-    /// What is stored by then is all that there is to say. If nothing is, the next one may fetch.
+    /// The answer is stored by then, if it may be. If not, the next one may fetch.
     #[default]
     Over,
     /// The upstream has failed. One after the other would wait for it to fail again.
@@ -128,7 +128,7 @@ impl Drop for Lead {
 impl Wait {
     /// Until the fetch has ended.
     pub(crate) async fn end(mut self) -> End {
-        // What is sent is the last word: an error says that the sender is gone.
+        // The last value counts: an error says that the sender is gone.
         while self.end.changed().await.is_ok() {}
         *self.end.borrow()
     }

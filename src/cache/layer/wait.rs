@@ -82,7 +82,7 @@ impl Trip {
         };
         let (found, asked) = (&self.found, &self.asked);
         if let Found::Response(_, Use::AnswerAndValidate) = found {
-            // Who validates behind its client's back has a name of its own for it.
+            // A validation behind the client's back is a flight with a name of its own.
             self.lead = None;
             return Waited::Stale(status);
         }

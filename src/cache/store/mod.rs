@@ -28,7 +28,7 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Insertion {
     Stored,
-    /// What is stored is more recent.
+    /// The stored response is more recent.
     Outdated,
     /// It is larger than all may be together.
     TooLarge,

@@ -90,7 +90,7 @@ impl fs_service::Metadata for Facts {
         let modified = self.metadata.modified()?;
         let since = modified.duration_since(UNIX_EPOCH).ok();
         let since = since.filter(|since| since.as_secs() < END_OF_DATES);
-        // What cannot be written as a date is no validator: such a file has neither `Last-Modified` nor a tag.
+        // A time that is not an HTTP date does not validate anything: such a file has neither `Last-Modified` nor a tag.
         let since = since.ok_or(io::ErrorKind::Unsupported)?;
         let nanos = self.nanos.unwrap_or(since.subsec_nanos());
         Ok(UNIX_EPOCH + Duration::new(since.as_secs(), nanos))

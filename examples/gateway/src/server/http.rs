@@ -166,7 +166,7 @@ fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
     }
 }
 
-/// RFC 9112 9.6: the client is told that there is no request after this one.
+/// RFC 9112 9.6: the client is told that this request is the last one.
 fn close_after<B>(response: &mut Response<B>) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);

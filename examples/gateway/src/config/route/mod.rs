@@ -88,7 +88,7 @@ impl Checker<'_> {
         let before = before.filter(|kept| !matches!(*kept.route, Route::Files(_)));
         let kept = before.or_else(|| self.route(at, table, cors, guarding))?;
         self.caches.0.extend(kept.cached.clone());
-        // What readiness hangs on is no part of the route, which is the same with it and without.
+        // Whether readiness waits for it is not a part of the route, which stays the same when that changes.
         if let Some(upstream) = &kept.upstream {
             let is_awaited = self.readiness_hangs_on(&prefix);
             self.upstreams.add(Arc::clone(upstream), is_awaited);

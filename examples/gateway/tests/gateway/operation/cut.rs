@@ -69,7 +69,7 @@ async fn an_answer_that_did_not_arrive_as_a_whole_was_cut() {
         let left = format!("{mark}connection_terminated");
         drop(ask(&gateway, "/left", b"abc").await);
         gateway.logged(&left, 1).await;
-        // What lies unread in a socket that is closed makes it a reset.
+        // A socket that is closed with unread bytes in it is reset.
         drop(ask(&gateway, "/files/large.bin", b"\r\n\r\n").await);
         gateway.logged(&left, 2).await;
         let mut stream = Http2::connect(&gateway).await;

@@ -190,7 +190,7 @@ fn workers_that_the_system_does_not_give_are_a_problem_of_their_key() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
-/// What the system does by itself at each of these signals is to end the process.
+/// By itself the system ends the process at each of these signals.
 #[cfg(target_os = "linux")]
 #[test]
 fn signals_that_come_before_it_serves_are_obeyed_when_it_does() {
