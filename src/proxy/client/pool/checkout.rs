@@ -97,22 +97,27 @@ impl Pool {
 
     /// Notes the outcome of an attempt, and hands out what came of it.
     fn attempted(self: &Arc<Self>, need: Need, id: u64, made: Result<NewConnection, ConnectError>) {
-        let orders = {
+        let (orders, _unwanted) = {
             let mut state = self.lock();
             if !state.queue(need).ended(id) {
                 // It was given up, or has ended before.
                 return;
             }
-            match made {
+            let unwanted = match made {
                 Ok(new) => self.made(&mut state, need, new),
                 Err(error) => self.failed(&mut state, need, error),
-            }
-            self.order(&mut state, need)
+            };
+            (self.order(&mut state, need), unwanted)
         };
         self.spawn(orders, need);
     }
 
-    fn made(self: &Arc<Self>, state: &mut State, need: Need, new: NewConnection) {
+    fn made(
+        self: &Arc<Self>,
+        state: &mut State,
+        need: Need,
+        new: NewConnection,
+    ) -> Option<Checkout> {
         match self.admit(state, new, need) {
             Some(connection) => {
                 let connection = Connection::Http1(connection);
@@ -127,55 +132,60 @@ impl Pool {
                 {
                     self.keep(state, connection);
                 }
+                None
             }
             None => {
-                self.share(state);
+                let unwanted = self.share(state);
                 // If others turn out to be shared, more of them are not wanted.
                 if state.is_settling() {
                     state.for_any.give_up();
                 } else {
                     state.for_any.trim(0);
                 }
+                unwanted
             }
         }
     }
 
-    /// Gives streams of the connections of HTTP/2 to those who wait, while there are any.
-    fn share(&self, state: &mut State) {
+    /// Gives streams of the connections of HTTP/2 to those who wait, while there are any. One that nobody takes is for
+    /// the caller to drop without the lock: the end of a stream takes it.
+    fn share(&self, state: &mut State) -> Option<Checkout> {
         while !state.for_any.is_empty() {
-            let Some(connection) = self.take_http2(state) else {
-                return;
-            };
+            let connection = self.take_http2(state)?;
             let reused = false;
-            let _nobody_waits = state.for_any.give(Checkout { connection, reused });
+            if let Err(unwanted) = state.for_any.give(Checkout { connection, reused }) {
+                return Some(unwanted);
+            }
         }
+        None
     }
 
     /// Tells the one that waits longest, or all who wait for a connection that they would share: each
     /// trying in turn would take the last of them as many timeouts as there are.
-    fn failed(&self, state: &mut State, need: Need, error: ConnectError) {
+    fn failed(&self, state: &mut State, need: Need, error: ConnectError) -> Option<Checkout> {
         if !self.shares(need) {
             state.queue(need).tell(error);
-            return;
+            return None;
         }
-        // A stream may have become free meanwhile.
-        self.share(state);
+        let unwanted = self.share(state);
         let text = error.source.to_string();
         while !state.for_any.is_empty() {
             let same = ConnectError::new(error.kind, text.as_str());
             state.for_any.tell(same);
         }
+        unwanted
     }
 
-    /// Gives out the room of a connection that has become known, or makes another one where it has ended.
+    /// Gives out the room of a connection that has become known, or a stream that has become free, or makes another
+    /// connection where one has ended.
     fn settle(self: &Arc<Self>) {
-        let orders = {
+        if !self.shares(Need::Any) {
+            return;
+        }
+        let (orders, _unwanted) = {
             let mut state = self.lock();
-            if !self.shares(Need::Any) {
-                return;
-            }
-            self.share(&mut state);
-            self.order(&mut state, Need::Any)
+            let unwanted = self.share(&mut state);
+            (self.order(&mut state, Need::Any), unwanted)
         };
         self.spawn(orders, Need::Any);
     }

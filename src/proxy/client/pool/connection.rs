@@ -8,7 +8,7 @@ use crate::proxy::client::upload::Upload;
 use crate::proxy::upstream::backoff::millis;
 use hyper::client::conn::{http1, http2};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A connection that a request is given to.
@@ -31,18 +31,40 @@ pub(crate) struct Http2 {
 
 /// A stream's place in the count of its connection, until it is dropped and its request's body is out.
 pub(crate) struct Stream {
-    /// Its count of references is that of the streams.
-    shared: Arc<Shared>,
+    place: Place,
     upload: Option<Arc<Upload>>,
+}
+
+/// One of the streams of a connection.
+struct Place {
+    shared: Arc<Shared>,
 }
 
 struct Shared {
     meter: Arc<Meter>,
+    streams: AtomicUsize,
+}
+
+impl Place {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.streams.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(shared);
+        Self { shared }
+    }
+}
+
+impl Drop for Place {
+    /// Whoever waits for a connection is given the stream at once, and not after the attempt to make another one, which
+    /// may hang. The pool takes its lock for that: nobody may hold it here.
+    fn drop(&mut self) {
+        self.shared.streams.fetch_sub(1, Ordering::Relaxed);
+        self.shared.meter.settled();
+    }
 }
 
 impl Stream {
     pub(crate) fn meter(&self) -> &Meter {
-        &self.shared.meter
+        &self.place.shared.meter
     }
 
     /// It lasts as long as this upload.
@@ -54,7 +76,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(upload) = self.upload.take() {
-            upload.keep_stream(Arc::clone(&self.shared));
+            upload.keep_stream(Place::new(&self.place.shared));
         }
     }
 }
@@ -101,16 +123,16 @@ impl Idle {
 pub(super) struct Multiplexed {
     sender: http2::SendRequest<Body>,
     used: u64,
-    /// Cloned into each stream, so that its count tells how many there are.
     shared: Arc<Shared>,
 }
 
 impl Multiplexed {
     pub(super) fn new(sender: http2::SendRequest<Body>, meter: Arc<Meter>, now: u64) -> Self {
+        let streams = AtomicUsize::new(0);
         Self {
             sender,
             used: now,
-            shared: Arc::new(Shared { meter }),
+            shared: Arc::new(Shared { meter, streams }),
         }
     }
 
@@ -119,14 +141,14 @@ impl Multiplexed {
         Http2 {
             sender: self.sender.clone(),
             stream: Stream {
-                shared: Arc::clone(&self.shared),
+                place: Place::new(&self.shared),
                 upload: None,
             },
         }
     }
 
     pub(super) fn streams(&self) -> usize {
-        Arc::strong_count(&self.shared) - 1
+        self.shared.streams.load(Ordering::Relaxed)
     }
 
     /// The number of streams that it may carry. Above what the upstream allows h2 would let them wait.

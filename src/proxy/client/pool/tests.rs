@@ -2,8 +2,13 @@
 
 use super::pools::{Pools, Registry};
 use super::*;
+use crate::proxy::body::Body;
 use crate::proxy::client::ClientBuilder;
 use crate::proxy::client::connect::{Connector, STREAMS};
+use crate::proxy::client::upload::Upload;
+use crate::proxy::error::BoxError;
+use bytes::Bytes;
+use futures_util::FutureExt;
 use http::uri::Authority;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -272,6 +277,44 @@ async fn a_stream_that_is_free_by_then_is_better_than_a_failed_attempt() {
     assert!(futures_util::poll!(&mut waiting).is_pending());
     streams.clear();
     assert!(waiting.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stream_that_becomes_free_is_given_out_while_an_attempt_hangs() {
+    // The attempt does: from here on no other task has its turn.
+    let pool = pool_of(Protocol::H2c, LONG);
+    let (one, _upstream) = add_http2(&pool).await;
+    let mut streams = vec![one];
+    streams.extend(std::iter::from_fn(|| pool.take(Need::Any)));
+    let mut first = Box::pin(pool.checkout(Need::Any, false));
+    let mut second = Box::pin(pool.checkout(Need::Any, false));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    assert!(futures_util::poll!(&mut second).is_pending());
+    // An upload that goes on behind its answer keeps the stream until it is out.
+    let (_source, body) = http_body_util::channel::Channel::<Bytes, BoxError>::new(1);
+    let mut body = Body::new(body);
+    let Some(Connection::Http2(mut one)) = streams.pop() else {
+        panic!("it is one of HTTP/2")
+    };
+    let upload = Upload::of(&mut body).unwrap();
+    upload.goes_out();
+    one.stream.lasts(&upload);
+    drop(one);
+    assert!(futures_util::poll!(&mut first).is_pending());
+    drop(body);
+    let given = first.now_or_never().expect("it is given the stream");
+    drop(streams.pop());
+    assert!(second.now_or_never().expect("it is the next").is_ok());
+    drop(given);
+    // One that comes as its request goes is the next one's.
+    streams.extend(std::iter::from_fn(|| pool.take(Need::Any)));
+    let mut gone = Box::pin(pool.checkout(Need::Any, false));
+    let mut next = Box::pin(pool.checkout(Need::Any, false));
+    assert!(futures_util::poll!(&mut gone).is_pending());
+    assert!(futures_util::poll!(&mut next).is_pending());
+    drop(streams.pop());
+    drop(gone);
+    assert!(next.now_or_never().expect("it is given back").is_ok());
 }
 
 #[cfg(feature = "balance")]

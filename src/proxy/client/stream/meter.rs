@@ -25,7 +25,7 @@ pub(crate) struct Meter {
     unseen: AtomicUsize,
     /// The number of streams of HTTP/2 that the upstream takes; [`UNSETTLED`] until its settings are there.
     room: AtomicUsize,
-    /// Told of that number, and of the connection's end.
+    /// Told of that number, of the end of each stream, and of the connection's.
     pool: OnceLock<Weak<dyn Settles>>,
     /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
     speaks_http2: OnceLock<bool>,
@@ -44,9 +44,9 @@ pub(crate) struct Meter {
 const FOR_EVER: u64 = u64::MAX;
 const UNSETTLED: usize = 0;
 
-/// Lets requests wait for a connection's settings.
+/// Lets requests wait for a connection's settings, or for one of its streams.
 pub(crate) trait Settles: Send + Sync {
-    /// The settings of a connection have come, or it has ended.
+    /// The settings of a connection have come, or it or one of its streams has ended.
     fn settled(self: Arc<Self>);
 }
 
@@ -168,7 +168,7 @@ impl Meter {
         self.room.load(Ordering::Relaxed).max(1)
     }
 
-    /// Tells the pool that requests need not wait for this one any more.
+    /// Tells the pool that this one may have room for requests that wait, or never will.
     pub(crate) fn settled(&self) {
         // Either this one sees the pool, or the pool the room, see `tells`.
         fence(Ordering::SeqCst);
