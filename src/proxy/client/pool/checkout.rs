@@ -96,7 +96,12 @@ impl Pool {
     }
 
     /// Notes the outcome of an attempt, and hands out what came of it.
-    fn attempted(self: &Arc<Self>, need: Need, id: u64, made: Result<NewConnection, ConnectError>) {
+    pub(super) fn attempted(
+        self: &Arc<Self>,
+        need: Need,
+        id: u64,
+        made: Result<NewConnection, ConnectError>,
+    ) {
         let (orders, _unwanted) = {
             let mut state = self.lock();
             if !state.queue(need).ended(id) {
@@ -105,7 +110,7 @@ impl Pool {
             }
             let unwanted = match made {
                 Ok(new) => self.made(&mut state, need, new),
-                Err(error) => self.failed(&mut state, need, error),
+                Err(error) => self.failed(&mut state, need, id, error),
             };
             (self.order(&mut state, need), unwanted)
         };
@@ -161,15 +166,23 @@ impl Pool {
     }
 
     /// Tells the one that waits longest, or all who wait for a connection that they would share: each
-    /// trying in turn would take the last of them as many timeouts as there are.
-    fn failed(&self, state: &mut State, need: Need, error: ConnectError) -> Option<Checkout> {
+    /// trying in turn would take the last of them as many timeouts as there are. Beside another connection, whose
+    /// streams become free, those who have waited for all of the attempt.
+    fn failed(
+        &self,
+        state: &mut State,
+        need: Need,
+        id: u64,
+        error: ConnectError,
+    ) -> Option<Checkout> {
         if !self.shares(need) {
             state.queue(need).tell(error);
             return None;
         }
         let unwanted = self.share(state);
+        let since = if state.http2.is_empty() { u64::MAX } else { id };
         let text = error.source.to_string();
-        while !state.for_any.is_empty() {
+        while state.for_any.waits_since_before(since) {
             let same = ConnectError::new(error.kind, text.as_str());
             state.for_any.tell(same);
         }

@@ -45,6 +45,12 @@ impl Queue {
         self.waiting.is_empty()
     }
 
+    /// Whether a request waits that did so when this attempt was ordered.
+    pub(super) fn waits_since_before(&self, attempt: u64) -> bool {
+        let longest = self.waiting.front();
+        longest.is_some_and(|waiting| waiting.id < attempt)
+    }
+
     #[cfg(test)]
     pub(super) fn attempts(&self) -> usize {
         self.attempts.len()

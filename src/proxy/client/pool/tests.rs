@@ -5,8 +5,9 @@ use super::*;
 use crate::proxy::body::Body;
 use crate::proxy::client::ClientBuilder;
 use crate::proxy::client::connect::{Connector, STREAMS};
+use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::upload::Upload;
-use crate::proxy::error::BoxError;
+use crate::proxy::error::{BoxError, ProxyErrorKind};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::uri::Authority;
@@ -315,6 +316,26 @@ async fn a_stream_that_becomes_free_is_given_out_while_an_attempt_hangs() {
     drop(streams.pop());
     drop(gone);
     assert!(next.now_or_never().expect("it is given back").is_ok());
+}
+
+#[tokio::test]
+async fn who_has_come_during_an_attempt_does_not_fail_with_it_beside_another_connection() {
+    let pool = pool_of(Protocol::H2c, LONG);
+    let (one, _upstream) = add_http2(&pool).await;
+    let mut streams = vec![one];
+    streams.extend(std::iter::from_fn(|| pool.take(Need::Any)));
+    let mut first = Box::pin(pool.checkout(Need::Any, false));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let mut second = Box::pin(pool.checkout(Need::Any, false));
+    assert!(futures_util::poll!(&mut second).is_pending());
+    // The attempt was ordered between the two.
+    let late = ConnectError::new(ProxyErrorKind::ConnectTimeout, "late");
+    pool.attempted(Need::Any, 2, Err(late));
+    assert!(first.now_or_never().expect("it is told").is_err());
+    assert!(futures_util::poll!(&mut second).is_pending());
+    assert_eq!(pool.lock().for_any.attempts(), 1, "one of its own");
+    streams.clear();
+    assert!(second.now_or_never().expect("it is given one").is_ok());
 }
 
 #[cfg(feature = "balance")]
