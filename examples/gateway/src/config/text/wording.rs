@@ -37,6 +37,10 @@ fn with_suggestion(key: &str, message: &str) -> String {
     let best = known
         .iter()
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    // Before one that is like it: each route decides on its own.
+    if key == written && OF_A_ROUTE.contains(&written) {
+        return format!("unknown key {written:?} outside of a route; write it below [[routes]]");
+    }
     match best.filter(|known| likeness(known) > ALIKE) {
         Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
         // In TOML a table takes all that stands below its head.
@@ -64,6 +68,34 @@ const OF_THE_FILE: [&str; 15] = [
     "rate_limit",
     "request_id",
     "routes",
+];
+
+/// The keys of a route that are not the file's, too.
+const OF_A_ROUTE: [&str; 24] = [
+    "prefix",
+    "upstream",
+    "keep_prefix",
+    "preserve_host",
+    "rewrite_origin",
+    "rewrite_location",
+    "rewrite_cookies",
+    "cookies",
+    "remove_request_headers",
+    "set_request_headers",
+    "remove_response_headers",
+    "set_response_headers",
+    "refuse_unexpected_content",
+    "timeouts",
+    "forwarding",
+    "via",
+    "limits",
+    "upstream_tls",
+    "dns",
+    "cache",
+    "compress",
+    "dir",
+    "security_headers",
+    "spa",
 ];
 
 /// A key that a table lacks, with a table that has it.

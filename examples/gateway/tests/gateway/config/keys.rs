@@ -140,6 +140,24 @@ fn a_key_of_the_file_below_a_table_is_told_where_it_belongs() {
     );
 }
 
+/// Each key that a route names as one of its own, and none but those.
+#[test]
+fn a_key_of_a_route_outside_of_one_is_told_where_it_belongs() {
+    let folder = folder();
+    let told = check(folder.path(), &format!("{ROUTE}colour = 'red'\n")).stderr;
+    let (_, keys) = told.trim().split_once("write one of ").unwrap();
+    let keys: Vec<_> = keys.split(", ").collect();
+    assert!(keys.contains(&"compress"), "{told}");
+    let above: String = keys.iter().map(|key| format!("{key} = 0\n")).collect();
+    let told = check(folder.path(), &(above + ROUTE)).stderr;
+    for key in keys {
+        let words = format!(": unknown key {key:?} outside of a route; write it below [[routes]]");
+        // These are keys of the file, too.
+        let is_the_files = ["trusted_proxies", "cors", "guard", "rate_limit"].contains(&key);
+        assert_ne!(told.contains(&words), is_the_files, "{key}: {told}");
+    }
+}
+
 #[test]
 fn what_is_missing_is_named() {
     refused("", &[("routes", "at least one")]);
