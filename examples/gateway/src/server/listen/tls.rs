@@ -51,6 +51,7 @@ fn acceptor(certified: CertifiedKey) -> Result<TlsAcceptor, rustls::Error> {
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     // Sessions are kept by the clients, sealed: rustls keeps the last 256 itself, of all clients together.
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // RFC 7301 3.2: a client that offers none of these is refused. One of HTTP/1.0 is served as without TLS.
+    config.alpn_protocols = ["h2", "http/1.1", "http/1.0"].map(Into::into).to_vec();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -87,6 +87,8 @@ async fn the_protocol_is_negotiated_by_alpn() {
     for (offered, agreed) in [
         (&["h2", "http/1.1"][..], Some("h2")),
         (&["http/1.1"], Some("http/1.1")),
+        (&["http/1.0", "http/1.1"], Some("http/1.1")),
+        (&["http/1.0"], Some("http/1.0")),
         (&[], None),
     ] {
         let stream = connect(gateway.address(), certificate.clone(), offered).await;
