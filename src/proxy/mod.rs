@@ -282,6 +282,9 @@ pub use config::discover::DiscoverBuilder;
 pub use config::error::{ProxyConfigError, ProxyConfigErrorKind, ProxyConfigErrors};
 #[doc(hidden)]
 pub use config::fields::_ResponseEdits;
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub use config::pem as _pem;
 pub use config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]

@@ -75,9 +75,13 @@ pub async fn gateway(
     notify::tell(notify::READY);
     let served = Arc::clone(&live);
     let handle = move |peer: &Peer, request| served.answer(peer, request);
-    let end = server::serve(listener.served_by(workers.clone()), handle, stop).await;
+    let stopped = server::serve(listener.served_by(workers.clone()), handle, stop).await;
     // Upgraded connections are the tunnels' and no longer the server's.
-    let _cut = tokio::time::timeout_at(end, tunnels.closed()).await;
+    tokio::select! {
+        biased;
+        () = tunnels.closed() => {}
+        _drain = server::drain_is_over(stopped, live.settings()) => {}
+    }
     live.finish_log();
     drop(ended);
     Ok(())

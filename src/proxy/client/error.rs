@@ -182,12 +182,12 @@ pub enum ClientBuildError {
          `rustls::crypto::CryptoProvider`"
     )]
     NoCryptoProvider,
-    /// The system has no root certificates.
+    /// The system has no root certificates, for these reasons.
     #[error(
-        "no root certificate of the system could be read; install the package `ca-certificates`, set \
+        "no root certificate of the system could be read ({0}); install the package `ca-certificates`, set \
          SSL_CERT_FILE, or give a TLS configuration"
     )]
-    NoRootCertificates,
+    NoRootCertificates(String),
     /// Timeouts or limits that no client can work with.
     #[error(transparent)]
     Bounds(#[from] ProxyConfigErrors),

@@ -83,7 +83,7 @@ impl fmt::Display for ProxyConfigErrorKind {
             Self::Conflict => "contradicts another setting",
             Self::Missing => "is missing",
             Self::File => "is not a usable file",
-            Self::Tls => "TLS to upstreams cannot be set up",
+            Self::Tls => "cannot be used for TLS to upstreams",
             Self::Dns => "names of hosts cannot be resolved",
             Self::DisabledFeature => "needs a feature of the crate that is not enabled",
         })

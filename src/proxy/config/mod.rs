@@ -9,6 +9,8 @@ mod compile;
 pub(crate) mod discover;
 pub(crate) mod error;
 pub(crate) mod fields;
+#[cfg(feature = "tls")]
+pub mod pem;
 mod setters;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]

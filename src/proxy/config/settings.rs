@@ -68,7 +68,7 @@ impl Timeouts {
     /// The time for which a client may send nothing of a request's body that the upstream waits for, or take nothing of
     /// a response that is there for it (to an eighth more). Default: 60 s. Then the request is ended: with
     /// 408 if its response has not begun, else by an error of the response's body, and its place at the
-    /// upstream is free.
+    /// upstream is free. Behind TLS a client has sent something when a whole record of up to 16 KiB is here.
     ///
     /// Time in which the upstream has nothing to send does not count (server-sent events, a long poll), nor
     /// silence of a client whose response is under way (gRPC), nor tunnels, which have

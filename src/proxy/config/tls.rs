@@ -2,8 +2,9 @@
 
 use crate::proxy::client::{ClientBuildError, crypto_provider};
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use crate::proxy::config::pem;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,32 +44,28 @@ impl UpstreamTls {
     /// The configuration, or errors that say what is wrong with the files.
     pub(super) fn config(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Arc<ClientConfig>> {
         let roots = self.roots(errors);
-        let identity = self.identity(errors);
-        let provider = crypto_provider();
-        if provider.is_none() {
+        let Some(provider) = crypto_provider() else {
             let remedy = ClientBuildError::NoCryptoProvider.to_string();
             errors.push(ProxyConfigError::new("upstream_tls", Kind::Tls, remedy));
-        }
+            return None;
+        };
+        let identity = self.identity(&provider, errors);
         let (roots, identity) = (roots?, identity?);
-        let config = ClientConfig::builder_with_provider(provider?)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map(|config| config.with_root_certificates(roots));
-        let config = config.and_then(|config| match identity {
-            Identity::Certified(chain, key) => config.with_client_auth_cert(chain, key),
-            Identity::Nobody => Ok(config.with_no_client_auth()),
+        let config = config.map(|config| match identity {
+            Identity::Certified(pair) => {
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
+            }
+            Identity::Nobody => config.with_no_client_auth(),
         });
-        let unusable = |error: rustls::Error| {
-            let remedy = format!("name a certificate and the key that belongs to it ({error})");
-            ProxyConfigError::new("upstream_tls.cert", Kind::Tls, remedy)
-        };
         match config {
             Ok(config) => Some(Arc::new(config)),
             Err(error) => {
-                let error = unusable(error);
-                errors.push(match &self.cert {
-                    Some(file) => error.value_at(None, file.display().to_string()),
-                    None => error,
-                });
+                let remedy =
+                    format!("install a crypto provider that speaks TLS 1.2 or 1.3 ({error})");
+                errors.push(ProxyConfigError::new("upstream_tls", Kind::Tls, remedy));
                 None
             }
         }
@@ -85,10 +82,15 @@ impl UpstreamTls {
                 }
             };
         };
+        let found = pem::certificates(file);
+        let found = found.map_err(|remedy| errors.push(unusable("upstream_tls.ca", file, remedy)));
         let mut roots = RootCertStore::empty();
-        for certificate in certificates("upstream_tls.ca", file, errors)? {
+        for (number, certificate) in (1..).zip(found.ok()?) {
             if let Err(error) = roots.add(certificate) {
-                let remedy = format!("name a PEM file of certificates of authorities ({error})");
+                let cause = pem::cause(&error);
+                let remedy = format!(
+                    "certificate {number} of it cannot be used ({cause}); write it again, or take it out"
+                );
                 errors.push(unusable("upstream_tls.ca", file, remedy));
                 return None;
             }
@@ -97,21 +99,15 @@ impl UpstreamTls {
     }
 
     /// The identity of the proxy: nobody, or both halves of a pair.
-    fn identity(&self, errors: &mut Vec<ProxyConfigError>) -> Option<Identity> {
+    fn identity(
+        &self,
+        provider: &CryptoProvider,
+        errors: &mut Vec<ProxyConfigError>,
+    ) -> Option<Identity> {
         let missing = |key, remedy| ProxyConfigError::new(key, Kind::Missing, remedy);
         match (&self.cert, &self.key) {
             (None, None) => Some(Identity::Nobody),
-            (Some(cert), Some(key_file)) => {
-                let chain = certificates("upstream_tls.cert", cert, errors);
-                match PrivateKeyDer::from_pem_file(key_file) {
-                    Ok(key) => Some(Identity::Certified(chain?, key)),
-                    Err(error) => {
-                        let remedy = format!("name a PEM file of the private key ({error})");
-                        errors.push(unusable("upstream_tls.key", key_file, remedy));
-                        None
-                    }
-                }
-            }
+            (Some(cert), Some(key)) => pair(cert, key, provider, errors).map(Identity::Certified),
             (Some(_), None) => {
                 let remedy = "write the file of the private key, or remove `cert`";
                 errors.push(missing("upstream_tls.key", remedy));
@@ -130,23 +126,26 @@ impl UpstreamTls {
 enum Identity {
     Nobody,
     /// A chain of certificates, and the key of the first one.
-    Certified(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    Certified(CertifiedKey),
 }
 
-/// The certificates of a PEM file; at least one.
-fn certificates(
-    key: &'static str,
-    file: &Path,
+fn pair(
+    cert: &Path,
+    key_file: &Path,
+    provider: &CryptoProvider,
     errors: &mut Vec<ProxyConfigError>,
-) -> Option<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let remedy = match read {
-        Ok(found) if !found.is_empty() => return Some(found),
-        Ok(_) => "name a PEM file of certificates (there is no certificate in this one)".to_owned(),
-        Err(error) => format!("name a PEM file of certificates ({error})"),
+) -> Option<CertifiedKey> {
+    let chain = pem::chain(cert);
+    let chain = chain.map_err(|remedy| errors.push(unusable("upstream_tls.cert", cert, remedy)));
+    let key = pem::private_key(key_file, provider);
+    let key = key.map_err(|remedy| errors.push(unusable("upstream_tls.key", key_file, remedy)));
+    let (chain, (_, key)) = (chain.ok()?, key.ok()?);
+    let pair = pem::certified(chain, &key, [cert, key_file]);
+    let other = |remedy| {
+        let error = ProxyConfigError::new("upstream_tls.key", Kind::Tls, remedy);
+        errors.push(error.value_at(None, key_file.display().to_string()));
     };
-    errors.push(unusable(key, file, remedy));
-    None
+    pair.map_err(other).ok()
 }
 
 fn unusable(key: &'static str, file: &Path, remedy: String) -> ProxyConfigError {
@@ -171,7 +170,8 @@ mod tests {
                 key,
                 ca: None,
             };
-            assert!(tls.identity(&mut errors).is_none());
+            let provider = rustls::crypto::ring::default_provider();
+            assert!(tls.identity(&provider, &mut errors).is_none());
             let told: Vec<_> = errors.iter().map(|e| (e.key(), e.value())).collect();
             assert_eq!(told, [(missing, None)]);
         }

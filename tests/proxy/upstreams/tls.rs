@@ -156,6 +156,30 @@ async fn files_that_are_no_certificates_are_told_all_at_once() {
     );
 }
 
+/// An upstream would refuse the whole chain for its second certificate.
+#[tokio::test]
+async fn a_client_certificate_is_read_with_its_whole_chain() {
+    let authority = Authority::new();
+    let (cert, key) = authority.issue("client.example", false);
+    let good = std::fs::read_to_string(&cert).unwrap();
+    let cut = "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n";
+    let (_, other) = authority.issue("other.example", false);
+    for (text, key, at, words) in [
+        (format!("{good}{cut}"), &key, "upstream_tls.cert", "2 of it"),
+        (good, &other, "upstream_tls.key", "client.example.pem"),
+    ] {
+        std::fs::write(&cert, text).unwrap();
+        let tls = UpstreamTls::default().ca(authority.file("ca.pem"));
+        let tls = tls.client_certificate(&cert, key);
+        let builder = ReverseProxy::builder("/api", "https://localhost").upstream_tls(tls);
+        let errors = builder.build().unwrap_err();
+        let errors: Vec<_> = errors.iter().collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].key(), at);
+        assert!(errors[0].to_string().contains(words), "{}", errors[0]);
+    }
+}
+
 #[tokio::test]
 async fn a_discovered_endpoint_has_to_prove_the_upstreams_name() {
     let authority = Authority::new();

@@ -2,6 +2,7 @@
 
 use super::{Checker, Seen};
 use crate::server::listen::tls::{self, Tls};
+use same_origin::proxy::_pem as pem;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -16,18 +17,27 @@ impl Checker<'_> {
     pub(super) fn tls(&mut self, files: &TlsFiles) -> Option<Tls> {
         let cert = self.tls_file("tls.cert", files.cert.as_deref());
         let key = self.tls_file("tls.key", files.key.as_deref());
-        let chain = cert
-            .and_then(|file| self.value("tls.cert", tls::certificates(&file), |message| message));
-        let private =
-            key.and_then(|file| self.value("tls.key", tls::private_key(&file), |message| message));
-        let tls = Tls::new(chain?, private?);
-        self.value("tls", tls, |error| {
+        let chain = cert.as_deref().and_then(|file| {
+            let wrong = |it| format!("cannot read certificates from {}: {it}", file.display());
+            self.value("tls.cert", pem::chain(file), wrong)
+        });
+        let private = key.as_deref().and_then(|file| {
+            let wrong = |it| format!("cannot read a private key from {}: {it}", file.display());
+            let key = pem::private_key(file, &tls::provider());
+            self.value("tls.key", key, wrong)
+        });
+        let (chain, (private, signing)) = (chain?, private?);
+        let certified = pem::certified(chain, &signing, [cert.as_deref()?, key.as_deref()?]);
+        let certified = self.value("tls", certified, |error| {
             format!("certificate and key do not serve together: {error}")
+        })?;
+        self.value("tls", Tls::new(certified, private), |error| {
+            error.to_string()
         })
     }
 
     fn tls_file(&mut self, key: &str, file: Option<&Path>) -> Option<PathBuf> {
-        let Some(file) = file else {
+        let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
             let message = "missing; write tls = { cert = \"cert.pem\", key = \"key.pem\" }";
             self.problems.add(key.to_owned(), message);
             return None;

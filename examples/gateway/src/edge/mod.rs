@@ -50,9 +50,12 @@ impl Edge {
         };
         let id = self.ids.then(|| request_id::identify(request, is_trusted));
         let security = self.security.clone();
+        // RFC 6797 7.2: never to a client without TLS, whatever its proxy speaks to us.
         let is_secure = security.is_some()
-            && (peer.is_secure()
-                || is_trusted && OwnOrigin::forwarded(request.headers(), false).is_secure());
+            && match is_trusted {
+                true => OwnOrigin::forwarded(request.headers(), peer.is_secure()).is_secure(),
+                false => peer.is_secure(),
+            };
         Arrival {
             client,
             id,
@@ -110,4 +113,36 @@ fn is_cors_preflight<B>(request: &Request<B>) -> bool {
     *request.method() == Method::OPTIONS
         && headers.contains_key(ORIGIN)
         && headers.contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hsts_is_for_clients_with_tls_whatever_their_proxy_speaks() {
+        let edge = Edge {
+            security: Some(Arc::default()),
+            ..Edge::default()
+        };
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for (peer, is_by_tls, told, is_secure) in [
+            ("10.0.0.1:1", true, Some("http"), false),
+            ("10.0.0.1:1", true, Some("https"), true),
+            ("10.0.0.1:1", false, Some("https"), true),
+            ("10.0.0.1:1", true, None, true),
+            ("10.0.0.1:1", false, None, false),
+            ("192.0.2.1:1", true, Some("http"), true),
+            ("192.0.2.1:1", false, Some("https"), false),
+        ] {
+            let peer = Peer::new(peer.parse().unwrap()).secure(is_by_tls);
+            let mut request = Request::new(());
+            if let Some(told) = told {
+                let told = HeaderValue::from_static(told);
+                request.headers_mut().insert("x-forwarded-proto", told);
+            }
+            let arrival = edge.arrive(&peer, &trusted, &mut request);
+            assert_eq!(arrival.is_secure, is_secure, "{peer:?} {told:?}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ use limits::Limits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
@@ -96,7 +96,7 @@ impl Settings {
 }
 
 /// Serves until `stop`, then lets the requests in flight finish, for the settings' `drain` at most. Gives the
-/// time at which that is over.
+/// time at which that began.
 pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) -> Instant {
     let mut current = listener.settings.clone();
     let mut settings = Arc::clone(&current.borrow_and_update());
@@ -128,23 +128,42 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     for (stream, peer) in listener.close(limit.saturating_sub(connections.count())) {
         accepted.begin(&settings, stream, peer);
     }
-    let end = drain(connections, settings.drain).await;
+    let begun = Instant::now();
+    drain(connections, begun, current).await;
     watch.abort();
-    end
+    begun
 }
 
-/// Lets connections finish for so long at most, then cuts them. Gives the time at which that is over.
-async fn drain(connections: &Connections, drain: Duration) -> Instant {
-    let now = Instant::now();
-    let end = now + drain;
-    let ended = timeout_at(now + drain.min(LAST_REQUEST), connections.finish()).await;
-    if ended.is_err() && timeout_at(end, connections.drain()).await.is_err() {
-        warn!(?drain, "connections were cut at the end of the drain time");
-        observe::drain_is_over();
-        // Their requests end now, so that each has its line in the access log.
-        let _stuck = timeout_at(end + TO_CUT, connections.cut()).await;
+/// Waits for the end of a drain that began then, and gives how long it may take. A change holds for one under way, too:
+/// by it an operator ends a stop that takes too long.
+pub async fn drain_is_over(begun: Instant, mut current: Current) -> Duration {
+    loop {
+        let drain = current.borrow_and_update().drain;
+        if timeout_at(begun + drain, changed(&mut current))
+            .await
+            .is_err()
+        {
+            return drain;
+        }
     }
-    end
+}
+
+/// Lets connections finish until the drain is over, then cuts them.
+async fn drain(connections: &Connections, begun: Instant, current: Current) {
+    let ended = async {
+        if timeout(LAST_REQUEST, connections.finish()).await.is_err() {
+            connections.drain().await;
+        }
+    };
+    let drain = tokio::select! {
+        biased;
+        () = ended => return,
+        drain = drain_is_over(begun, current) => drain,
+    };
+    warn!(?drain, "connections were cut at the end of the drain time");
+    observe::drain_is_over();
+    // Their requests end now, so that each has its line in the access log.
+    let _stuck = timeout(TO_CUT, connections.cut()).await;
 }
 
 /// The next settings; never, if there will be none.

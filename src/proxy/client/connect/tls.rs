@@ -98,9 +98,13 @@ struct LastRead {
 pub(crate) fn system_roots() -> Result<Arc<RootCertStore>, ClientBuildError> {
     let mut last = SYSTEM_ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
     last.roots_or(Instant::now(), || {
+        let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots
+        roots.add_parsable_certificates(found.certs);
+        (
+            roots,
+            found.errors.iter().map(ToString::to_string).collect(),
+        )
     })
 }
 
@@ -108,16 +112,25 @@ impl LastRead {
     fn roots_or(
         &mut self,
         now: Instant,
-        read: impl FnOnce() -> RootCertStore,
+        read: impl FnOnce() -> (RootCertStore, Vec<String>),
     ) -> Result<Arc<RootCertStore>, ClientBuildError> {
         let known = self.roots.upgrade();
         let is_fresh = |at: Instant| now.saturating_duration_since(at) < FRESH;
         if let Some(known) = known.as_ref().filter(|_| self.at.is_some_and(is_fresh)) {
             return Ok(Arc::clone(known));
         }
-        let roots = read();
+        let (roots, unread) = read();
+        let unread = unread.join("; ");
         if roots.is_empty() {
-            return Err(ClientBuildError::NoRootCertificates);
+            let none = || "none was found".to_owned();
+            let causes = Some(unread).filter(|unread| !unread.is_empty());
+            return Err(ClientBuildError::NoRootCertificates(
+                causes.unwrap_or_else(none),
+            ));
+        }
+        #[cfg(feature = "tracing")]
+        if !unread.is_empty() {
+            tracing::warn!(cause = %unread, "root certificates of the system could not all be read");
         }
         let is_same = |known: &Arc<RootCertStore>| known.roots == roots.roots;
         let roots = match known.filter(is_same) {
@@ -151,12 +164,13 @@ mod tests {
 
     #[test]
     fn clients_share_a_store_until_the_system_has_another_one() {
-        let store = |name: &'static [u8]| RootCertStore {
-            roots: vec![TrustAnchor {
+        let store = |name: &'static [u8]| {
+            let roots = vec![TrustAnchor {
                 subject: Der::from_slice(name),
                 subject_public_key_info: Der::from_slice(b""),
                 name_constraints: None,
-            }],
+            }];
+            (RootCertStore { roots }, Vec::new())
         };
         let mut last = LastRead {
             at: None,
@@ -164,19 +178,23 @@ mod tests {
         };
         let begun = Instant::now();
         let first = last.roots_or(begun, || store(b"one")).unwrap();
-        let unread = || -> RootCertStore { panic!("read again") };
+        let unread = || -> (RootCertStore, Vec<String>) { panic!("read again") };
         let second = last.roots_or(begun, unread).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
         // What was read again and is the same takes no room.
         let third = last.roots_or(begun + FRESH, || store(b"one")).unwrap();
         assert!(Arc::ptr_eq(&first, &third));
         let other = last.roots_or(begun + 2 * FRESH, || store(b"two")).unwrap();
-        assert_eq!(other.roots, store(b"two").roots);
+        assert_eq!(other.roots, store(b"two").0.roots);
         // Nobody has it any more, so it is not kept.
         drop(other);
         let new = last.roots_or(begun + 2 * FRESH, || store(b"one")).unwrap();
         assert_eq!(new.roots, first.roots);
-        let none = last.roots_or(begun + 4 * FRESH, RootCertStore::empty);
-        assert!(matches!(none, Err(ClientBuildError::NoRootCertificates)));
+        for (unread, told) in [(vec!["a", "b"], "(a; b)"), (vec![], "(none was found)")] {
+            let unread = unread.into_iter().map(str::to_owned).collect();
+            let none = last.roots_or(begun + 4 * FRESH, || (RootCertStore::empty(), unread));
+            let error = none.unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

@@ -1,26 +1,14 @@
 //! TLS for the listener: a certificate chain and its key, HTTP/2 and HTTP/1.1 by ALPN.
 
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::path::Path;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate chain, the server's own certificate first.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("cannot read certificates from {}: {error}", path.display()))?;
-    if chain.is_empty() {
-        return Err(format!("{} holds no certificate", path.display()));
-    }
-    Ok(chain)
-}
-
-pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| format!("cannot read a private key from {}: {error}", path.display()))
+pub fn provider() -> CryptoProvider {
+    rustls::crypto::ring::default_provider()
 }
 
 /// A certificate chain and its key, and what serves with them.
@@ -31,13 +19,14 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Refuses a key that is not the certificate's.
+    /// Of a chain with its key, and the key as it is written.
     pub fn new(
-        chain: Vec<CertificateDer<'static>>,
+        certified: CertifiedKey,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, rustls::Error> {
+        let chain = certified.cert.clone();
         Ok(Self {
-            acceptor: acceptor(chain.clone(), key.clone_key())?,
+            acceptor: acceptor(certified)?,
             chain,
             key,
         })
@@ -55,17 +44,14 @@ impl Tls {
     }
 }
 
-fn acceptor(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<TlsAcceptor, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+fn acceptor(certified: CertifiedKey) -> Result<TlsAcceptor, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     // Sessions are kept by the clients, sealed: rustls keeps the last 256 itself, of all clients together.
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // RFC 7301 3.2: a client that offers none of these is refused. One of HTTP/1.0 is served as without TLS.
+    config.alpn_protocols = ["h2", "http/1.1", "http/1.0"].map(Into::into).to_vec();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -87,6 +87,8 @@ async fn the_protocol_is_negotiated_by_alpn() {
     for (offered, agreed) in [
         (&["h2", "http/1.1"][..], Some("h2")),
         (&["http/1.1"], Some("http/1.1")),
+        (&["http/1.0", "http/1.1"], Some("http/1.1")),
+        (&["http/1.0"], Some("http/1.0")),
         (&[], None),
     ] {
         let stream = connect(gateway.address(), certificate.clone(), offered).await;
@@ -177,17 +179,29 @@ async fn a_certificate_is_replaced_while_it_is_served() {
     assert_eq!(ask(&mut open(&new).await).await.status, 200);
     assert_eq!(ask(&mut before).await.status, 200);
 
+    // A broken certificate behind the good one, for which a client would refuse the whole chain.
+    let cert = folder.path().join("cert.pem");
+    let good = std::fs::read_to_string(&cert).unwrap();
+    let cut = "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(&cert, format!("{good}{cut}")).unwrap();
+    gateway.signal("HUP");
+    gateway.logged("nothing has changed", 1).await;
+    let log = gateway.log();
+    assert!(log.contains("certificate 2 of it is broken"), "{log}");
+    assert_eq!(ask(&mut open(&new).await).await.status, 200);
+    std::fs::write(&cert, good).unwrap();
+
     // A key that is not the certificate's, and then one that is not there.
     let other = rcgen::KeyPair::generate().unwrap();
     std::fs::write(folder.path().join("key.pem"), other.serialize_pem()).unwrap();
     gateway.signal("HUP");
-    gateway.logged("nothing has changed", 1).await;
+    gateway.logged("nothing has changed", 2).await;
     let log = gateway.log();
     let words = "tls: certificate and key do not serve together";
     assert!(log.contains(words), "{log}");
     std::fs::remove_file(folder.path().join("key.pem")).unwrap();
     gateway.signal("HUP");
-    gateway.logged("nothing has changed", 2).await;
+    gateway.logged("nothing has changed", 3).await;
     let log = gateway.log();
     assert!(log.contains("tls.key: cannot read a private key"), "{log}");
     assert_eq!(ask(&mut open(&new).await).await.status, 200);

@@ -147,3 +147,43 @@ async fn a_second_signal_ends_it_at_once() {
         assert!(log.contains("a second signal"), "{log}");
     }
 }
+
+#[tokio::test]
+async fn a_drain_under_way_is_made_shorter_by_a_reload() {
+    let upstream = upstream("up").await;
+    let socket = websocket::upstream().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = (silent.local_addr().unwrap(), silent);
+    for has_request in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = |drain| {
+            format!(
+                "listen = '127.0.0.1:0'\ndrain = '{drain}'\n\
+                 [[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n\
+                 [[routes]]\nprefix = '/ws'\nupstream = 'http://{socket}'\n\
+                 [[routes]]\nprefix = '/silent'\nupstream = 'http://{}'\n",
+                silent.0
+            )
+        };
+        let path = gateway::file(folder.path(), &config("10m"));
+        let gateway = gateway::start(&["--config", &path]);
+        let _socket = websocket::open(gateway.address(), "/ws").await;
+        let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+        ask(&mut client).await;
+        if has_request {
+            let begun = b"GET /silent HTTP/1.1\r\nhost: a\r\n\r\n";
+            client.write_all(begun).await.unwrap();
+        }
+        gateway.signal("TERM");
+        gateway.logged("requests in flight finish", 1).await;
+        // Longer than idle connections have, so that the tunnel is all that is left.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        gateway::file(folder.path(), &config("2s"));
+        gateway.signal("HUP");
+        let ended = tokio::task::spawn_blocking(|| gateway.ended());
+        let ended = timeout(Duration::from_secs(10), ended).await;
+        let (status, log) = ended.expect("the drain goes on").unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert_eq!(log.contains("connections were cut"), has_request, "{log}");
+    }
+}
