@@ -138,6 +138,26 @@ async fn values_are_trimmed_and_streams_are_for_cors() {
     ));
 }
 
+/// Fetch #dom-request: the type of a body passes the guard of mode `no-cors` as a header of script's does.
+#[tokio::test]
+async fn a_body_without_cors_tells_a_safelisted_type_only() {
+    let page = web().page("https://app.test");
+    for (content_type, told) in [
+        ("application/json", None),
+        ("text/html", None),
+        ("text/plain; x=\"y\"", None),
+        ("text/plain;x=y", Some("text/plain;x=y")),
+        ("multipart/form-data", Some("multipart/form-data")),
+    ] {
+        let request = Request::post(API).body(BodyInit::blob("{}", content_type));
+        let outcome = page.fetch(request).mode(Mode::NoCors).send().await;
+        let requests: Vec<_> = outcome.trace().requests().collect();
+        assert_eq!(requests.len(), 1, "{content_type}");
+        let seen = requests[0].header("content-type");
+        assert_eq!(seen.as_deref(), told, "{content_type}");
+    }
+}
+
 /// Fetch #http-network-or-cache-fetch step 8.10.
 #[tokio::test]
 async fn beacons_are_short() {
