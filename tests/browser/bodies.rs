@@ -174,12 +174,18 @@ async fn beacons_are_short() {
     assert!(page.fetch(long).send().await.response().is_ok());
 }
 
-/// Beacon #sec-processing-model: a type that a form cannot send makes the mode `cors`.
+/// Beacon #sec-processing-model: a type that is not safelisted makes the mode `cors`, be it of a form.
 #[tokio::test]
-async fn a_beacon_of_json_is_preflighted() {
+async fn a_beacon_of_an_unsafe_type_is_preflighted() {
+    let long = format!("text/plain;x={}", "y".repeat(116));
     let page = web().page("https://app.test");
     for (content_type, told, preflights) in [
         ("application/json", Some("application/json"), 1),
+        ("text/plain; x=\"y\"", None, 1),
+        ("multipart/form-data; boundary=\"x\"", None, 1),
+        (&*long, None, 1),
+        (&long[..128], Some(&long[..128]), 0),
+        ("text/plain, text/plain", None, 1),
         ("Text/Plain", Some("text/plain"), 0),
         ("", None, 0),
         ("application/j\u{f6}n", None, 0),

@@ -1,5 +1,7 @@
 //! The requests of markup and of script's smaller means: images, scripts, styles, fonts, beacons, sockets.
 
+use http::header::CONTENT_TYPE;
+
 use super::Page;
 use super::fetch::Fetch;
 use super::request::{BodyInit, Request};
@@ -36,8 +38,11 @@ impl Page {
     /// a preflight, as a [blob](BodyInit::blob) of JSON does. At most 64 KiB are sent.
     pub fn beacon(&self, url: &str, body: impl Into<BodyInit>) -> Fetch {
         let request = Request::post(url).body(body);
+        // Beacon #sec-processing-model: the whole rule for a safelisted value decides, not the type alone.
         let mode = match &request.body.content_type {
-            Some(value) if !classify::is_form_type(value.as_bytes()) => Mode::Cors,
+            Some(value) if !classify::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes()) => {
+                Mode::Cors
+            }
             _ => Mode::NoCors,
         };
         self.ask(Initiator::Beacon, request)
