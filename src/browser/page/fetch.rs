@@ -17,6 +17,7 @@ use crate::browser::fetch::state::{Body, State, Tainting};
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
+use crate::browser::reference::resolve;
 use crate::browser::values;
 use crate::fields::{append_line, is_token, trim};
 
@@ -283,7 +284,7 @@ impl Fetch {
     fn url(&self) -> Result<Url, FetchErrorKind> {
         let given = &self.request.url;
         let parsed = match &self.page.client.address {
-            Some(base) => base.join(given),
+            Some(base) => resolve(base, given),
             None => Url::parse(given),
         };
         let url = parsed
