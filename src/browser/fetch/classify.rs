@@ -64,7 +64,7 @@ pub(crate) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> boo
         || name.starts_with("proxy-")
         || name.starts_with("sec-")
         || METHOD_OVERRIDES.contains(&name)
-            && values::split(value)
+            && values::split(value.as_bytes())
                 .iter()
                 .any(|method| is_forbidden_method(method))
 }
