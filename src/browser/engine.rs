@@ -93,6 +93,12 @@ pub(crate) enum Quirk {
     GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
     LastingStatuses,
+    /// Of several `max-age` the last counts (RFC 9111 4.2.1).
+    LastLifetime,
+    /// Of several `max-age` the first that is a number counts (RFC 9111 4.2.1).
+    FirstNumberIsLifetime,
+    /// A response with `Pragma: no-cache` is not fresh, whatever else it says (RFC 9111 5.4).
+    ResponsePragma,
     /// WebSocket handshakes have no `Sec-Fetch-*` (Fetch Metadata #sec-fetch-site-header).
     SilentSockets,
     /// WebSocket handshakes say `Sec-Fetch-Dest: websocket` (WebSockets #concept-websocket-establish).
@@ -149,6 +155,8 @@ impl Quirk {
             Self::NewValueNewCookie => &[Chromium],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
+            Self::LastLifetime => &[Firefox],
+            Self::FirstNumberIsLifetime | Self::ResponsePragma => &[Chromium],
             Self::SilentSockets => &[Chromium],
             Self::SocketDestination => &[WebKit],
             Self::NoStorageAccess => &[Firefox, WebKit],
