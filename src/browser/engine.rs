@@ -89,6 +89,9 @@ pub(crate) enum Quirk {
     LaxUnsafe,
     /// A cookie that is set again with another value is sorted as a new one (RFC 6265bis 5.7).
     NewValueNewCookie,
+    /// What is a downgrade the schemes say, https to another, and not trustworthiness
+    /// (Referrer Policy #determine-requests-referrer).
+    DowngradeByScheme,
     /// 410 is fresh for ever (RFC 9111 4.2.2).
     GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
@@ -153,6 +156,7 @@ impl Quirk {
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
+            Self::DowngradeByScheme => &[Chromium, Firefox],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
             Self::LastLifetime => &[Firefox],
