@@ -89,6 +89,8 @@ pub(crate) enum Quirk {
     LaxUnsafe,
     /// A cookie that is set again with another value is sorted as a new one (RFC 6265bis 5.7).
     NewValueNewCookie,
+    /// A cookie without a name is refused if its value has a `=` (RFC 6265bis 5.7).
+    NamelessWithoutEquals,
     /// What is a downgrade the schemes say, https to another, and not trustworthiness
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
@@ -156,7 +158,7 @@ impl Quirk {
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
-            Self::DowngradeByScheme => &[Chromium, Firefox],
+            Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
             Self::LastLifetime => &[Firefox],
