@@ -94,6 +94,8 @@ pub(crate) enum Quirk {
     /// What is a downgrade the schemes say, https to another, and not trustworthiness
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
+    /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).
+    RefusedIsNotStored,
     /// 410 is fresh for ever (RFC 9111 4.2.2).
     GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
@@ -159,6 +161,7 @@ impl Quirk {
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
             Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
+            Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
             Self::LastLifetime => &[Firefox],

@@ -16,6 +16,7 @@ mod readable;
 mod scenarios;
 mod services;
 mod sockets;
+mod stored;
 mod tables;
 mod vectors;
 mod wpt;
