@@ -96,6 +96,8 @@ pub(crate) enum Quirk {
     DowngradeByScheme,
     /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).
     RefusedIsNotStored,
+    /// Pages of opaque origin have no HTTP cache (#http-cache-partitions).
+    OpaqueUncached,
     /// 410 is fresh for ever (RFC 9111 4.2.2).
     GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
@@ -161,6 +163,7 @@ impl Quirk {
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
             Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
+            Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],

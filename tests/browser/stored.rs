@@ -53,3 +53,22 @@ async fn a_redirect_that_is_refused_is_stored() {
         }
     }
 }
+
+/// Fetch #http-cache-partitions: an opaque origin has a partition of its own; Chromium gives it none.
+#[tokio::test]
+async fn a_sandboxed_page_has_a_cache_of_its_own_or_none() {
+    for (engine, hits) in [
+        (Engine::Standard, true),
+        (Engine::Chromium, false),
+        (Engine::Firefox, true),
+    ] {
+        let web = web(200, "cross-origin").engine(engine);
+        let page = web.page("https://app.test").sandboxed();
+        let url = format!("{API}/open");
+        for is_cached in [false, hits] {
+            let outcome = page.fetch(&*url).send().await;
+            let sent = outcome.trace().requests().count();
+            assert_eq!(sent == 0, is_cached, "{engine:?}");
+        }
+    }
+}
