@@ -72,6 +72,16 @@ pub(crate) enum Quirk {
     LocationFirst,
     /// A conditional request says `Cache-Control: max-age=0` (#http-network-or-cache-fetch step 8.16).
     MaxAgeZero,
+    /// A preflight to untrustworthy http says `Sec-Fetch-Mode` (Fetch Metadata #sec-fetch-mode-header).
+    PreflightTellsMode,
+    /// `Sec-Fetch-Site` of a preflight is that of the current URL alone (Fetch Metadata #sec-fetch-site-header).
+    PreflightTellsNearest,
+    /// A beacon whose type is not a MIME type tells none and is not preflighted (Beacon #sec-processing-model).
+    BeaconsOfNoType,
+    /// A redirect's `unsafe-url` does not count for a request to another site (#http-redirect-fetch step 19).
+    NoUnsafeRedirects,
+    /// Empty elements of `Sec-WebSocket-Extensions` fail the handshake (RFC 9110 5.6.1.2).
+    NoEmptyExtensions,
     /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
     SameSiteRedirects,
     /// The scheme does not count for `SameSite` (RFC 6265bis 5.2 wants "schemeful same-site").
@@ -157,6 +167,9 @@ impl Quirk {
             Self::EmptyLocation => &[Chromium, WebKit],
             Self::LocationFirst => &[Chromium],
             Self::MaxAgeZero => &[Chromium],
+            Self::PreflightTellsMode | Self::PreflightTellsNearest => &[Chromium],
+            Self::BeaconsOfNoType | Self::NoEmptyExtensions => &[Chromium],
+            Self::NoUnsafeRedirects => &[Firefox],
             Self::SameSiteRedirects => &[Chromium, WebKit],
             Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],

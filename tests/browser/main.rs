@@ -8,6 +8,7 @@ mod attacks;
 mod bodies;
 mod conformance;
 mod embedding;
+mod engines;
 mod jars;
 mod mutants;
 mod navigation;

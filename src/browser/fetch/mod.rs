@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
             asked,
         } = received;
         if self.state.mode == Mode::WebSocket {
-            let verdict = handshake::judge(&asked, status, &headers);
+            let verdict = handshake::judge(&asked, status, &headers, self.state.engine);
             let clause = "WebSockets #concept-websocket-establish";
             self.checked("the handshake", clause, verdict, false)?;
             return Ok(Response::socket(&self.state, status, &headers));

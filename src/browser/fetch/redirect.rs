@@ -13,6 +13,7 @@ use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::reference::resolve;
+use crate::browser::site::same_site;
 use crate::browser::values;
 
 /// Fetch #http-redirect-fetch step 7.
@@ -72,10 +73,18 @@ impl State {
             self.headers.remove(AUTHORIZATION); // step 13
         }
         self.urls.push(location);
-        if let Some(policy) = ReferrerPolicy::from_headers(response) {
+        let policy = ReferrerPolicy::from_headers(response);
+        if let Some(policy) = policy.filter(|policy| !self.ignores(*policy)) {
             self.referrer_policy = policy; // step 19
         }
         Ok(true)
+    }
+
+    /// Firefox lets no redirect tell another site all of the page's address.
+    fn ignores(&self, policy: ReferrerPolicy) -> bool {
+        policy == ReferrerPolicy::UnsafeUrl
+            && self.engine.has(Quirk::NoUnsafeRedirects)
+            && !same_site(self.origin(), &self.target())
     }
 
     /// Whether `Location` can be read, and where redirects are an error, leads to http or https.
