@@ -5,7 +5,7 @@ use self::Engine::{Chromium, Firefox, WebKit};
 /// The browser that is simulated: the standard's, or a real one with its measured differences.
 ///
 /// [Each difference](crate::browser::_what_browsers_do#where-browsers-are-not-the-standard) is a row of a table,
-/// with the scenarios that show it.
+/// with the number of scenarios that show it, or of a second one where none does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {

@@ -34,8 +34,8 @@ fn web(engine: Engine) -> Web {
     });
     Web::new()
         .engine(engine)
-        .origin(API, api.clone())
-        .origin("http://api.test", api.clone())
+        .origin(API, api)
+        .origin("http://api.test", api)
         .origin("https://app.test", api)
 }
 
