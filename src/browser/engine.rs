@@ -5,7 +5,7 @@ use self::Engine::{Chromium, Firefox, WebKit};
 /// The browser that is simulated: the standard's, or a real one with its measured differences.
 ///
 /// [Each difference](crate::browser::_what_browsers_do#where-browsers-are-not-the-standard) is a row of a table,
-/// with the scenarios that show it.
+/// with the number of scenarios that show it, or of a second one where none does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
@@ -72,6 +72,16 @@ pub(crate) enum Quirk {
     LocationFirst,
     /// A conditional request says `Cache-Control: max-age=0` (#http-network-or-cache-fetch step 8.16).
     MaxAgeZero,
+    /// A preflight to untrustworthy http says `Sec-Fetch-Mode` (Fetch Metadata #sec-fetch-mode-header).
+    PreflightTellsMode,
+    /// `Sec-Fetch-Site` of a preflight is that of the current URL alone (Fetch Metadata #sec-fetch-site-header).
+    PreflightTellsNearest,
+    /// A beacon whose type is not a MIME type tells none and is not preflighted (Beacon #sec-processing-model).
+    BeaconsOfNoType,
+    /// A redirect's `unsafe-url` does not count for a request to another site (#http-redirect-fetch step 19).
+    NoUnsafeRedirects,
+    /// Empty elements of `Sec-WebSocket-Extensions` fail the handshake (RFC 9110 5.6.1.2).
+    NoEmptyExtensions,
     /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
     SameSiteRedirects,
     /// The scheme does not count for `SameSite` (RFC 6265bis 5.2 wants "schemeful same-site").
@@ -89,10 +99,25 @@ pub(crate) enum Quirk {
     LaxUnsafe,
     /// A cookie that is set again with another value is sorted as a new one (RFC 6265bis 5.7).
     NewValueNewCookie,
+    /// A cookie without a name is refused if its value has a `=` (RFC 6265bis 5.7).
+    NamelessWithoutEquals,
+    /// What is a downgrade the schemes say, https to another, and not trustworthiness
+    /// (Referrer Policy #determine-requests-referrer).
+    DowngradeByScheme,
+    /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).
+    RefusedIsNotStored,
+    /// Pages of opaque origin have no HTTP cache (#http-cache-partitions).
+    OpaqueUncached,
     /// 410 is fresh for ever (RFC 9111 4.2.2).
     GoneForEver,
     /// 300, 301, 308 and 410 are fresh for ever unless they say otherwise (RFC 9111 4.2.2).
     LastingStatuses,
+    /// Of several `max-age` the last counts (RFC 9111 4.2.1).
+    LastLifetime,
+    /// Of several `max-age` the first that is a number counts (RFC 9111 4.2.1).
+    FirstNumberIsLifetime,
+    /// A response with `Pragma: no-cache` is not fresh, whatever else it says (RFC 9111 5.4).
+    ResponsePragma,
     /// WebSocket handshakes have no `Sec-Fetch-*` (Fetch Metadata #sec-fetch-site-header).
     SilentSockets,
     /// WebSocket handshakes say `Sec-Fetch-Dest: websocket` (WebSockets #concept-websocket-establish).
@@ -142,13 +167,21 @@ impl Quirk {
             Self::EmptyLocation => &[Chromium, WebKit],
             Self::LocationFirst => &[Chromium],
             Self::MaxAgeZero => &[Chromium],
+            Self::PreflightTellsMode | Self::PreflightTellsNearest => &[Chromium],
+            Self::BeaconsOfNoType | Self::NoEmptyExtensions => &[Chromium],
+            Self::NoUnsafeRedirects => &[Firefox],
             Self::SameSiteRedirects => &[Chromium, WebKit],
             Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
+            Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
+            Self::OpaqueUncached => &[Chromium],
+            Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],
             Self::LastingStatuses => &[Chromium],
+            Self::LastLifetime => &[Firefox],
+            Self::FirstNumberIsLifetime | Self::ResponsePragma => &[Chromium],
             Self::SilentSockets => &[Chromium],
             Self::SocketDestination => &[WebKit],
             Self::NoStorageAccess => &[Firefox, WebKit],

@@ -85,6 +85,7 @@ mod origin;
 mod outcome;
 mod page;
 mod readable;
+mod reference;
 mod site;
 mod values;
 mod web;

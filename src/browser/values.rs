@@ -72,11 +72,15 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// Fetch #concept-header-list-get-decode-split of one value: commas inside quotes do not part.
-pub(crate) fn split(value: &HeaderValue) -> Vec<String> {
+/// Fetch #concept-header-list-get-decode-split: all lines are one value, so a quote may go over several.
+pub(crate) fn parts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    joined(headers, name).map_or(Vec::new(), |value| split(&value))
+}
+
+/// Fetch #header-value-get-decode-and-split of one value: commas inside quotes do not part.
+pub(crate) fn split(bytes: &[u8]) -> Vec<String> {
     let mut values = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
-    let bytes = value.as_bytes();
     for (index, byte) in bytes.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
@@ -181,11 +185,14 @@ mod tests {
 
     #[test]
     fn values_are_split_outside_of_quotes() {
-        let parts = |value: &str| split(&HeaderValue::from_str(value).unwrap());
+        let parts = |value: &str| split(value.as_bytes());
         assert_eq!(parts("a , b"), ["a", "b"]);
         assert_eq!(parts("\"1,2\", 3"), ["\"1,2\"", "3"]);
         assert_eq!(parts("\"1\\\",2\",3"), ["\"1\\\",2\"", "3"]);
         assert_eq!(parts(","), ["", ""]);
+        // A quote that one line opens is open in the next.
+        let lines = headers(&LIST, &["\"x", "*", "y\", *"]);
+        assert_eq!(super::parts(&lines, &LIST), ["\"x, *, y\"", "*"]);
     }
 
     #[test]

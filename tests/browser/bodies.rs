@@ -138,6 +138,26 @@ async fn values_are_trimmed_and_streams_are_for_cors() {
     ));
 }
 
+/// Fetch #dom-request: the type of a body passes the guard of mode `no-cors` as a header of script's does.
+#[tokio::test]
+async fn a_body_without_cors_tells_a_safelisted_type_only() {
+    let page = web().page("https://app.test");
+    for (content_type, told) in [
+        ("application/json", None),
+        ("text/html", None),
+        ("text/plain; x=\"y\"", None),
+        ("text/plain;x=y", Some("text/plain;x=y")),
+        ("multipart/form-data", Some("multipart/form-data")),
+    ] {
+        let request = Request::post(API).body(BodyInit::blob("{}", content_type));
+        let outcome = page.fetch(request).mode(Mode::NoCors).send().await;
+        let requests: Vec<_> = outcome.trace().requests().collect();
+        assert_eq!(requests.len(), 1, "{content_type}");
+        let seen = requests[0].header("content-type");
+        assert_eq!(seen.as_deref(), told, "{content_type}");
+    }
+}
+
 /// Fetch #http-network-or-cache-fetch step 8.10.
 #[tokio::test]
 async fn beacons_are_short() {
@@ -154,12 +174,18 @@ async fn beacons_are_short() {
     assert!(page.fetch(long).send().await.response().is_ok());
 }
 
-/// Beacon #sec-processing-model: a type that a form cannot send makes the mode `cors`.
+/// Beacon #sec-processing-model: a type that is not safelisted makes the mode `cors`, be it of a form.
 #[tokio::test]
-async fn a_beacon_of_json_is_preflighted() {
+async fn a_beacon_of_an_unsafe_type_is_preflighted() {
+    let long = format!("text/plain;x={}", "y".repeat(116));
     let page = web().page("https://app.test");
     for (content_type, told, preflights) in [
         ("application/json", Some("application/json"), 1),
+        ("text/plain; x=\"y\"", None, 1),
+        ("multipart/form-data; boundary=\"x\"", None, 1),
+        (&*long, None, 1),
+        (&long[..128], Some(&long[..128]), 0),
+        ("text/plain, text/plain", None, 1),
         ("Text/Plain", Some("text/plain"), 0),
         ("", None, 0),
         ("application/j\u{f6}n", None, 0),

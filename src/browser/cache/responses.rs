@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, EXPIRES, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, PRAGMA, RANGE, VARY,
+    CACHE_CONTROL, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    PRAGMA, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
+use super::lifetime::{directives, lifetime};
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::values;
 use crate::fields::elements;
@@ -80,8 +81,7 @@ impl HttpCache {
         let varied: Option<Vec<_>> = elements(response, &VARY)
             .map(|name| HeaderName::from_bytes(name).ok())
             .collect();
-        let lifetime =
-            lifetime(response).or_else(|| implied_lifetime(asked.engine, status, response));
+        let lifetime = lifetime(asked.engine, status, response);
         let (Some(varied), Some(lifetime)) = (varied, lifetime) else {
             return; // without a lifetime, or with a `Vary` that is not a list of names
         };
@@ -141,49 +141,12 @@ pub(crate) fn is_conditional(request: &HeaderMap) -> bool {
 fn bypasses(request: &HeaderMap) -> bool {
     is_conditional(request)
         || request.contains_key(RANGE)
-        || elements(request, &CACHE_CONTROL).any(|item| {
-            matches!(
-                &*item.to_ascii_lowercase(),
-                b"no-cache" | b"no-store" | b"max-age=0"
-            )
-        })
+        || directives(request, &CACHE_CONTROL)
+            .iter()
+            .any(|item| matches!(&**item, "no-cache" | "no-store" | "max-age=0"))
         // RFC 9111 5.4 has it for old caches only; browsers heed it still.
         || !request.contains_key(CACHE_CONTROL)
             && elements(request, &PRAGMA).any(|item| item.eq_ignore_ascii_case(b"no-cache"))
-}
-
-/// Chromium takes the lasting statuses for fresh for ever, unless the answer says otherwise. (RFC 9111
-/// 4.2.2 allows heuristics; the standard's engine has none.)
-fn implied_lifetime(engine: Engine, status: StatusCode, response: &HeaderMap) -> Option<Duration> {
-    let lasting = matches!(status.as_u16(), 300 | 301 | 308 | 410);
-    let words = elements(response, &CACHE_CONTROL).chain(elements(response, &PRAGMA));
-    let said = response.contains_key(EXPIRES)
-        || words
-            .map(|item| values::isomorphic(item).to_ascii_lowercase())
-            .any(|item| {
-                let name = item.split('=').next().unwrap_or_default();
-                matches!(name, "no-cache" | "no-store" | "max-age")
-            });
-    let implied = engine.has(Quirk::LastingStatuses) && lasting
-        || engine.has(Quirk::GoneForEver) && status == StatusCode::GONE;
-    (implied && !said).then_some(Duration::MAX)
-}
-
-/// RFC 9111 4.2.1, of `Cache-Control` alone.
-fn lifetime(response: &HeaderMap) -> Option<Duration> {
-    let mut lifetime = None;
-    for item in
-        elements(response, &CACHE_CONTROL).map(|item| values::isomorphic(item).to_ascii_lowercase())
-    {
-        match item.split_once('=').unwrap_or((&*item, "")) {
-            // With an argument it would speak of single fields only; a cache may take it for all.
-            ("no-store" | "no-cache", _) => return None,
-            ("max-age", seconds) => lifetime = values::seconds(seconds.trim_matches('"')),
-            _ => {}
-        }
-    }
-    let age = values::delta_seconds(response, &AGE).unwrap_or_default();
-    lifetime.map(|seconds: u64| Duration::from_secs(seconds.saturating_sub(age)))
 }
 
 #[cfg(test)]
@@ -275,10 +238,45 @@ mod tests {
             "max-age=0",
             "public",
             "max-age=x",
+            "max-age=0, max-age=60",
+            "max-age=x, max-age=60",
+            "x=\"a, max-age=60\"",
+            "x=\"\\\", max-age=60\"",
         ] {
             assert!(!hit(&stored(&[], &[("cache-control", no)]), &[], 0), "{no}");
         }
+        for yes in [
+            "max-age=60, max-age=0",
+            "max-age=\"60\"",
+            "x=\"no-store, \", max-age=60",
+        ] {
+            assert!(
+                hit(&stored(&[], &[("cache-control", yes)]), &[], 0),
+                "{yes}"
+            );
+        }
         assert!(!hit(&stored(&[], &[]), &[], 0));
+    }
+
+    #[test]
+    fn the_first_of_several_lines_counts() {
+        let control = |value| ("cache-control", value);
+        let (long, short) = (control("max-age=60"), control("max-age=0"));
+        assert!(hit(&stored(&[], &[long, short]), &[], 0));
+        assert!(!hit(&stored(&[], &[short, long]), &[], 0));
+        let quoted = [control("x=\"a"), long, control("b\"")];
+        assert!(!hit(&stored(&[], &quoted), &[], 0));
+        for (lines, is_fresh) in [
+            (&["100", "10"][..], false),
+            (&["100, 10"], false),
+            (&["10", "100"], true),
+            (&["10, 100"], true),
+            (&["x", "100"], true),
+        ] {
+            let ages = lines.iter().map(|line| ("age", *line));
+            let response: Vec<_> = [long].into_iter().chain(ages).collect();
+            assert_eq!(hit(&stored(&[], &response), &[], 0), is_fresh, "{lines:?}");
+        }
     }
 
     #[test]

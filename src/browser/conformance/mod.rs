@@ -317,8 +317,8 @@ impl Reading {
 fn may_be_stored(status: StatusCode, answer: &HeaderMap) -> bool {
     const HEURISTICALLY: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
     let said = |words: &[&str]| {
-        elements(answer, &CACHE_CONTROL).any(|item| {
-            let item = values::isomorphic(item).to_ascii_lowercase();
+        values::parts(answer, &CACHE_CONTROL).iter().any(|item| {
+            let item = item.to_ascii_lowercase();
             words.contains(&item.split('=').next().unwrap_or_default())
         })
     };

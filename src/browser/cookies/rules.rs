@@ -30,6 +30,8 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
         && [&b"__secure-"[..], b"__host-", b"__http-"]
             .iter()
             .any(|prefix| value.starts_with(prefix));
+    // Sent back it would read as a name and a value.
+    let looks_for_a_name = source.engine.has(Quirk::NamelessWithoutEquals);
     let rules = [
         (
             !cookie.secure || source.trustworthy,
@@ -67,6 +69,10 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             !pretends || !knows_prefixes,
             "it has no name, and its value begins as a prefix",
         ),
+        (
+            !cookie.name.is_empty() || !cookie.value.contains(&b'=') || !looks_for_a_name,
+            "it has no name, and its value has a `=`",
+        ),
     ];
     rules
         .into_iter()
@@ -78,6 +84,32 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
 mod tests {
     use super::super::parse::parse;
     use super::*;
+
+    #[test]
+    fn a_value_that_would_read_as_a_name() {
+        for (line, is_kept) in [
+            ("=a", true),
+            ("=a=b", false),
+            ("==", false),
+            ("==a", false),
+            ("a==b", true),
+        ] {
+            for (engine, is_kept) in [
+                (Engine::Standard, true),
+                (Engine::Chromium, is_kept),
+                (Engine::Firefox, is_kept),
+            ] {
+                let source = Source {
+                    trustworthy: true,
+                    mode: SiteMode::Strict,
+                    host_only: true,
+                    engine,
+                };
+                let checked = check(&parse(line.as_bytes()).unwrap(), source);
+                assert_eq!(checked.is_ok(), is_kept, "{line} {engine:?}");
+            }
+        }
+    }
 
     #[test]
     fn prefixes_and_attributes() {

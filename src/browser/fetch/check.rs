@@ -1,7 +1,7 @@
 //! The checks on a response that decide whether a page may have it.
 
-use http::HeaderMap;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
+use http::{HeaderMap, HeaderName};
 use url::Url;
 
 use super::client::EmbedderPolicy;
@@ -12,6 +12,8 @@ use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::site::{same_site, schemelessly_same_site};
 use crate::browser::values;
+
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
 /// Fetch #cors-check. `origin` is the request's, byte-serialized; `include` its credentials mode.
 pub(crate) fn cors_check(
@@ -112,17 +114,16 @@ pub(crate) fn embedder_policy_check(response: &HeaderMap) -> Result<(), FetchErr
 /// Fetch #concept-tao-check.
 pub(crate) fn timing_allowed(state: &State, response: &HeaderMap) -> bool {
     let origin = state.serialized_origin();
-    let lines = response.get_all("timing-allow-origin").iter();
-    let listed = lines
-        .flat_map(values::split)
-        .any(|value| value == "*" || value == origin);
+    let listed = values::parts(response, &TIMING_ALLOW_ORIGIN)
+        .iter()
+        .any(|value| value == "*" || *value == origin);
     let foreign_document = state.mode == Mode::Navigate && !state.is_same_origin();
     listed || !foreign_document && state.tainting == Tainting::Basic
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 

@@ -64,7 +64,7 @@ pub(crate) fn is_forbidden_header(name: &HeaderName, value: &HeaderValue) -> boo
         || name.starts_with("proxy-")
         || name.starts_with("sec-")
         || METHOD_OVERRIDES.contains(&name)
-            && values::split(value)
+            && values::split(value.as_bytes())
                 .iter()
                 .any(|method| is_forbidden_method(method))
 }
@@ -109,7 +109,7 @@ fn is_language_byte(byte: u8) -> bool {
 }
 
 /// The three types that a form could always send.
-pub(crate) fn is_form_type(value: &[u8]) -> bool {
+fn is_form_type(value: &[u8]) -> bool {
     values::mime_essence(value).is_some_and(|essence| {
         matches!(
             &*essence,

@@ -99,13 +99,20 @@ impl State {
     /// Of a navigation it is that of the document to come (HTML #create-navigation-params-by-fetching),
     /// whoever leads there.
     pub(crate) fn network_partition(&self) -> String {
-        match self.origin() {
-            // Opaque, and so another for each document.
-            origin if origin.is_opaque() && !self.initiator.is_navigation() => {
-                site::partition(origin)
-            }
-            _ => site::partition(&self.top()),
+        match self.is_apart() {
+            true => site::partition(self.origin()),
+            false => site::partition(&self.top()),
         }
+    }
+
+    /// Chromium stores nothing in a partition that no other document will have.
+    pub(crate) fn is_uncached(&self) -> bool {
+        self.engine.has(Quirk::OpaqueUncached) && self.is_apart()
+    }
+
+    /// An opaque origin is another for each document.
+    fn is_apart(&self) -> bool {
+        self.origin().is_opaque() && !self.initiator.is_navigation()
     }
 
     /// Storage Access Headers: the word of `Sec-Fetch-Storage-Access`, of requests with credentials to

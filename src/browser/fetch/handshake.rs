@@ -3,11 +3,12 @@
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::values;
-use crate::fields::elements;
+use crate::fields::{elements, split};
 
 /// RFC 6455 1.3: the answer to the key that is always sent.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -22,6 +23,7 @@ pub(crate) fn judge(
     asked: &HeaderMap,
     status: StatusCode,
     response: &HeaderMap,
+    engine: Engine,
 ) -> Result<(), FetchErrorKind> {
     if status != StatusCode::SWITCHING_PROTOCOLS {
         return Err(FetchErrorKind::Handshake(status));
@@ -30,7 +32,7 @@ pub(crate) fn judge(
     accept(response)?;
     connection(response)?;
     protocol(asked, response)?;
-    extensions(asked, response)
+    extensions(asked, response, engine)
 }
 
 /// RFC 6455 4.1, point 2 of the server's response.
@@ -100,7 +102,22 @@ fn protocol(asked: &HeaderMap, response: &HeaderMap) -> Result<(), FetchErrorKin
 
 /// Point 5: what was offered, and once (RFC 7692 5.1). Its parameters are not looked at, as nothing is
 /// compressed here.
-fn extensions(asked: &HeaderMap, response: &HeaderMap) -> Result<(), FetchErrorKind> {
+fn extensions(
+    asked: &HeaderMap,
+    response: &HeaderMap,
+    engine: Engine,
+) -> Result<(), FetchErrorKind> {
+    let mut lines = response.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    let is_empty = |line: &HeaderValue| split(line).any(<[u8]>::is_empty);
+    if let (true, Some(line)) = (
+        engine.has(Quirk::NoEmptyExtensions),
+        lines.find(|line| is_empty(line)),
+    ) {
+        let value = values::isomorphic(line.as_bytes());
+        let text =
+            format!("'Sec-WebSocket-Extensions' header value is rejected by the parser: {value}");
+        return Err(fault(SEC_WEBSOCKET_EXTENSIONS, text));
+    }
     let mut offered = asked.contains_key(SEC_WEBSOCKET_EXTENSIONS);
     for element in elements(response, &SEC_WEBSOCKET_EXTENSIONS) {
         let text = values::isomorphic(element);
@@ -135,4 +152,27 @@ fn single(response: &HeaderMap, name: HeaderName, shown: &str) -> Result<String,
 
 fn fault(name: HeaderName, text: impl Into<String>) -> FetchErrorKind {
     FetchErrorKind::HandshakeField(name, text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chromium_takes_no_empty_extension() {
+        for (line, is_taken) in [
+            ("permessage-deflate", true),
+            ("", false),
+            ("permessage-deflate,", false),
+            (", permessage-deflate", false),
+        ] {
+            let name = SEC_WEBSOCKET_EXTENSIONS;
+            let field =
+                |line| HeaderMap::from_iter([(name.clone(), HeaderValue::from_static(line))]);
+            let (asked, response) = (field(EXTENSION), field(line));
+            let judged = |engine| extensions(&asked, &response, engine).is_ok();
+            assert!(judged(Engine::Standard), "{line}");
+            assert_eq!(judged(Engine::Chromium), is_taken, "{line}");
+        }
+    }
 }

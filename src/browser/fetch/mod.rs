@@ -73,7 +73,9 @@ impl<'a> Run<'a> {
             if !is_redirect(&self.state, received.status, &received.headers) {
                 return self.deliver(received).await;
             }
-            self.remember_redirect(&received);
+            if self.state.engine.has(Quirk::RefusedIsNotStored) {
+                self.remember_redirect(&received);
+            }
             if self.state.engine.has(Quirk::LocationFirst) {
                 // Its network stack reads `Location` before its redirect mode is asked.
                 let read = self.state.check_location(&received.headers);
@@ -182,6 +184,12 @@ impl<'a> Run<'a> {
         let mut received = self
             .network_or_cache(self.state.clone(), self.body.clone(), false)
             .await?;
+        let redirects = is_redirect(&self.state, received.status, &received.headers);
+        if redirects && !self.state.engine.has(Quirk::RefusedIsNotStored) {
+            // #http-network-or-cache-fetch step 10.5: it is stored before any check, so that what is refused is
+            // refused again without being asked for. Other responses have a body, which nobody has read yet.
+            self.remember_redirect(&received);
+        }
         if route.tainting == Tainting::Cors {
             let verdict = self.cors_check(&received.headers);
             if verdict.is_err() {
@@ -246,7 +254,7 @@ impl<'a> Run<'a> {
             asked,
         } = received;
         if self.state.mode == Mode::WebSocket {
-            let verdict = handshake::judge(&asked, status, &headers);
+            let verdict = handshake::judge(&asked, status, &headers, self.state.engine);
             let clause = "WebSockets #concept-websocket-establish";
             self.checked("the handshake", clause, verdict, false)?;
             return Ok(Response::socket(&self.state, status, &headers));

@@ -191,6 +191,9 @@ impl Run<'_> {
         headers: &HeaderMap,
         body: &Bytes,
     ) {
+        if self.state.is_uncached() {
+            return;
+        }
         let asked = self.asked(&self.state, asked);
         let mut profile = self.web.profile();
         profile.responses.store(&asked, status, headers, body);

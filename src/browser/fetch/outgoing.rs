@@ -92,7 +92,7 @@ fn origin(state: &State) -> Option<String> {
         // The user asks, not a page, and all that a user can type is a GET.
         return None;
     }
-    if state.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+    if is_preflight(state) {
         return Some(preflight::told_origin(state));
     }
     if state.tainting == Tainting::Cors || state.mode == Mode::WebSocket {
@@ -122,6 +122,10 @@ fn origin(state: &State) -> Option<String> {
     })
 }
 
+fn is_preflight(state: &State) -> bool {
+    state.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
 /// Whether the referrer policy keeps the origin from the request.
 fn is_hidden(state: &State) -> bool {
     match state.referrer_policy {
@@ -143,7 +147,8 @@ fn is_downgrade(state: &State) -> bool {
 /// Fetch Metadata: the `Sec-Fetch-*` of a request to a trustworthy URL.
 fn metadata(state: &State) -> Vec<(&'static str, &'static str)> {
     if !tells_metadata(state) {
-        return Vec::new();
+        let tells_mode = is_preflight(state) && state.engine.has(Quirk::PreflightTellsMode);
+        return Vec::from_iter(tells_mode.then_some(("sec-fetch-mode", state.mode.as_str())));
     }
     let names_itself =
         state.initiator == Initiator::Socket && state.engine.has(Quirk::SocketDestination);
@@ -179,8 +184,9 @@ fn site(state: &State) -> &'static str {
         let page = state.origin();
         (origin != *page, !same_site(&origin, page))
     };
-    match state
-        .urls
+    let asks_anew = is_preflight(state) && state.engine.has(Quirk::PreflightTellsNearest);
+    let first = if asks_anew { state.urls.len() - 1 } else { 0 };
+    match state.urls[first..]
         .iter()
         .map(farthest)
         .fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1))

@@ -2,10 +2,11 @@
 
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::browser::cache::responses::is_conditional;
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::classify;
@@ -45,6 +46,10 @@ pub(crate) fn request(state: &State) -> State {
         .join(",");
     if let (false, Ok(names)) = (names.is_empty(), HeaderValue::try_from(names)) {
         headers.insert(ACCESS_CONTROL_REQUEST_HEADERS, names);
+    }
+    if state.engine.has(Quirk::MaxAgeZero) && is_conditional(&state.headers) {
+        // Its preflights say, too, that the cache stays out of it.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
     }
     State {
         method: Method::OPTIONS,

@@ -12,6 +12,8 @@ use super::state::{Body, State, Tainting};
 use crate::browser::engine::Quirk;
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
+use crate::browser::reference::resolve;
+use crate::browser::site::same_site;
 use crate::browser::values;
 
 /// Fetch #http-redirect-fetch step 7.
@@ -71,10 +73,18 @@ impl State {
             self.headers.remove(AUTHORIZATION); // step 13
         }
         self.urls.push(location);
-        if let Some(policy) = ReferrerPolicy::from_headers(response) {
+        let policy = ReferrerPolicy::from_headers(response);
+        if let Some(policy) = policy.filter(|policy| !self.ignores(*policy)) {
             self.referrer_policy = policy; // step 19
         }
         Ok(true)
+    }
+
+    /// Firefox lets no redirect tell another site all of the page's address.
+    fn ignores(&self, policy: ReferrerPolicy) -> bool {
+        policy == ReferrerPolicy::UnsafeUrl
+            && self.engine.has(Quirk::NoUnsafeRedirects)
+            && !same_site(self.origin(), &self.target())
     }
 
     /// Whether `Location` can be read, and where redirects are an error, leads to http or https.
@@ -123,14 +133,26 @@ impl State {
                 &location,
             )));
         }
-        // URL #concept-url-parser works on text: what is not UTF-8 is read as Latin-1.
-        let text =
-            std::str::from_utf8(first).map_or_else(|_| values::isomorphic(first), Into::into);
-        let mut url = self.url().join(&text).map_err(|_| invalid())?;
+        let mut url = resolve(self.url(), &text(first)).map_err(|_| invalid())?;
         if url.fragment().is_none() {
             url.set_fragment(self.url().fragment());
         }
         Ok(Some(url))
+    }
+}
+
+/// The text of a `Location`, which URL #concept-url-parser works on. Of what is not UTF-8 browsers escape the
+/// bytes as they are (web-platform-tests: `redirect-location-escape`), in a host too, which is invalid then.
+fn text(location: &[u8]) -> String {
+    match std::str::from_utf8(location) {
+        Ok(text) => text.to_owned(),
+        Err(_) => location
+            .iter()
+            .map(|byte| match byte {
+                0x80.. => format!("%{byte:02X}"),
+                _ => char::from(*byte).to_string(),
+            })
+            .collect(),
     }
 }
 
@@ -140,5 +162,22 @@ fn becomes_get(status: StatusCode, method: &Method) -> bool {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
         StatusCode::SEE_OTHER => !matches!(*method, Method::GET | Method::HEAD),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_that_are_not_utf_8_are_escaped_byte_by_byte() {
+        let base = Url::parse("https://api.test/a").unwrap();
+        let read = |location: &[u8]| resolve(&base, &text(location)).ok().map(String::from);
+        let some = |url: &str| Some(format!("https://api.test/{url}"));
+        assert_eq!(read("h2?\u{2603}".as_bytes()), some("h2?%E2%98%83"));
+        assert_eq!(read(b"h2?\xff"), some("h2?%FF"));
+        assert_eq!(read(b"h2?\xe2\x98\x83\xff"), some("h2?%E2%98%83%FF"));
+        assert_eq!(read(b"\xff#\xff"), some("%FF#%FF"));
+        assert_eq!(read(b"//\xe9.test/"), None);
     }
 }

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::REFERRER_POLICY;
 use url::Url;
 
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::site::potentially_trustworthy;
 use crate::browser::values;
 
@@ -56,14 +57,17 @@ impl ReferrerPolicy {
     }
 
     /// Referrer Policy #determine-requests-referrer: what a request to `url` tells of `referrer`.
-    pub(crate) fn determine(self, referrer: &Url, url: &Url) -> Option<Url> {
+    pub(crate) fn determine(self, referrer: &Url, url: &Url, engine: Engine) -> Option<Url> {
         // Chromium and WebKit tell of http and https pages only; the standard leaves out but `data:`,
         // `blob:` and `about:`.
         if !matches!(referrer.scheme(), "http" | "https") {
             return None;
         }
         let same_origin = referrer.origin() == url.origin();
-        let downgrade = potentially_trustworthy(referrer) && !potentially_trustworthy(url);
+        let downgrade = match engine.has(Quirk::DowngradeByScheme) {
+            false => potentially_trustworthy(referrer) && !potentially_trustworthy(url),
+            true => referrer.scheme() == "https" && url.scheme() != "https",
+        };
         let origin = || {
             let mut origin = stripped(referrer);
             origin.set_path("");
@@ -126,13 +130,35 @@ mod tests {
             (P::UnsafeUrl, [full, full, full]),
         ];
         for (policy, expected) in cases {
-            let sent =
-                [own, foreign, plain].map(|url| policy.determine(&page, &Url::parse(url).unwrap()));
+            let sent = [own, foreign, plain].map(|url| {
+                let url = Url::parse(url).unwrap();
+                policy.determine(&page, &url, Engine::Standard)
+            });
             assert_eq!(
                 sent.each_ref().map(|url| url.as_ref().map(Url::as_str)),
                 expected,
                 "{policy:?}"
             );
+        }
+    }
+
+    #[test]
+    fn browsers_know_a_downgrade_by_the_schemes() {
+        const CASES: [(&str, &str, bool, bool); 4] = [
+            ("http://app.localhost/", "http://api.test/", false, true),
+            ("https://app.test/", "http://app.localhost/", true, false),
+            ("https://app.test/", "http://api.test/", false, false),
+            ("http://app.test/", "http://api.test/", true, true),
+        ];
+        for (page, url, standard, browsers) in CASES {
+            let (page, url) = (Url::parse(page).unwrap(), Url::parse(url).unwrap());
+            let tells = |engine| {
+                let told = ReferrerPolicy::StrictOrigin.determine(&page, &url, engine);
+                told.is_some()
+            };
+            assert_eq!(tells(Engine::Standard), standard, "{page} {url}");
+            assert_eq!(tells(Engine::Chromium), browsers, "{page} {url}");
+            assert_eq!(tells(Engine::Firefox), browsers, "{page} {url}");
         }
     }
 
@@ -153,7 +179,9 @@ mod tests {
         let told = |length: usize| {
             let page = format!("https://app.test/{}", "a".repeat(length - 17));
             let page = Url::parse(&page).unwrap();
-            let told = ReferrerPolicy::UnsafeUrl.determine(&page, &page).unwrap();
+            let told = ReferrerPolicy::UnsafeUrl
+                .determine(&page, &page, Engine::Standard)
+                .unwrap();
             told.as_str().len()
         };
         assert_eq!(told(4096), 4096);
@@ -169,7 +197,8 @@ mod tests {
         ] {
             let page = Url::parse(page).unwrap();
             let url = Url::parse("https://api.test/").unwrap();
-            assert_eq!(ReferrerPolicy::UnsafeUrl.determine(&page, &url), None);
+            let told = ReferrerPolicy::UnsafeUrl.determine(&page, &url, Engine::Standard);
+            assert_eq!(told, None);
         }
     }
 }

@@ -122,10 +122,11 @@ impl State {
     /// Fetch #main-fetch step 9: the referrer that was determined is the request's from now on, so that
     /// a later URL cannot be told more than an earlier one was.
     pub(crate) fn determine_referrer(&mut self) {
+        let (policy, engine) = (self.referrer_policy, self.engine);
         self.referrer = self
             .referrer
             .take()
-            .and_then(|referrer| self.referrer_policy.determine(&referrer, self.url()));
+            .and_then(|referrer| policy.determine(&referrer, self.url(), engine));
     }
 
     /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.

@@ -1,5 +1,8 @@
 //! The requests of markup and of script's smaller means: images, scripts, styles, fonts, beacons, sockets.
 
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
 use super::Page;
 use super::fetch::Fetch;
 use super::request::{BodyInit, Request};
@@ -7,6 +10,7 @@ use crate::browser::engine::Quirk;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
 use crate::browser::fetch::options::{Credentials, Mode, Redirect};
+use crate::browser::values::mime_essence;
 
 impl Page {
     /// `<img src="…">`: mode `no-cors`, with credentials.
@@ -35,9 +39,16 @@ impl Page {
     /// `navigator.sendBeacon()`: a POST with credentials, in mode `no-cors` unless the type of its body needs
     /// a preflight, as a [blob](BodyInit::blob) of JSON does. At most 64 KiB are sent.
     pub fn beacon(&self, url: &str, body: impl Into<BodyInit>) -> Fetch {
-        let request = Request::post(url).body(body);
+        let mut request = Request::post(url).body(body);
+        if self.web.engine.has(Quirk::BeaconsOfNoType) {
+            let is_type = |value: &HeaderValue| mime_essence(value.as_bytes()).is_some();
+            request.body.content_type = request.body.content_type.filter(is_type);
+        }
+        // Beacon #sec-processing-model: the whole rule for a safelisted value decides, not the type alone.
         let mode = match &request.body.content_type {
-            Some(value) if !classify::is_form_type(value.as_bytes()) => Mode::Cors,
+            Some(value) if !classify::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes()) => {
+                Mode::Cors
+            }
             _ => Mode::NoCors,
         };
         self.ask(Initiator::Beacon, request)

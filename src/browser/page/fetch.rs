@@ -17,6 +17,7 @@ use crate::browser::fetch::state::{Body, State, Tainting};
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
+use crate::browser::reference::resolve;
 use crate::browser::values;
 use crate::fields::{append_line, is_token, trim};
 
@@ -283,7 +284,7 @@ impl Fetch {
     fn url(&self) -> Result<Url, FetchErrorKind> {
         let given = &self.request.url;
         let parsed = match &self.page.client.address {
-            Some(base) => base.join(given),
+            Some(base) => resolve(base, given),
             None => Url::parse(given),
         };
         let url = parsed
@@ -337,10 +338,7 @@ impl Fetch {
                 append_line(&mut headers, name.clone(), value);
             }
         }
-        // Fetch #dom-request: after script's headers, so that one that was ignored does not count.
-        if let Some(value) = &self.request.body.content_type {
-            headers.entry(CONTENT_TYPE).or_insert_with(|| value.clone());
-        }
+        self.add_body_type(&mut headers, trace);
         let accept = self.initiator.accept();
         headers
             .entry(ACCEPT)
@@ -349,6 +347,25 @@ impl Fetch {
             .entry(ACCEPT_LANGUAGE)
             .or_insert(HeaderValue::from_static("en"));
         headers
+    }
+
+    /// Fetch #dom-request, the `Content-Type` of the body: after script's headers, so that one that was ignored
+    /// does not count, and by the same guard, so that a blob cannot say in mode `no-cors` what script cannot.
+    fn add_body_type(&self, headers: &mut HeaderMap, trace: &mut Trace) {
+        let Some(value) = &self.request.body.content_type else {
+            return;
+        };
+        if headers.contains_key(CONTENT_TYPE) {
+            return;
+        }
+        if self.mode == Mode::NoCors
+            && !classify::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes())
+        {
+            let what = "the body's type cannot be told in mode no-cors: ignored";
+            trace.note(what, "Fetch #concept-headers-append");
+        } else {
+            headers.insert(CONTENT_TYPE, value.clone());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::request::{BodyInit, Request};
+use crate::browser::reference::resolve;
 
 /// A form; see [`Page::submit`](crate::browser::Page::submit).
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ impl Form {
         }
         // HTML #submit-mutate-action: the fields take the place of the query that the action had.
         let action = match base {
-            Some(base) => base.join(&self.action),
+            Some(base) => resolve(base, &self.action),
             None => Url::parse(&self.action),
         };
         match action {

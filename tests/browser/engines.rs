@@ -1,0 +1,113 @@
+//! Deviations of real browsers that no scenario shows: each was measured on its own.
+
+use std::convert::Infallible;
+use std::future::ready;
+
+use http::Response;
+use same_origin::browser::Engine::{self, Chromium, Firefox, Standard};
+use same_origin::browser::{Body, BodyInit, Exchange, Outcome, Request, Web};
+use tower::service_fn;
+
+use super::api::API;
+
+const PAGE: &str = "https://app.test/page?x";
+
+/// An API that all may use, at home too. `/via` leads to the page's origin; `/near` leads away from it and wants
+/// the whole of the page's address told there.
+fn web(engine: Engine) -> Web {
+    let api = service_fn(|request: http::Request<Body>| {
+        let response = Response::builder()
+            .header("access-control-allow-origin", "*")
+            .header("access-control-allow-headers", "*");
+        let response = match request.uri().path() {
+            "/via" if request.method() != "OPTIONS" => response
+                .status(302)
+                .header("location", "https://app.test/x"),
+            "/near" => response
+                .status(302)
+                .header("location", "https://api.test/x")
+                .header("referrer-policy", "unsafe-url"),
+            _ => response,
+        };
+        let response = response.body(String::new()).expect("a response");
+        ready(Ok::<_, Infallible>(response))
+    });
+    Web::new()
+        .engine(engine)
+        .origin(API, api)
+        .origin("http://api.test", api)
+        .origin("https://app.test", api)
+}
+
+/// A field of each request on the wire.
+fn told(outcome: &Outcome, name: &str) -> Vec<Option<String>> {
+    let field = |exchange: &Exchange| exchange.header(name);
+    outcome.trace().requests().map(field).collect()
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[tokio::test]
+async fn a_preflight_to_plain_http_tells_its_mode() {
+    for (engine, expected) in [(Standard, None), (Chromium, some("cors")), (Firefox, None)] {
+        let page = web(engine).page("http://app.test");
+        let request = Request::get("http://api.test/x").header("x-a", "1");
+        let outcome = page.fetch(request).send().await;
+        assert_eq!(told(&outcome, "sec-fetch-mode"), [expected, None]);
+        assert_eq!(told(&outcome, "sec-fetch-site"), [None, None]);
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_behind_a_redirect_tells_the_nearest_site() {
+    let far = some("cross-site");
+    for (engine, nearest) in [(Standard, &far), (Chromium, &some("same-origin"))] {
+        let request = Request::get(&*format!("{API}/via")).header("x-a", "1");
+        let outcome = web(engine).page(PAGE).fetch(request).send().await;
+        let sites = told(&outcome, "sec-fetch-site");
+        assert_eq!(sites[..3], [far.clone(), far.clone(), nearest.clone()]);
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_of_a_conditional_request_says_how_old() {
+    for (engine, expected) in [
+        (Standard, None),
+        (Chromium, some("max-age=0")),
+        (Firefox, None),
+    ] {
+        let request = Request::get(&*format!("{API}/x")).header("if-none-match", "x");
+        let outcome = web(engine).page(PAGE).fetch(request).send().await;
+        assert_eq!(told(&outcome, "cache-control")[0], expected, "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_beacon_of_no_type_tells_none() {
+    for (engine, preflights) in [(Standard, 1), (Chromium, 0), (Firefox, 1)] {
+        for content_type in ["x", "text/plain, text/plain"] {
+            let body = BodyInit::blob("x", content_type);
+            let outcome = web(engine).page(PAGE).beacon(API, body).send().await;
+            assert_eq!(outcome.trace().preflights(), preflights, "{engine:?}");
+            assert_eq!(told(&outcome, "content-type"), [None], "{engine:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unsafe_url_of_a_redirect() {
+    for (engine, expected) in [
+        (Standard, some(PAGE)),
+        (Chromium, some(PAGE)),
+        (Firefox, some("https://app.test/")),
+    ] {
+        let outcome = web(engine).page(PAGE).fetch("/near").send().await;
+        assert_eq!(
+            told(&outcome, "referer"),
+            [some(PAGE), expected],
+            "{engine:?}"
+        );
+    }
+}
