@@ -17,3 +17,4 @@ mod streams;
 mod support;
 mod timeouts;
 mod unstored;
+mod waits;

@@ -4,7 +4,7 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::flight::Lead;
+use crate::cache::layer::flight::{End, Lead};
 use crate::cache::layer::source::Source;
 use crate::cache::layer::wait::Waited;
 use crate::cache::rules::plan::Asked;
@@ -159,9 +159,7 @@ impl Trip {
                         forward_status,
                         ..self.status()
                     };
-                    if let Some(lead) = &mut self.lead {
-                        lead.fail();
-                    }
+                    self.set_end(End::Failed);
                     return Ok(self.stale(&stored, &head.headers, status));
                 }
             },
@@ -193,10 +191,17 @@ impl Trip {
 
     /// Tells those who wait for this one that it has failed.
     fn or_fail<T, E>(&mut self, answered: Result<T, E>) -> Result<T, E> {
-        if let (Err(_), Some(lead)) = (&answered, &mut self.lead) {
-            lead.fail();
+        if answered.is_err() {
+            self.set_end(End::Failed);
         }
         answered
+    }
+
+    /// Sets what those who wait for this one are told at its end.
+    pub(crate) fn set_end(&mut self, end: End) {
+        if let Some(lead) = &mut self.lead {
+            lead.set_end(end);
+        }
     }
 
     pub(crate) fn trial(&self) -> Trial {
