@@ -200,3 +200,30 @@ async fn what_a_client_does_not_want_stored_is_not_stored() {
         assert_eq!(got.outcome, Some(outcome), "{method} {fields:?}");
     }
 }
+
+/// A reload replaces a cache while an upload goes through the old one.
+#[tokio::test(start_paused = true)]
+async fn a_change_through_the_cache_before_ends_what_the_one_in_its_place_has_stored() {
+    let old = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            if seen.method == "PUT" {
+                sleep(Duration::from_secs(2)).await;
+            }
+            Ok(response(200, &[FRESH], format!("answer {}", seen.number)))
+        })
+    });
+    let changing = tokio::spawn({
+        let old = old.clone();
+        async move { old.ask(request("PUT", "/a", &[])).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    let cache = Cache::builder().size(1_000_000);
+    let cache = cache.build_in_place_of(&old.cache).unwrap();
+    let new = old.behind(cache);
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Miss));
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Hit));
+    assert_eq!(new.get("/b").await.outcome, Some(Outcome::Miss));
+    changing.await.unwrap();
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Miss));
+    assert_eq!(new.get("/b").await.outcome, Some(Outcome::Hit));
+}
