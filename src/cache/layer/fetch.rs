@@ -225,14 +225,13 @@ impl Trip {
         }
     }
 
-    /// The stored response that may stand in for a failure.
+    /// The stored response that may stand in for a failure. It may have been purged or changed since it was found.
     pub(crate) fn stand_in(&self) -> Option<&Arc<Stored>> {
-        match &self.found {
-            Found::Response(stored, _) if stored.age().stands_in(&self.asked.control) => {
-                Some(stored)
-            }
-            _ => None,
-        }
+        let Found::Response(stored, _) = &self.found else {
+            return None;
+        };
+        let may = stored.snapshot.is_current() && stored.age().stands_in(&self.asked.control);
+        may.then_some(stored)
     }
 
     /// The answer that is stale.
