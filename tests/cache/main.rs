@@ -3,6 +3,7 @@
 mod ahead;
 mod changes;
 mod cors;
+mod heads;
 mod hits;
 mod hostile;
 mod keys;

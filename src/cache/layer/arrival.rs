@@ -162,7 +162,9 @@ impl Trip {
         }
         let renewed = match freshen::compare(&parts.headers, &stored.headers) {
             Heads::Silent => return,
-            Heads::Other => None,
+            // It may have been wrong about its length, and what is stale can be validated, or stand in for a failure.
+            Heads::Other if stored.age().stale_by().is_some() => return,
+            Heads::Other => stored.outdated().map(Arc::new),
             Heads::Same => {
                 let mut updated = Response::new(()).into_parts().0;
                 updated.headers =
