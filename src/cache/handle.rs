@@ -4,6 +4,7 @@ use crate::cache::config::builder::CacheBuilder;
 use crate::cache::config::error::CacheErrors;
 use crate::cache::shared::Shared;
 use crate::cache::store::stats::Stats;
+use crate::cache::store::targets::Targets;
 use std::sync::Arc;
 
 /// Stored responses, bounded in bytes, and what is counted about them.
@@ -76,9 +77,25 @@ impl CacheBuilder {
     ///
     /// Every problem of the settings, each with the key, the value, and what to write instead.
     pub fn build(&self) -> Result<Cache, CacheErrors> {
+        self.build_with(Arc::default())
+    }
+
+    /// The cache, empty, in the place of another one before the same service, such as that of an older configuration.
+    ///
+    /// An unsafe request that goes through the other one, and ends when this one has stored something of its target
+    /// already, ends that here, too (RFC 9111 4.4). So does a purge of either.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_in_place_of(&self, before: &Cache) -> Result<Cache, CacheErrors> {
+        self.build_with(Arc::clone(&before.shared.store.targets))
+    }
+
+    fn build_with(&self, targets: Arc<Targets>) -> Result<Cache, CacheErrors> {
         CacheErrors::into_result(self.problems())?;
         Ok(Cache {
-            shared: Arc::new(Shared::new(self)),
+            shared: Arc::new(Shared::new(self, targets)),
         })
     }
 }

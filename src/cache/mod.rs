@@ -74,9 +74,11 @@
 //! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
 //! it has `Authorization`, `Range`, conditions or directives of its own; and once a response could not be
 //! stored, nobody waits for those of the same key for two minutes, or until one could be. While something is stored, the
-//! refusal of one client (400, 406, 429, 431 and others) does not count for that.
+//! refusal of one client (400, 406, 429, 431 and others) does not count for that. Nor does anybody wait for a response
+//! that was stale already when it came last, by its `Age`, its `Date` or the time that it took.
 //!
-//! If the one that fetches goes away, the next one fetches. If the upstream fails, those who wait get what stands in for
+//! If the one that fetches goes away or is refused, the next one fetches, and once if the target is changed meanwhile.
+//! Whatever else does not serve those who wait is not waited for again: they go on at the same time. If the upstream fails, those who wait get what stands in for
 //! it, or go on at the same time. While somebody waits, the body is read at the pace of the upstream, and not at that of
 //! the client that came first, which may read nothing.
 //!

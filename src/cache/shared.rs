@@ -5,6 +5,7 @@ use crate::cache::layer::flight::Flights;
 use crate::cache::rules::Limits;
 use crate::cache::store::Store;
 use crate::cache::store::stats::Counters;
+use crate::cache::store::targets::Targets;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// By settings that have been checked.
-    pub(crate) fn new(settings: &CacheBuilder) -> Self {
+    /// By settings that have been checked, with the changes of these targets.
+    pub(crate) fn new(settings: &CacheBuilder, targets: Arc<Targets>) -> Self {
         Self {
             limits: Limits {
                 object: settings.object,
@@ -30,7 +31,7 @@ impl Shared {
             },
             wait: settings.wait,
             name: settings.name.as_str().into(),
-            store: Store::new(settings.size),
+            store: Store::new(settings.size, targets),
             flights: Arc::default(),
             counters: Counters::default(),
         }

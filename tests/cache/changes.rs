@@ -1,5 +1,6 @@
 //! Changes: what they touch is not answered from memory any more.
 
+use crate::sharing::many;
 use crate::support::{FRESH, Site, counted, data, frames, get, request, response};
 use same_origin::cache::{Cache, Outcome};
 use std::time::Duration;
@@ -198,5 +199,59 @@ async fn what_a_client_does_not_want_stored_is_not_stored() {
         site.ask(request(method, "/a", fields)).await;
         let got = site.get("/a").await;
         assert_eq!(got.outcome, Some(outcome), "{method} {fields:?}");
+    }
+}
+
+/// A reload replaces a cache while an upload goes through the old one.
+#[tokio::test(start_paused = true)]
+async fn a_change_through_the_cache_before_ends_what_the_one_in_its_place_has_stored() {
+    let old = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            if seen.method == "PUT" {
+                sleep(Duration::from_secs(2)).await;
+            }
+            Ok(response(200, &[FRESH], format!("answer {}", seen.number)))
+        })
+    });
+    let changing = tokio::spawn({
+        let old = old.clone();
+        async move { old.ask(request("PUT", "/a", &[])).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    let cache = Cache::builder().size(1_000_000);
+    let cache = cache.build_in_place_of(&old.cache).unwrap();
+    let new = old.behind(cache);
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Miss));
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Hit));
+    assert_eq!(new.get("/b").await.outcome, Some(Outcome::Miss));
+    changing.await.unwrap();
+    assert_eq!(new.get("/a").await.outcome, Some(Outcome::Miss));
+    assert_eq!(new.get("/b").await.outcome, Some(Outcome::Hit));
+}
+
+/// A purge that has been answered is over: nothing that it was about is given afterwards.
+#[tokio::test(start_paused = true)]
+async fn what_was_purged_meanwhile_does_not_stand_in() {
+    for waiting in [0, 3] {
+        let site = Site::slow(Cache::builder(), |seen| {
+            Box::pin(async move {
+                if seen.number == 0 {
+                    let fields = [("cache-control", "max-age=1, stale-if-error=300")];
+                    return Ok(response(200, &fields, "secret"));
+                }
+                sleep(Duration::from_secs(2)).await;
+                Ok(response(503, &[], "failure"))
+            })
+        });
+        site.get("/a").await;
+        sleep(Duration::from_secs(2)).await;
+        let asking = tokio::spawn({
+            let site = site.clone();
+            async move { many(&site, 1 + waiting, &[]).await }
+        });
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(site.cache.purge("/a"), 1);
+        let all = asking.await.unwrap();
+        assert!(all.iter().all(|got| got.status == 503), "{waiting}");
     }
 }

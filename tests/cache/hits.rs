@@ -95,33 +95,6 @@ async fn a_head_and_a_304_have_the_length_of_the_get_or_none() {
     assert_eq!(known.body().size_hint().exact(), None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_head_that_tells_of_another_body_ends_the_stored_one() {
-    let site = Site::new(|seen| {
-        let tag = if seen.number < 1 { "\"a\"" } else { "\"b\"" };
-        response(
-            200,
-            &[
-                ("cache-control", "max-age=5, stale-if-error=99"),
-                ("etag", tag),
-            ],
-            "body",
-        )
-    });
-    site.get("/a").await;
-    advance(Duration::from_secs(6)).await;
-    site.ask(request("HEAD", "/a", &[])).await;
-    let next = site.get("/a").await;
-    assert_eq!(
-        next.field("cache-status"),
-        Some("same-origin; fwd=uri-miss; stored")
-    );
-    advance(Duration::from_secs(6)).await;
-    // The same tag, and so a new life.
-    site.ask(request("HEAD", "/a", &[])).await;
-    assert_eq!(site.get("/a").await.outcome, Some(Outcome::Hit));
-}
-
 #[tokio::test]
 async fn conditions_and_ranges_are_answered_as_a_server_would() {
     const OLD: &str = "Wed, 01 Jan 2020 00:00:00 GMT";

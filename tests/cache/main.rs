@@ -3,6 +3,7 @@
 mod ahead;
 mod changes;
 mod cors;
+mod heads;
 mod hits;
 mod hostile;
 mod keys;
@@ -17,3 +18,4 @@ mod streams;
 mod support;
 mod timeouts;
 mod unstored;
+mod waits;

@@ -106,6 +106,17 @@ impl Site {
         }
     }
 
+    /// The same origin behind another cache.
+    pub fn behind(&self, cache: Cache) -> Self {
+        let origin = self.origin.clone();
+        let service = cache.layer().layer(origin.clone());
+        Self {
+            cache,
+            origin,
+            service,
+        }
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.origin.seen.lock().unwrap().clone()
     }

@@ -26,7 +26,7 @@ const NOT_LISTS: [HeaderName; 11] = [
 ];
 
 /// The fields of a request that a response was chosen by, with the values that they had.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     fields: Box<[(HeaderName, Value)]>,
 }

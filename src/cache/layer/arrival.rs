@@ -5,6 +5,7 @@ use crate::cache::layer::ahead::Client;
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
+use crate::cache::layer::flight::End;
 use crate::cache::layer::recording::{Draft, Place, Recording};
 use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 impl Trip {
     /// Answers with a stored response that is still good (RFC 9111 4.3.4).
     pub(crate) fn revalidated<R>(
-        self,
+        mut self,
         stored: &Arc<Stored>,
         head: &Head,
         not_modified: Response<Source<R>>,
@@ -34,6 +35,11 @@ impl Trip {
         let judged = self
             .shared
             .judge(asked, &parts, Some(stored.body.len() as u64), arrival);
+        self.set_end(if stored.snapshot.is_current() {
+            End::Over
+        } else {
+            End::Changed
+        });
         let (store, key) = (&self.shared.store, &self.asked.key);
         let renewed = |storable| {
             let headers = rules::head_to_store(&parts.headers, arrival.times.received);
@@ -89,7 +95,14 @@ impl Trip {
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
         let recording = match judged {
             Ok(storable) => {
-                self.note_stored();
+                // A part that nobody has asked for serves none of those who wait for the whole.
+                if storable.part.is_some() && self.asked.range.is_none() {
+                    if let Some(lead) = self.lead.take() {
+                        store.note_unstored(lead.name());
+                    }
+                } else {
+                    self.note_stored();
+                }
                 let place = Place {
                     key: self.asked.key.clone(),
                     lead: self.lead.take(),
@@ -99,11 +112,8 @@ impl Trip {
             }
             Err(why) => {
                 let is_held = matches!(self.found, Found::Response(..));
-                if let Some(lead) = self
-                    .lead
-                    .take()
-                    .filter(|_| !(is_held && is_about_client(parts.status)))
-                {
+                let is_own = is_held && is_about_client(parts.status);
+                if let Some(lead) = self.lead.take().filter(|_| !is_own) {
                     store.note_unstored(lead.name());
                 }
                 self.outdate(&parts, why);
@@ -152,7 +162,9 @@ impl Trip {
         }
         let renewed = match freshen::compare(&parts.headers, &stored.headers) {
             Heads::Silent => return,
-            Heads::Other => None,
+            // It may have been wrong about its length, and what is stale can be validated, or stand in for a failure.
+            Heads::Other if stored.age().stale_by().is_some() => return,
+            Heads::Other => stored.outdated().map(Arc::new),
             Heads::Same => {
                 let mut updated = Response::new(()).into_parts().0;
                 updated.headers =

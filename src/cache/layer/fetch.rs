@@ -4,7 +4,7 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::flight::Lead;
+use crate::cache::layer::flight::{End, Lead};
 use crate::cache::layer::source::Source;
 use crate::cache::layer::wait::Waited;
 use crate::cache::rules::plan::Asked;
@@ -159,9 +159,7 @@ impl Trip {
                         forward_status,
                         ..self.status()
                     };
-                    if let Some(lead) = &mut self.lead {
-                        lead.fail();
-                    }
+                    self.set_end(End::Failed);
                     return Ok(self.stale(&stored, &head.headers, status));
                 }
             },
@@ -193,10 +191,17 @@ impl Trip {
 
     /// Tells those who wait for this one that it has failed.
     fn or_fail<T, E>(&mut self, answered: Result<T, E>) -> Result<T, E> {
-        if let (Err(_), Some(lead)) = (&answered, &mut self.lead) {
-            lead.fail();
+        if answered.is_err() {
+            self.set_end(End::Failed);
         }
         answered
+    }
+
+    /// Sets what those who wait for this one are told at its end.
+    pub(crate) fn set_end(&mut self, end: End) {
+        if let Some(lead) = &mut self.lead {
+            lead.set_end(end);
+        }
     }
 
     pub(crate) fn trial(&self) -> Trial {
@@ -220,14 +225,13 @@ impl Trip {
         }
     }
 
-    /// The stored response that may stand in for a failure.
+    /// The stored response that may stand in for a failure. It may have been purged or changed since it was found.
     pub(crate) fn stand_in(&self) -> Option<&Arc<Stored>> {
-        match &self.found {
-            Found::Response(stored, _) if stored.age().stands_in(&self.asked.control) => {
-                Some(stored)
-            }
-            _ => None,
-        }
+        let Found::Response(stored, _) = &self.found else {
+            return None;
+        };
+        let may = stored.snapshot.is_current() && stored.age().stands_in(&self.asked.control);
+        may.then_some(stored)
     }
 
     /// The answer that is stale.

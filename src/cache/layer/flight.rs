@@ -27,11 +27,15 @@ struct Flight {
 }
 
 /// The end of a fetch, for those who wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The answer is stored by then, if it may be. If not, the next one may fetch.
-    #[default]
+    /// The answer is stored by then, if it may be. If it does not serve who waited, the next one would not either.
     Over,
+    /// It brought nothing for a reason of its own: its client left, or was refused. One of those who wait may fetch for
+    /// the others.
+    Left,
+    /// The target was changed meanwhile. What is asked for from now on is what comes after the change.
+    Changed,
     /// The upstream has failed. One after the other would wait for it to fail again.
     Failed,
 }
@@ -66,7 +70,7 @@ impl Flights {
         if let Some(flight) = under_way.get_mut(key) {
             let end = flight
                 .end
-                .get_or_insert_with(|| watch::Sender::new(End::Over));
+                .get_or_insert_with(|| watch::Sender::new(End::Left));
             let end = end.subscribe();
             let body = flight.body.take();
             drop(under_way);
@@ -79,7 +83,7 @@ impl Flights {
         Place::Lead(Lead {
             flights: Arc::clone(self),
             key: key.clone(),
-            end: End::Over,
+            end: End::Left,
         })
     }
 
@@ -96,9 +100,9 @@ impl Lead {
         &self.key
     }
 
-    /// Tells those who wait that the upstream has failed.
-    pub(crate) fn fail(&mut self) {
-        self.end = End::Failed;
+    /// Sets what those who wait are told at its end. Until then it is that its client has left.
+    pub(crate) fn set_end(&mut self, end: End) {
+        self.end = end;
     }
 
     /// Has the body read for those who wait, now or when the first one does.
@@ -183,14 +187,14 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(lead);
-        assert_eq!(waiting.await.unwrap(), End::Over);
+        assert_eq!(waiting.await.unwrap(), End::Left);
         let Place::Lead(mut lead) = flights.join(&a) else {
             panic!("the next one leads");
         };
         let Place::Wait(wait) = flights.join(&a) else {
             panic!("and another one waits");
         };
-        lead.fail();
+        lead.set_end(End::Failed);
         drop(lead);
         assert_eq!(wait.end().await, End::Failed);
         assert!(flights.lock().is_empty());

@@ -95,11 +95,11 @@ impl Shared {
     pub(crate) fn flight(&self, asked: &Asked, found: &Found, request: &HeaderMap) -> Flight {
         let is_worth_it = match found {
             Found::Nothing(_) => true,
-            // A response that always has to be validated is to be validated again for the next one.
+            // A response that always has to be validated is to be validated again for the next one. So is one that was
+            // stale already when it came (RFC 9111 4.2.3), as by a slow upstream or its clock: so will be the next.
             Found::Response(stored, usage) => {
-                *usage == Use::ValidateStale
-                    && !stored.life.no_cache
-                    && !stored.life.fresh.is_zero()
+                let life = &stored.life;
+                *usage == Use::ValidateStale && !life.no_cache && life.fresh > life.age
             }
             Found::Part(..) | Found::Unclear => false,
         };

@@ -59,6 +59,9 @@ impl Trip {
         let Ok(storable) = self.shared.judge(asked, parts, exact, arrival) else {
             return false;
         };
+        if storable.part.is_some() {
+            return false;
+        }
         let (store, selection) = (&self.shared.store, &storable.selection);
         match storable.length {
             Some(length) => store.fits(&self.asked.key, &parts.headers, selection, length),

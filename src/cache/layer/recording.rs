@@ -1,6 +1,6 @@
 //! A response that is stored while it goes to its client.
 
-use crate::cache::layer::flight::{Ahead, Lead};
+use crate::cache::layer::flight::{Ahead, End, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
 use crate::cache::store::Insertion;
@@ -71,6 +71,13 @@ impl Draft {
         store.fits(&self.place.key, &self.headers, &storable.selection, length)
     }
 
+    /// Sets what those who wait are told at its end.
+    fn set_end(&mut self, end: End) {
+        if let Some(lead) = &mut self.place.lead {
+            lead.set_end(end);
+        }
+    }
+
     /// Tells those who ask next that there is nothing to wait for.
     fn let_go(&self) {
         if let Some(lead) = &self.place.lead {
@@ -119,13 +126,13 @@ impl Recording {
     fn add<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>, is_end_stream: bool) -> Progress {
         match frame {
             Some(Err(_)) => {
-                let place = self.draft.as_mut().map(|draft| &mut draft.place);
-                if let Some(lead) = place.and_then(|place| place.lead.as_mut()) {
-                    lead.fail();
-                }
+                self.set_end(End::Failed);
                 Progress::Lost
             }
-            None if self.needs_end_of_stream() && !is_end_stream => Progress::Lost,
+            None if self.needs_end_of_stream() && !is_end_stream => {
+                self.set_end(End::Over);
+                Progress::Lost
+            }
             None => Progress::Whole,
             Some(Ok(frame)) => {
                 if let Some(chunk) = frame.data_ref() {
@@ -188,6 +195,12 @@ impl Recording {
         }
     }
 
+    fn set_end(&mut self, end: End) {
+        if let Some(draft) = &mut self.draft {
+            draft.set_end(end);
+        }
+    }
+
     fn lead(&self) -> Option<&Lead> {
         self.draft.as_ref()?.place.lead.as_ref()
     }
@@ -216,6 +229,7 @@ impl Recording {
 
     /// Stores the response, if its body is whole. Gives the body.
     pub(crate) fn finish(mut self: Box<Self>) -> Bytes {
+        self.set_end(End::Over);
         let stored = self.is_whole().then(|| self.store()).flatten();
         self.draft = None;
         stored.unwrap_or_else(|| std::mem::take(&mut self.data).into())
@@ -232,11 +246,16 @@ impl Recording {
 
     /// `None` if it has not become one to store.
     fn store(&mut self) -> Option<Bytes> {
-        let draft = self.draft.take()?;
+        let mut draft = self.draft.take()?;
         self.release();
+        let targets = &self.shared.store.targets;
+        let Some(snapshot) = targets.snapshot(&draft.place.key, draft.began) else {
+            // It was changed while it was on its way.
+            draft.set_end(End::Changed);
+            return None;
+        };
+        draft.set_end(End::Over);
         let Place { key, lead } = draft.place;
-        // `None` if it was changed while it was on its way.
-        let snapshot = self.shared.store.targets.snapshot(&key, draft.began)?;
         let body = Bytes::from(std::mem::take(&mut self.data).into_boxed_slice());
         let stored = Stored {
             status: draft.status,

@@ -12,8 +12,12 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, timeout_at};
 
 /// The most times that a request waits for others. More than once only because the one that fetched may get something
-/// that is for other requests.
+/// that is for other requests, or leave before it has it.
 const MOST_WAITS: u32 = 3;
+
+/// The most times that a change of the target has a request wait once more. The first one must not send all who wait to
+/// the upstream at once; if changes come all the time, waiting gains nothing.
+const MOST_CHANGES: u32 = 1;
 
 /// The outcome of a wait for another request.
 pub(crate) enum Waited<R> {
@@ -27,6 +31,7 @@ impl Trip {
     /// Waits while another request fetches the same, and returns its response if that is this one's, too.
     pub(crate) async fn wait<R>(&mut self, request: &HeaderMap) -> Waited<R> {
         let deadline = Instant::now() + self.shared.wait;
+        let (mut changes, mut waited_for) = (0, None);
         for _ in 0..MOST_WAITS {
             let name = match self.shared.flight(&self.asked, &self.found, request) {
                 Flight::Alone => return Waited::InVain,
@@ -40,6 +45,10 @@ impl Trip {
                     return Waited::InVain;
                 }
             };
+            // What this fetch brought does not serve this request, and what the next one brings would not either.
+            if waited_for.as_ref() == Some(&name) {
+                return Waited::InVain;
+            }
             let wait = match self.shared.flights.join(&name) {
                 Place::Wait(wait) => wait,
                 Place::Lead(lead) => {
@@ -63,8 +72,12 @@ impl Trip {
             if !matches!(again, Waited::InVain) {
                 return again;
             }
-            if end == End::Failed {
-                return self.after_failure(before, request);
+            match end {
+                End::Failed => return self.after_failure(before, request),
+                End::Changed if changes == MOST_CHANGES => return Waited::InVain,
+                End::Changed => changes += 1,
+                End::Left => {}
+                End::Over => waited_for = Some(name),
             }
         }
         Waited::InVain

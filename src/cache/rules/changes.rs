@@ -136,14 +136,16 @@ fn has_scheme(reference: &str) -> bool {
 /// RFC 3986 5.2.4.
 fn without_dots(target: &str) -> Cow<'_, str> {
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
-    let is_dots = |segment: &str| segment == "." || segment == "..";
+    // 6.2.2.2: a dot that is percent-encoded is a dot.
+    let decoded = |segment: &str| segment.replace("%2e", ".").replace("%2E", ".");
+    let is_dots = |segment: &str| matches!(&*decoded(segment), "." | "..");
     if !path.split('/').any(is_dots) {
         return Cow::Borrowed(target);
     }
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
-        if segment == ".." {
+        if decoded(segment) == ".." {
             kept.pop();
         }
         if !is_dots(segment) {
@@ -181,6 +183,9 @@ mod tests {
             ("?d=2", Some("/a/b?d=2")),
             ("", Some("/a/b?c=1")),
             ("/a/../x", Some("/x")),
+            ("/a/%2e%2E/x", Some("/x")),
+            ("/a/.%2e/%2E/x%2e%2C", Some("/x%2e%2C")),
+            ("%2e%2e", Some("/")),
             ("http://up.example:81/./x", Some("/x")),
             ("HTTP://UP.example:81/x", Some("/x")),
             ("https://up.example:81/x", None),

@@ -115,6 +115,24 @@ impl Stored {
         }
     }
 
+    /// The same, stale from now on.
+    pub(crate) fn outdated(&self) -> Option<Self> {
+        // As if it had come before: how old it was when it came says something of what comes next.
+        let left = self.life.fresh.saturating_sub(self.age().age);
+        let received = self.moment.received.checked_sub(left)?;
+        let moment = Moment {
+            received,
+            ..self.moment
+        };
+        let same = Storable {
+            life: self.life,
+            selection: self.selection.clone(),
+            part: None,
+            length: None,
+        };
+        Some(self.renewed(self.headers.clone(), same, moment))
+    }
+
     fn size(&self) -> usize {
         *self.size.get_or_init(|| {
             size_without_body(&self.headers, &self.selection)

@@ -47,7 +47,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(size: u64) -> Self {
+    pub(crate) fn new(size: u64, targets: Arc<Targets>) -> Self {
         let resources = Map::builder()
             .max_capacity(size)
             .weigher(|key: &Key, resource: &Arc<Resource>| resource.weight(key))
@@ -56,7 +56,7 @@ impl Store {
         Self {
             resources,
             unstored: Unstored::new(),
-            targets: Arc::default(),
+            targets,
             recorded: AtomicU64::new(0),
             behind: AtomicU64::new(0),
             locks: [(); 64].map(Mutex::new),

@@ -1,7 +1,9 @@
 //! List fields that compression reads. They are read as octets: a member that is not ASCII is a member of its
 //! own (RFC 9110 5.5), and does not take the others of its line with it.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderName, IF_NONE_MATCH, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY,
+};
 use http::{HeaderMap, HeaderValue};
 
 /// Whether a message may be transformed on its way (RFC 9111 5.2.1.6, 5.2.2.6).
@@ -41,8 +43,11 @@ pub fn contains(known: &HeaderValue, tag: &HeaderValue) -> bool {
 }
 
 /// The lines with tags that a client knows, of which one may have been made weak here: all of them, as they are
-/// one list (RFC 9110 5.3).
+/// one list (RFC 9110 5.3). One that asks by a date alone has some form, as one that knows `*`.
 pub fn weak_tags(headers: &HeaderMap) -> Vec<HeaderValue> {
+    if !headers.contains_key(IF_NONE_MATCH) && headers.contains_key(IF_MODIFIED_SINCE) {
+        return vec![HeaderValue::from_static("*")];
+    }
     let lines = headers.get_all(IF_NONE_MATCH).iter();
     let weak = lines.filter(|line| {
         let line = line.as_bytes();

@@ -6,7 +6,7 @@
 use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
 use super::{Claim, Codings, LEAST, compress, is_text, may_be_coded};
 use futures_util::future::{FutureExt, Map};
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use same_origin::proxy::Body;
 use std::convert::Infallible;
@@ -58,6 +58,13 @@ where
         } else {
             Codings::default()
         };
+        // RFC 9110 14.2: a range may be left out. A date is the same for all forms, and by it the client may go on with a
+        // compressed one, to which a part of the plain one would be added. Without a date in compressed answers no client
+        // could ask whether they have changed. Browsers take no coding of a part, and so are given it.
+        if accepted.first().is_some() && has_dated_range(request.headers()) {
+            request.headers_mut().remove(RANGE);
+            request.headers_mut().remove(IF_RANGE);
+        }
         let known = weak_tags(request.headers());
         let claim = request.extensions_mut().remove::<Claim>();
         let answer: Answering = Box::new(move |answered| {
@@ -100,6 +107,13 @@ fn answer(
         vary(response.headers_mut());
     }
     response
+}
+
+/// Whether a part is asked for by the date of what it is a part of (RFC 9110 13.1.5).
+fn has_dated_range(headers: &HeaderMap) -> bool {
+    let is_tag = |of: &HeaderValue| matches!(of.as_bytes(), [b'"', ..] | [b'W', b'/', ..]);
+    let of = headers.get(IF_RANGE);
+    headers.contains_key(RANGE) && of.is_some_and(|of| !is_tag(of))
 }
 
 /// Whether a part or a 304 is, for all that it says, of a representation that is compressed for others. Both say
@@ -159,6 +173,7 @@ mod tests {
 
     #[test]
     fn tags_are_weak_where_the_bytes_are_others() {
+        const DATE: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
         for (status, tag, known, wanted) in [
             (200, "\"a\"", &[][..], "W/\"a\""),
             (200, "W/\"a\"", &[], "W/\"a\""),
@@ -167,6 +182,8 @@ mod tests {
             (304, "\"a\"", &["W/\"x\"", "\"a\""], "\"a\""),
             (304, "\"a\"", &["\"a\""], "\"a\""),
             (304, "\"a\"", &["*"], "W/\"a\""),
+            (304, "\"a\"", &[DATE], "W/\"a\""),
+            (304, "\"a\"", &["\"a\"", DATE], "\"a\""),
             (206, "\"a\"", &[], "\"a\""),
         ] {
             let fields = [
@@ -176,7 +193,12 @@ mod tests {
             ];
             let mut headers = HeaderMap::new();
             for known in known {
-                headers.append("if-none-match", HeaderValue::from_static(known));
+                let name = if *known == DATE {
+                    "if-modified-since"
+                } else {
+                    "if-none-match"
+                };
+                headers.append(name, HeaderValue::from_static(known));
             }
             let known = weak_tags(&headers);
             let claim = claim(&Encoders::new(&Limits::default()));
@@ -216,6 +238,37 @@ mod tests {
                 let found = found.headers().contains_key("vary");
                 assert_eq!(found, varies, "{status} {fields:?}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_is_not_asked_for_by_a_date_where_the_whole_may_be_compressed() {
+        const DATE: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
+        for (accepted, of, is_asked_for) in [
+            ("gzip", Some(DATE), false),
+            ("gzip", Some("nonsense"), false),
+            ("gzip", Some("\"a\""), true),
+            ("gzip", Some("W/\"a\""), true),
+            ("gzip", None, true),
+            ("identity", Some(DATE), true),
+        ] {
+            let service = service_fn(move |request: Request<()>| {
+                for name in [RANGE, IF_RANGE] {
+                    let is_there = request.headers().contains_key(&name);
+                    let was_there = name == RANGE || of.is_some();
+                    assert_eq!(is_there, is_asked_for && was_there, "{accepted} {of:?}");
+                }
+                ready(Ok::<_, Infallible>(upstream(200, &[])))
+            });
+            let mut request = Request::builder()
+                .header("accept-encoding", accepted)
+                .header(RANGE, "bytes=3-");
+            if let Some(of) = of {
+                request = request.header(IF_RANGE, of);
+            }
+            let request = request.body(()).unwrap();
+            let layered = CompressLayer(Codings::ALL).layer(service);
+            let Ok(_) = layered.oneshot(request).await;
         }
     }
 

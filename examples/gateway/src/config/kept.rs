@@ -5,6 +5,7 @@ use super::Checker;
 use crate::admin::{CachedRoute, RouteUpstream};
 use crate::edge::RateLimit;
 use crate::routes::Route;
+use same_origin::cache::Cache;
 use same_origin::proxy::{Mounts, Tunnels};
 use std::collections::HashMap;
 use std::fmt;
@@ -42,6 +43,8 @@ pub struct Kept {
     limit: Option<Arc<RateLimit>>,
     /// Those of single routes, by their prefixes without a trailing slash.
     own_limits: HashMap<String, Arc<RateLimit>>,
+    /// The caches, by the same.
+    caches: HashMap<String, Cache>,
     routes: HashMap<Settings, KeptRoute>,
 }
 
@@ -89,17 +92,27 @@ impl Kept {
     pub(super) fn shared(&self) -> Self {
         Self {
             own_limits: HashMap::new(),
+            caches: HashMap::new(),
             routes: HashMap::new(),
             ..self.clone()
         }
     }
 
     pub(super) fn insert(&mut self, settings: Settings, route: KeptRoute) {
+        if let Some(cached) = &route.cached {
+            self.caches
+                .insert(cached.prefix.clone(), cached.cache.clone());
+        }
         self.routes.insert(settings, route);
     }
 
     pub(super) fn get(&self, settings: &Settings) -> Option<&KeptRoute> {
         self.routes.get(settings)
+    }
+
+    /// The cache of the route with a prefix.
+    pub(super) fn cache(&self, prefix: &str) -> Option<&Cache> {
+        self.caches.get(prefix.trim_end_matches('/'))
     }
 
     /// Lets go of the routes that the next configuration does not have. Their requests go on to their ends, and no

@@ -47,10 +47,11 @@ pub fn answer(status: StatusCode, headers: &mut HeaderMap) {
             headers.insert(ETAG, own);
         }
     }
-    // RFC 9110 15.3.7, 15.4.5: a part and a 304 say what the whole would have said of who gets what.
+    // RFC 9110 15.3.7, 15.4.5: a part and a 304 say what the whole would have said of who gets what. And what is not
+    // there plain may be there compressed.
     if matches!(
         status,
-        StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+        StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND
     ) {
         headers
             .entry(VARY)

@@ -1,7 +1,7 @@
 //! Requests for a part of a file (RFC 9110 14), where `ServeDir` reads them otherwise.
 
 use super::Head;
-use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 /// Leaves a range only where it is one to answer with, in the one form that `ServeDir` reads: it refuses
@@ -75,6 +75,8 @@ impl Part {
             StatusCode::PARTIAL_CONTENT => self.is_of_another(found) || is_empty(found),
             // 14.1.2: of a file that is shorter than the suffix, all is asked for.
             StatusCode::RANGE_NOT_SATISFIABLE => self.is_suffix || self.is_of_another(found),
+            // It may be there in a compressed form only, of which the client is sent all.
+            StatusCode::NOT_FOUND => self.whole.headers().contains_key(ACCEPT_ENCODING),
             _ => false,
         }
     }

@@ -89,6 +89,8 @@ impl ResponseControl {
             ..Self::default()
         };
         for (name, item) in members {
+            // RFC 9651 3.2: of a key that is there twice, the last value is the only one.
+            control.remove(name);
             if item == Item::Boolean(false) {
                 continue;
             }
@@ -114,6 +116,21 @@ impl ResponseControl {
             _ => {
                 if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
                     self.set(*flag);
+                }
+            }
+        }
+    }
+
+    /// Takes back a directive.
+    fn remove(&mut self, name: &[u8]) {
+        match name {
+            b"max-age" => self.max_age = None,
+            b"s-maxage" => self.s_maxage = None,
+            b"stale-while-revalidate" => self.stale_while_revalidate = None,
+            b"stale-if-error" => self.stale_if_error = None,
+            _ => {
+                if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
+                    self.clear(*flag);
                 }
             }
         }

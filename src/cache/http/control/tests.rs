@@ -106,6 +106,11 @@ fn a_sound_targeted_field_stands_for_all_others() {
     assert!(of("private, max-age=1").has(Flag::Private));
     assert_eq!(of("max-age=\"60\"").max_age, Some(0));
     assert_eq!(of("max-age=-5").max_age, Some(0));
+    // The last one of a key counts.
+    assert_eq!(of("max-age=10, max-age=?0").max_age, None);
+    assert_eq!(of("max-age=10, max-age=60").max_age, Some(60));
+    assert!(of("private=?0, max-age=9, private").has(Flag::Private));
+    assert!(!of("private, max-age=9, private=?0").has(Flag::Private));
     for ignored in ["", "max-age=60, &&&", "MAX-AGE=60", "max-age =60"] {
         let control = of(ignored);
         assert!(

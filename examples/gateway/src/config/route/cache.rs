@@ -8,7 +8,13 @@ use same_origin::cache::{Cache, CacheBuilder};
 use toml::{Table, Value};
 
 impl Checker<'_> {
-    pub(super) fn cache(&mut self, at: &str, value: Option<Value>) -> Option<Cache> {
+    /// The cache of the route with this prefix. It hears of the changes that go through the one before it.
+    pub(super) fn cache(
+        &mut self,
+        at: &str,
+        value: Option<Value>,
+        prefix: Option<&str>,
+    ) -> Option<Cache> {
         let table = match value {
             None | Some(Value::Boolean(false)) => return None,
             Some(Value::Boolean(true)) => Table::new(),
@@ -23,7 +29,12 @@ impl Checker<'_> {
             }
         };
         let read = read::<CacheBuilder>(table, at, &[], &mut self.problems)?;
-        match read.value.clone().build() {
+        let before = prefix.and_then(|prefix| self.before.cache(prefix));
+        let built = match before {
+            Some(before) => read.value.build_in_place_of(before),
+            None => read.value.build(),
+        };
+        match built {
             Ok(cache) => Some(cache),
             Err(errors) => {
                 for error in &errors {

@@ -28,7 +28,9 @@ impl Checker<'_> {
         self.upstream_or_nowhere(at, &mut table);
         self.without_files(at, &mut table);
         let rewrites_origin = table.get("rewrite_origin").and_then(Value::as_bool) == Some(true);
-        let cache = self.cache(&join(at, "cache"), table.remove("cache"));
+        let cache = table.remove("cache");
+        let prefix = table.get("prefix").and_then(Value::as_str);
+        let cache = self.cache(&join(at, "cache"), cache, prefix);
         let trusted_proxies = self.trusted_by(&table);
         let (builder, read) = self.proxy(at, table)?;
         let around = Around {

@@ -167,6 +167,28 @@ async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
     assert_eq!(plain.body.len(), 5500);
 }
 
+/// Of a file that is there in one coding only there are no parts: a part would be one of the plain form.
+#[tokio::test]
+async fn a_file_without_its_plain_form_is_sent_whole_to_those_who_read_it() {
+    let (site, gateway) = serve();
+    std::fs::write(site.path().join("only.js.gz"), "from the disk").unwrap();
+    let (gzip, range) = (("accept-encoding", "gzip"), ("range", "bytes=0-2"));
+    for (fields, status) in [
+        (&[gzip][..], 200),
+        (&[gzip, range], 200),
+        (&[range], 404),
+        (&[], 404),
+        (&[("accept-encoding", "br"), range], 404),
+    ] {
+        let answer = ask(&gateway, "GET", "/only.js", fields).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        assert_eq!(answer.field("vary"), "accept-encoding", "{fields:?}");
+        if status == 200 {
+            assert_eq!(answer.body, "from the disk");
+        }
+    }
+}
+
 /// RFC 9110 15.4.5: a 304 has the validators of the 200 that it stands for, in whatever form that is.
 #[tokio::test]
 async fn a_304_says_of_the_form_what_the_200_would() {

@@ -1,5 +1,6 @@
 //! The configuration is read again while it is served.
 
+mod caches;
 mod many;
 mod rates;
 mod watch;
