@@ -44,6 +44,8 @@ pub enum ForwardingField {
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
+    /// That of a trusted peer is put before it. Where this field is not chosen, the peer's is sent on only if nothing
+    /// is stripped here: else it would not be the prefix of the paths that the upstream is asked for.
     XForwardedPrefix,
     /// `X-Real-IP`: the client's address alone, which is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s.
     XRealIp,
@@ -210,7 +212,17 @@ impl Forwarding {
         for (name, value) in translated {
             let _full = headers.try_insert(name, value);
         }
+        self.remove_short_prefix(headers);
         (outside, port_is_told)
+    }
+
+    /// Takes out a trusted proxy's prefix where ours is stripped too and is not told: what the upstream is asked for
+    /// lies below both, and of the one alone it would make addresses that lead nowhere. To add ours would be as true.
+    /// But a route that leaves the field out may have a reason: it cannot say the base path of an upstream.
+    fn remove_short_prefix(&self, headers: &mut HeaderMap) {
+        if self.told_prefix().is_none() {
+            headers.remove(X_FORWARDED_PREFIX);
+        }
     }
 
     /// A trusted proxy's prefix was stripped before ours, so ours is below it. It is one that is believed.
