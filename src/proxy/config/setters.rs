@@ -191,7 +191,7 @@ impl ProxyBuilder {
     /// A path above the upstream's base, `/shop` of `/shop/api`, becomes the prefix; where other proxies of the
     /// upstream lead below it too, the longest path that is above all of them, so that each gets the cookie.
     /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too,
-    /// whether the cookie says it or has it by default, a path above the base always to the prefix, and nothing to
+    /// whether the cookie says it or has it by default, and so every path above the base or beside it, and nothing to
     /// another proxy's.
     /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
     /// without the feature `public-suffix` it always is.

@@ -119,6 +119,78 @@ fn a_cookie_of_the_whole_origin_stays_one() {
     );
 }
 
+/// A cookie for `/admin` would overwrite that of the application there, which is not the upstream.
+#[test]
+fn a_confined_cookie_is_for_no_path_outside_of_the_prefix() {
+    let (none, outer) = (&PublicPrefix::NONE, &PublicPrefix::new("/o", None));
+    let (told, outer_told) = (
+        &PublicPrefix::new("", Some("/api")),
+        &PublicPrefix::new("/o", Some("")),
+    );
+    for (name, at, base, prefix, path, want) in [
+        ("another route", "/api", "/b", none, "/admin", Some("/api")),
+        (
+            "a file of it",
+            "/api",
+            "/b",
+            none,
+            "/admin/x/",
+            Some("/api"),
+        ),
+        ("half a segment", "/api", "/b", none, "/bx", Some("/api")),
+        ("half a prefix", "/api", "/b", none, "/apis", Some("/api")),
+        ("two slashes", "/api", "/b", none, "//", Some("/api")),
+        ("its own", "/api", "/b", none, "/b/x", Some("/api/x")),
+        ("public", "/api", "/b", none, "/api/x", None),
+        ("kept", "/api", "/api", none, "/admin", Some("/api")),
+        (
+            "all is its own",
+            "/api",
+            "",
+            none,
+            "/admin",
+            Some("/api/admin"),
+        ),
+        ("told", "/api", "/b", told, "/admin", Some("/api")),
+        ("told, public", "/api", "/b", told, "/api/x", None),
+        (
+            "another site",
+            "/api",
+            "/b",
+            outer,
+            "/admin",
+            Some("/o/api"),
+        ),
+        (
+            "the prefix alone",
+            "/api",
+            "/b",
+            outer,
+            "/api/x",
+            Some("/o/api"),
+        ),
+        (
+            "the other alone",
+            "/api",
+            "/api",
+            outer_told,
+            "/o/x",
+            Some("/o/api"),
+        ),
+        ("both", "/api", "/api", outer_told, "/o/api/x", None),
+        ("at the root", "/", "/b", none, "/admin", None),
+    ] {
+        let (own, others) = (mount(at, UP, base), Mounts::new());
+        let mapper = CookieMapper {
+            prefix,
+            confine: true,
+            ..from(&own, &others)
+        };
+        let mapped = mapper.path_to_public(path.as_bytes());
+        assert_eq!(mapped.as_deref(), want, "{name}");
+    }
+}
+
 #[test]
 fn a_confined_cookie_without_a_path_is_confined_at_the_bare_prefix_too() {
     let want = Some("a=1; Path=/api");
@@ -257,7 +329,13 @@ fn a_path_of_another_mount_of_the_same_upstream_comes_back_there() {
         ),
         ("the whole origin", &PublicPrefix::NONE, false, "/", None),
         ("behind another", &outer, false, "/prod", Some("/o/api")),
-        ("confined", &PublicPrefix::NONE, true, "/prod", None),
+        (
+            "confined",
+            &PublicPrefix::NONE,
+            true,
+            "/prod",
+            Some("/cached"),
+        ),
     ] {
         let mapper = CookieMapper {
             prefix,
