@@ -9,7 +9,7 @@ mod element;
 mod translate;
 
 use crate::fields::{self, Sole};
-use crate::forwarded::{Told, is_told_in_x_fields};
+use crate::forwarded::{Told, is_told_in_x_fields, leaves_quotes_open};
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
@@ -183,6 +183,9 @@ impl Forwarding {
                 }
                 ForwardingField::Forwarded => {
                     if let Some(element) = own_element(peer, host) {
+                        if is_forwarded {
+                            remove_unclosed(headers);
+                        }
                         fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
@@ -300,6 +303,21 @@ fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
     let untrusted = headers.keys().filter(|name| is_untrusted(name, trusted));
     for name in untrusted.cloned().collect::<Vec<_>>() {
         headers.remove(name);
+    }
+}
+
+/// Takes out the lines of `Forwarded` that leave a quoted string open (RFC 7239 4): our element would be a part of it,
+/// and a name in it that of another.
+fn remove_unclosed(headers: &mut HeaderMap) {
+    let is_closed = |line: &&HeaderValue| !leaves_quotes_open(line.as_bytes());
+    let lines = headers.get_all(header::FORWARDED);
+    if lines.iter().all(|line| is_closed(&line)) {
+        return;
+    }
+    let closed: Vec<_> = lines.iter().filter(is_closed).cloned().collect();
+    headers.remove(header::FORWARDED);
+    for line in closed {
+        fields::append_line(headers, header::FORWARDED, line);
     }
 }
 

@@ -249,6 +249,32 @@ fn a_prefix_that_is_not_believed_is_not_told_on() {
     }
 }
 
+/// A client that a trusted proxy does not check could make our element a part of its own.
+#[test]
+fn an_open_quote_does_not_take_in_what_is_added() {
+    let ours = "for=\"[2001:db8::1]\";host=a;proto=https";
+    for (sent, want) in [
+        (&["for=1.1.1.1"][..], format!("for=1.1.1.1, {ours}")),
+        (&["for=1.1.1.1, "], format!("for=1.1.1.1, {ours}")),
+        (&["for=\"1.1.1.1"], ours.into()),
+        (&["for=\"1.1.1.1\\\""], ours.into()),
+        (&["for=1.1.1.1;host=\""], ours.into()),
+        (
+            &["for=\"1.1.1.1\\\\\""],
+            format!("for=\"1.1.1.1\\\\\", {ours}"),
+        ),
+        (
+            &["for=\"6.6.6.6", "for=1.1.1.1"],
+            format!("for=1.1.1.1, {ours}"),
+        ),
+        (&["for=1.1.1.1", "for=\""], format!("for=1.1.1.1, {ours}")),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|it| ("forwarded", *it)).collect();
+        let want = format!("forwarded: {want}");
+        assert_eq!(apply(&[Forwarded], &sent, true, "a"), [want], "{sent:?}");
+    }
+}
+
 /// What the upstream is asked for lies below both prefixes. Told of the outer one alone, it would make a redirect to
 /// `/outer/login` that comes out as `/outer/app/outer/login`.
 #[test]
