@@ -266,7 +266,7 @@ mod wire;
 
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
-pub use crate::log::{_LineLimiter, _Shown};
+pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
 pub use body::Body;
 #[doc(hidden)]
 pub use client::_Look;

@@ -1,6 +1,5 @@
 //! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
 
-use super::redact;
 use crate::answer::Reason;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use same_origin::guard::GuardError;
@@ -89,7 +88,7 @@ impl Asked {
         event!(
             status,
             method = %self.method,
-            path = %_Shown(&redact::path(self.uri.path())),
+            path = %_Shown(self.uri.path()),
             route = &*self.log.route,
             id = self.id.as_ref().and_then(|id| id.to_str().ok()),
             "refused: {reason}"
