@@ -16,7 +16,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use sync_wrapper::SyncWrapper;
 
 /// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
@@ -115,16 +115,31 @@ impl Body {
         matches!(&self.kind, Kind::Foreign(foreign) if foreign.is_unclear())
     }
 
-    /// Reads the first frame, if it is there: a body that ends at once is known to be empty then.
+    /// Reads the first bytes, if they are there: a body that ends at once is known to be empty then.
     pub(crate) async fn look(&mut self) {
-        let Kind::Foreign(foreign) = &mut self.kind else {
-            return;
+        if let Kind::Foreign(foreign) = &mut self.kind {
+            let looked = poll_fn(|cx| Poll::Ready(foreign.poll_first(cx))).await;
+            self.looked(looked);
+        }
+    }
+
+    /// Waits for the first bytes, or for the end of a body that has none.
+    pub(crate) async fn wait(&mut self) {
+        self.kind = match std::mem::take(&mut self.kind) {
+            Kind::Incoming(incoming) => Kind::Foreign(Box::new(Foreign::new(incoming))),
+            other => other,
         };
-        let looked = poll_fn(|cx| Poll::Ready(foreign.body.get_mut().as_mut().poll_frame(cx)));
-        match looked.await {
-            Poll::Ready(None) => self.kind = Kind::Empty,
-            Poll::Ready(Some(first)) => foreign.keep(first),
-            Poll::Pending => {}
+        if let Kind::Foreign(foreign) = &mut self.kind {
+            let first = poll_fn(|cx| foreign.poll_first(cx)).await;
+            self.looked(Poll::Ready(first));
+        }
+    }
+
+    fn looked(&mut self, first: Poll<Option<Result<Frame<Bytes>, BoxError>>>) {
+        match (first, &mut self.kind) {
+            (Poll::Ready(None), _) => self.kind = Kind::Empty,
+            (Poll::Ready(Some(first)), Kind::Foreign(foreign)) => foreign.keep(first),
+            (Poll::Ready(Some(_)) | Poll::Pending, _) => {}
         }
     }
 
@@ -280,6 +295,20 @@ impl Foreign {
 
     fn is_unclear(&self) -> bool {
         !self.is_end_stream && self.size_hint.lower() == 0 && self.first.is_none()
+    }
+
+    /// The first frame that is not empty: one of HTTP/2 may be, and end the stream (RFC 9113 6.1).
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        loop {
+            let frame = ready!(self.body.get_mut().as_mut().poll_frame(cx));
+            let data = frame.iter().flatten().find_map(Frame::data_ref);
+            if !data.is_some_and(Bytes::is_empty) {
+                return Poll::Ready(frame);
+            }
+        }
     }
 
     fn keep(&mut self, first: Result<Frame<Bytes>, BoxError>) {

@@ -276,7 +276,8 @@ impl ProxyBuilder {
     /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
     /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
     /// with the hidden request itself, past every check in front of it, is left to that server: switch
-    /// this on where the upstream is one, or where you do not know.
+    /// this on where the upstream is one, or where you do not know. A client that announces content and sends none, by
+    /// a last chunk or an empty DATA frame, has a second to do so.
     pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
         self.refuse_unexpected_content = refuse;
         self
