@@ -82,6 +82,18 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
+/// A line of a list without the empty elements at both ends.
+#[cfg(any(test, feature = "proxy"))]
+fn trim_elements(mut line: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b',', rest @ ..] = line {
+        line = rest;
+    }
+    while let [rest @ .., b' ' | b'\t' | b','] = line {
+        line = rest;
+    }
+    line
+}
+
 /// Puts `value` behind the last line of a list field as a line of its own, which RFC 9110 5.3 makes
 /// the same as an element of the same line, and which copies none of the bytes that are there.
 ///
@@ -93,12 +105,13 @@ pub(crate) fn append_line(headers: &mut HeaderMap, name: HeaderName, value: Head
 }
 
 /// Continues a list field on one line: all of its lines and then `value`, for readers that look at the
-/// first line or the last one only. RFC 9110 5.3 makes it the same as a line of its own.
+/// first line or the last one only. RFC 9110 5.3 makes it the same as a line of its own. Empty elements at the ends of
+/// a line are left out, as a sender must not make any (RFC 9110 5.6.1.1).
 #[cfg(any(test, feature = "proxy"))]
 pub(crate) fn append_element(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let mut line = Vec::new();
     for said in headers.get_all(&name) {
-        let said = trim(said.as_bytes());
+        let said = trim_elements(said.as_bytes());
         if !said.is_empty() {
             line.extend_from_slice(said);
             line.extend_from_slice(b", ");
@@ -161,6 +174,9 @@ mod tests {
             (&["a"], "a, c"),
             (&["a, b", "", " x "], "a, b, x, c"),
             (&[""], "c"),
+            (&["a,"], "a, c"),
+            (&["a, b\t, ,", " , ", ",x"], "a, b, x, c"),
+            (&[","], "c"),
         ] {
             let mut headers = lines(&VARY, said);
             append_element(&mut headers, VARY, HeaderValue::from_static("c"));

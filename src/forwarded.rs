@@ -131,16 +131,35 @@ fn unescape(quoted: &[u8]) -> Vec<u8> {
 }
 
 fn split_unquoted(line: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped) = (false, false);
-    line.split(move |&byte| {
-        let was_escaped = std::mem::take(&mut escaped);
+    let mut quotes = Quotes::default();
+    line.split(move |&byte| !quotes.are_open_after(byte) && byte == separator)
+}
+
+/// Whether a quoted string begins on a line and does not end there. All that is put behind it would be a part of it.
+#[cfg(feature = "proxy")]
+pub(crate) fn leaves_quotes_open(line: &[u8]) -> bool {
+    let mut quotes = Quotes::default();
+    let open = line.iter().map(|&byte| quotes.are_open_after(byte));
+    open.last().unwrap_or_default()
+}
+
+/// The place in a line in which quoted strings may stand (RFC 9110 5.6.4).
+#[derive(Default)]
+struct Quotes {
+    are_open: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn are_open_after(&mut self, byte: u8) -> bool {
+        let was_escaped = std::mem::take(&mut self.is_escaped);
         match byte {
-            b'"' if !was_escaped => quoted = !quoted,
-            b'\\' if quoted => escaped = !was_escaped,
+            b'"' if !was_escaped => self.are_open = !self.are_open,
+            b'\\' if self.are_open => self.is_escaped = !was_escaped,
             _ => {}
         }
-        byte == separator && !quoted
-    })
+        self.are_open
+    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,19 @@ impl<'a> HostAndPort<'a> {
         (!host.is_empty()).then_some(Self { host, port })
     }
 
+    /// Whether a text is not one for its port alone, whose digits are a number that no port has.
+    #[cold]
+    pub(crate) fn has_no_such_port(text: &[u8]) -> bool {
+        let Some(colon) = text.iter().rposition(|&byte| byte == b':') else {
+            return false;
+        };
+        let (host, digits) = (&text[..colon], &text[colon + 1..]);
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        let is_host =
+            HostAndPort::parse(host).is_some_and(|it| it.port.is_none() && it.host == host);
+        is_number && is_host && port_number(digits).is_none()
+    }
+
     /// The port that is written, if one is.
     pub(crate) const fn port(&self) -> Option<u16> {
         self.port
@@ -160,6 +173,25 @@ fn port_number(digits: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_there_is_not() {
+        for (text, is_one) in [
+            ("a:65536", true),
+            ("a:655360", true),
+            ("[::1]:99999", true),
+            ("a:65535", false),
+            ("a:", false),
+            ("a", false),
+            (":99999", false),
+            ("a b:99999", false),
+            ("a:1:99999", false),
+            ("a:9999x9", false),
+        ] {
+            let found = HostAndPort::has_no_such_port(text.as_bytes());
+            assert_eq!(found, is_one, "{text}");
+        }
+    }
 
     #[test]
     fn authorities() {

@@ -6,6 +6,7 @@ use crate::fields::Sole;
 use crate::guard::config::builder::Mode;
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::head::Head;
+use crate::guard::request::own_origin::Nameless;
 use crate::guard::request::signals::{self, FetchSite};
 use crate::guard::verdict::{Admission, Refusal, Verdict};
 use crate::origin::OriginPattern;
@@ -90,9 +91,10 @@ impl Compiled {
         };
         let own = head.own();
         match own.authority() {
-            Err(_) => Err(Refusal::NoHost),
             Ok(authority) if hosts.answer(authority, own.default_port()) => Ok(()),
-            Ok(_) => Err(Refusal::ForeignHost),
+            // RFC 3986 3.2.3: a port is any number of digits, so that this is an authority, and not ours.
+            Ok(_) | Err(Nameless::NoSuchPort) => Err(Refusal::ForeignHost),
+            Err(_) => Err(Refusal::NoHost),
         }
     }
 

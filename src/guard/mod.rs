@@ -23,7 +23,8 @@
 //! The first that decides ends it.
 //!
 //! 1. **Host.** Where [`hosts`](GuardBuilder::hosts) are given, the authority of the request has to be one of
-//!    them (RFC 9110 7.4), else it is answered with 421. The target's absolute form counts before `Host` (RFC
+//!    them (RFC 9110 7.4), else it is answered with 421; one that names no single valid host gets 400 (RFC 9112 3.2).
+//!    The target's absolute form counts before `Host` (RFC
 //!    9112 3.2.2), and of `:authority` and another `Host` neither does (RFC 9113 8.3.1), where the port of
 //!    `:scheme` may be left out. Names have no case; a dot at the end makes another name; IPv6 addresses are compared as such, however they are written; the port
 //!    counts if the entry has one. This closes DNS rebinding.
@@ -80,7 +81,7 @@
 //!
 //! # The answer
 //!
-//! 403, or 421 for a host that is not answered, as `text/plain`, empty unless there is a
+//! 403, or 421 for a host that is not answered, or 400 where no single valid one is named, as `text/plain`, empty unless there is a
 //! [page](GuardLayer::page) of one's own, and nothing disclosed but by [`debug`](GuardLayer::debug). The
 //! [`GuardError`] is in its extensions. `Vary` names the fields that decided: `Origin` and `Sec-Fetch-Site`, in
 //! the mode `Credentials` also `Cookie` and `Authorization`. Answers to requests that were let through need no

@@ -119,11 +119,13 @@ impl Refusal {
         }
     }
 
-    /// The status of the answer: 421 for a host that is not answered (RFC 9110 15.5.20), else 403.
+    /// The status of the answer: 421 for a host that is not answered (RFC 9110 15.5.20), 400 where no single valid one
+    /// is named (RFC 9112 3.2, RFC 9113 8.3.1), else 403.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::ForeignHost | Self::NoHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::NoHost => StatusCode::BAD_REQUEST,
             Self::SameSite
             | Self::CrossSite
             | Self::InvalidFetchSite

@@ -4,6 +4,7 @@
 //! Counts are told by a thread, which is there from the first of them on. A task would need a runtime with
 //! timers, which CORS and the guard do not ask for, and would panic in one without.
 
+use crate::log::secrets::_masked_path;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -150,7 +151,7 @@ fn counts() -> Option<&'static SyncSender<Count>> {
     COUNTS.get_or_init(begin).as_ref()
 }
 
-/// A path as it can be shown to people: escaped, and cut where it is long.
+/// A path as it can be shown to people: without the sessions in it, escaped, and cut where it is long.
 #[doc(hidden)]
 #[derive(Debug)]
 #[allow(
@@ -161,7 +162,8 @@ pub struct _Shown<'a>(pub &'a str);
 
 impl fmt::Display for _Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0.as_bytes();
+        let path = _masked_path(self.0);
+        let bytes = path.as_bytes();
         let shown = &bytes[..bytes.len().min(SHOWN)];
         let cut = if shown.len() < bytes.len() { "…" } else { "" };
         write!(f, "{}{cut}", shown.escape_ascii())
@@ -193,5 +195,7 @@ mod tests {
         let shown = _Shown(&long).to_string();
         assert!(shown.starts_with("\\xc3\\xa9") && shown.ends_with('…'));
         assert_eq!(_Shown("/a%20b").to_string(), "/a%20b");
+        let session = format!("/a;jsessionid={}", "5".repeat(2000));
+        assert_eq!(_Shown(&session).to_string(), "/a;jsessionid=***");
     }
 }

@@ -11,6 +11,12 @@ mod layer;
     allow(unreachable_pub, reason = "public by way of the proxy")
 )]
 mod limiter;
+#[cfg(feature = "tracing")]
+#[cfg_attr(
+    not(feature = "proxy"),
+    allow(unreachable_pub, reason = "public by way of the proxy")
+)]
+mod secrets;
 
 #[cfg(feature = "tracing")]
 pub(crate) use id::shown as shown_id;
@@ -19,3 +25,5 @@ pub(crate) use layer::LayerLog;
 pub(crate) use limiter::_Shown;
 #[cfg(all(feature = "tracing", feature = "proxy"))]
 pub use limiter::{_LineLimiter, _Shown};
+#[cfg(all(feature = "tracing", feature = "proxy"))]
+pub use secrets::{_is_secret_name, _masked_path};

@@ -58,7 +58,7 @@
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
 //!    byte for byte, and so does a relative reference, unless it leads elsewhere from the public path than from the
 //!    upstream's (RFC 3986 5.2). `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
-//!    is put before ours.
+//!    is put before ours, whether the upstream is told of it or not.
 //! 3. `Set-Cookie` has its `Path` mapped back, as addresses are, but for `/`, which means the whole origin. A path
 //!    above the upstream's base becomes the prefix, or the path that all proxies of that upstream are below.
 //!    `Domain` stays where it covers the public host and is not a public suffix, and is dropped elsewhere.
@@ -145,7 +145,9 @@
 //! | writes public addresses that cannot be told from its own | [`rewrite_location(false)`] and [`rewrite_cookies(false)`] |
 //!
 //! Without `X-Forwarded-Prefix` the redirect of such an application to `/app/login` becomes `/app/app/login`:
-//! the proxy cannot know that `/app/login` was meant to be public.
+//! the proxy cannot know that `/app/login` was meant to be public. The field of a trusted proxy before this one
+//! (Traefik's `StripPrefix`) does not replace it: where this proxy strips a prefix too and does not send the field, the
+//! other's is taken out, because the upstream's paths lie below both.
 //!
 //! ## Applications that compare `Origin` with `Host`
 //!
@@ -264,7 +266,7 @@ mod wire;
 
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
-pub use crate::log::{_LineLimiter, _Shown};
+pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
 pub use body::Body;
 #[doc(hidden)]
 pub use client::_Look;

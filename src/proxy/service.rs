@@ -18,7 +18,12 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
 use tower_service::Service;
+
+/// The time that a client has to say that a request has no content, where it is refused with content.
+const UNEXPECTED: Duration = Duration::from_secs(1);
 
 /// A reverse proxy for what is below a prefix of the public path.
 ///
@@ -109,6 +114,18 @@ impl<T: Transport> ReverseProxy<T> {
         })
     }
 
+    /// Answers a request that is refused if it has content. Of one without any HTTP/2 may say so by an empty DATA frame
+    /// behind its head (RFC 9113 8.1), and HTTP/1.1 by a last chunk (RFC 9112 7.1).
+    fn wait(self, mut request: Request<Body>) -> Answer {
+        Box::pin(async move {
+            // Of who says nothing in time it is taken to have some.
+            let _pending = timeout(UNEXPECTED, request.body_mut().wait()).await;
+            let answer = self.answer(request);
+            drop(self);
+            answer.await
+        })
+    }
+
     fn answer(&self, request: Request<Body>) -> Answer {
         let version = request.version();
         let (mut parts, body) = request.into_parts();
@@ -161,7 +178,9 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let request = request.map(Body::new);
         let is_unclear = request.body().may_be_empty() && !announces_content(request.headers());
-        let inner = if is_unclear {
+        let inner = if self.plan.request.waits_for_content(&request) {
+            self.clone().wait(request)
+        } else if is_unclear {
             self.clone().look(request)
         } else {
             self.answer(request)

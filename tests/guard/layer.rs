@@ -72,6 +72,36 @@ async fn a_refusal_says_why_to_the_server_and_nothing_to_the_client() {
     assert!(!response.headers().contains_key("vary"));
 }
 
+/// RFC 9112 3.2: no `Host`, several, or an invalid one have to be answered with 400.
+#[tokio::test]
+async fn a_request_without_a_single_valid_host_is_a_bad_one() {
+    for (hosts, status) in [
+        (&["app.example.com"][..], 200),
+        (&["evil.example"], 421),
+        (&["app.example.com:99999"], 421),
+        (&["[::1]:655360"], 421),
+        (&[], 400),
+        (&[""], 400),
+        (&["app.example.com", "app.example.com"], 400),
+        (&["app.example.com", "evil.example"], 400),
+        (&["app.example.com, evil.example"], 400),
+        (&["user@app.example.com"], 400),
+        (&["app.example.com/x"], 400),
+        (&["app.example.com:x"], 400),
+    ] {
+        let mut request = request("GET", &[]);
+        request.headers_mut().remove("host");
+        for host in hosts {
+            let host = host.parse().unwrap();
+            request.headers_mut().append("host", host);
+        }
+        let guard = build(&Guard::builder().hosts(["app.example.com"]));
+        let response = answer(GuardLayer::from(guard), request).await;
+        assert_eq!(response.status(), status, "{hosts:?}");
+        assert!(!response.headers().contains_key("vary"), "{hosts:?}");
+    }
+}
+
 #[tokio::test]
 async fn in_the_mode_of_credentials_a_refusal_varies_by_them_too() {
     let guard = build(&Guard::builder().mode(Mode::Credentials));

@@ -101,7 +101,8 @@ impl GuardBuilder {
     /// only where it has to be that one. Default: all.
     ///
     /// To name them closes DNS rebinding, by which a page makes its own name lead to this server, whereupon
-    /// its requests are same-origin to its browser. Other hosts get 421, whatever the method and the path.
+    /// its requests are same-origin to its browser. Other hosts get 421, whatever the method and the path, and
+    /// a request that names no single valid host gets 400.
     pub fn hosts<I>(mut self, hosts: I) -> Self
     where
         I: IntoIterator,

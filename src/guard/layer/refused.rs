@@ -20,7 +20,7 @@ impl GuardError {
         self.refusal
     }
 
-    /// The status of the answer: 421 for a host that is not answered, else 403.
+    /// The status of the answer: 421 for a host that is not answered, 400 where no single valid one is named, else 403.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.refusal.status()

@@ -95,6 +95,8 @@ pub(crate) enum Nameless {
     Absent,
     Several,
     Malformed,
+    /// A valid host with a port that no server listens on.
+    NoSuchPort,
     /// Over HTTP/2 and 3: `:authority` and `Host` differ.
     Contradiction,
     /// The server has put an [`OwnOrigin`] there that is none.
@@ -168,6 +170,7 @@ impl fmt::Display for Nameless {
             Self::Absent => "there is no Host",
             Self::Several => "there are several Host lines",
             Self::Malformed => "its host is not a name or an address with an optional port",
+            Self::NoSuchPort => "its port is not a number up to 65535",
             Self::Contradiction => ":authority and Host differ",
             Self::Told => "the authority of its `OwnOrigin` is not a host with an optional port",
         })
@@ -188,7 +191,10 @@ fn named<'a>(head: &Head<'a>) -> Result<HostAndPort<'a>, Nameless> {
         (None, Sole::One(line)) => line.as_bytes(),
         (None, Sole::Absent) => return Err(Nameless::Absent),
     };
-    HostAndPort::parse(text).ok_or(Nameless::Malformed)
+    HostAndPort::parse(text).ok_or_else(|| match HostAndPort::has_no_such_port(text) {
+        true => Nameless::NoSuchPort,
+        false => Nameless::Malformed,
+    })
 }
 
 #[cfg(feature = "proxy")]

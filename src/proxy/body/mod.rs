@@ -1,12 +1,15 @@
 //! The body of requests and responses that pass through the proxy.
 
 pub(crate) mod download;
+mod foreign;
 pub(crate) mod measured;
 pub(crate) mod upload;
 
 use crate::proxy::error::BoxError;
 use crate::proxy::wire::trailers;
 use bytes::Bytes;
+use foreign::Foreign;
+pub(crate) use foreign::RequestBodyFailed;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
@@ -17,7 +20,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use sync_wrapper::SyncWrapper;
 
 /// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
 /// may be one (RFC 9110 6.5.1): no field that only a head decides.
@@ -115,16 +117,31 @@ impl Body {
         matches!(&self.kind, Kind::Foreign(foreign) if foreign.is_unclear())
     }
 
-    /// Reads the first frame, if it is there: a body that ends at once is known to be empty then.
+    /// Reads the first bytes, if they are there: a body that ends at once is known to be empty then.
     pub(crate) async fn look(&mut self) {
-        let Kind::Foreign(foreign) = &mut self.kind else {
-            return;
+        if let Kind::Foreign(foreign) = &mut self.kind {
+            let looked = poll_fn(|cx| Poll::Ready(foreign.poll_first(cx))).await;
+            self.looked(looked);
+        }
+    }
+
+    /// Waits for the first bytes, or for the end of a body that has none.
+    pub(crate) async fn wait(&mut self) {
+        self.kind = match std::mem::take(&mut self.kind) {
+            Kind::Incoming(incoming) => Kind::Foreign(Box::new(Foreign::new(incoming))),
+            other => other,
         };
-        let looked = poll_fn(|cx| Poll::Ready(foreign.body.get_mut().as_mut().poll_frame(cx)));
-        match looked.await {
-            Poll::Ready(None) => self.kind = Kind::Empty,
-            Poll::Ready(Some(first)) => foreign.keep(first),
-            Poll::Pending => {}
+        if let Kind::Foreign(foreign) = &mut self.kind {
+            let first = poll_fn(|cx| foreign.poll_first(cx)).await;
+            self.looked(Poll::Ready(first));
+        }
+    }
+
+    fn looked(&mut self, first: Poll<Option<Result<Frame<Bytes>, BoxError>>>) {
+        match (first, &mut self.kind) {
+            (Poll::Ready(None), _) => self.kind = Kind::Empty,
+            (Poll::Ready(Some(first)), Kind::Foreign(foreign)) => foreign.keep(first),
+            (Poll::Ready(Some(_)) | Poll::Pending, _) => {}
         }
     }
 
@@ -243,69 +260,6 @@ impl fmt::Debug for Body {
     }
 }
 
-type Unshared = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
-
-/// Somebody else's body, which need not be `Sync`. It is only touched where nobody else can, so it says of
-/// itself beforehand what is asked of a shared reference. poem and others need a body that is `Sync`, and
-/// an error that gives a request back ([`ClientError`](crate::proxy::ClientError)) has to be.
-struct Foreign {
-    body: SyncWrapper<Unshared>,
-    /// The result of a look. The two hints are about it and the rest.
-    first: Option<Result<Frame<Bytes>, BoxError>>,
-    is_end_stream: bool,
-    size_hint: SizeHint,
-    is_of_request: bool,
-}
-
-/// The failure of a request's body that is somebody else's.
-#[derive(Debug, thiserror::Error)]
-#[error("the request's body failed")]
-pub(crate) struct RequestBodyFailed(#[source] BoxError);
-
-impl Foreign {
-    fn new<B>(body: B) -> Self
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let body: Unshared = Box::pin(MapError { body });
-        Self {
-            is_end_stream: body.is_end_stream(),
-            size_hint: body.size_hint(),
-            body: SyncWrapper::new(body),
-            first: None,
-            is_of_request: false,
-        }
-    }
-
-    fn is_unclear(&self) -> bool {
-        !self.is_end_stream && self.size_hint.lower() == 0 && self.first.is_none()
-    }
-
-    fn keep(&mut self, first: Result<Frame<Bytes>, BoxError>) {
-        let data = first.as_ref().ok().and_then(Frame::data_ref);
-        let len = data.map_or(0, |data| data.len() as u64);
-        if self.size_hint.upper().is_none_or(|upper| upper >= len) {
-            self.size_hint.set_lower(len);
-        }
-        self.first = Some(first);
-    }
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let body = self.body.get_mut();
-        let polled = match self.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
-            None => body.as_mut().poll_frame(cx),
-        };
-        self.is_end_stream = body.is_end_stream();
-        self.size_hint = body.size_hint();
-        if self.is_of_request {
-            return polled.map_err(|error| RequestBodyFailed(error).into());
-        }
-        polled
-    }
-}
-
 /// Returns whether a body failed because it is longer than a layer around it allows (`tower_http::limit`).
 pub(crate) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
@@ -323,38 +277,6 @@ fn take<B: 'static, T: 'static>(slot: &mut Option<B>) -> Option<T> {
     (slot as &mut dyn Any)
         .downcast_mut::<Option<T>>()
         .and_then(Option::take)
-}
-
-pin_project_lite::pin_project! {
-    /// A body whose errors are boxed.
-    struct MapError<B> {
-        #[pin]
-        body: B,
-    }
-}
-
-impl<B> http_body::Body for MapError<B>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.project().body.poll_frame(cx).map_err(Into::into)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 #[cfg(test)]

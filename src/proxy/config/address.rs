@@ -83,11 +83,13 @@ fn meant_prefix(prefix: &str) -> Option<String> {
 }
 
 /// The part of a prefix before what other tools take for a pattern (`/api/*`, `/{id}`, `/api/(.*)`,
-/// `/:path`), if there is such a thing in it.
+/// `/:path`, `/<int:id>`, `/[a-z]`, `/api|/b`, `/api$`), if there is such a thing in it.
 fn before_pattern(prefix: &str) -> Option<&str> {
-    let wildcard = prefix.find(['*', '{', '(']);
+    let wildcard = prefix.find(['*', '{', '(', '<', '[', '|']);
     let parameter = prefix.find("/:");
-    let end = wildcard.into_iter().chain(parameter).min()?;
+    // Elsewhere it is a character of a path, `/odata/$metadata`, and the end of one of a regular expression.
+    let anchor = prefix.strip_suffix('$').map(str::len);
+    let end = wildcard.into_iter().chain(parameter).chain(anchor).min()?;
     Some(bare(&prefix[..end]))
 }
 
@@ -177,12 +179,25 @@ mod tests {
             ("/api/(.*)", "/api"),
             ("/api/:path*", "/api"),
             ("/:id", "/"),
+            ("/<id>", "/"),
+            ("/user/<int:id>/x", "/user"),
+            ("/[a-z]", "/"),
+            ("/api|/b", "/api"),
+            ("/api$", "/api"),
         ] {
             let (kind, remedy) = check_prefix(prefix).unwrap_err();
             assert_eq!(kind, Kind::Pattern, "{prefix}");
             assert!(remedy.starts_with(&format!("write {want:?}")), "{remedy}");
         }
-        for plain in ["/api", "/a:b", "/a;b", "/~user", "/a$b", "/a+b,c='d'!&e@f"] {
+        for plain in [
+            "/api",
+            "/$metadata",
+            "/a:b",
+            "/a;b",
+            "/~user",
+            "/a$b",
+            "/a+b,c='d'!&e@f",
+        ] {
             assert_eq!(check_prefix(plain), Ok(()), "{plain}");
         }
     }
@@ -220,7 +235,7 @@ mod tests {
         for (prefix, remedy) in [
             ("/é", "write \"/%C3%A9\""),
             ("/é/*", "write \"/%C3%A9\", which"),
-            ("/a|b", "write \"/a%7Cb\""),
+            ("/a^b", "write \"/a%5Eb\""),
             ("/a b/", "write \"/a%20b\""),
             ("/api?x=1", "write \"/api\""),
             ("/api/#x", "write \"/api\""),

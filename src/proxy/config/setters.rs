@@ -191,7 +191,7 @@ impl ProxyBuilder {
     /// A path above the upstream's base, `/shop` of `/shop/api`, becomes the prefix; where other proxies of the
     /// upstream lead below it too, the longest path that is above all of them, so that each gets the cookie.
     /// [`Confine`](CookieRewrite::Confine), in a configuration `"confine"`, maps `/` to the prefix too,
-    /// whether the cookie says it or has it by default, a path above the base always to the prefix, and nothing to
+    /// whether the cookie says it or has it by default, and so every path above the base or beside it, and nothing to
     /// another proxy's.
     /// `Domain` stays where it covers the public host and is not a public suffix, else it is dropped;
     /// without the feature `public-suffix` it always is.
@@ -276,7 +276,8 @@ impl ProxyBuilder {
     /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
     /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
     /// with the hidden request itself, past every check in front of it, is left to that server: switch
-    /// this on where the upstream is one, or where you do not know.
+    /// this on where the upstream is one, or where you do not know. A client that announces content and sends none, by
+    /// a last chunk or an empty DATA frame, has a second to do so.
     pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
         self.refuse_unexpected_content = refuse;
         self

@@ -16,14 +16,15 @@ pub(crate) mod webdav;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Mount;
 use crate::proxy::wire::edits::FieldEdits;
+use crate::proxy::wire::framing;
 use crate::proxy::wire::host::set_host;
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::websocket;
 use client::{Requester, is_in};
 use forwarded::{Forwarding, Outside};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, StatusCode, request};
+use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use ipnet::IpNet;
 use origin::{OriginChoice, OriginRule};
@@ -146,6 +147,17 @@ impl RequestRules {
             Ok(verdict) => verdict,
             Err(kind) => Verdict::Refuse(kind),
         }
+    }
+
+    /// Whether only the first bytes of a body, or its end, tell that a request is refused for having one. A client that
+    /// asks whether to send it (RFC 9110 10.1.1) is not told to.
+    pub(crate) fn waits_for_content<B: Body>(&self, request: &Request<B>) -> bool {
+        let length = request.headers().get(CONTENT_LENGTH);
+        self.refuse_unexpected_content
+            && framing::gives_content_no_meaning(request.method())
+            && !request.body().is_end_stream()
+            && length.is_none_or(|length| length == "0")
+            && !request.headers().contains_key(EXPECT)
     }
 
     /// The value that tells a request from others, if it has one.

@@ -17,6 +17,7 @@ pub(crate) use silent::*;
 #[cfg(feature = "tracing")]
 mod enabled {
     use super::failures::Failure;
+    use crate::log::_masked_path;
     use crate::proxy::error::ProxyError;
     use crate::proxy::exchange::Answer;
     use crate::proxy::plan::Plan;
@@ -48,7 +49,7 @@ mod enabled {
                 target: "same_origin::proxy",
                 "proxy",
                 method = %context.method,
-                path = context.public.path(),
+                path = &*_masked_path(context.public.path()),
                 upstream = tracing::field::Empty,
                 status = tracing::field::Empty,
                 head_ms = tracing::field::Empty,

@@ -14,7 +14,7 @@ const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-aut
 /// Requests of a client to the proxy itself, in its `Connection` field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// The protocols that the client would switch to (RFC 9110 7.8), as sent.
+    /// The protocols that the client would switch to (RFC 9110 7.8), as sent, on one line.
     pub(crate) upgrade: Option<HeaderValue>,
     /// Whether the client accepts trailers (RFC 9110 10.1.4).
     pub(crate) trailers: bool,
@@ -29,7 +29,7 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, scan: HeaderScan) -> Offer 
     if scan.has(Field::Connection) {
         // RFC 9110 7.8: Upgrade counts only when Connection nominates it.
         if fields::has_token(headers, &header::CONNECTION, "upgrade") {
-            offer.upgrade = single(headers, &header::UPGRADE);
+            offer.upgrade = joined(headers, &header::UPGRADE);
         }
     }
     // HTTP/2 has no Connection field and allows TE with this one value (RFC 9113 8.2.2).
@@ -43,6 +43,7 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Optio
     if !scan.has_hop_by_hop() {
         return None;
     }
+    // An answer to one offer is one protocol, so that of two lines nobody can say which is meant.
     let upgrade = single(headers, &header::UPGRADE);
     strip(headers, scan, Direction::Response);
     upgrade
@@ -133,6 +134,16 @@ fn strip(headers: &mut HeaderMap, scan: HeaderScan, direction: Direction) {
             remove(Field::ProxyAuthenticate, PROXY_AUTHENTICATION_INFO);
         }
     }
+}
+
+/// The value of a list, which may be spread over several lines (RFC 9110 5.3), if there is one.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let lines = headers.get_all(name);
+    if lines.iter().nth(1).is_none() {
+        return single(headers, name);
+    }
+    let lines: Vec<_> = lines.iter().map(HeaderValue::as_bytes).collect();
+    HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
 }
 
 /// The value of a field that stands on one line and is not empty.
@@ -265,7 +276,14 @@ mod tests {
             ("upgrade", "a"),
             ("upgrade", "b"),
         ];
-        assert_eq!(offer(&twice).upgrade, None);
+        assert_eq!(offer(&twice).upgrade.unwrap(), "a, b");
+        let twice = [
+            ("connection", "keep-alive"),
+            ("connection", "upgrade"),
+            ("upgrade", ""),
+            ("upgrade", "websocket"),
+        ];
+        assert_eq!(offer(&twice).upgrade.unwrap(), ", websocket");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod early_answers;
 mod expected;
 mod read_on;
 mod replaced;
-mod wrapped;
+pub mod wrapped;
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 use same_origin::proxy::{Limits, ReverseProxy};

@@ -34,7 +34,7 @@ impl<B: http_body::Body + Unpin> http_body::Body for Wrapped<B> {
 }
 
 /// A proxy behind such a layer, served.
-async fn serve_wrapped(proxy: ReverseProxy) -> SocketAddr {
+pub async fn serve_wrapped(proxy: ReverseProxy) -> SocketAddr {
     let wrap = |request: Request<Incoming>| request.map(Wrapped);
     serve(ServiceBuilder::new().map_request(wrap).service(proxy)).await
 }

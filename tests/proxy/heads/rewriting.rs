@@ -31,6 +31,7 @@ async fn an_application_says_its_public_prefix_once() {
     let outer = "x-forwarded-prefix: /outer\r\n";
     for (name, builder, fields, prefix) in [
         ("not told", &builder, "", "/api"),
+        ("not told, behind another", &builder, outer, "/outer/api"),
         ("told", &told, "", "/api"),
         ("told, behind another", &told, outer, "/outer/api"),
     ] {

@@ -1,10 +1,20 @@
 //! Bodies of requests whose method gives them no meaning, and upstreams that leave them unread.
 
+use crate::bodies::wrapped::serve_wrapped;
 use crate::support::{Upstream, exchange, get, reply, serve};
-use same_origin::proxy::ReverseProxy;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::Request;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
+use same_origin::proxy::{Body, ReverseProxy};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -113,4 +123,50 @@ async fn it_can_be_refused() {
         get(server, "/api/x", "content-length: 0\r\n").await.status,
         200
     );
+}
+
+/// RFC 9113 8.1, RFC 9112 7.1: the end of a request may stand behind its head, and nothing before it.
+#[tokio::test]
+async fn a_request_that_turns_out_to_have_none_is_not_refused() {
+    let upstream = Upstream::start(|seen| {
+        let reply = reply("");
+        let is_head = seen.head.starts_with("HEAD");
+        reply[..reply.len() - if is_head { 2 } else { 0 }].to_vec()
+    });
+    let upstream = upstream.await;
+    let proxy = ReverseProxy::builder("/api", upstream.url("")).refuse_unexpected_content(true);
+    let proxy = proxy.build().unwrap();
+    let servers = [serve(proxy.clone()).await, serve_wrapped(proxy).await];
+    let methods = ["GET", "HEAD", "DELETE", "OPTIONS"];
+    for (server, method) in servers
+        .into_iter()
+        .flat_map(|it| methods.map(|name| (it, name)))
+    {
+        let head = format!(
+            "{method} /api/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
+        for (chunks, status) in [("0\r\n\r\n", 200), ("1\r\nx\r\n0\r\n\r\n", 400)] {
+            let answer = exchange(server, format!("{head}{chunks}")).await;
+            assert_eq!(answer.status, status, "{method} {chunks:?}");
+        }
+        for (frames, status) in [(&[][..], 200), (&["", ""], 200), (&["", "x"], 400)] {
+            let client = legacy::Client::builder(TokioExecutor::new())
+                .http2_only(true)
+                .build_http::<Body>();
+            // Each of them comes after the head.
+            let frames = stream::iter(frames.to_vec()).then(async |data| {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok::<_, Infallible>(Frame::data(Bytes::from_static(data.as_bytes())))
+            });
+            let request = Request::builder().method(method);
+            let request = request.uri(format!("http://{server}/api/x"));
+            let body = Body::new(StreamBody::new(Box::pin(frames)));
+            let answer = client.request(request.body(body).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), status, "{method}");
+        }
+    }
+    for seen in upstream.seen() {
+        assert!(seen.all("transfer-encoding").is_empty(), "{seen:?}");
+        assert_eq!(seen.body, b"");
+    }
 }

@@ -1,8 +1,8 @@
 //! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
 
-use super::redact;
 use crate::answer::Reason;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use same_origin::guard::GuardError;
 use same_origin::proxy::{_LineLimiter, _Shown, Body};
 use std::sync::Arc;
 
@@ -75,11 +75,8 @@ impl Asked {
     /// Tells of an answer that refuses the request.
     pub fn answered(&self, response: &Response<Body>) {
         let status = response.status();
-        // The guard is the one that answers so, and has told of it.
-        let is_told = matches!(
-            status,
-            StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST
-        );
+        // The guard has told of its own.
+        let is_told = response.extensions().get::<GuardError>().is_some();
         let is_refusal = status.is_client_error() || status.is_server_error();
         if is_told || !is_refusal || !self.log.may_write(status) {
             return;
@@ -91,7 +88,7 @@ impl Asked {
         event!(
             status,
             method = %self.method,
-            path = %_Shown(&redact::path(self.uri.path())),
+            path = %_Shown(self.uri.path()),
             route = &*self.log.route,
             id = self.id.as_ref().and_then(|id| id.to_str().ok()),
             "refused: {reason}"

@@ -17,16 +17,25 @@ pub(super) fn closes(response: &HeaderMap) -> bool {
 }
 
 /// The time for which the upstream keeps the connection idle, as `Keep-Alive: timeout=5` says (RFC 2068 19.7.1.1,
-/// and what servers made of it).
+/// and what servers made of it). Of several the least counts: too short a time costs a connection, too long a one a
+/// request.
 pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
-    let line = headers.get(HeaderName::from_static("keep-alive"))?;
-    let parameters = line.to_str().ok()?.split(',');
+    let lines = headers.get_all(HeaderName::from_static("keep-alive"));
+    let lines = lines.iter().filter_map(|line| line.to_str().ok());
+    let parameters = lines.flat_map(|line| line.split(','));
     let seconds = parameters.filter_map(|parameter| {
-        let (name, seconds) = parameter.trim().split_once('=')?;
-        let is_timeout = name.trim_end().eq_ignore_ascii_case("timeout");
-        is_timeout.then(|| seconds.trim().parse::<u32>().ok())?
+        let (name, value) = parameter.split_once('=')?;
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| whole_seconds(value))?
     });
     seconds.min().map(|least| Duration::from_secs(least.into()))
+}
+
+/// The number at the beginning of a value, which may be quoted, or go on with a fraction.
+fn whole_seconds(value: &str) -> Option<u32> {
+    let value = value.trim_start().trim_start_matches('"');
+    let end = value.find(|c: char| !c.is_ascii_digit());
+    value[..end.unwrap_or(value.len())].parse().ok()
 }
 
 /// RFC 9112 3.2.1: an origin is sent the path and query alone; the authority is in `Host`, where it is
@@ -104,6 +113,13 @@ mod tests {
     #[test]
     fn an_upstream_says_how_long_it_keeps_a_connection() {
         for (value, seconds) in [
+            ("timeout=\"5\"", Some(5)),
+            ("timeout=\"5\", max=\"9\"", Some(5)),
+            ("timeout=5.9", Some(5)),
+            ("timeout=5; max=9", Some(5)),
+            ("timeout=.5", None),
+            ("max=100\ntimeout=5", Some(5)),
+            ("timeout=7\ntimeout=5\nx", Some(5)),
             ("timeout=5", Some(5)),
             ("timeout=5, max=100", Some(5)),
             ("max=100,Timeout = 7", Some(7)),
@@ -114,9 +130,12 @@ mod tests {
             ("timeout=99999999999", None),
             ("300", None),
         ] {
-            let value = HeaderValue::from_static(value);
-            let headers = [(HeaderName::from_static("keep-alive"), value.clone())];
-            let time = kept_for(&HeaderMap::from_iter(headers));
+            let name = HeaderName::from_static("keep-alive");
+            let mut headers = HeaderMap::new();
+            for line in value.lines() {
+                headers.append(&name, HeaderValue::from_static(line));
+            }
+            let time = kept_for(&headers);
             assert_eq!(time, seconds.map(Duration::from_secs), "{value:?}");
         }
     }

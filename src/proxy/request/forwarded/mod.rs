@@ -9,7 +9,7 @@ mod element;
 mod translate;
 
 use crate::fields::{self, Sole};
-use crate::forwarded::{Told, is_told_in_x_fields};
+use crate::forwarded::{Told, is_told_in_x_fields, leaves_quotes_open};
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
@@ -44,6 +44,8 @@ pub enum ForwardingField {
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
+    /// That of a trusted peer is put before it. Where this field is not chosen, the peer's is sent on only if nothing
+    /// is stripped here: else it would not be the prefix of the paths that the upstream is asked for.
     XForwardedPrefix,
     /// `X-Real-IP`: the client's address alone, which is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s.
     XRealIp,
@@ -181,6 +183,9 @@ impl Forwarding {
                 }
                 ForwardingField::Forwarded => {
                     if let Some(element) = own_element(peer, host) {
+                        if is_forwarded {
+                            remove_unclosed(headers);
+                        }
                         fields::append_element(headers, header::FORWARDED, element);
                     }
                 }
@@ -210,7 +215,17 @@ impl Forwarding {
         for (name, value) in translated {
             let _full = headers.try_insert(name, value);
         }
+        self.remove_short_prefix(headers);
         (outside, port_is_told)
+    }
+
+    /// Takes out a trusted proxy's prefix where ours is stripped too and is not told: what the upstream is asked for
+    /// lies below both, and of the one alone it would make addresses that lead nowhere. To add ours would be as true.
+    /// But a route that leaves the field out may have a reason: it cannot say the base path of an upstream.
+    fn remove_short_prefix(&self, headers: &mut HeaderMap) {
+        if self.told_prefix().is_none() {
+            headers.remove(X_FORWARDED_PREFIX);
+        }
     }
 
     /// A trusted proxy's prefix was stripped before ours, so ours is below it. It is one that is believed.
@@ -288,6 +303,21 @@ fn remove_untrusted(headers: &mut HeaderMap, trusted: bool) {
     let untrusted = headers.keys().filter(|name| is_untrusted(name, trusted));
     for name in untrusted.cloned().collect::<Vec<_>>() {
         headers.remove(name);
+    }
+}
+
+/// Takes out the lines of `Forwarded` that leave a quoted string open (RFC 7239 4): our element would be a part of it,
+/// and a name in it that of another.
+fn remove_unclosed(headers: &mut HeaderMap) {
+    let is_closed = |line: &&HeaderValue| !leaves_quotes_open(line.as_bytes());
+    let lines = headers.get_all(header::FORWARDED);
+    if lines.iter().all(|line| is_closed(&line)) {
+        return;
+    }
+    let closed: Vec<_> = lines.iter().filter(is_closed).cloned().collect();
+    headers.remove(header::FORWARDED);
+    for line in closed {
+        fields::append_line(headers, header::FORWARDED, line);
     }
 }
 

@@ -11,9 +11,10 @@ pub enum CookieRewrite {
     /// `Path` is mapped back, and a `Domain` that does not cover the public host is dropped.
     #[default]
     On,
-    /// As `On`, and `Path=/` becomes the prefix, as any path above the upstream's base does: no page outside of it gets
-    /// the cookie. Nor does one get a cookie without a `Path` that is set at the bare prefix, `/api`, for which a browser
-    /// would take it to be for `/`.
+    /// As `On`, and a `Path` that is then not below the prefix becomes the prefix, be it `/` or that of another route: no
+    /// page outside of it gets the cookie. Nor does one get a cookie without a `Path` that is set at the bare prefix,
+    /// `/api`, for which a browser would take it to be for `/`. `__Host-` cookies keep `Path=/`, without which they are
+    /// void.
     Confine,
 }
 

@@ -11,7 +11,7 @@ use http::{Method, Request, StatusCode, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
-use same_origin::proxy::{AnsweredBy, ProxyError, ProxyErrorKind};
+use same_origin::proxy::{_masked_path, AnsweredBy, ProxyError, ProxyErrorKind};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error;
@@ -188,7 +188,7 @@ impl Line {
         let Some(target) = &self.target else {
             return Cow::Borrowed("");
         };
-        let path = redact::path(target.path());
+        let path = _masked_path(target.path());
         match target.query().filter(|_| self.shows_query) {
             Some(query) => format!("{path}?{}", redact::query(query)).into(),
             None => path,

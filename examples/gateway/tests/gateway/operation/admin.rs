@@ -225,7 +225,8 @@ async fn pages_of_other_sites_neither_read_nor_purge() {
         ("OPTIONS /readyz HTTP/1.1\r\nhost: localhost", "405"),
         ("GET /readyz HTTP/1.0\r\nhost: rebound.example", "421"),
         ("GET http://rebound.example/readyz HTTP/1.0", "421"),
-        ("POST /purge?prefix=/ HTTP/1.0", "421"),
+        ("POST /purge?prefix=/ HTTP/1.0", "400"),
+        ("GET /readyz HTTP/1.1", "400"),
     ] {
         let line = raw(&admin, head).await;
         assert!(line.contains(status), "{head}: {line}");

@@ -247,9 +247,76 @@ fn a_prefix_that_is_not_believed_is_not_told_on() {
             "{name}"
         );
     }
-    // Nor where nothing of ours is told.
-    let sent = [("x-forwarded-prefix", "//evil.example")];
-    assert!(apply(&[], &sent, true, "a").is_empty());
+}
+
+/// A client that a trusted proxy does not check could make our element a part of its own.
+#[test]
+fn an_open_quote_does_not_take_in_what_is_added() {
+    let ours = "for=\"[2001:db8::1]\";host=a;proto=https";
+    for (sent, want) in [
+        (&["for=1.1.1.1"][..], format!("for=1.1.1.1, {ours}")),
+        (&["for=1.1.1.1, "], format!("for=1.1.1.1, {ours}")),
+        (&["for=\"1.1.1.1"], ours.into()),
+        (&["for=\"1.1.1.1\\\""], ours.into()),
+        (&["for=1.1.1.1;host=\""], ours.into()),
+        (
+            &["for=\"1.1.1.1\\\\\""],
+            format!("for=\"1.1.1.1\\\\\", {ours}"),
+        ),
+        (
+            &["for=\"6.6.6.6", "for=1.1.1.1"],
+            format!("for=1.1.1.1, {ours}"),
+        ),
+        (&["for=1.1.1.1", "for=\""], format!("for=1.1.1.1, {ours}")),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|it| ("forwarded", *it)).collect();
+        let want = format!("forwarded: {want}");
+        assert_eq!(apply(&[Forwarded], &sent, true, "a"), [want], "{sent:?}");
+    }
+}
+
+/// What the upstream is asked for lies below both prefixes. Told of the outer one alone, it would make a redirect to
+/// `/outer/login` that comes out as `/outer/app/outer/login`.
+#[test]
+fn a_trusted_prefix_is_told_on_where_it_is_that_of_the_paths_behind_it() {
+    for (name, stripped, fields, sent, want) in [
+        (
+            "both",
+            "/app",
+            &[XForwardedPrefix][..],
+            "/outer",
+            Some("/outer/app"),
+        ),
+        (
+            "ours is not told",
+            "/app",
+            &Forwarding::DEFAULT,
+            "/outer",
+            None,
+        ),
+        ("nothing is told", "/app", &[], "/outer", None),
+        ("the root", "/app", &[], "/", None),
+        (
+            "nothing is stripped here",
+            "",
+            &[],
+            "/outer",
+            Some("/outer"),
+        ),
+        ("no host", "", &[], "//evil.example", None),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_FORWARDED_PREFIX, sent.parse().unwrap());
+        let scan = HeaderScan::of(&headers);
+        let forwarding = Forwarding::new(fields, stripped);
+        let outside = forwarding.apply(&mut headers, scan, None, Some(&TRUSTED[..]), None);
+        let found = headers.get(X_FORWARDED_PREFIX);
+        let found = found.and_then(|found| found.to_str().ok());
+        assert_eq!(found, want, "{name}");
+        // Told or not, the way back has it.
+        let outer = outside.and_then(|outside| outside.prefix);
+        assert_eq!(outer.is_some(), sent == "/outer", "{name}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) struct CookieMapper<'a> {
     /// The mounts beside it.
     pub(crate) others: &'a Mounts,
     pub(crate) prefix: &'a PublicPrefix<'a>,
-    /// Whether `Path=/` becomes the prefix.
+    /// Whether a path that is not below the prefix becomes the prefix.
     pub(crate) confine: bool,
     /// Whether the client asked for the bare prefix: the path that a browser gives a cookie by default is
     /// then beside the prefix, of `/api` it is `/` (RFC 6265bis 5.1.4). Anywhere below it is the upstream's own,
@@ -44,9 +44,10 @@ impl CookieMapper<'_> {
     ///   Without it the cookie is the public host's alone.
     /// - `Path` under the upstream's base becomes the one under the prefix, and one under the base of another
     ///   mount of that upstream the one under that mount's. One above the base covers all that is mounted and
-    ///   becomes the prefix. `/` is the whole origin's and stays, since pages read double-submit cookies there,
-    ///   unless cookies are confined. Another path stays.
-    /// - A cookie that is confined and has no `Path` gets one where the browser would take it to be outside.
+    ///   becomes the prefix. `/` is the whole origin's and stays, since pages read double-submit cookies there.
+    ///   Another path stays.
+    /// - A cookie that is confined gets the prefix for a path that is not below it by then, and where it has no `Path`
+    ///   and the browser would take it to be outside.
     /// - `__Host-` cookies keep `Path=/` (RFC 6265bis 4.1.3.2: any other value voids them).
     /// - Everything else is kept byte for byte, the value above all.
     fn to_public(&self, value: &[u8]) -> Option<Vec<u8>> {
@@ -95,7 +96,8 @@ impl CookieMapper<'_> {
             .filter(|(name, _)| name.eq_ignore_ascii_case(b"path"));
         let last = paths.last().and_then(|(_, path)| path);
         let is_default = !last.is_some_and(|path| path.starts_with(b"/"));
-        is_default.then(|| self.root_to_public())?
+        let prefix = is_default.then(|| self.public_prefix());
+        prefix.filter(|prefix| !prefix.is_empty())
     }
 
     /// Whether the `Domain` of a cookie means something to the public host. The last one counts (RFC 6265bis
@@ -116,10 +118,19 @@ impl CookieMapper<'_> {
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return None;
         }
-        if path == "/" {
-            return self.root_to_public();
+        let public = self.unconfined_to_public(path);
+        if !self.confine {
+            return public;
         }
-        if self.prefix.of_told(path).is_some() {
+        // What the upstream says is not believed: a path beside the base may be that of another route, whose upstream
+        // is not this one.
+        let prefix = self.public_prefix();
+        let is_confined = below(public.as_deref().unwrap_or(path), &prefix).is_some();
+        if is_confined { public } else { Some(prefix) }
+    }
+
+    fn unconfined_to_public(&self, path: &str) -> Option<String> {
+        if path == "/" || self.prefix.of_told(path).is_some() {
             return None;
         }
         let map = &self.own.map;
@@ -138,17 +149,15 @@ impl CookieMapper<'_> {
     /// upstreams below that path see the cookie, as they do one of `/`.
     fn wide_to_public(&self, path: &str) -> Option<String> {
         let mut public = self.own.map.prefix().to_owned();
-        if !self.confine {
-            let covered = |map: &PathMap| match map.is_below(path) {
-                true => Some(map.prefix().to_owned()),
-                false => map.to_public(path),
-            };
-            for beside in self.others.all_to_public(self.own, covered) {
-                public.truncate(common_path(&public, &beside).len());
-            }
+        let covered = |map: &PathMap| match map.is_below(path) {
+            true => Some(map.prefix().to_owned()),
+            false => map.to_public(path),
+        };
+        for beside in self.others.all_to_public(self.own, covered) {
+            public.truncate(common_path(&public, &beside).len());
         }
         let public = self.prefix.with_outer(public);
-        if !self.confine && reaches(path, &public) {
+        if reaches(path, &public) {
             return None;
         }
         let is_root = public.is_empty();
@@ -166,15 +175,10 @@ impl CookieMapper<'_> {
         self.others.path_to_public(self.own, way_back)
     }
 
-    /// The path of a cookie that is for all of the upstream.
-    fn root_to_public(&self) -> Option<String> {
-        if !self.confine {
-            return None;
-        }
-        // Without its slash: `/api/` would miss `/api` itself (RFC 6265bis 5.1.4: a path matches itself and
-        // what is below).
-        let prefix = self.prefix.with_outer(self.own.map.prefix().to_owned());
-        (!prefix.is_empty()).then_some(prefix)
+    /// The prefix as the browser has it, empty for the root. Without its slash: `/api/` would miss `/api` itself
+    /// (RFC 6265bis 5.1.4: a path matches itself and what is below).
+    fn public_prefix(&self) -> String {
+        self.prefix.with_outer(self.own.map.prefix().to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of cookies in responses: mapped ones, and those that stay.
 
 mod above;
+mod confined;
 
 use super::*;
 use crate::proxy::mount::map::tests::mount;
@@ -120,94 +121,6 @@ fn a_cookie_of_the_whole_origin_stays_one() {
 }
 
 #[test]
-fn a_confined_cookie_without_a_path_is_confined_at_the_bare_prefix_too() {
-    let want = Some("a=1; Path=/api");
-    let (outer, none) = (&PublicPrefix::new("/o", None), &PublicPrefix::NONE);
-    for (name, mount_at, prefix, path, cookie, want) in [
-        ("bare", "/api", none, "/api", "a=1", want),
-        ("a slash", "/api", none, "/api/", "a=1", None),
-        ("below", "/api", none, "/api/a/b", "a=1", None),
-        (
-            "an end",
-            "/api",
-            none,
-            "/api",
-            "a=1 ; ",
-            Some("a=1 ; Path=/api"),
-        ),
-        (
-            "empty",
-            "/api",
-            none,
-            "/api",
-            "a=1; Path=",
-            Some("a=1; Path=; Path=/api"),
-        ),
-        (
-            "no value",
-            "/api",
-            none,
-            "/api",
-            "a=1; path",
-            Some("a=1; path; Path=/api"),
-        ),
-        (
-            "relative",
-            "/api",
-            none,
-            "/api",
-            "a=1; Path=x",
-            Some("a=1; Path=x; Path=/api"),
-        ),
-        (
-            "the last one counts",
-            "/api",
-            none,
-            "/api",
-            "a=1; Path=/x; Path=; Secure",
-            Some("a=1; Path=/api/x; Path=; Secure; Path=/api"),
-        ),
-        (
-            "a path",
-            "/api",
-            none,
-            "/api",
-            "a=1; Path=; Path=/x",
-            Some("a=1; Path=; Path=/api/x"),
-        ),
-        ("__Host-", "/api", none, "/api", "__Host-a=1; Secure", None),
-        ("at the root", "/", none, "/", "a=1", None),
-        (
-            "behind another",
-            "/api",
-            outer,
-            "/api",
-            "a=1",
-            Some("a=1; Path=/o/api"),
-        ),
-        ("at its root", "/", outer, "/", "a=1", Some("a=1; Path=/o")),
-        ("below its root", "/", outer, "/x", "a=1", None),
-    ] {
-        let (own, others) = (mount(mount_at, UP, ""), Mounts::new());
-        let mapper = CookieMapper {
-            prefix,
-            confine: true,
-            at_bare_prefix: own.map.is_bare(path),
-            ..from(&own, &others)
-        };
-        let mapped = mapper.to_public(cookie.as_bytes());
-        assert_eq!(mapped.as_deref(), want.map(str::as_bytes), "{name}");
-        let mapper = CookieMapper {
-            confine: false,
-            ..mapper
-        };
-        let mapped = mapper.to_public(cookie.as_bytes());
-        let added = mapped.is_some_and(|mapped| mapped.ends_with(b"; Path=/api"));
-        assert!(!added, "{name}");
-    }
-}
-
-#[test]
 fn a_path_of_another_mount_of_the_same_upstream_comes_back_there() {
     let (own, others) = (mount("/cached", UP, "/c"), Mounts::new());
     let api = Arc::new(mount("/api", UP, "/prod"));
@@ -257,7 +170,13 @@ fn a_path_of_another_mount_of_the_same_upstream_comes_back_there() {
         ),
         ("the whole origin", &PublicPrefix::NONE, false, "/", None),
         ("behind another", &outer, false, "/prod", Some("/o/api")),
-        ("confined", &PublicPrefix::NONE, true, "/prod", None),
+        (
+            "confined",
+            &PublicPrefix::NONE,
+            true,
+            "/prod",
+            Some("/cached"),
+        ),
     ] {
         let mapper = CookieMapper {
             prefix,
