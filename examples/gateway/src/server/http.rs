@@ -1,11 +1,13 @@
 //! HTTP on a connection, within the limits of the listener.
 
 use super::BoxError;
-use super::connections::{ConnectionGuard, CountedBody, InRequest, LAST, STOP, counted_upload};
+use super::connections::{
+    Connection, ConnectionGuard, CountedBody, InRequest, LAST, STOP, counted_upload,
+};
 use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
-use super::stream::linger::{OnSocket, linger};
+use super::stream::linger::{OnSocket, linger, linger_refused};
 use super::stream::rest::{Lasting, UntilRest};
 use super::trailing;
 use crate::observe::RefusalLog;
@@ -15,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use same_origin::proxy::{HeldByTunnel, Peer};
 use std::convert::Infallible;
@@ -36,13 +39,16 @@ pub(super) type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> 
 ///
 /// These are not `async fn`s: those would keep the room in which they were given `io` beside the connection that it
 /// moves into, a kilobyte and a half by TLS.
-pub(super) fn http1(
-    io: impl Read + Write + OnSocket + Send + Unpin + 'static,
+pub(super) fn http1<I>(
+    io: I,
     peer: Peer,
     limits: Limits,
     handle: impl Handler,
     entry: &ConnectionGuard,
-) -> Serving<'_> {
+) -> Serving<'_>
+where
+    I: Read + Write + OnSocket + Send + Unpin + 'static,
+{
     let connection = Arc::clone(&entry.connection);
     let mut service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
@@ -52,14 +58,25 @@ pub(super) fn http1(
         if request.method() == Method::CONNECT {
             connection.is_asked_no_more();
         }
+        let offered = offered_with_more(&request);
+        let of_offer = offered.map(|offered| (offered, Arc::clone(&connection)));
         let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
             // A switch of protocols is the end of requests by itself.
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 in_request.switches();
-            } else if in_request.is_last() {
-                close_after(&mut response);
+            } else {
+                if in_request.is_last() {
+                    close_after(&mut response);
+                }
+                // A body that has been read as a whole is followed by requests.
+                let may_end = |(_, connection): &(_, Arc<Connection>)| {
+                    connection.has_unread_body() || connection.is_finishing()
+                };
+                if let Some((offered, connection)) = of_offer.filter(may_end) {
+                    tokio::spawn(linger_refused::<I>(offered, connection));
+                }
             }
             counted(response, in_request)
         })
@@ -157,6 +174,13 @@ pub(super) fn http2(
         true
     };
     Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await) })
+}
+
+/// An offer of another protocol, behind whose request more may come than is wanted: a body, or bytes of the protocol.
+fn offered_with_more(request: &Request<Incoming>) -> Option<OnUpgrade> {
+    let has_more = request.method() == Method::CONNECT || !request.body().is_end_stream();
+    let offered = || request.extensions().get::<OnUpgrade>().cloned();
+    has_more.then(offered).flatten()
 }
 
 /// A response that ends its request with its body.

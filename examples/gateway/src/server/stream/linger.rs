@@ -10,19 +10,22 @@
 use super::half_closed::HalfClosed;
 use super::paced::TURN;
 use super::rest::Lasting;
-use crate::server::connections::{ConnectionGuard, STOP};
+use crate::server::connections::{Connection, ConnectionGuard, STOP};
+use hyper::rt::{Read, Write};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::Coalesced;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 /// The time that a client has to send more, or to close its side.
@@ -61,6 +64,33 @@ pub async fn linger(stream: impl OnSocket, has_unread: bool, entry: &ConnectionG
     // What lingers is not waited for when the gateway stops, other than what has just been answered.
     let obey = |_: Pin<&mut _>, order| is_stopping || order < STOP;
     entry.drive(pin!(read), obey).await;
+}
+
+/// The same for a request whose offer of another protocol was refused. hyper gives such a stream, once it is done with
+/// it, to whoever waits for a tunnel, and does not tell its end. As with a tunnel, a stop does not wait for it.
+pub async fn linger_refused<I>(offered: OnUpgrade, connection: Arc<Connection>)
+where
+    I: OnSocket + Read + Write + Send + Unpin + 'static,
+{
+    let Ok(stream) = offered.await else { return };
+    let Ok(parts) = stream.downcast::<Lasting<I>>() else {
+        return;
+    };
+    let (mut io, is_certain) = (
+        parts.io,
+        connection.has_unread_body() || !parts.read_buf.is_empty(),
+    );
+    drop(parts.read_buf);
+    let read = async {
+        let ended = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
+        let mut socket = io.into_socket();
+        if ended.is_ok() && (is_certain || has_more(&mut socket).await) {
+            read_to_end(socket, WHOLE).await;
+        }
+    };
+    let _over = timeout(WHOLE, read).await;
+    // Its place is taken until then.
+    drop(connection);
 }
 
 /// Whether there is something of the client to read already.
@@ -159,7 +189,6 @@ mod tests {
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use same_origin::proxy::{Body, Peer};
-    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::time::sleep;
 
@@ -221,6 +250,7 @@ mod tests {
         }
     }
 
+    const CONNECT: &str = "CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\nTLS";
     const LATE: Duration = Duration::from_secs(3);
     const FOR_EVER: Duration = Duration::from_secs(3600);
     const UPLOAD: &str = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10000000\r\n\r\nx";
@@ -265,10 +295,14 @@ mod tests {
         let read =
             "POST /read HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx";
         let late = "POST /read HTTP/1.1\r\nhost: a\r\n";
+        let h2c = UPLOAD.replace("host", "connection: upgrade\r\nupgrade: h2c\r\nhost");
+        let h2c = &*h2c;
         let bad = "HTTP/1.1 400 ";
         for (sent, answer, stays) in [
             (chunked, REFUSED, PAUSE),
             (&*get.repeat(2), REFUSED, PAUSE),
+            (CONNECT, REFUSED, PAUSE),
+            (h2c, REFUSED, PAUSE),
             ("no request\r\n\r\n", bad, PAUSE),
             (get, REFUSED, Duration::ZERO),
             (read, REFUSED, Duration::ZERO),
