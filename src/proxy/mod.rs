@@ -295,6 +295,8 @@ pub use error::{ProxyError, ProxyErrorKind};
 pub use mount::table::Mounts;
 pub use request::client::_canonical_network;
 pub use request::client::ClientAddr;
+#[doc(hidden)]
+pub use request::forwarded::_outer_prefix;
 pub use request::forwarded::ForwardingField;
 pub use request::peer::Peer;
 pub use request::target::check;

@@ -13,7 +13,7 @@ use http::header::{ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
 use same_origin::guard::OwnOrigin;
-use same_origin::proxy::{Body, ClientAddr, Peer};
+use same_origin::proxy::{_outer_prefix, Body, ClientAddr, Peer};
 use std::sync::Arc;
 
 /// The demands of a route on requests, and additions to its answers, before anything else of it.
@@ -99,6 +99,15 @@ impl Arrival {
         if let Some(security) = &self.security {
             security.set_missing(headers, self.is_secure);
         }
+    }
+}
+
+/// The prefix that a trusted peer took away, which a browser has before each path of an answer; empty if there is none.
+pub fn outer_prefix<'a>(peer: &Peer, trusted: &[IpNet], headers: &'a HeaderMap) -> &'a str {
+    // The field first: it is hardly ever there.
+    match _outer_prefix(headers) {
+        prefix if !prefix.is_empty() && is_in(trusted, peer) => prefix,
+        _ => "",
     }
 }
 

@@ -5,10 +5,12 @@ mod encodings;
 mod headers;
 mod known;
 mod memory;
+mod outer;
 mod paths;
 mod ranges;
 
 pub use headers::{HeaderRule, HeaderRules, PathPattern};
+pub use outer::OuterPrefix;
 
 use crate::answer::{not_found, refused};
 use crate::compress::{Claim, Coding, Codings, compress, compress_at_once};
@@ -119,8 +121,21 @@ impl<B> Service<Request<B>> for Files {
 }
 
 impl Files {
-    /// The answer without the fields of the configuration.
-    fn answer<B>(&self, request: Request<B>, codings: Codings) -> BoxFuture<Response<Body>> {
+    /// The answer without the fields of the configuration, as the browser is to see it.
+    fn answer<B>(&self, mut request: Request<B>, codings: Codings) -> BoxFuture<Response<Body>> {
+        let Some(outer) = request.extensions_mut().remove::<OuterPrefix>() else {
+            return self.own_answer(request, codings);
+        };
+        let answer = self.own_answer(request, codings);
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            outer.apply(answer.headers_mut());
+            Ok(answer)
+        })
+    }
+
+    /// The answer as if no proxy had taken a prefix away.
+    fn own_answer<B>(&self, request: Request<B>, codings: Codings) -> BoxFuture<Response<Body>> {
         if let Some(response) = refused(&request) {
             return Box::pin(ready(Ok(response)));
         }

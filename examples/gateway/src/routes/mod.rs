@@ -8,8 +8,8 @@ pub use layered::{Around, Layered};
 
 use crate::answer::{not_found, refused, text};
 use crate::compress::Encoders;
-use crate::edge::Arrival;
-use crate::files::Files;
+use crate::edge::{Arrival, outer_prefix};
+use crate::files::{Files, OuterPrefix};
 use crate::observe::{AccessLog, Asked, ObservedBody, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
@@ -259,7 +259,7 @@ impl Table {
         files: &Layered<Files>,
         peer: &Peer,
         asked: Asked,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> BoxFuture<'static, Response<Body>> {
         let around = files.around();
         let client = ClientAddr::derive(peer, request.headers(), &around.trusted_proxies);
@@ -275,6 +275,11 @@ impl Table {
             true => body,
             false => Body::new(place.until_sent(body)),
         };
+        let outer = outer_prefix(peer, &around.trusted_proxies, request.headers());
+        if !outer.is_empty() {
+            let outer = OuterPrefix::new(outer);
+            request.extensions_mut().insert(outer);
+        }
         let answer = files.answer(peer, request);
         answer
             .map(move |found| {

@@ -7,10 +7,8 @@ use super::limits::Limits;
 use super::listen::proxy_protocol;
 use super::workers::Workers;
 use super::{Settings, connection};
-use crate::observe::RefusalLog;
-use http::StatusCode;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
@@ -77,7 +75,6 @@ async fn serve_client(
     entry: ConnectionGuard,
 ) {
     if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
-        refused_by_hyper(&*error);
         debug!(%client, error, "connection ended");
     }
 }
@@ -105,23 +102,6 @@ async fn serve_announced(
     };
     entry.connection.belongs_to(guard);
     if let Err(error) = connection::serve(stream, client, tls, limits, handle, &entry).await {
-        refused_by_hyper(&*error);
         debug!(%client, error, "connection ended");
-    }
-}
-
-/// Tells of a head that hyper could not read, and answered without asking anybody.
-fn refused_by_hyper(error: &(dyn std::error::Error + Send + Sync + 'static)) {
-    static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
-    let Some(error) = error.downcast_ref::<hyper::Error>() else {
-        return;
-    };
-    // Of what is too large hyper tells the one from the other in words alone.
-    if error.is_parse_too_large() && error.to_string().starts_with("URI") {
-        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
-    } else if error.is_parse_too_large() {
-        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
-    } else if error.is_parse() {
-        LOG.unreadable(StatusCode::BAD_REQUEST, error);
     }
 }

@@ -1,23 +1,28 @@
 //! HTTP on a connection, within the limits of the listener.
 
 use super::BoxError;
-use super::connections::{ConnectionGuard, CountedBody, InRequest, STOP, counted_upload};
+use super::connections::{
+    Connection, ConnectionGuard, CountedBody, InRequest, LAST, STOP, counted_upload,
+};
 use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
+use super::stream::linger::{OnSocket, linger, linger_refused};
 use super::stream::rest::{Lasting, UntilRest};
 use super::trailing;
+use crate::observe::RefusalLog;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use same_origin::proxy::{HeldByTunnel, Peer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The most bytes that are held for a client of HTTP/1.1 that does not read.
@@ -34,13 +39,16 @@ pub(super) type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> 
 ///
 /// These are not `async fn`s: those would keep the room in which they were given `io` beside the connection that it
 /// moves into, a kilobyte and a half by TLS.
-pub(super) fn http1(
-    io: impl Read + Write + Send + Unpin + 'static,
+pub(super) fn http1<I>(
+    io: I,
     peer: Peer,
     limits: Limits,
     handle: impl Handler,
     entry: &ConnectionGuard,
-) -> Serving<'_> {
+) -> Serving<'_>
+where
+    I: Read + Write + OnSocket + Send + Unpin + 'static,
+{
     let connection = Arc::clone(&entry.connection);
     let mut service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
@@ -50,14 +58,25 @@ pub(super) fn http1(
         if request.method() == Method::CONNECT {
             connection.is_asked_no_more();
         }
+        let offered = offered_with_more(&request);
+        let of_offer = offered.map(|offered| (offered, Arc::clone(&connection)));
         let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
         handle.answer(&peer, request).map(move |mut response| {
             // A switch of protocols is the end of requests by itself.
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 in_request.switches();
-            } else if in_request.is_last() {
-                close_after(&mut response);
+            } else {
+                if in_request.is_last() {
+                    close_after(&mut response);
+                }
+                // A body that has been read as a whole is followed by requests.
+                let may_end = |(_, connection): &(_, Arc<Connection>)| {
+                    connection.has_unread_body() || connection.is_finishing()
+                };
+                if let Some((offered, connection)) = of_offer.filter(may_end) {
+                    tokio::spawn(linger_refused::<I>(offered, connection));
+                }
             }
             counted(response, in_request)
         })
@@ -74,7 +93,8 @@ pub(super) fn http1(
         .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
     // Before that the answer to the next request says that it is the last one.
     let obey = |until: Pin<&mut UntilRest<'_, http1::UpgradeableConnection<_, _>>>, order| {
-        if order >= STOP {
+        if order >= LAST {
+            entry.connection.goes_on();
             Pin::new(&mut until.get_mut().served).graceful_shutdown();
         }
         true
@@ -84,17 +104,30 @@ pub(super) fn http1(
         loop {
             let served = builder.serve_connection(io, service).with_upgrades();
             let mut until = Box::pin(UntilRest::new(served, &entry.connection));
-            match entry.drive(until.as_mut(), obey).await {
-                Some(None) => {}
-                Some(Some(result)) => return ended(Some(result)),
-                None => return ended(None),
-            }
-            let Some(rest) = Pin::into_inner(until).served.into_parts() else {
-                return Ok(());
+            let driven = entry.drive(until.as_mut(), obey).await;
+            let rest = Pin::into_inner(until).served.into_parts();
+            let (served, rest) = match (driven, rest) {
+                (Some(served), Some(rest)) => (served, rest),
+                // It is a tunnel now.
+                (Some(served), None) => return served.map_or(Ok(()), |served| ended(Some(served))),
+                (None, _) => return ended(None),
             };
+            if let Some(served) = served {
+                let is_answered = served
+                    .as_ref()
+                    .map_or_else(hyper::Error::is_parse, |()| true);
+                let result = ended(Some(served));
+                let (io, has_unread) = (rest.io, !rest.read_buf.is_empty());
+                drop((rest.read_buf, rest.service));
+                if is_answered {
+                    // In a box, so that connections that do not end so have no room for it.
+                    Box::pin(linger(io, has_unread, entry)).await;
+                }
+                return result;
+            }
             (io, service) = (rest.io.behind(rest.read_buf), rest.service);
             // Until something comes or is ordered. hyper is told of either.
-            let obey = |_: Pin<&mut _>, order| order < STOP;
+            let obey = |_: Pin<&mut _>, order| order < LAST;
             entry.drive(pin!(io.arrival()), obey).await;
         }
     })
@@ -143,6 +176,13 @@ pub(super) fn http2(
     Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await) })
 }
 
+/// An offer of another protocol, behind whose request more may come than is wanted: a body, or bytes of the protocol.
+fn offered_with_more(request: &Request<Incoming>) -> Option<OnUpgrade> {
+    let has_more = request.method() == Method::CONNECT || !request.body().is_end_stream();
+    let offered = || request.extensions().get::<OnUpgrade>().cloned();
+    has_more.then(offered).flatten()
+}
+
 /// A response that ends its request with its body.
 fn counted<B>(
     response: Response<B>,
@@ -161,8 +201,21 @@ fn counted<B>(
 /// The result of a connection that ended by itself, or had to.
 fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
     match ended {
-        Some(ended) => Ok(ended?),
+        Some(ended) => Ok(ended.inspect_err(refused_by_hyper)?),
         None => Err("closed: no request for too long, or too many that were reset".into()),
+    }
+}
+
+/// Tells of a head that hyper could not read, and answered without asking anybody.
+fn refused_by_hyper(error: &hyper::Error) {
+    static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
+    // Of what is too large hyper tells the one from the other in words alone.
+    if error.is_parse_too_large() && error.to_string().starts_with("URI") {
+        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
+    } else if error.is_parse_too_large() {
+        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
+    } else if error.is_parse() {
+        LOG.unreadable(StatusCode::BAD_REQUEST, error);
     }
 }
 

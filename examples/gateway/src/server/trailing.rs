@@ -27,21 +27,21 @@ pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body 
         body,
         in_upload: Some(InUpload::new(Arc::clone(&connection))),
         connection,
-        is_over: false,
     })
 }
 
 struct Chunked {
     body: Incoming,
     connection: Arc<Connection>,
-    is_over: bool,
+    /// Until the body has come to its end.
     in_upload: Option<InUpload>,
 }
 
 /// hyper reads what nobody wanted, trailers too, to keep the connection.
 impl Drop for Chunked {
     fn drop(&mut self) {
-        if !self.is_over {
+        if let Some(in_upload) = &self.in_upload {
+            in_upload.is_cut_short();
             self.connection.is_asked_no_more();
         }
     }
@@ -63,7 +63,6 @@ impl Body for Chunked {
             }
         }
         if frame.is_none() {
-            self.is_over = true;
             self.in_upload = None;
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))

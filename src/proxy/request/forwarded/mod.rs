@@ -278,10 +278,8 @@ pub(crate) struct Outside {
 impl Outside {
     /// Looks at fields of which only trusted ones are left, and a prefix only if it is one.
     fn of(headers: &HeaderMap, told: &Told<'_>) -> Option<Box<Self>> {
-        let prefix = headers.get(X_FORWARDED_PREFIX);
-        let prefix = prefix.and_then(|prefix| prefix.to_str().ok());
-        let prefix = prefix.map(|prefix| prefix.strip_suffix('/').unwrap_or(prefix));
-        let prefix = prefix.filter(|prefix| !prefix.is_empty()).map(Box::from);
+        let prefix = sound_prefix(headers).filter(|prefix| !prefix.is_empty());
+        let prefix = prefix.map(Box::from);
         let host = told.authority.as_deref();
         let host = host.and_then(|host| HeaderValue::from_bytes(host).ok());
         (prefix.is_some() || host.is_some()).then(|| Box::new(Self { prefix, host }))
@@ -324,17 +322,27 @@ fn remove_unclosed(headers: &mut HeaderMap) {
 /// Takes out a prefix that is not believed for the way back: an application would make addresses of it, and
 /// `//evil.example` is a host there (RFC 3986 4.2). Of several lines each reader takes another.
 fn remove_unsound_prefix(headers: &mut HeaderMap) {
-    let is_sound = match fields::sole(headers, &X_FORWARDED_PREFIX) {
-        Sole::Absent => return,
-        Sole::One(prefix) => prefix.to_str().is_ok_and(|prefix| {
-            let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-            prefix.is_empty() || is_prefix(prefix)
-        }),
-        Sole::Several => false,
-    };
-    if !is_sound {
+    if sound_prefix(headers).is_none() {
         headers.remove(X_FORWARDED_PREFIX);
     }
+}
+
+/// The prefix that is believed, without a slash at its end.
+fn sound_prefix(headers: &HeaderMap) -> Option<&str> {
+    let Sole::One(prefix) = fields::sole(headers, &X_FORWARDED_PREFIX) else {
+        return None;
+    };
+    let prefix = prefix.to_str().ok()?;
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    (prefix.is_empty() || is_prefix(prefix)).then_some(prefix)
+}
+
+/// The prefix that trusted proxies took away before this server, which is before its paths for a browser; empty if there
+/// is none. For servers that answer themselves beside a proxy. The peer has to be a trusted one.
+#[doc(hidden)]
+#[must_use]
+pub fn _outer_prefix(headers: &HeaderMap) -> &str {
+    sound_prefix(headers).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`crate::server::stream::rest`].
 
-use super::{Connection, Connections, STEPS, STOP, lock};
+use super::{Connection, Connections, LAST, STEPS, lock};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ impl Connection {
         }
         // The patience with it is shorter now. What is sent in time, or on an order, is not a sign of a client that reads.
         let is_late = self.silent.load(Ordering::Relaxed) > STEPS;
-        let is_ordered = self.order.load(Ordering::Relaxed) >= STOP;
+        let is_ordered = self.order.load(Ordering::Relaxed) >= LAST;
         if is_late && !is_ordered && !self.is_asked() {
             self.moves();
         }

@@ -5,11 +5,13 @@
 //! hardly ever happens; here one task for all connections counts the steps in which one had no request.
 
 mod idle;
+mod orders;
 mod request;
 mod sockets;
 mod unsent;
 mod upload;
 
+pub use orders::{LAST, STOP};
 pub use request::{CountedBody, InRequest};
 pub use upload::{InUpload, counted_upload};
 
@@ -18,6 +20,7 @@ use super::limits::Limits;
 use super::workers::Place;
 use futures_util::future::join;
 use idle::Idle;
+use orders::{CLOSE, FINISH};
 use sockets::{Socket, Sockets};
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -69,6 +72,8 @@ pub struct Connection {
     client: OnceLock<ClientGuard>,
     /// Bodies of requests that have not come to their end; a response may have.
     uploads: AtomicU32,
+    /// Whether the body of the last request was given up before its end.
+    is_cut_short: AtomicBool,
     /// Its place at the worker that serves it, and serves the tunnel that it may become.
     place: OnceLock<Place>,
     /// Steps in a row without a request, or in which the client took nothing of what is there for it.
@@ -83,13 +88,6 @@ pub struct Connection {
     idle: Idle,
     waker: Mutex<Option<Waker>>,
 }
-
-/// The next request is the last: its answer says so, as far as the protocol has a word for it.
-pub const FINISH: u8 = 1;
-/// No further request, and the end of it if there is none.
-pub const STOP: u8 = 2;
-/// The end, whatever is under way.
-const CLOSE: u8 = 3;
 
 /// The most heads of one connection that are on their way to becoming requests, or are refused.
 fn most_unheard(limits: &Limits) -> u32 {
@@ -201,11 +199,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    fn tell(&self, order: u8) {
-        self.order.fetch_max(order, Ordering::Relaxed);
-        self.wake();
-    }
-
     fn wake(&self) {
         if let Some(waker) = &*lock(&self.waker) {
             waker.wake_by_ref();
@@ -247,14 +240,10 @@ impl Connection {
         self.is_ending.load(Ordering::Relaxed)
     }
 
-    /// The request that is under way is the last that is read.
-    pub fn is_asked_no_more(&self) {
-        self.tell(STOP);
-    }
-
     /// A request has begun. It has ended when the guard is dropped.
     pub fn request(self: &Arc<Self>) -> InRequest {
         self.has_served.store(true, Ordering::Relaxed);
+        self.is_cut_short.store(false, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.one_heard();
         InRequest::new(Arc::clone(self))
@@ -273,11 +262,6 @@ impl Connection {
     /// Whether it has had a request.
     pub fn has_served(&self) -> bool {
         self.has_served.load(Ordering::Relaxed)
-    }
-
-    /// Whether it is to take no request after this one.
-    pub fn is_finishing(&self) -> bool {
-        self.order.load(Ordering::Relaxed) >= FINISH
     }
 
     /// It is served by the worker at which this is its place.

@@ -23,6 +23,28 @@ impl InUpload {
     }
 }
 
+impl InUpload {
+    /// Nobody wants the rest of it, which its client may go on to send.
+    pub fn is_cut_short(&self) {
+        self.0.is_cut_short.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Connection {
+    /// Whether its client may be sending a body that nobody reads.
+    pub fn has_unread_body(&self) -> bool {
+        self.is_cut_short.load(Ordering::Relaxed) || self.uploads.load(Ordering::Relaxed) > 0
+    }
+
+    /// It is told to end while hyper goes on with it. Where that has nothing to do, it has read the rest of a body that
+    /// was cut short: it would have ended the connection otherwise.
+    pub fn goes_on(&self) {
+        if !self.is_asked() && !self.is_flushing() {
+            self.is_cut_short.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for InUpload {
     fn drop(&mut self) {
         self.0.one_ends(&self.0.uploads);
@@ -51,6 +73,14 @@ struct CountedUpload {
     is_stream: bool,
     /// Until the body has ended, or nobody wants more of it.
     in_upload: Option<InUpload>,
+}
+
+impl Drop for CountedUpload {
+    fn drop(&mut self) {
+        if let Some(in_upload) = &self.in_upload {
+            in_upload.is_cut_short();
+        }
+    }
 }
 
 impl Body for CountedUpload {

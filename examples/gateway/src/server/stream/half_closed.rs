@@ -44,6 +44,10 @@ impl<T> HalfClosed<T> {
         }
     }
 
+    pub fn into_inner(self) -> T {
+        self.io
+    }
+
     /// Ready when the end may be told.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let has_untaken = self.connection.has_untaken();

@@ -2,5 +2,6 @@
 
 mod frames;
 pub mod half_closed;
+pub mod linger;
 pub mod paced;
 pub mod rest;

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
-const TURN: usize = 16 * 1024;
+pub(super) const TURN: usize = 16 * 1024;
 
 /// Bytes that may still be read in a turn.
 pub(super) struct Turn(usize);

@@ -32,6 +32,10 @@ impl<I> Lasting<I> {
         }
     }
 
+    pub fn into_inner(self) -> I {
+        *self.io
+    }
+
     /// The stream as it was before hyper read these bytes.
     pub fn behind(mut self, read: Bytes) -> Self {
         // With a part of a head it would be given back at once, and again and again while the rest is late.
@@ -149,6 +153,7 @@ mod tests {
     use crate::server::connections::Connections;
     use crate::server::http::http1;
     use crate::server::limits::Limits;
+    use crate::server::stream::linger::OnSocket;
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use hyper_util::rt::TokioIo;
@@ -163,6 +168,14 @@ mod tests {
     struct Noting<I> {
         io: I,
         room: Arc<AtomicUsize>,
+    }
+
+    impl<I: OnSocket> OnSocket for Noting<I> {
+        type Socket = I::Socket;
+
+        fn into_socket(self) -> I::Socket {
+            self.io.into_socket()
+        }
     }
 
     impl<I: Read + Unpin> Read for Noting<I> {

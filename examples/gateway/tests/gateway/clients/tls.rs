@@ -302,3 +302,21 @@ fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
+
+/// RFC 9112 9.6: to close while the client sends would reset the connection, and with it take the answer back.
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_goes_on_to_send() {
+    let (gateway, certificate, _folder) = start_with("", "limits = { request_body = 10 }").await;
+    let mut stream = connect(gateway.address(), certificate, &["http/1.1"]).await;
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        stream.write_all(&[b'x'; 100_000]).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut answer = String::new();
+    // The end is told, and is not a cut.
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}

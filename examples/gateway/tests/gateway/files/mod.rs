@@ -3,6 +3,7 @@
 mod changing;
 mod encodings;
 mod ranges;
+mod redirects;
 mod rules;
 
 use crate::client::{get, send_from};
