@@ -14,6 +14,7 @@ use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::stream::meter::Settles;
 use crate::proxy::error::ProxyErrorKind;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 impl Pool {
@@ -198,9 +199,20 @@ impl Pool {
         let (orders, _unwanted) = {
             let mut state = self.lock();
             let unwanted = self.share(&mut state);
-            (self.order(&mut state, Need::Any), unwanted)
+            // A stream ends where its response is dropped, which may be on another runtime, or on none.
+            let orders = match state.for_any.is_empty() || !self.is_here() {
+                true => Vec::new(),
+                false => self.order(&mut state, Need::Any),
+            };
+            (orders, unwanted)
         };
         self.spawn(orders, Need::Any);
+    }
+
+    /// Whether this is the runtime that drives its connections.
+    fn is_here(&self) -> bool {
+        let here = Handle::try_current().ok().map(|here| here.id());
+        here.is_some() && here == self.runtime
     }
 
     /// Gives a connection that was used to a request that waits for one, or back.

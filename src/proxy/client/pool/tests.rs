@@ -338,6 +338,26 @@ async fn who_has_come_during_an_attempt_does_not_fail_with_it_beside_another_con
     assert!(second.now_or_never().expect("it is given one").is_ok());
 }
 
+#[tokio::test]
+async fn a_stream_may_end_where_there_is_no_runtime() {
+    let pool = pool_of(Protocol::H2c, LONG);
+    let (one, _upstream) = add_http2(&pool).await;
+    let Connection::Http2(stream) = &one else {
+        panic!("it is one of HTTP/2")
+    };
+    // It stays full, so that whoever waits wants another connection.
+    stream.stream.meter().set_room(1);
+    let other = pool.lock().http2[0].begin_stream(0);
+    let mut waiting = Box::pin(pool.checkout(Need::Any, false));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    pool.lock().for_any.give_up();
+    std::thread::spawn(move || drop(other)).join().unwrap();
+    assert_eq!(pool.lock().for_any.attempts(), 0);
+    drop(one);
+    let given = waiting.now_or_never().expect("it is given the stream");
+    assert!(given.is_ok());
+}
+
 #[cfg(feature = "balance")]
 #[tokio::test]
 async fn a_pool_that_is_retired_keeps_nothing() {
