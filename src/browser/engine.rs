@@ -101,7 +101,7 @@ pub(crate) enum Quirk {
     NewValueNewCookie,
     /// A cookie without a name is refused if its value has a `=` (RFC 6265bis 5.7).
     NamelessWithoutEquals,
-    /// What is a downgrade the schemes say, https to another, and not trustworthiness
+    /// A downgrade is one from https to another scheme, and not one to a URL that is not trustworthy
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
     /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).

@@ -45,7 +45,7 @@ impl Trip {
                     return Waited::InVain;
                 }
             };
-            // What this fetch brought does not serve this request, and what the next one brings would not either.
+            // This fetch brought nothing that serves this request, and the next one would bring the same.
             if waited_for.as_ref() == Some(&name) {
                 return Waited::InVain;
             }

@@ -56,7 +56,7 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String>
 pub fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain = certificates(file)?;
     for (number, certificate) in (1..).zip(&chain) {
-        // What the peer makes of an authority's certificate is its business, as long as that can be read.
+        // The peer judges the authorities' certificates. They only have to be readable.
         let unread = Error::InvalidCertificate(CertificateError::BadEncoding);
         if RootCertStore::empty().add(certificate.clone()) == Err(unread) {
             return Err(format!(
@@ -177,7 +177,7 @@ fn broken(error: &PemError, text: &str, file: &Path) -> String {
     }
 }
 
-/// What a file without the `thing` is instead.
+/// The error for a file that holds no `thing`: it says what the file holds instead.
 fn absent(thing: &str, text: &str) -> String {
     let others: Vec<_> = labels(text).collect();
     if text.contains(['\0', char::REPLACEMENT_CHARACTER]) {

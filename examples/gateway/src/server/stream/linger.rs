@@ -50,7 +50,7 @@ pub async fn linger(stream: impl OnSocket, has_unread: bool, entry: &ConnectionG
     let connection = &entry.connection;
     let is_stopping = connection.is_stopping();
     let may_come = connection.has_unread_body();
-    // Who is late with a head has not been answered.
+    // Without a body there may be no answer to save: the client may only be late with its head.
     if is_stopping && !may_come {
         return;
     }
@@ -61,7 +61,7 @@ pub async fn linger(stream: impl OnSocket, has_unread: bool, entry: &ConnectionG
     }
     let most = if is_stopping { WHILE_STOPPING } else { WHOLE };
     let read = read_to_end(socket, most);
-    // What lingers is not waited for when the gateway stops, other than what has just been answered.
+    // A stop ends the reading, unless the answer was given after the stop began.
     let obey = |_: Pin<&mut _>, order| is_stopping || order < STOP;
     entry.drive(pin!(read), obey).await;
 }

@@ -167,7 +167,7 @@ async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
     assert_eq!(plain.body.len(), 5500);
 }
 
-/// Of a file that is there in one coding only there are no parts: a part would be one of the plain form.
+/// A part is one of the plain form, so a file that is there in one coding only is sent whole.
 #[tokio::test]
 async fn a_file_without_its_plain_form_is_sent_whole_to_those_who_read_it() {
     let (site, gateway) = serve();

@@ -275,8 +275,8 @@ fn an_open_quote_does_not_take_in_what_is_added() {
     }
 }
 
-/// What the upstream is asked for lies below both prefixes. Told of the outer one alone, it would make a redirect to
-/// `/outer/login` that comes out as `/outer/app/outer/login`.
+/// The upstream's paths lie below both prefixes. An upstream that is told of the outer one alone redirects to
+/// `/outer/login`, which comes out as `/outer/app/outer/login`.
 #[test]
 fn a_trusted_prefix_is_told_on_where_it_is_that_of_the_paths_behind_it() {
     for (name, stripped, fields, sent, want) in [

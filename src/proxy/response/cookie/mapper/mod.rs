@@ -122,8 +122,8 @@ impl CookieMapper<'_> {
         if !self.confine {
             return public;
         }
-        // What the upstream says is not believed: a path beside the base may be that of another route, whose upstream
-        // is not this one.
+        // A path beside the base may belong to another route with another upstream, so the upstream's word for it
+        // does not count.
         let prefix = self.public_prefix();
         let is_confined = below(public.as_deref().unwrap_or(path), &prefix).is_some();
         if is_confined { public } else { Some(prefix) }
