@@ -101,9 +101,25 @@ pub(crate) enum Quirk {
     NewValueNewCookie,
     /// A cookie without a name is refused if its value has a `=` (RFC 6265bis 5.7).
     NamelessWithoutEquals,
+    /// A `Domain` that is the address of the server is as if there were none (RFC 6265bis 5.7).
+    AddressIsHostOnly,
+    /// A cookie whose `Domain` is a dot is refused (RFC 6265bis 5.6.3: as if there were none).
+    DotIsNoDomain,
+    /// A cookie with a tab inside is refused (RFC 6265bis 5.6 step 1 excepts the tab from what ends a cookie).
+    NoTabInCookie,
     /// A downgrade is one from https to another scheme, and not one to a URL that is not trustworthy
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
+    /// A word of `Referrer-Policy` that cannot be one is passed over (Referrer Policy
+    /// #parse-referrer-policy-from-header: nothing of the field counts).
+    WordsOneByOne,
+    /// A number of `Range` above 2^63 - 2 is none (Fetch #simple-range-header-value has no bound).
+    RangesOf63Bits,
+    /// A number of `Range` above 2^64 - 1 is none.
+    RangesOf64Bits,
+    /// What `Cross-Origin-Embedder-Policy: credentialless` takes the credentials from is asked for past the
+    /// cache (#http-network-or-cache-fetch).
+    CredentiallessReloads,
     /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).
     RefusedIsNotStored,
     /// Pages of opaque origin have no HTTP cache (#http-cache-partitions).
@@ -176,6 +192,11 @@ impl Quirk {
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
             Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
+            Self::AddressIsHostOnly | Self::DotIsNoDomain => &[Chromium, Firefox],
+            Self::NoTabInCookie => &[Chromium],
+            Self::WordsOneByOne => &[Chromium, Firefox],
+            Self::RangesOf63Bits | Self::CredentiallessReloads => &[Chromium],
+            Self::RangesOf64Bits => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],

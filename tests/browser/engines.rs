@@ -5,7 +5,7 @@ use std::future::ready;
 
 use http::Response;
 use same_origin::browser::Engine::{self, Chromium, Firefox, Standard};
-use same_origin::browser::{Body, BodyInit, Exchange, Outcome, Request, Web};
+use same_origin::browser::{Body, BodyInit, EmbedderPolicy, Exchange, Mode, Outcome, Request, Web};
 use tower::service_fn;
 
 use super::api::API;
@@ -18,7 +18,9 @@ fn web(engine: Engine) -> Web {
     let api = service_fn(|request: http::Request<Body>| {
         let response = Response::builder()
             .header("access-control-allow-origin", "*")
-            .header("access-control-allow-headers", "*");
+            .header("access-control-allow-headers", "*")
+            .header("cross-origin-resource-policy", "cross-origin")
+            .header("cache-control", "max-age=100");
         let response = match request.uri().path() {
             "/via" if request.method() != "OPTIONS" => response
                 .status(302)
@@ -109,5 +111,29 @@ async fn an_unsafe_url_of_a_redirect() {
             [some(PAGE), expected],
             "{engine:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_takes_credentials_away_goes_past_the_cache() {
+    let asked_anew = || vec![some("no-cache")];
+    for (engine, first, again) in [
+        (Standard, vec![None], vec![]),
+        (Chromium, asked_anew(), asked_anew()),
+        (Firefox, vec![None], vec![]),
+    ] {
+        let page = web(engine).page(PAGE);
+        let page = page.embedder_policy(EmbedderPolicy::Credentialless);
+        for expected in [first, again] {
+            let outcome = page.fetch(API).mode(Mode::NoCors).send().await;
+            for name in ["pragma", "cache-control"] {
+                assert_eq!(told(&outcome, name), expected, "{engine:?}");
+            }
+        }
+        // Its own origin keeps its credentials, and so does a request in mode cors.
+        let cors = format!("{API}/cors");
+        for fetch in [page.fetch("/x").mode(Mode::NoCors), page.fetch(&*cors)] {
+            assert_eq!(told(&fetch.send().await, "pragma"), [None], "{engine:?}");
+        }
     }
 }

@@ -98,12 +98,25 @@ impl Jar {
         engine: Engine,
         now: Duration,
     ) -> Result<(), &'static str> {
+        if engine.has(Quirk::NoTabInCookie) && parse::has_tab(line.as_bytes()) {
+            return Err("there is a tab in it");
+        }
         let mut set = parse::parse(line.as_bytes())?;
         let host = url.host_str().unwrap_or_default();
+        if set.domain == "." {
+            if engine.has(Quirk::DotIsNoDomain) {
+                return Err("its Domain is a dot");
+            }
+            set.domain.clear(); // RFC 6265bis 5.6.3
+        }
         if !set.domain.is_empty() && is_public_suffix(&set.domain) {
             if set.domain != host {
                 return Err("its Domain is a public suffix");
             }
+            set.domain.clear();
+        }
+        let is_address = !matches!(url.host(), Some(Host::Domain(_)));
+        if set.domain == host && is_address && engine.has(Quirk::AddressIsHostOnly) {
             set.domain.clear();
         }
         let host_only = set.domain.is_empty();

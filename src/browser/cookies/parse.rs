@@ -21,7 +21,7 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 pub(crate) struct SetCookie {
     pub(crate) name: Vec<u8>,
     pub(crate) value: Vec<u8>,
-    /// In lower case, without a leading dot; empty where none is given.
+    /// In lower case, without a leading dot, unless that is all; empty where none is given.
     pub(crate) domain: String,
     /// `None` stands for the default path.
     pub(crate) path: Option<String>,
@@ -78,7 +78,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<SetCookie, &'static str> {
         // Of several of a kind the last counts, an empty one too.
         match &*isomorphic(name).to_ascii_lowercase() {
             "domain" => {
-                cookie.domain = text.strip_prefix('.').unwrap_or(&text).to_ascii_lowercase();
+                let rest = text.strip_prefix('.').filter(|rest| !rest.is_empty());
+                cookie.domain = rest.unwrap_or(&text).to_ascii_lowercase();
             }
             "path" => cookie.path = Some(text).filter(|path| path.starts_with('/')),
             "max-age" => {
@@ -110,6 +111,16 @@ fn halves(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn trim(text: &[u8]) -> &[u8] {
     crate::fields::trim(text)
+}
+
+/// Whether a tab is inside a name or a value, that of an attribute included.
+pub(super) fn has_tab(line: &[u8]) -> bool {
+    let has = |text: &[u8]| text.contains(&b'\t');
+    line.split(|byte| *byte == b';')
+        .any(|part| match halves(part) {
+            Some((name, value)) => has(name) || has(value),
+            None => has(trim(part)),
+        })
 }
 
 /// RFC 6265bis 5.6.2: a number below 1 means the earliest time there is.
@@ -175,12 +186,23 @@ mod tests {
         assert_eq!(parsed("a=1; Domain=a.test; domain=B.test").domain, "b.test");
         assert_eq!(parsed("a=1; Domain=a.test; Domain=").domain, "");
         assert_eq!(parsed("a=1; Domain=.a.test").domain, "a.test");
+        assert_eq!(parsed("a=1; Domain=a.test; Domain= . ").domain, ".");
         assert_eq!(parsed("a=1; Path=/x; Path=/y").path.as_deref(), Some("/y"));
         assert_eq!(parsed("a=1; Path=/x; Path=y").path, None);
         assert_eq!(
             parsed("a=1; SameSite=Strict; SameSite=x").same_site,
             SameSite::Default
         );
+    }
+
+    #[test]
+    fn tabs_inside() {
+        for line in ["a=1\t2", "a\tb=1", "a=1; x=a\tb", "a=1; x\ty", "1\t2"] {
+            assert!(has_tab(line.as_bytes()), "{line:?}");
+        }
+        for line in ["a=1;\tPath=/", "a=1; Path=/\t", "\ta\t=\t1\t", "a=1 \t ;x"] {
+            assert!(!has_tab(line.as_bytes()), "{line:?}");
+        }
     }
 
     #[test]

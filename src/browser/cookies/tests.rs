@@ -35,6 +35,11 @@ fn set_at(
     )
 }
 
+fn set_in(jar: &mut Jar, engine: Engine, line: &str, from: &str) -> Result<(), &'static str> {
+    let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+    jar.store(&line, &url(from), &own(), engine, Duration::ZERO)
+}
+
 fn sent(jar: &Jar, to: &str) -> String {
     sent_at(jar, to, &own(), 0)
 }
@@ -333,5 +338,44 @@ fn no_cookie_lives_longer_than_400_days() {
         set_at(&mut jar, &format!("a=1; {attribute}"), https, &own(), day).unwrap();
         assert_eq!(sent_at(&jar, https, &own(), 401 * day - 1), "a=1");
         assert_eq!(sent_at(&jar, https, &own(), 401 * day), "");
+    }
+}
+
+#[test]
+fn a_domain_that_is_an_address() {
+    let address = "https://127.0.0.1/";
+    for (engine, expected) in [
+        (Engine::Standard, "a=1; a=2"),
+        (Engine::Chromium, "a=2"),
+        (Engine::Firefox, "a=2"),
+    ] {
+        let mut jar = Jar::default();
+        let mut set = |line| set_in(&mut jar, engine, line, address);
+        set("a=1").unwrap();
+        set("a=2; Domain=127.0.0.1").unwrap();
+        let is_host_only = set("__Host-b=1; Secure; Path=/; Domain=127.0.0.1; Max-Age=0").is_ok();
+        assert_eq!(is_host_only, engine != Engine::Standard, "{engine:?}");
+        assert!(set("a=3; Domain=127.0.0.2").is_err());
+        assert_eq!(sent(&jar, address), expected, "{engine:?}");
+    }
+}
+
+#[test]
+fn what_browsers_do_not_take_for_a_cookie() {
+    for (line, standard, chromium, firefox) in [
+        ("a=1; Domain=.", true, false, false),
+        ("a=1; Domain=", true, true, true),
+        ("a=1\t2", true, false, true),
+        ("a=1; x=y\tz", true, false, true),
+        ("a=1;\tPath=/", true, true, true),
+    ] {
+        for (engine, is_kept) in [
+            (Engine::Standard, standard),
+            (Engine::Chromium, chromium),
+            (Engine::Firefox, firefox),
+        ] {
+            let set = set_in(&mut Jar::default(), engine, line, "https://app.test/");
+            assert_eq!(set.is_ok(), is_kept, "{line:?} {engine:?}");
+        }
     }
 }

@@ -90,9 +90,25 @@ fn is_safelisted_header(name: &HeaderName, value: &[u8], engine: Engine) -> bool
             value.iter().all(|byte| is_language_byte(*byte))
         }
         header::CONTENT_TYPE => !has_unsafe_byte(value) && is_form_type(value),
-        header::RANGE => values::single_range(value).is_some_and(|(start, _)| !start.is_empty()),
+        header::RANGE => values::single_range(value)
+            .is_some_and(|(start, end)| !start.is_empty() && fits(start, end, engine)),
         _ => engine.has(Quirk::ClientHints) && is_client_hint(name.as_str(), value),
     }
+}
+
+/// Whether an engine takes the numbers of a range for numbers: the standard knows no bound.
+fn fits(start: &str, end: &str, engine: Engine) -> bool {
+    let bound = if engine.has(Quirk::RangesOf63Bits) {
+        i64::MAX.unsigned_abs() - 1
+    } else if engine.has(Quirk::RangesOf64Bits) {
+        u64::MAX
+    } else {
+        return true;
+    };
+    let numbers = [start, end].into_iter().filter(|text| !text.is_empty());
+    numbers
+        .map(str::parse)
+        .all(|number: Result<u64, _>| number.is_ok_and(|number| number <= bound))
 }
 
 /// Fetch #cors-unsafe-request-header-byte.
@@ -190,6 +206,25 @@ mod tests {
             .map(HeaderName::as_str)
             .collect::<Vec<_>>()
             .join(",")
+    }
+
+    #[test]
+    fn ranges_of_large_numbers() {
+        for (range, chromium, firefox) in [
+            ("0-1", "", ""),
+            ("0-9223372036854775806", "", ""),
+            ("0-9223372036854775807", "range", ""),
+            ("9223372036854775807-", "range", ""),
+            ("0-18446744073709551615", "range", ""),
+            ("0-18446744073709551616", "range", "range"),
+            ("18446744073709551616-", "range", "range"),
+            ("00000000000000000000000000000001-2", "", ""),
+        ] {
+            let headers = [("range", &*format!("bytes={range}"))];
+            assert_eq!(names_in(&headers, Engine::Standard), "", "{range}");
+            assert_eq!(names_in(&headers, Engine::Chromium), chromium, "{range}");
+            assert_eq!(names_in(&headers, Engine::Firefox), firefox, "{range}");
+        }
     }
 
     #[test]

@@ -71,6 +71,10 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         // A part of a compressed response could not be decoded.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
+    if reloads(state) {
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     if is_conditional(&headers) {
         // Script validates on its own: the cache stays out of it and says so to those behind.
         let said = match state.engine.has(Quirk::MaxAgeZero) {
@@ -84,6 +88,12 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         }
     }
     headers
+}
+
+/// Chromium has no key for what was stored without credentials, and goes past the cache where the embedder
+/// policy takes them.
+fn reloads(state: &State) -> bool {
+    state.engine.has(Quirk::CredentiallessReloads) && !state.embedder_policy_allows_credentials()
 }
 
 /// Fetch #append-a-request-origin-header.

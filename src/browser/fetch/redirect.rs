@@ -73,7 +73,7 @@ impl State {
             self.headers.remove(AUTHORIZATION); // step 13
         }
         self.urls.push(location);
-        let policy = ReferrerPolicy::from_headers(response);
+        let policy = ReferrerPolicy::from_headers(response, self.engine);
         if let Some(policy) = policy.filter(|policy| !self.ignores(*policy)) {
             self.referrer_policy = policy; // step 19
         }

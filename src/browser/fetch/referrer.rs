@@ -7,6 +7,7 @@ use url::Url;
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::site::potentially_trustworthy;
 use crate::browser::values;
+use crate::fields::elements;
 
 /// Referrer Policy #determine-requests-referrer step 6: a longer address is cut to its origin.
 const MAX_LENGTH: usize = 4096;
@@ -37,8 +38,13 @@ pub enum ReferrerPolicy {
 
 impl ReferrerPolicy {
     /// Referrer Policy #parse-referrer-policy-from-header: the last word that is known.
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let words = values::tokens(headers, &REFERRER_POLICY).ok()??;
+    pub(crate) fn from_headers(headers: &HeaderMap, engine: Engine) -> Option<Self> {
+        let words = match engine.has(Quirk::WordsOneByOne) {
+            false => values::tokens(headers, &REFERRER_POLICY).ok()??,
+            true => elements(headers, &REFERRER_POLICY)
+                .map(values::isomorphic)
+                .collect(),
+        };
         words.iter().rev().find_map(|word| Self::from_name(word))
     }
 
@@ -164,14 +170,45 @@ mod tests {
 
     #[test]
     fn the_last_known_policy_counts() {
-        let headers =
-            |value: &'static str| HeaderMap::from_iter([(REFERRER_POLICY, value.parse().unwrap())]);
-        assert_eq!(
-            ReferrerPolicy::from_headers(&headers("origin, no-referrer, new")),
-            Some(ReferrerPolicy::NoReferrer)
+        use ReferrerPolicy::{NoReferrer, Origin};
+        type Case<'a> = (
+            &'a [&'a str],
+            Option<ReferrerPolicy>,
+            Option<ReferrerPolicy>,
         );
-        assert_eq!(ReferrerPolicy::from_headers(&headers("new")), None);
-        assert_eq!(ReferrerPolicy::from_headers(&HeaderMap::new()), None);
+        /// The lines, what they say by the standard, and what they say to browsers.
+        const CASES: &[Case<'_>] = &[
+            (&[], None, None),
+            (&["new"], None, None),
+            (
+                &["origin, no-referrer, new"],
+                Some(NoReferrer),
+                Some(NoReferrer),
+            ),
+            (&["No-Referrer, "], Some(NoReferrer), Some(NoReferrer)),
+            (
+                &["origin", "no-referrer"],
+                Some(NoReferrer),
+                Some(NoReferrer),
+            ),
+            (&["no-referrer, @"], None, Some(NoReferrer)),
+            (&["no-referrer", "a b"], None, Some(NoReferrer)),
+            (&["origin, no-referrer x"], None, Some(Origin)),
+            (&["no-referrer;"], None, None),
+            (&["\"no-referrer\""], None, None),
+        ];
+        for (lines, standard, browsers) in CASES {
+            let line = |value: &&str| (REFERRER_POLICY, value.parse().unwrap());
+            let headers: HeaderMap = lines.iter().map(line).collect();
+            for (engine, expected) in [
+                (Engine::Standard, standard),
+                (Engine::Chromium, browsers),
+                (Engine::Firefox, browsers),
+            ] {
+                let policy = ReferrerPolicy::from_headers(&headers, engine);
+                assert_eq!(policy, *expected, "{lines:?} {engine:?}");
+            }
+        }
     }
 
     #[test]
