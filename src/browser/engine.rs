@@ -72,6 +72,8 @@ pub(crate) enum Quirk {
     LocationFirst,
     /// A conditional request says `Cache-Control: max-age=0` (#http-network-or-cache-fetch step 8.16).
     MaxAgeZero,
+    /// A preflight of a conditional request says `no-cache` (#cors-preflight-fetch: nothing).
+    PreflightTellsNoCache,
     /// A preflight to untrustworthy http says `Sec-Fetch-Mode` (Fetch Metadata #sec-fetch-mode-header).
     PreflightTellsMode,
     /// `Sec-Fetch-Site` of a preflight is that of the current URL alone (Fetch Metadata #sec-fetch-site-header).
@@ -196,7 +198,7 @@ impl Quirk {
             Self::NoTabInCookie => &[Chromium],
             Self::WordsOneByOne => &[Chromium, Firefox],
             Self::RangesOf63Bits | Self::CredentiallessReloads => &[Chromium],
-            Self::RangesOf64Bits => &[Firefox],
+            Self::RangesOf64Bits | Self::PreflightTellsNoCache => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],

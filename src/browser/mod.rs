@@ -66,7 +66,8 @@
 //!
 //! # Limitations
 //!
-//! - Documents are not rendered: what a page links to, it does not load, and `X-Frame-Options`, Content
+//! - Documents are not rendered: what a page links to, it does not load; a script or a style sheet arrives whatever
+//!   its status and its type are, and no image is remembered beside the HTTP cache; `X-Frame-Options`, Content
 //!   Security Policy, Subresource Integrity and opaque response blocking do not act.
 //! - Service workers, `data:` and `blob:` URLs, HSTS, blocked ports, authentication prompts and compression
 //!   (`Accept-Encoding` is not sent, but for ranges) are left out.

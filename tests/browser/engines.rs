@@ -5,7 +5,9 @@ use std::future::ready;
 
 use http::Response;
 use same_origin::browser::Engine::{self, Chromium, Firefox, Standard};
-use same_origin::browser::{Body, BodyInit, EmbedderPolicy, Exchange, Mode, Outcome, Request, Web};
+use same_origin::browser::{
+    Body, BodyInit, EmbedderPolicy, Exchange, FetchErrorKind, Mode, Outcome, Request, Web,
+};
 use tower::service_fn;
 
 use super::api::API;
@@ -25,6 +27,7 @@ fn web(engine: Engine) -> Web {
             "/via" if request.method() != "OPTIONS" => response
                 .status(302)
                 .header("location", "https://app.test/x"),
+            "/moved" if request.method() == "OPTIONS" => response.status(301),
             "/near" => response
                 .status(302)
                 .header("location", "https://api.test/x")
@@ -78,7 +81,7 @@ async fn a_preflight_of_a_conditional_request_says_how_old() {
     for (engine, expected) in [
         (Standard, None),
         (Chromium, some("max-age=0")),
-        (Firefox, None),
+        (Firefox, some("no-cache")),
     ] {
         let request = Request::get(&*format!("{API}/x")).header("if-none-match", "x");
         let outcome = web(engine).page(PAGE).fetch(request).send().await;
@@ -135,5 +138,21 @@ async fn a_page_that_takes_credentials_away_goes_past_the_cache() {
         for fetch in [page.fetch("/x").mode(Mode::NoCors), page.fetch(&*cors)] {
             assert_eq!(told(&fetch.send().await, "pragma"), [None], "{engine:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_that_is_moved_to_nowhere() {
+    use FetchErrorKind::{PreflightRedirect, PreflightStatus};
+    let moved = http::StatusCode::MOVED_PERMANENTLY;
+    for (engine, expected) in [
+        (Standard, PreflightRedirect(moved)),
+        (Chromium, PreflightStatus(moved)),
+        (Firefox, PreflightRedirect(moved)),
+    ] {
+        let request = Request::put(&*format!("{API}/moved"));
+        let outcome = web(engine).page(PAGE).fetch(request).send().await;
+        let error = outcome.response().expect_err("no permission");
+        assert_eq!(*error.kind(), expected, "{engine:?}");
     }
 }

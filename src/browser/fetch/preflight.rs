@@ -2,7 +2,7 @@
 
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, PRAGMA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -11,7 +11,7 @@ use crate::browser::engine::{Engine, Quirk};
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::options::{Credentials, Mode};
-use crate::browser::fetch::redirect::is_redirect_status;
+use crate::browser::fetch::redirect::leads_on;
 use crate::browser::fetch::state::{Body, State, Tainting};
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::values;
@@ -47,9 +47,14 @@ pub(crate) fn request(state: &State) -> State {
     if let (false, Ok(names)) = (names.is_empty(), HeaderValue::try_from(names)) {
         headers.insert(ACCESS_CONTROL_REQUEST_HEADERS, names);
     }
-    if state.engine.has(Quirk::MaxAgeZero) && is_conditional(&state.headers) {
-        // Its preflights say, too, that the cache stays out of it.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
+    if is_conditional(&state.headers) {
+        // Some preflights say, too, that the cache stays out of it.
+        if state.engine.has(Quirk::MaxAgeZero) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
+        } else if state.engine.has(Quirk::PreflightTellsNoCache) {
+            headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
     }
     State {
         method: Method::OPTIONS,
@@ -77,7 +82,7 @@ pub(crate) fn judge(
     status: StatusCode,
     response: &HeaderMap,
 ) -> Result<Grant, FetchErrorKind> {
-    if is_redirect_status(status) {
+    if leads_on(state.engine, status, response) {
         // The standard has no step for it, as 3xx is not an ok status. The error of its own says what to mend.
         return Err(FetchErrorKind::PreflightRedirect(status));
     }

@@ -9,7 +9,7 @@ use url::Url;
 use super::options::{Mode, Redirect};
 use super::referrer::ReferrerPolicy;
 use super::state::{Body, State, Tainting};
-use crate::browser::engine::Quirk;
+use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::reference::resolve;
@@ -24,14 +24,20 @@ pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Whether the response is handled as a redirect.
-///
-/// By Fetch #http-fetch step 6 the status decides. Some also want a `Location` that is not empty,
-/// unless redirects are script's to handle, and take other responses for ordinary ones.
+/// Whether the response is handled as a redirect: where redirects are script's to handle, by its status alone.
 pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
+    match state.redirect {
+        Redirect::Manual => is_redirect_status(status),
+        Redirect::Follow | Redirect::Error => leads_on(state.engine, status, response),
+    }
+}
+
+/// By Fetch #http-fetch step 6 the status decides. Some engines also want a `Location` that is not empty, and take
+/// other responses for ordinary ones, those to preflights included.
+pub(crate) fn leads_on(engine: Engine, status: StatusCode, response: &HeaderMap) -> bool {
     let mut lines = response.get_all(LOCATION).iter();
-    let by_status = !state.engine.has(Quirk::EmptyLocation) || state.redirect == Redirect::Manual;
-    is_redirect_status(status) && (by_status || lines.any(|line| !line.is_empty()))
+    is_redirect_status(status)
+        && (!engine.has(Quirk::EmptyLocation) || lines.any(|line| !line.is_empty()))
 }
 
 impl State {
