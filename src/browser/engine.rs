@@ -54,6 +54,9 @@ pub(crate) enum Quirk {
     /// A preflight tells the origin of the page where its request tells `null`
     /// (#byte-serializing-a-request-origin).
     PreflightTellsPage,
+    /// A request without CORS that is redirected to another origin tells `null` from there on, though it came
+    /// from the page's own origin (#byte-serializing-a-request-origin).
+    RedirectsLoseOrigin,
     /// A POST that a redirect makes a GET tells its `Origin` on (#append-a-request-origin-header).
     OriginStays,
     /// A beacon of a sandboxed frame tells the origin of the frame's address (Beacon #sec-processing-model).
@@ -197,7 +200,9 @@ impl Quirk {
             Self::AddressIsHostOnly | Self::DotIsNoDomain => &[Chromium, Firefox],
             Self::NoTabInCookie => &[Chromium],
             Self::WordsOneByOne => &[Chromium, Firefox],
-            Self::RangesOf63Bits | Self::CredentiallessReloads => &[Chromium],
+            Self::RangesOf63Bits | Self::CredentiallessReloads | Self::RedirectsLoseOrigin => {
+                &[Chromium]
+            }
             Self::RangesOf64Bits | Self::PreflightTellsNoCache => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],

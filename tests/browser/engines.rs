@@ -6,7 +6,7 @@ use std::future::ready;
 use http::Response;
 use same_origin::browser::Engine::{self, Chromium, Firefox, Standard};
 use same_origin::browser::{
-    Body, BodyInit, EmbedderPolicy, Exchange, FetchErrorKind, Mode, Outcome, Request, Web,
+    Body, BodyInit, EmbedderPolicy, Exchange, FetchErrorKind, Form, Mode, Outcome, Request, Web,
 };
 use tower::service_fn;
 
@@ -27,6 +27,10 @@ fn web(engine: Engine) -> Web {
             "/via" if request.method() != "OPTIONS" => response
                 .status(302)
                 .header("location", "https://app.test/x"),
+            "/away" => response
+                .status(307)
+                .header("location", "https://api.test/via-none"),
+            "/within" => response.status(308).header("location", "/away"),
             "/moved" if request.method() == "OPTIONS" => response.status(301),
             "/near" => response
                 .status(302)
@@ -154,5 +158,30 @@ async fn a_preflight_that_is_moved_to_nowhere() {
         let outcome = web(engine).page(PAGE).fetch(request).send().await;
         let error = outcome.response().expect_err("no permission");
         assert_eq!(*error.kind(), expected, "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_its_own_origin_sends_away() {
+    let (own, null) = (some("https://app.test"), some("null"));
+    for (engine, there) in [(Standard, &own), (Chromium, &null), (Firefox, &own)] {
+        let page = web(engine).page(PAGE);
+        let post = |path: &str| Request::post(path).body("x");
+        for fetch in [
+            page.fetch(post("/within")).mode(Mode::NoCors),
+            page.beacon("/within", "x"),
+            page.submit(Form::post("/within")),
+            page.submit_in_frame(Form::post("/within")),
+        ] {
+            let origins = told(&fetch.send().await, "origin");
+            assert_eq!(
+                origins,
+                [own.clone(), own.clone(), there.clone()],
+                "{engine:?}"
+            );
+        }
+        // With CORS it is the page.
+        let origins = told(&page.fetch(post("/away")).send().await, "origin");
+        assert_eq!(origins, [own.clone(), own.clone()], "{engine:?}");
     }
 }

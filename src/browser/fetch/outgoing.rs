@@ -125,7 +125,8 @@ fn origin(state: &State) -> Option<String> {
     // Chromium for windows and frames only.
     let decides = !state.engine.has(Quirk::PlainOrigin) || state.initiator.is_navigation();
     let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
-    Some(if hidden {
+    let lost = state.engine.has(Quirk::RedirectsLoseOrigin) && state.has_changed_origin();
+    Some(if hidden || lost {
         "null".into()
     } else {
         state.serialized_origin()

@@ -111,6 +111,12 @@ impl State {
         taint
     }
 
+    /// Whether any redirect led to another origin.
+    pub(crate) fn has_changed_origin(&self) -> bool {
+        let changes = |pair: &[Url]| Origin::of(&pair[0]) != Origin::of(&pair[1]);
+        self.urls.windows(2).any(changes)
+    }
+
     /// Fetch #byte-serializing-a-request-origin.
     pub(crate) fn serialized_origin(&self) -> String {
         match self.redirect_taint() {
