@@ -28,6 +28,12 @@ const TLS_IN_FRONT: &str = "if TLS ends in front of this server, name the origin
 const EXEMPT: &str = "if the path has to take requests of other sites and asks for a proof of its own, \
                       name it in dangerously_exempt";
 
+const POST_DIRECTLY: &str = "a trusted page has to post here without a redirect";
+
+/// Chromium sends it behind a redirect from any other origin, that of the page included.
+const NULL_ORIGIN: &str = "Origin is \"null\", which sandboxed pages send, pages with Referrer-Policy: no-referrer, \
+                           and forms that another server redirects here";
+
 impl Compiled {
     pub(crate) fn advise(&self, refusal: Refusal, head: &Head<'_>) -> Advice {
         let (reason, remedy) = match refusal {
@@ -42,10 +48,7 @@ impl Compiled {
                 LOOK_FOR_AUTHOR.to_owned(),
             ),
             Refusal::NullOrigin => (
-                String::from(
-                    "Origin is \"null\", which sandboxed pages send, redirects through another site, \
-                     and pages with Referrer-Policy: no-referrer",
-                ),
+                NULL_ORIGIN.to_owned(),
                 format!(
                     "for one's own page, serve it by https or with Referrer-Policy: same-origin; {EXEMPT}"
                 ),
@@ -84,6 +87,10 @@ impl Compiled {
                 reason,
                 format!("serve the page by the same scheme; {TLS_IN_FRONT}"),
             );
+        }
+        if origin == "null" {
+            let reason = format!("Sec-Fetch-Site is \"{word}\", and {NULL_ORIGIN}");
+            return (reason, format!("{POST_DIRECTLY}; {EXEMPT}"));
         }
         let reason = format!(
             "Sec-Fetch-Site is \"{word}\", and {} is not trusted",
@@ -161,7 +168,6 @@ fn no_host(head: &Head<'_>) -> String {
 fn remedy_for(origin: &HeaderValue) -> String {
     match Origin::try_from(origin) {
         Ok(origin) => format!("if its pages may do this, add \"{origin}\" to trust"),
-        Err(_) if origin == "null" => EXEMPT.to_owned(),
         Err(_) => LOOK_FOR_AUTHOR.to_owned(),
     }
 }

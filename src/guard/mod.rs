@@ -76,6 +76,8 @@
 //! - A `GET` that changes something is not protected, nor what a method override makes of one.
 //! - `Origin: null` without `Sec-Fetch-Site` is refused although it can be the own page's: with
 //!   `Referrer-Policy: no-referrer`, over plain http or in an old browser. Send `same-origin` instead.
+//! - A form of a trusted page that its own server redirects here, by 307 or 308, says `Origin: null` in Chromium and is
+//!   refused. Let the page post here directly.
 //! - Of NTLM and of client certificates, which authenticate a connection, the mode `Credentials` sees nothing.
 //! - Cookies are given to sibling subdomains by `Domain`, and set by them; a guard does not change that.
 //!

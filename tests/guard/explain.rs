@@ -115,6 +115,13 @@ fn every_kind_of_judgement_is_put_into_words() {
             "Sec-Fetch-Site is \"\"",
         ),
         (strict(), "POST", &[("origin", "null")], "sandboxed"),
+        // Chromium's word for a form of a trusted page that comes by way of a redirect.
+        (
+            strict().trust(["https://partner.example"]),
+            "POST",
+            &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+            "a trusted page has to post here without a redirect",
+        ),
         (
             strict(),
             "POST",
