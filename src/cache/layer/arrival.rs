@@ -6,6 +6,7 @@ use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
 use crate::cache::layer::flight::End;
+use crate::cache::layer::known::not_modified;
 use crate::cache::layer::recording::{Draft, Place, Recording};
 use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
@@ -86,6 +87,7 @@ impl Trip {
         R::Error: Send,
     {
         let (parts, body) = response.into_parts();
+        let is_held = head.holds(&parts);
         if self.asked.is_head {
             self.compare(&parts, arrival, &head.headers);
         }
@@ -111,8 +113,8 @@ impl Trip {
                     .record(place, head.headers, &parts, storable, arrival)
             }
             Err(why) => {
-                let is_held = matches!(self.found, Found::Response(..));
-                let is_own = is_held && is_about_client(parts.status);
+                let is_stored = matches!(self.found, Found::Response(..));
+                let is_own = is_stored && is_about_client(parts.status);
                 if let Some(lead) = self.lead.take().filter(|_| !is_own) {
                     store.note_unstored(lead.name());
                 }
@@ -121,6 +123,7 @@ impl Trip {
             }
         };
         let status = Status {
+            forward_status: is_held.then_some(parts.status),
             stored: recording.is_some(),
             ..self.status()
         };
@@ -131,6 +134,9 @@ impl Trip {
             recording => stored_if_empty(body, recording),
         };
         let mut response = Response::from_parts(parts, body);
+        if is_held {
+            response = not_modified(response);
+        }
         status.append(&self.shared.name, response.headers_mut());
         self.noted(response, Outcome::Miss)
     }

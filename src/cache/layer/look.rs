@@ -103,10 +103,10 @@ impl Shared {
             }
             Found::Part(..) | Found::Unclear => false,
         };
+        // A client's conditions are judged by what comes, and are not sent on: see `known`.
         let is_plain = asked.control == RequestControl::default()
             && !asked.is_head
             && !asked.authorized
-            && !asked.conditional
             && asked.range.is_none();
         if !is_worth_it || !is_plain {
             return Flight::Alone;
