@@ -72,7 +72,7 @@
 //! # Requests for the same
 //!
 //! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
-//! it has `Authorization`, `Range` or directives of its own; and once a response could not be
+//! it has `Authorization` or directives of its own, and for a `Range` only if it is the same to the letter; and once a response could not be
 //! stored, nobody waits for those of the same key for two minutes, or until one could be. While something is stored, the
 //! refusal of one client (400, 406, 429, 431 and others) does not count for that. Nor does anybody wait for a response
 //! that was stale already when it came last, by its `Age`, its `Date` or the time that it took.

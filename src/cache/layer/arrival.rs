@@ -97,8 +97,7 @@ impl Trip {
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
         let recording = match judged {
             Ok(storable) => {
-                // A part that nobody has asked for serves none of those who wait for the whole.
-                if storable.part.is_some() && self.asked.range.is_none() {
+                if !self.serves_others(&storable) {
                     if let Some(lead) = self.lead.take() {
                         store.note_unstored(lead.name());
                     }
@@ -139,6 +138,12 @@ impl Trip {
         }
         status.append(&self.shared.name, response.headers_mut());
         self.noted(response, Outcome::Miss)
+    }
+
+    /// Whether those who wait are served by it. A part that nobody has asked for is not the whole, and one that is stale
+    /// when it comes cannot be validated.
+    pub(crate) fn serves_others(&self, storable: &Storable) -> bool {
+        storable.part.is_none() || self.asked.range.is_some() && storable.life.is_fresh()
     }
 
     /// Lets go of what is stored if the upstream has something else by now, which may not be stored: content, or

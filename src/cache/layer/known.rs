@@ -7,7 +7,7 @@
 //! and each of them would be a fetch. One body fills the store for all of them, and the client still gets its 304.
 //!
 //! Where nothing comes of it for others, the conditions stay: on what could not be stored the last time, which is known
-//! for two minutes; with credentials, ranges and directives; and after a wait in vain. So a private page that is polled
+//! for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. So a private page that is polled
 //! costs a body once, and the client does not get that one either.
 
 use crate::cache::http::conditional;
