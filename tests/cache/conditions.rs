@@ -164,3 +164,21 @@ async fn refusals_and_parts_are_given_as_they_are() {
         assert_eq!((got.status.as_u16(), got.text()), (status, "1234"));
     }
 }
+
+/// The client's clock is fast, and its upstream says nothing of when a page was changed.
+#[tokio::test(start_paused = true)]
+async fn a_date_of_now_does_not_say_that_nothing_was_modified() {
+    for (modified, expected) in [(None, 200), (Some("Wed, 01 Jan 2020 00:00:00 GMT"), 304)] {
+        let site = Site::new(move |_| {
+            let date = ("date", "Thu, 02 Jan 2020 00:00:00 GMT");
+            let modified = modified.map(|modified| ("last-modified", modified));
+            let fields: Vec<_> = [("cache-control", "private"), date]
+                .into_iter()
+                .chain(modified)
+                .collect();
+            response(200, &fields, "body")
+        });
+        let since = [("if-modified-since", "Fri, 03 Jan 2020 00:00:00 GMT")];
+        assert_eq!(site.ask(get("/a", &since)).await.status, expected);
+    }
+}
