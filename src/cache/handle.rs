@@ -44,19 +44,19 @@ impl Cache {
     /// upstream's.
     #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn purge(&self, path: &str) -> usize {
-        self.shared.store.purge(path)
+        self.shared.purge(path)
     }
 
     /// Forgets all that is stored of a path and of those below it, on segment boundaries: `/items` and
     /// `/items/` are the same prefix, of `/items/1` but not of `/itemsets`.
     #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn purge_prefix(&self, prefix: &str) -> usize {
-        self.shared.store.purge_prefix(prefix)
+        self.shared.purge_prefix(prefix)
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.shared.store.clear();
+        self.shared.clear();
     }
 
     /// The counts, and the size as of now.

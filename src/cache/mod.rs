@@ -72,10 +72,14 @@
 //! # Requests for the same
 //!
 //! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
-//! it has `Authorization`, `Range`, conditions or directives of its own; and once a response could not be
+//! it has `Authorization` or directives of its own, and for a `Range` only if it is the same to the letter; and once a response could not be
 //! stored, nobody waits for those of the same key for two minutes, or until one could be. While something is stored, the
 //! refusal of one client (400, 406, 429, 431 and others) does not count for that. Nor does anybody wait for a response
 //! that was stale already when it came last, by its `Age`, its `Date` or the time that it took.
+//!
+//! `If-None-Match` and `If-Modified-Since` of the one that fetches are not sent on, so that what comes serves everybody. They
+//! are judged by what comes (4.3.2), as those of the others are, and whoever holds it gets a 304. Where nothing comes of it
+//! for others, as with a private page, the next ones are sent on with their conditions for two minutes.
 //!
 //! If the one that fetches goes away or is refused, the next one fetches, and once if the target is changed meanwhile.
 //! Whatever else does not serve those who wait is not waited for again: they go on at the same time. If the upstream fails, those who wait get what stands in for

@@ -5,7 +5,7 @@ use crate::cache::layer::flight::Flights;
 use crate::cache::rules::Limits;
 use crate::cache::store::Store;
 use crate::cache::store::stats::Counters;
-use crate::cache::store::targets::Targets;
+use crate::cache::store::targets::{self, Targets};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,5 +35,33 @@ impl Shared {
             flights: Arc::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// Ends what is stored of a target, and the wait for what was asked for before: it is not given to anybody else.
+    pub(crate) fn change(&self, target: &str) {
+        self.store.targets.change(target);
+        self.flights.change(|other| targets::is_same(other, target));
+    }
+
+    /// The same for a path, whatever the query. Gives the number of targets of which something was stored.
+    pub(crate) fn purge(&self, path: &str) -> usize {
+        let purged = self.store.purge(path);
+        self.flights
+            .change(|target| targets::is_of_path(target, path));
+        purged
+    }
+
+    /// The same for all below a prefix.
+    pub(crate) fn purge_prefix(&self, prefix: &str) -> usize {
+        let purged = self.store.purge_prefix(prefix);
+        self.flights
+            .change(|target| targets::is_below(target, prefix));
+        purged
+    }
+
+    /// The same for everything.
+    pub(crate) fn clear(&self) {
+        self.store.clear();
+        self.flights.change(|_| true);
     }
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod changes;
+mod conditions;
 mod cors;
 mod heads;
 mod hits;

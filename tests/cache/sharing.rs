@@ -134,8 +134,7 @@ async fn credentials_and_wishes_wait_for_nobody() {
     for fields in [
         &[("authorization", "x")][..],
         &[("cache-control", "no-cache")],
-        &[("range", "bytes=0-1")],
-        &[("if-none-match", "\"a\"")],
+        &[("range", "bytes=0-1"), ("if-none-match", "\"a\"")],
     ] {
         let site = slow(&[FRESH]);
         let began = Instant::now();
@@ -286,4 +285,54 @@ async fn those_who_waited_for_a_failure_get_what_stands_in_or_go_at_once() {
         let collapsed = said.iter().filter(|said| said.ends_with("; collapsed"));
         assert_eq!(collapsed.count(), 19, "{said:?}");
     }
+}
+
+/// Players ask for the same beginning of the same film at the same time.
+#[tokio::test(start_paused = true)]
+async fn the_same_part_is_fetched_once_and_not_waited_for_where_it_cannot_be_kept() {
+    const PART: (&str, &str) = ("content-range", "bytes 0-3/8");
+    for (status, fields, most, took) in [
+        (206, &[FRESH, PART][..], 1, 1),
+        (200, &[FRESH], 1, 1),
+        (206, &[PART, ("etag", "\"a\"")], 20, 2),
+        (206, &[PART, ("cache-control", "private")], 20, 2),
+        (416, &[FRESH, ("content-range", "bytes */8")], 20, 2),
+    ] {
+        let fields: &'static [_] = fields.to_vec().leak();
+        let site = Site::slow(Cache::builder(), move |_| {
+            Box::pin(async move {
+                sleep(Duration::from_secs(1)).await;
+                let body = if status == 200 { "12345678" } else { "1234" };
+                Ok(response(status, fields, body))
+            })
+        });
+        let range = [("range", "bytes=0-3")];
+        for round in 0..2 {
+            let (began, before) = (Instant::now(), site.seen().len());
+            let all = many(&site, 20, &range).await;
+            assert!(all.iter().skip(1).all(|got| got.text() == "1234"));
+            let times = if round == 0 { took } else { took.min(1) };
+            assert!(began.elapsed().as_secs() <= times, "{status} {fields:?}");
+            assert!(site.seen().len() - before <= most, "{status} {fields:?}");
+        }
+        let before = site.seen().len();
+        many(&site, 1, &[("range", "bytes=4-7")]).await;
+        assert_eq!(site.seen().len() - before, usize::from(status != 200));
+    }
+}
+
+/// What a failure has said of a part holds no longer than until the part comes.
+#[tokio::test(start_paused = true)]
+async fn a_part_that_failed_is_stored_when_it_comes() {
+    let site = Site::new(|seen| {
+        let part = [FRESH, ("content-range", "bytes 0-3/8")];
+        let status = if seen.number == 0 { 500 } else { 206 };
+        response(status, &part, "1234")
+    });
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        let got = site.ask(get("/a", &[("range", "bytes=0-3")])).await;
+        outcomes.push(got.outcome);
+    }
+    assert_eq!(outcomes[3], Some(Outcome::Hit), "{outcomes:?}");
 }

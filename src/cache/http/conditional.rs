@@ -11,6 +11,21 @@ pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-d
 /// RFC 2616 14.15, which is obsolete; some stores of objects send it.
 pub(crate) const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
+/// The conditions by which a client says what it has (RFC 9110 13.1.2, 13.1.3).
+pub(crate) const OF_CLIENT: [HeaderName; 2] = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
+
+/// Takes the conditions of a client out of its request.
+pub(crate) fn take(request: &mut HeaderMap) -> HeaderMap {
+    let mut taken = HeaderMap::new();
+    for name in &OF_CLIENT {
+        for line in request.get_all(name) {
+            let _full = taken.try_append(name.clone(), line.clone());
+        }
+        request.remove(name);
+    }
+    taken
+}
+
 /// Whether a client has the stored response already, so that a 304 will do.
 ///
 /// `If-None-Match` goes before `If-Modified-Since` (RFC 9110 13.2.2). Without a `Last-Modified` it is

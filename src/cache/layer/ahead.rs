@@ -29,6 +29,7 @@ trait Read<B>: Send + Sync {
     where
         B: Body;
     fn is_end_stream(&self) -> bool;
+    fn is_recorded(&self) -> bool;
     fn size_hint(&self) -> SizeHint;
     fn leave(&self);
 }
@@ -93,6 +94,11 @@ impl<B> Client<B> {
         self.0.is_end_stream()
     }
 
+    /// Whether it is stored while it is read.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.0.is_recorded()
+    }
+
     pub(crate) fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
     }
@@ -135,6 +141,11 @@ where
         state.unread().is_empty()
             && state.next.is_empty()
             && state.body.as_ref().is_none_or(is_at_end)
+    }
+
+    fn is_recorded(&self) -> bool {
+        let state = self.lock();
+        state.recording.as_ref().is_some_and(|held| held.is_live())
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -6,6 +6,7 @@ use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
 use crate::cache::layer::flight::End;
+use crate::cache::layer::known::not_modified;
 use crate::cache::layer::recording::{Draft, Place, Recording};
 use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
@@ -86,6 +87,7 @@ impl Trip {
         R::Error: Send,
     {
         let (parts, body) = response.into_parts();
+        let is_held = head.holds(&parts);
         if self.asked.is_head {
             self.compare(&parts, arrival, &head.headers);
         }
@@ -95,8 +97,7 @@ impl Trip {
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
         let recording = match judged {
             Ok(storable) => {
-                // A part that nobody has asked for serves none of those who wait for the whole.
-                if storable.part.is_some() && self.asked.range.is_none() {
+                if !self.serves_others(&storable) {
                     if let Some(lead) = self.lead.take() {
                         store.note_unstored(lead.name());
                     }
@@ -111,8 +112,8 @@ impl Trip {
                     .record(place, head.headers, &parts, storable, arrival)
             }
             Err(why) => {
-                let is_held = matches!(self.found, Found::Response(..));
-                let is_own = is_held && is_about_client(parts.status);
+                let is_stored = matches!(self.found, Found::Response(..));
+                let is_own = is_stored && is_about_client(parts.status);
                 if let Some(lead) = self.lead.take().filter(|_| !is_own) {
                     store.note_unstored(lead.name());
                 }
@@ -121,6 +122,7 @@ impl Trip {
             }
         };
         let status = Status {
+            forward_status: is_held.then_some(parts.status),
             stored: recording.is_some(),
             ..self.status()
         };
@@ -131,8 +133,17 @@ impl Trip {
             recording => stored_if_empty(body, recording),
         };
         let mut response = Response::from_parts(parts, body);
+        if is_held {
+            response = not_modified(response);
+        }
         status.append(&self.shared.name, response.headers_mut());
         self.noted(response, Outcome::Miss)
+    }
+
+    /// Whether those who wait are served by it. A part that nobody has asked for is not the whole, and one that is stale
+    /// when it comes cannot be validated.
+    pub(crate) fn serves_others(&self, storable: &Storable) -> bool {
+        storable.part.is_none() || self.asked.range.is_some() && storable.life.is_fresh()
     }
 
     /// Lets go of what is stored if the upstream has something else by now, which may not be stored: content, or

@@ -56,9 +56,7 @@ impl Trip {
             let _lead = lead;
             let response = timeout(MOST_SILENCE, Box::pin(self.go(service, request))).await;
             if let Ok(Ok(response)) = response {
-                if response.body().is_recorded() {
-                    drain(response.into_body()).await;
-                }
+                drain(response.into_body()).await;
             }
         });
     }
@@ -68,11 +66,16 @@ impl Trip {
 /// therefore end. Before a head, a proxy's own timeout is there first.
 const MOST_SILENCE: Duration = Duration::from_secs(60);
 
-async fn drain<R>(body: Body<R>)
+/// Reads a body for as long as it is one to store.
+pub(super) async fn drain<R>(body: Body<R>)
 where
     R: http_body::Body<Data = Bytes>,
 {
     let mut body = pin!(body);
-    let mut next = async || timeout(MOST_SILENCE, poll_fn(|cx| body.as_mut().poll_frame(cx))).await;
-    while let Ok(Some(Ok(_))) = next().await {}
+    while body.is_recorded() {
+        let next = timeout(MOST_SILENCE, poll_fn(|cx| body.as_mut().poll_frame(cx)));
+        let Ok(Some(Ok(_))) = next.await else {
+            return;
+        };
+    }
 }

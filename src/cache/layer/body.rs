@@ -76,13 +76,11 @@ impl<B> Body<B> {
 
     /// Whether it is stored while it is read.
     pub(crate) fn is_recorded(&self) -> bool {
-        matches!(
-            &self.kind,
-            Kind::Passing {
-                recording: Some(_),
-                ..
-            } | Kind::Shared { .. }
-        )
+        match &self.kind {
+            Kind::Absent | Kind::Stored { .. } => false,
+            Kind::Passing { recording, .. } => recording.is_some(),
+            Kind::Shared { body } => body.is_recorded(),
+        }
     }
 
     /// The inner service's body, which is stored, and for which others may wait.

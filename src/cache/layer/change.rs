@@ -38,11 +38,11 @@ where
     let named = |field| sent.named(response.headers(), &field);
     let at = named(header::CONTENT_LOCATION);
     for target in [named(header::LOCATION), at.clone()].into_iter().flatten() {
-        shared.store.targets.change(&target);
+        shared.change(&target);
     }
-    shared.store.targets.change(&sent.target);
+    shared.change(&sent.target);
     if let Some(destination) = &sent.destination {
-        shared.store.targets.change(destination);
+        shared.change(destination);
     }
     let is_at = at.as_deref() == Some(&*sent.target);
     match kept.filter(|_| is_at) {

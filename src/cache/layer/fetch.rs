@@ -43,6 +43,8 @@ pub(crate) struct Trip {
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
+    /// The conditions that were taken out of them.
+    pub(crate) conditions: HeaderMap,
     uri: Uri,
     version: Version,
 }
@@ -142,11 +144,16 @@ impl Trip {
         R::Error: Send,
     {
         let validated = self.to_validate();
-        let head = Box::new(Head::of(&request));
-        let again = validated.as_ref().map(|stored| {
-            conditional::ask(request.headers_mut(), &stored.headers);
-            request.extensions().clone()
-        });
+        let mut head = Box::new(Head::of(&request));
+        let mut has_own = validated.is_none() && !self.leaves_conditions_out();
+        let again = (!has_own).then(|| request.extensions().clone());
+        match &validated {
+            Some(stored) => conditional::ask(request.headers_mut(), &stored.headers),
+            None if has_own => {}
+            None => {
+                conditional::take(request.headers_mut());
+            }
+        }
         let mut trial = self.trial();
         let answered = send(&mut service, *request).await;
         let stand_in = self.stand_in().cloned();
@@ -164,19 +171,31 @@ impl Trip {
                 }
             },
         };
-        if response.status() == StatusCode::NOT_MODIFIED {
-            if let (Some(stored), Some(extensions)) = (validated, again) {
-                if conditional::is_about(response.headers(), &stored.headers) {
-                    return Ok(self.revalidated(&stored, &head, response, &trial.arrived()));
-                }
-                // RFC 9111 4.3.3: the upstream says of something that is not stored that it is not modified.
-                // The client's own question has not been asked yet.
-                self.shared.store.replace(&self.asked.key, &stored, None);
-                self.found = Found::Nothing(Forward::Stale);
-                trial = self.trial();
-                let answered = send(&mut service, head.repeat(extensions)).await;
-                response = self.or_fail(answered)?.map(Source::untouched);
+        let not_about = validated.filter(|_| response.status() == StatusCode::NOT_MODIFIED);
+        if let Some(stored) = &not_about {
+            if conditional::is_about(response.headers(), &stored.headers) {
+                return Ok(self.revalidated(stored, &head, response, &trial.arrived()));
             }
+            // RFC 9111 4.3.3: the upstream says of something that is not stored that it is not modified.
+            self.shared.store.replace(&self.asked.key, stored, None);
+            self.found = Found::Nothing(Forward::Stale);
+        }
+        let is_chosen = !has_own && self.is_chosen_by_conditions(response.headers());
+        if is_chosen {
+            self.end_for_others();
+        }
+        // The client's own question has not been asked yet.
+        if let Some(extensions) = again.filter(|_| not_about.is_some() || is_chosen) {
+            has_own = !self.leaves_conditions_out();
+            if !has_own {
+                head.set_conditions_aside();
+            }
+            trial = self.trial();
+            let answered = send(&mut service, head.repeat(extensions)).await;
+            response = self.or_fail(answered)?.map(Source::untouched);
+        }
+        if !has_own {
+            head.set_conditions_aside();
         }
         Ok(self.arrived(*head, response, &trial.arrived()))
     }
@@ -308,6 +327,7 @@ impl Head {
         Self {
             method: request.method().clone(),
             headers: request.headers().clone(),
+            conditions: HeaderMap::new(),
             uri: request.uri().clone(),
             version: request.version(),
         }

@@ -16,10 +16,17 @@ pub(crate) struct Flights {
     under_way: Mutex<UnderWay>,
 }
 
-type UnderWay = HashMap<Key, Flight, RandomState>;
-
 #[derive(Debug, Default)]
+struct UnderWay {
+    by_name: HashMap<Key, Flight, RandomState>,
+    /// The number of all that there were.
+    count: u64,
+}
+
+#[derive(Debug)]
 struct Flight {
+    /// Another one of the same name may have taken the place of one that a change has ended.
+    number: u64,
     /// The channel that ends with it, from the first one on that waits: most wait for nobody.
     end: Option<watch::Sender<End>>,
     /// The body that the first one that waits begins to read.
@@ -34,7 +41,8 @@ pub(crate) enum End {
     /// It brought nothing for a reason of its own: its client left, or was refused. One of those who wait may fetch for
     /// the others.
     Left,
-    /// The target was changed meanwhile. What is asked for from now on is what comes after the change.
+    /// The target was changed meanwhile. What is asked for from now on is what comes after the change. Nobody waits for
+    /// the rest of the one that was under way.
     Changed,
     /// The upstream has failed. One after the other would wait for it to fail again.
     Failed,
@@ -55,6 +63,7 @@ pub(crate) enum Place {
 pub(crate) struct Lead {
     flights: Arc<Flights>,
     key: Key,
+    number: u64,
     end: End,
 }
 
@@ -67,7 +76,7 @@ pub(crate) struct Wait {
 impl Flights {
     pub(crate) fn join(self: &Arc<Self>, key: &Key) -> Place {
         let mut under_way = self.lock();
-        if let Some(flight) = under_way.get_mut(key) {
+        if let Some(flight) = under_way.by_name.get_mut(key) {
             let end = flight
                 .end
                 .get_or_insert_with(|| watch::Sender::new(End::Left));
@@ -79,12 +88,35 @@ impl Flights {
             }
             return Place::Wait(Wait { end });
         }
-        under_way.insert(key.clone(), Flight::default());
+        under_way.count += 1;
+        let number = under_way.count;
+        let flight = Flight {
+            number,
+            end: None,
+            body: None,
+        };
+        under_way.by_name.insert(key.clone(), flight);
         Place::Lead(Lead {
             flights: Arc::clone(self),
             key: key.clone(),
+            number,
             end: End::Left,
         })
+    }
+
+    /// Ends those whose target is one that has changed, for all but their own clients.
+    pub(crate) fn change(&self, is_changed: impl Fn(&str) -> bool) {
+        let mut ended = Vec::new();
+        self.lock().by_name.retain(|name, flight| {
+            let is_over = is_changed(name.target());
+            if is_over {
+                ended.extend(flight.end.take());
+            }
+            !is_over
+        });
+        for end in ended {
+            end.send_replace(End::Changed);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
@@ -108,7 +140,8 @@ impl Lead {
     /// Has the body read for those who wait, now or when the first one does.
     pub(crate) fn offer(&self, body: Weak<dyn Ahead>) {
         let mut under_way = self.flights.lock();
-        match under_way.get_mut(&self.key) {
+        let flight = under_way.by_name.get_mut(&self.key);
+        match flight.filter(|flight| flight.number == self.number) {
             Some(flight) if flight.end.is_none() => flight.body = Some(body),
             Some(_) => {
                 drop(under_way);
@@ -122,7 +155,13 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         // Those that wait are woken when it is out of the table, so that one of them can lead.
-        let flight = self.flights.lock().remove(&self.key);
+        let mut under_way = self.flights.lock();
+        let held = under_way.by_name.get(&self.key);
+        if held.is_none_or(|flight| flight.number != self.number) {
+            return;
+        }
+        let flight = under_way.by_name.remove(&self.key);
+        drop(under_way);
         if let Some(end) = flight.and_then(|flight| flight.end) {
             end.send_replace(self.end);
         }
@@ -197,6 +236,26 @@ mod tests {
         lead.set_end(End::Failed);
         drop(lead);
         assert_eq!(wait.end().await, End::Failed);
-        assert!(flights.lock().is_empty());
+        assert!(flights.lock().by_name.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_change_ends_a_fetch_for_those_who_wait_and_leaves_the_next_one_alone() {
+        let flights = Arc::new(Flights::default());
+        let (a, b) = (Key::new(b"\n\n/a\n"), Key::new(b"\n\n/b\n"));
+        let Place::Lead(old) = flights.join(&a) else {
+            panic!("the first one leads");
+        };
+        let (Place::Wait(wait), Place::Lead(_other)) = (flights.join(&a), flights.join(&b)) else {
+            panic!("the second one waits, and not for another target");
+        };
+        flights.change(|target| target == "/a");
+        assert_eq!(wait.end().await, End::Changed);
+        let Place::Lead(_new) = flights.join(&a) else {
+            panic!("the next one does not wait for what was asked for before");
+        };
+        drop(old);
+        assert!(matches!(flights.join(&a), Place::Wait(_)));
+        assert!(matches!(flights.join(&b), Place::Wait(_)));
     }
 }

@@ -10,7 +10,7 @@ use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, header};
 
 /// The outcome of a look.
 pub(crate) enum Look<R> {
@@ -99,15 +99,19 @@ impl Shared {
             // stale already when it came (RFC 9111 4.2.3), as by a slow upstream or its clock: so will be the next.
             Found::Response(stored, usage) => {
                 let life = &stored.life;
-                *usage == Use::ValidateStale && !life.no_cache && life.fresh > life.age
+                *usage == Use::ValidateStale && life.is_fresh()
             }
             Found::Part(..) | Found::Unclear => false,
         };
+        // A part is waited for where it is the same part that is fetched, and nothing is there that it could be made of. With
+        // conditions beside it, it may be a 304 or a part.
+        let is_part_alone =
+            asked.range.is_none() || !asked.conditional && matches!(found, Found::Nothing(_));
+        // Conditions alone are judged by what comes, and are not sent on: see `known`.
         let is_plain = asked.control == RequestControl::default()
             && !asked.is_head
             && !asked.authorized
-            && !asked.conditional
-            && asked.range.is_none();
+            && is_part_alone;
         if !is_worth_it || !is_plain {
             return Flight::Alone;
         }
@@ -119,18 +123,34 @@ impl Shared {
         let first = resource
             .as_ref()
             .and_then(|resource| resource.preferred().next());
-        let name = match first {
-            Some(first) => {
-                let mut name = asked.key.bytes().to_vec();
+        let name = if first.is_none() && asked.range.is_none() {
+            asked.key.clone()
+        } else {
+            let mut name = asked.key.bytes().to_vec();
+            if let Some(first) = first {
                 first.selection.ask(request, &mut name);
-                Key::new(&name)
             }
-            None => asked.key.clone(),
+            if asked.range.is_some() {
+                push_range(request, &mut name);
+            }
+            Key::new(&name)
         };
         match (self.store.was_unstored(&name), found) {
             (false, _) => Flight::Shared(name),
             (true, Found::Nothing(_)) => Flight::Unstored(name),
             (true, _) => Flight::Noted(name),
+        }
+    }
+}
+
+/// The part that a request asks for, to the letter.
+fn push_range(request: &HeaderMap, name: &mut Vec<u8>) {
+    for field in [header::RANGE, header::IF_RANGE] {
+        for line in request.get_all(&field) {
+            name.extend_from_slice(field.as_str().as_bytes());
+            name.push(b':');
+            name.extend_from_slice(line.as_bytes());
+            name.push(b'\n');
         }
     }
 }

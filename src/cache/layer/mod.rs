@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod change;
 pub(crate) mod fetch;
 pub(crate) mod flight;
+pub(crate) mod known;
 pub(crate) mod look;
 pub(crate) mod pass;
 pub(crate) mod recording;

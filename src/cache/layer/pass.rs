@@ -59,7 +59,7 @@ impl Trip {
         let Ok(storable) = self.shared.judge(asked, parts, exact, arrival) else {
             return false;
         };
-        if storable.part.is_some() {
+        if !self.serves_others(&storable) {
             return false;
         }
         let (store, selection) = (&self.shared.store, &storable.selection);

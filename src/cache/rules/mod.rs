@@ -99,6 +99,11 @@ impl Refusal {
 }
 
 impl Life {
+    /// Whether it was fresh when it came.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.no_cache && self.fresh > self.age
+    }
+
     /// Whether it may be used stale, for some time.
     fn may_be_stale(&self) -> bool {
         !self.never_stale && self.while_validated.max(self.if_error) > Duration::ZERO

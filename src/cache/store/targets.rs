@@ -235,6 +235,11 @@ fn normal(target: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
+/// Whether two paths and queries are spellings of one.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    normal(one) == normal(other)
+}
+
 /// Whether a path and query is of a path: that path, whatever its query.
 pub(crate) fn is_of_path(target: &str, path: &str) -> bool {
     let (target, path) = (normal(target), normal(path));
