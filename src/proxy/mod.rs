@@ -95,7 +95,7 @@
 //!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
 //!   A body that does not say that it is empty, as those behind `tower_http`'s `RequestBodyTimeoutLayer` do not, is
 //!   asked for its first frame where no field announces content: one that ends at once is none.
-//! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`].
+//! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`]; after its `max=0` a connection is not used again.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
 //!   together, but for that of idle connections.
 //!

@@ -1,7 +1,7 @@
 //! The served configuration, as one value that a reload replaces as a whole.
 
 use crate::admin::{Caches, Upstreams};
-use crate::config::{Config, Drain, Kept, Log, Seen};
+use crate::config::{Config, Kept, Log, Seen};
 use crate::observe::{AccessLog, ObservedBody};
 use crate::routes::Table;
 use crate::server::listen::tls::Tls;
@@ -27,7 +27,6 @@ pub struct Served {
     pub table: Table,
     pub caches: Caches,
     pub upstreams: Upstreams,
-    pub drain: Drain,
     pub reload_on_change: Option<Duration>,
     pub files: Vec<Seen>,
     pub kept: Kept,
@@ -139,6 +138,7 @@ fn prepare(
         limits: config.limits,
         trusted: config.trusted_proxies.into(),
         proxy_protocol: ProxyProtocol::new(&config.proxy_protocol),
+        delay: config.drain.delay,
         drain: config.drain.timeout,
     };
     let connections = config.limits.connections;
@@ -151,7 +151,6 @@ fn prepare(
         table: table.observed(access_log, has_metrics),
         caches: config.caches,
         upstreams: config.upstreams,
-        drain: config.drain,
         reload_on_change: config.reload_on_change,
         files: config.files,
         kept: config.kept,

@@ -171,7 +171,8 @@ fn hides_the_gateway(filter: &Targets, said: &str) -> bool {
 /// Serves the demo.
 async fn show(listen: Option<SocketAddr>) -> Result<(), Error> {
     let stop = StopSignals::new()?;
-    let stop = server::shutdown::on_signal(stop, &Arc::default(), || Duration::ZERO);
+    let at_once = server::Settings::plain(Duration::ZERO).fixed();
+    let stop = server::shutdown::on_signal(stop, &Arc::default(), at_once);
     let demo = demo::Demo::start(listen, stop).await?;
     say(&format!("listening on {}", demo.origin()?))?;
     tracing::info!("open {} in a browser; Ctrl-C ends the demo", demo.origin()?);

@@ -66,9 +66,7 @@ pub async fn gateway(
         live: Arc::clone(&live),
     };
     tokio::spawn(reloader.run(signals.hangups));
-    let served = Arc::clone(&live);
-    let delay = move || served.now().drain.delay;
-    let stop = server::shutdown::on_signal(signals.stop, &health, delay);
+    let stop = server::shutdown::on_signal(signals.stop, &health, live.settings());
     tokio::spawn(tell_tunnels(tunnels.clone(), stop.clone()));
     health.serving();
     say(&format!("listening on {}", listener.origin()?))?;

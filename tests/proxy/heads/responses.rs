@@ -5,6 +5,8 @@ use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Request, Response};
 use same_origin::proxy::{Body, Limits, ProxyError, ProxyErrorKind, ReverseProxy};
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tower::{ServiceExt, service_fn};
 
@@ -79,6 +81,34 @@ async fn a_connection_is_not_used_for_longer_than_its_upstream_keeps_it() {
         assert_eq!(get(server, "/api/x", "").await.status, 200);
     }
     connections.await.unwrap();
+}
+
+/// Apache's `max` is the number of requests that may still come: with `max=1` there is one more.
+#[tokio::test]
+async fn a_connection_is_used_for_no_more_requests_than_its_upstream_announces() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    for (field, wanted) in [("max=0", 3), ("timeout=5, max=0", 3), ("max=1", 1)] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 4096]).await.unwrap_or(0) > 0 {
+                        let answer = reply(&format!("keep-alive: {field}\r\n"));
+                        stream.write_all(&answer).await.unwrap();
+                    }
+                });
+            }
+        });
+        for _ in 0..3 {
+            assert_eq!(get(server, "/api/x", "").await.status, 200);
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), wanted, "{field}");
+    }
 }
 
 /// As of a layer that has given a response another body, or of a client service that makes one up.

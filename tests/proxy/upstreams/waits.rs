@@ -121,3 +121,25 @@ async fn a_wait_for_a_place_is_not_one_for_an_answer() {
         assert_eq!(first.await.unwrap().status, 200);
     }
 }
+
+/// RFC 9113 3.4: its settings are the first that an upstream sends. Those who wait to share its connection have waited
+/// for them as long as a connection may take, and need not do so twice.
+#[tokio::test]
+async fn an_upstream_that_never_sends_its_settings_is_told_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("h2c://{}", silent.local_addr().unwrap());
+    let connect = Duration::from_millis(800);
+    let times = Timeouts::default()
+        .connect(connect)
+        .response(Duration::from_secs(20));
+    let proxy = ReverseProxy::builder("/api", url).timeouts(times);
+    let server = serve(proxy.build().unwrap()).await;
+    let first = tokio::spawn(get(server, "/api/first", ""));
+    let _connection = silent.accept().await.unwrap();
+    let begun = Instant::now();
+    let second = get(server, "/api/second", "").await;
+    assert_eq!(second.status, 504);
+    let waited = begun.elapsed();
+    assert!(waited < connect * 7 / 4, "{waited:?}");
+    first.abort();
+}

@@ -7,6 +7,7 @@ use super::http::{Serving, http1, http2};
 use super::limits::Limits;
 use super::stream::half_closed::HalfClosed;
 use super::stream::paced::Paced;
+use super::stream::turns::Turns;
 use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
 use same_origin::proxy::{Coalesced, Peer};
@@ -99,12 +100,15 @@ async fn secure(
 
 /// Shakes hands with a client. `None` for one that has gone without a byte: what checks whether a port is open, as
 /// balancers do, does not speak TLS.
-async fn accept(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+async fn accept(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+) -> io::Result<Option<TlsStream<Turns<TcpStream>>>> {
     let is_gone = matches!(stream.peek(&mut [0]).await, Ok(0) | Err(_));
     if is_gone {
         return Ok(None);
     }
-    tls.accept(stream).await.map(Some)
+    tls.accept(Turns::new(stream)).await.map(Some)
 }
 
 /// The result of a connection's beginning; `None` if it has to end before any request.
@@ -137,5 +141,75 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
         // the rest late waits for it, and does not keep us busy.
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use std::io::Write;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsConnector;
+
+    fn tls() -> (TlsAcceptor, TlsConnector) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        (Arc::new(server).into(), Arc::new(client).into())
+    }
+
+    /// Of a byte of content for each 30 changes of keys a turn has few.
+    #[tokio::test]
+    async fn records_without_content_take_turns() {
+        let (acceptor, connector) = tls();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, accepted) = tokio::join!(stream, listener.accept());
+        let name = ServerName::try_from("localhost").unwrap();
+        let (client, server) = tokio::join!(
+            connector.connect(name, stream.unwrap()),
+            accept(&acceptor, accepted.unwrap().0)
+        );
+        let (mut client, mut server) = (client.unwrap(), server.unwrap().unwrap());
+        let (socket, session) = client.get_mut();
+        let mut records = Vec::new();
+        for _ in 0..60 {
+            for _ in 0..30 {
+                session.refresh_traffic_keys().unwrap();
+            }
+            session.writer().write_all(b"a").unwrap();
+            while session.wants_write() {
+                session.write_tls(&mut records).unwrap();
+            }
+        }
+        socket.write_all(&records).await.unwrap();
+        let (mut turns, mut read) = (0, 0);
+        while read < 60 {
+            tokio::task::yield_now().await;
+            while let Some(bytes) = server.read(&mut [0; 60]).now_or_never() {
+                read += bytes.unwrap();
+            }
+            turns += 1;
+        }
+        // By tokio's own count it would be one.
+        assert!(turns > 1, "{} bytes", records.len());
     }
 }

@@ -55,7 +55,9 @@ pub struct Settings {
     pub trusted: Arc<[IpNet]>,
     /// Peers that say whose each connection is.
     pub proxy_protocol: ProxyProtocol,
-    /// The time that requests in flight may take after a stop.
+    /// The time between the signal to stop and the stop, for balancers to hear of it.
+    pub delay: Duration,
+    /// The time that requests in flight may take after that.
     pub drain: Duration,
 }
 
@@ -70,6 +72,7 @@ impl Settings {
             limits: Limits::default(),
             trusted: Arc::new([]),
             proxy_protocol: ProxyProtocol::default(),
+            delay: Duration::ZERO,
             drain,
         }
     }
@@ -134,16 +137,25 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     begun
 }
 
-/// Waits for the end of a drain that began then, and gives how long it may take. A change holds for one under way, too:
-/// by it an operator ends a stop that takes too long.
-pub async fn drain_is_over(begun: Instant, mut current: Current) -> Duration {
+/// Waits for the end of a drain that began then, and gives how long it may take.
+pub async fn drain_is_over(begun: Instant, current: Current) -> Duration {
+    is_over(begun, current, |settings| settings.drain).await
+}
+
+/// Waits until a time of the settings has passed since then, and gives it. A change holds for one under way, too: by it
+/// an operator ends a stop that takes too long, or gives it the time that it turns out to need.
+async fn is_over(
+    begun: Instant,
+    mut current: Current,
+    time: impl Fn(&Settings) -> Duration,
+) -> Duration {
     loop {
-        let drain = current.borrow_and_update().drain;
-        if timeout_at(begun + drain, changed(&mut current))
+        let lasts = time(&current.borrow_and_update());
+        if timeout_at(begun + lasts, changed(&mut current))
             .await
             .is_err()
         {
-            return drain;
+            return lasts;
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::admin::Health;
 use crate::observe::Diagnostics;
-use crate::server::{Stop, notify};
+use crate::server::{Current, Stop, is_over, notify};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 /// Exit status of a stop that did not wait for its requests.
 const CUT: i32 = 1;
@@ -17,25 +17,22 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Waits for the signals; what is given back hears of the first one, after the delay. Meanwhile the gateway is not
 /// ready, and serves on: balancers send requests until they have heard of it.
-pub fn on_signal(
-    mut signals: StopSignals,
-    health: &Arc<Health>,
-    delay: impl Fn() -> Duration + Send + 'static,
-) -> Stop {
+pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Current) -> Stop {
     let health = Arc::clone(health);
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
         signals.next().await;
         health.stopping();
         notify::tell(notify::STOPPING);
-        let delay = delay();
+        let begun = Instant::now();
+        let delay = current.borrow().delay;
         let stopping = async {
             if !delay.is_zero() {
                 tracing::info!(
                     ?delay,
                     "stopping: not ready any more, serving on for the delay"
                 );
-                sleep(delay).await;
+                is_over(begun, current, |settings| settings.delay).await;
             }
             tracing::info!("stopping: requests in flight finish");
             drop(going);

@@ -46,14 +46,29 @@ impl Pool {
             outcome,
         };
         self.spawn(orders, need);
-        // An attempt ends with the connect timeout. One that was under way may leave this request without a stream, where
-        // the upstream takes few of them, and the next one is its own.
-        let longest = self.common.connector.timeout.saturating_mul(2);
-        match tokio::time::timeout(longest, &mut ticket.outcome).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(given_up()),
-            Err(elapsed) => Err(ConnectError::new(ProxyErrorKind::ConnectTimeout, elapsed)),
+        let longest = self.common.connector.timeout;
+        let mut has_waited = false;
+        loop {
+            match tokio::time::timeout(longest, &mut ticket.outcome).await {
+                Ok(Ok(outcome)) => return outcome,
+                Ok(Err(_)) => return Err(given_up()),
+                // An attempt ends with the connect timeout. One that was under way may leave this request without a
+                // stream, where the upstream takes few of them, and the next one is its own.
+                Err(_) if !has_waited && !self.is_unsettled() => has_waited = true,
+                Err(elapsed) => {
+                    return Err(ConnectError::new(ProxyErrorKind::ConnectTimeout, elapsed));
+                }
+            }
         }
+    }
+
+    /// Whether all that there is are connections of HTTP/2 whose upstream has said nothing for the connect timeout (RFC
+    /// 9113 3.4: its settings are the first that it sends). Beside them no other one is made.
+    fn is_unsettled(&self) -> bool {
+        let (now, longest) = (self.clock.look(), self.common.connector.timeout);
+        let state = self.lock();
+        let mut connections = state.http2.iter();
+        !state.http2.is_empty() && connections.all(|one| one.is_unsettled_after(longest, now))
     }
 
     /// A new connection, for this request alone.

@@ -161,6 +161,11 @@ impl Multiplexed {
         !self.shared.meter.is_settled() && !self.is_closed()
     }
 
+    /// Whether it has had so long for that.
+    pub(super) fn is_unsettled_after(&self, time: Duration, now: u64) -> bool {
+        self.is_settling() && is_over(time, self.shared.meter.born(), now)
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }

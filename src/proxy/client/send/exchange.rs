@@ -19,6 +19,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// The answer as hyper gives it. In a box, so that it can be waited for elsewhere when the request is
 /// given up, and so that all futures around it are smaller: it holds a request.
@@ -212,10 +213,14 @@ impl On {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     meter.becomes_tunnel();
                 }
-                if let Some(time) = kept_for(response.headers()) {
+                let kept = kept_for(response.headers());
+                if let Some(time) = kept {
                     meter.is_kept_for(time);
                 }
+                // Not even for those who wait for a connection.
+                let is_last = is_last || kept == Some(Duration::ZERO);
                 let then = match content {
+                    Content::None if is_last => Then::Close,
                     Content::None => Then::PutBack,
                     _ if closes(response.headers()) => Then::Abort,
                     _ if is_last => Then::Close,

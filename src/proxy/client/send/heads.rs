@@ -17,22 +17,23 @@ pub(super) fn closes(response: &HeaderMap) -> bool {
 }
 
 /// The time for which the upstream keeps the connection idle, as `Keep-Alive: timeout=5` says (RFC 2068 19.7.1.1,
-/// and what servers made of it). Of several the least counts: too short a time costs a connection, too long a one a
-/// request.
+/// and what servers made of it), and none after `max=0`: Apache counts the requests that are still to come. Of several
+/// the least counts: too short a time costs a connection, too long a one a request.
 pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(HeaderName::from_static("keep-alive"));
     let lines = lines.iter().filter_map(|line| line.to_str().ok());
     let parameters = lines.flat_map(|line| line.split(','));
     let seconds = parameters.filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
-        is_timeout.then(|| whole_seconds(value))?
+        let number = whole_number(value)?;
+        let is = |other| name.trim().eq_ignore_ascii_case(other);
+        (is("timeout") || (number == 0 && is("max"))).then_some(number)
     });
     seconds.min().map(|least| Duration::from_secs(least.into()))
 }
 
 /// The number at the beginning of a value, which may be quoted, or go on with a fraction.
-fn whole_seconds(value: &str) -> Option<u32> {
+fn whole_number(value: &str) -> Option<u32> {
     let value = value.trim_start().trim_start_matches('"');
     let end = value.find(|c: char| !c.is_ascii_digit());
     value[..end.unwrap_or(value.len())].parse().ok()
@@ -125,6 +126,12 @@ mod tests {
             ("max=100,Timeout = 7", Some(7)),
             ("timeout=9, timeout=3", Some(3)),
             ("timeout=0", Some(0)),
+            ("timeout=5, max=0", Some(0)),
+            ("Max=\"0\"\ntimeout=5", Some(0)),
+            ("timeout=5, max=1", Some(5)),
+            ("timeout=5, max=10", Some(5)),
+            ("timeout=5, maximum=0", Some(5)),
+            ("max=", None),
             ("timeout", None),
             ("timeout=-1", None),
             ("timeout=99999999999", None),

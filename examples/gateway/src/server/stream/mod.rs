@@ -5,3 +5,4 @@ pub mod half_closed;
 pub mod linger;
 pub mod paced;
 pub mod rest;
+pub mod turns;

@@ -5,9 +5,10 @@ use crate::gateway;
 use crate::http2::{GOAWAY, Http2};
 use crate::process::Process;
 use crate::websocket;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 const REQUEST: &[u8] = b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -185,5 +186,62 @@ async fn a_drain_under_way_is_made_shorter_by_a_reload() {
         let (status, log) = ended.expect("the drain goes on").unwrap();
         assert_eq!(status.code(), Some(0), "{log}");
         assert_eq!(log.contains("connections were cut"), has_request, "{log}");
+    }
+}
+
+/// A route whose upstream takes its time, and the times of a stop.
+fn slowly(upstream: SocketAddr, drain: &str) -> String {
+    format!(
+        "listen = '127.0.0.1:0'\ndrain = {drain}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n"
+    )
+}
+
+#[tokio::test]
+async fn a_drain_under_way_is_made_longer_by_a_reload() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = gateway::file(folder.path(), &slowly(address, "'3s'"));
+    let gateway = gateway::start(&["--config", &path]);
+    let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+    client.write_all(REQUEST).await.unwrap();
+    let (mut stream, _) = upstream.accept().await.unwrap();
+    gateway.signal("TERM");
+    gateway.logged("requests in flight finish", 1).await;
+    gateway::file(folder.path(), &slowly(address, "'10m'"));
+    gateway.signal("HUP");
+    gateway.logged("is served", 1).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate";
+    stream.write_all(answer).await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("late"), "{answer}");
+    let (status, log) = gateway.ended();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("connections were cut"), "{log}");
+}
+
+#[tokio::test]
+async fn a_delay_under_way_is_made_shorter_or_longer_by_a_reload() {
+    let upstream = upstream("up").await;
+    let folder = tempfile::tempdir().unwrap();
+    for (before, after, ends) in [("10m", "1s", true), ("2s", "10m", false)] {
+        let config = |delay| slowly(upstream, &format!("{{ delay = '{delay}' }}"));
+        let path = gateway::file(folder.path(), &config(before));
+        let gateway = gateway::start(&["--config", &path]);
+        gateway.signal("TERM");
+        gateway.logged("serving on for the delay", 1).await;
+        gateway::file(folder.path(), &config(after));
+        gateway.signal("HUP");
+        gateway.logged("is served", 1).await;
+        if ends {
+            gateway.logged("requests in flight finish", 1).await;
+            assert_eq!(gateway.ended().0.code(), Some(0));
+        } else {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+            assert!(!ask(&mut client).await.contains("connection: close"));
+        }
     }
 }
