@@ -19,7 +19,7 @@
 //! A block of `Globals` is merged into each resource of its kind as SAM does it, and stands for itself where there is
 //! none: maps key by key, lists one after the other, and of anything else the resource's own is left. A map that is
 //! merged by `<<` is read in its place. A block that an intrinsic function or an included template may bring is told,
-//! because it is known only later.
+//! because it is known only later; a `Fn::ForEach` is not, if none of the resources that it makes has a block.
 //!
 //! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it
 //! is written, and of the others HTTP APIs alone know `https://*` and `http://*`.

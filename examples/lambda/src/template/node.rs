@@ -83,7 +83,7 @@ impl<'a> Node<'a> {
             YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
             YamlData::Value(Scalar::Integer(value)) => Value::Number(*value),
             YamlData::Value(Scalar::String(text)) => Value::Text(text),
-            YamlData::Value(Scalar::FloatingPoint(value)) => Value::Float(value.into_inner()),
+            YamlData::Value(Scalar::FloatingPoint(value)) => Value::Float(**value),
             YamlData::Sequence(list) => {
                 let at = |(i, yaml)| Self::at(format!("{}[{i}]", self.key), yaml);
                 Value::List(list.iter().enumerate().map(at).collect())
@@ -128,6 +128,11 @@ impl<'a> Node<'a> {
             maps.extend(merged.into_iter().flatten().rev());
         }
         pairs
+    }
+
+    /// The pairs of a map, also of one that is a function for everybody else.
+    pub(super) fn as_written(&self) -> Option<Vec<(&'a str, Self)>> {
+        self.yaml.data.as_mapping().map(|map| self.pairs(map))
     }
 
     /// The node under a key, if this is a map that has it.
