@@ -43,6 +43,7 @@
 //! ```
 
 mod block;
+mod escapes;
 mod node;
 mod pattern;
 mod places;
@@ -63,7 +64,8 @@ use std::collections::HashSet;
 ///
 /// All that cannot be meant, or not be known before the template is deployed.
 pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
-    let documents = MarkedYaml::load_from_str(template).map_err(|error| {
+    let template = escapes::without_pairs(template);
+    let documents = MarkedYaml::load_from_str(&template).map_err(|error| {
         let line = error.marker().line();
         Problems::from(Problem::new(
             line,
