@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, COOKIE};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use same_origin::browser::{Exchange, Web};
-use same_origin::proxy::{Client, Timeouts};
+use same_origin::proxy::{_pem as pem, Client, Timeouts};
 
 use crate::args::Args;
 use crate::shown::shown;
@@ -40,14 +38,7 @@ fn trusting(files: &[PathBuf]) -> Result<rustls::ClientConfig, String> {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for file in files {
         let wrong = |error: &dyn std::fmt::Display| format!("--cacert {}: {error}", file.display());
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file)
-            .map_err(|error| wrong(&error))?
-            .collect();
-        let certificates = certificates.map_err(|error| wrong(&error))?;
-        if certificates.is_empty() {
-            return Err(wrong(&"there is no certificate in it; give a file in PEM"));
-        }
-        for certificate in certificates {
+        for certificate in pem::certificates(file).map_err(|error| wrong(&error))? {
             roots.add(certificate).map_err(|error| wrong(&error))?;
         }
     }

@@ -177,6 +177,31 @@ async fn servers_that_are_not_there_are_told_in_words() {
     assert_eq!(found(&args(address), &mixed).await.0, "mixed-content");
 }
 
+/// The reader of PEM passes over what does not begin on a line of its own.
+#[test]
+fn authorities_in_glued_files_are_told_of_and_not_lost() {
+    let issued = || rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("one");
+    let (one, two) = (issued().cert.pem(), issued().cert.pem());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for (text, wanted) in [
+        (format!("{one}{two}"), ""),
+        (
+            format!("{}{two}", one.trim_end()),
+            "only 1 of 2 certificates",
+        ),
+        (String::new(), "-----BEGIN CERTIFICATE-----"),
+    ] {
+        std::fs::write(&file, text).expect("a file");
+        let told = trusting(&[file.path().to_owned()])
+            .err()
+            .unwrap_or_default();
+        assert!(
+            told.contains(wanted) && told.is_empty() == wanted.is_empty(),
+            "{told}"
+        );
+    }
+}
+
 /// A server over TLS whose authority only `--cacert` knows.
 #[tokio::test]
 async fn an_authority_of_ones_own() {

@@ -75,6 +75,16 @@ fn main() -> ExitCode {
 }
 
 fn check(path: &Path, listen: Option<SocketAddr>) -> Result<(), Error> {
+    // Of faults that are not the file's, such as a file of the system's authorities, only a log tells.
+    let log = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time();
+    let warnings = Targets::new().with_default(LevelFilter::WARN);
+    tracing_subscriber::registry()
+        .with(log)
+        .with(warnings)
+        .init();
     let config = Config::load(path, listen)?;
     for warning in config.warnings.lines() {
         say(&format!("warning: {warning}"))?;

@@ -3,14 +3,16 @@
 //! An error is a sentence about the file ("it is encrypted; …"), so that whoever reports it names the file. For the
 //! gateway, which reads the files of its listener in the same way.
 
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Labels of certificates. Of these only the first one is read; OpenSSL reads all of them.
 const CERTIFICATES: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
@@ -70,6 +72,45 @@ pub fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
             cause(&error)
         )),
         _ => Ok(chain),
+    }
+}
+
+/// The reason why a certificate serves nobody at a time, with the end of its validity that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutOfDate {
+    /// It has expired.
+    Since(SystemTime),
+    /// It is not valid yet.
+    Until(SystemTime),
+}
+
+/// The first certificate of a chain that is out of date, and its number in the chain, counted from 1.
+///
+/// A certificate that cannot be read is not judged, nor one whose times contradict each other.
+#[must_use]
+pub fn out_of_date(chain: &[CertificateDer<'_>], now: SystemTime) -> Option<(usize, OutOfDate)> {
+    (1..)
+        .zip(chain)
+        .find_map(|(number, certificate)| Some((number, judged(certificate, now)?)))
+}
+
+/// rustls does not tell the dates of a certificate. Whoever verifies one is told of them first (RFC 5280 6.1.3 (a)(2)),
+/// before it turns out that no authority is trusted here: a parser of X.509 would be one more dependency.
+fn judged(certificate: &CertificateDer<'_>, now: SystemTime) -> Option<OutOfDate> {
+    let certificate = ParsedCertificate::try_from(certificate).ok()?;
+    let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let nobody = RootCertStore::empty();
+    let verified = verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], now, &[]);
+    let time = |time: UnixTime| UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    match verified {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            time(not_after).map(OutOfDate::Since)
+        }
+        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before, ..
+        })) => time(not_before).map(OutOfDate::Until),
+        Ok(()) | Err(_) => None,
     }
 }
 
@@ -208,7 +249,10 @@ fn absent(thing: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, generate_simple_self_signed};
+    use rcgen::{
+        BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+        PKCS_ECDSA_P256_SHA256, date_time_ymd, generate_simple_self_signed,
+    };
 
     /// A certificate and its key.
     fn made() -> (String, String) {
@@ -304,6 +348,56 @@ mod tests {
             let error = chain(&file(text)).unwrap_err();
             assert!(error.starts_with(words), "{error}");
         }
+    }
+
+    #[test]
+    fn a_certificate_out_of_date_is_found_wherever_in_a_chain_it_is() {
+        let valid = |from, to| {
+            let mut wanted = CertificateParams::new(["localhost".to_owned()]).unwrap();
+            (wanted.not_before, wanted.not_after) =
+                (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+            let made = wanted.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            made.der().clone()
+        };
+        let year = |year| SystemTime::from(date_time_ymd(year, 1, 1));
+        let broken = CertificateDer::from(vec![0]);
+        for (name, chain, wanted) in [
+            ("good", vec![valid(2000, 2030)], None),
+            (
+                "expired",
+                vec![valid(2000, 2020)],
+                Some((1, OutOfDate::Since(year(2020)))),
+            ),
+            (
+                "not yet valid",
+                vec![valid(2026, 2030)],
+                Some((1, OutOfDate::Until(year(2026)))),
+            ),
+            (
+                "of an authority",
+                vec![valid(2000, 2030), valid(2000, 2010)],
+                Some((2, OutOfDate::Since(year(2010)))),
+            ),
+            (
+                "behind one that is broken",
+                vec![broken, valid(2000, 2010)],
+                Some((2, OutOfDate::Since(year(2010)))),
+            ),
+            ("for good", vec![valid(2000, 9999)], None),
+            ("contradicting", vec![valid(2030, 2000)], None),
+        ] {
+            assert_eq!(out_of_date(&chain, year(2025)), wanted, "{name}");
+        }
+        let of_another_use = {
+            let mut wanted = CertificateParams::new(["localhost".to_owned()]).unwrap();
+            wanted.not_after = date_time_ymd(2020, 1, 1);
+            wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            wanted.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let made = wanted.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            made.der().clone()
+        };
+        let wanted = Some((1, OutOfDate::Since(year(2020))));
+        assert_eq!(out_of_date(&[of_another_use], year(2025)), wanted);
     }
 
     #[test]

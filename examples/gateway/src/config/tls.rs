@@ -2,9 +2,11 @@
 
 use super::{Checker, Seen};
 use crate::server::listen::tls::{self, Tls};
+use rustls::pki_types::CertificateDer;
 use same_origin::proxy::_pem as pem;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +21,9 @@ impl Checker<'_> {
         let key = self.tls_file("tls.key", files.key.as_deref());
         let chain = cert.as_deref().and_then(|file| {
             let wrong = |it| format!("cannot read certificates from {}: {it}", file.display());
-            self.value("tls.cert", pem::chain(file), wrong)
+            let chain = self.value("tls.cert", pem::chain(file), wrong)?;
+            self.dates("tls.cert", file, &chain);
+            Some(chain)
         });
         let private = key.as_deref().and_then(|file| {
             let wrong = |it| format!("cannot read a private key from {}: {it}", file.display());
@@ -34,6 +38,27 @@ impl Checker<'_> {
         self.value("tls", Tls::new(certified, private), |error| {
             error.to_string()
         })
+    }
+
+    /// Warns of a certificate that no peer accepts today. It is no error: operators renew one while the gateway runs,
+    /// and a clock may be wrong at the start of a machine.
+    pub(super) fn dates(&mut self, key: &str, file: &Path, chain: &[CertificateDer<'_>]) {
+        let now = SystemTime::now();
+        let Some((number, fault)) = pem::out_of_date(chain, now) else {
+            return;
+        };
+        let (file, date) = (file.display(), humantime::format_rfc3339_seconds);
+        let fault = match fault {
+            pem::OutOfDate::Since(end) => format!("expired at {}", date(end)),
+            pem::OutOfDate::Until(begin) => format!("is not valid before {}", date(begin)),
+            _ => return,
+        };
+        let warning = format!(
+            "certificate {number} of {file} {fault}, and by this machine's clock it is {}: peers refuse it; put a \
+             renewed one there and send SIGHUP, or set the clock",
+            date(now)
+        );
+        self.warnings.push(key, warning);
     }
 
     fn tls_file(&mut self, key: &str, file: Option<&Path>) -> Option<PathBuf> {

@@ -1,11 +1,11 @@
-//! The time to stop: SIGTERM or Ctrl-C. A second one ends the process at once.
+//! The time to stop: SIGTERM or Ctrl-C. A second one, not at once, ends the process without waiting.
 
 use crate::admin::Health;
 use crate::observe::Diagnostics;
 use crate::server::{Current, Stop, is_over, notify};
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,6 +15,10 @@ const CUT: i32 = 1;
 /// The time that the log has then for its last lines.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
+/// Signals that follow each other so closely are one wish. `timeout`, and a script that hands on what the service manager
+/// sends to its whole group, make two of it, and requests in flight would be cut by nobody's will.
+const TOGETHER: Duration = Duration::from_millis(300);
+
 /// Waits for the signals; what is given back hears of the first one, after the delay. Meanwhile the gateway is not
 /// ready, and serves on: balancers send requests until they have heard of it.
 pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Current) -> Stop {
@@ -22,6 +26,7 @@ pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Curren
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
         signals.next().await;
+        let first = Instant::now();
         health.stopping();
         notify::tell(notify::STOPPING);
         let begun = Instant::now();
@@ -40,13 +45,25 @@ pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Curren
         };
         tokio::select! {
             () = stopping => {}
-            () = signals.next() => {}
+            () = signals.next_after(first + TOGETHER) => {}
         }
         tracing::warn!("stopped at once by a second signal");
         Diagnostics::finish(LAST_LINES);
         std::process::exit(CUT);
     });
     stop
+}
+
+impl StopSignals {
+    /// Waits for one that comes later than the others.
+    async fn next_after(&mut self, earliest: Instant) {
+        loop {
+            self.next().await;
+            if Instant::now() >= earliest {
+                return;
+            }
+        }
+    }
 }
 
 /// SIGTERM and Ctrl-C.

@@ -19,7 +19,7 @@
 //! A block of `Globals` is merged into each resource of its kind as SAM does it, and stands for itself where there is
 //! none: maps key by key, lists one after the other, and of anything else the resource's own is left. A map that is
 //! merged by `<<` is read in its place. A block that an intrinsic function or an included template may bring is told,
-//! because it is known only later.
+//! because it is known only later; a `Fn::ForEach` is not, if none of the resources that it makes has a block.
 //!
 //! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it
 //! is written, and of the others HTTP APIs alone know `https://*` and `http://*`.
@@ -43,6 +43,7 @@
 //! ```
 
 mod block;
+mod escapes;
 mod node;
 mod pattern;
 mod places;
@@ -63,7 +64,8 @@ use std::collections::HashSet;
 ///
 /// All that cannot be meant, or not be known before the template is deployed.
 pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
-    let documents = MarkedYaml::load_from_str(template).map_err(|error| {
+    let template = escapes::without_pairs(template);
+    let documents = MarkedYaml::load_from_str(&template).map_err(|error| {
         let line = error.marker().line();
         Problems::from(Problem::new(
             line,

@@ -22,6 +22,8 @@ pub(super) enum Value<'a> {
     Null,
     Bool(bool),
     Number(i64),
+    /// A number that is not whole, or one without end.
+    Float(f64),
     Text(&'a str),
     List(Vec<Node<'a>>),
     Map(Vec<(&'a str, Node<'a>)>),
@@ -81,7 +83,7 @@ impl<'a> Node<'a> {
             YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
             YamlData::Value(Scalar::Integer(value)) => Value::Number(*value),
             YamlData::Value(Scalar::String(text)) => Value::Text(text),
-            YamlData::Value(Scalar::FloatingPoint(value)) => Value::Unknown(value.to_string()),
+            YamlData::Value(Scalar::FloatingPoint(value)) => Value::Float(**value),
             YamlData::Sequence(list) => {
                 let at = |(i, yaml)| Self::at(format!("{}[{i}]", self.key), yaml);
                 Value::List(list.iter().enumerate().map(at).collect())
@@ -128,6 +130,11 @@ impl<'a> Node<'a> {
         pairs
     }
 
+    /// The pairs of a map, also of one that is a function for everybody else.
+    pub(super) fn as_written(&self) -> Option<Vec<(&'a str, Self)>> {
+        self.yaml.data.as_mapping().map(|map| self.pairs(map))
+    }
+
     /// The node under a key, if this is a map that has it.
     pub(super) fn get(&self, name: &str) -> Option<Self> {
         match self.value() {
@@ -167,6 +174,7 @@ impl Value<'_> {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
             Self::Text(text) => (*text).to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),

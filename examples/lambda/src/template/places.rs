@@ -109,28 +109,81 @@ fn child<'a>(node: &Node<'a>, name: &str, problems: &mut Vec<Problem>) -> Option
 /// does not bring a map.
 fn pairs<'a>(node: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<(&'a str, Node<'a>)> {
     match node.value() {
-        Value::Map(mut pairs) => {
-            pairs.retain(|(name, node)| {
-                let is_function = name.starts_with("Fn::");
-                if is_function {
-                    problems.push(unknown(node, &Value::Unknown((*name).to_owned())));
-                }
-                let is_merge = *name == MERGE;
-                if is_merge {
-                    let reason = "does not bring a map to merge";
-                    let problem = Problem::new(node.line, &node.key, reason, "write its keys");
-                    problems.push(problem.with_value(node.value().shown()));
-                }
-                !is_function && !is_merge
-            });
-            pairs
-        }
+        Value::Map(pairs) => without_functions(pairs, problems),
         value @ Value::Unknown(_) => {
             problems.push(unknown(node, &value));
             Vec::new()
         }
         _ => Vec::new(),
     }
+}
+
+fn without_functions<'a>(
+    mut pairs: Vec<(&'a str, Node<'a>)>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(&'a str, Node<'a>)> {
+    pairs.retain(|(name, node)| {
+        let is_function = name.starts_with("Fn::");
+        if is_function {
+            problems.push(unknown(node, &Value::Unknown((*name).to_owned())));
+        }
+        let is_merge = *name == MERGE;
+        if is_merge {
+            let reason = "does not bring a map to merge";
+            let problem = Problem::new(node.line, &node.key, reason, "write its keys");
+            problems.push(problem.with_value(node.value().shown()));
+        }
+        !is_function && !is_merge
+    });
+    pairs
+}
+
+/// The resources, without loops that make others of kinds that have no block.
+fn resources_of<'a>(node: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<(&'a str, Node<'a>)> {
+    let mut written = node.as_written().unwrap_or_default();
+    let before = written.len();
+    written.retain(|(name, node)| !(is_loop(name) && makes_no_block(node)));
+    match written.len() == before {
+        true => pairs(node, problems),
+        false => without_functions(written, problems),
+    }
+}
+
+/// `Fn::ForEach::Topics: [Name, [A, B], { "Topic${Name}": … }]`, of the transform `AWS::LanguageExtensions`.
+fn is_loop(name: &str) -> bool {
+    name.starts_with("Fn::ForEach::")
+}
+
+/// Whether all resources that a loop makes are known to have no block.
+fn makes_no_block(node: &Node<'_>) -> bool {
+    let Value::List(parts) = node.value() else {
+        return false;
+    };
+    let body = parts.get(2).and_then(Node::as_written);
+    body.is_some_and(|body| {
+        !body.is_empty()
+            && body.iter().all(|(name, node)| match is_loop(name) {
+                true => makes_no_block(node),
+                false => !name.starts_with("Fn::") && has_no_block(node),
+            })
+    })
+}
+
+fn has_no_block(resource: &Node<'_>) -> bool {
+    let kind = resource.get("Type");
+    // The loop's variable may be a part of it.
+    let kind = kind
+        .as_ref()
+        .and_then(Node::text)
+        .filter(|kind| !kind.contains('{'));
+    let Some(kind) = kind else { return false };
+    let Some(row) = ROWS.iter().find(|row| row.resource == kind) else {
+        return true;
+    };
+    let mut unknown = Vec::new();
+    let properties = child(resource, "Properties", &mut unknown);
+    let block = properties.and_then(|properties| row.block(properties, &mut unknown));
+    block.is_none() && unknown.is_empty()
 }
 
 /// All blocks; a template that is not one is a problem.
@@ -145,7 +198,7 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
     }
     let globals = child(root, "Globals", problems);
     let resources = child(root, "Resources", problems);
-    let resources = resources.map_or_else(Vec::new, |node| pairs(&node, problems));
+    let resources = resources.map_or_else(Vec::new, |node| resources_of(&node, problems));
     for (_, resource) in &resources {
         if let value @ Value::Unknown(_) = resource.value() {
             problems.push(unknown(resource, &value));
@@ -182,4 +235,44 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
     }
     places.sort_by_key(|place| place.block.line);
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::read;
+
+    #[test]
+    fn a_loop_over_resources_without_cors_is_passed_over() {
+        let topics = "'Fn::ForEach::Topics': [N, [A], { 'T${N}': { Type: AWS::SNS::Topic } }]";
+        let functions = "'Fn::ForEach::Functions': [N, [A], { 'F${N}': { Type: AWS::Serverless::Function, Properties: { Runtime: x } } }]".to_owned();
+        let nested = format!("'Fn::ForEach::Outer': [M, [A], {{ {topics} }}]");
+        let api =
+            "Api: { Type: AWS::Serverless::HttpApi, Properties: { CorsConfiguration: true } }"
+                .to_owned();
+        for (resources, blocks) in [
+            (topics.to_owned(), 0),
+            (format!("{topics}, {api}"), 1),
+            (format!("{api}, {functions}, {nested}"), 1),
+        ] {
+            let template = format!("Resources: {{ {resources} }}");
+            let read = read(&template).unwrap_or_else(|problems| panic!("{template}\n{problems}"));
+            assert_eq!(read.len(), blocks, "{template}");
+        }
+        let cors = "Properties: { CorsConfiguration: true }";
+        for body in [
+            format!("'A${{N}}': {{ Type: AWS::Serverless::HttpApi, {cors} }}"),
+            "'A${N}': { Type: AWS::Serverless::HttpApi, Properties: !If [A, {}, {}] }".to_owned(),
+            format!("'A${{N}}': {{ Type: 'AWS::Serverless::${{N}}', {cors} }}"),
+            format!(
+                "'Fn::ForEach::Inner': [M, [A], {{ 'A${{M}}': {{ Type: AWS::Serverless::HttpApi, {cors} }} }}]"
+            ),
+            "'Fn::Transform': { Name: AWS::Include }".to_owned(),
+        ] {
+            let template =
+                format!("Resources: {{ {topics}, 'Fn::ForEach::Apis': [N, [A], {{ {body} }}] }}");
+            let told = read(&template).expect_err(&template).to_string();
+            let wanted = "Resources.Fn::ForEach::Apis: \"Fn::ForEach::Apis\" is known only";
+            assert!(told.contains(wanted) && told.lines().count() == 1, "{told}");
+        }
+    }
 }

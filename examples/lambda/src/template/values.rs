@@ -219,3 +219,44 @@ pub(super) fn switch(node: &Node<'_>, problems: &mut Vec<Problem>) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::template::read;
+
+    #[test]
+    fn a_number_that_is_not_whole_is_told_at_once() {
+        for (kind, block, wanted) in [
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: ['*'], MaxAge: 1.5 }",
+                "MaxAge: \"1.5\" is not a number of seconds: write 600",
+            ),
+            (
+                "Api",
+                "Cors: { MaxAge: 1.5 }",
+                "MaxAge: \"1.5\" is not a number of seconds: write \"'600'\"",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: [1.5] }",
+                "AllowOrigins[0]: \"1.5\" is not a text: quote it",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: ['*'], MaxAge: .nan }",
+                "MaxAge: \"NaN\" is not a number of seconds",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: 1.5",
+                "CorsConfiguration: \"1.5\" is not a CORS block",
+            ),
+        ] {
+            let told = read(&format!("Resources: {{ It: {{ Type: AWS::Serverless::{kind}, Properties: {{ {block} }} }} }}"))
+                .expect_err(block)
+                .to_string();
+            assert!(told.contains(wanted) && told.lines().count() == 1, "{told}");
+        }
+    }
+}

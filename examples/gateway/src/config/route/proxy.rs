@@ -7,8 +7,9 @@ use crate::config::text::problems::join;
 use crate::config::text::read::{Read, read};
 use crate::edge::request_id;
 use ipnet::IpNet;
-use same_origin::proxy::{_canonical_network, _masked_address, ProxyBuilder};
+use same_origin::proxy::{_canonical_network, _masked_address, _pem as pem, ProxyBuilder};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use toml::{Table, Value};
 
@@ -32,6 +33,13 @@ impl Checker<'_> {
         if !is_regular {
             // The rest is checked all the same.
             table.remove("upstream_tls");
+        }
+        let own = is_regular.then(|| table.get("upstream_tls")?.get("cert")?.as_str());
+        if let Some(file) = own.flatten().map(Path::new)
+            // A file that cannot be read is told of below.
+            && let Ok(chain) = pem::chain(file)
+        {
+            self.dates(&join(at, "upstream_tls.cert"), file, &chain);
         }
         let trusts = table.contains_key("trusted_proxies");
         let marked = self.marked_upstreams(at, &table);

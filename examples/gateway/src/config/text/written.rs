@@ -8,6 +8,8 @@ use same_origin::proxy::_masked_address;
 const LEAST: usize = 4;
 /// The same, for messages of keys that the value was not put in at.
 const LEAST_ELSEWHERE: usize = 8;
+/// Words of remedies ("write true or false, without quotes"), and no secrets.
+const WORDS: [&str; 2] = ["true", "false"];
 /// Two texts that share so many characters are taken to be made of each other.
 const RUN: usize = 6;
 
@@ -27,7 +29,7 @@ pub fn as_written(mut message: String, key: &str, texts: &[Filled]) -> String {
             for value in [value.as_str(), value.trim()] {
                 let escaped = format!("{value:?}");
                 for shown in [one_line(value), one_line(escaped.trim_matches('"'))] {
-                    if shown.len() >= least {
+                    if shown.len() >= least && !WORDS.contains(&shown.as_str()) {
                         message = message.replace(&shown, &format!("${{{name}}}"));
                     }
                 }
@@ -191,6 +193,13 @@ mod tests {
                 "hunter2",
                 "write \"30s\"",
                 "write \"30s\"",
+            ),
+            case(
+                "the word that is to be written",
+                "a.b",
+                "true",
+                "\"Bearer true\" does not fit; write true or false",
+                "\"Bearer ${U}\" does not fit; write true or false",
             ),
             case("empty", "a.b", "", "write \"30s\"", "write \"30s\""),
             case(

@@ -64,7 +64,19 @@ impl Sockets {
             sockets[place] = Some(socket);
         }
         let [listen, admin] = sockets;
-        Ok(Self { listen, admin })
+        Self { listen, admin }.apart()
+    }
+
+    /// Refuses one address for both, as the file's check does: half of the public connections would reach the admin
+    /// pages.
+    fn apart(self) -> Result<Self, String> {
+        let address = |socket: &Option<TcpListener>| socket.as_ref()?.local_addr().ok();
+        match (address(&self.listen), address(&self.admin)) {
+            (Some(listen), Some(admin)) if listen == admin => Err(format!(
+                "LISTEN_FDS: both sockets are bound to {listen}; pass one of another port for `admin`"
+            )),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -130,7 +142,23 @@ fn places(count: usize, names: &[&str]) -> Result<Vec<usize>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{passed, places};
+    use super::{Sockets, passed, places};
+    use std::net::TcpListener;
+
+    #[test]
+    fn one_address_is_not_both_public_and_admin() {
+        let bound = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let both = |listen: TcpListener, admin| Sockets {
+            listen: Some(listen),
+            admin,
+        };
+        let socket = bound();
+        let again = socket.try_clone().unwrap();
+        let told = both(socket, Some(again)).apart().unwrap_err();
+        assert!(told.contains("pass one of another port"), "{told}");
+        assert!(both(bound(), Some(bound())).apart().is_ok());
+        assert!(both(bound(), None).apart().is_ok());
+    }
 
     #[test]
     fn what_is_not_a_number_of_sockets_is_refused() {

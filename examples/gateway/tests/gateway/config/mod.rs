@@ -1,5 +1,6 @@
 //! Bad configurations: every problem is reported at its key, and nothing listens.
 
+mod certificates;
 mod edge;
 mod keys;
 mod remedies;

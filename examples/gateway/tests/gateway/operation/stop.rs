@@ -140,6 +140,8 @@ async fn a_second_signal_ends_it_at_once() {
         let _socket = websocket::open(gateway.address(), "/ws").await;
         gateway.signal("TERM");
         gateway.logged(words, 1).await;
+        // What comes at once is the same wish.
+        tokio::time::sleep(Duration::from_millis(400)).await;
         gateway.signal("INT");
         let ended = tokio::task::spawn_blocking(|| gateway.ended());
         let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
@@ -147,6 +149,21 @@ async fn a_second_signal_ends_it_at_once() {
         assert_eq!(status.code(), Some(1), "{log}");
         assert!(log.contains("a second signal"), "{log}");
     }
+}
+
+/// `timeout` sends its signal to the process and to its group, and scripts hand on what they were sent together.
+#[tokio::test]
+async fn a_signal_that_comes_twice_at_once_is_one() {
+    let gateway = start("drain = '1s'").await;
+    let _socket = websocket::open(gateway.address(), "/ws").await;
+    gateway.signal("TERM");
+    gateway.logged("requests in flight finish", 1).await;
+    gateway.signal("INT");
+    let ended = tokio::task::spawn_blocking(|| gateway.ended());
+    let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
+    let (status, log) = ended.unwrap();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("a second signal"), "{log}");
 }
 
 #[tokio::test]
