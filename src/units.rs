@@ -105,7 +105,7 @@ pub(crate) mod size {
             match u64::try_from(bytes) {
                 Ok(bytes) => self.visit_u64(bytes),
                 Err(_) => Err(E::custom(format!(
-                    "{bytes} is less than nothing; write at least 0"
+                    "{bytes} is not a size; write a number above 0, or text like \"10MiB\""
                 ))),
             }
         }

@@ -36,6 +36,24 @@ use std::task::{Context, Poll};
 /// let error_page = Body::from("try again later\n");
 /// # let _ = error_page;
 /// ```
+///
+/// Its error is a `Box<dyn Error + Send + Sync>`, which is not itself an `Error`. A framework that asks for one, as poem's
+/// `TowerCompatExt::compat` does, takes the proxy with another in its place:
+///
+/// ```
+/// # use same_origin::proxy::{Body, ProxyConfigErrors, ReverseProxy};
+/// use http::Response;
+/// use http_body_util::BodyExt;
+/// use std::io;
+/// use tower::ServiceBuilder;
+///
+/// # fn main() -> Result<(), ProxyConfigErrors> {
+/// let api = ServiceBuilder::new()
+///     .map_response(|answer: Response<Body>| answer.map(|body| body.map_err(io::Error::other)))
+///     .service(ReverseProxy::new("/api", "https://api.example.com")?);
+/// # let _ = api;
+/// # Ok(()) }
+/// ```
 #[derive(Default)]
 pub struct Body {
     kind: Kind,

@@ -125,6 +125,16 @@ pub(crate) enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    /// The text of one of them as it is written, for messages.
+    pub(crate) fn text(&self, index: usize) -> &str {
+        match self {
+            Self::One(text) => text,
+            Self::Many(texts) => texts.get(index).map_or("", String::as_str),
+        }
+    }
+}
+
 /// Not derived: of an untagged enum serde does not say what stands there instead.
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for OneOrMany {

@@ -177,13 +177,16 @@ impl Check<'_> {
                 self.refuse(ProxyConfigError::new("dns", Kind::Conflict, remedy));
                 None
             }
-            (Some(dns), None, Some(first)) => dns.changes(&first.destination, &mut self.errors),
+            (Some(dns), None, Some(first)) => {
+                let written = self.settings.upstream.text(0);
+                dns.changes(&first.destination, written, &mut self.errors)
+            }
             (_, changes, _) => changes,
         };
-        if let (Some(_), [_, second, ..]) = (&changes, upstreams) {
+        if let (Some(_), [_, _, ..]) = (&changes, upstreams) {
             let remedy = "endpoints are those of one upstream; name the service alone";
             let error = ProxyConfigError::new("upstream", Kind::Conflict, remedy);
-            self.refuse(error.value_at(1, second.destination.authority().as_str()));
+            self.refuse(error.address_at(1, self.settings.upstream.text(1)));
         }
         changes
     }

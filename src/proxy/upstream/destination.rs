@@ -145,6 +145,10 @@ fn canonical(protocol: Protocol, authority: &Authority) -> Result<Authority, Inv
     if host.is_empty() {
         return invalid("no host; write it as scheme://host:port/base");
     }
+    // A resolver would ask for that very name, which some zones answer.
+    if host.contains('*') {
+        return invalid("the host is a pattern; name one host");
+    }
     if host.starts_with('[') && ipv6(&host).is_none() {
         return invalid("not an IPv6 address between the brackets");
     }

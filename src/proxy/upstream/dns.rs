@@ -92,11 +92,12 @@ impl Dns {
     pub(crate) fn changes(
         &self,
         upstream: &Destination,
+        written: &str,
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
         let mut wrong = |error: ProxyConfigError, value: &str| {
-            errors.push(error.value_at(None, value));
+            errors.push(error.address_at(None, value));
         };
         if self.min_ttl.is_zero() {
             let remedy = "write a time above zero";
@@ -104,7 +105,7 @@ impl Dns {
             wrong(error, "0s");
         }
         if self.max_ttl < self.min_ttl {
-            let remedy = "write no less than `min_ttl`";
+            let remedy = format!("write no less than `min_ttl`, {:?}", self.min_ttl);
             let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
             wrong(error, &format!("{:?}", self.max_ttl));
         }
@@ -113,7 +114,7 @@ impl Dns {
             let remedy = "an address needs no DNS; remove `dns`, or write a name";
             wrong(
                 ProxyConfigError::new("upstream", Kind::Conflict, remedy),
-                host,
+                written,
             );
             return None;
         }
@@ -123,7 +124,7 @@ impl Dns {
             let remedy = format!("write a name of the DNS ({error})");
             wrong(
                 ProxyConfigError::new("upstream", Kind::Upstream, remedy),
-                host,
+                written,
             );
         });
         let resolver = self.resolver();

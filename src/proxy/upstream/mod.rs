@@ -167,6 +167,8 @@ mod tests {
             ("ftp://a.example", "unknown scheme"),
             ("HTTP://a.example", "unknown scheme"),
             ("ws://a.example", "unknown scheme"),
+            ("http://*.example", "a pattern"),
+            ("https://*:8080/a", "a pattern"),
             ("http://", ""),
             ("http:///x", ""),
             ("http://a.example?x", "no query"),

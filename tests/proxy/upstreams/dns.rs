@@ -350,40 +350,47 @@ fn the_next_runtime_goes_on_where_one_has_ended() {
 
 #[test]
 fn what_dns_cannot_follow_is_told_at_once() {
-    for (url, dns, key, why) in [
+    for (url, dns, key, value, why) in [
         (
             "http://127.0.0.1:80",
             Dns::default(),
             "upstream",
+            "http://127.0.0.1:80",
             "needs no DNS",
         ),
         (
             "http://[::1]:80",
             Dns::default(),
             "upstream",
+            "http://[::1]:80",
             "needs no DNS",
         ),
         (
             "http://a.test",
             quick().min_ttl(Duration::ZERO),
             "dns.min_ttl",
+            "0s",
             "above zero",
         ),
         (
             "http://a.test",
             quick().max_ttl(SOON / 2),
             "dns.max_ttl",
-            "no less",
+            &*format!("{:?}", SOON / 2),
+            &*format!("no less than `min_ttl`, {SOON:?}"),
         ),
     ] {
         let builder = ReverseProxy::builder("/api", url).dns(dns);
         let errors = builder.build().unwrap_err();
         let all: Vec<_> = errors
             .iter()
-            .map(|error| (error.key(), error.remedy()))
+            .map(|error| (error.key(), error.value(), error.remedy()))
             .collect();
+        let [(at, Some(told), remedy)] = all[..] else {
+            panic!("{all:?}");
+        };
         assert!(
-            all.len() == 1 && all[0].0 == key && all[0].1.contains(why),
+            at == key && told == value && remedy.contains(why),
             "{all:?}"
         );
     }
@@ -393,4 +400,5 @@ fn what_dns_cannot_follow_is_told_at_once() {
     let errors = several.build().unwrap_err();
     let first = errors.iter().next().unwrap();
     assert_eq!((first.key(), first.index()), ("upstream", Some(1)));
+    assert_eq!(first.value(), Some("http://b.test"));
 }

@@ -261,11 +261,7 @@ impl Checker<'_> {
     fn syntax(&mut self, source: &Source<'_>, text: &str, error: &toml::de::Error) {
         let span = error.span().unwrap_or_default();
         let place = source.place_at(span.start);
-        let before = text.get(..span.start).unwrap_or_default();
-        let message = match (error.message(), text.get(span)) {
-            ("duplicate key", Some(key)) => &text::duplicate(key, before),
-            (message, _) => message,
-        };
+        let message = text::syntax::told(error.message(), text, span);
         self.problems.push_at(place, message);
     }
 

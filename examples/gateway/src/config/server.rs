@@ -47,8 +47,8 @@ impl Checker<'_> {
         if let Some(text) = &server.head_timeout {
             let timeout = self.duration("server.head_timeout", text);
             if timeout.is_some_and(|timeout| timeout.is_zero()) {
-                self.problems
-                    .push("server.head_timeout", "write a time above zero");
+                let message = format!("{text:?} does not fit; write a time above zero");
+                self.problems.push("server.head_timeout", message);
             }
             limits.head_timeout = timeout.unwrap_or(limits.head_timeout);
         }

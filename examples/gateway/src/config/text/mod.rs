@@ -7,7 +7,9 @@ pub mod place;
 pub mod problems;
 pub mod read;
 mod strict;
+pub mod syntax;
+mod unknown;
 mod wording;
 pub mod written;
 
-pub use wording::{duplicate, given, no_network, reword};
+pub use wording::{given, no_network, reword};

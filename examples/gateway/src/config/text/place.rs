@@ -83,14 +83,45 @@ impl<'a> Source<'a> {
             .find_map(|(name, value)| key_below(name.get_ref(), value, byte))
     }
 
+    /// A message with the value that it begins with as it is written in the file: readers tell numbers, durations and
+    /// sizes as they have understood them.
+    pub fn as_written(&self, key: &str, message: String) -> String {
+        let Some(end) = end_of_amount(&message) else {
+            return message;
+        };
+        match self.amount(key) {
+            Some(written) => format!("{written}{}", &message[end..]),
+            None => message,
+        }
+    }
+
+    /// The number, the duration or the size that is at a key.
+    fn amount(&self, key: &str) -> Option<String> {
+        let (_, value, 0) = self.find(key)? else {
+            return None;
+        };
+        match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) => {
+                self.text.get(value.span()).map(str::to_owned)
+            }
+            DeValue::String(text) => is_amount(text).then(|| format!("{text:?}")),
+            _ => None,
+        }
+    }
+
     fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.find(key).map(|(span, ..)| span)
+    }
+
+    /// The innermost table or value on the way to a key: its place, itself, and the number of steps that are left.
+    fn find(&self, key: &str) -> Option<(Range<usize>, &Spanned<DeValue<'a>>, usize)> {
         let mut steps = steps(key);
         let Step::Name(first) = steps.next()? else {
             return None;
         };
         let (name, mut value) = self.tree.as_ref()?.get_ref().get_key_value(first)?;
         let mut span = name.span();
-        for step in steps {
+        while let Some(step) = steps.next() {
             let below = match (step, value.get_ref()) {
                 (Step::Name(name), DeValue::Table(table)) => table
                     .get_key_value(name)
@@ -100,11 +131,13 @@ impl<'a> Source<'a> {
                 }
                 _ => None,
             };
-            let Some((at, below)) = below else { break };
+            let Some((at, below)) = below else {
+                return Some((span, value, 1 + steps.count()));
+            };
             span = at;
             value = below;
         }
-        Some(span)
+        Some((span, value, 0))
     }
 
     fn line(&self, byte: usize) -> usize {
@@ -136,6 +169,28 @@ fn key_below(key: &str, value: &Spanned<DeValue<'_>>, byte: usize) -> Option<Str
         }
         _ => value.span().contains(&byte).then(|| key.to_owned()),
     }
+}
+
+/// The end of the number, the duration or the size that a message begins with, in quotes or not.
+fn end_of_amount(message: &str) -> Option<usize> {
+    let (amount, end) = match message.strip_prefix('"') {
+        Some(quoted) => {
+            let (amount, _) = quoted.split_once('"')?;
+            (amount, amount.len() + 2)
+        }
+        None => {
+            let (amount, _) = message.split_once(' ')?;
+            (amount, amount.len())
+        }
+    };
+    is_amount(amount).then_some(end)
+}
+
+fn is_amount(text: &str) -> bool {
+    let unit =
+        text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | ' '));
+    let is_number = unit.len() < text.len() && unit.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_number || humantime::parse_duration(text).is_ok() || text.parse::<f64>().is_ok()
 }
 
 fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
@@ -182,5 +237,30 @@ mod tests {
         }
         let broken = Source::new("a", "= nothing");
         assert_eq!(broken.place("listen").to_string(), "a");
+    }
+
+    #[test]
+    fn values_are_told_as_they_are_written() {
+        let text = "a = 0\nb = '1m'\nc = \"2KB\"\nd = 0xff\ne = \"x\"\nf = { g = nan, h = [1, 2.50] }\ni = \"${N}\"\n";
+        let source = Source::new("gateway.toml", text);
+        for (key, message, told) in [
+            ("a", "\"0\" is out of bounds", "0 is out of bounds"),
+            ("b", "\"60s\" is too long", "\"1m\" is too long"),
+            ("c", "\"2000\" is larger", "\"2KB\" is larger"),
+            ("c", "2000 does not fit", "\"2KB\" does not fit"),
+            ("d", "255 does not fit", "0xff does not fit"),
+            ("f.g", "\"NaN\" is out of bounds", "nan is out of bounds"),
+            ("f.h[1]", "2.5 does not fit", "2.50 does not fit"),
+            // What is not an amount is quoted as it is, or masked.
+            ("e", "\"x\" is not a size", "\"x\" is not a size"),
+            ("e", "\"***\" is not a URL", "\"***\" is not a URL"),
+            ("i", "\"0s\" is out of bounds", "\"0s\" is out of bounds"),
+            // Nothing stands at these.
+            ("f.x", "\"10\" is larger", "\"10\" is larger"),
+            ("z", "\"10\" is larger", "\"10\" is larger"),
+            ("a", "is missing", "is missing"),
+        ] {
+            assert_eq!(source.as_written(key, message.to_owned()), told, "{key}");
+        }
     }
 }

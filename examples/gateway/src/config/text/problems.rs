@@ -72,11 +72,13 @@ impl Problems {
     }
 
     /// Says where in the file each of them is, puts them in the order of their lines, and names routes by their
-    /// prefixes.
+    /// prefixes and numbers as they are written.
     pub fn locate(&mut self, source: &Source<'_>) {
         for problem in &mut self.0 {
             if problem.place.is_none() {
                 problem.place = Some(source.place(&problem.key));
+                let message = std::mem::take(&mut problem.message);
+                problem.message = source.as_written(&problem.key, message);
                 problem.key = source.name(&problem.key);
             }
         }

@@ -1,5 +1,6 @@
 //! Messages of readers, which are in terms of their types, reworded in the terms of the file.
 
+use super::unknown;
 use crate::config::listen;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,7 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
         return message.to_owned();
     };
     if message.starts_with("unknown field") {
-        return with_suggestion(key, message);
+        return unknown::told(key, message);
     }
     if message.starts_with("missing field") {
         return missing(key, message);
@@ -25,78 +26,6 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
         None => message.to_owned(),
     }
 }
-
-/// The least likeness of two keys at which one is meant by the other: a letter may be left out, doubled or exchanged.
-const ALIKE: f64 = 0.85;
-
-/// An unknown key with the known one that is most like it, or with all of them.
-fn with_suggestion(key: &str, message: &str) -> String {
-    let written = key.rsplit('.').next().unwrap_or(key);
-    let known: Vec<_> = names(message).filter(|known| *known != written).collect();
-    let likeness = |known: &str| strsim::jaro_winkler(&written.replace('-', "_"), known);
-    let best = known
-        .iter()
-        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    // Before one that is like it: each route decides on its own.
-    if key == written && OF_A_ROUTE.contains(&written) {
-        return format!("unknown key {written:?} outside of a route; write it below [[routes]]");
-    }
-    match best.filter(|known| likeness(known) > ALIKE) {
-        Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
-        // In TOML a table takes all that stands below its head.
-        None if key != written && OF_THE_FILE.contains(&written) => {
-            format!("unknown key {written:?} in a table; write it above the first [table]")
-        }
-        None => format!("unknown key {written:?}; write one of {}", known.join(", ")),
-    }
-}
-
-/// The keys of the file that stand in no table.
-const OF_THE_FILE: [&str; 15] = [
-    "listen",
-    "drain",
-    "admin",
-    "log",
-    "workers",
-    "server",
-    "tls",
-    "trusted_proxies",
-    "proxy_protocol",
-    "cors",
-    "guard",
-    "reload_on_change",
-    "rate_limit",
-    "request_id",
-    "routes",
-];
-
-/// The keys of a route that are not the file's, too.
-const OF_A_ROUTE: [&str; 24] = [
-    "prefix",
-    "upstream",
-    "keep_prefix",
-    "preserve_host",
-    "rewrite_origin",
-    "rewrite_location",
-    "rewrite_cookies",
-    "cookies",
-    "remove_request_headers",
-    "set_request_headers",
-    "remove_response_headers",
-    "set_response_headers",
-    "refuse_unexpected_content",
-    "timeouts",
-    "forwarding",
-    "via",
-    "limits",
-    "upstream_tls",
-    "dns",
-    "cache",
-    "compress",
-    "dir",
-    "security_headers",
-    "spa",
-];
 
 /// A key that a table lacks, with a table that has it.
 fn missing(key: &str, message: &str) -> String {
@@ -119,7 +48,7 @@ fn name_of(key: &str) -> &str {
 }
 
 /// The names in a reader's message, which are in backticks.
-fn names(message: &str) -> impl Iterator<Item = &str> {
+pub(super) fn names(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2)
 }
 
@@ -228,22 +157,6 @@ fn members(text: &str) -> impl Iterator<Item = &str> {
         .filter(|member| !member.is_empty())
 }
 
-/// The fault of a key that is in the text before it already.
-pub fn duplicate(key: &str, before: &str) -> String {
-    let mut lines = before.lines().map(str::trim_start);
-    // Above the first route, such a table makes `routes` a table and not a list.
-    let table = lines
-        .clone()
-        .find(|line| key == "routes" && line.starts_with("[routes."));
-    let has_route = lines.any(|line| line.starts_with("[[routes]]"));
-    match table.and_then(|line| line.split(']').next()) {
-        Some(table) if !has_route => {
-            format!("duplicate key {key}; write {table}] below the [[routes]] that it is of")
-        }
-        Some(_) | None => format!("duplicate key {key}"),
-    }
-}
-
 /// A text that may stand at a key in the place of a value.
 fn text_for(name: &str, value: &Value) -> String {
     let is_free = |port: &u16| *port > 0 && (name == "listen" || *port != listen::PORT);
@@ -303,14 +216,6 @@ fn table(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::File;
-
-    #[test]
-    fn the_keys_of_the_file_are_known() {
-        let error = toml::from_str::<File>("colour = 1").err().unwrap();
-        let known: Vec<_> = names(error.message()).skip(1).collect();
-        assert_eq!(known, OF_THE_FILE);
-    }
 
     #[test]
     fn networks_are_made_of_addresses() {

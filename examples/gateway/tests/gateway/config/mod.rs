@@ -6,6 +6,7 @@ mod keys;
 mod remedies;
 mod values;
 mod whole;
+mod words;
 
 use crate::gateway::{Ended, file, run};
 use std::collections::BTreeSet;

@@ -1,0 +1,59 @@
+//! Words of messages: values as they are in the file, and keys with the place where they belong.
+
+use super::{ROUTE, refused};
+
+#[test]
+fn numbers_and_times_are_told_as_they_are_written() {
+    refused(
+        &format!(
+            "workers = 0x0\nserver = {{ head_timeout = '0ms', head_size = '5' }}\n{ROUTE}timeouts = {{ connect = '0m' }}\n\
+             limits = {{ in_flight = 0, client_share = nan, response_head = -1, tunnels = 1_0 }}\n\
+             cache = {{ size = '1KB', object = '2kB', wait = '99y' }}\n"
+        ),
+        &[
+            ("workers", ": 0x0 does not fit"),
+            (
+                "server.head_timeout",
+                ": \"0ms\" does not fit; write a time above zero",
+            ),
+            ("server.head_size", ": \"5\" does not fit"),
+            ("routes[0].timeouts.connect", ": \"0m\" is out of bounds"),
+            ("routes[0].limits.in_flight", ": 0 is out of bounds"),
+            ("routes[0].limits.client_share", ": nan is out of bounds"),
+            ("routes[0].limits.response_head", ": -1 is not a size"),
+            ("routes[0].cache.object", ": \"2kB\" is larger"),
+            ("routes[0].cache.wait", ": \"99y\" is longer"),
+        ],
+    );
+}
+
+#[test]
+fn a_key_in_a_wrong_table_is_told_where_it_belongs() {
+    refused(
+        &format!(
+            "[CORS]\nallow_origins = '*'\n[log]\nmode = 'strict'\n{ROUTE}hosts = []\nin_flight = 5\n"
+        ),
+        &[
+            (
+                "line 1",
+                "CORS: unknown key \"CORS\"; did you mean \"cors\"?",
+            ),
+            ("log.mode", "write it in [guard]"),
+            ("routes[0].hosts", "write it in [guard]"),
+            ("routes[0].in_flight", "write it in `limits` of a route"),
+        ],
+    );
+}
+
+/// Its own key for answers is very like it.
+#[test]
+fn a_key_for_upstreams_is_not_taken_for_one_of_files() {
+    const FORWARDS: &str = "is for a route with an `upstream`";
+    refused(
+        "[[routes]]\nprefix = '/'\ndir = '.'\nset_request_headers = { a = 'b' }\nkeep_prefix = true\n",
+        &[
+            ("routes[0].set_request_headers", FORWARDS),
+            ("routes[0].keep_prefix", FORWARDS),
+        ],
+    );
+}
