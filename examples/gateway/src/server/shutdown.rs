@@ -5,7 +5,7 @@ use crate::observe::Diagnostics;
 use crate::server::{Current, Stop, is_over, notify};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// Signals that follow each other so closely are one wish. `timeout`, and a script that hands on what the service manager
 /// sends to its whole group, make two of it, and requests in flight would be cut by nobody's will.
-const TOGETHER: Duration = Duration::from_millis(300);
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Waits for the signals; what is given back hears of the first one, after the delay. Meanwhile the gateway is not
 /// ready, and serves on: balancers send requests until they have heard of it.
@@ -26,10 +26,9 @@ pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Curren
     let (going, stop) = watch::channel(());
     tokio::spawn(async move {
         signals.next().await;
-        let first = Instant::now();
+        let begun = Instant::now();
         health.stopping();
         notify::tell(notify::STOPPING);
-        let begun = Instant::now();
         let delay = current.borrow().delay;
         let stopping = async {
             if !delay.is_zero() {
@@ -45,7 +44,7 @@ pub fn on_signal(mut signals: StopSignals, health: &Arc<Health>, current: Curren
         };
         tokio::select! {
             () = stopping => {}
-            () = signals.next_after(first + TOGETHER) => {}
+            () = signals.next_after(begun + TOGETHER) => {}
         }
         tracing::warn!("stopped at once by a second signal");
         Diagnostics::finish(LAST_LINES);

@@ -15,7 +15,7 @@ pub fn told(message: &str, text: &str, span: std::ops::Range<usize>) -> String {
     ];
     match bare_value(text, before) {
         Some(value) if is_of_a_value.iter().any(|fault| message.starts_with(fault)) => {
-            in_quotes(value)
+            in_quotes(value, may_be_secret(value, before))
         }
         _ => message.to_owned(),
     }
@@ -33,10 +33,19 @@ fn bare_value<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     (is_value && is_bare).then_some(word)
 }
 
+/// Whether a value may be a key or a password: one of a header that is set, or in an address.
+fn may_be_secret(value: &str, before: &str) -> bool {
+    let sets_header =
+        |line: &str| line.contains("set_request_headers") || line.contains("set_response_headers");
+    let mut lines = before.lines().rev();
+    let is_set = lines.next().is_some_and(sets_header);
+    let table = lines.find(|line| line.trim_start().starts_with('['));
+    is_set || table.is_some_and(sets_header) || value.contains(['@', '?'])
+}
+
 /// A value that lacks its quotes, or is a word for true or false in another language.
-fn in_quotes(value: &str) -> String {
-    // An address may hold a secret.
-    if value.contains(['@', '?']) {
+fn in_quotes(value: &str, is_secret: bool) -> String {
+    if is_secret {
         return "a value has no quotes around it; write it in quotes".to_owned();
     }
     match value.to_ascii_lowercase().as_str() {
@@ -110,6 +119,14 @@ mod tests {
             ),
             (
                 "a = http://u:pw@a.example",
+                "a value has no quotes around it; write it in quotes",
+            ),
+            (
+                "[[routes]]\nset_request_headers = { x-api-key = 1f2e }",
+                "a value has no quotes around it; write it in quotes",
+            ),
+            (
+                "[routes.set_request_headers]\nx-a = 1\nx-api-key = 1f2e",
                 "a value has no quotes around it; write it in quotes",
             ),
             ("a = True", "True is not a value; write true"),

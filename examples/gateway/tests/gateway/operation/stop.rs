@@ -156,9 +156,7 @@ async fn a_second_signal_ends_it_at_once() {
 async fn a_signal_that_comes_twice_at_once_is_one() {
     let gateway = start("drain = '1s'").await;
     let _socket = websocket::open(gateway.address(), "/ws").await;
-    gateway.signal("TERM");
-    gateway.logged("requests in flight finish", 1).await;
-    gateway.signal("INT");
+    gateway.signals(["TERM", "INT"]);
     let ended = tokio::task::spawn_blocking(|| gateway.ended());
     let ended = timeout(Duration::from_secs(10), ended).await.unwrap();
     let (status, log) = ended.unwrap();

@@ -101,6 +101,16 @@ impl Process {
         assert!(status.unwrap().success());
     }
 
+    /// Sends signals with nothing between them.
+    pub fn signals(&self, names: [&str; 2]) {
+        let to = self.child.id();
+        let [first, second] = names.map(|name| format!("kill -{name} {to}"));
+        let status = Command::new("sh")
+            .args(["-c", &format!("{first}; {second}")])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// Waits for its end; gives the status and what it logged.
     pub fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
