@@ -23,7 +23,7 @@ fn what_does_not_fit_is_told_with_a_remedy() {
         ("sise = 1", "unknown field `sise`"),
         ("size = \"64M\"", "\"64M\" is not a size; write it like"),
         ("size = \"1.5MB\"", "is not a size; write it like"),
-        ("size = -1", "write at least 0"),
+        ("size = -1", "write a number above 0"),
         ("size = true", "a size, such as"),
         ("stale = 5", "a duration with its unit"),
         ("stale = \"5\"", "is not a duration"),

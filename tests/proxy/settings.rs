@@ -284,7 +284,7 @@ fn the_builder_is_the_configuration() {
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\nlimits = { request_body = -1 }",
-            "at least 0",
+            "write a number above 0",
         ),
         (
             "prefix = '/a'\nupstream = 'http://a'\nlimits = { response_head = '8GiB' }",
