@@ -78,8 +78,9 @@
 //! that was stale already when it came last, by its `Age`, its `Date` or the time that it took.
 //!
 //! `If-None-Match` and `If-Modified-Since` of the one that fetches are not sent on, so that what comes serves everybody. They
-//! are judged by what comes (4.3.2), as those of the others are, and whoever holds it gets a 304. Where nothing comes of it
-//! for others, as with a private page, the next ones are sent on with their conditions for two minutes.
+//! are judged by what comes (4.3.2), as those of the others are, and whoever holds it gets a 304 when it is stored, or
+//! after five seconds. Where nothing comes of it for others, as with a private page, it is handed on as it came, and the
+//! next ones are sent on with their conditions for two minutes.
 //!
 //! If the one that fetches goes away or is refused, the next one fetches, and once if the target is changed meanwhile.
 //! Whatever else does not serve those who wait is not waited for again: they go on at the same time. If the upstream fails, those who wait get what stands in for

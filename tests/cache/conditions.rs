@@ -60,9 +60,9 @@ async fn a_hundred_misses_make_one_fetch_whatever_conditions_they_bring() {
     }
 }
 
-/// The one that fetches has its answer when the head is there, and what it has asked for is stored all the same.
+/// The one that fetches has the short form, and what it has asked for is stored all the same.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_holds_the_body_does_not_wait_for_it() {
+async fn a_client_that_holds_the_body_is_not_given_it() {
     let site = slow(&[
         FRESH,
         TAG,
@@ -123,8 +123,10 @@ async fn what_a_validation_brings_is_judged_by_the_client_s_conditions() {
 async fn a_private_page_that_is_polled_costs_its_body_once_and_nobody_waits_twice() {
     let site = slow(&[("cache-control", "private"), TAG]);
     let began = Instant::now();
-    for (kind, got) in mixed(&site, 30).await {
-        assert_eq!(got.status, if kind == 0 { 304 } else { 200 });
+    for (number, (kind, got)) in mixed(&site, 30).await.into_iter().enumerate() {
+        // The first one was asked for without its conditions, and is not for a cache to judge.
+        let is_short = kind == 0 && number > 0;
+        assert_eq!(got.status, if is_short { 304 } else { 200 });
         assert_eq!(got.outcome, Some(Outcome::Miss));
     }
     // Once nobody knew. Then they go at the same time, each with its own question.
@@ -172,7 +174,7 @@ async fn a_date_of_now_does_not_say_that_nothing_was_modified() {
         let site = Site::new(move |_| {
             let date = ("date", "Thu, 02 Jan 2020 00:00:00 GMT");
             let modified = modified.map(|modified| ("last-modified", modified));
-            let fields: Vec<_> = [("cache-control", "private"), date]
+            let fields: Vec<_> = [("cache-control", "max-age=999999999"), date]
                 .into_iter()
                 .chain(modified)
                 .collect();
@@ -180,5 +182,33 @@ async fn a_date_of_now_does_not_say_that_nothing_was_modified() {
         });
         let since = [("if-modified-since", "Fri, 03 Jan 2020 00:00:00 GMT")];
         assert_eq!(site.ask(get("/a", &since)).await.status, expected);
+    }
+}
+
+/// It keeps its place at the upstream until the body is there, and waits no longer than it has to.
+#[tokio::test(start_paused = true)]
+async fn a_slow_body_is_read_before_its_client_is_told_that_it_holds_it() {
+    for (pieces, seconds, fetches) in [(3, 3, 1), (30, 5, 2)] {
+        let site = Site::new(move |seen| {
+            if seen.field("if-none-match").is_some() {
+                return response(304, &[FRESH, TAG], "");
+            }
+            let body = futures_util::stream::unfold(0, move |sent| async move {
+                sleep(Duration::from_secs(1)).await;
+                let piece = axum::body::Bytes::from_static(b"1");
+                (sent < pieces).then_some((Ok::<_, std::io::Error>(piece), sent + 1))
+            });
+            let body = axum::body::Body::from_stream(body);
+            response(200, &[FRESH, TAG], body)
+        });
+        let began = Instant::now();
+        assert_eq!(site.ask(get("/a", &[HOLDS])).await.status, 304);
+        let waited = began.elapsed().as_secs();
+        assert!((seconds..=seconds + 1).contains(&waited), "{waited}");
+        // Of what has taken too long the next one is asked for with its conditions.
+        let began = Instant::now();
+        assert_eq!(site.ask(get("/a", &[HOLDS])).await.status, 304);
+        assert_eq!(began.elapsed().as_secs(), 0);
+        assert_eq!(site.seen().len(), fetches);
     }
 }

@@ -5,8 +5,7 @@ use crate::cache::layer::ahead::Client;
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
-use crate::cache::layer::flight::End;
-use crate::cache::layer::known::not_modified;
+use crate::cache::layer::flight::{End, Lead};
 use crate::cache::layer::recording::{Draft, Place, Recording};
 use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
@@ -76,7 +75,7 @@ impl Trip {
     }
 
     /// Gives a response of the upstream to the client, and stores it at the same time if it may be.
-    pub(crate) fn arrived<R>(
+    pub(crate) async fn arrived<R>(
         mut self,
         head: Head,
         response: Response<Source<R>>,
@@ -87,7 +86,6 @@ impl Trip {
         R::Error: Send,
     {
         let (parts, body) = response.into_parts();
-        let is_held = head.holds(&parts);
         if self.asked.is_head {
             self.compare(&parts, arrival, &head.headers);
         }
@@ -95,6 +93,14 @@ impl Trip {
         let judged = self
             .shared
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
+        // RFC 9110 13.2.1: what may not be stored is not for a cache to judge.
+        let is_held = judged.is_ok() && head.holds(&parts);
+        let name = self
+            .lead
+            .as_ref()
+            .map(Lead::name)
+            .filter(|_| is_held)
+            .cloned();
         let recording = match judged {
             Ok(storable) => {
                 if !self.serves_others(&storable) {
@@ -134,7 +140,7 @@ impl Trip {
         };
         let mut response = Response::from_parts(parts, body);
         if is_held {
-            response = not_modified(response);
+            response = self.not_modified(response, name).await;
         }
         status.append(&self.shared.name, response.headers_mut());
         self.noted(response, Outcome::Miss)

@@ -197,7 +197,7 @@ impl Trip {
         if !has_own {
             head.set_conditions_aside();
         }
-        Ok(self.arrived(*head, response, &trial.arrived()))
+        Ok(self.arrived(*head, response, &trial.arrived()).await)
     }
 
     /// Takes back the note that what comes for this request cannot be stored.

@@ -4,21 +4,26 @@
 //! and the conditions are judged by that, as those of the ones who wait are (RFC 9111 4.3.2). So do nginx, Varnish and
 //! Traffic Server with each miss. To send them on would save the upstream a body where its client holds the right tag,
 //! but leave nothing for the others: after a purge of something popular nearly all who come are browsers that validate,
-//! and each of them would be a fetch. One body fills the store for all of them, and the client still gets its 304.
+//! and each of them would be a fetch. One body fills the store for all of them, and the client gets its 304 when it is there.
 //!
 //! Where nothing comes of it for others, the conditions stay: on what could not be stored the last time, which is known
-//! for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. So a private page that is polled
-//! costs a body once, and the client does not get that one either.
+//! for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. What may not be stored
+//! is handed on as it came.
 
 use crate::cache::http::conditional;
 use crate::cache::layer::behind::drain;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::{Head, Trip};
 use crate::cache::rules::freshen;
+use crate::cache::store::key::Key;
 use crate::fields;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header, response};
-use tokio::runtime::Handle;
+use std::time::Duration;
+
+/// The time for which a client that holds a body waits until it is stored. Of one that takes longer the next ones are sent
+/// on with their conditions.
+const LONGEST_READ: Duration = Duration::from_secs(5);
 
 impl Trip {
     /// Whether it is sent on without its client's conditions, for those who may wait for it.
@@ -33,6 +38,30 @@ impl Trip {
             && conditional::OF_CLIENT
                 .iter()
                 .any(|name| fields::has_token(response, &header::VARY, name.as_str()))
+    }
+
+    /// A response in its short form, for a client that holds it. If it is being stored, it is read for that first: the
+    /// client keeps its place at the upstream meanwhile, as any other that fetches. Were it answered at once, one client
+    /// could have an upstream read for it without end, whatever its share is.
+    ///
+    /// `name` is what others wait for.
+    pub(crate) async fn not_modified<R>(
+        &self,
+        response: Response<Body<R>>,
+        name: Option<Key>,
+    ) -> Response<Body<R>>
+    where
+        R: http_body::Body<Data = Bytes>,
+    {
+        let (mut parts, body) = response.into_parts();
+        let read = tokio::time::timeout(LONGEST_READ, drain(body)).await;
+        if let (Err(_), Some(name)) = (read, name) {
+            self.shared.store.note_unstored(&name);
+        }
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers = freshen::storable(&parts.headers);
+        conditional::strip_content(&mut parts.headers);
+        Response::from_parts(parts, Body::absent())
     }
 
     /// Lets those who wait go on, and the next ones not wait at all.
@@ -62,20 +91,4 @@ impl Head {
             && response.status != StatusCode::PARTIAL_CONTENT
             && conditional::is_not_modified(&self.conditions, &response.headers)
     }
-}
-
-/// A response in its short form, for a client that holds it. If it is being stored, it is read for that.
-pub(crate) fn not_modified<R>(response: Response<Body<R>>) -> Response<Body<R>>
-where
-    R: http_body::Body<Data = Bytes> + Send + 'static,
-    R::Error: Send,
-{
-    let (mut parts, body) = response.into_parts();
-    if let (true, Ok(runtime)) = (body.is_recorded(), Handle::try_current()) {
-        runtime.spawn(drain(body));
-    }
-    parts.status = StatusCode::NOT_MODIFIED;
-    parts.headers = freshen::storable(&parts.headers);
-    conditional::strip_content(&mut parts.headers);
-    Response::from_parts(parts, Body::absent())
 }

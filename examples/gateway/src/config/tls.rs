@@ -53,9 +53,14 @@ impl Checker<'_> {
             pem::OutOfDate::Until(begin) => format!("is not valid before {}", date(begin)),
             _ => return,
         };
+        // RFC 8446 4.4.2: one that is behind the first may be superfluous.
+        let remedy = match number {
+            1 => "peers refuse it; put a renewed one there",
+            _ => "peers that need it refuse the chain; put a renewed one there or leave it out,",
+        };
         let warning = format!(
-            "certificate {number} of {file} {fault}, and by this machine's clock it is {}: peers refuse it; put a \
-             renewed one there and send SIGHUP, or set the clock",
+            "certificate {number} of {file} {fault}, and by this machine's clock it is {}: {remedy} and send SIGHUP, or \
+             set the clock",
             date(now)
         );
         self.warnings.push(key, warning);

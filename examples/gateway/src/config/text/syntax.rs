@@ -1,6 +1,8 @@
 //! Faults of the text that make it none of TOML, with what to write instead.
 
 use super::unknown;
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
 
 /// The fault that a reader has found at a range of the text.
 pub fn told(message: &str, text: &str, span: std::ops::Range<usize>) -> String {
@@ -15,7 +17,7 @@ pub fn told(message: &str, text: &str, span: std::ops::Range<usize>) -> String {
     ];
     match bare_value(text, before) {
         Some(value) if is_of_a_value.iter().any(|fault| message.starts_with(fault)) => {
-            in_quotes(value, may_be_secret(value, before))
+            in_quotes(value)
         }
         _ => message.to_owned(),
     }
@@ -33,29 +35,44 @@ fn bare_value<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     (is_value && is_bare).then_some(word)
 }
 
-/// Whether a value may be a key or a password: one of a header that is set, or in an address.
-fn may_be_secret(value: &str, before: &str) -> bool {
-    let sets_header =
-        |line: &str| line.contains("set_request_headers") || line.contains("set_response_headers");
-    let mut lines = before.lines().rev();
-    let is_set = lines.next().is_some_and(sets_header);
-    let table = lines.find(|line| line.trim_start().starts_with('['));
-    is_set || table.is_some_and(sets_header) || value.contains(['@', '?'])
+/// A value that lacks its quotes, or is a word for true or false in another language. Any other may be a key or a password.
+fn in_quotes(value: &str) -> String {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => return format!("{value} is not a value; write true"),
+        "false" | "no" | "off" => return format!("{value} is not a value; write false"),
+        _ => {}
+    }
+    let bare = value.trim_matches(['“', '”', '„', '‘', '’', '`']);
+    let is_number = |c: char| c.is_ascii_digit() || "+-._%e".contains(c);
+    if is_address(bare) || is_with_unit(bare) {
+        format!("the value {value} has no quotes around it; write \"{bare}\"")
+    } else if bare.chars().all(is_number) {
+        "a number is not written so; write one such as 4 or 0.5".to_owned()
+    } else {
+        "a value has no quotes around it; write it in quotes".to_owned()
+    }
 }
 
-/// A value that lacks its quotes, or is a word for true or false in another language.
-fn in_quotes(value: &str, is_secret: bool) -> String {
-    if is_secret {
-        return "a value has no quotes around it; write it in quotes".to_owned();
-    }
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" => format!("{value} is not a value; write true"),
-        "false" | "no" | "off" => format!("{value} is not a value; write false"),
-        _ => {
-            let bare = value.trim_matches(['“', '”', '„', '‘', '’', '`']);
-            format!("the value {value} has no quotes around it; write \"{bare}\"")
-        }
-    }
+/// Whether that is an address to listen on, or one to trust.
+fn is_address(text: &str) -> bool {
+    let host = text
+        .strip_prefix("localhost")
+        .or_else(|| text.strip_prefix('*'));
+    let port = host.unwrap_or(text).strip_prefix(':');
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
+        || text.parse::<SocketAddr>().is_ok()
+        || text.parse::<IpAddr>().is_ok()
+        || text.parse::<IpNet>().is_ok()
+}
+
+/// Whether that is a time or a size.
+fn is_with_unit(text: &str) -> bool {
+    const UNITS: [&str; 14] = [
+        "ms", "s", "sec", "m", "min", "h", "d", "b", "kb", "mb", "gb", "kib", "mib", "gib",
+    ];
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && UNITS.contains(&unit.to_ascii_lowercase().as_str())
 }
 
 /// The fault of a key that is in the text before it already.
@@ -65,12 +82,13 @@ fn duplicate(key: &str, before: &str) -> String {
     let table = lines
         .clone()
         .find(|line| key == "routes" && line.starts_with("[routes."));
+    let is_in_braces = before.lines().last().is_some_and(|line| line.contains('{'));
     let has_route = lines.any(|line| line.starts_with("[[routes]]"));
     match table.and_then(|line| line.split(']').next()) {
         Some(table) if !has_route => {
             format!("duplicate key {key}; write {table}] below the [[routes]] that it is of")
         }
-        Some(_) | None if unknown::is_of_a_route(key) => {
+        Some(_) | None if unknown::is_of_a_route(key) && !is_in_braces => {
             format!("duplicate key {key}; write it once below each [[routes]]")
         }
         Some(_) | None => format!("duplicate key {key}; write it once"),
@@ -128,6 +146,30 @@ mod tests {
             (
                 "[routes.set_request_headers]\nx-a = 1\nx-api-key = 1f2e",
                 "a value has no quotes around it; write it in quotes",
+            ),
+            (
+                "[[routes]]\nset_request_headers = {\n  authorization = s3cr1tvalue\n}",
+                "a value has no quotes around it; write it in quotes",
+            ),
+            (
+                "a = { via = '1', via = '2' }",
+                "duplicate key via; write it once",
+            ),
+            (
+                "a = http://user:pass",
+                "a value has no quotes around it; write it in quotes",
+            ),
+            (
+                "a = 04",
+                "a number is not written so; write one such as 4 or 0.5",
+            ),
+            (
+                "a = .5",
+                "a number is not written so; write one such as 4 or 0.5",
+            ),
+            (
+                "a = 50%",
+                "a number is not written so; write one such as 4 or 0.5",
             ),
             ("a = True", "True is not a value; write true"),
             ("a = no", "no is not a value; write false"),
