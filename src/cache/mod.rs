@@ -79,7 +79,7 @@
 //!
 //! `If-None-Match` and `If-Modified-Since` of the one that fetches are not sent on, so that what comes serves everybody. They
 //! are judged by what comes (4.3.2), as those of the others are, and whoever holds it gets a 304 when it is stored, or
-//! after five seconds. Where nothing comes of it for others, as with a private page, it is handed on as it came, and the
+//! after a second. Where nothing comes of it for others, as with a private page, it is handed on as it came, and the
 //! next ones are sent on with their conditions for two minutes.
 //!
 //! If the one that fetches goes away or is refused, the next one fetches, and once if the target is changed meanwhile.

@@ -21,9 +21,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header, response};
 use std::time::Duration;
 
-/// The time for which a client that holds a body waits until it is stored. Of one that takes longer the next ones are sent
-/// on with their conditions.
-const LONGEST_READ: Duration = Duration::from_secs(5);
+/// The time for which a client that holds a body waits until it is stored; a proxy's timeout for a head goes on meanwhile.
+/// Of a body that takes longer the next ones are sent on with their conditions.
+const LONGEST_READ: Duration = Duration::from_secs(1);
 
 impl Trip {
     /// Whether it is sent on without its client's conditions, for those who may wait for it.
