@@ -40,7 +40,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Warns of a certificate that no peer accepts today. It is no error: operators renew one while the gateway runs,
+    /// Warns of a certificate that no peer accepts today. That is not an error: operators renew one while the gateway runs,
     /// and a clock may be wrong at the start of a machine.
     pub(super) fn dates(&mut self, key: &str, file: &Path, chain: &[CertificateDer<'_>]) {
         let now = SystemTime::now();

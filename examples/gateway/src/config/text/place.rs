@@ -251,7 +251,7 @@ mod tests {
             ("d", "255 does not fit", "0xff does not fit"),
             ("f.g", "\"NaN\" is out of bounds", "nan is out of bounds"),
             ("f.h[1]", "2.5 does not fit", "2.50 does not fit"),
-            // What is not an amount is quoted as it is, or masked.
+            // Any other value is quoted as it is, or masked.
             ("e", "\"x\" is not a size", "\"x\" is not a size"),
             ("e", "\"***\" is not a URL", "\"***\" is not a URL"),
             ("i", "\"0s\" is out of bounds", "\"0s\" is out of bounds"),

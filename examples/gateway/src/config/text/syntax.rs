@@ -178,7 +178,7 @@ mod tests {
                 "duplicate key prefix; write it once below each [[routes]]",
             ),
             ("[log]\n[log]", "duplicate key log; write it once"),
-            // What is wrong with these is something else.
+            // These have another fault than quotes.
             ("a = ':80", "invalid literal string, expected `'`"),
             ("a : 1", "key with no value, expected `=`"),
             (

@@ -1,6 +1,6 @@
 //! Reads below TLS that take turns with those of the other connections.
 //!
-//! What is above TLS sees of its records only the content, and the bounds of [`Paced`](super::paced::Paced) are of that.
+//! Readers above TLS see only the content of its records, and the bounds of [`Paced`](super::paced::Paced) count that.
 //! A client may send records without any: after each byte of a request up to 32 changes of its keys, of 27 bytes and
 //! four microseconds of work each. A connection reads on until there is content, as often as tokio lets a task do
 //! without giving its turn back; of reads of 4 KiB those were 85 ms. Here a read counts for as many as its bytes cost.

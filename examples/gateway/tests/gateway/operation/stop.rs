@@ -140,7 +140,7 @@ async fn a_second_signal_ends_it_at_once() {
         let _socket = websocket::open(gateway.address(), "/ws").await;
         gateway.signal("TERM");
         gateway.logged(words, 1).await;
-        // What comes at once is the same wish.
+        // A second signal that comes at once is the same wish.
         tokio::time::sleep(Duration::from_millis(400)).await;
         gateway.signal("INT");
         let ended = tokio::task::spawn_blocking(|| gateway.ended());
