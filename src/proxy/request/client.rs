@@ -139,7 +139,12 @@ fn addresses(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Opti
 /// `for` of a forwarded-element (RFC 7239 4, 6).
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let node = parameter(element, b"for")?;
-    address(std::str::from_utf8(&node).ok()?)
+    let node = std::str::from_utf8(&node).ok()?;
+    // RFC 7239 6: a port may have a name in its place (`192.0.2.1:_web`).
+    address(
+        node.split_once(":_")
+            .map_or(node, |(address, _port)| address),
+    )
 }
 
 /// An address as proxies write it: alone, with a port, in brackets.
@@ -270,6 +275,19 @@ mod tests {
                     "for=192.0.2.43, For=\"[2001:db8:cafe::17]:4711\";proto=https",
                 )],
                 client: "2001:db8:cafe::17",
+            },
+            Case {
+                name: "a hidden port",
+                fields: &[(
+                    "forwarded",
+                    "for=\"[2001:db8::17]:_web\", for=\"10.2.2.2:_a.b-c\"",
+                )],
+                client: "2001:db8::17",
+            },
+            Case {
+                name: "hidden with a port",
+                fields: &[("forwarded", "for=\"_hidden:_web\", for=10.2.2.2")],
+                client: "10.2.2.2",
             },
             Case {
                 name: "hidden",

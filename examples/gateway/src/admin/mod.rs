@@ -40,12 +40,18 @@ pub struct Admin {
 /// None is expected: the settings are ours.
 pub fn guard(address: IpAddr) -> Result<Guard, GuardErrors> {
     let guard = Guard::builder();
-    if !address.is_loopback() {
+    // `[::ffff:127.0.0.1]` is loopback.
+    if !address.to_canonical().is_loopback() {
         // Names of services lead here.
         return guard.build();
     }
     let own = match address {
         IpAddr::V4(address) => address.to_string(),
+        // As URLs write it, which have no dots in an address of IPv6.
+        IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => {
+            let [.., high, low] = address.segments();
+            format!("[::ffff:{high:x}:{low:x}]")
+        }
         IpAddr::V6(address) => format!("[{address}]"),
     };
     let mut hosts = vec![
@@ -146,4 +152,34 @@ fn not_allowed(methods: &'static str) -> Response<Body> {
     let methods = HeaderValue::from_static(methods);
     response.headers_mut().insert(ALLOW, methods);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page can have a name of its own lead to loopback, in whichever form this one is written.
+    #[test]
+    fn names_that_are_not_its_own_do_not_lead_to_loopback() {
+        for (address, host, is_answered) in [
+            ("127.0.0.1", "rebound.example", false),
+            ("127.0.0.1", "localhost:9090", true),
+            ("::1", "rebound.example", false),
+            ("::1", "[::1]", true),
+            ("::ffff:127.0.0.1", "rebound.example", false),
+            ("::ffff:127.0.0.1", "127.0.0.1", true),
+            ("::ffff:127.0.0.1", "[::ffff:127.0.0.1]", true),
+            ("::ffff:127.0.0.1", "[::ffff:7f00:1]:9090", true),
+            ("10.0.0.1", "gateway.internal", true),
+        ] {
+            let request = Request::get("/livez")
+                .header("host", host)
+                .body(())
+                .unwrap();
+            let verdict = guard(address.parse().unwrap())
+                .unwrap()
+                .judge(&request.into_parts().0);
+            assert_eq!(verdict.refusal().is_none(), is_answered, "{address} {host}");
+        }
+    }
 }

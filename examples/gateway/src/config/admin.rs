@@ -42,7 +42,7 @@ impl Checker<'_> {
             );
             self.problems.push("admin.listen", message);
         }
-        if !address.ip().is_loopback() {
+        if !address.ip().to_canonical().is_loopback() {
             let warning = "whoever reaches this address can read the metrics and empty the caches; \
                            write \"127.0.0.1:9090\", unless the network keeps others out";
             self.warnings.push("admin.listen", warning);

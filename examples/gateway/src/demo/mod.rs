@@ -62,7 +62,7 @@ impl Demo {
     /// Binds all ports and serves all but the gateway, which [`Demo::serve`] does.
     pub async fn start(listen: Option<SocketAddr>, stop: Stop) -> Result<Self, Error> {
         let ip = listen.unwrap_or(ADDRESS).ip();
-        if !ip.is_loopback() {
+        if !ip.to_canonical().is_loopback() {
             return Err("listen: the demo is for this machine; write a loopback address".into());
         }
         let bind = |address| Listener::bind("listen", address, Settings::plain(DRAIN).fixed());

@@ -31,10 +31,14 @@ fn segments(decoded: &[u8]) -> impl Iterator<Item = &[u8]> {
     decoded.split(|byte| matches!(byte, b'/' | b'\\'))
 }
 
-/// A path as the file system takes it: decoded, and with one slash where there are several.
+/// A path as the file system takes it: decoded, with one slash where there are several, and without those that are
+/// encoded at its end, before which a file is found.
 pub(super) fn plain(path: &str) -> Vec<u8> {
     let mut plain = decoded(path).into_owned();
     plain.dedup_by(|byte, before| (*byte, *before) == (b'/', b'/'));
+    if plain.len() > 1 && plain.ends_with(b"/") && !path.ends_with('/') {
+        plain.pop();
+    }
     plain
 }
 

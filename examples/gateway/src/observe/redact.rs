@@ -62,14 +62,20 @@ fn holds_secret(text: &str, depth: u8) -> bool {
     if parts.any(|part| part.starts_with("eyJ")) || has_user(text) {
         return true;
     }
-    let mut names = text.split('=').collect::<Vec<_>>();
-    names.pop();
-    let last_name = |before: &&str| {
+    let ends_with_name = |before: &str| {
         let from = before.rfind(|c| !is_of_name(c)).map_or(0, |at| at + 1);
         // A name with a character of more than one byte there is not one of ours.
         before.get(from..).is_some_and(_is_secret_name)
     };
-    if names.iter().any(last_name) {
+    let mut signs = text.match_indices(['=', ':']);
+    if signs.any(|(at, sign)| match sign {
+        "=" => ends_with_name(&text[..at]),
+        // A member of a JSON object, such as the variables of a GraphQL query.
+        _ => text[..at]
+            .trim_end()
+            .strip_suffix('"')
+            .is_some_and(ends_with_name),
+    }) {
         return true;
     }
     let decode = |piece: &str| {
@@ -127,6 +133,15 @@ mod tests {
                 "SAMLResponse=***&assertion=***",
             ),
             ("url=http://u:pw@h/&mail=a@b", "url=***&mail=a@b"),
+            (
+                "variables=%7B%22user%22:1,%22password%22%3A%22a%22%7D&b=2",
+                "variables=***&b=2",
+            ),
+            ("v={\"token\" : \"a\"}&b=2", "v=***&b=2"),
+            (
+                "v={\"name\":\"a\"}&filter=token:a&at=12:30",
+                "v={\"name\":\"a\"}&filter=token:a&at=12:30",
+            ),
             ("eyJhbGciOi.eyJz.c&x", "***&x"),
             ("a=Bearer+eyJh.b.c&b=2", "a=***&b=2"),
             (

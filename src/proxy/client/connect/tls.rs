@@ -5,7 +5,9 @@ use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::Error as PemError;
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::ErrorKind;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -101,11 +103,21 @@ pub(crate) fn system_roots() -> Result<Arc<RootCertStore>, ClientBuildError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
-        (
-            roots,
-            found.errors.iter().map(ToString::to_string).collect(),
-        )
+        (roots, found.errors.iter().map(cause).collect())
     })
+}
+
+/// The reason why certificates cannot be read. A line that is not in place is shown by no error: rustls writes it byte by
+/// byte, and where line breaks are lost it is the whole file, which may hold a key.
+fn cause(error: &rustls_native_certs::Error) -> String {
+    use PemError::{IllegalSectionStart, MissingSectionEnd};
+    match error.kind {
+        ErrorKind::Pem(MissingSectionEnd { .. } | IllegalSectionStart { .. }) => format!(
+            "{}: a section has no end, or a BEGIN or END of it is not on a line of its own",
+            error.context
+        ),
+        _ => error.to_string(),
+    }
 }
 
 impl LastRead {
@@ -195,6 +207,33 @@ mod tests {
             let none = last.roots_or(begun + 4 * FRESH, || (RootCertStore::empty(), unread));
             let error = none.unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_lost_its_line_breaks_is_not_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, told) in [
+            (
+                "-----BEGIN PRIVATE KEY-----MIIE-----END PRIVATE KEY-----",
+                "is not on a line of its own",
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----MIIE\nMIIE",
+                "is not on a line of its own",
+            ),
+            ("-----BEGIN CERTIFICATE-----\nAA", "has no end"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let found = rustls_native_certs::load_certs_from_paths(Some(file.path()), None);
+            let [error] = &found.errors[..] else {
+                panic!("{text}: {found:?}")
+            };
+            let cause = cause(error);
+            assert!(
+                cause.contains(told) && !cause.contains('['),
+                "{text}: {cause}"
+            );
         }
     }
 }

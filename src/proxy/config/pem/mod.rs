@@ -190,6 +190,15 @@ fn labels(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.trim_start().starts_with('#'))
         .flat_map(|line| line.split("-----BEGIN ").skip(1))
         .filter_map(|rest| Some(rest.split_once("-----")?.0))
+        .filter(|label| is_label(label))
+}
+
+/// Whether a text is the name of a section, as all are that are in use (RFC 7468 4). What else stands there, as where
+/// line breaks are lost, may be the key itself, and no error tells it.
+fn is_label(text: &str) -> bool {
+    let of_names =
+        |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" #".contains(&byte);
+    text.len() <= 40 && text.bytes().all(of_names)
 }
 
 /// A section that cannot be read, or a key that is not there.
@@ -205,7 +214,11 @@ fn broken(error: &PemError, text: &str, file: &Path) -> String {
         PemError::NoItemsFound => absent("private key", text),
         PemError::MissingSectionEnd { end_marker } => {
             let label = String::from_utf8_lossy(end_marker);
-            format!("it ends before the line -----END {label}-----; write the whole file again")
+            if is_label(&label) {
+                format!("it ends before the line -----END {label}-----; write the whole file again")
+            } else {
+                "its line breaks are lost; put each BEGIN and each END on a line of its own".to_owned()
+            }
         }
         PemError::IllegalSectionStart { .. } => {
             "a line of it that starts with -----BEGIN does not end with -----; put each BEGIN on a line of its own"

@@ -187,6 +187,45 @@ fn a_key_that_cannot_be_used_is_told_by_its_reason() {
 }
 
 #[test]
+fn no_error_tells_a_key_whose_line_breaks_are_lost() {
+    let provider = rustls::crypto::ring::default_provider();
+    let (_, key) = made();
+    let secret = key.lines().nth(1).unwrap();
+    for (name, text) in [
+        ("none", key.replace('\n', "")),
+        ("spaces", key.replace('\n', " ")),
+        ("behind its END", key.replacen("KEY-----\n", "KEY-----", 1)),
+        (
+            "of another kind",
+            key.replace('\n', "").replace("PRIVATE", "SECRET"),
+        ),
+        (
+            "a dash less",
+            key.replace('\n', "").replace("KEY-----", "KEY----"),
+        ),
+        (
+            "not first in its line",
+            format!(
+                "key: {}",
+                key.replace('\n', "").replace("KEY-----", "KEY----")
+            ),
+        ),
+    ] {
+        let file = file(text);
+        for error in [
+            private_key(&file, &provider).err(),
+            certificates(&file).err(),
+        ] {
+            let error = error.unwrap_or_default();
+            assert!(!error.is_empty(), "{name}");
+            assert!(!error.contains(secret), "{name}: {error}");
+        }
+    }
+    let error = private_key(&file(key.replace('\n', "")), &provider).err();
+    assert!(error.unwrap_or_default().contains("line breaks are lost"));
+}
+
+#[test]
 fn a_pair_that_does_not_belong_together_is_told_from_one_in_the_wrong_order() {
     let provider = rustls::crypto::ring::default_provider();
     let ((one, key), (two, _)) = (made(), made());

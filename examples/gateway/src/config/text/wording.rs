@@ -21,8 +21,16 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     let expected = message
         .split_once(", expected ")
         .map_or(message, |(_, expected)| expected);
+    // What goes to upstreams may open them.
+    let given = match value {
+        Value::String(_) if key.contains("set_request_headers") => "text".to_owned(),
+        Value::Integer(_) | Value::Float(_) if key.contains("set_request_headers") => {
+            "a number".to_owned()
+        }
+        other => given(other),
+    };
     match remedy(key, value, expected) {
-        Some(remedy) => format!("{} does not fit; write {remedy}", given(value)),
+        Some(remedy) => format!("{given} does not fit; write {remedy}"),
         None => message.to_owned(),
     }
 }

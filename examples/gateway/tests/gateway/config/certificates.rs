@@ -72,6 +72,31 @@ async fn a_certificate_out_of_date_is_told_at_the_start_and_at_each_reload() {
 }
 
 #[test]
+fn a_key_in_place_of_its_path_is_not_told() {
+    let folder = folder();
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let secret = key.lines().nth(1).unwrap();
+    let https = "prefix = '/'\nupstream = 'https://127.0.0.1:1'";
+    for (at, config) in [
+        (
+            "tls.key",
+            format!("tls = {{ cert = 'one.pem', key = \"\"\"{key}\"\"\" }}\n{ROUTE}"),
+        ),
+        (
+            "routes[\"/\"].upstream_tls.key",
+            format!(
+                "[[routes]]\n{https}\n[routes.upstream_tls]\ncert = 'one.pem'\nkey = \"\"\"{key}\"\"\"\n"
+            ),
+        ),
+    ] {
+        let ended = check(folder.path(), &config);
+        let told = format!("{at}: this is the content of a file; write the path of the file");
+        assert!(ended.stderr.contains(&told), "{ended:?}");
+        assert!(!ended.stderr.contains(secret), "{ended:?}");
+    }
+}
+
+#[test]
 fn an_authority_of_the_system_that_cannot_be_read_is_told_by_a_check() {
     let folder = folder();
     let text = "[[routes]]\nprefix = '/'\nupstream = 'https://127.0.0.1:1'\n";

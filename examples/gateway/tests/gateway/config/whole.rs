@@ -59,7 +59,7 @@ fn what_would_not_start_or_be_open_to_everybody_is_refused() {
 }
 
 #[test]
-fn secrets_of_the_environment_are_not_told() {
+fn secrets_are_not_told() {
     let folder = folder();
     for (config, secret, told) in [
         (
@@ -81,6 +81,16 @@ fn secrets_of_the_environment_are_not_told() {
             "upstream = 'http://user:hunter2@127.0.0.1:1'\n",
             "",
             "user information",
+        ),
+        (
+            "upstream = 'http://127.0.0.1:1'\nset_request_headers = 'authorization: hunter2'\n",
+            "",
+            "set_request_headers: text does not fit; write a table",
+        ),
+        (
+            "upstream = 'http://127.0.0.1:1'\nset_request_headers = { x-api-key = 4815162342 }\n",
+            "",
+            "set_request_headers.x-api-key: a number does not fit; write text in quotes",
         ),
     ] {
         let config = format!("[[routes]]\nprefix = '/'\n{config}");
