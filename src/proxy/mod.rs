@@ -249,6 +249,7 @@ mod body;
 mod client;
 mod config;
 pub(crate) mod deadline;
+mod delegate;
 mod error;
 mod exchange;
 mod mount;
