@@ -7,7 +7,7 @@ use crate::origin::OriginSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Which requests of other sites' pages reach a server, and under which names it is reached.
+/// Rules for requests of other sites' pages, and for the names by which a server is reached.
 ///
 /// A guard is built of settings that were all checked ([`Guard::builder`]) and never changes. Its clones
 /// share one memory. [`Display`](fmt::Display) prints it as the table of a configuration file that would

@@ -1,4 +1,4 @@
-//! Which requests a stored response is for (RFC 9111 4.1).
+//! Requests that a stored response is for (RFC 9111 4.1).
 
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

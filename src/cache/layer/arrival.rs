@@ -207,7 +207,8 @@ impl Trip {
 }
 
 impl Shared {
-    /// Gives the response to a POST to its client, and stores it as that to a GET if it says that it is.
+    /// Gives the response to a POST to its client. Stores it as the response to a GET if it says that it is one (RFC
+    /// 9110 9.3.3).
     pub(crate) fn posted<R>(
         self: &Arc<Self>,
         place: Place,

@@ -100,9 +100,9 @@ impl GuardBuilder {
     /// The hosts that are answered, such as `app.example.com`, `[::1]` or `api.example.com:8443`; a port
     /// only where it has to be that one. Default: all.
     ///
-    /// To name them closes DNS rebinding, by which a page makes its own name lead to this server, whereupon
-    /// its requests are same-origin to its browser. Other hosts get 421, whatever the method and the path, and
-    /// a request that names no single valid host gets 400.
+    /// A list stops DNS rebinding, by which a page lets its own name lead to this server, so that its browser takes
+    /// the page's requests for same-origin ones. Other hosts get 421, whatever the method and the path, and a request that names
+    /// no single valid host gets 400.
     pub fn hosts<I>(mut self, hosts: I) -> Self
     where
         I: IntoIterator,
