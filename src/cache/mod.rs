@@ -189,7 +189,7 @@ pub use config::error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
 pub use layer::body::Body;
 #[cfg(feature = "proxy")]
-pub(crate) use layer::whole::mark_open_end;
+pub(crate) use layer::body::whole::mark_open_end;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
 pub use store::stats::{Outcome, Stats};
 

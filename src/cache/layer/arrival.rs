@@ -1,13 +1,13 @@
 //! Handling of a response that has come: it goes to its client, is stored, or renews what is.
 
 use crate::cache::http::status::{Forward, Status};
-use crate::cache::layer::ahead::Client;
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
+use crate::cache::layer::body::ahead::Client;
+use crate::cache::layer::body::recording::{Draft, Place, Recording};
+use crate::cache::layer::body::source::Source;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
 use crate::cache::layer::flight::{End, Lead};
-use crate::cache::layer::recording::{Draft, Place, Recording};
-use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
 use crate::cache::rules::{self, Asked, Refusal, Storable};
 use crate::cache::shared::Shared;

@@ -4,7 +4,7 @@ use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::source::Source;
+use crate::cache::layer::body::source::Source;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
