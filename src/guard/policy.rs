@@ -1,6 +1,6 @@
 //! The guard: what remains of the settings when all that is wrong has been refused.
 
-use crate::guard::config::builder::{GuardBuilder, Mode};
+use crate::guard::config::builder::{Exemption, GuardBuilder, Mode};
 use crate::guard::exempt::Exempt;
 use crate::guard::request::host::Hosts;
 use crate::origin::OriginSet;
@@ -119,16 +119,7 @@ impl fmt::Display for Guard {
             writeln!(f, "# trusted by CORS: {origins:?}")?;
         }
         if let Some(exemptions) = dangerously_exempt {
-            f.write_str("dangerously_exempt = [")?;
-            for (i, exemption) in exemptions.iter().enumerate() {
-                let comma = if i == 0 { "" } else { ", " };
-                write!(f, "{comma}{{ path = {:?}", exemption.path)?;
-                if let Some(methods) = &exemption.methods {
-                    write!(f, ", methods = {methods:?}")?;
-                }
-                f.write_str(" }")?;
-            }
-            f.write_str("]\n")?;
+            write_exemptions(f, exemptions)?;
         }
         for (key, switch) in [
             (
@@ -144,6 +135,19 @@ impl fmt::Display for Guard {
         }
         Ok(())
     }
+}
+
+fn write_exemptions(f: &mut fmt::Formatter<'_>, exemptions: &[Exemption]) -> fmt::Result {
+    f.write_str("dangerously_exempt = [")?;
+    for (i, exemption) in exemptions.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        write!(f, "{comma}{{ path = {:?}", exemption.path)?;
+        if let Some(methods) = &exemption.methods {
+            write!(f, ", methods = {methods:?}")?;
+        }
+        f.write_str(" }")?;
+    }
+    f.write_str("]\n")
 }
 
 impl fmt::Debug for Guard {
