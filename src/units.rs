@@ -70,6 +70,7 @@ pub(crate) mod size {
     }
 
     /// Sizes that may be absent, or null in a format that has it.
+    #[cfg(feature = "proxy")]
     pub(crate) mod option {
         pub(crate) use super::serialize;
         use serde::de::{Deserialize, Deserializer};
