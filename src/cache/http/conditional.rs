@@ -179,15 +179,7 @@ fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let name = |name: &str| name.parse::<HeaderName>().unwrap();
-        let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let lines = lines.iter();
-        lines
-            .map(|(field, text)| (name(field), value(text)))
-            .collect()
-    }
+    use crate::fields::headers;
 
     const OLD: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
     const OLD_IN_RFC850: &str = "Wednesday, 01-Jan-20 00:00:00 GMT";

@@ -162,19 +162,8 @@ fn is_any(element: &[u8], names: &[&[u8]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::headers as map;
     use proptest::prelude::*;
-
-    fn map(lines: &[(&str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.parse::<HeaderName>().unwrap(),
-                    value.parse::<HeaderValue>().unwrap(),
-                )
-            })
-            .collect()
-    }
 
     fn strip_request(headers: &mut HeaderMap) -> Offer {
         super::strip_request(headers, HeaderScan::of(headers))
