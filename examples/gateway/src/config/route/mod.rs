@@ -58,7 +58,7 @@ impl Checker<'_> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
             self.problems
-                .push("routes", "at least one [[routes]] is needed");
+                .push("routes", "missing; write at least one [[routes]] with `prefix`, and with `upstream` or `dir`");
         }
         let mut seen = Vec::new();
         let mut routes = Vec::new();
