@@ -128,17 +128,24 @@ pub(crate) fn append_element(headers: &mut HeaderMap, name: HeaderName, value: H
     }
 }
 
+/// The fields of these lines, for unit tests of this crate.
+#[cfg(test)]
+pub(crate) fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+    let name = |name: &str| name.parse::<HeaderName>().unwrap();
+    lines
+        .iter()
+        .map(|(field, value)| (name(field), value.parse().unwrap()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::header::{AGE, VARY};
 
-    fn lines(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(name.clone(), HeaderValue::from_static(value));
-        }
-        headers
+    fn lines(name: &HeaderName, values: &[&str]) -> HeaderMap {
+        let lines: Vec<_> = values.iter().map(|value| (name.as_str(), *value)).collect();
+        headers(&lines)
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(crate) mod size {
     }
 
     /// Sizes that may be absent, or null in a format that has it.
+    #[cfg(feature = "proxy")]
     pub(crate) mod option {
         pub(crate) use super::serialize;
         use serde::de::{Deserialize, Deserializer};
@@ -82,7 +83,13 @@ pub(crate) mod size {
             }
         }
 
-        pub(crate) fn deserialize<'de, D, N>(from: D) -> Result<Option<N>, D::Error>
+        /// A size in a table of somebody else's, in the forms of this crate. For the gateway, and not part of the API.
+        ///
+        /// # Errors
+        ///
+        /// The value is not a size, or too large.
+        #[doc(hidden)]
+        pub fn deserialize<'de, D, N>(from: D) -> Result<Option<N>, D::Error>
         where
             D: Deserializer<'de>,
             N: TryFrom<u64>,

@@ -122,8 +122,8 @@ pub(crate) enum Quirk {
     RangesOf63Bits,
     /// A number of `Range` above 2^64 - 1 is none.
     RangesOf64Bits,
-    /// What `Cross-Origin-Embedder-Policy: credentialless` takes the credentials from is asked for past the
-    /// cache (#http-network-or-cache-fetch).
+    /// A request that loses its credentials to `Cross-Origin-Embedder-Policy: credentialless` goes past the cache
+    /// (#http-network-or-cache-fetch).
     CredentiallessReloads,
     /// A redirect that a check refuses is not stored (#http-network-or-cache-fetch step 10.5).
     RefusedIsNotStored,

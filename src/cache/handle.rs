@@ -82,8 +82,8 @@ impl CacheBuilder {
 
     /// The cache, empty, in the place of another one before the same service, such as that of an older configuration.
     ///
-    /// An unsafe request that goes through the other one, and ends when this one has stored something of its target
-    /// already, ends that here, too (RFC 9111 4.4). So does a purge of either.
+    /// An unsafe request may go through the other cache and end when this one has already stored something of its
+    /// target. It ends what is stored here, too (RFC 9111 4.4). So does a purge of either.
     ///
     /// # Errors
     ///

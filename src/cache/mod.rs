@@ -45,7 +45,7 @@
 //!
 //! - Fresh is what is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this order;
 //!   where there is a sound [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213), it stands for all of
-//!   them and is passed on. How old it is says `Age`, `Date`, the time that the request took, and the time in
+//!   them and is passed on. Its age is counted from `Age`, `Date`, the time that the request took, and the time in
 //!   memory (4.2.3).
 //! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
 //!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
@@ -69,30 +69,33 @@
 //! - [`Cache-Status`](https://www.rfc-editor.org/rfc/rfc9211) says what was done, and an [`Outcome`] in the
 //!   response's extensions says it to logs.
 //!
-//! # Requests for the same
+//! # Request collapsing
 //!
-//! A request that misses what another one is just fetching waits for that, for [`wait`] at most. It does not if
-//! it has `Authorization` or directives of its own, and for a `Range` only if it is the same to the letter; and once a response could not be
-//! stored, nobody waits for those of the same key for two minutes, or until one could be. While something is stored, the
-//! refusal of one client (400, 406, 429, 431 and others) does not count for that. Nor does anybody wait for a response
-//! that was stale already when it came last, by its `Age`, its `Date` or the time that it took.
+//! A request that misses waits for another one that is fetching the same, for [`wait`] at most. These do not wait:
 //!
-//! `If-None-Match` and `If-Modified-Since` of the one that fetches are not sent on, so that what comes serves everybody. They
-//! are judged by what comes (4.3.2), as those of the others are, and whoever holds it gets a 304 when it is stored, or
-//! after a second. Where nothing comes of it for others, as with a private page, it is handed on as it came, and the
-//! next ones are sent on with their conditions for two minutes.
+//! - one with `Authorization`, or with directives of its own;
+//! - one with a `Range`, unless the other one's is the same to the letter;
+//! - one for a key whose last response could not be stored: for two minutes, or until one could be. While something is
+//!   stored, the refusal of one client (400, 406, 429, 431 and others) does not count for that;
+//! - one for a stored response that was stale already when it came, by its `Age`, its `Date` or the time that it took.
 //!
-//! If the one that fetches goes away or is refused, the next one fetches, and once if the target is changed meanwhile.
-//! Whatever else does not serve those who wait is not waited for again: they go on at the same time. If the upstream fails, those who wait get what stands in for
-//! it, or go on at the same time. While somebody waits, the body is read at the pace of the upstream, and not at that of
-//! the client that came first, which may read nothing.
+//! The request that fetches is sent without `If-None-Match` and `If-Modified-Since`, so that its response serves
+//! everybody. The conditions are judged by that response (4.3.2), as those of the waiting requests are. A client that
+//! holds it already gets a 304 when it is stored, or after a second. A response that cannot serve others, such as a
+//! private page, is handed on as it came, and the next requests keep their conditions for two minutes.
+//!
+//! If the client of the fetch goes away or is refused, one of the waiting requests fetches, and the others wait for
+//! that; so they do once if the target is changed meanwhile. After any other response that does not serve them they all
+//! go on at the same time. If the upstream fails, they get what stands in for it, or go on at the same time. While a
+//! request waits, the body is read at the pace of the upstream, and not at that of the first client, which may read
+//! nothing.
 //!
 //! # Keys
 //!
 //! The method (of `HEAD`, that of `GET`), the target and `Host` as they are sent to the upstream, the sent
 //! `X-Forwarded-Host`, `-Proto`, `-Port` and `-Prefix`, `host` and `proto` of `Forwarded`, and the fields that
-//! `Vary` names. Frameworks make links of them, so that a client that forges one poisons its own copy and no
-//! other one.
+//! `Vary` names. Frameworks make links of the forwarding fields. A client that forges one changes its own copy and
+//! nobody else's, because they are in the key.
 //!
 //! Other fields that some servers answer by are left to the upstream: `X-Original-URL`, `X-Rewrite-URL`,
 //! `X-Host`, `X-Original-Host`, `X-Forwarded-Server`, `X-Forwarded-Scheme`, `X-Url-Scheme`, `Front-End-Https`,
@@ -114,9 +117,9 @@
 //! # Memory
 //!
 //! [`size`] is what all stored responses take together, with heads, keys and what is needed to find them, as the allocator
-//! gives it. Those for one key are 32 at most and, if more than one, take half of it at most, so that one resource does
-//! not drive out the others by its variants; parts have the room that is left by what is whole. Bodies
-//! on their way into the cache may take as much again; what finds no room there goes to its client only.
+//! gives it. One key has 32 responses at most. If it has more than one, they take half of the size at most, so that the
+//! variants of one resource do not drive out all others. Parts have the room that whole responses leave. Bodies on
+//! their way into the cache may take as much again; one that finds no room there goes to its client only.
 //! Bodies go on frame by frame while they are copied; from memory they cost no copy. Of a response that is not
 //! stored nothing is kept but a number in a table of fixed size.
 //!
@@ -186,7 +189,7 @@ pub use config::error::{CacheError, CacheErrorKind, CacheErrors};
 pub use handle::Cache;
 pub use layer::body::Body;
 #[cfg(feature = "proxy")]
-pub(crate) use layer::whole::mark_open_end;
+pub(crate) use layer::body::whole::mark_open_end;
 pub use layer::{CacheLayer, Cached, ResponseFuture};
 pub use store::stats::{Outcome, Stats};
 

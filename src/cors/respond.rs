@@ -74,10 +74,10 @@ impl Compiled {
         }
     }
 
-    /// In debug mode, and for an allowed origin: so much of the permission that a browser comes to the
-    /// step at which the preflight fails, and names it in its console.
+    /// The answer to a preflight that fails in debug mode, for an allowed origin. It has enough of the permission
+    /// that a browser gets to the step that fails, and names that step in its console.
     ///
-    /// Not without debug mode: who reads a log or the answer to curl takes 204 for a yes.
+    /// It is for debug mode only: whoever reads a log, or the answer to curl, takes 204 for a yes.
     #[cold]
     fn debug_answer(&self, refusal: Refusal, request: &HeaderMap) -> Option<HeaderMap> {
         // Then the origin was allowed, as it is judged before.

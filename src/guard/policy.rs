@@ -1,13 +1,13 @@
 //! The guard: what remains of the settings when all that is wrong has been refused.
 
-use crate::guard::config::builder::{GuardBuilder, Mode};
+use crate::guard::config::builder::{Exemption, GuardBuilder, Mode};
 use crate::guard::exempt::Exempt;
 use crate::guard::request::host::Hosts;
 use crate::origin::OriginSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Which requests of other sites' pages reach a server, and under which names it is reached.
+/// Rules for requests of other sites' pages, and for the names by which a server is reached.
 ///
 /// A guard is built of settings that were all checked ([`Guard::builder`]) and never changes. Its clones
 /// share one memory. [`Display`](fmt::Display) prints it as the table of a configuration file that would
@@ -119,16 +119,7 @@ impl fmt::Display for Guard {
             writeln!(f, "# trusted by CORS: {origins:?}")?;
         }
         if let Some(exemptions) = dangerously_exempt {
-            f.write_str("dangerously_exempt = [")?;
-            for (i, exemption) in exemptions.iter().enumerate() {
-                let comma = if i == 0 { "" } else { ", " };
-                write!(f, "{comma}{{ path = {:?}", exemption.path)?;
-                if let Some(methods) = &exemption.methods {
-                    write!(f, ", methods = {methods:?}")?;
-                }
-                f.write_str(" }")?;
-            }
-            f.write_str("]\n")?;
+            write_exemptions(f, exemptions)?;
         }
         for (key, switch) in [
             (
@@ -144,6 +135,19 @@ impl fmt::Display for Guard {
         }
         Ok(())
     }
+}
+
+fn write_exemptions(f: &mut fmt::Formatter<'_>, exemptions: &[Exemption]) -> fmt::Result {
+    f.write_str("dangerously_exempt = [")?;
+    for (i, exemption) in exemptions.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        write!(f, "{comma}{{ path = {:?}", exemption.path)?;
+        if let Some(methods) = &exemption.methods {
+            write!(f, ", methods = {methods:?}")?;
+        }
+        f.write_str(" }")?;
+    }
+    f.write_str("]\n")
 }
 
 impl fmt::Debug for Guard {

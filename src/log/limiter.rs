@@ -123,7 +123,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> _LineLimiter<K> {
                 tracing::dispatcher::with_default(&dispatch, || left_out(&kind, count));
             }
         };
-        // Where it cannot be told then, the next line of the kind tells it.
+        // If the count cannot be told then, the next line of the kind tells it.
         if let Some(counts) = counts() {
             let _full = counts.try_send((Instant::now() + WINDOW, Box::new(tell)));
         }

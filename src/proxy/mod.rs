@@ -249,6 +249,7 @@ mod body;
 mod client;
 mod config;
 pub(crate) mod deadline;
+mod delegate;
 mod error;
 mod exchange;
 mod mount;
@@ -267,6 +268,9 @@ mod wire;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
 pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub use crate::units::size::option::deserialize as _deserialize_size;
 pub use body::Body;
 #[doc(hidden)]
 pub use client::_Look;

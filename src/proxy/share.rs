@@ -1,9 +1,9 @@
 //! Shares of an upstream's places, one for each client and each connection.
 //!
-//! An upstream has so many places ([`Limits::in_flight`](crate::proxy::Limits::in_flight)), and one client could
-//! take all of them: by uploads of a byte now and then, by answers that it reads as slowly. What it may take
-//! is a share, so that the others find a place. A request beyond it waits, as one does that finds no place,
-//! among those of its own client alone.
+//! An upstream has a number of places ([`Limits::in_flight`](crate::proxy::Limits::in_flight)). One client could take
+//! all of them, by uploads of a byte now and then, or by reading answers as slowly. So a client may have a share of
+//! them, and the others find a place. A request above the share waits, as a request without a place does, but only
+//! for places of its own client.
 
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::request::client::{Requester, Subscriber};
@@ -66,7 +66,7 @@ impl Shares {
         let Some(requester) = requester else {
             return Ok(Places::default());
         };
-        // That of the connection first: a request that waits for it takes no place of the client's.
+        // The connection's place first: a request that waits for it takes no place of the client's.
         let of_connection = match (&self.of_connections, requester.connection) {
             (Some(ledger), Some(connection)) => {
                 Some(ledger.place(to, connection, self.wait).await?)

@@ -65,7 +65,7 @@ impl<S> ServiceTransport<S> {
 
 /// The way of a request.
 pub(crate) trait Carry: Clone + Send + 'static {
-    /// Whether a request that it gives back may be another than the one that it was given.
+    /// Whether a request that it gives back may differ from the one that it was given.
     fn may_alter(&self) -> bool {
         false
     }

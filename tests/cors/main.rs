@@ -6,6 +6,7 @@ mod allocations;
 mod browser;
 #[cfg(all(feature = "idna", feature = "public-suffix", feature = "serde"))]
 mod config;
+mod debug_mode;
 #[cfg(all(feature = "idna", feature = "public-suffix", feature = "serde"))]
 mod expect;
 mod explain;

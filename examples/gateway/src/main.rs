@@ -140,8 +140,8 @@ fn serve(args: &Args) -> Result<(), Error> {
     served
 }
 
-/// The filter of `RUST_LOG`: levels, also of targets. An empty one says nothing, and hides nothing. One that says
-/// nothing that can be understood is as if it were empty, with a line that says so.
+/// The filter of `RUST_LOG` (levels, and levels of targets), and a problem to tell. An empty text means `info`. So
+/// does a text that cannot be read, which is told.
 ///
 /// `EnvFilter` knows spans and their fields, too, for which the first command would build regular expressions.
 fn log_filter(said: Option<&OsStr>) -> (Targets, Option<String>) {

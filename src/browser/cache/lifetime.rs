@@ -80,13 +80,7 @@ pub(super) fn directives(headers: &HeaderMap, name: &HeaderName) -> Vec<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
-            .collect()
-    }
+    use crate::fields::headers;
 
     #[test]
     fn browsers_choose_among_lifetimes() {

@@ -152,15 +152,9 @@ fn bypasses(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::headers;
 
     const SITE: &str = "https://app.test";
-
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
-            .collect()
-    }
 
     fn stored(request: &[(&'static str, &str)], response: &[(&'static str, &str)]) -> HttpCache {
         let mut cache = HttpCache::default();

@@ -313,7 +313,7 @@ impl Reading {
     }
 }
 
-/// RFC 9111 3 and 4.2.2: whether some cache may keep it, by what it says or by its status alone.
+/// Whether some cache may keep the response, by its directives or by its status alone (RFC 9111 3, 4.2.2).
 fn may_be_stored(status: StatusCode, answer: &HeaderMap) -> bool {
     const HEURISTICALLY: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
     let said = |words: &[&str]| {

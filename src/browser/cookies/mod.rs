@@ -203,8 +203,8 @@ impl Jar {
         self.cookies.retain(|old| old.is_alive(now));
     }
 
-    /// RFC 6265bis 5.7, at its end: of too many cookies of a domain one that is not `Secure` goes first, be it
-    /// the new one, so that what came in the clear drives out nothing that came by https.
+    /// RFC 6265bis 5.7, at its end: if a domain has too many cookies, one that is not `Secure` goes first, even if it
+    /// is the new one. So a cookie that came over http drives out none that came over https.
     fn evict(&mut self, domain: &str) {
         let of_domain = |old: &Cookie| old.domain == domain;
         if self.cookies.iter().filter(|old| of_domain(old)).count() <= MAX_PER_DOMAIN {

@@ -123,19 +123,8 @@ pub(crate) fn timing_allowed(state: &State, response: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let line = |(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        };
-        lines.iter().copied().map(line).collect()
-    }
+    use crate::fields::headers;
 
     #[test]
     fn cors_checks() {

@@ -349,8 +349,9 @@ impl Fetch {
         headers
     }
 
-    /// Fetch #dom-request, the `Content-Type` of the body: after script's headers, so that one that was ignored
-    /// does not count, and by the same guard, so that a blob cannot say in mode `no-cors` what script cannot.
+    /// Adds the `Content-Type` of the body (Fetch #dom-request). It is added after the headers of script, because one
+    /// that was ignored does not count, and under the same guard, because a blob must not say in mode `no-cors` what
+    /// script cannot.
     fn add_body_type(&self, headers: &mut HeaderMap, trace: &mut Trace) {
         let Some(value) = &self.request.body.content_type else {
             return;

@@ -39,7 +39,7 @@ pub struct Body {
 pub(crate) enum Trouble {
     /// The body stalls for this long and then ends.
     Stalls(Duration),
-    /// Whoever reads it panics.
+    /// The reader of the body panics.
     Panics,
 }
 

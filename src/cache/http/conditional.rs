@@ -85,8 +85,8 @@ pub(crate) fn can_be_validated(stored: &HeaderMap) -> bool {
 /// Makes a request ask whether the stored response is still good (RFC 9111 4.3.1), in place of what the
 /// client asked for itself.
 ///
-/// The client's own validators are not sent with it: from a 304 to both, that has no `ETag`, nobody can
-/// tell which of them it is about.
+/// The client's own validators are not sent with it: of a 304 without `ETag` nobody could tell whose validator it
+/// answers.
 pub(crate) fn ask(request: &mut HeaderMap, stored: &HeaderMap) {
     for (asked, held) in [
         (header::IF_NONE_MATCH, header::ETAG),
@@ -179,15 +179,7 @@ fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let name = |name: &str| name.parse::<HeaderName>().unwrap();
-        let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        let lines = lines.iter();
-        lines
-            .map(|(field, text)| (name(field), value(text)))
-            .collect()
-    }
+    use crate::fields::headers;
 
     const OLD: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
     const OLD_IN_RFC850: &str = "Wednesday, 01-Jan-20 00:00:00 GMT";

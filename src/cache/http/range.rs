@@ -181,15 +181,7 @@ fn has_no_ranges(stored: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::HeaderName;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let name = |name: &str| name.parse::<HeaderName>().unwrap();
-        lines
-            .iter()
-            .map(|(field, value)| (name(field), value.parse().unwrap()))
-            .collect()
-    }
+    use crate::fields::headers;
 
     #[test]
     fn one_range_of_bytes_is_understood() {

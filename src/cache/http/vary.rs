@@ -1,4 +1,4 @@
-//! Which requests a stored response is for (RFC 9111 4.1).
+//! Requests that a stored response is for (RFC 9111 4.1).
 
 use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -172,14 +172,7 @@ fn push_list(into: &mut Vec<u8>, line: &HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let name = |name: &str| name.parse::<HeaderName>().unwrap();
-        lines
-            .iter()
-            .map(|(field, value)| (name(field), value.parse().unwrap()))
-            .collect()
-    }
+    use crate::fields::headers;
 
     #[test]
     fn a_request_is_the_same_if_its_selecting_fields_mean_the_same() {

@@ -1,13 +1,13 @@
 //! Handling of a response that has come: it goes to its client, is stored, or renews what is.
 
 use crate::cache::http::status::{Forward, Status};
-use crate::cache::layer::ahead::Client;
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
+use crate::cache::layer::body::ahead::Client;
+use crate::cache::layer::body::recording::{Draft, Place, Recording};
+use crate::cache::layer::body::source::Source;
 use crate::cache::layer::fetch::{Arrival, Head, Trip};
 use crate::cache::layer::flight::{End, Lead};
-use crate::cache::layer::recording::{Draft, Place, Recording};
-use crate::cache::layer::source::Source;
 use crate::cache::rules::freshen::{self, Heads};
 use crate::cache::rules::{self, Asked, Refusal, Storable};
 use crate::cache::shared::Shared;
@@ -89,7 +89,6 @@ impl Trip {
         if self.asked.is_head {
             self.compare(&parts, arrival, &head.headers);
         }
-        let store = &self.shared.store;
         let judged = self
             .shared
             .judge(head.asked(), &parts, body.size_hint().exact(), arrival);
@@ -101,32 +100,7 @@ impl Trip {
             .map(Lead::name)
             .filter(|_| is_held)
             .cloned();
-        let recording = match judged {
-            Ok(storable) => {
-                if !self.serves_others(&storable) {
-                    if let Some(lead) = self.lead.take() {
-                        store.note_unstored(lead.name());
-                    }
-                } else {
-                    self.note_stored();
-                }
-                let place = Place {
-                    key: self.asked.key.clone(),
-                    lead: self.lead.take(),
-                };
-                self.shared
-                    .record(place, head.headers, &parts, storable, arrival)
-            }
-            Err(why) => {
-                let is_stored = matches!(self.found, Found::Response(..));
-                let is_own = is_stored && is_about_client(parts.status);
-                if let Some(lead) = self.lead.take().filter(|_| !is_own) {
-                    store.note_unstored(lead.name());
-                }
-                self.outdate(&parts, why);
-                None
-            }
-        };
+        let recording = self.keep(judged, head.headers, &parts, arrival);
         let status = Status {
             forward_status: is_held.then_some(parts.status),
             stored: recording.is_some(),
@@ -146,7 +120,42 @@ impl Trip {
         self.noted(response, Outcome::Miss)
     }
 
-    /// Whether those who wait are served by it. A part that nobody has asked for is not the whole, and one that is stale
+    /// Begins to store a response that may be stored. Notes otherwise, or if it serves nobody else, that there is nothing
+    /// to wait for.
+    fn keep(
+        &mut self,
+        judged: Result<Storable, Refusal>,
+        request: HeaderMap,
+        parts: &response::Parts,
+        arrival: &Arrival,
+    ) -> Option<Box<Recording>> {
+        let store = &self.shared.store;
+        match judged {
+            Ok(storable) => {
+                if self.serves_others(&storable) {
+                    self.note_stored();
+                } else if let Some(lead) = self.lead.take() {
+                    store.note_unstored(lead.name());
+                }
+                let place = Place {
+                    key: self.asked.key.clone(),
+                    lead: self.lead.take(),
+                };
+                self.shared.record(place, request, parts, storable, arrival)
+            }
+            Err(why) => {
+                let is_stored = matches!(self.found, Found::Response(..));
+                let is_own = is_stored && is_about_client(parts.status);
+                if let Some(lead) = self.lead.take().filter(|_| !is_own) {
+                    store.note_unstored(lead.name());
+                }
+                self.outdate(parts, why);
+                None
+            }
+        }
+    }
+
+    /// Whether the response serves the requests that wait. A part that nobody has asked for is not the whole, and one that is stale
     /// when it comes cannot be validated.
     pub(crate) fn serves_others(&self, storable: &Storable) -> bool {
         storable.part.is_none() || self.asked.range.is_some() && storable.life.is_fresh()
@@ -207,7 +216,8 @@ impl Trip {
 }
 
 impl Shared {
-    /// Gives the response to a POST to its client, and stores it as that to a GET if it says that it is.
+    /// Gives the response to a POST to its client. Stores it as the response to a GET if it says that it is one (RFC
+    /// 9110 9.3.3).
     pub(crate) fn posted<R>(
         self: &Arc<Self>,
         place: Place,

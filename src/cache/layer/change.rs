@@ -3,8 +3,8 @@
 use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::Forward;
 use crate::cache::layer::body::Body;
+use crate::cache::layer::body::recording;
 use crate::cache::layer::fetch::{Trial, send};
-use crate::cache::layer::recording;
 use crate::cache::rules::changes::Sent;
 use crate::cache::shared::Shared;
 use crate::cache::store::key;

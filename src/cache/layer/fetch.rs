@@ -4,8 +4,8 @@ use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
+use crate::cache::layer::body::source::Source;
 use crate::cache::layer::flight::{End, Lead};
-use crate::cache::layer::source::Source;
 use crate::cache::layer::wait::Waited;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
@@ -208,7 +208,7 @@ impl Trip {
         }
     }
 
-    /// Tells those who wait for this one that it has failed.
+    /// Tells the requests that wait for this fetch if it has failed.
     fn or_fail<T, E>(&mut self, answered: Result<T, E>) -> Result<T, E> {
         if answered.is_err() {
             self.set_end(End::Failed);
@@ -216,7 +216,7 @@ impl Trip {
         answered
     }
 
-    /// Sets what those who wait for this one are told at its end.
+    /// Sets the outcome that the requests which wait for this fetch are told at its end.
     pub(crate) fn set_end(&mut self, end: End) {
         if let Some(lead) = &mut self.lead {
             lead.set_end(end);
@@ -264,7 +264,7 @@ impl Trip {
         self.noted(response, Outcome::Stale)
     }
 
-    /// That of a request that went to the upstream, whether or not it waited for another one before.
+    /// The `Cache-Status` of a request that went to the upstream, whether or not it waited for another one before.
     pub(crate) fn status(&self) -> Status {
         Status {
             forward: Some(self.why()),
@@ -294,8 +294,8 @@ impl Trip {
     }
 }
 
-/// The response, unless it is one for which a stored one may stand in, by the status that it had: a failure of the
-/// upstream (RFC 5861 4), or success with a body that is broken already when its head comes.
+/// The response; or its status, if it had one, where a stored response may stand in for it. That is so for a failure
+/// of the upstream (RFC 5861 4), and for success with a body that is broken already when its head comes.
 fn sound<R, E>(answered: Result<Response<R>, E>) -> Result<Response<Source<R>>, Option<StatusCode>>
 where
     R: http_body::Body<Data = Bytes>,
@@ -346,7 +346,7 @@ impl Head {
 }
 
 impl Arrival {
-    /// That of a response with these fields, as they came.
+    /// The times of a response with these fields, as they came.
     pub(crate) fn moment(&self, headers: &HeaderMap) -> Moment {
         Moment::of(headers, self.sent, self.at)
     }

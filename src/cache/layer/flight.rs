@@ -154,7 +154,7 @@ impl Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        // Those that wait are woken when it is out of the table, so that one of them can lead.
+        // The waiting requests are woken when this is out of the table, so that one of them can lead.
         let mut under_way = self.flights.lock();
         let held = under_way.by_name.get(&self.key);
         if held.is_none_or(|flight| flight.number != self.number) {

@@ -6,9 +6,9 @@
 //! but leave nothing for the others: after a purge of something popular nearly all who come are browsers that validate,
 //! and each of them would be a fetch. One body fills the store for all of them, and the client gets its 304 when it is there.
 //!
-//! Where nothing comes of it for others, the conditions stay: on what could not be stored the last time, which is known
-//! for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. What may not be stored
-//! is handed on as it came.
+//! The conditions are sent on where the response would not serve others: if the last response could not be stored,
+//! which is known for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. A
+//! response that may not be stored is handed on as it came.
 
 use crate::cache::http::conditional;
 use crate::cache::layer::behind::drain;

@@ -4,7 +4,7 @@ use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
-use crate::cache::layer::source::Source;
+use crate::cache::layer::body::source::Source;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
@@ -95,16 +95,17 @@ impl Shared {
     pub(crate) fn flight(&self, asked: &Asked, found: &Found, request: &HeaderMap) -> Flight {
         let is_worth_it = match found {
             Found::Nothing(_) => true,
-            // A response that always has to be validated is to be validated again for the next one. So is one that was
-            // stale already when it came (RFC 9111 4.2.3), as by a slow upstream or its clock: so will be the next.
+            // A response that always has to be validated has to be validated again for the next request. A response
+            // that was stale when it came (RFC 9111 4.2.3: a slow upstream, or a wrong clock) will be so the next
+            // time.
             Found::Response(stored, usage) => {
                 let life = &stored.life;
                 *usage == Use::ValidateStale && life.is_fresh()
             }
             Found::Part(..) | Found::Unclear => false,
         };
-        // A part is waited for where it is the same part that is fetched, and nothing is there that it could be made of. With
-        // conditions beside it, it may be a 304 or a part.
+        // A request for a part waits for a fetch of the same part, if nothing is stored that the part could be cut
+        // from. It does not if it has conditions, too: what is fetched may be a 304 or a part.
         let is_part_alone =
             asked.range.is_none() || !asked.conditional && matches!(found, Found::Nothing(_));
         // Conditions alone are judged by what comes, and are not sent on: see `known`.

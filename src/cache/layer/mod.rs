@@ -1,6 +1,5 @@
 //! The tower layer and its service.
 
-pub(crate) mod ahead;
 pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod behind;
@@ -11,10 +10,7 @@ pub(crate) mod flight;
 pub(crate) mod known;
 pub(crate) mod look;
 pub(crate) mod pass;
-pub(crate) mod recording;
-pub(crate) mod source;
 pub(crate) mod wait;
-pub(crate) mod whole;
 
 use crate::cache::handle::Cache;
 use crate::cache::http::status::Forward;

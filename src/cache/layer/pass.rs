@@ -1,8 +1,8 @@
 //! The way of a request for something that could not be stored before.
 
 use crate::cache::layer::body::Body;
+use crate::cache::layer::body::source::Source;
 use crate::cache::layer::fetch::{Arrival, Trip, send};
-use crate::cache::layer::source::Source;
 use crate::cache::rules;
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;

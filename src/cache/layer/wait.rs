@@ -11,8 +11,8 @@ use http::{HeaderMap, Response};
 use std::sync::atomic::Ordering;
 use tokio::time::{Instant, timeout_at};
 
-/// The most times that a request waits for others. More than once only because the one that fetched may get something
-/// that is for other requests, or leave before it has it.
+/// The most times that a request waits for others. It is more than once because the other request may get a response
+/// that is not for this one, or leave before it has one.
 const MOST_WAITS: u32 = 3;
 
 /// The most times that a change of the target has a request wait once more. The first one must not send all who wait to

@@ -1,4 +1,4 @@
-//! Which targets an unsafe request changes (RFC 9111 4.4).
+//! Targets that an unsafe request changes (RFC 9111 4.4).
 
 use http::Uri;
 use http::header::{self, HeaderMap, HeaderName};

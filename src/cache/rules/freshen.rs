@@ -115,14 +115,7 @@ pub(crate) fn compare(head: &HeaderMap, stored: &HeaderMap) -> Heads {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-        let name = |name: &str| name.parse::<HeaderName>().unwrap();
-        lines
-            .iter()
-            .map(|(field, value)| (name(field), value.parse().unwrap()))
-            .collect()
-    }
+    use crate::fields::headers;
 
     #[test]
     fn what_is_for_one_connection_is_not_stored() {

@@ -14,7 +14,7 @@ use crate::cache::http::control::{Flag, MOST_SECONDS, ResponseControl};
 use crate::cache::http::date;
 use crate::cache::http::range::Extent;
 use crate::cache::http::vary::{Selection, Unmatchable};
-use crate::cache::layer::whole;
+use crate::cache::layer::body::whole;
 use crate::fields;
 use crate::own::own_values;
 use http::header::{self, HeaderMap};

@@ -50,7 +50,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// That of a response with these fields, as they came.
+    /// The times of a response with these fields, as they came.
     pub(crate) fn of(headers: &HeaderMap, sent: Instant, received: Instant) -> Self {
         Self {
             dated: date::field(headers, &header::DATE).flatten(),
@@ -178,8 +178,8 @@ impl Resource {
         self.variants.iter()
     }
 
-    /// All of it, in the order in which it is chosen from. RFC 9111 4.1: servers forget `Vary` in what they say to those
-    /// who prefer nothing, and that would hide what fits better. So what has one goes before what has none.
+    /// All of it, in the order of choice. RFC 9111 4.1: servers forget `Vary` in responses to clients that prefer
+    /// nothing, and such a response would hide one that fits better. So responses with `Vary` go first.
     pub(crate) fn preferred(&self) -> impl Iterator<Item = &Arc<Stored>> {
         let of = |varies| {
             let held = self.variants.iter();

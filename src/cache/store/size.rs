@@ -8,7 +8,7 @@ pub(crate) const ALLOCATION: usize = 16;
 /// The place of a first line in a `HeaderMap`: hash, name, value and links to further ones of the same name.
 const LINE: usize = size_of::<HeaderName>() + size_of::<HeaderValue>() + 32;
 
-/// That of a further line of the same name: value and links.
+/// The place of a further line of the same name: value and links.
 const FURTHER_LINE: usize = size_of::<HeaderValue>() + 32;
 
 /// A slot of its index.

@@ -1,9 +1,9 @@
-//! Which fetches brought something that could not be stored, so that nobody waits for the next one.
+//! Fetches that brought something that could not be stored, so that nobody waits for the next one.
 //!
 //! This is a hint, asked for and given once in a miss, and so it has to cost next to nothing: a table of numbers
-//! without keys, in which the latest note of two that meet stands. A map with an order of eviction took a third of
-//! a proxied request. Who is mistaken for another (one in 2^32, by a hash that nobody outside can choose) does
-//! not wait for others once, and is not stored that time.
+//! without keys, in which the later of two notes in one place stays. A map with an order of eviction took a third of
+//! a proxied request. A key may be mistaken for another one (one in 2^32, and nobody outside can choose the hash).
+//! Then a request does not wait for others once, and its response is not stored that time.
 
 use crate::cache::store::key::Key;
 use std::fmt;

@@ -106,7 +106,7 @@ impl CorsBuilder {
 
     /// The time for which a browser may remember the answer to a preflight, in whole seconds.
     ///
-    /// Zero switches the browser's cache off. Without this setting browsers remember for 5 seconds.
+    /// Zero switches the browser's cache off. Default: not sent, and then browsers remember for 5 seconds.
     /// They have limits of their own: Chromium 7200, Firefox 86400.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);

@@ -279,7 +279,7 @@ impl<'a> Check<'a> {
 
     fn star_in_list(&mut self, index: usize, instead: &str) {
         let in_place = match &self.settings.allow_headers {
-            // The star does not cover this one, so that it was hardly named in vain.
+            // The star does not cover `authorization`, which was probably listed on purpose.
             AllowList::Only(entries)
                 if self.key == "allow_headers" && names_authorization(entries) =>
             {

@@ -91,7 +91,7 @@ impl GuardBuilder {
         self
     }
 
-    /// The mode where none was set, for a server with a default of its own.
+    /// The mode if none was set, for a server with a default of its own. Default: [`Mode::Strict`].
     pub fn default_mode(mut self, mode: Mode) -> Self {
         self.mode.get_or_insert(mode);
         self
@@ -100,9 +100,9 @@ impl GuardBuilder {
     /// The hosts that are answered, such as `app.example.com`, `[::1]` or `api.example.com:8443`; a port
     /// only where it has to be that one. Default: all.
     ///
-    /// To name them closes DNS rebinding, by which a page makes its own name lead to this server, whereupon
-    /// its requests are same-origin to its browser. Other hosts get 421, whatever the method and the path, and
-    /// a request that names no single valid host gets 400.
+    /// A list stops DNS rebinding, by which a page lets its own name lead to this server, so that its browser takes
+    /// the page's requests for same-origin ones. Other hosts get 421, whatever the method and the path, and a request that names
+    /// no single valid host gets 400.
     pub fn hosts<I>(mut self, hosts: I) -> Self
     where
         I: IntoIterator,
@@ -139,7 +139,7 @@ impl GuardBuilder {
     }
 
     /// Trusts the origins that a CORS policy allows **with credentials**, besides those of
-    /// [`trust`](Self::trust): their pages may read with the visitor's cookies, and so may write.
+    /// [`trust`](Self::trust): their pages may read with the visitor's cookies, and so may write. Default: none.
     ///
     /// The origins of a policy without credentials are not trusted: it lets their pages read what is public.
     /// [`Any`](crate::cors::Any) and `null` never are. Of a policy beside a source of origins, those that the
@@ -208,7 +208,8 @@ impl Exemption {
         }
     }
 
-    /// Frees it for these methods only; `GET` stands for WebSocket handshakes, as it is safe otherwise.
+    /// Exempts the path for these methods only; `GET` stands for WebSocket handshakes, as it is safe otherwise.
+    /// Default: all.
     #[must_use]
     pub fn methods<I>(mut self, methods: I) -> Self
     where

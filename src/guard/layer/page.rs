@@ -11,7 +11,20 @@ use std::fmt;
 /// The body of a refusal, and its headers beside those that are the guard's.
 ///
 /// Any `Fn(&GuardError, &Parts) -> Response<B>` is one. Status and `Vary` are the guard's own, so that a
-/// refusal cannot be mistaken for a success.
+/// refusal cannot be mistaken for a success. Default: [`EmptyPage`].
+///
+/// # Examples
+///
+/// ```
+/// use http::{Response, request};
+/// use same_origin::guard::{Guard, GuardError, GuardLayer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let guard = GuardLayer::new(Guard::builder().build()?)
+///     .page(|_: &GuardError, _: &request::Parts| Response::new("Not from this page.\n".to_owned()));
+/// # let _ = guard;
+/// # Ok(()) }
+/// ```
 pub trait RefusalPage<B> {
     /// The answer to the request, which was refused for that reason.
     fn page(&self, error: &GuardError, request: &Parts) -> Response<B>;

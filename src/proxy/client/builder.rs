@@ -28,14 +28,14 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     /// Timeouts of connections: [`connect`](Timeouts::connect) and [`idle`](Timeouts::idle). The others are
-    /// a proxy's and have no meaning here.
+    /// a proxy's and have no meaning here. Default: those of [`Timeouts`].
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
     /// Limits of connections and of response heads. Those that are a proxy's (the request's body, tunnels)
-    /// have no meaning here.
+    /// have no meaning here. Default: those of [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

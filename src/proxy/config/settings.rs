@@ -83,6 +83,19 @@ impl Timeouts {
 ///
 /// With the feature `serde` a size is written like `"10MB"` (10^6 bytes each), `"10MiB"` (2^20), or as a number
 /// of bytes.
+///
+/// # Examples
+///
+/// ```
+/// use same_origin::proxy::{Limits, ReverseProxy};
+///
+/// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+/// let uploads = ReverseProxy::builder("/uploads", "http://127.0.0.1:3000")
+///     .limits(Limits::default().request_body(50_000_000).client_share(0.25))
+///     .build()?;
+/// # let _ = uploads;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -14,6 +14,23 @@ use std::sync::Arc;
 ///
 /// For anything else (revocation, a hardware key), give a `rustls::ClientConfig` to
 /// [`ClientBuilder::tls_config`](crate::proxy::ClientBuilder::tls_config).
+///
+/// # Examples
+///
+/// ```no_run
+/// use same_origin::proxy::{ReverseProxy, UpstreamTls};
+///
+/// # fn main() -> Result<(), same_origin::proxy::ProxyConfigErrors> {
+/// let api = ReverseProxy::builder("/api", "https://api.internal")
+///     .upstream_tls(
+///         UpstreamTls::default()
+///             .ca("/etc/tls/internal-ca.pem")
+///             .client_certificate("/etc/tls/client.pem", "/etc/tls/client-key.pem"),
+///     )
+///     .build()?;
+/// # let _ = api;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

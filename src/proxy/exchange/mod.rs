@@ -293,8 +293,8 @@ impl Exchange {
         match downloads.begin(body, under_way, is_http2) {
             Ok(body) if has_content => Response::from_parts(parts, body),
             Ok(_none) => Response::from_parts(parts, Body::absent()),
-            // RFC 9110 15.6.3: of two truths, that the upstream has done it and that its answer cannot be had, the
-            // client can be told the second one only.
+            // RFC 9110 15.6.3: the upstream may have acted, and its answer cannot be read. One status cannot say
+            // both, and the client has to know the second.
             Err((error, under_way)) => under_way.exchange.failed(error),
         }
     }

@@ -40,7 +40,8 @@ impl Exchange {
         let plan = Arc::clone(&self.plan);
         let upstreams = &plan.upstreams;
         let (mut tried, mut reason) = (Tried::default(), None);
-        // A layer's own fields, a cache's conditions say, are for the upstream that it sent them to.
+        // Fields that a layer has added (a cache its conditions, for instance) are meant for the upstream that they
+        // were sent to.
         let is_altered = transport.may_alter() && self.upload.is_none();
         let original = is_altered.then(|| copy_of(&request));
         loop {
@@ -72,8 +73,8 @@ impl Exchange {
                             trace::set_aside(&plan, in_flight.member(), failed.error(), pause);
                         }
                     }
-                    // One that found no place has waited for it as long as it may, at the less loaded of two.
-                    // What the program has made wrong is so at all of them.
+                    // A request that found no place has waited as long as it may, at the less loaded of two
+                    // upstreams. A request that the program has made wrong is wrong for all of them.
                     let is_movable = !matches!(
                         kind,
                         ProxyErrorKind::Overloaded | ProxyErrorKind::UnsendableRequest

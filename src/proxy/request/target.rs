@@ -75,8 +75,8 @@ fn split_after(path: &str, segments: usize) -> (&str, &str) {
     path.split_at(end.saturating_sub(1))
 }
 
-/// The path that a nest makes of what stands behind it. It takes one slash, and one that is written with a slash at its
-/// end a second one; where none is left there, it puts one.
+/// The path that axum's nest makes of the text behind its own path. It takes away one slash, or two if its path is
+/// written with a slash at the end. Where no slash is left, it puts one.
 #[cfg(feature = "axum")]
 fn left_by_nest(left: &str, ends_in_slash: bool) -> &str {
     let most = if ends_in_slash { 2 } else { 1 };

@@ -2,6 +2,7 @@
 
 use super::Spoken;
 use super::frames::{Frames, GOING_AWAY};
+use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,21 +95,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Farewell<'_, T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Farewell<'_, T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    delegate_io!(io: poll_write, poll_flush, poll_shutdown);
 }
 
 #[cfg(test)]

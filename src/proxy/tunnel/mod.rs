@@ -52,8 +52,8 @@ pub struct Tunnels {
 /// In a request's extensions: kept for as long as the tunnel that the request opens, and dropped with the request if
 /// it opens none.
 ///
-/// For hyper's server a request is over when the head of its response is out, a WebSocket by HTTP/2 (RFC 8441) like
-/// any other. A server that counts the requests of a connection, to close one that has none, puts into it what counts.
+/// For hyper's server a request is over when the head of its response is out, also when that opens a WebSocket by
+/// HTTP/2 (RFC 8441). A server that closes connections without requests keeps its guard of the count here.
 ///
 /// ```
 /// use same_origin::proxy::HeldByTunnel;

@@ -1,6 +1,7 @@
 //! An end of a tunnel: it notes when bytes come out of it, and the client's tells a reset from an end.
 
 use super::Pulse;
+use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -59,19 +60,5 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<'_, T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    delegate_io!(io: poll_write, poll_flush, poll_shutdown);
 }

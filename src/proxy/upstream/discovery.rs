@@ -16,8 +16,7 @@ use std::task::{Context, Poll};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointChange<K> {
-    /// The endpoint is there from now on. One that was there under this key is gone, unless it is the
-    /// same.
+    /// The endpoint is there from now on. It replaces another one under this key; the same one again changes nothing.
     Insert(K, Endpoint),
     /// The endpoint that was there under this key is gone.
     Remove(K),

@@ -96,35 +96,23 @@ impl Dns {
         errors: &mut Vec<ProxyConfigError>,
     ) -> Option<Changes> {
         let before = errors.len();
-        let mut wrong = |error: ProxyConfigError, value: &str| {
-            errors.push(error.address_at(None, value));
+        self.check_times(errors);
+        let mut wrong = |kind, remedy: &str| {
+            let error = ProxyConfigError::new("upstream", kind, remedy.to_owned());
+            errors.push(error.address_at(None, written));
         };
-        if self.min_ttl.is_zero() {
-            let remedy = "write a time above zero";
-            let error = ProxyConfigError::new("dns.min_ttl", Kind::OutOfBounds, remedy);
-            wrong(error, "0s");
-        }
-        if self.max_ttl < self.min_ttl {
-            let remedy = format!("write no less than `min_ttl`, {:?}", self.min_ttl);
-            let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
-            wrong(error, &format!("{:?}", self.max_ttl));
-        }
         let host = upstream.host();
         if host.parse::<IpAddr>().is_ok() {
             let remedy = "an address needs no DNS; remove `dns`, or write a name";
-            wrong(
-                ProxyConfigError::new("upstream", Kind::Conflict, remedy),
-                written,
-            );
+            wrong(Kind::Conflict, remedy);
             return None;
         }
         // A search list would make it another name for each reader.
         let name = Name::from_ascii(format!("{}.", host.trim_end_matches('.')));
         let name = name.map_err(|error| {
-            let remedy = format!("write a name of the DNS ({error})");
             wrong(
-                ProxyConfigError::new("upstream", Kind::Upstream, remedy),
-                written,
+                Kind::Upstream,
+                &format!("write a name of the DNS ({error})"),
             );
         });
         let resolver = self.resolver();
@@ -153,6 +141,19 @@ impl Dns {
                 Box::pin(async move { source.follow().await })
             })
         }))
+    }
+
+    fn check_times(&self, errors: &mut Vec<ProxyConfigError>) {
+        if self.min_ttl.is_zero() {
+            let remedy = "write a time above zero";
+            let error = ProxyConfigError::new("dns.min_ttl", Kind::OutOfBounds, remedy);
+            errors.push(error.address_at(None, "0s"));
+        }
+        if self.max_ttl < self.min_ttl {
+            let remedy = format!("write no less than `min_ttl`, {:?}", self.min_ttl);
+            let error = ProxyConfigError::new("dns.max_ttl", Kind::OutOfBounds, remedy);
+            errors.push(error.address_at(None, &format!("{:?}", self.max_ttl)));
+        }
     }
 
     fn resolver(&self) -> Result<TokioResolver, NetError> {

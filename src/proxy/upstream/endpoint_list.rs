@@ -213,7 +213,8 @@ impl Discovery {
         let mut nobody = Context::from_waker(Waker::noop());
         // As in its task: a stream that panics, by a timer of a runtime that is over, ends itself and not a request.
         let polled = catch_unwind(AssertUnwindSafe(|| writing.as_mut().poll(&mut nobody)));
-        // Now, so that another request waits for what is there at once, and before the task, which may be dropped at once.
+        // Set now, when the changes that are ready are in the list, so that no other request begins as well; and
+        // before the task is spawned, because that may be dropped at once.
         self.is_written.store(true, Ordering::Release);
         if !matches!(polled, Ok(Poll::Pending)) {
             return;

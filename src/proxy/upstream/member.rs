@@ -43,7 +43,7 @@ const MOST_UNANSWERED: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct ProbePlace(Arc<AtomicBool>);
 
-/// That place, taken until this is dropped.
+/// The place, taken until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Probe(Arc<AtomicBool>);
 
@@ -128,12 +128,11 @@ impl Member {
 
     /// Sets it aside, for longer each time.
     ///
-    /// Of the requests that were under way there together the first one tells all that there is to
-    /// tell. If each of them counted, one burst would make the pause the longest at once. So would those that wait for
-    /// no pause, probes and requests that had no other: one that fails begins the pause anew, as long as it was.
+    /// Requests that were under way there together count as one failure. If each of them counted, one burst would
+    /// make the pause the longest at once. The same holds for requests that do not wait for the pause (probes, and
+    /// requests that had no other member): one that fails begins the pause anew, with the same length.
     ///
-    /// Returns the pause if it is news: that of a request which waited for none is not, nor that of a member that is
-    /// alone.
+    /// Returns the pause if it is news. It is not news if the request did not wait for it, or if the member is alone.
     fn set_back(&self, request: &InFlight, now: u64) -> Option<Duration> {
         let with_this = |failures: u32| {
             let is_known = request.in_a_pause && failures == request.failures;

@@ -86,14 +86,7 @@ fn merge(headers: &mut HeaderMap, value: &HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let line = |(name, value): &(&'static str, &'static str)| {
-            let name = HeaderName::from_static(name);
-            (name, HeaderValue::from_static(value))
-        };
-        lines.iter().map(line).collect()
-    }
+    use crate::fields::headers as map;
 
     #[test]
     fn a_client_does_not_spell_its_way_round_an_edit() {

@@ -37,8 +37,8 @@ pub(crate) enum Disagreement {
     Length,
 }
 
-/// RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7: whether content of a request has no meaning by its method, so that
-/// there are servers that leave it unread.
+/// Whether content of a request has no meaning by its method (RFC 9110 9.3.1, 9.3.2, 9.3.5, 9.3.7). Some servers
+/// leave such content unread.
 pub(crate) fn gives_content_no_meaning(method: &Method) -> bool {
     matches!(
         *method,

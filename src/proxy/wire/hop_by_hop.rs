@@ -43,7 +43,7 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Optio
     if !scan.has_hop_by_hop() {
         return None;
     }
-    // An answer to one offer is one protocol, so that of two lines nobody can say which is meant.
+    // An upstream answers an offer with one protocol. Two lines of `Upgrade` leave open which one is meant.
     let upgrade = single(headers, &header::UPGRADE);
     strip(headers, scan, Direction::Response);
     upgrade
@@ -162,19 +162,8 @@ fn is_any(element: &[u8], names: &[&[u8]]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::headers as map;
     use proptest::prelude::*;
-
-    fn map(lines: &[(&str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.parse::<HeaderName>().unwrap(),
-                    value.parse::<HeaderValue>().unwrap(),
-                )
-            })
-            .collect()
-    }
 
     fn strip_request(headers: &mut HeaderMap) -> Offer {
         super::strip_request(headers, HeaderScan::of(headers))

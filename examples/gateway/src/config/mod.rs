@@ -351,7 +351,7 @@ impl Checker<'_> {
         };
         self.check_ready_upstreams(file.routes.as_deref().unwrap_or_default());
         let routes = self.routes(file.routes, left_out, cors.as_ref(), guarding.as_ref());
-        // Where no route is, there is nothing to guard but the name of the server.
+        // A request that matches no route has nothing to guard but the name of the server.
         let guarding = guarding.filter(Guarding::names_hosts);
         let around = Around {
             edge: self.edge.clone(),

@@ -3,6 +3,7 @@
 use super::Checker;
 use crate::server::limits::Limits;
 use serde::Deserialize;
+use std::fmt::Display;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 
@@ -10,30 +11,14 @@ use std::ops::RangeInclusive;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     head_timeout: Option<String>,
-    head_size: Option<Size>,
+    #[serde(deserialize_with = "same_origin::proxy::_deserialize_size")]
+    head_size: Option<u64>,
     head_fields: Option<i64>,
     connections: Option<NonZeroUsize>,
     streams: Option<NonZeroU32>,
     resets: Option<NonZeroU32>,
     client_resets: Option<NonZeroU32>,
     client_share: Option<f64>,
-}
-
-/// A size: `65536`, `"64KiB"` (2^10), `"64kB"` (10^3).
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a size, such as 65536 or \"64KiB\"")]
-enum Size {
-    Bytes(i64),
-    Text(bytesize::ByteSize),
-}
-
-impl Size {
-    fn bytes(&self) -> i64 {
-        match self {
-            Self::Bytes(bytes) => *bytes,
-            Self::Text(size) => i64::try_from(size.0).unwrap_or(i64::MAX),
-        }
-    }
 }
 
 /// Below it no browser's request has room, above it hyper's buffer ends.
@@ -52,8 +37,7 @@ impl Checker<'_> {
             }
             limits.head_timeout = timeout.unwrap_or(limits.head_timeout);
         }
-        if let Some(size) = &server.head_size {
-            let size = size.bytes();
+        if let Some(size) = server.head_size {
             limits.head_size = self.within("server.head_size", size, HEAD_SIZES);
         }
         if let Some(fields) = server.head_fields {
@@ -80,8 +64,11 @@ impl Checker<'_> {
     }
 
     /// A number that is in a range, or the problem that it is not and the least one that is.
-    pub(super) fn within(&mut self, key: &str, value: i64, range: RangeInclusive<u32>) -> u32 {
-        let fits = u32::try_from(value).ok().filter(|n| range.contains(n));
+    pub(super) fn within<N>(&mut self, key: &str, value: N, range: RangeInclusive<u32>) -> u32
+    where
+        N: Copy + Display + TryInto<u32>,
+    {
+        let fits = value.try_into().ok().filter(|n| range.contains(n));
         let (least, most) = range.into_inner();
         fits.unwrap_or_else(|| {
             let message =

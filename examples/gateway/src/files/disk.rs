@@ -51,9 +51,9 @@ pub enum Opened {
 
 /// Facts about a file, of which its tag is made: the time to the nanosecond, and the length.
 ///
-/// Two versions of a file can have both in common (an archive that is unpacked, a reproducible build). A tag that
-/// says they are the same is one for ever, so of a small file the nanoseconds are made of its content. What
-/// `Last-Modified` tells are the seconds.
+/// Two versions of a file can have both in common (an archive that is unpacked, a reproducible build). With the same
+/// tag a client would keep the old version for ever, so the nanoseconds of a small file are made of its content.
+/// `Last-Modified` shows only the seconds.
 #[derive(Clone, Debug)]
 pub struct Facts {
     metadata: Metadata,
@@ -163,8 +163,8 @@ fn is_unchanged(before: &Metadata, after: &Metadata) -> bool {
     before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
-/// Whatever a client can put into a path says something of the path; of the server only the rest does. A file that may
-/// not be read is as if it were not there, so that another form of it is found; but that is hardly meant.
+/// Errors that a client can cause by what it writes into a path are answered as 404. A file that may not be read is
+/// answered so, too, so that another form of it is found; that is logged, because it is hardly intended.
 fn not_there(path: &Path, error: io::Error) -> io::Error {
     static LINES: LazyLock<Arc<_LineLimiter<io::ErrorKind>>> = LazyLock::new(Arc::default);
     let names_nothing = error.raw_os_error();

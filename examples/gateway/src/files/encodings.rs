@@ -1,4 +1,4 @@
-//! Which form of a file a client gets, and the entity tags of compressed ones.
+//! The choice of the form of a file that a client gets, and the entity tags of compressed forms.
 //!
 //! A file and its compressed form are two representations, and two need two tags (RFC 9110 8.8.3.3). With
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told

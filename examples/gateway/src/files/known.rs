@@ -1,8 +1,8 @@
 //! Files that a client has already, and is not sent again (RFC 9110 13.1.2, 13.1.3).
 //!
 //! `ServeDir` compares with the file that it opens. The answer may be another form of it, with a tag of its own, and
-//! a 304 has the tag that the 200 would have had (15.4.5). Which one that is hangs on the length and the kind of the
-//! file, and on what lies beside it. So these conditions are taken out of the request, and looked at with the 200.
+//! a 304 has the tag that the 200 would have had (15.4.5). Which form is sent depends on the length and the kind of
+//! the file, and on the files beside it. So these conditions are taken out of the request, and compared with the 200.
 
 use super::Head;
 use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, VARY};

@@ -32,7 +32,7 @@ pub struct Sink {
 #[derive(Clone, Debug)]
 pub enum Kind {
     Access(Target),
-    /// That of the process, on standard error.
+    /// The log of the process, on standard error.
     Diagnostics,
 }
 
@@ -173,7 +173,8 @@ impl Kind {
         }
     }
 
-    /// Of the log of the process this is one more line of it, after those that were written.
+    /// Tells how many lines were lost. For the log of the process that is one more line of it, after those that were
+    /// written.
     fn tell_lost(&self, missed: u64) {
         match self {
             Self::Access(_) => tracing::warn!(

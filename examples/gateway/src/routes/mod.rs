@@ -1,4 +1,4 @@
-//! Which route answers a request: the longest prefix wins.
+//! The choice of the route that answers a request: the longest prefix wins.
 
 mod layered;
 mod open_files;

@@ -62,35 +62,10 @@ where
         let of_offer = offered.map(|offered| (offered, Arc::clone(&connection)));
         let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
-        handle.answer(&peer, request).map(move |mut response| {
-            // A switch of protocols is the end of requests by itself.
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                in_request.switches();
-            } else {
-                if in_request.is_last() {
-                    close_after(&mut response);
-                }
-                // A body that has been read as a whole is followed by requests.
-                let may_end = |(_, connection): &(_, Arc<Connection>)| {
-                    connection.has_unread_body() || connection.is_finishing()
-                };
-                if let Some((offered, connection)) = of_offer.filter(may_end) {
-                    tokio::spawn(linger_refused::<I>(offered, connection));
-                }
-            }
-            counted(response, in_request)
-        })
+        let answer = handle.answer(&peer, request);
+        answer.map(move |response| answered::<I, _>(response, in_request, of_offer))
     });
-    let mut builder = http1::Builder::new();
-    builder
-        // Heads that take too long are the connections' watch's business.
-        .header_read_timeout(None)
-        // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
-        // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
-        // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
-        .max_header_size(head::MARGIN * limits.head_size as usize)
-        .max_headers(head::MARGIN * limits.head_fields)
-        .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
+    let builder = http1_within(&limits);
     // Before that the answer to the next request says that it is the last one.
     let obey = |until: Pin<&mut UntilRest<'_, http1::UpgradeableConnection<_, _>>>, order| {
         if order >= LAST {
@@ -131,6 +106,48 @@ where
             entry.drive(pin!(io.arrival()), obey).await;
         }
     })
+}
+
+/// hyper's server of HTTP/1.1 within the limits of the listener.
+fn http1_within(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Heads that take too long are the connections' watch's business.
+        .header_read_timeout(None)
+        // Our own limits are below these, so that the refusal is ours and a page can read it: see `head`. With
+        // a number of fields of its own hyper makes two lists anew for each request: 1,000 of a small one's
+        // 38,600 instructions. Without one a head of 101 lines would be refused by hyper, readable to nobody.
+        .max_header_size(head::MARGIN * limits.head_size as usize)
+        .max_headers(head::MARGIN * limits.head_fields)
+        .max_buf_size(WRITE_SIZE.max(head::MARGIN * limits.head_size as usize));
+    builder
+}
+
+/// A response over HTTP/1.1, which may be the last one of its connection.
+fn answered<I, B>(
+    mut response: Response<B>,
+    in_request: InRequest,
+    of_offer: Option<(OnUpgrade, Arc<Connection>)>,
+) -> Result<Response<CountedBody<B>>, Infallible>
+where
+    I: Read + Write + OnSocket + Send + Unpin + 'static,
+{
+    // A switch of protocols is the end of requests by itself.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        in_request.switches();
+        return counted(response, in_request);
+    }
+    if in_request.is_last() {
+        close_after(&mut response);
+    }
+    // A body that has been read as a whole is followed by requests.
+    let may_end = |(_, connection): &(_, Arc<Connection>)| {
+        connection.has_unread_body() || connection.is_finishing()
+    };
+    if let Some((offered, connection)) = of_offer.filter(may_end) {
+        tokio::spawn(linger_refused::<I>(offered, connection));
+    }
+    counted(response, in_request)
 }
 
 /// Serves HTTP/2.

@@ -113,7 +113,7 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
             listener.accept().await
         };
         let (stream, peer) = tokio::select! {
-            // In this order, so that a connection that comes after a change or a stop finds it made.
+            // In this order, so that a change or a stop holds for every connection that comes after it.
             biased;
             _stopped = stop.changed() => break,
             changed = changed(&mut current) => {
@@ -142,8 +142,8 @@ pub async fn drain_is_over(begun: Instant, current: Current) -> Duration {
     is_over(begun, current, |settings| settings.drain).await
 }
 
-/// Waits until a time of the settings has passed since then, and gives it. A change holds for one under way, too: by it
-/// an operator ends a stop that takes too long, or gives it the time that it turns out to need.
+/// Waits until a time of the settings has passed since then, and returns it. A change of that setting holds at once,
+/// so that an operator can end a stop that takes too long, or give it more time.
 async fn is_over(
     begun: Instant,
     mut current: Current,

@@ -34,7 +34,7 @@ const POLLS_BETWEEN_EVENTS: u32 = 8;
 #[derive(Clone)]
 pub struct Workers {
     all: Arc<[Arc<Worker>]>,
-    /// Where the search for the fewest begins, so that equals take turns.
+    /// The index at which the search for the least busy worker begins, so that equals take turns.
     turn: Arc<AtomicUsize>,
     /// When all of these are gone, the others' threads end.
     _running: watch::Sender<()>,

@@ -1,14 +1,7 @@
 //! Tests of directives: seconds, flags, and what is not a directive.
 
 use super::*;
-
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-    let name = |name: &str| name.parse::<HeaderName>().unwrap();
-    lines
-        .iter()
-        .map(|(field, value)| (name(field), value.parse().unwrap()))
-        .collect()
-}
+use crate::fields::headers;
 
 fn response(lines: &[&str]) -> ResponseControl {
     let lines: Vec<_> = lines.iter().map(|line| ("cache-control", *line)).collect();

@@ -4,16 +4,8 @@ mod freshness;
 mod storing;
 
 use super::*;
-use http::header::HeaderName;
+use crate::fields::headers;
 use http::{Response, Version};
-
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-    let name = |name: &str| name.parse::<HeaderName>().unwrap();
-    lines
-        .iter()
-        .map(|(field, value)| (name(field), value.parse().unwrap()))
-        .collect()
-}
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, and half a second.
 fn now() -> SystemTime {

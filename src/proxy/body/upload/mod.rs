@@ -51,7 +51,7 @@ enum Gate {
     Abandoned,
 }
 
-/// What its request has left to a body, until that is dropped: it has gone out as a whole, or goes no further.
+/// Something that a request has left to its body, until the body has gone out as a whole or goes no further.
 enum Rest {
     Going(Option<Box<dyn Send>>),
     Over,
@@ -199,8 +199,8 @@ pub(crate) struct UploadRules {
     pub(crate) limit: Option<u64>,
     /// The bytes that the head announces.
     pub(crate) announced: Option<u64>,
-    /// The client waits for `100 Continue`: the body is not asked for, which would make a
-    /// server tell its client to send it, before the upstream has said that it wants it.
+    /// The client waits for `100 Continue`. Until the upstream wants the body it is not polled, because a server
+    /// tells its client to send a body as soon as that is polled.
     pub(crate) expects_continue: bool,
     /// Whether the client says when it sends the request ([`Progress::goes_out`]).
     pub(crate) is_told_when_sent: bool,

@@ -52,8 +52,9 @@ impl Pool {
             match tokio::time::timeout(longest, &mut ticket.outcome).await {
                 Ok(Ok(outcome)) => return outcome,
                 Ok(Err(_)) => return Err(given_up()),
-                // An attempt ends with the connect timeout. One that was under way may leave this request without a
-                // stream, where the upstream takes few of them, and the next one is its own.
+                // An attempt to connect ends with the connect timeout. An attempt that was under way before may leave
+                // this request without a stream, if the upstream takes few of them. The next attempt is then this
+                // request's own.
                 Err(_) if !has_waited && !self.is_unsettled() => has_waited = true,
                 Err(elapsed) => {
                     return Err(ConnectError::new(ProxyErrorKind::ConnectTimeout, elapsed));
@@ -89,8 +90,8 @@ impl Pool {
         Ok(Checkout { connection, reused })
     }
 
-    /// Orders as many attempts as there are requests that wait; where they share its connection one, and none before it is
-    /// known for how many of them there is room on the last.
+    /// Orders as many attempts to connect as there are requests that wait. If they share a connection, it is one
+    /// attempt, and none before the last connection has told how many requests it takes.
     fn order(&self, state: &mut State, need: Need) -> Vec<Order> {
         let most = match self.shares(need) {
             true => usize::from(!state.is_settling()),

@@ -54,8 +54,8 @@ impl Place {
 }
 
 impl Drop for Place {
-    /// Whoever waits for a connection is given the stream at once, and not after the attempt to make another one, which
-    /// may hang. The pool takes its lock for that: nobody may hold it here.
+    /// A request that waits for a connection is given the free stream at once. Otherwise it would wait for the
+    /// attempt to open another connection, which may hang. The pool takes its lock for that: nobody may hold it here.
     fn drop(&mut self) {
         self.shared.streams.fetch_sub(1, Ordering::Relaxed);
         self.shared.meter.settled();
@@ -67,7 +67,7 @@ impl Stream {
         &self.place.shared.meter
     }
 
-    /// It lasts as long as this upload.
+    /// Keeps the place of the stream until this upload is over.
     pub(crate) fn lasts(&mut self, upload: &Arc<Upload>) {
         self.upload = Some(Arc::clone(upload));
     }
@@ -82,8 +82,8 @@ impl Drop for Stream {
 }
 
 impl Http1 {
-    /// Whether a request can be given to it at once. One that has borne none takes one before its task
-    /// has asked for it.
+    /// Whether a request can be given to it at once. A new connection takes its first request before its task asks
+    /// for one.
     pub(super) fn is_ready(&self) -> bool {
         self.sender.is_ready() || (!self.meter.was_used() && !self.sender.is_closed())
     }

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// The answer as hyper gives it. In a box, so that it can be waited for elsewhere when the request is
-/// given up, and so that all futures around it are smaller: it holds a request.
+/// The answer as hyper gives it. It is in a box because it goes on elsewhere when the request is given up, and
+/// because it holds a request: all futures around it are smaller so.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub(super) type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 

@@ -133,10 +133,10 @@ impl Attempts {
                 Err(ClientError::not_taken(failed.error, failed.lost, unsent))
             };
         }
-        // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before
-        // its response. RFC 9113 8.7: and any request, whatever its method, of which its upstream says that it has not
-        // processed it (a GOAWAY below its stream, or REFUSED_STREAM): nobody has acted on it, so none is acted on twice.
-        // Once, and of HTTP/1.1 not on another connection that may be dying.
+        // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before its response. RFC
+        // 9113 8.7: it may repeat a request of any method if the upstream says that it has not processed it (GOAWAY
+        // with a lower stream, or REFUSED_STREAM), because then nobody has acted on it. A request is repeated once,
+        // and over HTTP/1.1 not on another idle connection, which may be dying too.
         let is_unseen = was_not_processed(&failed.error);
         let may = |replay: &Replay| {
             let is_stale = !self.repeated && reused && is_closed(&failed.error);

@@ -1,5 +1,6 @@
 //! Short writes in one piece.
 
+use crate::proxy::delegate::delegate_io;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -63,13 +64,7 @@ impl<T: Read + Unpin> Read for Coalesced<T> {
 }
 
 impl<T: Write + Unpin> Write for Coalesced<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
+    delegate_io!(stream: poll_write, is_write_vectored, poll_flush, poll_shutdown);
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
@@ -93,18 +88,6 @@ impl<T: Write + Unpin> Write for Coalesced<T> {
         let written = stream.poll_write(cx, &joined);
         let _gone = JOINED.try_with(|scratch| scratch.set(joined));
         written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A stream over HTTP/1.1 whose answer is read although the request cannot be written any more.
 
 use super::meter::Meter;
+use crate::proxy::delegate::delegate_io;
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use std::io;
 use std::pin::Pin;
@@ -98,6 +99,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for EarlyAnswer<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
+    delegate_io!(stream: is_write_vectored, poll_shutdown);
+
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -128,20 +131,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
         self.written(cx, written)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(failed) = self.poll_failed(cx) {
             return failed.map(Err);
         }
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.written(cx, flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -177,7 +177,8 @@ impl Meter {
         }
     }
 
-    /// It tells this pool, which looks at its room after this.
+    /// Sets the pool that is told when the settings are there. They may have come before: the pool has to look at the
+    /// room itself after this.
     pub(crate) fn tells(&self, pool: Weak<dyn Settles>) {
         let _is_the_first = self.pool.set(pool);
         fence(Ordering::SeqCst);
@@ -210,11 +211,11 @@ impl Meter {
         let _is_the_first = self.task.set(task);
     }
 
-    /// Ends the connection whatever is still on its way: an upload that nobody reads.
+    /// Ends the connection at once, whatever is still to be written, such as an upload that nobody reads.
     ///
-    /// That it is given up is not enough. hyper writes what it has before it closes a connection and reads no more
-    /// meanwhile, so that an upstream that does not read would keep it open, and one that has gone as well: see
-    /// [`EarlyAnswer`](super::early_answer::EarlyAnswer).
+    /// To drop the request is not enough. hyper writes what it has before it closes a connection, and does not read
+    /// meanwhile. So an upstream that does not read would keep the connection open, and so would one that is gone:
+    /// see [`EarlyAnswer`](super::early_answer::EarlyAnswer).
     pub(crate) fn abort(&self) {
         if let Some(task) = self.task.get() {
             task.abort();

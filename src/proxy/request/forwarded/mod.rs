@@ -44,8 +44,8 @@ pub enum ForwardingField {
     XForwardedPort,
     /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
     /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
-    /// That of a trusted peer is put before it. Where this field is not chosen, the peer's is sent on only if nothing
-    /// is stripped here: else it would not be the prefix of the paths that the upstream is asked for.
+    /// The prefix of a trusted peer is put before it. If this field is not chosen, the peer's is sent on only where
+    /// nothing is stripped here: else it would not be the prefix of the paths that the upstream sees.
     XForwardedPrefix,
     /// `X-Real-IP`: the client's address alone, which is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s.
     XRealIp,

@@ -94,7 +94,10 @@ impl Checker<'_> {
             let message = format!("cannot read the directory {}: {error}", dir.display());
             self.problems.push(join(at, "dir"), message);
         } else if spa && std::fs::File::open(dir.join("index.html")).is_err() {
-            let message = format!("{} has no index.html that can be read", dir.display());
+            let message = format!(
+                "{} has no index.html that can be read; put one there, or write `spa = false`",
+                dir.display()
+            );
             self.problems.push(join(at, "spa"), message);
         }
         self.beware_of_own_files(at, &dir);

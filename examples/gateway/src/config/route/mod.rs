@@ -58,7 +58,7 @@ impl Checker<'_> {
         let tables = tables.unwrap_or_default();
         if tables.is_empty() && !self.problems.touch("routes") {
             self.problems
-                .push("routes", "at least one [[routes]] is needed");
+                .push("routes", "missing; write at least one [[routes]] with `prefix`, and with `upstream` or `dir`");
         }
         let mut seen = Vec::new();
         let mut routes = Vec::new();
@@ -164,7 +164,8 @@ impl Checker<'_> {
         }
     }
 
-    /// The policy of a route, its own or that of all, and whether it is to have one, be it one that cannot be made.
+    /// The policy of a route, its own or that of all routes, and whether the route is to have one. It is to have one
+    /// also if the policy cannot be built.
     fn cors_of_route(
         &mut self,
         at: &str,

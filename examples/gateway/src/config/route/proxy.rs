@@ -14,33 +14,13 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 impl Checker<'_> {
+    /// The builder of a route's proxy, and the same as the file has it; or the problems that it has.
     pub(super) fn proxy(
         &mut self,
         at: &str,
         mut table: Table,
     ) -> Option<(ProxyBuilder, Read<ProxyBuilder>)> {
-        let mut is_regular = true;
-        if let Some(Value::Table(tls)) = table.get_mut("upstream_tls") {
-            for (key, file) in tls.iter_mut() {
-                if let Value::String(path) = file {
-                    let full = self.folder.join(&*path);
-                    let key = join(&join(at, "upstream_tls"), key);
-                    is_regular &= self.is_regular(&key, &full);
-                    *path = full.display().to_string();
-                }
-            }
-        }
-        if !is_regular {
-            // The rest is checked all the same.
-            table.remove("upstream_tls");
-        }
-        let own = is_regular.then(|| table.get("upstream_tls")?.get("cert")?.as_str());
-        if let Some(file) = own.flatten().map(Path::new)
-            // A file that cannot be read is told of below.
-            && let Ok(chain) = pem::chain(file)
-        {
-            self.dates(&join(at, "upstream_tls.cert"), file, &chain);
-        }
+        let has_files = self.upstream_tls_files(at, &mut table);
         let trusts = table.contains_key("trusted_proxies");
         let marked = self.marked_upstreams(at, &table);
         self.not_itself(at, table.get("upstream"));
@@ -80,7 +60,35 @@ impl Checker<'_> {
         if !trusts {
             builder = builder.trusted_proxies(self.trusted_proxies.iter().copied());
         }
-        is_regular.then_some((builder, read))
+        has_files.then_some((builder, read))
+    }
+
+    /// Makes the files of `upstream_tls` paths from anywhere, and checks them. Returns whether they can be read. If they
+    /// cannot, the table is taken out, so that the rest of the route is checked all the same.
+    fn upstream_tls_files(&mut self, at: &str, table: &mut Table) -> bool {
+        let Some(Value::Table(tls)) = table.get_mut("upstream_tls") else {
+            return true;
+        };
+        let mut is_regular = true;
+        for (key, file) in tls.iter_mut() {
+            if let Value::String(path) = file {
+                let full = self.folder.join(&*path);
+                let key = join(&join(at, "upstream_tls"), key);
+                is_regular &= self.is_regular(&key, &full);
+                *path = full.display().to_string();
+            }
+        }
+        if !is_regular {
+            table.remove("upstream_tls");
+            return false;
+        }
+        if let Some(file) = tls.get("cert").and_then(Value::as_str).map(Path::new)
+            // A file that cannot be read is told of by the proxy.
+            && let Ok(chain) = pem::chain(file)
+        {
+            self.dates(&join(at, "upstream_tls.cert"), file, &chain);
+        }
+        true
     }
 
     /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.

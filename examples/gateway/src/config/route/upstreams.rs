@@ -81,10 +81,11 @@ fn is_prefix(wanted: &str, known: &str) -> bool {
     wanted.trim_end_matches('/') == known.trim_end_matches('/')
 }
 
-/// Asks by the route's own proxy, so that its TLS, its DNS and its list of upstreams are what is asked about, and takes
-/// none of its places: a gateway that is busy is ready. Were it not, its load would go to the next one, and so on.
+/// Asks through the route's own proxy, so that the route's TLS, DNS and list of upstreams are what is tried. The
+/// probe takes none of the route's places: a gateway that is busy is ready. If it said that it is not, its load would
+/// go to the next gateway, and so on.
 ///
-/// Any answer will do, of any status: whether the application is well is for its own checks.
+/// Any answer will do, whatever its status: the health of the application is for its own checks.
 fn probe<S>(prefix: String, proxy: S) -> Probe
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,

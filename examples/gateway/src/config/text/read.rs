@@ -37,7 +37,7 @@ pub fn read<T: DeserializeOwned>(
         };
         let path = error.path();
         let key = original(&text(path), &left_out);
-        // That something left out is missing now is not news.
+        // A key that was left out for an earlier problem is missing now; that is not another problem.
         let stale = |out: &String| {
             let name = out.rsplit('.').next().unwrap_or(out);
             join(&key, name) == *out && error.inner().message() == format!("missing field `{name}`")

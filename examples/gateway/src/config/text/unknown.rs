@@ -5,7 +5,8 @@ use super::wording::names;
 /// The least likeness of two keys at which one is meant by the other: a letter may be left out, doubled or exchanged.
 const ALIKE: f64 = 0.85;
 
-/// An unknown key with the known one that is most like it, with the table that it belongs to, or with all that are known.
+/// The message about an unknown key: it names the known key that is most like it, the table in which the key belongs,
+/// or all keys that are known there.
 pub(super) fn told(key: &str, message: &str) -> String {
     let written = key.rsplit('.').next().unwrap_or(key);
     let known: Vec<_> = names(message).filter(|known| *known != written).collect();

@@ -103,7 +103,7 @@ impl Listener {
         let waiting = std::iter::from_fn(|| {
             loop {
                 match socket.accept() {
-                    // That one is gone, the next one need not be.
+                    // This connection is gone, the next one need not be.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     accepted => return accepted.ok(),
                 }

@@ -1,11 +1,11 @@
 //! Connections of HTTP/1.1 that end while their clients may still be sending.
 //!
 //! RFC 9112 9.6: a system that closes a socket with unread bytes, or that is sent more, resets the connection, and a reset
-//! may take the answer from a client that has not read it. Most clients write a body before they look for an answer. So
-//! after the end of what is sent to the client, what it sends is read on and dropped until it closes its side, too.
+//! may take the answer from a client that has not read it. Most clients write a body before they look for an answer.
+//! So when everything is sent to the client, its bytes are read on and dropped until it closes its side.
 //!
-//! hyper, its buffers and the session of TLS are given up before: of those nothing is needed, as what was encrypted is
-//! dropped as it is. The connection stays one of its client's, which therefore cannot have more of these than of others.
+//! hyper, its buffers and the TLS session are dropped first: bytes that nobody reads need not be decrypted. The
+//! connection still counts as one of its client's, so that a client cannot have more of these than of others.
 
 use super::half_closed::HalfClosed;
 use super::paced::TURN;
@@ -42,7 +42,7 @@ pub trait OnSocket {
     fn into_socket(self) -> Self::Socket;
 }
 
-/// Reads on after an answer that came before the end of its request, so that it is not lost. Ends at once where
+/// Reads on after an answer that came before the end of its request, so that the answer is not lost. Ends at once if
 /// the client has sent everything.
 ///
 /// `has_unread`: there are bytes of the client that nobody wanted.

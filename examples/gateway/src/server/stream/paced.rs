@@ -9,6 +9,7 @@
 use super::frames::Frames;
 use crate::server::connection::PREFACE;
 use crate::server::connections::Connection;
+use same_origin::_delegate_io as delegate_io;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+    delegate_io!(io: is_write_vectored, poll_shutdown);
+
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,18 +108,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         self.connection.is_sending(false);
         Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

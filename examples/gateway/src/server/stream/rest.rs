@@ -7,6 +7,7 @@
 use crate::server::connections::Connection;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use same_origin::_delegate_io as delegate_io;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -105,9 +106,7 @@ impl<I: Write + Unpin> Write for Lasting<I> {
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
+    delegate_io!(io: is_write_vectored);
 
     /// hyper asks for this when it has written all that it had.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -190,21 +189,7 @@ mod tests {
     }
 
     impl<I: Write + Unpin> Write for Noting<I> {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut self.io).poll_write(cx, buf)
-        }
-
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.io).poll_flush(cx)
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.io).poll_shutdown(cx)
-        }
+        delegate_io!(io: poll_write, poll_flush, poll_shutdown);
     }
 
     /// A connection whose requests are answered at once, while their bodies are still read.

@@ -6,7 +6,8 @@
 //! without giving its turn back; of reads of 4 KiB those were 85 ms. Here a read counts for as many as its bytes cost.
 
 use super::linger::OnSocket;
-use std::io::{self, IoSlice};
+use same_origin::_delegate_io as delegate_io;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -52,31 +53,5 @@ impl<T: AsyncRead + Unpin> AsyncRead for Turns<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Turns<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
+    delegate_io!(0: poll_write, poll_write_vectored, is_write_vectored, poll_flush, poll_shutdown);
 }

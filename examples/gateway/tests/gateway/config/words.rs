@@ -16,7 +16,7 @@ fn numbers_and_times_are_told_as_they_are_written() {
                 "server.head_timeout",
                 ": \"0ms\" does not fit; write a time above zero",
             ),
-            ("server.head_size", ": \"5\" does not fit"),
+            ("server.head_size", ": \"5\" is not a size"),
             ("routes[0].timeouts.connect", ": \"0m\" is out of bounds"),
             ("routes[0].limits.in_flight", ": 0 is out of bounds"),
             ("routes[0].limits.client_share", ": nan is out of bounds"),

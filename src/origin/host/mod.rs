@@ -1,7 +1,13 @@
-//! Hosts in their canonical form (URL #host-serializing): addresses, loopback, public suffixes.
+//! Hosts in their canonical form (URL #host-serializing).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::ops::Range;
+mod ip;
+mod public_suffix;
+
+use ip::{is_ipv4, is_ipv6};
+use std::net::Ipv4Addr;
+
+pub(super) use ip::{ipv6, write_ipv6};
+pub(super) use public_suffix::covers_public_suffix;
 
 /// Whether the URL parser leaves the host as it is (URL #host-parsing).
 ///
@@ -81,67 +87,6 @@ fn is_number(label: &[u8]) -> bool {
     }
 }
 
-fn is_ipv4(host: &[u8]) -> bool {
-    // Ipv4Addr reads exactly the canonical form: four decimals without leading zeros.
-    text(host).parse::<Ipv4Addr>().is_ok()
-}
-
-/// Compares without writing the canonical form, which would allocate.
-fn is_ipv6(host: &[u8]) -> bool {
-    struct Rest<'a>(&'a str);
-    impl std::fmt::Write for Rest<'_> {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0 = self.0.strip_prefix(text).ok_or(std::fmt::Error)?;
-            Ok(())
-        }
-    }
-    let mut rest = Rest(text(host));
-    ipv6(rest.0).is_some_and(|address| write_ipv6(address, &mut rest).is_ok() && rest.0.is_empty())
-}
-
-/// The host as text, or an empty host where it is not.
-fn text(host: &[u8]) -> &str {
-    std::str::from_utf8(host).unwrap_or_default()
-}
-
-/// The address in a host with brackets.
-pub(super) fn ipv6(host: &str) -> Option<Ipv6Addr> {
-    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
-}
-
-/// URL #concept-ipv6-serializer, in brackets. [`Ipv6Addr`] prints some addresses with an IPv4 tail,
-/// which browsers do not.
-pub(super) fn write_ipv6(address: Ipv6Addr, text: &mut impl std::fmt::Write) -> std::fmt::Result {
-    let pieces = address.segments();
-    let zeros = longest_zeros(&pieces);
-    text.write_char('[')?;
-    for (i, piece) in pieces.iter().enumerate() {
-        match &zeros {
-            Some(run) if i == run.start => text.write_str(if i == 0 { "::" } else { ":" })?,
-            Some(run) if run.contains(&i) => {}
-            _ if i < 7 => write!(text, "{piece:x}:")?,
-            _ => write!(text, "{piece:x}")?,
-        }
-    }
-    text.write_char(']')
-}
-
-/// The first of the longest runs of two or more zeros.
-fn longest_zeros(pieces: &[u16; 8]) -> Option<Range<usize>> {
-    let run_at = |start: usize| {
-        let len = pieces[start..]
-            .iter()
-            .take_while(|&&piece| piece == 0)
-            .count();
-        start..start + len
-    };
-    (0..8)
-        .map(run_at)
-        .rev()
-        .max_by_key(ExactSizeIterator::len)
-        .filter(|run| run.len() > 1)
-}
-
 /// Whether each label in `xn--` is the punycode of something. Allocates, so that it is for
 /// configuration only; without the feature `idna` it is believed.
 pub(super) fn is_punycode_valid(host: &str) -> bool {
@@ -162,46 +107,6 @@ pub(super) fn is_loopback(host: &str) -> bool {
             .parse::<Ipv4Addr>()
             .is_ok_and(|address| address.is_loopback())
         || host == "[::1]"
-}
-
-/// Whether anybody can have a name below this one: it is a public suffix, such as `com`, `co.uk` or
-/// `github.io`, or there is one below it, as `s3.amazonaws.com` is below `amazonaws.com`.
-///
-/// Names below `localhost` are this machine's own. A name of one label that is in no list is a public
-/// suffix too (the list's own rule: the prevailing rule is `*`). Without the feature `public-suffix`
-/// these are the only ones that are known.
-pub(super) fn covers_public_suffix(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    if is_loopback(host) {
-        return false;
-    }
-    #[cfg(feature = "public-suffix")]
-    {
-        // A rule such as `*.ck` makes each name below `ck` a suffix, so that `*.ck` is no better.
-        is_public_suffix(host) || is_public_suffix(&format!("a.{host}")) || has_suffix_below(host)
-    }
-    #[cfg(not(feature = "public-suffix"))]
-    !host.contains('.')
-}
-
-#[cfg(feature = "public-suffix")]
-fn is_public_suffix(host: &str) -> bool {
-    psl::suffix_str(host).is_some_and(|suffix| suffix == host)
-}
-
-/// `psl` answers about a name and not about those below it, so that these are listed: for each name of
-/// the public-suffix list that has a suffix below it and is not one, the shortest such suffix.
-#[cfg(feature = "public-suffix")]
-const DEEP_SUFFIXES: &str = include_str!("deep_suffixes.txt");
-
-#[cfg(feature = "public-suffix")]
-fn has_suffix_below(host: &str) -> bool {
-    let is_below = |suffix: &str| {
-        suffix
-            .strip_suffix(host)
-            .is_some_and(|labels| labels.ends_with('.'))
-    };
-    DEEP_SUFFIXES.lines().any(is_below)
 }
 
 #[cfg(test)]
@@ -343,51 +248,6 @@ mod tests {
             "[::ffff:7f00:1]",
         ] {
             assert!(!is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
-    #[cfg(feature = "public-suffix")]
-    fn names_that_anybody_can_have() {
-        for host in [
-            "com",
-            "com.",
-            "co.uk",
-            "github.io",
-            "pages.dev",
-            "xn--p1ai",
-            "ck",
-            "unlisted",
-            "amazonaws.com",
-            "eu-west-1.amazonaws.com",
-            "execute-api.eu-west-1.amazonaws.com",
-            "windows.net",
-            "fastly.net",
-        ] {
-            assert!(covers_public_suffix(host), "{host}");
-        }
-        for host in [
-            "example.com",
-            "example.com.",
-            "example.co.uk",
-            "me.github.io",
-            "mine.s3.eu-west-1.amazonaws.com",
-            "abc.execute-api.eu-west-1.amazonaws.com",
-            "notamazonaws.com",
-            "localhost",
-            "app.localhost",
-        ] {
-            assert!(!covers_public_suffix(host), "{host}");
-        }
-    }
-
-    /// The list moves on: a line that is not a suffix any more has to go.
-    #[test]
-    #[cfg(feature = "public-suffix")]
-    fn the_suffixes_that_are_listed_are_suffixes() {
-        assert!(DEEP_SUFFIXES.lines().is_sorted());
-        for suffix in DEEP_SUFFIXES.lines() {
-            assert!(is_public_suffix(suffix), "{suffix}");
         }
     }
 

@@ -57,7 +57,7 @@ pub(crate) struct Recording {
 }
 
 impl Draft {
-    /// Tells those who ask next that it turned out to be too long, and that there is nothing to wait for.
+    /// Tells later requests that the response is too long to be stored, so that they do not wait for it.
     fn let_go_for_length(&self) {
         if let Some(lead) = &self.place.lead {
             self.shared.store.note_too_long(lead.name());

@@ -1,124 +1,20 @@
 //! Upstreams that follow DNS, asked of a name server over UDP.
 
+mod name_server;
+
 use crate::support::{Answer, Upstream, exchange, get, reply, serve};
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use http::Request;
-use same_origin::proxy::{
-    Body, Dns, ProxyBuilder, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts,
-};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::watch;
+use name_server::{NAME, NameServer, Says, addresses_of};
+use same_origin::proxy::{Body, Dns, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-const NAME: &str = "api.test";
 const SOON: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_secs(3600);
-
-/// A name server's answer for the name.
-#[derive(Clone, Debug)]
-enum Says {
-    Addresses(Vec<IpAddr>, u32),
-    Code(ResponseCode),
-    /// Nothing at all.
-    Silence,
-}
-
-/// A name server. Each question is counted once it is answered as the zone says at that time.
-struct NameServer {
-    address: SocketAddr,
-    zone: Arc<Mutex<Box<Zone>>>,
-    asked: watch::Receiver<Vec<(RecordType, Instant)>>,
-}
-
-type Zone = dyn Fn(RecordType) -> Says + Send;
-
-impl NameServer {
-    async fn start(zone: impl Fn(RecordType) -> Says + Send + 'static) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let zone: Arc<Mutex<Box<Zone>>> = Arc::new(Mutex::new(Box::new(zone)));
-        let (log, asked) = watch::channel(Vec::new());
-        let says = Arc::clone(&zone);
-        tokio::spawn(async move {
-            let mut packet = [0; 4096];
-            while let Ok((length, peer)) = socket.recv_from(&mut packet).await {
-                let question = Message::from_vec(&packet[..length]).unwrap();
-                let family = question.queries[0].query_type();
-                let says = says.lock().unwrap()(family);
-                if let Some(answer) = answer(&question, says) {
-                    socket.send_to(&answer, peer).await.unwrap();
-                }
-                log.send_modify(|asked| asked.push((family, Instant::now())));
-            }
-        });
-        Self {
-            address,
-            zone,
-            asked,
-        }
-    }
-
-    /// One with these addresses, good for so many seconds.
-    async fn with(addresses: &[&str], ttl: u32) -> Self {
-        Self::start(addresses_of(addresses, ttl)).await
-    }
-
-    fn says(&self, zone: impl Fn(RecordType) -> Says + Send + 'static) {
-        *self.zone.lock().unwrap() = Box::new(zone);
-    }
-
-    /// The times at which it was asked for A.
-    fn asked(&self) -> Vec<Instant> {
-        let asked = self.asked.borrow();
-        let of_a = asked.iter().filter(|(family, _)| *family == RecordType::A);
-        of_a.map(|(_, at)| *at).collect()
-    }
-
-    /// Waits until it has been asked for A so many times in all.
-    async fn asked_times(&self, times: usize) {
-        let mut asked = self.asked.clone();
-        let is_a = |(family, _): &&(RecordType, Instant)| *family == RecordType::A;
-        let enough = |asked: &Vec<_>| asked.iter().filter(is_a).count() >= times;
-        asked.wait_for(enough).await.unwrap();
-    }
-
-    /// A proxy of `http://api.test:port` that asks here.
-    fn proxy(&self, port: u16, dns: Dns) -> ProxyBuilder {
-        ReverseProxy::builder("/api", format!("http://{NAME}:{port}"))
-            .dns(dns.servers([self.address]))
-    }
-}
-
-fn answer(question: &Message, says: Says) -> Option<Vec<u8>> {
-    let query = question.queries[0].clone();
-    let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
-    answer.metadata.recursion_available = true;
-    let name = query.name().clone();
-    assert_eq!(name.to_ascii(), format!("{NAME}."));
-    answer.add_query(query);
-    match says {
-        Says::Addresses(addresses, ttl) => {
-            let record = |ip| Record::from_rdata(name.clone(), ttl, RData::from(ip));
-            answer.add_answers(addresses.into_iter().map(record));
-        }
-        Says::Code(code) => answer.metadata.response_code = code,
-        Says::Silence => return None,
-    }
-    Some(answer.to_vec().unwrap())
-}
-
-/// A zone of these addresses, each under its family.
-fn addresses_of(addresses: &[&str], ttl: u32) -> impl Fn(RecordType) -> Says + Send + use<> {
-    let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
-    move |family| {
-        let of_family = |ip: &&IpAddr| ip.is_ipv4() == (family == RecordType::A);
-        Says::Addresses(addresses.iter().filter(of_family).copied().collect(), ttl)
-    }
-}
 
 /// Upstreams at these addresses, all on the same port, each naming itself.
 async fn upstreams<const N: usize>(ips: [&'static str; N]) -> (u16, Vec<Upstream>) {

@@ -1,9 +1,11 @@
 //! Origins from a source at run time.
 
+mod policy;
+
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
 use http::{Request, Response, StatusCode};
 use same_origin::cors::source::{OriginSource, SourcedCors, SourcedCorsLayer};
-use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind, Refusal};
+use same_origin::cors::{CorsBuilder, CorsPolicy, Refusal};
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
@@ -323,87 +325,4 @@ async fn refusals_by_the_source_are_told_if_asked_for() {
         ];
         assert_eq!(got, want);
     }
-}
-
-#[test]
-fn a_source_needs_no_list_and_bears_no_star() {
-    let source = || OriginSource::new(|_| async { true });
-    assert!(CorsPolicy::builder().layer_with_source(source()).is_ok());
-    let errors = CorsPolicy::builder()
-        .allow_origins(Any)
-        .layer_with_source(source())
-        .unwrap_err();
-    assert_eq!(
-        errors.iter().next().unwrap().kind(),
-        PolicyErrorKind::StarWithSource
-    );
-}
-
-#[tokio::test]
-async fn the_policy_can_be_replaced_under_the_source() {
-    let layer = settings()
-        .layer_with_source(counted(&Arc::default()))
-        .unwrap();
-    layer.handle().replace(
-        CorsPolicy::builder()
-            .allow_origins(["https://new.example"])
-            .build()
-            .unwrap(),
-    );
-    assert_eq!(get(&layer, LISTED).await, None);
-    assert!(get(&layer, "https://new.example").await.is_some());
-    assert!(get(&layer, CUSTOMER).await.is_some());
-}
-
-#[tokio::test]
-async fn a_policy_without_a_list_is_built_again_beside_its_source() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let settings = CorsPolicy::builder().allow_credentials(true);
-    let layer = settings.layer_with_source(counted(&asked)).unwrap();
-    let handle = layer.handle();
-    let settings = handle.policy().settings().max_age(Duration::from_secs(7));
-    handle.replace(settings.build_with_source().unwrap());
-    assert_eq!(
-        handle.policy().to_string(),
-        "max_age = 7\nallow_credentials = true\n"
-    );
-    assert_eq!(handle.policy().settings(), settings);
-    assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
-    assert_eq!(get(&layer, STRANGER).await, None);
-    // Without a source it would be for nobody.
-    let errors = settings.build().unwrap_err();
-    assert_eq!(
-        errors.iter().next().unwrap().kind(),
-        PolicyErrorKind::NoOrigins
-    );
-}
-
-#[test]
-fn a_star_is_refused_beside_a_source_in_a_replacement_too() {
-    let settings = CorsPolicy::builder().allow_origins(Any);
-    let errors = settings.build_with_source().unwrap_err();
-    assert_eq!(
-        errors.iter().next().unwrap().kind(),
-        PolicyErrorKind::StarWithSource
-    );
-}
-
-#[tokio::test]
-async fn the_policy_in_place_says_whether_insecure_origins_are_asked_about() {
-    let insecure = "http://shop.example";
-    let settings = settings()
-        .allow_credentials(true)
-        .dangerously_allow_insecure_origins(true);
-    let layer = settings
-        .layer_with_source(counted(&Arc::default()))
-        .unwrap();
-    let handle = layer.handle();
-    // The switch is among the settings that are read back, although nothing in the list needs it.
-    let again = handle.policy().settings();
-    handle.replace(again.build_with_source().unwrap());
-    assert_eq!(get(&layer, insecure).await.as_deref(), Some(insecure));
-    let without = again.dangerously_allow_insecure_origins(false);
-    handle.replace(without.build_with_source().unwrap());
-    assert_eq!(get(&layer, insecure).await, None);
-    assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
 }

@@ -4,9 +4,9 @@
 //! others wait, a task reads at the pace of the upstream into the recording, which has its bounds, and the client is
 //! given what it has not had yet from there.
 
+use crate::cache::layer::body::recording::{Progress, Recording};
+use crate::cache::layer::body::source::Source;
 use crate::cache::layer::flight::Ahead;
-use crate::cache::layer::recording::{Progress, Recording};
-use crate::cache::layer::source::Source;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;

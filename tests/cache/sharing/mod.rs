@@ -1,5 +1,10 @@
 //! One fetch for all who miss the same, and nobody waits for what is not for everybody.
 
+mod ahead;
+mod conditions;
+mod unstored;
+mod waits;
+
 use crate::support::{FRESH, Got, Site, get, request, response};
 use futures_util::future::join_all;
 use same_origin::cache::{Cache, Outcome};
@@ -19,6 +24,7 @@ fn slow(fields: &'static [(&'static str, &'static str)]) -> Site {
     })
 }
 
+/// So many requests for `/a` at once, and their answers in order.
 pub async fn many(site: &Site, count: usize, fields: &[(&str, &str)]) -> Vec<Got> {
     join_all((0..count).map(|_| site.ask(get("/a", fields)))).await
 }

@@ -1,8 +1,13 @@
-//! The body that a cache answers with.
+//! The body that a cache answers with, and what it is made of while it comes.
 
-use crate::cache::layer::ahead::{Client, PIECE};
-use crate::cache::layer::recording::{Progress, Recording};
-use crate::cache::layer::source::Source;
+pub(crate) mod ahead;
+pub(crate) mod recording;
+pub(crate) mod source;
+pub(crate) mod whole;
+
+use crate::cache::layer::body::ahead::{Client, PIECE};
+use crate::cache::layer::body::recording::{Progress, Recording};
+use crate::cache::layer::body::source::Source;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
