@@ -2,7 +2,7 @@
 
 use super::host;
 use super::parse::{self, OPAQUE};
-use crate::config_error::as_entries;
+use crate::config_error::parts;
 
 /// The origin or pattern that was meant, where that leaves no doubt.
 pub(super) fn suggest(value: &str) -> Option<String> {
@@ -57,8 +57,8 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     good.then_some(suggestion)
 }
 
-/// The remedy where several origins or patterns stand in a text, with blanks between them or with commas alone.
-pub(super) fn several(value: &str, blanks: bool) -> Option<String> {
+/// The origins or patterns where several stand in a text, with blanks between them or with commas alone.
+pub(super) fn several(value: &str, blanks: bool) -> Option<Vec<String>> {
     let read = |part: &str| match parse::pattern(part.as_bytes()) {
         Some(shape) => host::is_punycode_valid(&part[shape.host]).then(|| part.to_owned()),
         None => suggest(part),
@@ -68,7 +68,7 @@ pub(super) fn several(value: &str, blanks: bool) -> Option<String> {
     } else {
         &[',', ';']
     };
-    as_entries(value, separators, read)
+    parts(value, separators, read)
 }
 
 /// Whether the host is this machine; slashes may stand before it, and anything behind.
