@@ -82,7 +82,11 @@ fn is_loopback(rest: &str) -> bool {
 fn split_port(authority: &str) -> (&str, &str) {
     match authority.rsplit_once(':') {
         _ if host::ipv6(&format!("[{authority}]")).is_some() => (authority, ""),
-        Some((host, port)) if !port.contains(']') => (host, port.trim_start_matches('0')),
+        Some((host, port)) if !port.contains(']') => match port.trim_start_matches('0') {
+            // 0 is a port of its own, and not that which is left out.
+            "" if !port.is_empty() => (host, "0"),
+            number => (host, number),
+        },
         _ => (authority, ""),
     }
 }
@@ -204,6 +208,8 @@ mod tests {
             "https://a.example,https://b.example",
             "https://app*.example.com",
             "https://example.com:99999",
+            "https://example.com:0",
+            "localhost:00",
             "https://exa mple.com",
             "app:///index.html",
             "app://a b",
