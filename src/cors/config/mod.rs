@@ -4,7 +4,7 @@ mod allow_list;
 mod builder;
 pub(super) mod entries;
 mod error;
-mod remedy;
+pub(super) mod remedy;
 #[cfg(feature = "serde")]
 mod seconds;
 mod validate;

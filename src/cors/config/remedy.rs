@@ -13,54 +13,55 @@ const PUBLIC_SUFFIXES: &str = "dangerously_allow_public_suffixes";
 const NULL: &str = "allow_null_origin";
 const CREDENTIALED_NULL: &str = "dangerously_allow_credentialed_null_origin";
 
-/// A reason for which an origin is refused with credentials, unless the switch is set.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Danger {
-    pub(super) kind: Kind,
-    switch: &'static str,
+/// The switch that lets through what is dangerous with credentials.
+pub(in crate::cors) fn switch(danger: Kind) -> Option<&'static str> {
+    match danger {
+        Kind::AnyExtensionWithCredentials => Some("dangerously_allow_any_extension"),
+        Kind::InsecureWithCredentials => Some("dangerously_allow_insecure_origins"),
+        Kind::PublicSuffixWithCredentials => Some(PUBLIC_SUFFIXES),
+        Kind::NullWithCredentials => Some(CREDENTIALED_NULL),
+        _ => None,
+    }
 }
 
-/// The dangers of an origin by these settings.
+/// The reasons for which an origin is refused with credentials by these settings.
 pub(super) fn dangers(
     settings: &CorsBuilder,
     pattern: &OriginPattern,
-) -> impl Iterator<Item = Danger> {
+) -> impl Iterator<Item = Kind> {
     let is_extension = pattern.covers_hosts();
     let credentials = settings.allow_credentials;
     [
         (
             is_extension && !settings.dangerously_allow_any_extension,
             Kind::AnyExtensionWithCredentials,
-            "dangerously_allow_any_extension",
         ),
         (
             !is_extension && !pattern.is_secure() && !settings.dangerously_allow_insecure_origins,
             Kind::InsecureWithCredentials,
-            "dangerously_allow_insecure_origins",
         ),
         (
             pattern.covers_public_suffix() && !settings.dangerously_allow_public_suffixes,
             Kind::PublicSuffixWithCredentials,
-            PUBLIC_SUFFIXES,
         ),
     ]
     .into_iter()
-    .filter(move |(is_there, ..)| credentials && *is_there)
-    .map(|(_, kind, switch)| Danger { kind, switch })
+    .filter_map(move |(is_there, kind)| (credentials && is_there).then_some(kind))
 }
 
-impl Danger {
-    /// The remedy for an entry that is an origin or a pattern.
-    pub(super) fn remedy(self, entry: &str) -> String {
-        let way_out = match self.kind {
-            Kind::AnyExtensionWithCredentials => "name the extensions that are yours".into(),
-            Kind::InsecureWithCredentials => match over_https(entry) {
-                Some(secure) => format!("write {secure:?}"),
-                None => "remove it".into(),
-            },
-            _ => NAME_YOURS.into(),
-        };
-        format!("{way_out}, or set {}", self.switch)
+/// The remedy for an entry that is an origin or a pattern, and dangerous.
+pub(super) fn of_danger(danger: Kind, entry: &str) -> String {
+    let way_out = match danger {
+        Kind::AnyExtensionWithCredentials => "name the extensions that are yours".into(),
+        Kind::InsecureWithCredentials => match over_https(entry) {
+            Some(secure) => format!("write {secure:?}"),
+            None => "remove it".into(),
+        },
+        _ => String::from(NAME_YOURS),
+    };
+    match switch(danger) {
+        Some(switch) => format!("{way_out}, or set {switch}"),
+        None => way_out,
     }
 }
 
@@ -126,7 +127,7 @@ fn switches(settings: &CorsBuilder, origins: &[impl AsRef<str>]) -> Vec<&'static
         .filter_map(|origin| origin.as_ref().parse().ok());
     let mut switches: Vec<_> = patterns
         .flat_map(|pattern: OriginPattern| dangers(settings, &pattern).collect::<Vec<_>>())
-        .map(|danger| danger.switch)
+        .filter_map(switch)
         .collect();
     switches.sort_unstable();
     switches.dedup();

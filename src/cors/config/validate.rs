@@ -146,7 +146,7 @@ impl<'a> Check<'a> {
             }
         };
         for danger in remedy::dangers(settings, &pattern) {
-            self.refuse_entry(index, entry, danger.kind, danger.remedy(entry));
+            self.refuse_entry(index, entry, danger, remedy::of_danger(danger, entry));
         }
         Some(pattern)
     }

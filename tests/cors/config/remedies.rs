@@ -1,7 +1,8 @@
 //! Remedies: to follow one does not lead into the next error.
 
 use super::refused;
-use same_origin::cors::CorsBuilder;
+use http::Request;
+use same_origin::cors::{Any, CorsBuilder, CorsPolicy};
 use serde_json::{Value, json};
 
 /// Follows the first way out that a remedy for an entry names: the entries to write in its place, and the switches to
@@ -118,4 +119,40 @@ fn a_switch_that_is_needed_is_named_at_once() {
         errors.to_string(),
         "allow_origins: no origin is allowed: name the origins that may read"
     );
+}
+
+#[test]
+fn credentials_are_advised_with_the_switches_that_they_take() {
+    let listed = |origins: &[&str]| CorsPolicy::builder().allow_origins(origins);
+    for (settings, origin, remedy) in [
+        (
+            listed(&["http://a.example"]),
+            "http://a.example",
+            "set allow_credentials and dangerously_allow_insecure_origins",
+        ),
+        (
+            listed(&["http://a.example", "http://b.example", "https://*.co.uk"]).allow_methods(Any),
+            "http://b.example",
+            "set allow_credentials and dangerously_allow_insecure_origins and \
+             dangerously_allow_public_suffixes, and name the methods",
+        ),
+        (
+            listed(&["http://localhost"]).expose_headers(Any),
+            "http://localhost",
+            "set allow_credentials, and name the exposed headers",
+        ),
+        (
+            listed(&["http://localhost"]).allow_null_origin(true),
+            "null",
+            "set allow_credentials and dangerously_allow_credentialed_null_origin",
+        ),
+    ] {
+        let policy = settings.build().unwrap();
+        let request = Request::get("/").header("origin", origin);
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let explanation = policy.explain(&request);
+        let steps = explanation.steps().iter();
+        let advised: Vec<_> = steps.filter_map(|step| step.remedy()).collect();
+        assert_eq!(advised, [remedy], "{origin}");
+    }
 }
