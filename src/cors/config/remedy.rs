@@ -85,6 +85,9 @@ pub(super) fn of_origin(settings: &CorsBuilder, error: &OriginError) -> Cow<'sta
                 false => format!("remove it{and_set}, if opaque origins are meant").into(),
             }
         }
+        (OriginErrorKind::Wildcard, None) if settings.allow_credentials => {
+            "write \"*.\" before a name for its subdomains, or \":*\" behind it for any port".into()
+        }
         (OriginErrorKind::Wildcard, None) => {
             "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \
              or \"*\" in place of the list (in Rust: `Any`) for all origins"

@@ -106,6 +106,10 @@ fn a_switch_that_is_needed_is_named_at_once() {
              dangerously_allow_insecure_origins and dangerously_allow_public_suffixes",
         ),
         (
+            "https://*",
+            "write \"*.\" before a name for its subdomains, or \":*\" behind it for any port",
+        ),
+        (
             "null",
             "remove it and set allow_null_origin and dangerously_allow_credentialed_null_origin, if opaque origins are meant",
         ),
