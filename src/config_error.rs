@@ -86,13 +86,28 @@ pub(crate) fn masked_address(text: &str) -> String {
     )
 }
 
-/// The remedy for an entry of a list in which several stand. `read` gives a part as it is to be written; unless it does
-/// so for each, this is not what was meant.
+/// The remedy for an entry of a list in which several stand, as [`parts`] reads them.
 pub(crate) fn as_entries(
     entry: &str,
     separators: &[char],
     read: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
+    parts(entry, separators, read).map(|parts| each_alone(&parts))
+}
+
+/// The advice to write each part as an entry.
+pub(crate) fn each_alone(parts: &[String]) -> String {
+    let quoted: Vec<_> = parts.iter().map(|part| format!("{part:?}")).collect();
+    format!("write {}, each as an entry of its own", quoted.join(", "))
+}
+
+/// The parts of an entry in which several stand. `read` gives a part as it is to be written; unless it does so for
+/// each, this is not what was meant.
+pub(crate) fn parts(
+    entry: &str,
+    separators: &[char],
+    read: impl Fn(&str) -> Option<String>,
+) -> Option<Vec<String>> {
     // A password may hold anything.
     if entry.contains('@') {
         return None;
@@ -106,14 +121,7 @@ pub(crate) fn as_entries(
     if parts.len() < 2 {
         return None;
     }
-    let quoted = parts
-        .into_iter()
-        .map(|part| Some(format!("{:?}", read(part)?)));
-    let quoted: Vec<_> = quoted.collect::<Option<_>>()?;
-    Some(format!(
-        "write {}, each as an entry of its own",
-        quoted.join(", ")
-    ))
+    parts.into_iter().map(read).collect()
 }
 
 impl<K> From<ConfigError<K>> for ConfigErrors<K> {

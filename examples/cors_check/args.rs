@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -169,7 +170,9 @@ impl Reading {
         for call in &self.args.calls {
             self.mistakes.extend(wrong_url(call));
         }
-        self.mistakes.dedup();
+        // Each page has the same URLs.
+        let mut told = HashSet::new();
+        self.mistakes.retain(|mistake| told.insert(mistake.clone()));
         match self.mistakes.is_empty() {
             true => Ok(self.args),
             false => Err(self.mistakes.join("\n")),
@@ -269,6 +272,8 @@ mod tests {
         assert!(parse("--page https://a.test").unwrap_err().contains("both"));
         let relative = parse("--page https://a.test /items").unwrap_err();
         assert!(relative.contains("`/items` is not a URL"), "{relative}");
+        let twice = parse("--page https://a.test --page https://b.test /x /y").unwrap_err();
+        assert_eq!(twice.lines().count(), 2, "{twice}");
     }
 
     #[test]

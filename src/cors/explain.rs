@@ -1,10 +1,10 @@
 //! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
 use super::acrh;
-use super::config::{PolicyErrorKind, entries};
+use super::config::{PolicyErrorKind, entries, remedy};
 use super::explanation::{Explanation, Outcome, Step};
 use super::judge::{Refusal, Verdict};
-use super::policy::{Access, Compiled, CorsPolicy, Headers, Methods};
+use super::policy::{Access, Compiled, CorsPolicy, Headers};
 use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
@@ -49,7 +49,7 @@ impl CorsPolicy {
                 steps.push(policy.explain_method(request));
                 steps.push(policy.explain_headers(request));
             } else {
-                steps.extend(policy.explain_credentials(request));
+                steps.extend(self.explain_credentials(request));
             }
         }
         let from = request.headers.get(ORIGIN).map_or_else(
@@ -60,6 +60,53 @@ impl CorsPolicy {
             request: format!("{} {from}", request.method),
             refusal: verdict.refusal(),
             steps,
+        }
+    }
+
+    fn explain_credentials(&self, request: &Parts) -> Option<Step> {
+        const CLAUSE: &str = "Fetch #cors-check steps 5 to 7";
+        let granted = self.compiled().admit(&request.headers)?.ok()?;
+        if granted.credentials() {
+            return Some(Step::passes(
+                CLAUSE,
+                Some("allow_credentials"),
+                String::from("credentials are allowed"),
+            ));
+        }
+        let reason = if request.headers.contains_key(COOKIE) {
+            "the request has a cookie, so it was probably made with credentials, which are not allowed"
+        } else {
+            "the response can be read unless the request was made with credentials"
+        };
+        Some(Step {
+            outcome: Outcome::Depends,
+            clause: CLAUSE,
+            key: Some("allow_credentials"),
+            reason: reason.to_owned(),
+            remedy: Some(self.credentials_remedy()),
+        })
+    }
+
+    /// With credentials a `*` means nothing (Fetch #cors-protocol-and-credentials), so that each has to go, and some
+    /// origins take a switch.
+    fn credentials_remedy(&self) -> String {
+        let settings = self.settings().allow_credentials(true);
+        let (mut set, mut name) = (vec!["allow_credentials"], Vec::new());
+        for error in settings.build().err().into_iter().flatten() {
+            match (error.kind(), error.key()) {
+                (PolicyErrorKind::StarWithCredentials, "allow_origins") => name.push("origins"),
+                (PolicyErrorKind::StarWithCredentials, "allow_methods") => name.push("methods"),
+                (PolicyErrorKind::StarWithCredentials, "allow_headers") => name.push("headers"),
+                (PolicyErrorKind::StarWithCredentials, _) => name.push("exposed headers"),
+                (kind, _) => set.extend(remedy::switch(kind)),
+            }
+        }
+        set.sort_unstable();
+        set.dedup();
+        let set = set.join(" and ");
+        match &name[..] {
+            [] => format!("set {set}"),
+            names => format!("set {set}, and name the {}", names.join(", the ")),
         }
     }
 }
@@ -150,48 +197,6 @@ impl Compiled {
             None => String::new(),
         };
         format!("add \"{entry}\" to allow_origins{reason}{takes}")
-    }
-
-    fn explain_credentials(&self, request: &Parts) -> Option<Step> {
-        const CLAUSE: &str = "Fetch #cors-check steps 5 to 7";
-        let granted = self.admit(&request.headers)?.ok()?;
-        if granted.credentials() {
-            return Some(Step::passes(
-                CLAUSE,
-                Some("allow_credentials"),
-                String::from("credentials are allowed"),
-            ));
-        }
-        let reason = if request.headers.contains_key(COOKIE) {
-            "the request has a cookie, so it was probably made with credentials, which are not allowed"
-        } else {
-            "the response can be read unless the request was made with credentials"
-        };
-        Some(Step {
-            outcome: Outcome::Depends,
-            clause: CLAUSE,
-            key: Some("allow_credentials"),
-            reason: reason.to_owned(),
-            remedy: Some(self.credentials_remedy()),
-        })
-    }
-
-    /// With credentials a `*` means nothing (Fetch #cors-protocol-and-credentials), so that each has to go.
-    fn credentials_remedy(&self) -> String {
-        let stars = [
-            ("origins", matches!(self.access, Access::Any)),
-            ("methods", matches!(self.methods, Methods::Any)),
-            ("headers", matches!(self.headers, Headers::Any { .. })),
-        ];
-        let named: Vec<_> = stars.iter().filter(|(_, is_any)| *is_any).collect();
-        let named: Vec<_> = named.iter().map(|(name, _)| *name).collect();
-        match &named[..] {
-            [] => String::from("set allow_credentials"),
-            names => format!(
-                "set allow_credentials, and name the {}",
-                names.join(", the ")
-            ),
-        }
     }
 
     fn explain_method(&self, request: &Parts) -> Step {

@@ -107,7 +107,8 @@
 //!
 //! In axum the layer that is added last is the outermost; in a `tower::ServiceBuilder` it is the one that is
 //! added first. A layer on a router also covers what its routes do not match, 404 and 405, if it is added
-//! after the fallback.
+//! after the fallback. It belongs after axum's `method_not_allowed_fallback`, too: added later, that answers in the
+//! layer's place, and preflights get its 405.
 //!
 //! A policy for some routes is a layer on a router of these routes, which is then nested. Such a router needs a
 //! fallback of its own, before the layer. Without one, axum has the outer router's fallback answer what the routes do

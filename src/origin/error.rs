@@ -95,8 +95,8 @@ impl OriginError {
         self
     }
 
-    /// The remedy where several origins or patterns stand in the text.
-    pub(crate) fn several(&self) -> Option<String> {
+    /// The origins or patterns to write, where several stand in the text.
+    pub(crate) fn several(&self) -> Option<Vec<String>> {
         // A blank may be a mistake within one of them.
         let blanks = self.kind == OriginErrorKind::Several;
         suggest::several(&self.value, blanks)

@@ -2,7 +2,7 @@
 
 use super::host;
 use super::parse::{self, OPAQUE};
-use crate::config_error::as_entries;
+use crate::config_error::parts;
 
 /// The origin or pattern that was meant, where that leaves no doubt.
 pub(super) fn suggest(value: &str) -> Option<String> {
@@ -57,8 +57,8 @@ pub(super) fn suggest(value: &str) -> Option<String> {
     good.then_some(suggestion)
 }
 
-/// The remedy where several origins or patterns stand in a text, with blanks between them or with commas alone.
-pub(super) fn several(value: &str, blanks: bool) -> Option<String> {
+/// The origins or patterns where several stand in a text, with blanks between them or with commas alone.
+pub(super) fn several(value: &str, blanks: bool) -> Option<Vec<String>> {
     let read = |part: &str| match parse::pattern(part.as_bytes()) {
         Some(shape) => host::is_punycode_valid(&part[shape.host]).then(|| part.to_owned()),
         None => suggest(part),
@@ -68,7 +68,7 @@ pub(super) fn several(value: &str, blanks: bool) -> Option<String> {
     } else {
         &[',', ';']
     };
-    as_entries(value, separators, read)
+    parts(value, separators, read)
 }
 
 /// Whether the host is this machine; slashes may stand before it, and anything behind.
@@ -82,7 +82,11 @@ fn is_loopback(rest: &str) -> bool {
 fn split_port(authority: &str) -> (&str, &str) {
     match authority.rsplit_once(':') {
         _ if host::ipv6(&format!("[{authority}]")).is_some() => (authority, ""),
-        Some((host, port)) if !port.contains(']') => (host, port.trim_start_matches('0')),
+        Some((host, port)) if !port.contains(']') => match port.trim_start_matches('0') {
+            // 0 is a port of its own, and not that which is left out.
+            "" if !port.is_empty() => (host, "0"),
+            number => (host, number),
+        },
         _ => (authority, ""),
     }
 }
@@ -204,6 +208,8 @@ mod tests {
             "https://a.example,https://b.example",
             "https://app*.example.com",
             "https://example.com:99999",
+            "https://example.com:0",
+            "localhost:00",
             "https://exa mple.com",
             "app:///index.html",
             "app://a b",

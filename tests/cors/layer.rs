@@ -116,6 +116,10 @@ async fn a_router_is_covered_with_its_404_and_405() {
             "{path}"
         );
     }
+    // As the documentation warns: axum puts the one of all routes in the layer's place.
+    let app = app.method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED);
+    let response = app.oneshot(preflight("/items")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
 /// The `Allow` that axum adds, as the documentation has it.

@@ -219,7 +219,7 @@ fn each_mistake_has_its_remedy() {
             "the path that is meant",
         ),
         (exempt("/hook/"), Kind::EmptySegment, "write \"/hook\""),
-        (exempt("//"), Kind::EmptySegment, "write"),
+        (exempt("//"), Kind::WholeServer, "name the path"),
         (exempt("/a//b"), Kind::EmptySegment, "write one slash"),
         (exempt("/a b"), Kind::PathCharacter, "percent-encoded"),
         (exempt("/a\\b"), Kind::PathCharacter, "percent-encoded"),

@@ -7,5 +7,6 @@ mod events;
 mod explain;
 mod layer;
 mod properties;
+mod remedies;
 mod request;
 mod vectors;

@@ -62,14 +62,12 @@ impl Scene<'_> {
             E::CredentialsNotAllowed(value) => self.credentials(value),
             E::PreflightRedirect(_) => self.redirected_preflight(),
             E::PreflightStatus(_) => self.refused_preflight(),
-            E::UnparsableAllowMethods(value) => fault(
-                "methods-not-a-list",
-                format!("`{value}` is not a list of methods: part them by commas"),
-            ),
-            E::UnparsableAllowHeaders(value) => fault(
-                "headers-not-a-list",
-                format!("`{value}` is not a list of names: part them by commas"),
-            ),
+            E::UnparsableAllowMethods(value) => {
+                fault("methods-not-a-list", not_a_list(value, "methods"))
+            }
+            E::UnparsableAllowHeaders(value) => {
+                fault("headers-not-a-list", not_a_list(value, "names"))
+            }
             E::MethodNotAllowed(method) => self.method(method),
             E::HeaderNotAllowed(name) => self.header(name),
             other => redirect(other),
@@ -323,6 +321,16 @@ impl Scene<'_> {
             (false, _) => fault("header-not-allowed", write),
         }
     }
+}
+
+/// A value of `Access-Control-Allow-*` that browsers cannot read.
+fn not_a_list(value: &str, of: &str) -> String {
+    // As a list of a program prints itself.
+    let remedy = match value.contains(['"', '[', '{']) {
+        true => "write them without quotes and brackets, and a comma between them",
+        false => "part them by commas",
+    };
+    format!("`{value}` is not a list of {of}: {remedy}")
 }
 
 /// Failures of redirects and of what is not CORS.

@@ -129,6 +129,7 @@ const CASES: &[Case] = &[
     asked_first(Token, (200, "access-control-allow-origin: *|vary: origin, access-control-request-method, access-control-request-headers"), ("header-not-allowed", "tower-http"), ".allow_headers("),
     asked_first(Put, (204, "access-control-allow-origin: *|access-control-allow-methods: GET PUT"), ("methods-not-a-list", "server"), "part them by commas"),
     asked_first(Token, (204, "access-control-allow-origin: *|access-control-allow-headers: a; authorization"), ("headers-not-a-list", "server"), "part them by commas"),
+    asked_first(Token, (204, "access-control-allow-origin: *|access-control-allow-headers: [\"authorization\"]"), ("headers-not-a-list", "server"), "without quotes and brackets"),
     asked_first(Token, (204, "access-control-allow-origin: *|access-control-allow-headers: authorization|access-control-max-age: 10m"), ("max-age-not-seconds", "server"), "without a unit"),
     // Redirects.
     answered(Plain, (302, "access-control-allow-origin: *|location: https://bucket.example.net/x"), ("null-origin-after-redirect", "server"), "makes Origin `null`"),

@@ -2,7 +2,7 @@
 
 use crate::door::Door;
 use axum::Router;
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{InvalidUri, PathAndQuery};
 use http::{HeaderMap, Request, Version};
@@ -87,6 +87,15 @@ pub(crate) fn restore(
     Ok(())
 }
 
+/// Says how long the body is: it is whole in an event, and a door that decodes or re-encodes it leaves the length and the
+/// coding of its client's message in the fields.
+pub(crate) fn measure(headers: &mut HeaderMap, body: &[u8]) {
+    headers.remove(TRANSFER_ENCODING);
+    if headers.remove(CONTENT_LENGTH).is_some() || !body.is_empty() {
+        headers.insert(CONTENT_LENGTH, body.len().into());
+    }
+}
+
 /// Takes out what only the client can have said of its address, its host and the prefix.
 ///
 /// Names with `_` count, too: CGI and WSGI see no difference.
@@ -149,6 +158,31 @@ fn without_authority(mut request: Request<Body>) -> Request<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_length_is_that_of_the_body_in_the_event() {
+        for (sent, body, length) in [
+            (&[][..], "", None),
+            (&[], "abc", Some("3")),
+            (&[("content-length", "2")], "\u{fffd}", Some("3")),
+            (&[("content-length", "2")], "", Some("0")),
+            (
+                &[("content-length", "2"), ("content-length", "3")],
+                "abc",
+                Some("3"),
+            ),
+            (&[("transfer-encoding", "chunked")], "abc", Some("3")),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in sent {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            measure(&mut headers, body.as_bytes());
+            let said: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+            assert_eq!(said, Vec::from_iter(length), "{sent:?}");
+            assert!(!headers.contains_key(TRANSFER_ENCODING));
+        }
+    }
 
     #[test]
     fn a_client_does_not_choose_what_a_door_would_say() {

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, printable};
 use crate::door::Door;
 use crate::event::{Event, Rest};
-use crate::public::{Mounted, restore};
+use crate::public::{Mounted, measure, restore};
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -62,6 +62,7 @@ async fn answer(
     let Ok(()) = restore(&mut parts, &door, rest.query.as_deref()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    measure(&mut parts.headers, &rest.body);
     let request = Request::from_parts(parts, Body::from(rest.body));
     if check(&request).is_err() {
         return StatusCode::BAD_REQUEST.into_response();

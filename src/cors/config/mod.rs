@@ -4,6 +4,7 @@ mod allow_list;
 mod builder;
 pub(super) mod entries;
 mod error;
+pub(super) mod remedy;
 #[cfg(feature = "serde")]
 mod seconds;
 mod validate;

@@ -4,8 +4,9 @@ use super::allow_list::AllowList;
 use super::builder::CorsBuilder;
 use super::entries::{self, Wrong};
 use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
+use super::remedy;
 use crate::cors::policy::{self, Access, Compiled, CorsPolicy, Headers, Methods};
-use crate::origin::{OriginError, OriginErrorKind, OriginPattern, OriginSet, UNENCODED};
+use crate::origin::{OriginPattern, OriginSet};
 use http::HeaderValue;
 use std::borrow::Cow;
 
@@ -29,7 +30,10 @@ impl CorsBuilder {
     pub fn build(&self) -> Result<CorsPolicy, PolicyErrors> {
         let mut check = Check::new(self, false);
         if check.is_for_nobody() {
-            let remedy = "name the origins that may read, or write \"*\" for all";
+            let remedy = match self.allow_credentials {
+                true => "name the origins that may read",
+                false => "name the origins that may read, or write \"*\" for all",
+            };
             check.refuse(Kind::NoOrigins, remedy);
         }
         check.compile()
@@ -105,10 +109,7 @@ impl<'a> Check<'a> {
     fn access(&mut self) -> Access {
         let settings = self.settings;
         self.key = "allow_null_origin";
-        if settings.allow_null_origin
-            && settings.allow_credentials
-            && !settings.dangerously_allow_credentialed_null_origin
-        {
+        if settings.allow_null_origin && remedy::is_null_dangerous(settings) {
             let remedy = "remove it, or set dangerously_allow_credentialed_null_origin \
                           if each response is guarded by its own signature";
             self.refuse(Kind::NullWithCredentials, remedy);
@@ -132,45 +133,20 @@ impl<'a> Check<'a> {
 
     fn origin(&mut self, index: usize, entry: &str) -> Option<OriginPattern> {
         let settings = self.settings;
-        if entry == "*" {
-            self.star_in_list(index, "name the origins");
+        if has_star(entry) {
+            self.star_in_list(index, entry, "name the origins");
             return None;
         }
         let pattern: OriginPattern = match entry.parse() {
             Ok(pattern) => pattern,
             Err(error) => {
                 let kind = Kind::Origin(error.kind());
-                self.refuse_entry(
-                    index,
-                    entry,
-                    kind,
-                    remedy_for_origin(&error, settings.allow_null_origin),
-                );
+                self.refuse_entry(index, entry, kind, remedy::of_origin(settings, &error));
                 return None;
             }
         };
-        if !settings.allow_credentials {
-            return Some(pattern);
-        }
-        if pattern.covers_hosts() {
-            if !settings.dangerously_allow_any_extension {
-                let remedy =
-                    "name the extensions that are yours, or set dangerously_allow_any_extension";
-                self.refuse_entry(index, entry, Kind::AnyExtensionWithCredentials, remedy);
-            }
-        } else if !pattern.is_secure() && !settings.dangerously_allow_insecure_origins {
-            let remedy = match entry.strip_prefix("http:") {
-                Some(rest) => {
-                    format!("write \"https:{rest}\", or set dangerously_allow_insecure_origins")
-                }
-                None => String::from("remove it, or set dangerously_allow_insecure_origins"),
-            };
-            self.refuse_entry(index, entry, Kind::InsecureWithCredentials, remedy);
-        }
-        if pattern.covers_public_suffix() && !settings.dangerously_allow_public_suffixes {
-            let remedy =
-                "name the origins that are yours, or set dangerously_allow_public_suffixes";
-            self.refuse_entry(index, entry, Kind::PublicSuffixWithCredentials, remedy);
+        for danger in remedy::dangers(settings, &pattern) {
+            self.refuse_entry(index, entry, danger, remedy::of_danger(danger, entry));
         }
         Some(pattern)
     }
@@ -183,8 +159,8 @@ impl<'a> Check<'a> {
         };
         let mut listed = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            if entry == "*" {
-                self.star_in_list(index, "name the methods");
+            if has_star(entry) {
+                self.star_in_list(index, entry, "name the methods");
                 continue;
             }
             match entries::method(entry) {
@@ -236,8 +212,8 @@ impl<'a> Check<'a> {
     ) -> Vec<String> {
         let mut listed = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            if entry == "*" {
-                self.star_in_list(index, "name the headers");
+            if has_star(entry) {
+                self.star_in_list(index, entry, "name the headers");
                 continue;
             }
             match read(entry) {
@@ -277,7 +253,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn star_in_list(&mut self, index: usize, instead: &str) {
+    /// A `*` among the entries of a list, be it beside others in one entry.
+    fn star_in_list(&mut self, index: usize, entry: &str, instead: &str) {
         let in_place = match &self.settings.allow_headers {
             // The star does not cover `authorization`, which was probably listed on purpose.
             AllowList::Only(entries)
@@ -292,10 +269,10 @@ impl<'a> Check<'a> {
         if self.settings.allow_credentials {
             // Both faults in one error, as mending either leads to the other.
             let remedy = format!("{instead}, or remove allow_credentials and {in_place}");
-            self.refuse_entry(index, "*", Kind::StarWithCredentials, remedy);
+            self.refuse_entry(index, entry, Kind::StarWithCredentials, remedy);
         } else {
             let remedy = format!("{in_place}, or remove it");
-            self.refuse_entry(index, "*", Kind::StarInList, remedy);
+            self.refuse_entry(index, entry, Kind::StarInList, remedy);
         }
     }
 
@@ -335,33 +312,16 @@ fn is_star_and_authorization(entries: &[String]) -> bool {
 }
 
 fn names_authorization(entries: &[String]) -> bool {
-    let is_it = |entry: &String| entry.eq_ignore_ascii_case("authorization");
-    entries.iter().any(is_it)
+    let is_it = |word: &str| word.eq_ignore_ascii_case("authorization");
+    entries.iter().any(|entry| words(entry).any(is_it))
 }
 
-fn remedy_for_origin(error: &OriginError, null_is_allowed: bool) -> Cow<'static, str> {
-    if let Some(remedy) = error.several() {
-        return remedy.into();
-    }
-    match (error.kind(), error.suggestion()) {
-        (OriginErrorKind::File, _) => {
-            "write \"file://\" for what Chromium sends where files may read files, \
-             or set allow_null_origin for what other browsers send"
-                .into()
-        }
-        (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
-        (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) if null_is_allowed => {
-            "remove it, as allow_null_origin is set".into()
-        }
-        (OriginErrorKind::Null | OriginErrorKind::OpaqueScheme, None) => {
-            "set allow_null_origin if opaque origins are meant".into()
-        }
-        (OriginErrorKind::Wildcard, None) => {
-            "write \"*.\" before a name for its subdomains, \":*\" behind it for any port, \
-             or \"*\" in place of the list (in Rust: `Any`) for all origins"
-                .into()
-        }
-        (OriginErrorKind::Unicode, None) => UNENCODED.into(),
-        (_, None) => "write an origin such as \"https://example.com\" for each entry".into(),
-    }
+fn has_star(entry: &str) -> bool {
+    words(entry).any(|word| word == "*")
+}
+
+/// The members of an entry that may hold several, without their quotes.
+fn words(entry: &str) -> impl Iterator<Item = &str> {
+    let words = entry.split([',', ';', ' ', '\t']);
+    words.map(|word| word.trim_matches(['"', '\'']))
 }

@@ -1,6 +1,6 @@
 //! From settings to a guard: everything that is wrong, or a guard that cannot be.
 
-use crate::config_error::as_entries;
+use crate::config_error::{as_entries, each_alone};
 use crate::guard::config::builder::{Exemption, GuardBuilder};
 use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind, GuardErrors};
 use crate::guard::exempt::{self, Exempt};
@@ -250,19 +250,25 @@ fn trusted_origin(entry: &str) -> Result<OriginPattern, Wrong> {
 
 /// Also one of every extension.
 fn trusted_pattern(entry: &str) -> Result<OriginPattern, Wrong> {
-    let pattern = pattern(entry)?;
+    const NAME: &str = "name the origins that are yours";
+    let pattern = pattern(entry, |advised| match advised.covers_public_suffix() {
+        true => Some(NAME),
+        false => None,
+    })?;
     if pattern.covers_public_suffix() {
-        return Err((Kind::PublicSuffix, "name the origins that are yours".into()));
+        return Err((Kind::PublicSuffix, NAME.into()));
     }
     Ok(pattern)
 }
 
 fn public_origin(entry: &str) -> Result<OriginPattern, Wrong> {
     const IN_FULL: &str = "write each origin in full, such as \"https://app.example.com\"";
-    let pattern = pattern(entry).map_err(|(kind, remedy)| {
-        // One that is proposed is refused in turn if it is a pattern.
-        let is_pattern = remedy.contains("://*");
-        (kind, if is_pattern { IN_FULL.into() } else { remedy })
+    if entry == "*" {
+        return Err((Kind::OriginPattern, IN_FULL.into()));
+    }
+    let pattern = pattern(entry, |advised| match advised.is_exact() {
+        true => None,
+        false => Some(IN_FULL),
     })?;
     if !pattern.is_exact() {
         return Err((Kind::OriginPattern, IN_FULL.into()));
@@ -270,13 +276,26 @@ fn public_origin(entry: &str) -> Result<OriginPattern, Wrong> {
     Ok(pattern)
 }
 
-fn pattern(entry: &str) -> Result<OriginPattern, Wrong> {
+/// `instead` is the remedy in place of the advice to write an origin that would be refused in turn.
+fn pattern(
+    entry: &str,
+    instead: fn(&OriginPattern) -> Option<&'static str>,
+) -> Result<OriginPattern, Wrong> {
     entry.parse().map_err(|error: crate::origin::OriginError| {
-        if let Some(remedy) = error.several() {
-            return (Kind::Origin(error.kind()), remedy.into());
+        let kind = Kind::Origin(error.kind());
+        let refused = |advised: &str| instead(&advised.parse().ok()?);
+        if let Some(origins) = error.several() {
+            let refused = origins.iter().find_map(|origin| refused(origin));
+            return (
+                kind,
+                refused.map_or_else(|| each_alone(&origins).into(), Cow::Borrowed),
+            );
         }
         let remedy = match (error.kind(), error.suggestion()) {
-            (_, Some(suggestion)) => format!("write {suggestion:?}").into(),
+            (_, Some(suggestion)) => match refused(suggestion) {
+                Some(remedy) => remedy.into(),
+                None => format!("write {suggestion:?}").into(),
+            },
             (OriginErrorKind::Null, None) => {
                 "remove it, for the pages of all sites can send \"null\"; \
                  a path that has to take it can be in dangerously_exempt"
@@ -289,7 +308,7 @@ fn pattern(entry: &str) -> Result<OriginPattern, Wrong> {
             (OriginErrorKind::Unicode, None) => UNENCODED.into(),
             _ => "write an origin such as \"https://example.com\" for each entry".into(),
         };
-        (Kind::Origin(error.kind()), remedy)
+        (kind, remedy)
     })
 }
 
@@ -299,15 +318,20 @@ fn exempt_path(path: &str) -> Result<(), Wrong> {
     let legal = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
     match path {
         "" => wrong(Kind::RelativePath, example),
-        "/" => wrong(Kind::WholeServer, "name the path, or leave the guard out"),
+        _ if path.bytes().all(|byte| byte == b'/') => {
+            wrong(Kind::WholeServer, "name the path, or leave the guard out")
+        }
         _ if !path.starts_with('/') => {
             if path.contains("://") {
                 return wrong(Kind::RelativePath, "write the path alone");
             }
-            Err((
-                Kind::RelativePath,
-                format!("write {:?}", format!("/{path}")).into(),
-            ))
+            let absolute = format!("/{path}");
+            let remedy = match exempt_path(&absolute) {
+                Ok(()) => format!("write {absolute:?}").into(),
+                // What else is wrong with it.
+                Err((_, remedy)) => remedy,
+            };
+            Err((Kind::RelativePath, remedy))
         }
         _ if path.contains(['*', '{', '}']) || path.contains("/:") => wrong(
             Kind::PathPattern,

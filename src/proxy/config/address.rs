@@ -52,6 +52,9 @@ fn fault_of_prefix(prefix: &str) -> Option<Kind> {
 /// all that is not a path, and as it arrives.
 fn meant_prefix(prefix: &str) -> Option<String> {
     let text = prefix.trim();
+    let quoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    let text = quoted('"').or_else(|| quoted('\'')).unwrap_or(text);
+    let text = text.strip_prefix("location ").unwrap_or(text);
     let text = match text.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |path| &rest[path..]),
         None => text,
@@ -222,6 +225,10 @@ mod tests {
             ("https://x.example", "/"),
             ("é", "/%C3%A9"),
             ("a b", "/a%20b"),
+            ("\"/api/\"", "/api"),
+            ("'api'", "/api"),
+            ("location /api/", "/api"),
+            ("location ~ ^/api/(.*)$", "/api"),
         ] {
             let refused = Err((Kind::NotAPath, format!("write {want:?}").into()));
             assert_eq!(check_prefix(prefix), refused, "{prefix}");

@@ -194,7 +194,7 @@ fn remedies_have_what_was_meant() {
         ),
         (
             json!({"allow_origins": ["https://a.example", "null"]}),
-            "set allow_null_origin if opaque origins are meant",
+            "remove it and set allow_null_origin, if opaque origins are meant",
         ),
     ] {
         let errors = refused(settings.clone());

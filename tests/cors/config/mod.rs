@@ -2,6 +2,7 @@
 
 mod errors;
 mod origins;
+mod remedies;
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};

@@ -91,7 +91,7 @@ fn files_are_told_what_browsers_send_for_them() {
         errors.to_string(),
         "allow_origins[0]: \"file:///home/me/page.html\" names a file, where browsers send \"file://\" or \"null\" \
          for all files: write \"file://\" for what Chromium sends where files may read files, \
-         or set allow_null_origin for what other browsers send"
+         or remove it and set allow_null_origin for what other browsers send"
     );
 }
 

@@ -174,7 +174,8 @@ impl Value<'_> {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
-            Self::Float(value) => value.to_string(),
+            // `600.0` is not `600`.
+            Self::Float(value) => format!("{value:?}"),
             Self::Text(text) => (*text).to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),

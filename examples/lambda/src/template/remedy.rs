@@ -51,9 +51,11 @@ pub(super) fn of(
         PolicyErrorKind::Origin(of) => origin(of, text, kind, credentials),
         PolicyErrorKind::InsecureWithCredentials => {
             let by_hand = by_hand("dangerously_allow_insecure_origins");
-            match text.strip_prefix("http:") {
-                Some(rest) => {
-                    let secure = written(&format!("https:{rest}"), kind);
+            let secure = text.strip_prefix("http:");
+            let secure = secure.map(|rest| format!("https:{rest}"));
+            match secure.filter(|secure| is_allowed(secure, credentials)) {
+                Some(secure) => {
+                    let secure = written(&secure, kind);
                     format!("write {secure} or AllowCredentials: false, or {by_hand}")
                 }
                 None => format!("write AllowCredentials: false, or {by_hand}"),
@@ -185,6 +187,12 @@ mod tests {
             ),
             (
                 HTTP,
+                "{ AllowOrigins: ['http://a.example:443'], AllowCredentials: true }",
+                "write AllowCredentials: false, or give",
+                "{ AllowOrigins: ['http://a.example:443'], AllowCredentials: false }",
+            ),
+            (
+                HTTP,
                 "{ AllowOrigins: ['app://x'], AllowCredentials: true }",
                 "write AllowCredentials: false, or give",
                 "{ AllowOrigins: ['app://x'], AllowCredentials: false }",
@@ -313,8 +321,8 @@ mod tests {
             (
                 REST,
                 "{ MaxAge: -1 }",
-                "write \"'600'\"",
-                "{ MaxAge: \"'600'\" }",
+                "write \"'0'\"",
+                "{ MaxAge: \"'0'\" }",
             ),
         ] {
             let problems = read(&template(kind, block)).expect_err(block);

@@ -127,7 +127,7 @@ fn what_cannot_be_meant_is_said_where_it_stands() {
                 "AllowOrigins[0]: \"https://app.example.com/\" ",
                 "AllowMethods[0]: \"put\" ",
                 "AllowHeaders[0]: \"a b\" ",
-                "line 7: Resources.Two.Properties.CorsConfiguration.MaxAge: \"-1\" is not a number of seconds: write 600",
+                "line 7: Resources.Two.Properties.CorsConfiguration.MaxAge: \"-1\" is not a number of seconds: write 0",
                 "Two.Properties.CorsConfiguration.AllowOrigins: no origin is allowed",
             ],
         ),

@@ -120,6 +120,10 @@ pub(super) fn list(
                 match node.value() {
                     Value::Text(text) => members.push(member(text, node)),
                     value @ Value::Unknown(_) => problems.push(unknown(node, &value)),
+                    // In quotes it would be an origin that everybody has.
+                    value @ Value::Null => {
+                        problems.push(wrong(node, &value, "is not a text", "remove it"));
+                    }
                     value => problems.push(wrong(node, &value, "is not a text", "quote it")),
                 }
             }
@@ -183,12 +187,8 @@ pub(super) fn seconds(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) 
                 return None;
             }
         },
-        (Value::Number(number), Kind::Quoted) => {
-            let remedy = match u64::try_from(*number) {
-                Ok(number) => format!("write \"'{number}'\""),
-                Err(_) => "write \"'600'\"".to_owned(),
-            };
-            problems.push(wrong(node, &value, NOT_QUOTED, &remedy));
+        (Value::Number(_), Kind::Quoted) => {
+            problems.push(wrong(node, &value, NOT_QUOTED, &in_seconds(&value, kind)));
             return None;
         }
         (Value::Text(text), _) => text.parse().ok(),
@@ -196,13 +196,26 @@ pub(super) fn seconds(node: &Node<'_>, kind: Kind, problems: &mut Vec<Problem>) 
         _ => None,
     };
     if number.is_none() {
-        let remedy = match kind {
-            Kind::Quoted => "write \"'600'\"",
-            Kind::Http | Kind::FunctionUrl => "write 600",
-        };
-        problems.push(wrong(node, &value, "is not a number of seconds", remedy));
+        let remedy = in_seconds(&value, kind);
+        problems.push(wrong(node, &value, "is not a number of seconds", &remedy));
     }
     number
+}
+
+/// The remedy for a value that is not a number of seconds.
+fn in_seconds(value: &Value<'_>, kind: Kind) -> String {
+    let number = match value {
+        Value::Number(number) => Some(*number),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 1e9 => Some(*number as i64),
+        Value::Text(text) => text.trim_matches(['\'', ' ']).parse().ok(),
+        _ => None,
+    };
+    // HTTP APIs take -1, at which browsers do not remember the answer.
+    let number = number.map_or(600, |number| number.max(0)).to_string();
+    match kind {
+        Kind::Quoted => format!("write {}", written(&number, kind)),
+        Kind::Http | Kind::FunctionUrl => format!("write {number}"),
+    }
 }
 
 /// A switch; CloudFormation takes texts for it, too.
@@ -236,6 +249,26 @@ mod tests {
                 "Api",
                 "Cors: { MaxAge: 1.5 }",
                 "MaxAge: \"1.5\" is not a number of seconds: write \"'600'\"",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: ['*'], MaxAge: 6e2 }",
+                "MaxAge: \"600.0\" is not a number of seconds: write 600",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: ['*'], MaxAge: -1 }",
+                "MaxAge: \"-1\" is not a number of seconds: write 0",
+            ),
+            (
+                "Api",
+                "Cors: { MaxAge: \"'-1'\" }",
+                "MaxAge: \"'-1'\" is not a number of seconds: write \"'0'\"",
+            ),
+            (
+                "HttpApi",
+                "CorsConfiguration: { AllowOrigins: ['https://a.example', null] }",
+                "AllowOrigins[1]: \"null\" is not a text: remove it",
             ),
             (
                 "HttpApi",

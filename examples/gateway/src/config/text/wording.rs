@@ -122,6 +122,10 @@ fn remedy(key: &str, value: &Value, expected: &str) -> Option<String> {
         }
         "a URL or a list of URLs" => format!("{expected}, in quotes: {}", text(name)),
         "a sequence" => format!("a list: {}", list(name, value)),
+        // In a list it would be refused.
+        "\"*\" or a list of strings" if name == "allow_origins" && is_null(value) => {
+            "allow_null_origin = true in its place, if opaque origins are meant".to_owned()
+        }
         "\"*\" or a list of strings" => format!("\"*\" or a list: {}", list(name, value)),
         // The library's own readers say what to write.
         _ if expected.contains("such as") || expected.starts_with("true, false or ") => {
@@ -150,6 +154,10 @@ fn list(name: &str, value: &Value) -> String {
         }
         _ => format!("[{}]", text(name)),
     }
+}
+
+fn is_null(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim() == "null")
 }
 
 fn are_paths(text: &str) -> bool {

@@ -115,3 +115,19 @@ fn what_is_proposed_is_taken() {
         assert_eq!(taken.code, Some(0), "{config} {given}: {taken:?}");
     }
 }
+
+#[test]
+fn null_is_not_proposed_as_the_member_of_a_list() {
+    let folder = folder();
+    let ended = check(
+        folder.path(),
+        &format!("{ROUTE}cors = {{ allow_origins = 'null' }}\n"),
+    );
+    let remedy = "write allow_null_origin = true in its place";
+    assert!(ended.stderr.contains(remedy), "{ended:?}");
+    let ended = check(
+        folder.path(),
+        &format!("{ROUTE}cors = {{ allow_null_origin = true }}\n"),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
