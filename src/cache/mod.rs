@@ -37,8 +37,8 @@
 //!   [`object`];
 //! - the request had no body, no `If-Match` and no `If-Unmodified-Since`.
 //!
-//! With explicit freshness any final status is stored. Without, those that RFC 9110 15.1 names, if they can be
-//! validated. Directives that contradict each other, cannot be read or stand in a string without end are read
+//! With explicit freshness any final status is stored, but for 428, 429, 431 and 511, which are about one client and
+//! never stored (RFC 6585). Without, those that RFC 9110 15.1 names, if they can be validated. Directives that contradict each other, cannot be read or stand in a string without end are read
 //! in the strict way: the least freshness, or none, or not stored at all.
 //!
 //! # Answering

@@ -132,3 +132,22 @@ async fn variants_of_one_resource_are_bounded() {
     let last = site.ask(get("/a", &[("x-any", "999")])).await;
     assert_eq!(last.outcome, Some(Outcome::Hit));
 }
+
+/// A client that sends a long field would otherwise have it read some hundred times for one answer.
+#[test]
+fn a_long_field_is_not_read_for_each_variant() {
+    const LENGTH: usize = 20_000;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let site = Site::new(|_| response(200, &[FRESH, ("vary", "x-a, x-b")], "a"));
+    let ask = |number: usize| {
+        let field = format!("{}{number}", "a".repeat(LENGTH));
+        runtime.block_on(site.ask(get("/a", &[("x-a", &field)])));
+    };
+    (0..40).for_each(ask);
+    let measured = allocation_counter::measure(|| ask(40));
+    let times = measured.bytes_total / LENGTH as u64;
+    assert!(times < 20, "{times} times its length");
+}

@@ -31,6 +31,14 @@ pub(crate) struct Selection {
     fields: Box<[(HeaderName, Value)]>,
 }
 
+/// The fields of one request in the form in which they are compared. Each is read once for all variants: a client could
+/// otherwise have a long field read for every one that is stored.
+#[derive(Debug)]
+pub(crate) struct Values<'a> {
+    request: &'a HeaderMap,
+    read: Vec<(HeaderName, Value)>,
+}
+
 /// A field's value in the form in which it is compared; nothing if there is no such field.
 type Value = Option<Box<[u8]>>;
 
@@ -84,10 +92,10 @@ impl Selection {
     }
 
     /// Whether a response that was chosen in this way is one for the request.
-    pub(crate) fn matches(&self, request: &HeaderMap) -> bool {
+    pub(crate) fn matches(&self, request: &mut Values<'_>) -> bool {
         self.fields
             .iter()
-            .all(|(name, held)| value(request, name) == *held)
+            .all(|(name, held)| request.of_field(name) == held)
     }
 
     /// The request's values of the fields by which this was selected, as bytes that are equal if it is selected in the
@@ -109,6 +117,24 @@ impl Selection {
             64 + name.as_str().len() + value.as_ref().map_or(0, |value| value.len())
         };
         self.fields.iter().map(of).sum()
+    }
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn of(request: &'a HeaderMap) -> Self {
+        Self {
+            request,
+            read: Vec::new(),
+        }
+    }
+
+    fn of_field(&mut self, name: &HeaderName) -> &Value {
+        let read = self.read.iter().position(|(read, _)| read == name);
+        let at = read.unwrap_or_else(|| {
+            self.read.push((name.clone(), value(self.request, name)));
+            self.read.len() - 1
+        });
+        &self.read[at].1
     }
 }
 
@@ -252,9 +278,10 @@ mod tests {
             let selection =
                 Selection::of(&headers(&[("vary", case.vary)]), &headers(case.stored)).unwrap();
             let (stored, asked) = (headers(case.stored), headers(case.asked));
-            assert!(selection.matches(&stored), "{:?}", case.stored);
+            let matches = |request| selection.matches(&mut Values::of(request));
+            assert!(matches(&stored), "{:?}", case.stored);
             assert_eq!(
-                selection.matches(&asked),
+                matches(&asked),
                 case.same,
                 "{}: {:?}",
                 case.vary,

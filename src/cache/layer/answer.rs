@@ -3,6 +3,7 @@
 use crate::cache::http::conditional;
 use crate::cache::http::range::{self, Unclear};
 use crate::cache::http::status::{Forward, Status};
+use crate::cache::http::vary::Values;
 use crate::cache::layer::body::Body;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
@@ -31,8 +32,9 @@ pub(crate) fn find(resource: Option<&Resource>, asked: &Asked, request: &HeaderM
         return Found::Nothing(Forward::UriMiss);
     };
     let mut why = Forward::UriMiss;
+    let mut values = Values::of(request);
     for stored in resource.preferred() {
-        if let Some(unfit) = stored.unfit(request, asked.authorized) {
+        if let Some(unfit) = stored.unfit(&mut values, asked.authorized) {
             // The youngest of those that are still of use says why.
             if why == Forward::UriMiss {
                 why = unfit;

@@ -75,7 +75,7 @@ pub(crate) struct Storable {
 pub(crate) enum Refusal {
     /// The request is such that nothing is to be stored for it: its method, `no-store`, `Authorization`.
     Request,
-    /// The response forbids it: `private`, `no-store`.
+    /// The response forbids it: `private`, `no-store`, or a status that is for one client only.
     Forbidden,
     /// It sets a cookie.
     SetCookie,
@@ -239,6 +239,11 @@ fn extent(asked: Asked<'_>, head: &response::Parts) -> Result<Option<Extent>, Re
         }
         StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE => Err(Refusal::Incomplete),
         status if status.is_informational() => Err(Refusal::Incomplete),
+        // RFC 6585 3 to 6: never, whatever its fields say of freshness. It is about one client.
+        StatusCode::PRECONDITION_REQUIRED
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        | StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Err(Refusal::Forbidden),
         _ => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use crate::cache::http::date;
 use crate::cache::http::range::Extent;
 use crate::cache::http::status::Forward;
-use crate::cache::http::vary::Selection;
+use crate::cache::http::vary::{Selection, Values};
 use crate::cache::rules::reuse::Age;
 use crate::cache::rules::{Life, Storable};
 use crate::cache::store::key::Key;
@@ -85,7 +85,7 @@ impl Stored {
     }
 
     /// The reason for which it may not be used at all for a request with these fields, if there is one.
-    pub(crate) fn unfit(&self, request: &HeaderMap, authorized: bool) -> Option<Forward> {
+    pub(crate) fn unfit(&self, request: &mut Values<'_>, authorized: bool) -> Option<Forward> {
         if !self.snapshot.is_current() {
             return Some(Forward::UriMiss);
         }
@@ -196,22 +196,27 @@ impl Resource {
         request: &HeaderMap,
         most: u64,
     ) -> Option<Self> {
-        let is_rival = |held: &Stored| {
-            held.snapshot.is_current()
-                && held.selection.matches(request)
-                && !is_same_part(held, stored)
-        };
+        let mut request = Values::of(request);
+        let held = self.variants.iter();
+        let rivals: Vec<_> = held
+            .filter(|held| {
+                held.snapshot.is_current()
+                    && held.selection.matches(&mut request)
+                    && !is_same_part(held, stored)
+            })
+            .collect();
         let is_later = |held: &Stored| held.moment.is_after(&stored.moment);
         // A part does not answer who wants the whole, so that it does not keep that out.
-        let is_outdated = |held: &Stored| {
-            (stored.part.is_some() || held.part.is_none()) && is_rival(held) && is_later(held)
-        };
-        if self.variants.iter().any(|held| is_outdated(held)) {
+        let is_outdated =
+            |held: &Stored| (stored.part.is_some() || held.part.is_none()) && is_later(held);
+        if rivals.iter().any(|held| is_outdated(held)) {
             return None;
         }
-        let is_replaced = |held: &Stored| {
+        let is_replaced = |held: &Arc<Stored>| {
             // A part takes the place of parts; what is whole, of all.
-            (stored.part.is_none() || held.part.is_some()) && is_rival(held) && !is_later(held)
+            (stored.part.is_none() || held.part.is_some())
+                && !is_later(held)
+                && rivals.iter().any(|rival| Arc::ptr_eq(rival, held))
         };
         let others = self.variants.iter();
         let others = others.filter(|held| held.snapshot.is_current() && !is_replaced(held));
