@@ -10,10 +10,13 @@ use same_origin::proxy::{Mounts, Tunnels};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::{Table, Value};
+
+/// Bytes of a configuration: a thousand routes take some 200,000.
+const LARGEST: u64 = 16 << 20;
 
 /// Keys of the file that no route hangs on. All others are a part of each route's settings.
 const OF_NO_ROUTE: [&str; 10] = [
@@ -246,7 +249,7 @@ impl Seen {
 
     /// The file, and what it holds: a pipe can be read once only.
     pub fn with_content(path: PathBuf) -> (Self, io::Result<Vec<u8>>) {
-        let read = std::fs::read(&path);
+        let read = bounded(&path);
         Self::held(path, read)
     }
 
@@ -266,6 +269,17 @@ impl Seen {
     }
 }
 
+/// A file that may be a pipe or a device: of `/dev/zero` there is no end.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST + 1).read_to_end(&mut content)?;
+    match content.len() as u64 {
+        ..=LARGEST => Ok(content),
+        _ => Err(io::Error::other("it is larger than 16 MiB")),
+    }
+}
+
 /// Whether to open a file is to wait for nobody. One that is not there is not waited for.
 fn regular(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
@@ -277,6 +291,15 @@ fn regular(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_without_end_is_not_a_configuration() {
+        let (_, content) = Seen::with_content(PathBuf::from("/dev/zero"));
+        assert_eq!(content.unwrap_err().to_string(), "it is larger than 16 MiB");
+        let (_, content) = Seen::with_content(PathBuf::from("/dev/null"));
+        assert_eq!(content.unwrap(), b"");
+    }
 
     #[test]
     fn what_holds_for_all_routes_is_a_part_of_each() {
