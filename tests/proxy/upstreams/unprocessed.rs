@@ -286,6 +286,46 @@ async fn calls_go_on_while_connections_are_ended_in_good_order() {
     }
 }
 
+/// More of them wait than one of its connections takes: at a low `keepalive_requests` of nginx, or while Envoy drains.
+#[tokio::test]
+async fn a_burst_goes_on_while_each_connection_answers_some() {
+    for last in [1, 3] {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let upstream = upstream(&[], {
+            let answered = Arc::clone(&answered);
+            move |begun| {
+                let is_late = begun.stream > last;
+                answered.fetch_add(usize::from(!is_late), Ordering::SeqCst);
+                match begun.stream {
+                    stream if stream == last => [ok(stream), goaway(last)].concat(),
+                    _ if is_late => Vec::new(),
+                    stream => ok(stream),
+                }
+            }
+        });
+        let proxy = proxy_of(upstream.await).await;
+        let calls = (0..12).map(|turn| tokio::spawn(call(proxy, CALLS[turn % 3])));
+        for call in calls.collect::<Vec<_>>() {
+            assert_eq!(call.await.unwrap(), 200, "{last}");
+        }
+        assert_eq!(answered.load(Ordering::SeqCst), 12, "{last}");
+    }
+}
+
+#[tokio::test]
+async fn who_only_ends_connections_is_asked_twice() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let upstream = upstream(&[], {
+        let seen = Arc::clone(&seen);
+        move |_| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            goaway(0)
+        }
+    });
+    assert_eq!(call(proxy_of(upstream.await).await, CALLS[1]).await, 502);
+    assert_eq!(seen.load(Ordering::SeqCst), 2);
+}
+
 /// With a body, so that none of them could be repeated.
 #[tokio::test]
 async fn no_more_streams_are_opened_than_the_upstream_takes() {

@@ -63,7 +63,7 @@ impl Drop for Place {
 }
 
 impl Stream {
-    pub(crate) fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.place.shared.meter
     }
 
