@@ -173,13 +173,16 @@ impl Attempts {
 }
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.
+///
+/// Of a request that waits within a connection of HTTP/2 when that ends hyper says that its task is gone, and takes it
+/// for the user's doing. One without a body can do nothing else wrong.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
     let is_io = || {
         let cause = error.source();
         cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
     };
-    error.is_incomplete_message() || error.is_timeout() || is_io()
+    error.is_incomplete_message() || error.is_timeout() || error.is_user() || is_io()
 }
 
 #[cfg(test)]
