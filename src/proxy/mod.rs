@@ -80,7 +80,7 @@
 //! [`ProxyError`] in its extensions. A request is sent again only if nothing of it was sent; once if it is
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2); and once, whatever its method, if the
 //! upstream says over HTTP/2 that it has not processed it (RFC 9113 8.7), with a body of which no more than 16 KiB were
-//! read.
+//! read. After a `GOAWAY` it is sent again as long as the connections that end so have answered others.
 //!
 //! # Connections to upstreams
 //!

@@ -257,11 +257,20 @@ pub(super) fn is_alert(error: &io::Error) -> bool {
 /// RFC 9113 8.7: a stream above the last one of a `GOAWAY`, or refused, was not processed; its request
 /// is as good as unsent. h2 gives no other stream that error.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    cause.is_some_and(|cause: &h2::Error| {
+    is_by_upstream(error, |cause| {
         let is_refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
-        cause.is_remote() && (cause.is_go_away() || is_refused)
+        cause.is_go_away() || is_refused
     })
+}
+
+/// Whether the upstream has ended the connection with a `GOAWAY` below this stream.
+pub(super) fn is_above_the_last(error: &hyper::Error) -> bool {
+    is_by_upstream(error, h2::Error::is_go_away)
+}
+
+fn is_by_upstream(error: &hyper::Error, is: impl Fn(&h2::Error) -> bool) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.is_some_and(|cause: &h2::Error| cause.is_remote() && is(cause))
 }
 
 /// The kind and the cause of a failure for the logs: those of the connection's end, if that is the reason.

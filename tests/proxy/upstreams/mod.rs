@@ -5,6 +5,7 @@ mod balancing;
 mod discovery;
 mod dns;
 mod failures;
+mod frames;
 mod runtimes;
 mod tls;
 mod unprocessed;

@@ -1,5 +1,6 @@
 //! Requests that an upstream of HTTP/2 says it has not processed (RFC 9113 8.7) are not lost.
 
+use super::frames::{END, HEADERS, WHOLE, frame, goaway, ok, refused, reset, upstream};
 use crate::support::{Answer, Upstream, exchange, get, serve};
 use http::Response;
 use hyper::server::conn::http2;
@@ -11,113 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-/// `END_STREAM` and `END_HEADERS`.
-const WHOLE: u8 = 5;
-const REFUSED_STREAM: u32 = 7;
-
-/// After an answer: it ends the connection.
-const END: &[u8] = b"(end)";
-
-/// A frame (RFC 9113 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
-
-/// `:status: 200` and nothing else (RFC 7541 A).
-fn ok(stream: u32) -> Vec<u8> {
-    frame(HEADERS, WHOLE, stream, &[0x88])
-}
-
-fn reset(stream: u32, reason: u32) -> Vec<u8> {
-    frame(RST_STREAM, 0, stream, &reason.to_be_bytes())
-}
-
-fn refused(stream: u32) -> Vec<u8> {
-    reset(stream, REFUSED_STREAM)
-}
-
-/// A last stream, and no error.
-fn goaway(last: u32) -> Vec<u8> {
-    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
-}
-
-/// A stream that begins.
-struct Begun {
-    connection: usize,
-    stream: u32,
-    /// Whether the client has acknowledged the settings.
-    settings_known: bool,
-}
-
-/// An upstream made of frames. `answer` says what to write when a stream begins.
-async fn upstream<A>(settings: &'static [u8], answer: A) -> SocketAddr
-where
-    A: Fn(&Begun) -> Vec<u8> + Clone + Send + Sync + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        for connection in 0.. {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(speak(stream, connection, settings, answer.clone()));
-        }
-    });
-    address
-}
-
-async fn speak(
-    mut stream: TcpStream,
-    connection: usize,
-    settings: &[u8],
-    answer: impl Fn(&Begun) -> Vec<u8>,
-) {
-    let mut preface = [0; 24];
-    stream.read_exact(&mut preface).await.unwrap();
-    // Late, so that the client has all the time to presume what they are.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    stream
-        .write_all(&frame(SETTINGS, 0, 0, settings))
-        .await
-        .unwrap();
-    let mut settings_known = false;
-    let mut head = [0; 9];
-    // Until the proxy has gone.
-    while stream.read_exact(&mut head).await.is_ok() {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        stream.read_exact(&mut payload).await.unwrap();
-        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let reply = match (head[3], head[4] & 1) {
-            (HEADERS, _) => answer(&Begun {
-                connection,
-                stream: id,
-                settings_known,
-            }),
-            (SETTINGS, 0) => frame(SETTINGS, 1, 0, &[]),
-            (SETTINGS, _) => {
-                settings_known = true;
-                continue;
-            }
-            _ => continue,
-        };
-        let end = reply.strip_suffix(END);
-        stream.write_all(end.unwrap_or(&reply)).await.unwrap();
-        if end.is_some() {
-            return;
-        }
-    }
-}
+use tokio::net::TcpListener;
 
 async fn proxy_of(upstream: SocketAddr) -> SocketAddr {
     serve(ReverseProxy::new("/api", format!("h2c://{upstream}")).unwrap()).await
@@ -284,6 +179,63 @@ async fn calls_go_on_while_connections_are_ended_in_good_order() {
         assert_eq!(call(proxy, request).await, 200, "{turn}");
         assert_eq!(answered.load(Ordering::SeqCst), turn);
     }
+}
+
+/// More of them wait than one of its connections takes: at a low `keepalive_requests` of nginx, or while Envoy drains.
+#[tokio::test]
+async fn a_burst_goes_on_while_each_connection_answers_some() {
+    for last in [1, 3] {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let upstream = upstream(&[], {
+            let answered = Arc::clone(&answered);
+            move |begun| {
+                let is_late = begun.stream > last;
+                answered.fetch_add(usize::from(!is_late), Ordering::SeqCst);
+                match begun.stream {
+                    stream if stream == last => [ok(stream), goaway(last)].concat(),
+                    _ if is_late => Vec::new(),
+                    stream => ok(stream),
+                }
+            }
+        });
+        let proxy = proxy_of(upstream.await).await;
+        let calls = (0..12).map(|turn| tokio::spawn(call(proxy, CALLS[turn % 3])));
+        for call in calls.collect::<Vec<_>>() {
+            assert_eq!(call.await.unwrap(), 200, "{last}");
+        }
+        assert_eq!(answered.load(Ordering::SeqCst), 12, "{last}");
+    }
+}
+
+/// One that waits for its stream while others use the connection has it from the pool as any other (RFC 9110 9.2.2).
+#[tokio::test]
+async fn a_get_that_waited_for_a_stream_is_repeated_when_its_connection_breaks() {
+    const ONE_STREAM: [u8; 6] = [0, 3, 0, 0, 0, 1];
+    let upstream = upstream(&ONE_STREAM, |begun| {
+        match (begun.connection, begun.stream) {
+            (0, 3) => END.to_vec(),
+            _ => ok(begun.stream),
+        }
+    });
+    let proxy = proxy_of(upstream.await).await;
+    let requests = (0..8).map(|_| tokio::spawn(get(proxy, "/api/x", "")));
+    for request in requests.collect::<Vec<_>>() {
+        assert_eq!(request.await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test]
+async fn who_only_ends_connections_is_asked_twice() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let upstream = upstream(&[], {
+        let seen = Arc::clone(&seen);
+        move |_| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            goaway(0)
+        }
+    });
+    assert_eq!(call(proxy_of(upstream.await).await, CALLS[1]).await, 502);
+    assert_eq!(seen.load(Ordering::SeqCst), 2);
 }
 
 /// With a body, so that none of them could be repeated.

@@ -174,7 +174,7 @@ impl Pool {
     fn share(&self, state: &mut State) -> Option<Checkout> {
         while !state.for_any.is_empty() {
             let connection = self.take_http2(state)?;
-            let reused = false;
+            let reused = connection.has_answered();
             if let Err(unwanted) = state.for_any.give(Checkout { connection, reused }) {
                 return Some(unwanted);
             }

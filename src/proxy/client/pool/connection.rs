@@ -17,6 +17,16 @@ pub(crate) enum Connection {
     Http2(Http2),
 }
 
+impl Connection {
+    /// Whether it has borne an answer.
+    pub(super) fn has_answered(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.meter.has_answered(),
+            Self::Http2(connection) => connection.stream.meter().has_answered(),
+        }
+    }
+}
+
 /// A connection of HTTP/1.1, which carries one request at a time.
 pub(crate) struct Http1 {
     pub(crate) sender: http1::SendRequest<Body>,
@@ -63,7 +73,7 @@ impl Drop for Place {
 }
 
 impl Stream {
-    pub(crate) fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.place.shared.meter
     }
 

@@ -8,6 +8,7 @@ use crate::proxy::body::Body;
 use crate::proxy::client::error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
+use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::wire::framing::gives_content_no_meaning;
 use http::header::{self, HeaderValue};
@@ -67,6 +68,8 @@ pub(super) struct Failed {
     pub(super) unsent: Option<Box<Request<Body>>>,
     /// The end of its connection, as far as it is known.
     pub(super) lost: Option<Lost>,
+    /// Its connection, if that was one of HTTP/2 and none that was [`lost`](Self::lost).
+    pub(super) shared: Option<Arc<Meter>>,
 }
 
 impl From<TrySendError<Request<Body>>> for Failed {
@@ -75,6 +78,7 @@ impl From<TrySendError<Request<Body>>> for Failed {
             unsent: error.take_message().map(Box::new),
             error: error.into_error(),
             lost: None,
+            shared: None,
         }
     }
 }
@@ -185,6 +189,13 @@ impl On {
         }
     }
 
+    fn shared(&self) -> Option<Arc<Meter>> {
+        match self {
+            Self::Http2 { stream, .. } => Some(Arc::clone(stream.meter())),
+            Self::Http1 { .. } | Self::Nothing => None,
+        }
+    }
+
     /// Ends a connection of HTTP/1.1 on which there is no answer to wait for, with what is left of the request.
     fn give_up(self) {
         if let Self::Http1 { connection, .. } = self {
@@ -249,6 +260,7 @@ impl Future for Exchange<'_> {
             Err(error) => {
                 let mut failed = Failed::from(error);
                 failed.lost = on.lost();
+                failed.shared = on.shared().filter(|_| failed.lost.is_none());
                 if let Some(upload) = self.upload {
                     upload.comes_back();
                 }

@@ -8,10 +8,11 @@ mod pooled_body;
 mod replay;
 
 use crate::proxy::body::Body;
-use crate::proxy::client::error::{ClientError, was_not_processed};
+use crate::proxy::client::error::{ClientError, is_above_the_last, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
 use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use exchange::{Exchange, Failed};
@@ -110,6 +111,8 @@ struct Attempts {
     repeated: bool,
     /// Whether the first attempt may have been processed, so that the repeat was the only one.
     is_spent: bool,
+    /// The last connection of HTTP/2 that has ended before it took this request.
+    ended: Option<Arc<Meter>>,
 }
 
 impl Attempts {
@@ -127,7 +130,7 @@ impl Attempts {
                 *unsent.body_mut() = body;
             }
             // The connection was closed while idle and took nothing: on to the next.
-            return if reused {
+            return if reused || self.goes_on_after(failed.shared) {
                 Ok(unsent)
             } else {
                 Err(ClientError::not_taken(failed.error, failed.lost, unsent))
@@ -136,14 +139,16 @@ impl Attempts {
         // RFC 9110 9.2.2: a proxy may repeat an idempotent request whose connection closed before its response. RFC
         // 9113 8.7: it may repeat a request of any method if the upstream says that it has not processed it (GOAWAY
         // with a lower stream, or REFUSED_STREAM), because then nobody has acted on it. A request is repeated once,
-        // and over HTTP/1.1 not on another idle connection, which may be dying too.
+        // and over HTTP/1.1 not on another idle connection, which may be dying too; after a GOAWAY it is repeated as
+        // long as the upstream's connections answer others.
         let is_unseen = was_not_processed(&failed.error);
+        let goes_on = is_above_the_last(&failed.error) && self.goes_on_after(failed.shared);
         let may = |replay: &Replay| {
             let is_stale = !self.repeated && reused && is_closed(&failed.error);
             is_unseen || (is_stale && replay.is_repeatable())
         };
         match replay.filter(may).and_then(Replay::into_request) {
-            Some(again) if !self.repeated => {
+            Some(again) if !self.repeated || (goes_on && !self.is_spent) => {
                 self.repeated = true;
                 self.is_spent = !is_unseen;
                 Ok(again)
@@ -155,16 +160,30 @@ impl Attempts {
             _ => Err(ClientError::from_hyper(failed.error, failed.lost)),
         }
     }
+
+    /// Whether a request that a connection of HTTP/2 has not taken, because it ended, goes to another one.
+    ///
+    /// A server that ends each connection after some requests, or that drains, does so beneath all who have just come to
+    /// share it. So it goes on as often as that happens, while the connections before have answered others: one that
+    /// answers nobody is given up after two.
+    fn goes_on_after(&mut self, ended: Option<Arc<Meter>>) -> bool {
+        let Some(ended) = ended else { return false };
+        let before = self.ended.replace(ended);
+        before.is_none_or(|before| before.has_answered())
+    }
 }
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.
+///
+/// Of a request that waits within a connection of HTTP/2 when that ends hyper says that its task is gone, and takes it
+/// for the user's doing. One without a body can do nothing else wrong.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
     let is_io = || {
         let cause = error.source();
         cause.is_some_and(|cause| cause.is::<std::io::Error>()) && !error.is_parse()
     };
-    error.is_incomplete_message() || error.is_timeout() || is_io()
+    error.is_incomplete_message() || error.is_timeout() || error.is_user() || is_io()
 }
 
 #[cfg(test)]
