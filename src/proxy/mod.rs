@@ -276,6 +276,9 @@ pub use body::Body;
 pub use client::_Look;
 #[doc(hidden)]
 pub use client::stream::coalesced::Coalesced;
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub use client::stream::turns as _turns;
 pub use client::{
     Client, ClientBuildError, ClientBuilder, ClientError, ConnectTo, ResponseFuture as ClientFuture,
 };

@@ -7,9 +7,9 @@ use super::http::{Serving, http1, http2};
 use super::limits::Limits;
 use super::stream::half_closed::HalfClosed;
 use super::stream::paced::Paced;
-use super::stream::turns::Turns;
 use crate::observe::handshake;
 use hyper_util::rt::TokioIo;
+use same_origin::proxy::_turns::{TlsInTurns, Turns};
 use same_origin::proxy::{Coalesced, Peer};
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,6 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -89,7 +88,7 @@ async fn secure(
         return Ok(None);
     };
     let connection = Arc::clone(&entry.connection);
-    Ok(Some(if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+    Ok(Some(if stream.is_http2() {
         let io = TokioIo::new(Paced::new(stream, connection));
         http2(io, peer, limits, handle, entry)
     } else {
@@ -100,15 +99,13 @@ async fn secure(
 
 /// Shakes hands with a client. `None` for one that has gone without a byte: what checks whether a port is open, as
 /// balancers do, does not speak TLS.
-async fn accept(
-    tls: &TlsAcceptor,
-    stream: TcpStream,
-) -> io::Result<Option<TlsStream<Turns<TcpStream>>>> {
+async fn accept(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Option<TlsInTurns<TcpStream>>> {
     let is_gone = matches!(stream.peek(&mut [0]).await, Ok(0) | Err(_));
     if is_gone {
         return Ok(None);
     }
-    tls.accept(Turns::new(stream)).await.map(Some)
+    let stream = tls.accept(Turns::new(stream)).await?;
+    Ok(Some(TlsInTurns::new(stream)))
 }
 
 /// The result of a connection's beginning; `None` if it has to end before any request.

@@ -138,8 +138,8 @@ impl Connector {
                 "the client was built without a TLS configuration",
             ));
         };
-        let (stream, is_http2) = tls.handshake(tcp, destination.host(), http1_only).await?;
-        if is_http2 {
+        let stream = tls.handshake(tcp, destination.host(), http1_only).await?;
+        if stream.is_http2() {
             self.http2(stream, meter).await
         } else {
             let stream = TokioIo::new(self.for_http1(stream, &meter));

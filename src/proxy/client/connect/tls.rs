@@ -2,6 +2,7 @@
 
 use crate::proxy::client::error::{ClientBuildError, ConnectError};
 use crate::proxy::client::stream::socket::Socket;
+use crate::proxy::client::stream::turns::{TlsInTurns, Turns};
 use crate::proxy::error::ProxyErrorKind;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -13,7 +14,6 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// A TLS configuration in two forms: one that offers HTTP/2, and one that does not.
 #[derive(Clone)]
@@ -41,23 +41,21 @@ impl Tls {
         }
     }
 
-    /// Shakes hands for a host (RFC 9110 4.3.4: the certificate must be for that name), and tells whether
-    /// HTTP/2 was agreed on.
+    /// Shakes hands for a host (RFC 9110 4.3.4: the certificate must be for that name).
     pub(crate) async fn handshake(
         &self,
         tcp: Socket,
         host: &str,
         http1_only: bool,
-    ) -> Result<(TlsStream<Socket>, bool), ConnectError> {
+    ) -> Result<TlsInTurns<Socket>, ConnectError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| ConnectError::new(ProxyErrorKind::Certificate, error))?;
         let connector = if http1_only { &self.http1 } else { &self.any };
         let stream = connector
-            .connect(name, tcp)
+            .connect(name, Turns::new(tcp))
             .await
             .map_err(|error| ConnectError::new(kind_of(&error), error))?;
-        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((stream, is_http2))
+        Ok(TlsInTurns::new(stream))
     }
 }
 
@@ -172,7 +170,77 @@ pub(crate) fn crypto_provider() -> Option<Arc<CryptoProvider>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::pki_types::{Der, TrustAnchor};
+    use futures_util::FutureExt;
+    use rustls::ServerConfig;
+    use rustls::pki_types::{Der, PrivateKeyDer, TrustAnchor};
+    use std::io::Write;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, server};
+
+    /// A connection to an upstream, from both sides.
+    async fn connected() -> (TlsInTurns<Socket>, server::TlsStream<TcpStream>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = Socket::connect(listener.local_addr().unwrap());
+        let (socket, accepted) = tokio::join!(socket, listener.accept());
+        let client = Tls::new(&Arc::new(client));
+        let (client, server) = tokio::join!(
+            client.handshake(socket.unwrap(), "localhost", true),
+            TlsAcceptor::from(Arc::new(server)).accept(accepted.unwrap().0)
+        );
+        (client.unwrap(), server.unwrap())
+    }
+
+    /// The turns in which a client reads pieces of content, before each of which an upstream changes its keys.
+    async fn turns(pieces: usize, piece: &[u8], changes: usize) -> usize {
+        let (mut client, mut server) = connected().await;
+        let (socket, session) = server.get_mut();
+        let mut records = Vec::new();
+        for _ in 0..pieces {
+            for _ in 0..changes {
+                session.refresh_traffic_keys().unwrap();
+            }
+            session.writer().write_all(piece).unwrap();
+            while session.wants_write() {
+                session.write_tls(&mut records).unwrap();
+            }
+        }
+        socket.write_all(&records).await.unwrap();
+        let (mut turns, mut read) = (0, 0);
+        while read < pieces * piece.len() {
+            tokio::task::yield_now().await;
+            let before = read;
+            while let Some(bytes) = client.read(&mut [0; 8192]).now_or_never() {
+                read += bytes.unwrap();
+            }
+            turns += usize::from(read > before);
+        }
+        turns
+    }
+
+    #[tokio::test]
+    async fn records_without_content_take_turns() {
+        // By tokio's own count both would be one.
+        assert!(turns(120, b"a", 30).await > 1);
+        assert_eq!(turns(4, &[b'a'; 16 * 1024], 0).await, 1);
+    }
 
     #[test]
     fn clients_share_a_store_until_the_system_has_another_one() {

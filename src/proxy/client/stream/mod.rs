@@ -5,3 +5,5 @@ pub(crate) mod early_answer;
 pub(crate) mod heard;
 pub(crate) mod meter;
 pub(crate) mod socket;
+#[cfg(feature = "tls")]
+pub mod turns;

@@ -14,6 +14,7 @@ use crate::server::connections::{Connection, ConnectionGuard, STOP};
 use hyper::rt::{Read, Write};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use same_origin::proxy::_turns::TlsInTurns;
 use same_origin::proxy::Coalesced;
 use std::future::poll_fn;
 use std::io;
@@ -26,7 +27,6 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::server::TlsStream;
 
 /// The time that a client has to send more, or to close its side.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -131,11 +131,11 @@ impl OnSocket for TcpStream {
     }
 }
 
-impl<T: OnSocket> OnSocket for TlsStream<T> {
+impl<T: OnSocket> OnSocket for TlsInTurns<T> {
     type Socket = T::Socket;
 
     fn into_socket(self) -> T::Socket {
-        self.into_inner().0.into_socket()
+        self.into_inner().into_socket()
     }
 }
 

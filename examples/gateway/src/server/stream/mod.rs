@@ -5,4 +5,3 @@ pub mod half_closed;
 pub mod linger;
 pub mod paced;
 pub mod rest;
-pub mod turns;
