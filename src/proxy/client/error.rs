@@ -263,9 +263,12 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     })
 }
 
-/// Whether the upstream has ended the connection with a `GOAWAY` below this stream.
+/// Whether the upstream has ended the connection in good order, with a `GOAWAY` below this stream (RFC 9113 6.8). One with
+/// an error may be about this very request.
 pub(super) fn is_above_the_last(error: &hyper::Error) -> bool {
-    is_by_upstream(error, h2::Error::is_go_away)
+    is_by_upstream(error, |cause| {
+        cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR)
+    })
 }
 
 fn is_by_upstream(error: &hyper::Error, is: impl Fn(&h2::Error) -> bool) -> bool {

@@ -40,7 +40,13 @@ pub(super) fn refused(stream: u32) -> Vec<u8> {
 
 /// A last stream, and no error.
 pub(super) fn goaway(last: u32) -> Vec<u8> {
-    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
+    goaway_for(last, 0)
+}
+
+/// A last stream, and the reason.
+pub(super) fn goaway_for(last: u32, reason: u32) -> Vec<u8> {
+    let payload = [last.to_be_bytes(), reason.to_be_bytes()].concat();
+    frame(GOAWAY, 0, 0, &payload)
 }
 
 /// A stream that begins.

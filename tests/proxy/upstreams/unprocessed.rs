@@ -1,6 +1,6 @@
 //! Requests that an upstream of HTTP/2 says it has not processed (RFC 9113 8.7) are not lost.
 
-use super::frames::{END, HEADERS, WHOLE, frame, goaway, ok, refused, reset, upstream};
+use super::frames::{END, HEADERS, WHOLE, frame, goaway, goaway_for, ok, refused, reset, upstream};
 use crate::support::{Answer, Upstream, exchange, get, serve};
 use http::Response;
 use hyper::server::conn::http2;
@@ -205,6 +205,32 @@ async fn a_burst_goes_on_while_each_connection_answers_some() {
         }
         assert_eq!(answered.load(Ordering::SeqCst), 12, "{last}");
     }
+}
+
+/// The error may be about one of them, which would end connection after connection for all others.
+#[tokio::test]
+async fn after_a_connection_that_ends_by_an_error_a_request_goes_out_once_more() {
+    const COMPRESSION_ERROR: u32 = 9;
+    let seen = Arc::new(AtomicUsize::new(0));
+    let upstream = upstream(&[], {
+        let seen = Arc::clone(&seen);
+        move |begun| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            match begun.stream {
+                1 => ok(1),
+                3 => [ok(3), goaway_for(3, COMPRESSION_ERROR)].concat(),
+                _ => Vec::new(),
+            }
+        }
+    });
+    let proxy = proxy_of(upstream.await).await;
+    let calls = (0..12).map(|turn| tokio::spawn(call(proxy, CALLS[turn % 3])));
+    let mut lost = 0;
+    for call in calls.collect::<Vec<_>>() {
+        lost += usize::from(call.await.unwrap() == 502);
+    }
+    assert!(lost > 0);
+    assert!(seen.load(Ordering::SeqCst) <= 24);
 }
 
 /// One that waits for its stream while others use the connection has it from the pool as any other (RFC 9110 9.2.2).
