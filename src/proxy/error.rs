@@ -114,7 +114,7 @@ pub enum ProxyErrorKind {
     MalformedTarget,
     /// `Host` is missing, repeated, not a host and port, or contradicts `:authority`: 400.
     MalformedHost,
-    /// The head has more than 16,384 field lines: 431.
+    /// The head has more than 16,384 field lines, or is larger than an upstream of HTTP/2 says it takes: 431.
     HeadTooLarge,
     /// The target is too long once the upstream's base path is put before: 414.
     TargetTooLong,
@@ -274,7 +274,7 @@ impl ProxyErrorKind {
             Self::AmbiguousPath => "the path can be read as leading elsewhere",
             Self::MalformedTarget => "the request target is not a path",
             Self::MalformedHost => "the request names no host, or no single valid one",
-            Self::HeadTooLarge => "the request has too many fields",
+            Self::HeadTooLarge => "the request's head is too large",
             Self::TargetTooLong => "the request target is too long",
             Self::ForeignDestination => {
                 "the destination is on another host, or not below the proxy's prefix"

@@ -1,6 +1,7 @@
 //! Upstreams: their names, which of several is asked, how long they are waited for, and those that fail.
 
 mod addresses;
+mod announced;
 mod balancing;
 mod discovery;
 mod dns;

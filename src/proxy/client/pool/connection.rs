@@ -18,6 +18,14 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
+    /// The bytes of a head that its upstream takes. Over HTTP/1.1 nobody says.
+    pub(crate) fn largest_head(&self) -> usize {
+        match self {
+            Self::Http1(_) => usize::MAX,
+            Self::Http2(connection) => connection.stream.meter().largest_head(),
+        }
+    }
+
     /// Whether it has borne an answer.
     pub(super) fn has_answered(&self) -> bool {
         match self {

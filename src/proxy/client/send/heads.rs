@@ -81,9 +81,81 @@ pub(super) fn to_http2(request: &mut Request<Body>, to: &Destination) {
     }
 }
 
+/// A head that is larger than the upstream takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream takes heads of up to {most} bytes over HTTP/2, and this one has {size}")]
+pub(super) struct LargeHead {
+    size: usize,
+    most: usize,
+}
+
+/// Whether a head is no larger than `most`, which the upstream has announced (RFC 9113 10.5.1). Over a larger one it may
+/// end the connection, as servers of hyper do, and with it the requests of others.
+pub(super) fn check_size_over_http2(
+    request: &Request<Body>,
+    to: &Destination,
+    most: usize,
+) -> Result<(), LargeHead> {
+    if most == usize::MAX {
+        return Ok(());
+    }
+    match size_over_http2(request, to) {
+        size if size > most => Err(LargeHead { size, most }),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes of a head as HTTP/2 counts them (RFC 9113 6.5.2): of each field, `:path` and its kind included, the name, the
+/// value and 32 more. Takes a request in either form.
+fn size_over_http2(request: &Request<Body>, to: &Destination) -> usize {
+    let size = |name: &str, length: usize| name.len() + length + 32;
+    let is_sent = |name: &HeaderName| {
+        ![
+            header::HOST,
+            header::CONNECTION,
+            header::UPGRADE,
+            header::TRANSFER_ENCODING,
+        ]
+        .contains(name)
+    };
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or(1, |path| path.as_str().len());
+    let host = request.headers().get(header::HOST);
+    let authority = host
+        .map(HeaderValue::len)
+        .or_else(|| Some(uri.authority()?.as_str().len()))
+        .unwrap_or_else(|| to.authority().as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.filter(|(name, _)| is_sent(name));
+    size(":method", request.method().as_str().len())
+        + size(":scheme", to.scheme().as_str().len())
+        + size(":authority", authority)
+        + size(":path", path)
+        // hyper adds it where it is missing, and the length is known.
+        + size("content-length", 20)
+        + fields
+            .map(|(name, value)| size(name.as_str(), value.len()))
+            .sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_of_a_head_is_that_of_all_fields_that_go_out() {
+        let to = Destination::new(Protocol::H2c, &Authority::from_static("a.example")).unwrap();
+        let request = Request::get("/a?b").header("host", "b.example:81");
+        let request = request
+            .header("x-own", "1234")
+            .header("connection", "close");
+        let mut request = request.body(Body::empty()).unwrap();
+        // `:method: GET`, `:scheme: http`, `:authority: b.example:81`, `:path: /a?b`, `x-own: 1234`, and a length.
+        let size = 10 + 11 + 22 + 9 + 9 + 34 + 6 * 32;
+        assert_eq!(size_over_http2(&request, &to), size);
+        to_http2(&mut request, &to);
+        assert_eq!(size_over_http2(&request, &to), size);
+    }
     use crate::proxy::upstream::destination::Protocol;
 
     #[test]

@@ -15,8 +15,9 @@ use crate::proxy::client::pool::{Pool, Slot};
 use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
+use crate::proxy::error::ProxyErrorKind;
 use exchange::{Exchange, Failed};
-use heads::to_http1;
+use heads::{check_size_over_http2, to_http1};
 use http::{Request, Response};
 use pooled_body::{Held, PooledBody};
 use replay::Replay;
@@ -77,6 +78,11 @@ pub(crate) async fn send(
                 Err(error) => return Err(ClientError::unsent(error.kind, error.source, request)),
             },
         };
+        let most = connection.largest_head();
+        if let Err(large) = check_size_over_http2(&request, pool.destination(), most) {
+            let kind = ProxyErrorKind::HeadTooLarge;
+            return Err(ClientError::unsent(kind, large.into(), request));
+        }
         // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
         // A request that may be repeated is kept until that is known.
         let is_http2 = matches!(connection, Connection::Http2(_));

@@ -44,20 +44,38 @@ fn begins_http2(bytes: &[u8]) -> bool {
 /// The length of a frame's head (RFC 9113 4.1).
 const HEAD: usize = 9;
 
-/// The number of streams by a frame of settings, if all of it is there. h2 tells of it only who asks.
-fn streams_in(frame: &[u8]) -> Option<usize> {
+/// The settings of an upstream that a request is held against. h2 tells of them only who asks.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    /// The number of streams.
+    streams: usize,
+    /// The bytes of a request's head.
+    head: usize,
+}
+
+/// The settings in a frame of them, if all of it is there.
+fn settings_in(frame: &[u8]) -> Option<Settings> {
     // RFC 9113 6.5.2.
     const MAX_CONCURRENT_STREAMS: u16 = 3;
+    const MAX_HEADER_LIST_SIZE: u16 = 6;
     let (head, rest) = frame.split_at_checked(HEAD)?;
     let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-    let settings = rest.get(..length)?.chunks_exact(6);
-    let mut streams = settings.filter_map(|setting| match *setting {
-        [id, number, a, b, c, d] if [id, number] == MAX_CONCURRENT_STREAMS.to_be_bytes() => {
-            usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()
+    let mut settings = Settings {
+        streams: usize::MAX,
+        head: usize::MAX,
+    };
+    for setting in rest.get(..length)?.chunks_exact(6) {
+        let [id, number, a, b, c, d] = *setting else {
+            continue;
+        };
+        let value = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        match u16::from_be_bytes([id, number]) {
+            MAX_CONCURRENT_STREAMS => settings.streams = value,
+            MAX_HEADER_LIST_SIZE => settings.head = value,
+            _ => {}
         }
-        _ => None,
-    });
-    Some(streams.next_back().unwrap_or(usize::MAX))
+    }
+    Some(settings)
 }
 
 impl<S> Heard<S> {
@@ -72,8 +90,10 @@ impl<S> Heard<S> {
         settings.extend_from_slice(&new[..new.len().min(room)]);
         if !begins_http2(settings) || settings.len() == MOST {
             self.settings = None;
-        } else if let Some(streams) = streams_in(settings) {
+        } else if let Some(Settings { streams, head }) = settings_in(settings) {
             self.settings = None;
+            // The size first: who waits for room looks at both.
+            self.meter.takes_heads_of(head);
             self.meter.set_room(streams);
         }
     }
@@ -108,26 +128,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_streams_is_in_the_settings() {
-        const TWO: &[u8] = b"\0\0\x0C\x04\0\0\0\0\0\0\x04\0\0\0\x09\0\x03\0\0\0\x02";
-        for (bytes, streams) in [
-            (&b"\0\0\0\x04\0\0\0\0\0"[..], Some(usize::MAX)),
-            (TWO, Some(2)),
-            (&[TWO, TWO].concat(), Some(2)),
-            (&TWO[..TWO.len() - 1], None),
-            (&TWO[..5], None),
+    fn streams_and_the_size_of_heads_are_in_the_settings() {
+        const BOTH: &[u8] =
+            b"\0\0\x12\x04\0\0\0\0\0\0\x04\0\0\0\x09\0\x06\0\0\x40\0\0\x03\0\0\0\x02";
+        let both = |streams, head| Some(Settings { streams, head });
+        for (bytes, settings) in [
+            (&b"\0\0\0\x04\0\0\0\0\0"[..], both(usize::MAX, usize::MAX)),
+            (BOTH, both(2, 16_384)),
+            (&[BOTH, BOTH].concat(), both(2, 16_384)),
+            (&BOTH[..BOTH.len() - 1], None),
+            (&BOTH[..5], None),
             (b"", None),
         ] {
-            assert_eq!(streams_in(bytes), streams, "{}", bytes.escape_ascii());
+            assert_eq!(settings_in(bytes), settings, "{}", bytes.escape_ascii());
         }
         let meter = Arc::<Meter>::default();
         meter.waits_for_settings();
         let mut heard = Heard::new((), Arc::clone(&meter));
-        for byte in TWO {
+        for byte in BOTH {
             assert!(!meter.is_settled());
             heard.settle(&[*byte]);
         }
         assert_eq!((meter.is_settled(), meter.room()), (true, 2));
+        assert_eq!(meter.largest_head(), 16_384);
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub(crate) struct Meter {
     unseen: AtomicUsize,
     /// The number of streams of HTTP/2 that the upstream takes; [`UNSETTLED`] until its settings are there.
     room: AtomicUsize,
-    /// Told of that number, of the end of each stream, and of the connection's.
+    /// The bytes of a request's head that the upstream takes, as HTTP/2 counts them.
+    largest_head: AtomicUsize,
+    /// Told of the number of streams, of the end of each stream, and of the connection's.
     pool: OnceLock<Weak<dyn Settles>>,
     /// Whether the other end of a connection of HTTP/2 has begun to speak it, or something else.
     speaks_http2: OnceLock<bool>,
@@ -59,6 +61,7 @@ impl Default for Meter {
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
+            largest_head: AtomicUsize::new(usize::MAX),
             pool: OnceLock::new(),
             speaks_http2: OnceLock::new(),
             alert: OnceLock::new(),
@@ -166,6 +169,15 @@ impl Meter {
     /// The number of streams that it may carry: one that goes with the preface, until more is known.
     pub(crate) fn room(&self) -> usize {
         self.room.load(Ordering::Relaxed).max(1)
+    }
+
+    pub(crate) fn takes_heads_of(&self, bytes: usize) {
+        self.largest_head.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes of a head that the upstream has said it takes; without end until its settings are there.
+    pub(crate) fn largest_head(&self) -> usize {
+        self.largest_head.load(Ordering::Relaxed)
     }
 
     /// Tells the pool that this one may have room for requests that wait, or never will.
