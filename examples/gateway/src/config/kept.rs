@@ -217,7 +217,7 @@ impl Checker<'_> {
     /// Whether a file can be read without waiting for who writes to it.
     pub(super) fn is_regular(&mut self, key: &str, path: &Path) -> bool {
         // Some other servers take the key itself here. It is told neither as a path nor by the error about it.
-        if path.to_string_lossy().contains("-----BEGIN ") {
+        if is_content(&path.to_string_lossy()) {
             let message = "this is the content of a file; write the path of the file in its place";
             self.problems.push(key, message);
             return false;
@@ -228,6 +228,17 @@ impl Checker<'_> {
         };
         self.value(key, regular(path), wrong).is_some()
     }
+}
+
+/// Whether what stands in place of a path is the content of such a file: PEM, as it is or in base64 (so Kubernetes has
+/// secrets), or DER in base64, which begins with the head of a sequence.
+fn is_content(path: &str) -> bool {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    let is_der = |at: usize| path.len() - at > 40 && path[at..].chars().all(is_base64);
+    path.contains("-----BEGIN ")
+        || path.contains('\n')
+        || path.contains("LS0tLS1CRUdJTi")
+        || path.match_indices("MI").any(|(at, _)| is_der(at))
 }
 
 /// A file as it was seen.

@@ -70,10 +70,11 @@ fn holds_secret(text: &str, depth: u8) -> bool {
     let mut signs = text.match_indices(['=', ':']);
     if signs.any(|(at, sign)| match sign {
         "=" => ends_with_name(&text[..at]),
-        // A member of a JSON object, such as the variables of a GraphQL query.
+        // A member of a JSON object, such as the variables of a GraphQL query, also where that is a text in another one.
         _ => text[..at]
             .trim_end()
-            .strip_suffix('"')
+            .strip_suffix(['"', '\''])
+            .map(|before| before.trim_end_matches('\\'))
             .is_some_and(ends_with_name),
     }) {
         return true;
@@ -138,6 +139,8 @@ mod tests {
                 "variables=***&b=2",
             ),
             ("v={\"token\" : \"a\"}&b=2", "v=***&b=2"),
+            ("v={'token':'a'}&b=2", "v=***&b=2"),
+            (r#"v={"input":"{\"token\":\"a\"}"}&b=2"#, "v=***&b=2"),
             (
                 "v={\"name\":\"a\"}&filter=token:a&at=12:30",
                 "v={\"name\":\"a\"}&filter=token:a&at=12:30",

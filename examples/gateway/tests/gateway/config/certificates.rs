@@ -2,6 +2,8 @@
 
 use super::{ROUTE, check, folder};
 use crate::gateway::{file, start};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use std::path::Path;
 use std::process::Command;
@@ -76,11 +78,21 @@ fn a_key_in_place_of_its_path_is_not_told() {
     let folder = folder();
     let key = KeyPair::generate().unwrap().serialize_pem();
     let secret = key.lines().nth(1).unwrap();
+    let encoded = BASE64_STANDARD.encode(&key);
+    let lines: String = key.lines().filter(|line| !line.starts_with('-')).collect();
     let https = "prefix = '/'\nupstream = 'https://127.0.0.1:1'";
     for (at, config) in [
         (
             "tls.key",
             format!("tls = {{ cert = 'one.pem', key = \"\"\"{key}\"\"\" }}\n{ROUTE}"),
+        ),
+        (
+            "tls.key",
+            format!("tls = {{ cert = 'one.pem', key = '{encoded}' }}\n{ROUTE}"),
+        ),
+        (
+            "tls.key",
+            format!("tls = {{ cert = 'one.pem', key = '{lines}' }}\n{ROUTE}"),
         ),
         (
             "routes[\"/\"].upstream_tls.key",
@@ -93,6 +105,7 @@ fn a_key_in_place_of_its_path_is_not_told() {
         let told = format!("{at}: this is the content of a file; write the path of the file");
         assert!(ended.stderr.contains(&told), "{ended:?}");
         assert!(!ended.stderr.contains(secret), "{ended:?}");
+        assert!(!ended.stderr.contains(&encoded), "{ended:?}");
     }
 }
 
