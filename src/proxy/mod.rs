@@ -96,6 +96,8 @@
 //!   A body that does not say that it is empty, as those behind `tower_http`'s `RequestBodyTimeoutLayer` do not, is
 //!   asked for its first frame where no field announces content: one that ends at once is none.
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`]; after its `max=0` a connection is not used again.
+//! - A request whose head is larger than an upstream of HTTP/2 says it takes (RFC 9113 6.5.2) is answered with 431: some
+//!   servers end the connection over such a head, and with it the requests of others.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
 //!   together, but for that of idle connections.
 //!
