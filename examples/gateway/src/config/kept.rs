@@ -216,8 +216,9 @@ fn same_or_new(
 impl Checker<'_> {
     /// Whether a file can be read without waiting for who writes to it.
     pub(super) fn is_regular(&mut self, key: &str, path: &Path) -> bool {
-        // Some other servers take the key itself here. It is told neither as a path nor by the error about it.
-        if is_content(&path.to_string_lossy()) {
+        // Some other servers take the key itself here. It is told neither as a path nor by the error about it. A file that
+        // is there may have any name.
+        if is_content(&path.to_string_lossy()) && !path.exists() {
             let message = "this is the content of a file; write the path of the file in its place";
             self.problems.push(key, message);
             return false;
@@ -280,7 +281,7 @@ impl Seen {
     }
 }
 
-/// A file that may be a pipe or a device: of `/dev/zero` there is no end.
+/// The bytes of a file that may be a pipe or a device. `/dev/zero` never ends.
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let file = std::fs::File::open(path)?;

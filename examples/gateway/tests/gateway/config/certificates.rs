@@ -110,6 +110,17 @@ fn a_key_in_place_of_its_path_is_not_told() {
 }
 
 #[test]
+fn a_file_that_is_there_may_have_a_name_like_base64() {
+    let folder = folder();
+    let name = "MIT/keysOfTheServersThatServeTheWholeProductionNetwork";
+    std::fs::create_dir(folder.path().join("MIT")).unwrap();
+    std::fs::copy(folder.path().join("one.key"), folder.path().join(name)).unwrap();
+    let config = format!("tls = {{ cert = 'one.pem', key = '{name}' }}\n{ROUTE}");
+    let ended = check(folder.path(), &config);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
 fn an_authority_of_the_system_that_cannot_be_read_is_told_by_a_check() {
     let folder = folder();
     let text = "[[routes]]\nprefix = '/'\nupstream = 'https://127.0.0.1:1'\n";
