@@ -328,7 +328,7 @@ fn exempt_path(path: &str) -> Result<(), Wrong> {
             let absolute = format!("/{path}");
             let remedy = match exempt_path(&absolute) {
                 Ok(()) => format!("write {absolute:?}").into(),
-                // What else is wrong with it.
+                // The absolute path has another fault, whose remedy comes first.
                 Err((_, remedy)) => remedy,
             };
             Err((Kind::RelativePath, remedy))

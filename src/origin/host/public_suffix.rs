@@ -15,7 +15,7 @@ pub(in crate::origin) fn covers_public_suffix(host: &str) -> bool {
     }
     #[cfg(feature = "public-suffix")]
     {
-        // A rule such as `*.ck` makes each name below `ck` a suffix, so that `*.ck` is no better.
+        // A rule such as `*.ck` makes each name below `ck` a suffix, so the pattern `*.ck` is refused as well.
         is_public_suffix(host) || is_public_suffix(&format!("a.{host}")) || has_suffix_below(host)
     }
     #[cfg(not(feature = "public-suffix"))]

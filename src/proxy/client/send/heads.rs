@@ -89,8 +89,8 @@ pub(super) struct LargeHead {
     most: usize,
 }
 
-/// Whether a head is no larger than `most`, which the upstream has announced (RFC 9113 10.5.1). Over a larger one it may
-/// end the connection, as servers of hyper do, and with it the requests of others.
+/// Checks that a head is not larger than `most`, which the upstream has announced (RFC 9113 10.5.1). An upstream may end
+/// the connection over a larger one, as servers of hyper do, and with it the requests of others.
 pub(super) fn check_size_over_http2(
     request: &Request<Body>,
     to: &Destination,
@@ -105,8 +105,8 @@ pub(super) fn check_size_over_http2(
     }
 }
 
-/// The bytes of a head as HTTP/2 counts them (RFC 9113 6.5.2): of each field, `:path` and its kind included, the name, the
-/// value and 32 more. Takes a request in either form.
+/// The bytes of a head as HTTP/2 counts them (RFC 9113 6.5.2): the name, the value and 32 more of each field,
+/// pseudo-fields such as `:path` included. Takes a request in either form.
 fn size_over_http2(request: &Request<Body>, to: &Destination) -> usize {
     let size = |name: &str, length: usize| name.len() + length + 32;
     let is_sent = |name: &HeaderName| {

@@ -92,7 +92,7 @@ impl ProxyBuilder {
     ///
     /// - `Host`, SNI and the certificate's name stay the upstream's. The name is taken as it is, without
     ///   a search list.
-    /// - When DNS answers that there is no such name or no address, the list is empty, and the answer 502
+    /// - When DNS answers that the name does not exist or has no address, the list is empty, and the answer 502
     ///   ([`ProxyErrorKind::Dns`](crate::proxy::ProxyErrorKind::Dns)). When it fails to answer, the list stays, and the next
     ///   question comes after 1 s, then 2 s, up to 60 s.
     /// - Requests that come before the first answer wait for it, for the connect timeout at most.

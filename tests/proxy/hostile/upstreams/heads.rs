@@ -42,7 +42,7 @@ async fn a_head_without_end_is_502_before_it_is_long() {
     ] {
         let (answer, written) = Hostile::repeating(start, more).await.ask().await;
         assert_eq!(answer.status, 502, "{start:?} {more:?}: {answer:?}");
-        // What is written is mostly in the kernel's buffers.
+        // Most of the written bytes are in the kernel's buffers.
         assert!(written < 16 << 20, "{written} bytes of {more:?}");
     }
 }
@@ -51,7 +51,7 @@ async fn a_head_without_end_is_502_before_it_is_long() {
 async fn a_long_head_is_a_head() {
     let cookies = format!("set-cookie: a={}\r\n", "b".repeat(1000)).repeat(50);
     let head = format!("HTTP/1.1 200 OK\r\n{cookies}content-length: 2\r\n\r\nok");
-    // Its connection is kept, so there is no end of it to wait for.
+    // The proxy keeps the connection, so this test does not wait for its end.
     let upstream = Hostile::saying(head).await;
     let answer = within(get(upstream.server, "/api/bad", "")).await;
     assert_eq!((answer.status, answer.all("set-cookie").len()), (200, 50));

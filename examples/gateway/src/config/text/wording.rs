@@ -21,7 +21,7 @@ pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     let expected = message
         .split_once(", expected ")
         .map_or(message, |(_, expected)| expected);
-    // What goes to upstreams may open them.
+    // Fields that are set for upstreams may hold a credential, so their values are not told.
     let given = match value {
         Value::String(_) if key.contains("set_request_headers") => "text".to_owned(),
         Value::Integer(_) | Value::Float(_) if key.contains("set_request_headers") => {
