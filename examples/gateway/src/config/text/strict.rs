@@ -33,21 +33,25 @@ impl<'de> Deserializer<'de> for Strict {
                 list.end()?;
                 Ok(read)
             }
-            scalar => scalar.deserialize_any(visitor),
+            // Read here: by the value's own reader each kind of visitor would be compiled with tables and lists again.
+            Value::String(text) => visitor.visit_string(text),
+            Value::Integer(number) => visitor.visit_i64(number),
+            Value::Float(number) => visitor.visit_f64(number),
+            Value::Boolean(is_so) => visitor.visit_bool(is_so),
+            // No key is one: each tells what it wants in its place.
+            Value::Datetime(date) => visitor.visit_string(date.to_string()),
         }
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
-        fields: &'static [&'static str],
+        _: &'static str,
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.0 {
             Value::Array(_) => Err(Error::invalid_type(Unexpected::Seq, &visitor)),
-            Value::Table(_) => self.deserialize_any(visitor),
-            // A date is a struct to its reader.
-            scalar => scalar.deserialize_struct(name, fields, visitor),
+            _ => self.deserialize_any(visitor),
         }
     }
 
