@@ -48,7 +48,7 @@ fn every_problem_is_told_at_once() {
                 usize::MAX,
                 Semaphore::MAX_PERMITS
             ),
-            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which is no bound",
+            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which switches the bound off",
             "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which is \
              no bound",
             "limits.response_head: \"100\" is out of bounds: write at least 1024",
