@@ -110,7 +110,7 @@ impl Sent {
 }
 
 impl Origin {
-    /// RFC 9110 4.3.1: the same scheme, host and port. What is not known of one of them is as the other has it.
+    /// RFC 9110 4.3.1: the same scheme, host and port. A part that one of them does not name is as in the other.
     fn is(&self, scheme: Option<&str>, authority: &Authority) -> bool {
         let own = self.scheme.as_deref();
         let is_scheme = match (own, scheme) {

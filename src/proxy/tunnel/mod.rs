@@ -107,7 +107,8 @@ impl Tunnels {
 
     /// Tells all clients of WebSockets, and each one that comes from now on, that the server is going away: by a
     /// close frame with the code 1001 (RFC 6455 7.4.1) behind the frame that is under way, which may be one of
-    /// several of a message. What the upstream sends after it is dropped. The client's answer reaches the upstream, which ends the tunnel.
+    /// several of a message. Frames that the upstream sends after it are dropped. The client's answer reaches the
+    /// upstream, which ends the tunnel.
     ///
     /// Of other protocols the proxy knows no such word; their tunnels stay open.
     pub fn go_away(&self) {

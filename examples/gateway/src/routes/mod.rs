@@ -34,7 +34,7 @@ pub struct Table {
     none: Layered<NoRoute>,
     limits: Limits,
     counts: Counts,
-    /// In the order of the routes, and that of requests that match none behind them.
+    /// In the order of the routes, with the one for requests that match none at the end.
     observers: Vec<Arc<Observer>>,
     /// In the same order.
     refusals: Vec<RefusalLog>,
@@ -183,8 +183,7 @@ impl Table {
         index.map_or(self.none.around(), |index| self.routes[index].around())
     }
 
-    /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
-    /// for a proxy.
+    /// The answer of a route. The future borrows nothing, and is not boxed once more for a proxy.
     fn answer_by(
         &self,
         index: Option<usize>,

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// In which time a client's count of resets is halved.
+/// The time in which a client's count of resets is halved.
 const HALF_LIFE: Duration = Duration::from_secs(10);
 
 /// The clients that have a connection, or have reset requests lately.
 pub struct Clients {
     known: Mutex<Known>,
-    /// Of every client, also of those that are known already when a reload changes it.
+    /// The bound of every client, also of those that are known already when a reload changes it.
     max_resets: Arc<AtomicU32>,
 }
 
@@ -52,7 +52,7 @@ impl Clients {
         }
     }
 
-    /// Other budgets from now on. What clients have used of the old ones they have used of these.
+    /// Other budgets from now on, of which clients have used what they have used of the old ones.
     pub fn limit(&self, limits: &Limits, trusted: Arc<[IpNet]>) {
         let mut known = lock(&self.known);
         known.trusted = trusted;

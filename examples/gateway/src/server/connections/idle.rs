@@ -88,7 +88,8 @@ impl Connection {
         if self.is_ending() {
             self.wake();
         }
-        // The patience with it is shorter now. What is sent in time, or on an order, is not a sign of a client that reads.
+        // The patience with it is shorter now. Bytes that are sent in time, or on an order, are not a sign of a
+        // client that reads.
         let is_late = self.silent.load(Ordering::Relaxed) > STEPS;
         let is_ordered = self.order.load(Ordering::Relaxed) >= LAST;
         if is_late && !is_ordered && !self.is_asked() {
