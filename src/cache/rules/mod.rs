@@ -36,7 +36,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) received: SystemTime,
-    /// Since the request was sent.
+    /// The time since the request was sent.
     pub(crate) delay: Duration,
 }
 

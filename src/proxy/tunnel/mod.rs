@@ -49,8 +49,8 @@ pub struct Tunnels {
     end: CancellationToken,
 }
 
-/// In a request's extensions: kept for as long as the tunnel that the request opens, and dropped with the request if
-/// it opens none.
+/// A value in a request's extensions that is kept for as long as the tunnel that the request opens, and dropped with
+/// the request if it opens none.
 ///
 /// For hyper's server a request is over when the head of its response is out, also when that opens a WebSocket by
 /// HTTP/2 (RFC 8441). A server that closes connections without requests keeps its guard of the count here.

@@ -166,7 +166,7 @@ struct State<H> {
     hold: Option<H>,
     /// Whether the server has had time to write what it was given.
     is_written: bool,
-    /// Since when it is the client's turn to take something; None while it is the upstream's to send.
+    /// The time at which it became the client's turn to take something; `None` while it is the upstream's to send.
     offered: Option<Instant>,
 }
 
