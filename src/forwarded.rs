@@ -8,8 +8,8 @@ use std::borrow::Cow;
 #[cfg(feature = "proxy")]
 use std::collections::VecDeque;
 
-/// The most proxies that a request is taken to have come through. What is said of more is a client's list, which would
-/// grow on its way.
+/// The most proxies that a request is taken to have come through. A longer list is a client's, and would grow on its
+/// way.
 #[cfg(feature = "proxy")]
 pub(crate) const MOST_HOPS: usize = 32;
 

@@ -33,7 +33,7 @@ pub(crate) fn is_same(line: &HeaderValue, authority: &Authority, scheme: Option<
 /// A host and a port, as they stand in `Host`, in `:authority` or in a target in absolute form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostAndPort<'a> {
-    /// In any case; an IPv6 address has its brackets.
+    /// The host in any case of letters; an IPv6 address has its brackets.
     host: &'a [u8],
     port: Option<u16>,
 }

@@ -15,6 +15,22 @@
 //! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
+//! ```
+//! use axum::Router;
+//! use same_origin::cors::CorsPolicy;
+//! # #[cfg(feature = "proxy")]
+//! use same_origin::proxy::ReverseProxy;
+//!
+//! # #[cfg(feature = "proxy")]
+//! fn app() -> Result<Router, Box<dyn std::error::Error>> {
+//!     // One origin: GET /api/items?x=1  →  GET https://api.example.com/prod/items?x=1
+//!     let api = ReverseProxy::new("/api", "https://api.example.com/prod")?;
+//!     // Two origins: pages of this one may read the answers.
+//!     let cors = CorsPolicy::builder().allow_origins("https://app.example.com").layer()?;
+//!     Ok(Router::new().nest_service("/api", api).layer(cors))
+//! }
+//! ```
+//!
 //! # Features
 //!
 //! All are additive.
@@ -34,6 +50,13 @@
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
 //! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime and Rust 1.88 |
 //! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |
+//!
+//! # Limitations
+//!
+//! - CORS is not access control: a refused origin learns nothing, but its request reaches the application. What
+//!   refuses requests is the [`guard`].
+//! - The proxy leads to the upstreams that it is given, and is not a forward proxy. It does not rewrite bodies and does
+//!   not speak HTTP/3. The modules `proxy`, `guard`, `cache` and `browser` list their own.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]

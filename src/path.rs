@@ -27,7 +27,7 @@ pub(crate) fn public_uri<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Ur
 /// Whether any segment of a path can be read as `.` or `..` (RFC 3986 3.3, CWE-22).
 ///
 /// Segments end at `/` and `\`, written as such or percent-encoded; a segment's name ends at its first
-/// `;`. What is encoded twice (`%252e`) is data, and a `%` that begins no encoding stands for itself. The
+/// `;`. A byte that is encoded twice (`%252e`) is data, and a `%` that begins no encoding stands for itself. The
 /// query is not part of the path and must not be given.
 pub(crate) fn is_ambiguous(path: &str) -> bool {
     let mut segment = Segment::Dots(0);

@@ -38,7 +38,7 @@ impl Cache {
     }
 
     /// Forgets all that is stored of a path, whatever its query and host, and returns of how many targets
-    /// there was something. What is on its way to the cache at that moment is not used either.
+    /// there was something. A response that is on its way to the cache at that moment is not used either.
     ///
     /// The path is the one that the inner service sees: between a proxy and its upstream that is the
     /// upstream's.

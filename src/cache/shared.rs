@@ -21,7 +21,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// By settings that have been checked, with the changes of these targets.
+    /// A cache by settings that have been checked, with the changes of these targets.
     pub(crate) fn new(settings: &CacheBuilder, targets: Arc<Targets>) -> Self {
         Self {
             limits: Limits {

@@ -36,9 +36,9 @@ pub(crate) struct Compiled {
     pub(crate) mode: Mode,
     /// `None`: all are answered.
     pub(crate) hosts: Option<Hosts>,
-    /// `None`: by each request.
+    /// `None`: each request names its own.
     pub(crate) public_origins: Option<OriginSet>,
-    /// Those of the guard and those of CORS.
+    /// The origins of `trust` and those of CORS.
     pub(crate) trusted: OriginSet,
     pub(crate) exempt: Exempt,
     pub(crate) require_browser_fields: bool,

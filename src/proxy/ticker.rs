@@ -2,8 +2,8 @@
 //! takes.
 //!
 //! It comes by [`STEPS`] times in a period, so what is over may last a step longer than it should: an
-//! eighth. That is the price of having no timer for each connection and each answer. What ends by itself
-//! (a wait for a head, for a connection, for a body's next frame) has a timer of the runtime's and is exact.
+//! eighth. That is the price of having no timer for each connection and each answer. A wait that ends by itself
+//! (for a head, for a connection, for a body's next frame) has a timer of the runtime's and is exact.
 //!
 //! One task on each runtime that has something to look after: only while a runtime is driven does its timer
 //! go, and a proxy may be shared by runtimes of which one is driven no more, or is dropped, while a request

@@ -48,9 +48,10 @@ fn every_problem_is_told_at_once() {
                 usize::MAX,
                 Semaphore::MAX_PERMITS
             ),
-            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which is no bound",
-            "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which is \
-             no bound",
+            "limits.client_share: \"0\" is out of bounds: write a share above 0 and at most 1.0, which switches \
+             the bound off",
+            "limits.connection_share: \"NaN\" is out of bounds: write a share above 0 and at most 1.0, which \
+             switches the bound off",
             "limits.response_head: \"100\" is out of bounds: write at least 1024",
             "via: \"two words\" is not a name for Via and Proxy-Status: write a token that begins with a letter \
              or `*`, or host:port (RFC 9110 5.6.2, RFC 9651 3.3.4)",

@@ -9,7 +9,6 @@ use super::{Fault, fault};
 /// `write`: the words by which the right one is configured.
 pub fn misspelt(value: &str, origin: &str, write: &str) -> Fault {
     let exactly = format!("browsers compare byte by byte: {write}, exactly so");
-    let parts = (Url::parse(value), Url::parse(origin));
     if value.strip_suffix('/') == Some(origin) {
         return fault(
             "allow-origin-trailing-slash",
@@ -38,20 +37,25 @@ pub fn misspelt(value: &str, origin: &str, write: &str) -> Fault {
             ),
         );
     }
-    let (Ok(value_url), Ok(origin_url)) = parts else {
-        let bare = origin.split_once("://").map(|(_, bare)| bare);
-        return match bare == Some(value.trim_end_matches('/')) {
-            true => fault(
-                "allow-origin-without-scheme",
-                format!("an origin has a scheme; {exactly}"),
-            ),
-            false => fault("allow-origin-not-an-origin", exactly),
-        };
-    };
-    let hosts = value_url.host_str() == origin_url.host_str();
-    let ports = value_url.port_or_known_default() == origin_url.port_or_known_default();
-    let schemes = value_url.scheme() == origin_url.scheme();
-    if hosts && schemes && ports && (value_url.path().len() > 1 || value_url.query().is_some()) {
+    if let (Ok(value), Ok(origin)) = (Url::parse(value), Url::parse(origin)) {
+        return another(&value, &origin, &exactly, write);
+    }
+    let bare = origin.split_once("://").map(|(_, bare)| bare);
+    match bare == Some(value.trim_end_matches('/')) {
+        true => fault(
+            "allow-origin-without-scheme",
+            format!("an origin has a scheme; {exactly}"),
+        ),
+        false => fault("allow-origin-not-an-origin", exactly),
+    }
+}
+
+/// A URL that is not the page's origin, by the part in which it differs.
+fn another(value: &Url, origin: &Url, exactly: &str, write: &str) -> Fault {
+    let hosts = value.host_str() == origin.host_str();
+    let ports = value.port_or_known_default() == origin.port_or_known_default();
+    let schemes = value.scheme() == origin.scheme();
+    if hosts && schemes && ports && (value.path().len() > 1 || value.query().is_some()) {
         return fault(
             "allow-origin-with-path",
             format!("an origin has no path; {exactly}"),

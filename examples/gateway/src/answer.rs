@@ -7,8 +7,8 @@ use same_origin::proxy::{Body, check};
 #[derive(Clone, Debug)]
 pub struct Reason(pub String);
 
-/// The answer to a request that names no host, or whose path not everybody reads in the same way. A
-/// proxy asks by itself.
+/// The refusal of a request that names no host, or whose path servers read differently, if it is one. A proxy checks
+/// its requests itself.
 pub fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
     let kind = check(request).err()?;
     let mut response = text(kind.status(), format!("{kind}\n"));

@@ -23,7 +23,7 @@ pub struct Args {
 
 pub enum Command {
     Serve(Args),
-    /// A file, and where it would listen whatever it says.
+    /// The check of a file, and the address of the command line, which goes before the file's.
     Check(PathBuf, Option<SocketAddr>),
     Help,
     Version,

@@ -30,7 +30,7 @@ pub struct Served {
     pub reload_on_change: Option<Duration>,
     pub files: Vec<Seen>,
     pub kept: Kept,
-    /// Connections that are wanted, for which there may be fewer descriptors.
+    /// The number of connections that are wanted. There may be descriptors for fewer.
     connections: usize,
     log: Option<OpenLog>,
     tls: Option<Tls>,

@@ -23,10 +23,18 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// The settings that a process keeps until its end, whatever a new configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
-    /// `None` where the file's address is not the one that is listened on: it was said elsewhere.
-    pub listen: Option<SocketAddr>,
-    pub admin: Option<Option<SocketAddr>>,
+    pub listen: Source,
+    pub admin: Source,
     pub workers: Option<u32>,
+}
+
+/// The source of an address that a process listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The file, which has this address or none.
+    File(Option<SocketAddr>),
+    /// The command line, or a socket that was passed. The file may say anything.
+    Elsewhere,
 }
 
 /// Reads the configuration again, and again.
@@ -62,10 +70,10 @@ impl Fixed {
                 lines.push(line);
             }
         };
-        if let Some(listen) = self.listen {
-            add("listen", quoted(Some(listen)), quoted(Some(config.listen)));
+        if let Source::File(listen) = self.listen {
+            add("listen", quoted(listen), quoted(Some(config.listen)));
         }
-        if let Some(admin) = self.admin {
+        if let Source::File(admin) = self.admin {
             add("admin.listen", quoted(admin), quoted(config.admin));
         }
         let number = |workers: Option<u32>| {
@@ -145,7 +153,7 @@ impl Reloader {
         }
     }
 
-    /// Gives what was refused. That it still is as it was `before` is not news.
+    /// Gives the configuration that was refused, if it was. One with the problems of `before` is not told of again.
     async fn reload(&self, reason: &str, before: Option<Refused>) -> Option<Refused> {
         match self.read().await {
             Ok((config, log)) => {
@@ -207,7 +215,7 @@ impl Reloader {
     }
 }
 
-/// Reads all of it as if for the first time, which nobody sees, and then what has changed. What is late is not made:
+/// Reads all of it as if for the first time, which nobody sees, and then what has changed. A late one is not made:
 /// its routes would be known to the others, and never be served.
 fn read(
     path: &Path,
@@ -293,8 +301,8 @@ mod tests {
         const ROUTE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'";
         let config = |text: &str| Config::parse(text, "test", Path::new(""), None).unwrap();
         let fixed = Fixed {
-            listen: Some(([127, 0, 0, 1], 8080).into()),
-            admin: Some(None),
+            listen: Source::File(Some(([127, 0, 0, 1], 8080).into())),
+            admin: Source::File(None),
             workers: None,
         };
         assert_eq!(fixed.ignored(&config(ROUTE)), [""; 0]);
@@ -319,8 +327,8 @@ mod tests {
         }
         // If the file's address is not in use, it may be any.
         let elsewhere = Fixed {
-            listen: None,
-            admin: None,
+            listen: Source::Elsewhere,
+            admin: Source::Elsewhere,
             ..fixed
         };
         assert_eq!(elsewhere.ignored(&config(&other)).len(), 1);

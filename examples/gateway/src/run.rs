@@ -5,7 +5,7 @@ use crate::args::Args;
 use crate::config::Config;
 use crate::live::Live;
 use crate::observe::Metrics;
-use crate::reload::{Fixed, Reloader};
+use crate::reload::{Fixed, Reloader, Source};
 use crate::server::limits::Limits;
 use crate::server::listen::sockets::Sockets;
 use crate::server::notify;
@@ -34,11 +34,7 @@ pub async fn gateway(
     signals: Signals,
     workers: &Workers,
 ) -> Result<(), Error> {
-    let fixed = Fixed {
-        listen: (args.listen.is_none() && sockets.listen.is_none()).then_some(config.listen),
-        admin: sockets.admin.is_none().then_some(config.admin),
-        workers: config.workers,
-    };
+    let fixed = fixed(&config, args, &sockets);
     let addresses = (args.listen.unwrap_or(config.listen), config.admin);
     let tunnels = config.kept.tunnels.clone();
     // Before there are routes, as what they count is counted by it.
@@ -83,6 +79,21 @@ pub async fn gateway(
     live.finish_log();
     drop(ended);
     Ok(())
+}
+
+/// The settings that stay until the end of the process.
+fn fixed(config: &Config, args: &Args, sockets: &Sockets) -> Fixed {
+    Fixed {
+        listen: match (args.listen, &sockets.listen) {
+            (None, None) => Source::File(Some(config.listen)),
+            _ => Source::Elsewhere,
+        },
+        admin: match &sockets.admin {
+            None => Source::File(config.admin),
+            Some(_) => Source::Elsewhere,
+        },
+        workers: config.workers,
+    }
 }
 
 /// The listener of the gateway and that of its admin: on the sockets that were passed, else at the addresses.

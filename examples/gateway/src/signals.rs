@@ -1,5 +1,5 @@
 //! Signals of an operator. The handlers are installed before there is anything to serve, because what the system does
-//! by itself at each of these signals is to end the process. What came before then is done once the gateway serves.
+//! by itself at each of these signals is to end the process. One that came before is obeyed once the gateway serves.
 
 use crate::server::shutdown::StopSignals;
 use std::io;

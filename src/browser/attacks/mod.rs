@@ -121,7 +121,7 @@ impl Attacks {
         }
     }
 
-    /// In this browser only: what users of others risk is left out.
+    /// Tries one browser only, and leaves out what users of others risk. Default: all of them, and the worst counts.
     pub fn engine(self, engine: Engine) -> Self {
         Self {
             engines: vec![engine],

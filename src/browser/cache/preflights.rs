@@ -86,6 +86,13 @@ impl Entry {
                     && (!classify::is_non_wildcard(name)
                         || engine.has(Quirk::StarRemembersAuthorization)))
     }
+
+    fn allows(&self, asked: &Allowed, engine: Engine) -> bool {
+        match asked {
+            Allowed::Method(method) => self.allows_method(method, engine),
+            Allowed::Header(name) => self.allows_header(name, engine),
+        }
+    }
 }
 
 impl PreflightCache {
@@ -126,57 +133,38 @@ impl PreflightCache {
         };
         let expires = now.saturating_add(Duration::from_secs(grant.max_age));
         self.entries.retain(|entry| now < entry.expires);
-        for method in grant.methods {
-            let known = |entry: &Entry| entry.allows_method(&method, state.engine);
-            self.refresh_or_add(
-                &key,
-                state,
-                known,
-                now,
-                expires,
-                Allowed::Method(method.clone()),
-            );
-        }
-        for name in grant.headers {
-            let known = |entry: &Entry| entry.allows_header(&name, state.engine);
-            self.refresh_or_add(
-                &key,
-                state,
-                known,
-                now,
-                expires,
-                Allowed::Header(name.clone()),
-            );
-        }
-    }
-
-    fn refresh_or_add(
-        &mut self,
-        key: &Key,
-        state: &State,
-        known: impl Fn(&Entry) -> bool,
-        now: Duration,
-        expires: Duration,
-        allowed: Allowed,
-    ) {
-        let mut found = false;
-        for entry in self
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.matches(key, state, now) && known(entry))
-        {
-            entry.expires = expires;
-            found = true;
-        }
-        if !found {
-            let credentials = state.credentials == Credentials::Include;
+        let methods = grant.methods.into_iter().map(Allowed::Method);
+        let headers = grant.headers.into_iter().map(Allowed::Header);
+        for allowed in methods.chain(headers) {
+            if self.refresh(&key, state, &allowed, now, expires) {
+                continue;
+            }
             self.entries.push(Entry {
                 key: key.clone(),
-                credentials,
+                credentials: state.credentials == Credentials::Include,
                 allowed,
                 expires,
             });
         }
+    }
+
+    /// Keeps what allows a method or a header already, until a later time. Returns whether something does.
+    fn refresh(
+        &mut self,
+        key: &Key,
+        state: &State,
+        allowed: &Allowed,
+        now: Duration,
+        expires: Duration,
+    ) -> bool {
+        let mut found = false;
+        for entry in &mut self.entries {
+            if entry.matches(key, state, now) && entry.allows(allowed, state.engine) {
+                entry.expires = expires;
+                found = true;
+            }
+        }
+        found
     }
 
     /// Fetch #concept-cache-clear: a preflighted request failed, so what was remembered is void.

@@ -1,7 +1,7 @@
 //! The browser's HTTP cache, as far as CORS can go wrong with it: fresh answers to GET, by `Vary`.
 //!
-//! Left out of RFC 9111: heuristic freshness, `Expires`, validation, ranges. What is left out is
-//! asked of the server again, which is always allowed.
+//! Left out of RFC 9111 are heuristic freshness, `Expires`, validation and ranges: such requests go to the server
+//! again, which is always allowed.
 
 use std::time::Duration;
 

@@ -26,7 +26,7 @@ const MAX_PER_DOMAIN: usize = 180;
 /// The cookies of one profile. Times are of the browser's own clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Jar {
-    /// In the order in which they were made, as RFC 6265bis 5.8.3 sorts those of equal paths.
+    /// The cookies in the order in which they were made, as RFC 6265bis 5.8.3 sorts those of equal paths.
     cookies: Vec<Cookie>,
     /// The time of day at which the browser's clock started, for `Expires`.
     began: SystemTime,

@@ -73,8 +73,8 @@ fn connection(response: &HeaderMap) -> Result<(), FetchErrorKind> {
     }
 }
 
-/// Point 6: one of those that were asked for. That one is chosen where some were is WebSockets
-/// #concept-websocket-establish's own rule.
+/// Point 6: one of those that were asked for. The rule that one of them has to be chosen is that of WebSockets
+/// #concept-websocket-establish.
 fn protocol(asked: &HeaderMap, response: &HeaderMap) -> Result<(), FetchErrorKind> {
     const NAME: &str = "Sec-WebSocket-Protocol";
     let asks = asked.contains_key(SEC_WEBSOCKET_PROTOCOL);

@@ -37,15 +37,15 @@ pub struct Response {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseType {
-    /// Of the page's own origin: all but `Set-Cookie`.
+    /// A response of the page's own origin: all but `Set-Cookie`.
     Basic,
-    /// Of another origin, which allowed it: the body, the safelisted headers and the exposed ones.
+    /// A response of another origin, which allowed it: the body, the safelisted headers and the exposed ones.
     Cors,
-    /// Of another origin, not asked for permission: nothing.
+    /// A response of another origin, which was not asked for permission: nothing.
     Opaque,
     /// A redirect that was not to be followed: nothing.
     OpaqueRedirect,
-    /// Shown in the window or in a frame. Script of the page that led there sees nothing of it, unless the
+    /// A document, shown in the window or in a frame. Script of the page that led there sees nothing of it, unless the
     /// document is of its own origin.
     Document,
     /// A WebSocket that is open.

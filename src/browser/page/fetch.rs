@@ -37,7 +37,7 @@ pub struct Fetch {
     referrer_policy: ReferrerPolicy,
     streaming: bool,
     user_activation: bool,
-    /// Of a WebSocket.
+    /// The subprotocols of a WebSocket.
     protocols: Vec<String>,
 }
 

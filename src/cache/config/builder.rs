@@ -72,7 +72,7 @@ impl CacheBuilder {
     }
 
     /// The time for which a response may stand in for an upstream that fails (no answer, 500, 502, 503 or 504) after it
-    /// has become stale, where it does not say so itself by `stale-if-error` (RFC 5861 4). Default: not at all. Where
+    /// has become stale, where it does not say so itself by `stale-if-error` (RFC 5861 4). Default: zero. Where
     /// the response forbids it (`must-revalidate`, `proxy-revalidate`, `s-maxage`, `no-cache`), or never was fresh, it
     /// never does.
     pub fn stale(mut self, time: Duration) -> Self {

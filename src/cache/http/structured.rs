@@ -10,7 +10,7 @@ use crate::fields::is_token;
 pub(crate) enum Item {
     Boolean(bool),
     Integer(i64),
-    /// Of another type.
+    /// A value of another type.
     Other,
 }
 

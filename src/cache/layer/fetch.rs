@@ -77,8 +77,8 @@ where
     service.call(request).await
 }
 
-/// Answers a request that was not answered at once. What is large is in boxes, because a future holds what it
-/// is given twice, and is moved about.
+/// Answers a request that was not answered at once. Large values are in boxes, because a future holds its arguments
+/// twice, and is moved about.
 pub(crate) async fn look<S, Q, R>(
     mut trip: Box<Trip>,
     service: S,
@@ -161,14 +161,7 @@ impl Trip {
             None => self.or_fail(answered)?.map(Source::untouched),
             Some(stored) => match sound(answered) {
                 Ok(response) => response,
-                Err(forward_status) => {
-                    let status = Status {
-                        forward_status,
-                        ..self.status()
-                    };
-                    self.set_end(End::Failed);
-                    return Ok(self.stale(&stored, &head.headers, status));
-                }
+                Err(failed) => return Ok(self.stale_after(failed, &stored, &head.headers)),
             },
         };
         let not_about = validated.filter(|_| response.status() == StatusCode::NOT_MODIFIED);
@@ -251,6 +244,21 @@ impl Trip {
         };
         let may = stored.snapshot.is_current() && stored.age().stands_in(&self.asked.control);
         may.then_some(stored)
+    }
+
+    /// The stale answer in the place of a failure, which had this status if it had one.
+    fn stale_after<R>(
+        &mut self,
+        forward_status: Option<StatusCode>,
+        stored: &Stored,
+        request: &HeaderMap,
+    ) -> Response<Body<R>> {
+        let status = Status {
+            forward_status,
+            ..self.status()
+        };
+        self.set_end(End::Failed);
+        self.stale(stored, request, status)
     }
 
     /// The answer that is stale.

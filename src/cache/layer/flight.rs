@@ -41,7 +41,7 @@ pub(crate) enum End {
     /// It brought nothing for a reason of its own: its client left, or was refused. One of those who wait may fetch for
     /// the others.
     Left,
-    /// The target was changed meanwhile. What is asked for from now on is what comes after the change. Nobody waits for
+    /// The target was changed meanwhile. Requests from now on get the answer of after the change, and nobody waits for
     /// the rest of the one that was under way.
     Changed,
     /// The upstream has failed. One after the other would wait for it to fail again.

@@ -1,5 +1,6 @@
 //! Targets that an unsafe request changes (RFC 9111 4.4).
 
+use crate::host_and_port::default_port;
 use http::Uri;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request;
@@ -19,8 +20,8 @@ pub(crate) struct Sent {
     pub(crate) target: Box<str>,
     /// The target that it names itself.
     pub(crate) destination: Option<String>,
-    /// By the URI, which says where to connect; and by the fields, which say what the upstream is to take for its
-    /// own: it writes one of them into its references.
+    /// The upstream's own origins: by the URI, which says where to connect, and by the fields, which say what it is to
+    /// take for its own. It writes one of them into its references.
     origins: Vec<Origin>,
 }
 
@@ -110,17 +111,15 @@ impl Sent {
 }
 
 impl Origin {
-    /// RFC 9110 4.3.1: the same scheme, host and port. What is not known of one of them is as the other has it.
+    /// RFC 9110 4.3.1: the same scheme, host and port. A part that one of them does not name is as in the other.
     fn is(&self, scheme: Option<&str>, authority: &Authority) -> bool {
         let own = self.scheme.as_deref();
         let is_scheme = match (own, scheme) {
             (Some(own), Some(scheme)) => own.eq_ignore_ascii_case(scheme),
             _ => true,
         };
-        let default = match scheme.or(own) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("https") => 443,
-            _ => 80,
-        };
+        let is_https = |scheme: &str| scheme.eq_ignore_ascii_case("https");
+        let default = default_port(scheme.or(own).is_some_and(is_https));
         let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
         is_scheme
             && self.authority.host().eq_ignore_ascii_case(authority.host())

@@ -36,7 +36,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) received: SystemTime,
-    /// Since the request was sent.
+    /// The time since the request was sent.
     pub(crate) delay: Duration,
 }
 
@@ -255,17 +255,11 @@ fn is_explicit(control: &ResponseControl, headers: &HeaderMap) -> bool {
         || !control.is_targeted && headers.contains_key(header::EXPIRES)
 }
 
-fn life(
-    asked: Asked<'_>,
-    head: &response::Parts,
-    mut control: ResponseControl,
-    explicit: bool,
-    times: Times,
-    limits: Limits,
-) -> Result<Life, Refusal> {
+/// Refuses what its directives forbid to store, and takes out of them what does not hold for its status.
+fn permit(control: &mut ResponseControl, status: StatusCode) -> Result<(), Refusal> {
     // RFC 9111 5.2.2.3: no-store is for caches that do not know what the status means.
     if control.has(Flag::MustUnderstand) {
-        if !is_understood(head.status) {
+        if !is_understood(status) {
             return Err(Refusal::Forbidden);
         }
         control.clear(Flag::NoStore);
@@ -274,6 +268,19 @@ fn life(
     if control.has(Flag::NoStore) || control.has(Flag::Private) {
         return Err(Refusal::Forbidden);
     }
+    Ok(())
+}
+
+/// The times for which a response may be used, if it may be stored.
+fn life(
+    asked: Asked<'_>,
+    head: &response::Parts,
+    mut control: ResponseControl,
+    explicit: bool,
+    times: Times,
+    limits: Limits,
+) -> Result<Life, Refusal> {
+    permit(&mut control, head.status)?;
     let age = initial_age(&head.headers, times);
     let authorized = asked.headers.contains_key(header::AUTHORIZATION);
     // RFC 9111 3: with explicit freshness any final status may be stored. The crate knows a list of them,

@@ -25,8 +25,8 @@ pub(crate) struct Age<'a> {
 }
 
 impl Age<'_> {
-    /// The judgement. What the client asks for more than the rules is granted, and what it asks for less,
-    /// as far as the upstream has not forbidden it.
+    /// The judgement. A client may ask for more than the rules do. It may ask for less as far as the upstream has not
+    /// forbidden it.
     pub(crate) fn judge(&self, asked: &RequestControl) -> Use {
         let seconds = |directive: Option<u64>| directive.map(Duration::from_secs);
         if self.life.no_cache {
@@ -45,8 +45,8 @@ impl Age<'_> {
         if self.life.never_stale || asked.min_fresh.is_some() {
             return Use::ValidateStale;
         }
-        // RFC 9111 5.2.1.2 lets a client take what is stale. What never was fresh is stored to be validated, and may be
-        // the page of whoever asked first: a client's word does not open it.
+        // RFC 9111 5.2.1.2 lets a client take what is stale. A response that never was fresh is stored to be validated,
+        // and may be the page of whoever asked first: a client's word does not open it.
         let was_fresh = !self.life.fresh.is_zero();
         if was_fresh && seconds(asked.max_stale).is_some_and(|most| over <= most) {
             return Use::Answer;

@@ -233,8 +233,8 @@ impl Resource {
         Some(resource)
     }
 
-    /// With one response in place of another; `None` if that one is not here any more. What has come in its place
-    /// meanwhile is not what the new one was made of, and a place for both would let every validation add one.
+    /// With one response in place of another; `None` if that one is not here any more. The new one was not made
+    /// of what has come in its place meanwhile, and a place for both would let every validation add one.
     pub(crate) fn replaced(&self, old: &Arc<Stored>, new: Option<Arc<Stored>>) -> Option<Self> {
         let is_old = |held: &Arc<Stored>| Arc::ptr_eq(held, old);
         if !self.variants.iter().any(is_old) {

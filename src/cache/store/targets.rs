@@ -86,7 +86,7 @@ impl Targets {
     }
 
     /// Notes a change of each target whose path and query are wanted, and returns of how many something is
-    /// stored. What is on its way may be of one of them, and is not stored.
+    /// stored. A response that is on its way may be of one of them, and is not stored.
     pub(crate) fn change_all(&self, wanted: impl Fn(&str) -> bool) -> usize {
         self.note(None);
         // Let go of only when the lock is free: the last one to let go of a target takes the lock.

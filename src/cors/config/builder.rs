@@ -63,7 +63,7 @@ impl CorsBuilder {
         self
     }
 
-    /// Whether pages of opaque origins, which send `Origin: null`, may read responses. Default: no.
+    /// Whether pages of opaque origins, which send `Origin: null`, may read responses. Default: `false`.
     ///
     /// Everybody can send it: a sandboxed frame of any site does. Its one good use is the target of a
     /// cross-origin redirect, where browsers send `null` in place of the page's origin; such a response has
@@ -74,7 +74,7 @@ impl CorsBuilder {
     }
 
     /// Whether requests with cookies, client certificates or HTTP authentication of the browser may be
-    /// made and their responses read. Default: no.
+    /// made and their responses read. Default: `false`.
     ///
     /// The standard then gives `*` no meaning, so that it is refused in all four lists.
     pub fn allow_credentials(mut self, allow: bool) -> Self {
@@ -114,35 +114,35 @@ impl CorsBuilder {
     }
 
     /// Whether refused preflights of allowed origins are answered in a way that lets the browser's
-    /// console name the method or header at fault. Default: no.
+    /// console name the method or header at fault. Default: `false`.
     pub fn debug(mut self, debug: bool) -> Self {
         self.debug = debug;
         self
     }
 
     /// With credentials: accepts origins whose pages anybody on the network can replace, that is all
-    /// that are neither `https` nor on this machine. Default: false.
+    /// that are neither `https` nor on this machine. Default: `false`.
     pub fn dangerously_allow_insecure_origins(mut self, allow: bool) -> Self {
         self.dangerously_allow_insecure_origins = allow;
         self
     }
 
     /// With credentials: accepts patterns such as `https://*.github.io`, below which anybody can have
-    /// an origin. Default: false.
+    /// an origin. Default: `false`.
     pub fn dangerously_allow_public_suffixes(mut self, allow: bool) -> Self {
         self.dangerously_allow_public_suffixes = allow;
         self
     }
 
     /// With credentials: accepts [`allow_null_origin`](Self::allow_null_origin), by which the pages of
-    /// all sites read responses with the visitor's cookies. Default: false.
+    /// all sites read responses with the visitor's cookies. Default: `false`.
     pub fn dangerously_allow_credentialed_null_origin(mut self, allow: bool) -> Self {
         self.dangerously_allow_credentialed_null_origin = allow;
         self
     }
 
     /// With credentials: accepts patterns such as `moz-extension://*`, by which every extension that a
-    /// visitor has installed reads responses with the visitor's cookies. Default: false.
+    /// visitor has installed reads responses with the visitor's cookies. Default: `false`.
     pub fn dangerously_allow_any_extension(mut self, allow: bool) -> Self {
         self.dangerously_allow_any_extension = allow;
         self

@@ -168,20 +168,20 @@ impl GuardBuilder {
     }
 
     /// Accepts patterns such as `moz-extension://*` in [`trust`](Self::trust), by which every extension that a
-    /// visitor has installed may act in the visitor's name. Default: no.
+    /// visitor has installed may act in the visitor's name. Default: `false`.
     pub fn dangerously_allow_any_extension(mut self, allow: bool) -> Self {
         self.dangerously_allow_any_extension = allow;
         self
     }
 
     /// Whether requests are refused that have neither `Sec-Fetch-Site` nor `Origin`, though they are judged.
-    /// Programs send neither, so do browsers of before 2020 with some forms. Default: no.
+    /// Programs send neither, so do browsers of before 2020 with some forms. Default: `false`.
     pub fn require_browser_fields(mut self, require: bool) -> Self {
         self.require_browser_fields = require;
         self
     }
 
-    /// Whether requests are judged and logged, and never refused. Default: no.
+    /// Whether requests are judged and logged, and never refused. Default: `false`.
     pub fn report_only(mut self, report_only: bool) -> Self {
         self.report_only = report_only;
         self

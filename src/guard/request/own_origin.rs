@@ -47,8 +47,8 @@ impl OwnOrigin {
         Self { secure, authority }
     }
 
-    /// Another authority than the request names, such as `app.example.com:8443`. With a value that is not
-    /// a host with an optional port the request has no own origin, and is not answered where
+    /// Sets another authority than the request names, such as `app.example.com:8443`. With a value that is
+    /// not a host with an optional port the request has no own origin, and is not answered where
     /// [`hosts`](crate::guard::GuardBuilder::hosts) are given.
     #[must_use]
     pub fn authority(mut self, authority: HeaderValue) -> Self {

@@ -84,8 +84,8 @@ impl Measured {
     }
 
     /// Looks, before the last byte goes out, whether more is there: behind it hyper asks for nothing, and the
-    /// upstream would have a whole request. What is not there at once is not waited for, because a body may end only
-    /// when its request is answered.
+    /// upstream would have a whole request. It does not wait for more, because a body may end only when its
+    /// request is answered.
     fn look_behind(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
         if self.body.is_end_stream() {
             return Ok(());

@@ -17,6 +17,7 @@ mod builder;
 mod connect;
 mod connect_to;
 mod error;
+mod hyper_error;
 mod pool;
 mod send;
 pub(crate) mod stream;

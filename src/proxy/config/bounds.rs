@@ -46,7 +46,7 @@ pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyCo
     ] {
         // Written so that what is not a number is refused, too.
         if !(share > 0.0 && share <= 1.0) {
-            let remedy = "write a share above 0 and at most 1.0, which is no bound";
+            let remedy = "write a share above 0 and at most 1.0, which switches the bound off";
             wrong(key, share.to_string(), remedy.into());
         }
     }

@@ -42,16 +42,7 @@ pub(super) fn plan(
     let request = request_rules(settings, Arc::clone(&mount), is_secure, request);
     let via = Arc::clone(&request.via);
     Plan {
-        response: ResponseRules {
-            mount,
-            mounts: shared.mounts.clone(),
-            rewrite_location: settings.rewrite_location,
-            rewrite_cookies: settings.rewrite_cookies,
-            cookies: settings.cookies,
-            told_prefix: request.forwarding.told_prefix().map(Box::from),
-            edits: response,
-            via: Arc::clone(&via),
-        },
+        response: response_rules(settings, mount, &request, response),
         request,
         error_page: ErrorPage {
             via,
@@ -115,6 +106,24 @@ fn request_rules(
         id: settings.shared.request_id.clone(),
         max_body: settings.limits.request_body,
         map_request: settings.shared.map_request.clone(),
+    }
+}
+
+fn response_rules(
+    settings: &ProxyBuilder,
+    mount: Arc<Mount>,
+    request: &RequestRules,
+    edits: FieldEdits,
+) -> ResponseRules {
+    ResponseRules {
+        mount,
+        mounts: settings.shared.mounts.clone(),
+        rewrite_location: settings.rewrite_location,
+        rewrite_cookies: settings.rewrite_cookies,
+        cookies: settings.cookies,
+        told_prefix: request.forwarding.told_prefix().map(Box::from),
+        edits,
+        via: Arc::clone(&request.via),
     }
 }
 

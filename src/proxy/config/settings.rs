@@ -35,13 +35,13 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Until a new connection is ready, name resolution and TLS included. Default: 5 s. Then: 504.
+    /// The time until a new connection is ready, name resolution and TLS included. Default: 5 s. Then: 504.
     pub fn connect(mut self, timeout: Duration) -> Self {
         self.connect = timeout;
         self
     }
 
-    /// Until the response's head, counted from the last frame of the request's body. Default: 60 s. Then:
+    /// The time until the response's head, counted from the last frame of the request's body. Default: 60 s. Then:
     /// 504. A body may take as long as it takes.
     ///
     /// It runs from the moment at which a connection has the request: a wait for one, or for a place
@@ -52,7 +52,7 @@ impl Timeouts {
         self
     }
 
-    /// Time that a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
+    /// The time for which a pooled connection may lie idle, to an eighth more. Default: 90 s. Choose less than the
     /// upstream does.
     pub fn idle(mut self, timeout: Duration) -> Self {
         self.idle = timeout;

@@ -201,7 +201,7 @@ impl Exchange {
     }
 
     /// Whether a response's body can be what its head announces. hyper writes both as they are, and its client would
-    /// take what is too much, or the next response, for another one. That of our own client is what came.
+    /// take what is too much, or the next response, for another one. A response of our own client is as it came.
     fn is_as_long_as_told(&self, response: &Response<Body>) -> bool {
         let has_none = self.context.is_head || response.status() == StatusCode::NOT_MODIFIED;
         match framing::length(response.headers()) {

@@ -8,7 +8,7 @@ use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::share::Places;
 use crate::proxy::trace;
 use crate::proxy::transport::Transport;
-use crate::proxy::upstream::member::{Member, Tried};
+use crate::proxy::upstream::member::{InFlight, Member, Tried};
 use http::{Request, Response};
 use std::sync::Arc;
 
@@ -67,31 +67,40 @@ impl Exchange {
                     return Ok((response, held));
                 }
                 Err(failed) => {
-                    let kind = failed.kind();
-                    if !self.failed_by_its_client() {
-                        if let Some(pause) = upstreams.failed(&in_flight, failed.error()) {
-                            trace::set_aside(&plan, in_flight.member(), failed.error(), pause);
-                        }
-                    }
-                    // A request that found no place has waited as long as it may, at the less loaded of two
-                    // upstreams. A request that the program has made wrong is wrong for all of them.
-                    let is_movable = !matches!(
-                        kind,
-                        ProxyErrorKind::Overloaded | ProxyErrorKind::UnsendableRequest
-                    );
-                    match failed.into_unsent() {
-                        (error, Some(unsent))
-                            if is_movable && upstreams.may_go_on(&in_flight, &tried) =>
-                        {
-                            request = original.as_deref().map_or(unsent, copy_of);
-                            // Where none could be connected to, the list is the reason, and this one its cause.
-                            reason = Some(error).filter(|_| !kind.is_connect());
-                            tried.add(&in_flight);
-                        }
-                        (error, _) => return Err(error),
-                    }
+                    let (error, unsent) = self.moved(failed, &in_flight, &tried)?;
+                    request = original.as_deref().map_or(unsent, copy_of);
+                    // Where none could be connected to, the list is the reason, and this one its cause.
+                    reason = Some(error).filter(|error| !error.kind().is_connect());
+                    tried.add(&in_flight);
                 }
             }
+        }
+    }
+
+    /// The request that one upstream has not got, for another one, and why; or the error, if it cannot go on.
+    fn moved(
+        &self,
+        failed: ClientError,
+        at: &InFlight,
+        tried: &Tried,
+    ) -> Result<(ProxyError, Box<Request<Body>>), ProxyError> {
+        let upstreams = &self.plan.upstreams;
+        if !self.failed_by_its_client() {
+            if let Some(pause) = upstreams.failed(at, failed.error()) {
+                trace::set_aside(&self.plan, at.member(), failed.error(), pause);
+            }
+        }
+        // A request that found no place has waited as long as it may, at the less loaded of two upstreams. A request
+        // that the program has made wrong is wrong for all of them.
+        let is_movable = !matches!(
+            failed.kind(),
+            ProxyErrorKind::Overloaded | ProxyErrorKind::UnsendableRequest
+        );
+        match failed.into_unsent() {
+            (error, Some(unsent)) if is_movable && upstreams.may_go_on(at, tried) => {
+                Ok((error, unsent))
+            }
+            (error, _) => Err(error),
         }
     }
 

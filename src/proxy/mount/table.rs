@@ -90,7 +90,7 @@ impl Mounts {
         there.filter_map(|mount| public(&mount.map)).collect()
     }
 
-    /// Of the public paths that `public` gives for the mounts, that of the one with the longest base.
+    /// The public path of the mount with the longest base, of those for which `public` gives one.
     fn most_specific(&self, public: impl Fn(&Mount) -> Option<String>) -> Option<String> {
         let table = self.table.read().unwrap_or_else(|e| e.into_inner());
         let found = table.iter().filter_map(|mount| {

@@ -50,7 +50,7 @@ impl ClientAddr {
     /// Of a peer in `trusted`, the last address in `X-Forwarded-For` that is not trusted itself; without
     /// that field the last one in `Forwarded`, or `X-Real-IP`. `Forwarded` is not read beside `X-Forwarded-Proto` or
     /// `-Host`: whoever writes those may hand on what a client has written there. If all of them are trusted,
-    /// the first. What stands before something that is not an address is not believed.
+    /// the first. Nothing before an element that is not an address is believed.
     #[must_use]
     pub fn derive(peer: &Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |ip| {

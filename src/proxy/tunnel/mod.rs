@@ -49,8 +49,8 @@ pub struct Tunnels {
     end: CancellationToken,
 }
 
-/// In a request's extensions: kept for as long as the tunnel that the request opens, and dropped with the request if
-/// it opens none.
+/// A value in a request's extensions that is kept for as long as the tunnel that the request opens, and dropped with
+/// the request if it opens none.
 ///
 /// For hyper's server a request is over when the head of its response is out, also when that opens a WebSocket by
 /// HTTP/2 (RFC 8441). A server that closes connections without requests keeps its guard of the count here.
@@ -107,7 +107,8 @@ impl Tunnels {
 
     /// Tells all clients of WebSockets, and each one that comes from now on, that the server is going away: by a
     /// close frame with the code 1001 (RFC 6455 7.4.1) behind the frame that is under way, which may be one of
-    /// several of a message. What the upstream sends after it is dropped. The client's answer reaches the upstream, which ends the tunnel.
+    /// several of a message. Frames that the upstream sends after it are dropped. The client's answer reaches the
+    /// upstream, which ends the tunnel.
     ///
     /// Of other protocols the proxy knows no such word; their tunnels stay open.
     pub fn go_away(&self) {

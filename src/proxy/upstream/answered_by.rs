@@ -4,7 +4,7 @@ use http::uri::Authority;
 
 /// The upstream that gave a response, or that was tried last for one that failed.
 ///
-/// In the extensions of responses where [`tell_upstream`](crate::proxy::ProxyBuilder::tell_upstream) asks for
+/// It is in the extensions of responses where [`tell_upstream`](crate::proxy::ProxyBuilder::tell_upstream) asks for
 /// it. It is for logs: clients are not to learn addresses of upstreams.
 ///
 /// # Examples

@@ -30,7 +30,7 @@ pub type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 #[derive(Default)]
 pub struct Upstreams {
     all: Vec<Arc<RouteUpstream>>,
-    /// Those on which readiness hangs.
+    /// The upstreams on which readiness hangs.
     awaited: Vec<Arc<RouteUpstream>>,
     /// The last finding, and its time. Locked while it is found, so that probes that come together ask once.
     found: Mutex<Option<(Instant, Option<String>)>>,

@@ -61,7 +61,7 @@ impl Codings {
     /// Those that a client likes no less than the plain form, the one that it likes most first. Where it
     /// does not care, the order is ours.
     ///
-    /// A coding that is not listed weighs what `*` does, and without that nothing. Who likes no form that
+    /// A coding that is not listed weighs what `*` does, and without that nothing. A client that likes no form that
     /// there is may be sent the plain one, rather than a 406.
     pub fn accepted(self, headers: &HeaderMap) -> Self {
         let weights = Weights::of(headers);

@@ -28,7 +28,7 @@ impl Encoders {
         Self(Places::new(bounds(limits)))
     }
 
-    /// Other limits from now on.
+    /// Sets other limits, from now on.
     pub fn limit(&self, limits: &Limits) {
         self.0.limit(bounds(limits));
     }

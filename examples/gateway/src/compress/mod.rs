@@ -1,8 +1,8 @@
 //! Compression of answers: which ones, in which coding, and their validators.
 //!
-//! Compressed is what is text of some length, and nobody has said a word against it. Never compressed are
-//! what has a coding already, parts (RFC 9110 14: a range is one of the coded bytes), what is
-//! `no-transform` (RFC 9111 5.2.2.6), what has a digest of its content (RFC 9530), and streams of messages
+//! An answer is compressed if it is text of some length and nothing is said against it. Never compressed are
+//! answers that have a coding already, parts (RFC 9110 14: a range is one of the coded bytes), those
+//! with `no-transform` (RFC 9111 5.2.2.6) or a digest of their content (RFC 9530), and streams of messages
 //! that a compressor would hold back: `text/event-stream` and gRPC.
 
 mod codings;

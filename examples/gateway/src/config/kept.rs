@@ -35,18 +35,18 @@ const OF_NO_ROUTE: [&str; 10] = [
 /// The parts that one configuration leaves to the next.
 #[derive(Clone, Default)]
 pub struct Kept {
-    /// In which proxies find each other's addresses. It is the same for all configurations, as a proxy that is
-    /// kept has it for good.
+    /// The table in which proxies find each other's addresses. It is the same for all configurations, as a proxy that
+    /// is kept has it for good.
     pub(super) mounts: Mounts,
-    /// Old ones too are told when the gateway stops.
+    /// Tunnels of all configurations, as old ones too are told when the gateway stops.
     pub tunnels: Tunnels,
     /// Whether there are metrics, which a process has from its beginning or not at all.
     pub(super) counts: Option<bool>,
     /// The limit that holds for all routes, with what clients have left of it.
     limit: Option<Arc<RateLimit>>,
-    /// Those of single routes, by their prefixes without a trailing slash.
+    /// The limits of single routes, by their prefixes without a trailing slash.
     own_limits: HashMap<String, Arc<RateLimit>>,
-    /// The caches, by the same.
+    /// The caches, by the same prefixes.
     caches: HashMap<String, Cache>,
     routes: HashMap<Settings, KeptRoute>,
 }

@@ -71,7 +71,7 @@ pub struct Config {
     pub kept: Kept,
     /// Settings that are allowed and yet hardly meant, each with its key.
     pub warnings: Problems,
-    /// Good to know, if an application behaves as many do.
+    /// Advice for applications that know their public prefix, if a route may lead to one.
     pub hint: Option<String>,
 }
 
@@ -104,7 +104,7 @@ struct Checker<'a> {
     /// The address on which the gateway listens, if it is known, and that of its admin listener.
     listen: Option<SocketAddr>,
     admin: Option<SocketAddr>,
-    /// Texts that are others than the file has.
+    /// Texts that variables have changed.
     filled: Vec<Filled>,
     problems: Problems,
     trusted_proxies: Vec<IpNet>,
@@ -123,7 +123,7 @@ struct Checker<'a> {
     files: Vec<Seen>,
     /// The settings that hold for all routes, as text.
     of_all_routes: String,
-    /// Of the configuration before this one.
+    /// The parts that the configuration before this one has left.
     before: &'a Kept,
     kept: Kept,
     /// Routes whose upstreams do not know the prefix, so that what they say of paths gets it.

@@ -38,7 +38,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub struct Memory(Cache<Key, Arc<Answer>>);
 
-/// Of what an answer depends on: the path in any spelling, and the codings that the client takes.
+/// The facts that an answer depends on: the path in any spelling, and the codings that the client takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     path: Box<str>,

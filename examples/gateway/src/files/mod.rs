@@ -151,8 +151,8 @@ impl Files {
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
         ranges::ask(&head.method, &mut head.headers);
-        // RFC 9110 9.3.2: a HEAD is told what a GET would be, whose content the routes take away. What is
-        // not asked for is not read, unless it is small.
+        // RFC 9110 9.3.2: a HEAD is told what a GET would be, whose content the routes take away. A file
+        // is read when its content is asked for, unless it is small.
         if head.method == Method::HEAD {
             head.method = Method::GET;
         }

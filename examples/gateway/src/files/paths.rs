@@ -13,7 +13,7 @@ pub fn is_too_long(path: &str) -> bool {
 }
 
 /// Whether a segment begins with a dot: what lies in a directory without being meant for it, like
-/// `.git` and `.env`. What stands in `.well-known` is meant (RFC 8615).
+/// `.git` and `.env`. Files in `.well-known` are meant to be served (RFC 8615).
 pub fn is_hidden(path: &str) -> bool {
     segments(&decoded(path)).any(|segment| segment.starts_with(b".") && segment != b".well-known")
 }

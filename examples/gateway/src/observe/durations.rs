@@ -38,7 +38,7 @@ pub struct Durations {
     sum: AtomicU64,
 }
 
-/// Those of all routes that there have been: one that is configured again counts on.
+/// The durations of all routes that there have been: a route that is configured again counts on.
 static ALL: Mutex<Vec<Arc<Durations>>> = Mutex::new(Vec::new());
 
 impl Durations {

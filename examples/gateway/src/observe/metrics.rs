@@ -86,7 +86,7 @@ pub struct RouteMetrics {
     route: String,
     in_flight: Gauge,
     durations: Arc<Durations>,
-    /// Of the usual statuses, in their order.
+    /// The counters of the usual statuses, in their order.
     usual: [OnceLock<Counter>; USUAL.len()],
 }
 

@@ -29,14 +29,15 @@ use tower::Service;
 /// The routes, and what answers when none matches.
 pub struct Table {
     prefixes: Prefixes,
-    /// In the order of their prefixes. Shared with the table before and after this one, where they are the same.
+    /// The routes in the order of their prefixes. Those that stay the same are shared with the table before this one,
+    /// and with the one after it.
     routes: Vec<Arc<Route>>,
     none: Layered<NoRoute>,
     limits: Limits,
     counts: Counts,
-    /// In the order of the routes, and that of requests that match none behind them.
+    /// The observers in the order of the routes, with the one for requests that match none at the end.
     observers: Vec<Arc<Observer>>,
-    /// In the same order.
+    /// The logs of refusals in the same order.
     refusals: Vec<RefusalLog>,
 }
 
@@ -183,8 +184,7 @@ impl Table {
         index.map_or(self.none.around(), |index| self.routes[index].around())
     }
 
-    /// The answer of a route. What it gives back borrows nothing, and is not boxed once more
-    /// for a proxy.
+    /// The answer of a route. The future borrows nothing, and is not boxed once more for a proxy.
     fn answer_by(
         &self,
         index: Option<usize>,

@@ -20,7 +20,7 @@ impl OpenFiles {
         Self(Places::new(bounds(limits)))
     }
 
-    /// Other limits from now on.
+    /// Sets other limits, from now on.
     pub fn limit(&self, limits: &Limits) {
         self.0.limit(bounds(limits));
     }

@@ -5,21 +5,22 @@
 //! host or household is given (RFC 6177). A trusted proxy is not a client: it speaks for many.
 
 use super::limits::Limits;
+use super::lock;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// In which time a client's count of resets is halved.
+/// The time in which a client's count of resets is halved.
 const HALF_LIFE: Duration = Duration::from_secs(10);
 
 /// The clients that have a connection, or have reset requests lately.
 pub struct Clients {
     known: Mutex<Known>,
-    /// Of every client, also of those that are known already when a reload changes it.
+    /// The bound of every client, also of those that are known already when a reload changes it.
     max_resets: Arc<AtomicU32>,
 }
 
@@ -52,7 +53,7 @@ impl Clients {
         }
     }
 
-    /// Other budgets from now on. What clients have used of the old ones they have used of these.
+    /// Sets other budgets, from now on. Clients have used of them what they have used of the old ones.
     pub fn limit(&self, limits: &Limits, trusted: Arc<[IpNet]>) {
         let mut known = lock(&self.known);
         known.trusted = trusted;
@@ -159,10 +160,6 @@ pub fn network(peer: IpAddr) -> IpAddr {
             Ipv6Addr::from_bits(address.to_bits() & !HOST).into()
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

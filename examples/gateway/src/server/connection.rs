@@ -134,8 +134,8 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
         if stream.ready(Interest::READABLE).await?.is_read_closed() {
             return Ok(false);
         }
-        // Part of the preface: the stream stays readable, so there is no event to wait for. Who sends
-        // the rest late waits for it, and does not keep us busy.
+        // Part of the preface: the stream stays readable, so there is no event to wait for. A client
+        // that sends the rest late has to wait, and does not keep us busy.
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }

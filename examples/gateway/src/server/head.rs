@@ -8,7 +8,7 @@ use http::header::COOKIE;
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode, Version};
 
-/// By how much the limits that hyper is given are larger than ours: a half.
+/// The factor by which the limits that hyper is given are larger than ours.
 pub const MARGIN: usize = 2;
 
 /// Most lines that a `Cookie` field of HTTP/2 may be split into (RFC 9113 8.2.3). Browsers send each cookie in
@@ -35,7 +35,7 @@ pub fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<StatusCode> {
     if target.len() > most {
         return Some(StatusCode::URI_TOO_LONG);
     }
-    // `: ` and the end of the line; the request line's method and version are in the margin of nobody.
+    // `: ` and the end of the line count, too. The method and the version of the request line do not.
     let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         name.as_str().len() + value.len() + 4
     };

@@ -56,7 +56,7 @@ impl Limits {
         ((all as f64 * self.client_share) as usize).max(1)
     }
 
-    /// Those of a file that says nothing.
+    /// The limits of a file that says nothing.
     pub const DEFAULT: Self = Self {
         head_timeout: Duration::from_secs(30),
         head_size: 64 * 1024,

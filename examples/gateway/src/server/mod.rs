@@ -27,7 +27,7 @@ use connections::Connections;
 use handler::Handler;
 use ipnet::IpNet;
 use limits::Limits;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -184,4 +184,9 @@ async fn changed(current: &mut Current) -> Arc<Settings> {
         std::future::pending().await
     }
     Arc::clone(&current.borrow_and_update())
+}
+
+/// Locks a value that a panic elsewhere cannot have torn.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,7 +49,7 @@ impl Places {
         Arc::new(places)
     }
 
-    /// Other bounds from now on. Places that are taken stay so.
+    /// Sets other bounds, from now on. Places that are taken stay so.
     pub fn limit(&self, bounds: Bounds) {
         self.lock().bounds = bounds;
     }

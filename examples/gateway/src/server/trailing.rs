@@ -33,7 +33,7 @@ pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body 
 struct Chunked {
     body: Incoming,
     connection: Arc<Connection>,
-    /// Until the body has come to its end.
+    /// Held until the body has come to its end.
     in_upload: Option<InUpload>,
 }
 

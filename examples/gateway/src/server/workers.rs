@@ -44,7 +44,7 @@ struct Worker {
     runtime: Handle,
     /// `None` for the thread that has started the others, and is a worker, too.
     thread: Option<JoinHandle<()>>,
-    /// Those that it serves.
+    /// The number of connections that it serves.
     connections: AtomicUsize,
 }
 

@@ -157,7 +157,7 @@ struct State<H> {
     body: Body,
     /// Frames that were read before the client wanted them.
     ahead: VecDeque<Result<Frame<Bytes>, ProxyError>>,
-    /// Whether the head said how long it is. What is read ahead must not make a length known that was not.
+    /// Whether the head said how long it is. To read ahead must not make a length known that was not.
     is_exact: bool,
     /// The largest frame.
     largest: usize,
@@ -166,7 +166,7 @@ struct State<H> {
     hold: Option<H>,
     /// Whether the server has had time to write what it was given.
     is_written: bool,
-    /// Since when it is the client's turn to take something; None while it is the upstream's to send.
+    /// The time at which it became the client's turn to take something; `None` while it is the upstream's to send.
     offered: Option<Instant>,
 }
 

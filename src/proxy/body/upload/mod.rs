@@ -220,7 +220,7 @@ pub(crate) struct Upload {
     /// Bytes that may still come.
     remaining: u64,
     progress: Arc<Progress>,
-    /// Until when a body that is held back stays so.
+    /// The end of the time for which the body is held back, if it is.
     held_back: Option<Pin<Box<Sleep>>>,
     patience: Patience,
 }

@@ -1,3 +1,5 @@
+//! Tests of an upload: its limit, its gate, and a client that gives nothing.
+
 use super::*;
 use http_body_util::BodyExt;
 use http_body_util::channel::Channel;

@@ -5,7 +5,7 @@ use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pooled_body::{HeldConnection, Then};
 use crate::fields;
 use crate::proxy::body::Body;
-use crate::proxy::client::error::Lost;
+use crate::proxy::client::hyper_error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
 use crate::proxy::client::stream::meter::Meter;

@@ -49,7 +49,7 @@ pub(super) fn to_http1(request: &mut Request<Body>) {
         let named = uri
             .authority
             .filter(|_| !request.headers().contains_key(header::HOST));
-        // RFC 9110 4.2.4: without userinfo. What is left of an authority is a field value always.
+        // RFC 9110 4.2.4: without userinfo. The rest of an authority is a field value always.
         let named = named.as_ref().map(Authority::as_str);
         let host = named.and_then(|named| named.rsplit('@').next());
         if let Some(Ok(host)) = host.map(HeaderValue::from_str) {

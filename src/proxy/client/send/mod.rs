@@ -8,10 +8,11 @@ mod pooled_body;
 mod replay;
 
 use crate::proxy::body::Body;
-use crate::proxy::client::error::{ClientError, is_above_the_last, was_not_processed};
+use crate::proxy::client::error::ClientError;
+use crate::proxy::client::hyper_error::{is_above_the_last, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
 use crate::proxy::client::pool::queue::Checkout;
-use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::client::pool::{Need, Pool, Slot};
 use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
@@ -62,16 +63,8 @@ pub(crate) async fn send(
     let mut attempts = Attempts::default();
     let mut timer = pin!(head.map(HeadTimer::new));
     loop {
-        let idle = if attempts.repeated {
-            None
-        } else {
-            pool.take(need)
-        };
-        let Checkout { connection, reused } = match idle {
-            Some(connection) => Checkout {
-                connection,
-                reused: true,
-            },
+        let Checkout { connection, reused } = match attempts.idle(pool, need) {
+            Some(checkout) => checkout,
             // Boxed, because it is rare and large.
             None => match Box::pin(pool.checkout(need, attempts.repeated)).await {
                 Ok(checkout) => checkout,
@@ -83,12 +76,7 @@ pub(crate) async fn send(
             let kind = ProxyErrorKind::HeadTooLarge;
             return Err(ClientError::unsent(kind, large.into(), request));
         }
-        // A connection that lay idle may be dying, and one of HTTP/2 may refuse a stream at any time.
-        // A request that may be repeated is kept until that is known.
-        let is_http2 = matches!(connection, Connection::Http2(_));
-        let is_kept = is_http2 || (reused && !attempts.repeated);
-        let kept = is_kept.then(|| Replay::of(&mut request, is_http2));
-        let replay = kept.flatten();
+        let replay = attempts.replay(&connection, reused, &mut request);
         let exchanged = {
             let exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
             match timer.as_mut().as_pin_mut() {
@@ -122,6 +110,28 @@ struct Attempts {
 }
 
 impl Attempts {
+    /// A connection that lies ready, for a request that is not repeated: it may be dying.
+    fn idle(&self, pool: &Arc<Pool>, need: Need) -> Option<Checkout> {
+        let connection = if self.repeated { None } else { pool.take(need) };
+        connection.map(|connection| Checkout {
+            connection,
+            reused: true,
+        })
+    }
+
+    /// The request as it can be sent again: a connection that lay idle may be dying, and one of HTTP/2 may refuse a
+    /// stream at any time. It is kept until that is known.
+    fn replay(
+        &self,
+        connection: &Connection,
+        reused: bool,
+        request: &mut Request<Body>,
+    ) -> Option<Replay> {
+        let is_http2 = matches!(connection, Connection::Http2(_));
+        let is_kept = is_http2 || (reused && !self.repeated);
+        is_kept.then(|| Replay::of(request, is_http2)).flatten()
+    }
+
     /// The request for the next attempt after one that failed, or the error that is the end of it.
     fn after(
         &mut self,

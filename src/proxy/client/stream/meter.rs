@@ -1,6 +1,6 @@
 //! Facts about one connection that its stream and its user share.
 
-use crate::proxy::client::error::{Lost, is_alert};
+use crate::proxy::client::hyper_error::{Lost, is_alert};
 use crate::proxy::upstream::backoff::millis;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};

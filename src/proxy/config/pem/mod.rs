@@ -184,7 +184,7 @@ fn read(file: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(text).into_owned())
 }
 
-/// The names of the sections that begin in a text, wherever in a line. What is behind a `#` is a comment.
+/// The names of the sections that begin in a text, wherever in a line. A line that begins with `#` is a comment.
 fn labels(text: &str) -> impl Iterator<Item = &str> {
     text.split(['\n', '\r'])
         .filter(|line| !line.trim_start().starts_with('#'))
@@ -193,7 +193,7 @@ fn labels(text: &str) -> impl Iterator<Item = &str> {
         .filter(|label| is_label(label))
 }
 
-/// Whether a text is the name of a section, as all are that are in use (RFC 7468 4). What else stands there, as where
+/// Whether a text is the name of a section, as all are that are in use (RFC 7468 4). Any other text there, as where
 /// line breaks are lost, may be the key itself, and no error tells it.
 fn is_label(text: &str) -> bool {
     let of_names =

@@ -1,3 +1,5 @@
+//! Tests of certificates and keys in files: what is read, and what an error says and does not say.
+
 use super::*;
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,

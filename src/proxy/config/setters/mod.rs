@@ -168,9 +168,9 @@ impl ProxyBuilder {
     ///
     /// Such content has no meaning (RFC 9110 9.3.1), yet some APIs give it one, so it is forwarded. Some
     /// servers leave it unread and take it for the next request on their connection: over HTTP/1.1 the proxy
-    /// uses no such connection again, so that nobody else gets the answer to it. What such a server does
-    /// with the hidden request itself, past every check in front of it, is left to that server: switch
-    /// this on where the upstream is one, or where you do not know. A client that announces content and sends none, by
+    /// uses no such connection again, so that nobody else gets the answer to it. But such a server still
+    /// acts on the hidden request, past every check in front of it: switch this on where the upstream is one, or where
+    /// you do not know. A client that announces content and sends none, by
     /// a last chunk or an empty DATA frame, has a second to do so.
     pub fn refuse_unexpected_content(mut self, refuse: bool) -> Self {
         self.refuse_unexpected_content = refuse;
@@ -233,15 +233,15 @@ impl ProxyBuilder {
     }
 
     /// Whether responses tell which upstream gave them, by an [`AnsweredBy`](crate::proxy::AnsweredBy) in
-    /// their extensions: for logs and metrics of layers outside. Costs an allocation for each. Default: false.
+    /// their extensions: for logs and metrics of layers outside. Costs an allocation for each. Default: `false`.
     pub fn tell_upstream(mut self, tell: bool) -> Self {
         self.shared.tell_upstream = tell;
         self
     }
 
     /// The request's field that tells it from others, such as `X-Request-Id`, for the events of `tracing`: one about a
-    /// request that failed has its value as `id`, as far as it is 1 to 128 visible characters of ASCII. Who may set the
-    /// field is for layers outside to decide. Default: none, and events have no `id`.
+    /// request that failed has its value as `id`, if it is 1 to 128 visible characters of ASCII. Layers outside decide
+    /// who may set the field. Default: none, and events have no `id`.
     pub fn request_id(mut self, name: HeaderName) -> Self {
         self.shared.request_id = Some(name);
         self

@@ -2,7 +2,7 @@
 //! (RFC 7239).
 //!
 //! A client can send these fields itself, so they are worth only as much as the peer that sent them: those
-//! of a trusted proxy are kept and continued, those of anybody else are replaced. What a trusted proxy says
+//! of a trusted proxy are kept and continued, those of anybody else are replaced. The word of a trusted proxy
 //! in one form is told in the others.
 
 mod element;
@@ -42,8 +42,8 @@ pub enum ForwardingField {
     /// `X-Forwarded-Port`: the port that the client asked for. Not sent where a trusted peer has said the
     /// scheme or the host and no port with it, which is then not known.
     XForwardedPort,
-    /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. What the upstream says
-    /// below that prefix in `Location` and its like, and in the `Path` of cookies, is public already and stays.
+    /// `X-Forwarded-Prefix`: the prefix that was stripped; not sent where none was. An address below
+    /// that prefix in the upstream's `Location` and the like, and in the `Path` of cookies, is public and stays.
     /// The prefix of a trusted peer is put before it. If this field is not chosen, the peer's is sent on only where
     /// nothing is stripped here: else it would not be the prefix of the paths that the upstream sees.
     XForwardedPrefix,

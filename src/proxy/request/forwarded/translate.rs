@@ -90,8 +90,8 @@ impl<'a> Word<'a> {
         HeaderValue::try_from(client.to_string()).ok()
     }
 
-    /// The addresses before the peer, the client's first. What stands before something that is not an address is
-    /// not believed, nor is what no chain of proxies is as long as.
+    /// The addresses before the peer, the client's first. Nothing before an element that is not an address is
+    /// believed, nor is a part of the list that is longer than any chain of proxies.
     fn hops(&self) -> Vec<IpAddr> {
         let believed = hops(self.headers).map_while(|hop| hop).take(MOST_HOPS);
         let mut hops: Vec<_> = believed.collect();

@@ -50,7 +50,7 @@ pub enum SameSite {
 }
 
 impl CookieAttributes {
-    /// Whether `Secure` is added. Default: false.
+    /// Whether `Secure` is added. Default: `false`.
     pub const fn secure(mut self, add: bool) -> Self {
         self.secure = add;
         self
@@ -63,7 +63,7 @@ impl CookieAttributes {
     }
 
     /// Whether `Partitioned` is added: in a frame of another site the cookie is one for that site alone. Needs
-    /// `Secure`. Default: false.
+    /// `Secure`. Default: `false`.
     pub const fn partitioned(mut self, add: bool) -> Self {
         self.partitioned = add;
         self

@@ -38,8 +38,8 @@ impl LocationMapper<'_> {
     /// address, one that is public already, or a reference relative to the document that means the same on both
     /// sides, as nearly all do.
     fn to_public(&self, value: &str) -> Option<String> {
-        // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). What it would
-        // read in another way than this is left alone rather than half understood.
+        // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). A text
+        // that it would read in another way than this is left alone rather than half understood.
         if value
             .bytes()
             .any(|byte| byte == b'\\' || byte.is_ascii_control())

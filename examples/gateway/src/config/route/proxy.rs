@@ -91,7 +91,7 @@ impl Checker<'_> {
         true
     }
 
-    /// Peers whose word a route takes: its own, or those of the file. What is not a network is found elsewhere.
+    /// Peers whose word a route takes: its own, or those of the file. The proxy refuses entries that are not networks.
     pub(super) fn trusted_by(&self, table: &Table) -> Arc<[IpNet]> {
         let own = table.get("trusted_proxies").and_then(Value::as_array);
         match own {

@@ -15,7 +15,7 @@ pub(super) fn told(key: &str, message: &str) -> String {
     let best = known
         .iter()
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    // Before one that is like it: each route decides on its own.
+    // Not the key of the file that is most like it: each route decides on its own.
     if key == written && OF_A_ROUTE.contains(&written) {
         return format!("unknown key {written:?} outside of a route; write it below [[routes]]");
     }

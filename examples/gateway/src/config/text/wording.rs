@@ -46,7 +46,7 @@ fn missing(key: &str, message: &str) -> String {
     }
 }
 
-/// The name of a key in its table. That of the admin listener takes another example than the gateway's own.
+/// The name of a key in its table. `listen` of the admin listener takes another example than the gateway's own.
 fn name_of(key: &str) -> &str {
     if key == "admin.listen" {
         return key;

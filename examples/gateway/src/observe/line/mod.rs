@@ -30,13 +30,13 @@ const FORWARDED: &[u8] = b"; fwd=";
 /// The record of one request.
 pub struct Line {
     time: SystemTime,
-    /// As far as it can be believed.
+    /// The client's address, by the word of trusted proxies alone.
     client: IpAddr,
     id: Option<HeaderValue>,
     /// Whether a policy of CORS is asked about its origin.
     is_judged: bool,
     method: Method,
-    /// The public one. `None` if it is but an authority.
+    /// The public path and query. `None` if the target is an authority alone.
     target: Option<PathAndQuery>,
     shows_query: bool,
     version: Version,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 /// The interval at which each connection is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// In how many parts: those that fall idle together are not all to be woken before the next request.
+/// The number of parts that are looked at in turn: connections that fall idle together are not all to be woken before
+/// the next request.
 const PARTS: u32 = 8;
-/// At how many looks in a row a connection that is to rest has been without a request.
+/// The number of looks in a row at which a connection that is to rest has been without a request.
 const LOOKS: u8 = 2;
 
 /// Facts about a connection between two requests.
@@ -88,7 +89,8 @@ impl Connection {
         if self.is_ending() {
             self.wake();
         }
-        // The patience with it is shorter now. What is sent in time, or on an order, is not a sign of a client that reads.
+        // The patience with it is shorter now. Bytes that are sent in time, or on an order, are not a sign of a
+        // client that reads.
         let is_late = self.silent.load(Ordering::Relaxed) > STEPS;
         let is_ordered = self.order.load(Ordering::Relaxed) >= LAST;
         if is_late && !is_ordered && !self.is_asked() {

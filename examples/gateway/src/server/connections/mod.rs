@@ -17,6 +17,7 @@ pub use upload::{InUpload, counted_upload};
 
 use super::clients::ClientGuard;
 use super::limits::Limits;
+use super::lock;
 use super::workers::Place;
 use futures_util::future::join;
 use idle::Idle;
@@ -26,20 +27,20 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// In how many steps a connection's silence is counted.
+/// The number of steps in which a connection's silence is counted.
 const STEPS: u8 = 8;
-/// For how many of them a client may take nothing of its answers: twice as long.
+/// The number of steps for which a client may take nothing of its answers: twice as long.
 const UNREAD_STEPS: u8 = 2 * STEPS;
 
 /// All connections of a listener.
 pub struct Connections {
     open: Mutex<HashMap<u64, Arc<Connection>>>,
-    /// Of those, and of the tunnels that they have become.
+    /// The sockets of those, and of the tunnels that they have become.
     sockets: Arc<Sockets>,
     next: AtomicU64,
     /// The most requests that one may reset, see [`Limits::resets`].
@@ -56,7 +57,7 @@ pub struct Connection {
     /// Counted for as long as its stream, which may become a tunnel.
     _socket: Option<Socket>,
     requests: AtomicU32,
-    /// Those of them that have given more of their response than the client has taken.
+    /// Requests that have given more of their response than the client has taken.
     unread: AtomicU32,
     /// Frames of responses that hyper has and the system has not, those of requests that have ended too.
     unsent: AtomicU32,
@@ -106,7 +107,7 @@ impl Connections {
         }
     }
 
-    /// So many requests may be reset by those that begin from now on.
+    /// Sets other limits for connections that begin from now on.
     pub fn limit(&self, limits: &Limits) {
         self.max_resets.store(limits.resets, Ordering::Relaxed);
         self.max_unheard
@@ -192,10 +193,6 @@ impl Connections {
             ended.await;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Connection {

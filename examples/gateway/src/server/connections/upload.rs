@@ -71,7 +71,7 @@ pub fn counted_upload(
 struct CountedUpload {
     body: Incoming,
     is_stream: bool,
-    /// Until the body has ended, or nobody wants more of it.
+    /// Held until the body has ended, or nobody wants more of it.
     in_upload: Option<InUpload>,
 }
 

@@ -19,7 +19,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Of a chain with its key, and the key as it is written.
+    /// TLS by a chain with its key, and by the key as it is written.
     pub fn new(
         certified: CertifiedKey,
         key: PrivateKeyDer<'static>,

@@ -1,8 +1,8 @@
 //! Request heads on a connection of HTTP/2, counted in the bytes that are read from it.
 //!
 //! h2 decodes a head that is too large in full, answers 431, and tells nobody; the same goes for streams above
-//! the limit. So a client could send such heads for ever, at no cost to its budget of resets. What was read
-//! here and did not become a request was refused.
+//! the limit. So a client could send such heads for ever, at no cost to its budget of resets. A head
+//! that was read here and did not become a request was refused.
 
 /// RFC 9113 4.1.
 const HEADER: usize = 9;

@@ -292,12 +292,17 @@ fn site() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_reference_is_a_good_file() {
+fn the_files_of_the_readme_are_good() {
     let readme = include_str!("../../../README.md");
-    let mut blocks = readme.split("```toml\n").skip(1);
-    let reference = blocks.next().unwrap().split("```").next().unwrap();
-    let ended = check(site().path(), reference);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let blocks = readme.split("```toml\n").skip(1);
+    let files: Vec<_> = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert_eq!(files.len(), 2, "the shortest one, and the reference");
+    for file in files {
+        let ended = check(site().path(), file);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
 }
 
 #[test]
