@@ -68,7 +68,8 @@ impl Dns {
         self
     }
 
-    /// The name is asked for at least as often as this, however long its records live. Default: 5 min.
+    /// The name is asked for at least as often as this, however long its records live. Default: 5 min. While it has no
+    /// address at all, it is asked for after [`min_ttl`](Self::min_ttl).
     pub fn max_ttl(mut self, ceiling: Duration) -> Self {
         self.max_ttl = ceiling;
         self
@@ -218,7 +219,7 @@ impl Source {
         // Not anew for each runtime.
         let next = *due();
         if let Some(next) = next {
-            tokio::time::sleep_until(next).await;
+            self.wait_until(next).await;
         }
         // Until then requests wait, unless the other family was faster.
         let mut first = Some(self.list.first_lookup());
@@ -232,12 +233,26 @@ impl Source {
                 Err(error) => {
                     report(&self.name, family, &error);
                     failures += 1;
-                    self.pause(failures - 1)
+                    pause(failures - 1).min(self.settings.max_ttl.max(pause(0)))
                 }
             };
             first.take();
-            *due() = Some(after(tokio::time::Instant::now(), wait));
-            tokio::time::sleep(wait).await;
+            let next = after(tokio::time::Instant::now(), wait);
+            *due() = Some(next);
+            self.wait_until(next).await;
+        }
+    }
+
+    /// Waits for the next question; for `min_ttl` at most while no address of either family is known, since until then
+    /// nobody is answered. How long the name server keeps in mind that there is none (RFC 2308 5) is its own business.
+    async fn wait_until(&self, next: tokio::time::Instant) {
+        let short = self.settings.min_ttl.max(pause(0));
+        loop {
+            let soon = after(tokio::time::Instant::now(), short);
+            tokio::time::sleep_until(next.min(soon)).await;
+            if next <= soon || self.list.is_empty() {
+                return;
+            }
         }
     }
 
@@ -246,17 +261,6 @@ impl Source {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of_it = |address: &&SocketAddr| address.is_ipv4() == (family == RecordType::A);
         table.keys().filter(is_of_it).copied().collect()
-    }
-
-    /// The time to the next question after so many failures but one. It grows, to `max_ttl` at most; and to `min_ttl`
-    /// where no address is known, since until then nobody is answered.
-    fn pause(&self, failures: u32) -> Duration {
-        let most = if self.list.is_empty() {
-            self.settings.min_ttl
-        } else {
-            self.settings.max_ttl
-        };
-        pause(failures).min(most.max(pause(0)))
     }
 
     /// An answer that there are no addresses is an answer: the name, or this family of it, is gone. An

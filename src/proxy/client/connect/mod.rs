@@ -1,6 +1,7 @@
 //! A new connection: TCP, TLS, HTTP handshake.
 
 mod dial;
+mod pings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
@@ -16,7 +17,7 @@ use crate::proxy::upstream::destination::{Destination, Protocol};
 use dial::{DialError, dial};
 use hyper::client::conn::{http1, http2};
 use hyper::rt::{Read, Write};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -204,12 +205,11 @@ impl Connector {
         /// Streams above that would be refused, so one is sent until then, and the others wait in the pool.
         const UNTIL_SETTINGS: usize = 1;
         meter.waits_for_settings();
-        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        pings::keep_alive(&mut builder, &meter);
+        let (sender, mut connection) = builder
             .max_header_list_size(self.max_head)
             .initial_max_send_streams(UNTIL_SETTINGS)
-            // A dead connection is noticed while streams wait on it.
-            .keep_alive_interval(Duration::from_secs(20))
             // RFC 9113 5.2.2: streams share the connection's window. It is as large as those of all of them
             // together, so that those whose readers do not read leave room for the others. An adaptive
             // window would make both the same, and one stream could take it all.

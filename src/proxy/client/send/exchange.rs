@@ -208,11 +208,10 @@ impl On {
         match self {
             Self::Nothing => HeldConnection::Nothing,
             Self::Http2 { stream, sent } => {
-                stream.meter().answered();
-                HeldConnection::Http2 {
-                    _stream: stream,
-                    sent,
-                }
+                let meter = stream.meter();
+                meter.answered();
+                meter.is_heard();
+                HeldConnection::Http2 { stream, sent }
             }
             Self::Http1 {
                 connection,

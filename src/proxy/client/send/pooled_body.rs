@@ -37,7 +37,7 @@ pub(super) enum HeldConnection {
         then: Then,
     },
     Http2 {
-        _stream: Stream,
+        stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
     },
@@ -84,8 +84,10 @@ impl PooledBody {
     }
 
     fn progress(&self) {
-        if let Some(HeldConnection::Http1 { connection, .. }) = self.connection() {
-            connection.meter.progress();
+        match self.connection() {
+            Some(HeldConnection::Http1 { connection, .. }) => connection.meter.progress(),
+            Some(HeldConnection::Http2 { stream, .. }) => stream.meter().is_heard(),
+            Some(HeldConnection::Nothing) | None => {}
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Meter {
     resets: AtomicBool,
     /// Whether it has borne an answer.
     answered: AtomicBool,
+    /// Whether a stream of HTTP/2 has brought anything since the other end was asked whether it is there.
+    heard: AtomicBool,
     /// Whether it became a tunnel, of whose bytes the client sees nothing.
     tunnel: AtomicBool,
     /// Bytes that were read since the last sign of progress: a request, a response's head, a frame of its
@@ -58,6 +60,7 @@ impl Default for Meter {
             writes: AtomicUsize::new(0),
             resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
@@ -113,6 +116,20 @@ impl Meter {
     /// A part of a message has come out of the connection.
     pub(crate) fn progress(&self) {
         self.unseen.store(0, Ordering::Relaxed);
+    }
+
+    /// A stream of HTTP/2 has brought a head or a frame.
+    pub(crate) fn is_heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// A PING goes out.
+    pub(crate) fn is_asked(&self) {
+        self.heard.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
     pub(crate) fn becomes_tunnel(&self) {

@@ -154,6 +154,19 @@ async fn a_failure_keeps_the_list_and_an_empty_answer_empties_it() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_gone_for_long_is_asked_for_soon() {
+    let (port, _ups) = upstreams(["127.0.0.1"]).await;
+    let dns = NameServer::with(&["127.0.0.1"], 0).await;
+    let server = serve(dns.proxy(port, quick()).build().unwrap()).await;
+    dns.says(|_| Says::Gone(3600));
+    until(server, |answer| answer.status == 502).await;
+    dns.says(addresses_of(&["127.0.0.1"], 0));
+    let back = until(server, |answer| answer.status == 200);
+    let back = tokio::time::timeout(Duration::from_secs(30), back).await;
+    assert!(back.is_ok());
+}
+
+#[tokio::test]
 async fn an_answer_is_good_for_its_time_between_floor_and_ceiling() {
     let (port, _ups) = upstreams(["127.0.0.1"]).await;
     let build = |dns: &NameServer, settings| dns.proxy(port, settings).build().unwrap();

@@ -1,6 +1,7 @@
 //! A name server on loopback, which answers for one name.
 
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use same_origin::proxy::{Dns, ProxyBuilder, ReverseProxy};
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,8 @@ pub(super) const NAME: &str = "api.test";
 pub(super) enum Says {
     Addresses(Vec<IpAddr>, u32),
     Code(ResponseCode),
+    /// That there is no such name, for so many seconds (RFC 2308 5).
+    Gone(u32),
     /// Nothing at all.
     Silence,
 }
@@ -99,6 +102,11 @@ fn answer(question: &Message, says: Says) -> Option<Vec<u8>> {
             answer.add_answers(addresses.into_iter().map(record));
         }
         Says::Code(code) => answer.metadata.response_code = code,
+        Says::Gone(ttl) => {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+            let soa = SOA::new(name.clone(), name.clone(), 1, 60, 60, 60, ttl);
+            answer.add_authority(Record::from_rdata(name, ttl, RData::SOA(soa)));
+        }
         Says::Silence => return None,
     }
     Some(answer.to_vec().unwrap())
