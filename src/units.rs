@@ -126,10 +126,33 @@ pub(crate) mod size {
             match parse(text) {
                 Some(bytes) => self.visit_u64(bytes),
                 None => Err(E::custom(format!(
-                    "{text:?} is not a size; write it like \"10MB\" (10^6 bytes each), \"10MiB\" (2^20), or \
-                     as a number of bytes"
+                    "{text:?} is not a size; {}",
+                    remedy(text)
                 ))),
             }
+        }
+    }
+
+    /// What is meant by the `64K` and the `10mb` of other programs, in both of the ways in which they mean it.
+    fn remedy(text: &str) -> String {
+        let text = text.trim();
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = &text[..text.len() - unit.len()];
+        let unit = unit.trim_start().to_ascii_uppercase();
+        let is_usual = matches!(
+            unit.trim_end_matches('B').trim_end_matches('I'),
+            "K" | "M" | "G" | "T"
+        );
+        let by = |end| {
+            Some(format!("{number}{}{end}", unit.get(..1)?)).filter(|text| parse(text).is_some())
+        };
+        match (number.parse::<u64>(), by("iB"), by("B")) {
+            (Ok(number), ..) if unit.is_empty() => format!("write {number}, without quotes"),
+            (Ok(_), Some(binary), Some(decimal)) if is_usual => {
+                format!("write {binary:?} (by 1024), or {decimal:?} (by 1000)")
+            }
+            _ => "write it like \"10MB\" (by 1000), \"10MiB\" (by 1024), or as a number of bytes"
+                .to_owned(),
         }
     }
 
@@ -168,6 +191,27 @@ pub(crate) mod size {
                 ("99999999999TB", None),
             ] {
                 assert_eq!(parse(text), want, "{text}");
+            }
+        }
+
+        #[test]
+        fn what_is_advised_is_a_size() {
+            for (text, words) in [
+                ("64K", "write \"64KiB\" (by 1024), or \"64KB\" (by 1000)"),
+                ("10 mb", "write \"10MiB\""),
+                ("1GI", "write \"1GiB\""),
+                (" 7 ", "write 7, without quotes"),
+                ("1.5MB", "write it like \"10MB\""),
+                ("64 apples", "write it like"),
+                ("99999999T", "write it like"),
+                ("5b", "write it like"),
+                ("K", "write it like"),
+                ("", "write it like"),
+            ] {
+                let told = remedy(text);
+                assert!(told.starts_with(words), "{text}: {told}");
+                let quoted = told.split('"').skip(1).step_by(2);
+                quoted.for_each(|text| assert!(parse(text).is_some(), "{text}"));
             }
         }
     }

@@ -112,13 +112,29 @@ async fn listen(
         None => Listener::bind("listen", address, settings).await?,
     };
     let admin = match (admin, sockets.admin) {
-        (_, Some(socket)) => Some(Listener::of_socket(socket, admin_settings())?),
+        (_, Some(socket)) => {
+            let listener = Listener::of_socket(socket, admin_settings())?;
+            warn_of_strangers(&listener)?;
+            Some(listener)
+        }
         (Some(address), None) => {
             Some(Listener::bind("admin.listen", address, admin_settings()).await?)
         }
         (None, None) => None,
     };
     Ok((listener, admin))
+}
+
+/// Warns of a passed socket as the check warns of an address in the file.
+fn warn_of_strangers(admin: &Listener) -> Result<(), Error> {
+    let address = admin.address()?;
+    if !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            "LISTEN_FDS: the socket for `admin` is bound to {address}, and whoever reaches it can read the metrics and \
+             empty the caches; pass one of 127.0.0.1, unless the network keeps others out"
+        );
+    }
+    Ok(())
 }
 
 /// Probes and an operator are few, and must not take the descriptors of those who are served.

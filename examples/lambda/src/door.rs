@@ -119,8 +119,11 @@ impl Door {
     }
 }
 
+/// With a port, as an ALB appends it where `routing.http.xff_client_port.enabled` is set, or without.
 fn parse(address: Option<&str>) -> Option<IpAddr> {
-    address?.parse().ok()
+    let address = address?;
+    let with_port = || Some(address.parse::<SocketAddr>().ok()?.ip());
+    address.parse().ok().or_else(with_port)
 }
 
 /// Whether the public path is the stage and then the other one.
@@ -364,14 +367,21 @@ mod tests {
 
     #[test]
     fn an_alb_tells_scheme_and_client() {
-        let event = json!({
-            "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": "/x",
-            "headers": {"x-forwarded-for": "203.0.113.9, 192.0.2.7", "x-forwarded-proto": "http"},
-            "isBase64Encoded": false, "body": "",
-        });
-        let door = door(&event, "");
-        assert_eq!(door.peer(false).unwrap().ip().to_string(), "192.0.2.7");
-        assert!(!door.is_https(Some(b"http")) && door.is_https(Some(b"https")));
-        assert_eq!(door.prefix, "");
+        for (told, client) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7:4711", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+        ] {
+            let event = json!({
+                "requestContext": {"elb": {"targetGroupArn": "arn"}}, "httpMethod": "GET", "path": "/x",
+                "headers": {"x-forwarded-for": format!("203.0.113.9, {told}"), "x-forwarded-proto": "http"},
+                "isBase64Encoded": false, "body": "",
+            });
+            let door = door(&event, "");
+            assert_eq!(door.peer(false).unwrap().ip().to_string(), client);
+            assert!(!door.is_https(Some(b"http")) && door.is_https(Some(b"https")));
+            assert_eq!(door.prefix, "");
+        }
     }
 }

@@ -272,11 +272,12 @@ impl Seen {
         (Self { path, content }, read)
     }
 
-    /// The same file as it is now. A pipe is as it was: to look at it would be to wait for who writes to it.
+    /// The same file as it is now. A pipe is as it was: to look at it would be to wait for who writes to it. A folder in
+    /// its place is news as a file that is gone is.
     pub fn again(&self) -> Self {
         match regular(&self.path) {
-            Ok(()) => Self::of(self.path.clone()),
-            Err(_) => self.clone(),
+            Err(_) if !self.path.is_dir() => self.clone(),
+            _ => Self::of(self.path.clone()),
         }
     }
 }

@@ -39,6 +39,7 @@ use server::Server;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 use std::time::Duration;
 use text::environment::Filled;
 use text::parse::Parsed;
@@ -141,15 +142,21 @@ impl Text {
     /// Reads a file, which takes as long as whoever writes to a pipe likes.
     pub fn read(path: &Path) -> Self {
         let (file, content) = Seen::with_content(path.to_owned());
-        let content = content.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
-        });
+        let content = content.and_then(|bytes| String::from_utf8(bytes).map_err(|it| no_utf8(&it)));
         Self {
             path: path.to_owned(),
             file,
             content,
         }
     }
+}
+
+/// Some editors and shells of Windows write UTF-16.
+fn no_utf8(error: &FromUtf8Error) -> io::Error {
+    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+    let message = format!("line {line} is not UTF-8; save the file in UTF-8");
+    io::Error::new(ErrorKind::InvalidData, message)
 }
 
 impl Config {

@@ -21,7 +21,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
 use known::Known;
 use memory::{Key, Memory, is_lasting};
-use paths::{is_hidden, is_too_long, names_no_file};
+use paths::{directory, is_hidden, is_too_long, names_no_file};
 use ranges::Part;
 use same_origin::proxy::Body;
 use std::convert::Infallible;
@@ -147,7 +147,10 @@ impl Files {
         }
         let (mut head, _body) = request.into_parts();
         match below(&self.prefix, &head.uri) {
-            Target::Below(uri) => head.uri = uri,
+            Target::Below(uri) => {
+                let directory = directory(uri.path()).and_then(|path| path.parse().ok());
+                head.uri = directory.unwrap_or(uri);
+            }
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
         ranges::ask(&head.method, &mut head.headers);

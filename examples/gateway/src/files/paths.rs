@@ -31,15 +31,23 @@ fn segments(decoded: &[u8]) -> impl Iterator<Item = &[u8]> {
     decoded.split(|byte| matches!(byte, b'/' | b'\\'))
 }
 
-/// A path as the file system takes it: decoded, with one slash where there are several, and without those that are
-/// encoded at its end, before which a file is found.
+/// A path as the file system takes it: decoded, with one slash where there are several.
 pub(super) fn plain(path: &str) -> Vec<u8> {
     let mut plain = decoded(path).into_owned();
     plain.dedup_by(|byte, before| (*byte, *before) == (b'/', b'/'));
-    if plain.len() > 1 && plain.ends_with(b"/") && !path.ends_with('/') {
-        plain.pop();
-    }
     plain
+}
+
+/// The path of a directory, if its last slash is an encoded one: as with any other slash, there is no file before it.
+pub(super) fn directory(path: &str) -> Option<String> {
+    let mut rest = path;
+    while let Some(before) = rest
+        .strip_suffix("%2F")
+        .or_else(|| rest.strip_suffix("%2f"))
+    {
+        rest = before;
+    }
+    (rest.len() < path.len()).then(|| format!("{}/", rest.trim_end_matches('/')))
 }
 
 /// RFC 3986 2.1. A `%` that begins no encoding stands for itself.
@@ -95,6 +103,23 @@ mod tests {
             ("/%+2e", false),
         ] {
             assert_eq!(is_hidden(path), hidden, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_at_the_end_is_a_directorys() {
+        for (path, wanted) in [
+            ("/a.txt%2F", Some("/a.txt/")),
+            ("/a.txt%2f%2F", Some("/a.txt/")),
+            ("/%2f", Some("/")),
+            ("/a/%2f", Some("/a/")),
+            ("/a.txt", None),
+            ("/a.txt/", None),
+            ("/a%2Fb", None),
+            ("/a%252F", None),
+            ("/\u{e9}2F", None),
+        ] {
+            assert_eq!(directory(path).as_deref(), wanted, "{path}");
         }
     }
 

@@ -57,11 +57,8 @@ impl Workers {
     /// this thread, with the runtime that is given back: a process that never had another thread is spared locks by
     /// the C library.
     pub fn start(workers: Option<u32>) -> Result<(Runtime, Self), String> {
-        let wanted = std::env::var("TOKIO_WORKER_THREADS")
-            .ok()
-            .and_then(|count| count.parse().ok());
-        let count = match workers.or(wanted) {
-            Some(workers) => workers.clamp(*WORKERS.start(), *WORKERS.end()) as usize,
+        let count = match workers.or_else(of_environment) {
+            Some(workers) => workers as usize,
             None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
         Self::start_all(count)
@@ -163,6 +160,21 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The number in `TOKIO_WORKER_THREADS`. A text that is none is not used, which is told.
+fn of_environment() -> Option<u32> {
+    let said = std::env::var_os("TOKIO_WORKER_THREADS").filter(|said| !said.is_empty())?;
+    let count = said.to_str().and_then(|said| said.trim().parse().ok());
+    let count = count.filter(|count| WORKERS.contains(count));
+    if count.is_none() {
+        let (least, most) = WORKERS.into_inner();
+        tracing::warn!(
+            "TOKIO_WORKER_THREADS: {said:?} is not used, and there is a worker for each core; write a whole number \
+             from {least} to {most}, or unset it"
+        );
+    }
+    count
 }
 
 fn runtime(blocking_threads: usize) -> io::Result<Runtime> {

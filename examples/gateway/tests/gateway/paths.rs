@@ -56,6 +56,24 @@ async fn hidden_files_are_hidden_however_their_paths_are_written() {
     }
 }
 
+/// As before any other slash, there is a directory before it and no file: so the system, nginx and Apache have it.
+#[tokio::test]
+async fn a_file_has_no_encoded_slash_behind_it() {
+    let site = site();
+    let gateway = serve("/docs", site.path(), false);
+    for (path, status) in [
+        ("/docs/sub/a.txt", 200),
+        ("/docs/sub/a.txt/", 404),
+        ("/docs/sub/a.txt%2F", 404),
+        ("/docs/sub/a.txt%2f%2F", 404),
+        ("/docs/sub%2F", 200),
+        ("/docs/sub/%2F?a=b", 200),
+    ] {
+        let answer = get(format!("{}{path}", gateway.origin)).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
 /// Not even the page stands in for it: it would be looked for in 30,000 directories.
 #[tokio::test]
 async fn a_path_that_no_file_can_have_is_not_looked_for() {

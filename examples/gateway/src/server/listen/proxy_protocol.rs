@@ -8,7 +8,7 @@
 use crate::observe::{RefusalLog, no_proxy_header};
 use http::StatusCode;
 use ipnet::IpNet;
-use proxy_header::{ParseConfig, Protocol, ProxyHeader};
+use proxy_header::{ParseConfig, ProxiedAddress, ProxyHeader};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
@@ -144,11 +144,10 @@ fn said(header: &[u8], peer: SocketAddr) -> Result<SocketAddr, &'static str> {
     match parsed.proxied_address() {
         // UNKNOWN, and families that have no address of IP.
         None => Ok(peer),
-        Some(address) if address.protocol == Protocol::Stream => {
-            let source = address.source;
+        // Section 2.2: of datagrams, too, which is how the client of a balancer that speaks HTTP/3 comes.
+        Some(ProxiedAddress { source, .. }) => {
             Ok(SocketAddr::new(source.ip().to_canonical(), source.port()))
         }
-        Some(_) => Err("it is of datagrams"),
     }
 }
 
@@ -337,7 +336,11 @@ mod tests {
                 &v2(0x21, 0x21, &v4(&[])),
                 None,
             ),
-            case("2, datagrams", &v2(0x21, 0x12, &v4(&[])), None),
+            case(
+                "2, datagrams",
+                &v2(0x21, 0x12, &v4(&[])),
+                Some("203.0.113.7:4200"),
+            ),
             case("2, too long", &v2(0x21, 0x11, &v4(&[0; 5000])), None),
             case("HTTP", b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", None),
             case("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None),

@@ -1,7 +1,7 @@
 //! Messages about a file: every problem at once, each at its own place, and none with a secret.
 
 use super::{check, folder, refused};
-use crate::gateway::file;
+use crate::gateway::{file, run};
 use std::process::Command;
 
 const ROUTE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\n";
@@ -38,6 +38,23 @@ fn a_mistake_hides_no_other_one() {
         ),
     ] {
         refused(&format!("{config}{ROUTE}"), problems);
+    }
+}
+
+/// Some editors and shells of Windows write UTF-16.
+#[test]
+fn a_file_in_another_encoding_is_told_with_the_line() {
+    for (bytes, line) in [
+        (&b"\xff\xfel\0"[..], "line 1"),
+        (b"# a\n# b\n# caf\xe9\n", "line 3"),
+    ] {
+        let folder = folder();
+        let path = folder.path().join("gateway.toml");
+        std::fs::write(&path, bytes).unwrap();
+        let ended = run(&["--config", path.to_str().unwrap(), "--check"]);
+        assert_eq!(ended.code, Some(2));
+        let words = format!("{line} is not UTF-8; save the file in UTF-8");
+        assert!(ended.stderr.contains(&words), "{}", ended.stderr);
     }
 }
 

@@ -16,7 +16,10 @@ fn numbers_and_times_are_told_as_they_are_written() {
                 "server.head_timeout",
                 ": \"0ms\" does not fit; write a time above zero",
             ),
-            ("server.head_size", ": \"5\" is not a size"),
+            (
+                "server.head_size",
+                ": \"5\" is not a size; write 5, without quotes",
+            ),
             ("routes[0].timeouts.connect", ": \"0m\" is out of bounds"),
             ("routes[0].limits.in_flight", ": 0 is out of bounds"),
             ("routes[0].limits.client_share", ": nan is out of bounds"),
@@ -24,6 +27,28 @@ fn numbers_and_times_are_told_as_they_are_written() {
             ("routes[0].cache.object", ": \"2kB\" is larger"),
             ("routes[0].cache.wait", ": \"99y\" is longer"),
         ],
+    );
+}
+
+/// Other programs have them, and do not agree on what they are.
+#[test]
+fn sizes_of_other_programs_are_told_in_both_readings() {
+    refused(
+        &format!(
+            "server = {{ head_size = '64K' }}\n{ROUTE}limits = {{ request_body = '10 mb', response_head = '1.5MB' }}\n"
+        ),
+        &[
+            (
+                "server.head_size",
+                "write \"64KiB\" (by 1024), or \"64KB\" (by 1000)",
+            ),
+            ("routes[0].limits.request_body", "write \"10MiB\""),
+            ("routes[0].limits.response_head", "write it like \"10MB\""),
+        ],
+    );
+    refused(
+        &format!("server = {{ head_size = true }}\n{ROUTE}"),
+        &[("server.head_size", "such as \"64KB\", \"64KiB\"")],
     );
 }
 

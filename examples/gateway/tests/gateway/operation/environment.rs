@@ -38,6 +38,24 @@ async fn variables_are_put_into_the_texts_of_the_file() {
     }
 }
 
+#[tokio::test]
+async fn a_number_of_workers_that_is_none_is_told() {
+    for (said, more, is_told) in [
+        ("two", "", true),
+        ("0", "", true),
+        ("two", "workers = 1\n", false),
+        (" 2 ", "", false),
+        ("", "", false),
+    ] {
+        let config = format!("{more}listen = '127.0.0.1:0'\n[[routes]]\nprefix = '/'\ndir = '.'\n");
+        let gateway = start(&config, &[("TOKIO_WORKER_THREADS", said)]);
+        get(format!("{}/none", gateway.origin)).await;
+        gateway.logged("Not Found", 1).await;
+        let told = gateway.log().contains("TOKIO_WORKER_THREADS");
+        assert_eq!(told, is_told, "{said:?}: {}", gateway.log());
+    }
+}
+
 #[test]
 fn what_is_not_set_is_named_with_its_key_beside_all_other_problems() {
     let folder = tempfile::tempdir().unwrap();

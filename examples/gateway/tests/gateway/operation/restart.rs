@@ -116,6 +116,21 @@ async fn a_socket_that_is_not_expected_is_an_error_in_words() {
     }
 }
 
+#[tokio::test]
+async fn an_admin_socket_that_strangers_reach_is_warned_of() {
+    let upstream = upstream("up").await;
+    let folder = tempfile::tempdir().unwrap();
+    let admin = config(upstream, "admin = { listen = '127.0.0.1:81' }");
+    let path = file(folder.path(), &admin.replace("192.0.2.1:80", "127.0.0.1:0"));
+    for (address, is_told) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let socket = TcpListener::bind(address).unwrap();
+        let gateway = start(&path, vec![socket.into()], "admin");
+        gateway.logged("admin listening", 1).await;
+        let told = gateway.log().contains("LISTEN_FDS: the socket for `admin`");
+        assert_eq!(told, is_told, "{}", gateway.log());
+    }
+}
+
 /// Somebody else's sockets are left alone.
 #[tokio::test]
 async fn sockets_of_another_process_are_not_taken() {

@@ -31,6 +31,24 @@ async fn a_file_that_changes_is_read_where_that_is_asked_for() {
     assert_eq!(gateway.get("/c/x").await.status, 200);
 }
 
+/// Docker makes a folder where a file that it is to mount is gone.
+#[tokio::test]
+async fn a_folder_in_place_of_a_file_is_told() {
+    let upstream = upstream("one").await;
+    let watched = format!("reload_on_change = '100ms'\n{}", route("/a", upstream, ""));
+    let gateway = Changing::start(&watched);
+    let path = gateway.folder.path().join("gateway.toml");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    gateway.gateway.logged(REFUSED, 1).await;
+    assert!(gateway.gateway.log().contains("Is a directory"));
+    assert_eq!(gateway.get("/a/x").await.status, 200);
+    std::fs::remove_dir(&path).unwrap();
+    gateway.write(&(watched + &route("/b", upstream, "")));
+    gateway.gateway.logged(SERVED, 1).await;
+    assert_eq!(gateway.get("/b/x").await.status, 200);
+}
+
 /// Secrets are mounted when they are mounted, and nobody signals.
 #[tokio::test]
 async fn a_file_that_was_missing_is_looked_for_again() {
