@@ -150,6 +150,8 @@ pub(crate) enum Quirk {
     UnknownPolicyPasses,
     /// `Cross-Origin-Embedder-Policy: credentialless` is not known (HTML #coep).
     NoCredentialless,
+    /// Two ports that are bad by the standard are not (#bad-port).
+    FewerBadPorts,
     /// Fonts are asked for in mode `no-cors` (CSS Fonts #font-fetching-requirements).
     FontWithoutCors,
     /// Responses to requests with credentials and without are stored apart (#http-network-or-cache-fetch).
@@ -212,6 +214,7 @@ impl Quirk {
             Self::FirstNumberIsLifetime | Self::ResponsePragma => &[Chromium],
             Self::SilentSockets => &[Chromium],
             Self::SocketDestination => &[WebKit],
+            Self::FewerBadPorts => &[Chromium],
             Self::NoStorageAccess => &[Firefox, WebKit],
             Self::UnknownPolicyPasses => &[Firefox],
             Self::NoCredentialless | Self::FontWithoutCors => &[WebKit],

@@ -7,6 +7,7 @@ use super::classify;
 use super::client::{Client, EmbedderPolicy};
 use super::initiator::Initiator;
 use super::options::{Credentials, Mode, Redirect};
+use super::port;
 use super::referrer::ReferrerPolicy;
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
@@ -153,6 +154,15 @@ impl State {
             Ok(())
         } else {
             Err(FetchErrorKind::MixedContent)
+        }
+    }
+
+    /// Fetch #main-fetch step 7.
+    pub(crate) fn block_bad_port(&self) -> Result<(), FetchErrorKind> {
+        let is_bad = |port: &u16| port::is_bad(*port, self.engine);
+        match self.url().port().filter(is_bad) {
+            Some(port) => Err(FetchErrorKind::BadPort(port)),
+            None => Ok(()),
         }
     }
 
