@@ -81,10 +81,16 @@ pub(crate) enum Quirk {
     PreflightTellsMode,
     /// `Sec-Fetch-Site` of a preflight is that of the current URL alone (Fetch Metadata #sec-fetch-site-header).
     PreflightTellsNearest,
+    /// A beacon says `Cache-Control: max-age=0` (Beacon #sec-processing-model: nothing).
+    BeaconsRevalidate,
+    /// Plain http on this machine is mixed content, but for images (Mixed Content #should-block-fetch: its URL is
+    /// trustworthy).
+    LoopbackIsMixed,
     /// A beacon whose type is not a MIME type tells none and is not preflighted (Beacon #sec-processing-model).
     BeaconsOfNoType,
-    /// A redirect's `unsafe-url` does not count for a request to another site (#http-redirect-fetch step 19).
-    NoUnsafeRedirects,
+    /// A policy that tells another site more than the default one counts as that one, but for windows (Referrer
+    /// Policy #determine-requests-referrer).
+    CautiousReferrers,
     /// Empty elements of `Sec-WebSocket-Extensions` fail the handshake (RFC 9110 5.6.1.2).
     NoEmptyExtensions,
     /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
@@ -106,6 +112,8 @@ pub(crate) enum Quirk {
     NewValueNewCookie,
     /// A cookie without a name is refused if its value has a `=` (RFC 6265bis 5.7).
     NamelessWithoutEquals,
+    /// A cookie that begins with `=` is refused (RFC 6265bis 5.6: one without a name).
+    NamesBeforeEquals,
     /// A `Domain` that is the address of the server is as if there were none (RFC 6265bis 5.7).
     AddressIsHostOnly,
     /// A cookie whose `Domain` is a dot is refused (RFC 6265bis 5.6.3: as if there were none).
@@ -150,6 +158,8 @@ pub(crate) enum Quirk {
     UnknownPolicyPasses,
     /// `Cross-Origin-Embedder-Policy: credentialless` is not known (HTML #coep).
     NoCredentialless,
+    /// Two ports that are bad by the standard are not (#bad-port).
+    FewerBadPorts,
     /// Fonts are asked for in mode `no-cors` (CSS Fonts #font-fetching-requirements).
     FontWithoutCors,
     /// Responses to requests with credentials and without are stored apart (#http-network-or-cache-fetch).
@@ -188,22 +198,27 @@ impl Quirk {
             Self::EmptyLocation => &[Chromium, WebKit],
             Self::LocationFirst => &[Chromium],
             Self::MaxAgeZero => &[Chromium],
-            Self::PreflightTellsMode | Self::PreflightTellsNearest => &[Chromium],
+            Self::PreflightTellsMode => &[Chromium],
+            Self::PreflightTellsNearest => &[Chromium, Firefox],
             Self::BeaconsOfNoType | Self::NoEmptyExtensions => &[Chromium],
-            Self::NoUnsafeRedirects => &[Firefox],
+            Self::CautiousReferrers => &[Firefox, WebKit],
+            Self::BeaconsRevalidate | Self::LoopbackIsMixed => &[WebKit],
             Self::SameSiteRedirects => &[Chromium, WebKit],
             Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],
             Self::NewValueNewCookie => &[Chromium],
-            Self::NamelessWithoutEquals | Self::DowngradeByScheme => &[Chromium, Firefox],
-            Self::AddressIsHostOnly | Self::DotIsNoDomain => &[Chromium, Firefox],
+            Self::NamelessWithoutEquals => &[Chromium],
+            Self::NamesBeforeEquals => &[Firefox],
+            Self::DowngradeByScheme => &[Chromium, Firefox, WebKit],
+            Self::AddressIsHostOnly | Self::DotIsNoDomain => &[Chromium, Firefox, WebKit],
             Self::NoTabInCookie => &[Chromium],
-            Self::WordsOneByOne => &[Chromium, Firefox],
+            Self::WordsOneByOne => &[Chromium, Firefox, WebKit],
             Self::RangesOf63Bits | Self::CredentiallessReloads | Self::RedirectsLoseOrigin => {
                 &[Chromium]
             }
-            Self::RangesOf64Bits | Self::PreflightTellsNoCache => &[Firefox],
+            Self::RangesOf64Bits => &[Firefox, WebKit],
+            Self::PreflightTellsNoCache => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],
             Self::GoneForEver => &[Firefox],
@@ -212,6 +227,7 @@ impl Quirk {
             Self::FirstNumberIsLifetime | Self::ResponsePragma => &[Chromium],
             Self::SilentSockets => &[Chromium],
             Self::SocketDestination => &[WebKit],
+            Self::FewerBadPorts => &[Chromium],
             Self::NoStorageAccess => &[Firefox, WebKit],
             Self::UnknownPolicyPasses => &[Firefox],
             Self::NoCredentialless | Self::FontWithoutCors => &[WebKit],

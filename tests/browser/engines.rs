@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::future::ready;
 
 use http::Response;
-use same_origin::browser::Engine::{self, Chromium, Firefox, Standard};
+use same_origin::browser::Engine::{self, Chromium, Firefox, Standard, WebKit};
 use same_origin::browser::{
-    Body, BodyInit, EmbedderPolicy, Exchange, FetchErrorKind, Form, Mode, Outcome, Request, Web,
+    Body, BodyInit, EmbedderPolicy, Exchange, FetchErrorKind, Form, Mode, Outcome, ReferrerPolicy,
+    Request, Web,
 };
 use tower::service_fn;
 
@@ -48,6 +49,10 @@ fn web(engine: Engine) -> Web {
         .origin("https://app.test", api)
 }
 
+async fn empty(_: http::Request<Body>) -> Result<Response<String>, Infallible> {
+    Ok(Response::default())
+}
+
 /// A field of each request on the wire.
 fn told(outcome: &Outcome, name: &str) -> Vec<Option<String>> {
     let field = |exchange: &Exchange| exchange.header(name);
@@ -72,7 +77,8 @@ async fn a_preflight_to_plain_http_tells_its_mode() {
 #[tokio::test]
 async fn a_preflight_behind_a_redirect_tells_the_nearest_site() {
     let far = some("cross-site");
-    for (engine, nearest) in [(Standard, &far), (Chromium, &some("same-origin"))] {
+    let near = some("same-origin");
+    for (engine, nearest) in [(Standard, &far), (Chromium, &near), (Firefox, &near)] {
         let request = Request::get(&*format!("{API}/via")).header("x-a", "1");
         let outcome = web(engine).page(PAGE).fetch(request).send().await;
         let sites = told(&outcome, "sec-fetch-site");
@@ -111,6 +117,7 @@ async fn an_unsafe_url_of_a_redirect() {
         (Standard, some(PAGE)),
         (Chromium, some(PAGE)),
         (Firefox, some("https://app.test/")),
+        (WebKit, some("https://app.test/")),
     ] {
         let outcome = web(engine).page(PAGE).fetch("/near").send().await;
         assert_eq!(
@@ -118,6 +125,89 @@ async fn an_unsafe_url_of_a_redirect() {
             [some(PAGE), expected],
             "{engine:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn policies_that_tell_another_site_more() {
+    let (full, origin) = (some(PAGE), some("https://app.test/"));
+    for (engine, expected) in [
+        (Standard, &full),
+        (Chromium, &full),
+        (Firefox, &origin),
+        (WebKit, &origin),
+    ] {
+        for policy in [
+            ReferrerPolicy::UnsafeUrl,
+            ReferrerPolicy::NoReferrerWhenDowngrade,
+        ] {
+            let web = web(engine).origin("https://sub.app.test", service_fn(empty));
+            let page = web.page(PAGE).referrer_policy(policy);
+            for (fetch, expected) in [
+                (page.fetch("https://api.test/1"), expected),
+                (page.image("https://api.test/2"), expected),
+                (page.iframe("https://api.test/3"), expected),
+                (page.fetch("https://sub.app.test").mode(Mode::NoCors), &full),
+                (page.navigate("https://api.test/4"), &full),
+            ] {
+                let told = told(&fetch.send().await, "referer");
+                assert_eq!(
+                    told,
+                    std::slice::from_ref(expected),
+                    "{engine:?} {policy:?}"
+                );
+            }
+        }
+        // Where it would be a downgrade, the default policy tells nothing.
+        let web = web(engine).origin("http://localhost", service_fn(empty));
+        let page = web.page(PAGE).referrer_policy(ReferrerPolicy::UnsafeUrl);
+        let outcome = page.image("http://localhost").send().await;
+        let expected = expected.clone().filter(|_| *expected == full);
+        assert_eq!(told(&outcome, "referer"), [expected], "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn this_machine_is_mixed_content() {
+    for (engine, is_blocked) in [
+        (Standard, false),
+        (Chromium, false),
+        (Firefox, false),
+        (WebKit, true),
+    ] {
+        let web = web(engine)
+            .origin("http://localhost:3000", service_fn(empty))
+            .origin("http://127.0.0.1", service_fn(empty));
+        let page = web.page(PAGE);
+        for url in ["http://localhost:3000/", "http://127.0.0.1/"] {
+            assert!(page.image(url).send().await.response().is_ok());
+            let outcome = page.fetch(url).mode(Mode::NoCors).send().await;
+            let kind = outcome.error().map(|error| error.kind());
+            let expected = is_blocked.then_some(&FetchErrorKind::MixedContent);
+            assert_eq!(kind, expected, "{engine:?} {url}");
+        }
+        let plain = web.page("http://localhost:3000");
+        let outcome = plain.fetch("/x").mode(Mode::NoCors).send().await;
+        assert!(outcome.response().is_ok(), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_beacon_says_how_old() {
+    for (engine, expected) in [(Standard, None), (WebKit, some("max-age=0"))] {
+        let outcome = web(engine).page(PAGE).beacon(API, "x").send().await;
+        assert_eq!(told(&outcome, "cache-control"), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_becomes_a_get_elsewhere_tells_no_origin() {
+    for engine in [Standard, Chromium, Firefox, WebKit] {
+        let request = Request::post("/near").body("x");
+        let page = web(engine).page(PAGE);
+        let outcome = page.fetch(request).mode(Mode::NoCors).send().await;
+        let expected = [some("https://app.test"), None];
+        assert_eq!(told(&outcome, "origin"), expected, "{engine:?}");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use same_origin::browser::{
-    Encoding, Engine, Exchange, Fetch, FetchErrorKind, Form, Mode, ResponseType, Web,
+    Encoding, Engine, Exchange, Fetch, FetchErrorKind, Form, Mode, Request, ResponseType, Web,
 };
 use same_origin::cors::{CorsLayer, CorsPolicy};
 
@@ -140,6 +140,33 @@ async fn a_window_may_go_to_plain_http_and_a_frame_may_not() {
         let outcome = blocked.send().await;
         let kind = outcome.error().map(|error| error.kind());
         assert_eq!(kind, Some(&FetchErrorKind::MixedContent));
+    }
+}
+
+/// Fetch #block-bad-port: of any request, behind redirects too.
+#[tokio::test]
+async fn nothing_is_asked_of_bad_ports() {
+    let bad = "https://api.test:6000";
+    let to_bad = Router::new().fallback(async move || (StatusCode::FOUND, [("location", bad)]));
+    let web = web()
+        .origin(bad, echo())
+        .origin("https://moved.test", to_bad);
+    let page = web.page(APP);
+    let put = Request::put(bad);
+    for (fetch, sent) in [
+        (page.fetch(put), 0),
+        (page.image(bad), 0),
+        (page.beacon(bad, "x"), 0),
+        (page.navigate(bad), 0),
+        (page.socket("wss://api.test:6000"), 0),
+        (page.fetch("https://moved.test").mode(Mode::NoCors), 1),
+        (web.visit(bad), 0),
+    ] {
+        let outcome = fetch.send().await;
+        let error = outcome.error().expect("a failure");
+        assert_eq!(*error.kind(), FetchErrorKind::BadPort(6000));
+        assert!(error.console().ends_with("net::ERR_UNSAFE_PORT"), "{error}");
+        assert_eq!(outcome.trace().requests().count(), sent);
     }
 }
 

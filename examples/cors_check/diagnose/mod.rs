@@ -158,6 +158,12 @@ fn unasked(error: &FetchError) -> Finding {
             "the URL",
             "serve it by https: pages that came by https load nothing else",
         ),
+        FetchErrorKind::BadPort(_) => (
+            "bad-port",
+            "server",
+            "the URL",
+            "serve it on another port: browsers do not connect to this one, as other protocols are at home there",
+        ),
         FetchErrorKind::Withheld(_) => (
             "not-sent",
             "call",

@@ -13,7 +13,9 @@ pub fn finding(error: &FetchError, outcome: &Outcome) -> Option<Finding> {
     let last = outcome.trace().requests().last();
     let answered = last.is_some_and(|exchange| exchange.status().is_some());
     let (severity, code, remedy) = match error.kind() {
-        FetchErrorKind::Withheld(_) | FetchErrorKind::MixedContent => return Some(unasked(error)),
+        FetchErrorKind::Withheld(_) | FetchErrorKind::MixedContent | FetchErrorKind::BadPort(_) => {
+            return Some(unasked(error));
+        }
         // Script has the head of the answer, and may read the body as it comes.
         FetchErrorKind::BodyTooLong(_) => (Severity::Note, "endless-body", ENDLESS),
         FetchErrorKind::Service if answered && is_late(error) => {

@@ -175,6 +175,8 @@ async fn servers_that_are_not_there_are_told_in_words() {
         ..call("http://api.example.com/x")
     };
     assert_eq!(found(&args(address), &mixed).await.0, "mixed-content");
+    let (code, ..) = found(&args(address), &call("http://api.example.com:6000/x")).await;
+    assert_eq!(code, "bad-port");
 }
 
 /// The reader of PEM passes over what does not begin on a line of its own.

@@ -101,6 +101,10 @@ impl Jar {
         if engine.has(Quirk::NoTabInCookie) && parse::has_tab(line.as_bytes()) {
             return Err("there is a tab in it");
         }
+        let begins = crate::fields::trim(line.as_bytes()).starts_with(b"=");
+        if begins && engine.has(Quirk::NamesBeforeEquals) {
+            return Err("it begins with a `=`");
+        }
         let mut set = parse::parse(line.as_bytes())?;
         let host = url.host_str().unwrap_or_default();
         if set.domain == "." {

@@ -348,6 +348,7 @@ fn a_domain_that_is_an_address() {
         (Engine::Standard, "a=1; a=2"),
         (Engine::Chromium, "a=2"),
         (Engine::Firefox, "a=2"),
+        (Engine::WebKit, "a=2"),
     ] {
         let mut jar = Jar::default();
         let mut set = |line| set_in(&mut jar, engine, line, address);
@@ -362,18 +363,26 @@ fn a_domain_that_is_an_address() {
 
 #[test]
 fn what_browsers_do_not_take_for_a_cookie() {
-    for (line, standard, chromium, firefox) in [
-        ("a=1; Domain=.", true, false, false),
-        ("a=1; Domain=", true, true, true),
-        ("a=1\t2", true, false, true),
-        ("a=1; x=y\tz", true, false, true),
-        ("a=1;\tPath=/", true, true, true),
+    // By the standard, in Chromium, in Firefox, in WebKit.
+    for (line, kept) in [
+        ("a=1; Domain=.", [true, false, false, false]),
+        ("a=1; Domain=", [true, true, true, true]),
+        ("a=1\t2", [true, false, true, true]),
+        ("a=1; x=y\tz", [true, false, true, true]),
+        ("a=1;\tPath=/", [true, true, true, true]),
+        ("1", [true, true, true, true]),
+        ("=1", [true, true, false, true]),
+        (" = 1", [true, true, false, true]),
+        ("=1=2", [true, false, false, true]),
+        ("a==2", [true, true, true, true]),
     ] {
-        for (engine, is_kept) in [
-            (Engine::Standard, standard),
-            (Engine::Chromium, chromium),
-            (Engine::Firefox, firefox),
-        ] {
+        let engines = [
+            Engine::Standard,
+            Engine::Chromium,
+            Engine::Firefox,
+            Engine::WebKit,
+        ];
+        for (engine, is_kept) in engines.into_iter().zip(kept) {
             let set = set_in(&mut Jar::default(), engine, line, "https://app.test/");
             assert_eq!(set.is_ok(), is_kept, "{line:?} {engine:?}");
         }

@@ -223,7 +223,9 @@ mod tests {
             let headers = [("range", &*format!("bytes={range}"))];
             assert_eq!(names_in(&headers, Engine::Standard), "", "{range}");
             assert_eq!(names_in(&headers, Engine::Chromium), chromium, "{range}");
-            assert_eq!(names_in(&headers, Engine::Firefox), firefox, "{range}");
+            for engine in [Engine::Firefox, Engine::WebKit] {
+                assert_eq!(names_in(&headers, engine), firefox, "{range} {engine:?}");
+            }
         }
     }
 

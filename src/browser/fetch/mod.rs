@@ -9,6 +9,7 @@ pub(crate) mod initiator;
 mod network;
 pub(crate) mod options;
 pub(crate) mod outgoing;
+pub(crate) mod port;
 pub(crate) mod preflight;
 pub(crate) mod redirect;
 pub(crate) mod referrer;
@@ -108,7 +109,10 @@ impl<'a> Run<'a> {
                 self.state.url().scheme().to_owned(),
             )));
         }
-        let allowed = self.state.upgrade_or_block_mixed_content();
+        let allowed = self
+            .state
+            .upgrade_or_block_mixed_content()
+            .and_then(|()| self.state.block_bad_port());
         let space = self.web.local_network_check(&self.state);
         self.state.determine_referrer();
         let route = allowed

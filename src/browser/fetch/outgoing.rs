@@ -71,6 +71,10 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         // A part of a compressed response could not be decoded.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
+    let is_beacon = state.initiator == Initiator::Beacon && !is_preflight(state);
+    if is_beacon && state.engine.has(Quirk::BeaconsRevalidate) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
+    }
     if reloads(state) {
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -111,7 +115,9 @@ fn origin(state: &State) -> Option<String> {
     if state.initiator == Initiator::Font && state.engine.has(Quirk::FontOrigin) {
         return Some(state.serialized_origin());
     }
-    let stays = state.became_get_from.is_some() && state.engine.has(Quirk::OriginStays);
+    let stays = state.became_get_from.is_some()
+        && !state.has_changed_origin()
+        && state.engine.has(Quirk::OriginStays);
     if matches!(state.method, Method::GET | Method::HEAD) && !stays {
         return None;
     }

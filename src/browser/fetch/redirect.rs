@@ -13,7 +13,6 @@ use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::FetchErrorKind;
 use crate::browser::reference::resolve;
-use crate::browser::site::same_site;
 use crate::browser::values;
 
 /// Fetch #http-redirect-fetch step 7.
@@ -80,17 +79,10 @@ impl State {
         }
         self.urls.push(location);
         let policy = ReferrerPolicy::from_headers(response, self.engine);
-        if let Some(policy) = policy.filter(|policy| !self.ignores(*policy)) {
+        if let Some(policy) = policy {
             self.referrer_policy = policy; // step 19
         }
         Ok(true)
-    }
-
-    /// Firefox lets no redirect tell another site all of the page's address.
-    fn ignores(&self, policy: ReferrerPolicy) -> bool {
-        policy == ReferrerPolicy::UnsafeUrl
-            && self.engine.has(Quirk::NoUnsafeRedirects)
-            && !same_site(self.origin(), &self.target())
     }
 
     /// Whether `Location` can be read, and where redirects are an error, leads to http or https.

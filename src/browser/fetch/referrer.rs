@@ -165,6 +165,7 @@ mod tests {
             assert_eq!(tells(Engine::Standard), standard, "{page} {url}");
             assert_eq!(tells(Engine::Chromium), browsers, "{page} {url}");
             assert_eq!(tells(Engine::Firefox), browsers, "{page} {url}");
+            assert_eq!(tells(Engine::WebKit), browsers, "{page} {url}");
         }
     }
 
@@ -204,6 +205,7 @@ mod tests {
                 (Engine::Standard, standard),
                 (Engine::Chromium, browsers),
                 (Engine::Firefox, browsers),
+                (Engine::WebKit, browsers),
             ] {
                 let policy = ReferrerPolicy::from_headers(&headers, engine);
                 assert_eq!(policy, *expected, "{lines:?} {engine:?}");

@@ -7,11 +7,12 @@ use super::classify;
 use super::client::{Client, EmbedderPolicy};
 use super::initiator::Initiator;
 use super::options::{Credentials, Mode, Redirect};
+use super::port;
 use super::referrer::ReferrerPolicy;
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::{FetchErrorKind, Scene};
-use crate::browser::site::{potentially_trustworthy, same_site};
+use crate::browser::site::{potentially_trustworthy, same_site, schemelessly_same_site};
 
 /// Fetch #concept-request.
 #[derive(Clone, Debug)]
@@ -128,22 +129,46 @@ impl State {
     /// Fetch #main-fetch step 9: the referrer that was determined is the request's from now on, so that
     /// a later URL cannot be told more than an earlier one was.
     pub(crate) fn determine_referrer(&mut self) {
-        let (policy, engine) = (self.referrer_policy, self.engine);
+        let (policy, engine) = (self.policy_there(), self.engine);
         self.referrer = self
             .referrer
             .take()
             .and_then(|referrer| policy.determine(&referrer, self.url(), engine));
     }
 
+    /// The referrer policy for the current URL: some browsers let none tell another site more than the default one.
+    fn policy_there(&self) -> ReferrerPolicy {
+        let policy = self.referrer_policy;
+        let tells_more = match policy {
+            ReferrerPolicy::UnsafeUrl
+            | ReferrerPolicy::NoReferrerWhenDowngrade
+            | ReferrerPolicy::OriginWhenCrossOrigin => true,
+            ReferrerPolicy::NoReferrer
+            | ReferrerPolicy::SameOrigin
+            | ReferrerPolicy::Origin
+            | ReferrerPolicy::StrictOrigin
+            | ReferrerPolicy::StrictOriginWhenCrossOrigin => false,
+        };
+        let cautious =
+            self.engine.has(Quirk::CautiousReferrers) && self.initiator != Initiator::Window;
+        match tells_more && cautious && !schemelessly_same_site(self.origin(), &self.target()) {
+            true => ReferrerPolicy::default(),
+            false => policy,
+        }
+    }
+
     /// Fetch #main-fetch steps 6 and 7: mixed content is upgraded, if it is an image, or blocked.
     pub(crate) fn upgrade_or_block_mixed_content(&mut self) -> Result<(), FetchErrorKind> {
         // Mixed Content #should-block-fetch: a window that goes elsewhere mixes nothing.
         let mixes = self.client.secure && self.initiator != Initiator::Window;
-        if !mixes || potentially_trustworthy(self.url()) {
+        let is_image = self.initiator == Initiator::Image;
+        let is_blocked =
+            !is_image && self.url().scheme() != "https" && self.engine.has(Quirk::LoopbackIsMixed);
+        if !mixes || potentially_trustworthy(self.url()) && !is_blocked {
             return Ok(());
         }
         // Mixed Content #upgrade-algorithm: images, and not for addresses.
-        let upgradable = self.initiator == Initiator::Image && self.url().domain().is_some();
+        let upgradable = is_image && self.url().domain().is_some();
         let upgraded = upgradable
             && self
                 .urls
@@ -153,6 +178,15 @@ impl State {
             Ok(())
         } else {
             Err(FetchErrorKind::MixedContent)
+        }
+    }
+
+    /// Fetch #main-fetch step 7.
+    pub(crate) fn block_bad_port(&self) -> Result<(), FetchErrorKind> {
+        let is_bad = |port: &u16| port::is_bad(*port, self.engine);
+        match self.url().port().filter(is_bad) {
+            Some(port) => Err(FetchErrorKind::BadPort(port)),
+            None => Ok(()),
         }
     }
 

@@ -148,6 +148,11 @@ impl FetchErrorKind {
                 "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
                  '{url}'. This request has been blocked; the content must be served over HTTPS."
             ),
+            Self::BadPort(_) if is_socket => format!(
+                "WebSocket connection to '{}' failed: Error in connection establishment: net::ERR_UNSAFE_PORT",
+                url.replacen("http", "ws", 1)
+            ),
+            Self::BadPort(_) => net_error("ERR_UNSAFE_PORT"),
             Self::Handshake(status) => handshake(&unexpected(*status)),
             Self::HandshakeField(_, text) => handshake(text),
             // A WebSocket follows no redirects; to it one is a status like another.

@@ -67,6 +67,8 @@ pub enum FetchErrorKind {
     HandshakeField(HeaderName, String),
     /// `fetch()` of something else than http and https; `data:` and `blob:` are not simulated.
     UnsupportedScheme(String),
+    /// No browser connects to this port, such as 6000 or 6666, as servers of other protocols listen there.
+    BadPort(u16),
     /// A page that came by https asks for a resource that does not.
     MixedContent,
     /// A redirect, where `redirect: "error"` forbids them.
@@ -216,6 +218,7 @@ impl FetchErrorKind {
             }
             Self::Handshake(_) => "WebSockets #concept-websocket-establish step 11",
             Self::HandshakeField(..) => "RFC 6455 4.1",
+            Self::BadPort(_) => "Fetch #block-bad-port",
             Self::MixedContent => "Fetch #main-fetch step 7",
             Self::RedirectNotAllowed(_) => "Fetch #http-fetch step 6",
             Self::InvalidLocation(_) | Self::MultipleLocations(_) => {

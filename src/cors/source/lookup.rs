@@ -1,13 +1,16 @@
 //! The source, and the memory of its answers.
 
 use crate::origin::Origin;
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
 use moka::Expiry;
-use moka::future::Cache;
+use moka::sync::Cache;
+use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A function that tells whether an origin is allowed, with limits on asking it.
@@ -36,16 +39,23 @@ struct Limits {
 pub(super) struct Memory {
     ask: Box<Ask>,
     limits: Limits,
-    asking: AtomicUsize,
     known: Cache<Origin, bool>,
+    asking: Mutex<Asking>,
 }
 
-/// The source did not answer.
-#[derive(Clone, Copy, Debug)]
-struct NoAnswer;
+/// The lookups under way, each for as long as a request waits for it.
+#[derive(Default)]
+struct Asking {
+    lookups: HashMap<Origin, (u64, WeakShared<Answer>)>,
+    last: u64,
+}
 
-/// Counts one lookup as long as it lives.
-struct Turn<'a>(&'a AtomicUsize);
+/// The place of a lookup, which is free again when the lookup ends or nobody waits for it any more.
+struct Turn {
+    memory: Arc<Memory>,
+    origin: Origin,
+    number: u64,
+}
 
 /// The time for which an answer is remembered.
 struct Age(Limits);
@@ -107,47 +117,85 @@ impl Memory {
         Arc::new(Self {
             ask,
             limits,
-            asking: AtomicUsize::new(0),
             known: Cache::builder()
                 .max_capacity(limits.capacity)
                 .expire_after(Age(limits))
                 .build(),
+            asking: Mutex::default(),
         })
     }
 
     /// Whether the origin is allowed.
     pub(super) fn allows(self: &Arc<Self>, origin: Origin) -> Answer {
-        let memory = Arc::clone(self);
-        Box::pin(async move {
-            if let Some(known) = memory.known.get(&origin).await {
-                return known;
+        match self.known.get(&origin) {
+            Some(known) => Box::pin(ready(known)),
+            None => self.look_up(origin),
+        }
+    }
+
+    /// Waits for the lookup that is under way, or begins one.
+    ///
+    /// All who wait drive the same lookup, so that it goes on when the request that began it is given up. If the
+    /// next one began anew, as moka's own would, clients that come and go could have the source asked without end,
+    /// and others wait.
+    fn look_up(self: &Arc<Self>, origin: Origin) -> Answer {
+        let mut asking = self.asking();
+        if let Some(lookup) = asking.of(&origin) {
+            return Box::pin(lookup);
+        }
+        if asking.lookups.len() >= self.limits.in_flight {
+            return Box::pin(ready(false));
+        }
+        asking.last += 1;
+        let turn = Turn {
+            memory: Arc::clone(self),
+            origin: origin.clone(),
+            number: asking.last,
+        };
+        let lookup = (Box::pin(turn.ask()) as Answer).shared();
+        if let Some(waiting) = lookup.downgrade() {
+            let entry = (asking.last, waiting);
+            asking.lookups.insert(origin, entry);
+        }
+        Box::pin(lookup)
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asking {
+    fn of(&self, origin: &Origin) -> Option<Shared<Answer>> {
+        self.lookups.get(origin)?.1.upgrade()
+    }
+}
+
+impl Turn {
+    async fn ask(self) -> bool {
+        let Memory {
+            ask, limits, known, ..
+        } = &*self.memory;
+        // A source that panics has no answer either. The panic would reach all who wait, and end their connections.
+        let answer = AssertUnwindSafe(async { ask(&self.origin).await }).catch_unwind();
+        match tokio::time::timeout(limits.timeout, answer).await {
+            Ok(Ok(allowed)) => {
+                known.insert(self.origin.clone(), allowed);
+                allowed
             }
-            let look_up = memory.look_up(&origin);
-            memory
-                .known
-                .try_get_with(origin.clone(), look_up)
-                .await
-                .unwrap_or(false)
-        })
-    }
-
-    async fn look_up(&self, origin: &Origin) -> Result<bool, NoAnswer> {
-        let _turn = Turn::take(&self.asking, self.limits.in_flight).ok_or(NoAnswer)?;
-        let answer = tokio::time::timeout(self.limits.timeout, (self.ask)(origin));
-        answer.await.map_err(|_elapsed| NoAnswer)
+            Ok(Err(_)) | Err(_) => false,
+        }
     }
 }
 
-impl<'a> Turn<'a> {
-    fn take(asking: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let turn = Self(asking);
-        (asking.fetch_add(1, Ordering::Relaxed) < most).then_some(turn)
-    }
-}
-
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut asking = self.memory.asking();
+        // Another request may have begun the next lookup since nobody waits for this one.
+        let is_own = |(number, _): &(u64, _)| *number == self.number;
+        if asking.lookups.get(&self.origin).is_some_and(is_own) {
+            asking.lookups.remove(&self.origin);
+        }
     }
 }
 

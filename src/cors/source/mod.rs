@@ -7,9 +7,10 @@
 //!    credentials only about those that are `https` or on this machine, unless
 //!    `dangerously_allow_insecure_origins` is set.
 //! 2. Its answers are remembered, no as well as yes, for a while and up to a number of origins.
-//! 3. While it is asked about an origin, other requests of that origin wait for the same answer.
-//! 4. When it takes too long, or is asked too much at once, the answer for that request is no. This is
-//!    not remembered.
+//! 3. While it is asked about an origin, other requests of that origin wait for the same answer, also when the
+//!    request that began to ask is given up.
+//! 4. When it takes too long, panics, or is asked too much at once, the answer for those requests is no. This
+//!    is not remembered.
 //! 5. An actual request goes to the application at once; only its response waits.
 //!
 //! A layer without a source pays nothing for all that: it is another type.
