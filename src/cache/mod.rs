@@ -56,7 +56,8 @@
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
 //! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less
-//!   (`max-stale`) as far as the upstream allows it (5.2.1).
+//!   (`max-stale`) as far as the upstream allows it (5.2.1). One that names a freshness, or an age without
+//!   `max-stale`, gets nothing stale while the upstream answers.
 //! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
 //!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
 //! - An unsafe method that succeeds ends what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the
