@@ -13,6 +13,11 @@ pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<Option<Sys
 }
 
 /// One of the three forms of a date, and nothing else: a recipient has to take all three (RFC 9110
+/// The dates of a field that should stand on one line and may stand on several (RFC 9110 5.3).
+pub(crate) fn all(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = SystemTime> {
+    headers.get_all(name).into_iter().filter_map(parse)
+}
+
 /// 5.6.7), and one that guesses at other forms takes a stale response for a fresh one.
 ///
 /// Names of days, months and the zone are read in any case, and the day of the week may be another one. That
