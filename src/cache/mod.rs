@@ -46,7 +46,7 @@
 //! - Fresh is what is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this order;
 //!   where there is a sound [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213), it stands for all of
 //!   them and is passed on. Its age is counted from `Age`, `Date`, the time that the request took, and the time in
-//!   memory (4.2.3).
+//!   memory (4.2.3), through which the machine may have slept.
 //! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
 //!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
 //! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503, 504,

@@ -46,17 +46,40 @@ pub(crate) struct Moment {
     dated: Option<SystemTime>,
     /// The time at which its request was sent.
     sent: Instant,
-    pub(crate) received: Instant,
+    received: Instant,
+    /// The same by the clock, which goes on while the machine sleeps.
+    received_by_clock: SystemTime,
 }
 
 impl Moment {
     /// The times of a response with these fields, as they came.
-    pub(crate) fn of(headers: &HeaderMap, sent: Instant, received: Instant) -> Self {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        sent: Instant,
+        received: Instant,
+        received_by_clock: SystemTime,
+    ) -> Self {
         Self {
             dated: date::field(headers, &header::DATE).flatten(),
             sent,
             received,
+            received_by_clock,
         }
+    }
+
+    /// The time since then. Sleep stops the one of the two measures, and a clock that is set back the other.
+    fn passed(&self) -> Duration {
+        let by_clock = self.received_by_clock.elapsed().unwrap_or_default();
+        self.received.elapsed().max(by_clock)
+    }
+
+    /// The same, earlier by some time.
+    fn earlier(self, by: Duration) -> Option<Self> {
+        Some(Self {
+            received: self.received.checked_sub(by)?,
+            received_by_clock: self.received_by_clock.checked_sub(by)?,
+            ..self
+        })
     }
 
     /// Whether this is more recent than another one (RFC 9111 4).
@@ -80,7 +103,7 @@ impl Stored {
     pub(crate) fn age(&self) -> Age<'_> {
         Age {
             life: &self.life,
-            age: self.life.age.saturating_add(self.moment.received.elapsed()),
+            age: self.life.age.saturating_add(self.moment.passed()),
         }
     }
 
@@ -119,11 +142,7 @@ impl Stored {
     pub(crate) fn outdated(&self) -> Option<Self> {
         // As if it had come before: how old it was when it came says something of what comes next.
         let left = self.life.fresh.saturating_sub(self.age().age);
-        let received = self.moment.received.checked_sub(left)?;
-        let moment = Moment {
-            received,
-            ..self.moment
-        };
+        let moment = self.moment.earlier(left)?;
         let same = Storable {
             life: self.life,
             selection: self.selection.clone(),
@@ -318,4 +337,25 @@ fn is_same_part(one: &Stored, other: &Stored) -> bool {
     };
     let tag = one.headers.get(header::ETAG);
     first != second && tag.is_some() && tag == other.headers.get(header::ETAG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_sleep_nor_a_clock_that_is_set_back_makes_a_response_younger() {
+        const SLEPT: Duration = Duration::from_secs(9);
+        let (now, by_clock) = (Instant::now(), SystemTime::now());
+        for (received, received_by_clock, has_passed) in [
+            (now, by_clock, false),
+            (now, by_clock - SLEPT, true),
+            (now - SLEPT, by_clock, true),
+            (now - SLEPT, by_clock + SLEPT, true),
+            (now, by_clock + SLEPT, false),
+        ] {
+            let moment = Moment::of(&HeaderMap::new(), now, received, received_by_clock);
+            assert_eq!(moment.passed() >= SLEPT, has_passed, "{moment:?}");
+        }
+    }
 }
