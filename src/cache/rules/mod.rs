@@ -363,8 +363,11 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
-    // A clone has no room for more lines, and one that has grown has room for twice as many as it has.
-    let mut stored = stored.clone();
+    // A clone has no room for more lines, one that has lost some has their room, and one that has grown has room for
+    // twice as many as it has.
+    if stored.len() != headers.len() {
+        stored = stored.clone();
+    }
     own_values(&mut stored);
     stored
 }

@@ -11,7 +11,7 @@ use crate::cache::store::size;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -35,8 +35,8 @@ pub(crate) struct Stored {
     pub(crate) part: Option<Extent>,
     pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
-    /// Counted once: each response that is added has all variants weighed.
-    pub(crate) size: OnceLock<usize>,
+    /// The bytes that it takes without its body. Counted once: each response that is added has all variants weighed.
+    pub(crate) bare: usize,
 }
 
 /// The times by which the more recent one of two responses is found.
@@ -125,6 +125,7 @@ impl Stored {
         Self {
             status: self.status,
             version: self.version,
+            bare: bare_size(&headers, &storable.selection),
             headers,
             body: self.body.clone(),
             trailers: self.trailers.clone(),
@@ -134,7 +135,6 @@ impl Stored {
             moment,
             // A change since then is one of this, too.
             snapshot: self.snapshot.clone(),
-            size: OnceLock::new(),
         }
     }
 
@@ -153,12 +153,10 @@ impl Stored {
     }
 
     fn size(&self) -> usize {
-        *self.size.get_or_init(|| {
-            size_without_body(&self.headers, &self.selection)
-                + self.trailers.as_ref().map_or(0, size::of_head)
-                + self.body.len()
-                + self.snapshot.size()
-        })
+        self.bare
+            + self.trailers.as_ref().map_or(0, size::of_head)
+            + self.body.len()
+            + self.snapshot.size()
     }
 
     /// The time for which it can be of any use; `None` for as long as it is there.
@@ -176,14 +174,15 @@ impl Stored {
     }
 }
 
-fn size_without_body(headers: &HeaderMap, selection: &Selection) -> usize {
+/// The bytes that a response takes without its body.
+pub(crate) fn bare_size(headers: &HeaderMap, selection: &Selection) -> usize {
     size_of::<Stored>() + 2 * size::ALLOCATION + size::of_head(headers) + selection.size()
 }
 
-/// The bytes that a key would take with nothing but a response with this head and a body of this length.
-pub(crate) fn weight_of(key: &Key, headers: &HeaderMap, selection: &Selection, body: u64) -> u64 {
+/// The bytes that a key would take with nothing but a response of this size and a body of this length.
+pub(crate) fn weight_of(key: &Key, bare: usize, body: u64) -> u64 {
     let names = key.bytes().len() + key.target().len();
-    (OVERHEAD + names + size_without_body(headers, selection)) as u64 + body
+    (OVERHEAD + names + bare) as u64 + body
 }
 
 /// All that is stored for one key, the most recent first.
