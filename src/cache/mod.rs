@@ -46,7 +46,7 @@
 //! - Fresh is what is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this order;
 //!   where there is a sound [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213), it stands for all of
 //!   them and is passed on. Its age is counted from `Age`, `Date`, the time that the request took, and the time in
-//!   memory (4.2.3).
+//!   memory (4.2.3), through which the machine may have slept.
 //! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
 //!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
 //! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503, 504,
@@ -56,7 +56,8 @@
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
 //! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less
-//!   (`max-stale`) as far as the upstream allows it (5.2.1).
+//!   (`max-stale`) as far as the upstream allows it (5.2.1). One that names a freshness, or an age without
+//!   `max-stale`, gets nothing stale while the upstream answers.
 //! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
 //!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
 //! - An unsafe method that succeeds ends what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use http::header::{HeaderMap, HeaderName};
+use std::cell::Cell;
 use std::time::SystemTime;
 
 /// The date of a field that stands on one line; `Some(None)` where it is there and is not a date.
@@ -12,12 +13,40 @@ pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<Option<Sys
     Some(if alone { parse(first) } else { None })
 }
 
+/// The dates of a field that should stand on one line and may stand on several (RFC 9110 5.3).
+pub(crate) fn all(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = SystemTime> {
+    headers.get_all(name).into_iter().filter_map(parse)
+}
+
 /// One of the three forms of a date, and nothing else: a recipient has to take all three (RFC 9110
 /// 5.6.7), and one that guesses at other forms takes a stale response for a fresh one.
 ///
 /// Names of days, months and the zone are read in any case, and the day of the week may be another one. That
 /// is wrong, but a date that is wrong in nothing else has one meaning only.
 pub(crate) fn parse(value: &HeaderValue) -> Option<SystemTime> {
+    let Ok(text) = <&Text>::try_from(value.as_bytes()) else {
+        return read(value);
+    };
+    if let Some((latest, time)) = LATEST.get() {
+        if latest == *text {
+            return Some(time);
+        }
+    }
+    let time = read(value)?;
+    LATEST.set(Some((*text, time)));
+    Some(time)
+}
+
+/// A date in the form in which dates are sent.
+type Text = [u8; 29];
+
+thread_local! {
+    /// The latest date of this thread: what comes within a second has the same `Date`, which is asked for more than
+    /// once.
+    static LATEST: Cell<Option<(Text, SystemTime)>> = const { Cell::new(None) };
+}
+
+fn read(value: &HeaderValue) -> Option<SystemTime> {
     let text = value.to_str().ok()?;
     if let Ok(time) = httpdate::parse_http_date(text) {
         return Some(time);
@@ -100,6 +129,7 @@ mod tests {
             "SUNDAY, 18-aug-50 02:01:18 GMT",
         ] {
             assert_eq!(seconds(text), Some(2_544_400_878), "{text}");
+            assert_eq!(seconds(text), Some(2_544_400_878), "{text} again");
         }
         for text in [
             "",

@@ -356,7 +356,7 @@ impl Head {
 impl Arrival {
     /// The times of a response with these fields, as they came.
     pub(crate) fn moment(&self, headers: &HeaderMap) -> Moment {
-        Moment::of(headers, self.sent, self.at)
+        Moment::of(headers, self.sent, self.at, self.times.received)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::cache::layer::body::Body;
 use crate::cache::layer::body::source::Source;
 use crate::cache::layer::fetch::{Arrival, Trip, send};
 use crate::cache::rules;
+use crate::cache::store::entry;
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use bytes::Bytes;
@@ -64,7 +65,10 @@ impl Trip {
         }
         let (store, selection) = (&self.shared.store, &storable.selection);
         match storable.length {
-            Some(length) => store.fits(&self.asked.key, &parts.headers, selection, length),
+            Some(length) => {
+                let bare = entry::bare_size(&parts.headers, selection);
+                store.fits(&self.asked.key, bare, length)
+            }
             // Its head does not show that it is as long as the last one.
             None => !store.was_too_long(name),
         }

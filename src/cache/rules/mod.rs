@@ -328,7 +328,8 @@ fn life(
 /// RFC 9111 4.2.3: as old as it says and the way took, or as its `Date` is.
 fn initial_age(headers: &HeaderMap, times: Times) -> Duration {
     let said = Duration::from_secs(age(headers)) + times.delay;
-    let sent = date::field(headers, &header::DATE).flatten();
+    // Some servers add a second line. By the earlier date it is no younger than it is.
+    let sent = date::all(headers, &header::DATE).min();
     let apparent = sent.and_then(|sent| times.received.duration_since(sent).ok());
     // A date has no fractions, so that what came at once seems to be up to a second old.
     let apparent = Duration::from_secs(apparent.unwrap_or_default().as_secs());
@@ -369,8 +370,11 @@ pub(crate) fn head_to_store(headers: &HeaderMap, received: SystemTime) -> Header
             let _full = stored.try_insert(header::DATE, now);
         }
     }
-    // A clone has no room for more lines, and one that has grown has room for twice as many as it has.
-    let mut stored = stored.clone();
+    // A clone has no room for more lines, one that has lost some has their room, and one that has grown has room for
+    // twice as many as it has.
+    if stored.len() != headers.len() {
+        stored = stored.clone();
+    }
     own_values(&mut stored);
     stored
 }

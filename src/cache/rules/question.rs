@@ -57,10 +57,9 @@ impl Question {
             authorized,
             expiry: expiry.map(|at| Expiry {
                 at,
-                // RFC 9110 6.6.1: where there is no date the time of receipt is.
-                sent: date::field(headers, &header::DATE)
-                    .flatten()
-                    .unwrap_or(received),
+                // RFC 9110 6.6.1: where there is no date the time of receipt is. By the later one of two it is not fresh
+                // for longer than it is.
+                sent: date::all(headers, &header::DATE).max().unwrap_or(received),
             }),
         }
     }

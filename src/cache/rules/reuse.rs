@@ -42,7 +42,11 @@ impl Age<'_> {
                 _ => Use::Answer,
             };
         };
-        if self.life.never_stale || asked.min_fresh.is_some() {
+        // RFC 9111 5.2.1.1: who names an age wants nothing stale, unless it says so, too. 5.2.1.3: nor who wants it fresh for
+        // some time.
+        let wants_fresh =
+            asked.min_fresh.is_some() || asked.max_age.is_some() && asked.max_stale.is_none();
+        if self.life.never_stale || wants_fresh {
             return Use::ValidateStale;
         }
         // RFC 9111 5.2.1.2 lets a client take what is stale. A response that never was fresh is stored to be validated,
@@ -117,6 +121,10 @@ mod tests {
             max_age: Some(seconds),
             ..NOTHING
         };
+        let max_age_and_stale = |seconds| RequestControl {
+            max_stale: Some(seconds),
+            ..max_age(seconds)
+        };
         let min_fresh = |seconds| RequestControl {
             min_fresh: Some(seconds),
             ..NOTHING
@@ -152,6 +160,20 @@ mod tests {
             ("asked", LIFE, 1, no_cache, Use::ValidateAsked),
             ("too old", LIFE, 11, max_age(10), Use::ValidateAsked),
             ("young enough", LIFE, 10, max_age(10), Use::Answer),
+            (
+                "young enough and stale",
+                LIFE,
+                61,
+                max_age(100),
+                Use::ValidateStale,
+            ),
+            (
+                "and stale enough",
+                LIFE,
+                61,
+                max_age_and_stale(100),
+                Use::Answer,
+            ),
             (
                 "not for long enough",
                 LIFE,

@@ -11,7 +11,7 @@ use crate::cache::store::size;
 use crate::cache::store::targets::Snapshot;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -35,8 +35,8 @@ pub(crate) struct Stored {
     pub(crate) part: Option<Extent>,
     pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
-    /// Counted once: each response that is added has all variants weighed.
-    pub(crate) size: OnceLock<usize>,
+    /// The bytes that it takes without its body. Counted once: each response that is added has all variants weighed.
+    pub(crate) bare: usize,
 }
 
 /// The times by which the more recent one of two responses is found.
@@ -46,17 +46,40 @@ pub(crate) struct Moment {
     dated: Option<SystemTime>,
     /// The time at which its request was sent.
     sent: Instant,
-    pub(crate) received: Instant,
+    received: Instant,
+    /// The same by the clock, which goes on while the machine sleeps.
+    received_by_clock: SystemTime,
 }
 
 impl Moment {
     /// The times of a response with these fields, as they came.
-    pub(crate) fn of(headers: &HeaderMap, sent: Instant, received: Instant) -> Self {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        sent: Instant,
+        received: Instant,
+        received_by_clock: SystemTime,
+    ) -> Self {
         Self {
             dated: date::field(headers, &header::DATE).flatten(),
             sent,
             received,
+            received_by_clock,
         }
+    }
+
+    /// The time since then. Sleep stops the one of the two measures, and a clock that is set back the other.
+    fn passed(&self) -> Duration {
+        let by_clock = self.received_by_clock.elapsed().unwrap_or_default();
+        self.received.elapsed().max(by_clock)
+    }
+
+    /// The same, earlier by some time.
+    fn earlier(self, by: Duration) -> Option<Self> {
+        Some(Self {
+            received: self.received.checked_sub(by)?,
+            received_by_clock: self.received_by_clock.checked_sub(by)?,
+            ..self
+        })
     }
 
     /// Whether this is more recent than another one (RFC 9111 4).
@@ -80,7 +103,7 @@ impl Stored {
     pub(crate) fn age(&self) -> Age<'_> {
         Age {
             life: &self.life,
-            age: self.life.age.saturating_add(self.moment.received.elapsed()),
+            age: self.life.age.saturating_add(self.moment.passed()),
         }
     }
 
@@ -102,6 +125,7 @@ impl Stored {
         Self {
             status: self.status,
             version: self.version,
+            bare: bare_size(&headers, &storable.selection),
             headers,
             body: self.body.clone(),
             trailers: self.trailers.clone(),
@@ -111,7 +135,6 @@ impl Stored {
             moment,
             // A change since then is one of this, too.
             snapshot: self.snapshot.clone(),
-            size: OnceLock::new(),
         }
     }
 
@@ -119,11 +142,7 @@ impl Stored {
     pub(crate) fn outdated(&self) -> Option<Self> {
         // As if it had come before: how old it was when it came says something of what comes next.
         let left = self.life.fresh.saturating_sub(self.age().age);
-        let received = self.moment.received.checked_sub(left)?;
-        let moment = Moment {
-            received,
-            ..self.moment
-        };
+        let moment = self.moment.earlier(left)?;
         let same = Storable {
             life: self.life,
             selection: self.selection.clone(),
@@ -134,12 +153,10 @@ impl Stored {
     }
 
     fn size(&self) -> usize {
-        *self.size.get_or_init(|| {
-            size_without_body(&self.headers, &self.selection)
-                + self.trailers.as_ref().map_or(0, size::of_head)
-                + self.body.len()
-                + self.snapshot.size()
-        })
+        self.bare
+            + self.trailers.as_ref().map_or(0, size::of_head)
+            + self.body.len()
+            + self.snapshot.size()
     }
 
     /// The time for which it can be of any use; `None` for as long as it is there.
@@ -157,14 +174,15 @@ impl Stored {
     }
 }
 
-fn size_without_body(headers: &HeaderMap, selection: &Selection) -> usize {
+/// The bytes that a response takes without its body.
+pub(crate) fn bare_size(headers: &HeaderMap, selection: &Selection) -> usize {
     size_of::<Stored>() + 2 * size::ALLOCATION + size::of_head(headers) + selection.size()
 }
 
-/// The bytes that a key would take with nothing but a response with this head and a body of this length.
-pub(crate) fn weight_of(key: &Key, headers: &HeaderMap, selection: &Selection, body: u64) -> u64 {
+/// The bytes that a key would take with nothing but a response of this size and a body of this length.
+pub(crate) fn weight_of(key: &Key, bare: usize, body: u64) -> u64 {
     let names = key.bytes().len() + key.target().len();
-    (OVERHEAD + names + size_without_body(headers, selection)) as u64 + body
+    (OVERHEAD + names + bare) as u64 + body
 }
 
 /// All that is stored for one key, the most recent first.
@@ -318,4 +336,25 @@ fn is_same_part(one: &Stored, other: &Stored) -> bool {
     };
     let tag = one.headers.get(header::ETAG);
     first != second && tag.is_some() && tag == other.headers.get(header::ETAG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_sleep_nor_a_clock_that_is_set_back_makes_a_response_younger() {
+        const SLEPT: Duration = Duration::from_secs(9);
+        let (now, by_clock) = (Instant::now(), SystemTime::now());
+        for (received, received_by_clock, has_passed) in [
+            (now, by_clock, false),
+            (now, by_clock - SLEPT, true),
+            (now - SLEPT, by_clock, true),
+            (now - SLEPT, by_clock + SLEPT, true),
+            (now, by_clock + SLEPT, false),
+        ] {
+            let moment = Moment::of(&HeaderMap::new(), now, received, received_by_clock);
+            assert_eq!(moment.passed() >= SLEPT, has_passed, "{moment:?}");
+        }
+    }
 }

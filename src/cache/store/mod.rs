@@ -7,7 +7,6 @@ pub(crate) mod stats;
 pub(crate) mod targets;
 mod unstored;
 
-use crate::cache::http::vary::Selection;
 use crate::cache::store::entry::{Resource, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Targets;
@@ -83,15 +82,9 @@ impl Store {
         })
     }
 
-    /// Whether a response with this head and a body of this length is not larger than all may be together.
-    pub(crate) fn fits(
-        &self,
-        key: &Key,
-        headers: &HeaderMap,
-        selection: &Selection,
-        body: u64,
-    ) -> bool {
-        entry::weight_of(key, headers, selection, body) <= self.size
+    /// Whether a response of this size and a body of this length are not larger than all may be together.
+    pub(crate) fn fits(&self, key: &Key, bare: usize, body: u64) -> bool {
+        entry::weight_of(key, bare, body) <= self.size
     }
 
     /// Puts one response in place of another, or removes it. `false` if that one is not there any more: then all stays

@@ -206,33 +206,50 @@ impl fmt::Debug for Target {
 }
 
 /// One spelling for all that are equivalent (RFC 3986 6.2.2): unreserved characters as they are, and the others that
-/// are percent-encoded in upper case. Requests go on and are stored as they came; this is for what ends them.
+/// are percent-encoded in upper case. So are those that no URI may hold, which browsers send as they are, as `|` in a
+/// path. Requests go on and are stored as they came; this is for what ends them.
 fn normal(target: &str) -> Cow<'_, str> {
-    if !target.contains('%') {
+    if target.bytes().all(stands_for_itself) {
         return Cow::Borrowed(target);
     }
-    let mut parts = target.split('%');
-    let mut normal = String::with_capacity(target.len());
-    normal.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let digits = part
-            .get(..2)
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let Some(digits) = digits else {
-            normal.push('%');
-            normal.push_str(part);
-            continue;
+    let mut normal = String::with_capacity(target.len() + 16);
+    let mut rest = target.as_bytes();
+    while let [first, after @ ..] = rest {
+        let encoded = after.first_chunk().filter(|_| *first == b'%');
+        let encoded = encoded.and_then(|digits: &[u8; 2]| decoded(*digits));
+        rest = if encoded.is_some() {
+            &after[2..]
+        } else {
+            after
         };
-        match u8::from_str_radix(digits, 16).map(char::from) {
-            Ok(c) if c.is_ascii_alphanumeric() || "-._~".contains(c) => normal.push(c),
-            _ => {
-                normal.push('%');
-                normal.push_str(&digits.to_ascii_uppercase());
-            }
+        let stays = match encoded {
+            Some(byte) => is_unreserved(byte),
+            None => *first == b'%' || stands_for_itself(*first),
+        };
+        let byte = encoded.unwrap_or(*first);
+        if stays {
+            normal.push(char::from(byte));
+        } else {
+            normal.push_str(&format!("%{byte:02X}"));
         }
-        normal.push_str(&part[2..]);
     }
     Cow::Owned(normal)
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn decoded(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? << 4 | low?).ok()
+}
+
+/// RFC 3986 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// Whether a byte of a target is a character of URIs (RFC 3986 2.2, 2.3).
+fn stands_for_itself(byte: u8) -> bool {
+    is_unreserved(byte) || b":/?#[]@!$&'()*+,;=".contains(&byte)
 }
 
 /// Whether two paths and queries are spellings of one.
@@ -319,8 +336,14 @@ mod tests {
     #[test]
     fn a_change_by_one_spelling_reaches_all() {
         let targets = Arc::new(Targets::default());
-        for spelling in ["/%78/%2c", "/x/%2C", "/%78/%2C"] {
-            let stored = targets.snapshot(&key("/x/%2c"), targets.now()).unwrap();
+        for (sent, spelling) in [
+            ("/x/%2c", "/%78/%2c"),
+            ("/x/%2c", "/x/%2C"),
+            ("/x/%2c", "/%78/%2C"),
+            ("/a|b", "/a%7Cb"),
+            ("/a%7cb", "/a|b"),
+        ] {
+            let stored = targets.snapshot(&key(sent), targets.now()).unwrap();
             targets.change(spelling);
             assert!(!stored.is_current(), "{spelling}");
         }
@@ -334,7 +357,9 @@ mod tests {
             ("/a%zz%41", "/a%zzA"),
             ("/%c3%bc?%7e=%20", "/%C3%BC?~=%20"),
             ("/%+1", "/%+1"),
-            ("/%ü", "/%ü"),
+            ("/%ü", "/%%C3%BC"),
+            ("/a|b?c={\"d\"}^", "/a%7Cb?c=%7B%22d%22%7D%5E"),
+            ("/a%7cb%", "/a%7Cb%"),
         ] {
             assert_eq!(normal(spelling), expected);
         }

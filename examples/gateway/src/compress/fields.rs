@@ -6,13 +6,16 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+/// What an upstream says to caches before its pages (RFC 9213 3), and to nobody behind them.
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
 /// Whether a message may be transformed on its way (RFC 9111 5.2.1.6, 5.2.2.6).
 ///
 /// Only the name of the directive counts: an argument is not defined for it, and is ignored (5.2). A comma in a
 /// quoted string parts members here, too; what is then taken for the directive is left as it is, which is
 /// always right.
 pub fn may_transform(headers: &HeaderMap) -> bool {
-    let mut directives = members(headers, CACHE_CONTROL);
+    let mut directives = members(headers, CACHE_CONTROL).chain(members(headers, CDN_CACHE_CONTROL));
     !directives.any(|directive| {
         let mut parts = directive.split(|byte| matches!(byte, b'=' | b';' | b' ' | b'\t'));
         let name = parts.next().unwrap_or_default();
@@ -93,6 +96,12 @@ mod tests {
             }
             assert_eq!(may_transform(&headers), may, "{lines:?}");
         }
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CDN_CACHE_CONTROL,
+            HeaderValue::from_static("max-age=9, no-transform"),
+        );
+        assert!(!may_transform(&headers));
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use super::known::date;
 use crate::compress::{Coding, Codings};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LAST_MODIFIED,
-    VARY,
+    ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::time::SystemTime;
@@ -21,6 +21,12 @@ pub fn ask(accepted: Codings, headers: &mut HeaderMap) {
     };
     join(headers, &IF_MATCH);
     join(headers, &IF_NONE_MATCH);
+    // RFC 9110 13.1.1, 13.2.2: any file that is there will do, and no date counts beside that. `ServeDir` refuses a file
+    // that has no tag, as one from before 1970.
+    if headers.get(IF_MATCH).is_some_and(|any| any == "*") {
+        headers.remove(IF_MATCH);
+        headers.remove(IF_UNMODIFIED_SINCE);
+    }
 }
 
 /// RFC 9110 5.3: a list on several lines is one list, of which `ServeDir` reads the first line.

@@ -4,7 +4,7 @@ use crate::cache::layer::flight::{Ahead, End, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
 use crate::cache::store::Insertion;
-use crate::cache::store::entry::{Moment, Stored};
+use crate::cache::store::entry::{self, Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
 use crate::own::own_values;
@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode, Version};
 use http_body::Frame;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {
@@ -49,6 +49,8 @@ pub(crate) enum Progress {
 /// size, and then the bound would be one on paper. So are the values of its head.
 pub(crate) struct Recording {
     draft: Option<Draft>,
+    /// The bytes that it takes without its body.
+    bare: usize,
     shared: Arc<Shared>,
     data: Vec<u8>,
     /// Bytes of room that are taken for `data`.
@@ -62,13 +64,6 @@ impl Draft {
         if let Some(lead) = &self.place.lead {
             self.shared.store.note_too_long(lead.name());
         }
-    }
-
-    /// Whether it is not larger than all may be together, as far as its length is known.
-    fn fits(&self) -> bool {
-        let (store, storable) = (&self.shared.store, &self.storable);
-        let length = storable.length.unwrap_or(0);
-        store.fits(&self.place.key, &self.headers, &storable.selection, length)
     }
 
     /// Sets what those who wait are told at its end.
@@ -90,13 +85,16 @@ impl Recording {
     /// `None` if there is no room for it.
     pub(crate) fn begin(draft: Draft) -> Option<Box<Self>> {
         let shared = Arc::clone(&draft.shared);
+        let bare = entry::bare_size(&draft.headers, &draft.storable.selection);
         let expected = draft.storable.length.unwrap_or(0);
-        if !draft.fits() || !shared.store.reserve(expected) {
+        let fits = shared.store.fits(&draft.place.key, bare, expected);
+        if !fits || !shared.store.reserve(expected) {
             draft.let_go();
             return None;
         }
         let mut recording = Box::new(Self {
             draft: Some(draft),
+            bare,
             shared,
             data: Vec::new(),
             room: expected,
@@ -268,7 +266,7 @@ impl Recording {
             part: draft.storable.part,
             moment: draft.moment,
             snapshot,
-            size: OnceLock::new(),
+            bare: self.bare,
         };
         let store = &self.shared.store;
         match store.insert(key, stored, &draft.request) {

@@ -110,6 +110,29 @@ fn age_is_read_as_it_is_meant() {
     assert_eq!(life.age, Duration::from_secs(60));
 }
 
+/// Servers write a line of their own beside that of their application.
+#[test]
+fn of_several_dates_none_makes_a_response_younger_or_fresh_for_longer() {
+    let dated = |dates: &[&'static str], lifetime| {
+        let lines = dates.iter().map(|date| ("date", *date));
+        let lines: Vec<_> = lines.chain([lifetime, ("etag", "\"a\"")]).collect();
+        let life = get(&lines).judge().unwrap().life;
+        (life.age.as_secs(), life.fresh.as_secs())
+    };
+    let by_age = ("cache-control", "max-age=90");
+    let by_date = ("expires", IN_A_MINUTE);
+    for (dates, by_age_is, by_date_is) in [
+        (&[A_MINUTE_AGO, A_MINUTE_AGO][..], (60, 90), (60, 120)),
+        (&[A_MINUTE_AGO, NOW], (60, 90), (60, 60)),
+        (&[NOW, A_MINUTE_AGO], (60, 90), (60, 60)),
+        (&["foo", A_MINUTE_AGO], (60, 90), (60, 120)),
+        (&["foo", "foo"], (0, 90), (0, 60)),
+    ] {
+        assert_eq!(dated(dates, by_age), by_age_is, "{dates:?}");
+        assert_eq!(dated(dates, by_date), by_date_is, "{dates:?}");
+    }
+}
+
 #[test]
 fn stale_is_used_only_where_it_is_said_and_never_where_it_is_forbidden() {
     let life = |control: &str| {
