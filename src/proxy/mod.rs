@@ -97,8 +97,8 @@
 //!   asked for its first frame where no field announces content: one that ends at once is none.
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`]; after its `max=0` a connection is not used again.
 //! - An upstream of HTTP/2 that says nothing for 15 s, while requests wait on it, is asked by a PING whether it is still
-//!   there, and has 25 s to answer. As long as its streams bring nothing it is not asked again for five minutes, because
-//!   servers of gRPC end a connection over more PINGs than that.
+//!   there, and has 25 s to answer. As long as its streams bring nothing it is not asked again for five minutes, but twice
+//!   for requests that come meanwhile, because servers of gRPC end a connection over more PINGs than that.
 //! - A request whose head is larger than an upstream of HTTP/2 says it takes (RFC 9113 6.5.2) is answered with 431: some
 //!   servers end the connection over such a head, and with it the requests of others.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// PING that comes within five minutes of the one before, while they send neither a head nor data: a call that is
 /// quiet would be over after four of them (gRPC, `doc/keepalive.md`: `min_recv_ping_interval_without_data`).
 const REST: Duration = Duration::from_secs(5 * 60 + 10);
+/// PINGs before the rest is over that they bear with until a stream brings something. They are for new requests, which
+/// are not to wait for an end that is gone.
+const STRIKES: u8 = 2;
 
 /// A dead connection is noticed while streams wait on it.
 pub(super) fn keep_alive(builder: &mut http2::Builder<TokioExecutor>, meter: &Arc<Meter>) {
@@ -43,10 +46,25 @@ pin_project! {
         #[pin]
         sleep: tokio::time::Sleep,
         meter: Arc<Meter>,
-        // The time of the last PING.
-        asked: Option<Now>,
+        last: Option<Last>,
+        // PINGs without a rest since a stream has brought something.
+        strikes: u8,
         // Whether that has no answer yet.
         is_for_answer: bool,
+    }
+}
+
+/// The last PING.
+#[derive(Clone, Copy)]
+struct Last {
+    at: Now,
+    /// The number of requests before it.
+    requests: usize,
+}
+
+impl Last {
+    fn has_rested(&self) -> bool {
+        self.at.elapsed() >= REST
     }
 }
 
@@ -59,7 +77,8 @@ impl Timer for Pings {
         Box::pin(Wait {
             sleep: tokio::time::sleep_until(deadline.into()),
             meter: Arc::clone(&self.meter),
-            asked: None,
+            last: None,
+            strikes: 0,
             is_for_answer: false,
         })
     }
@@ -78,10 +97,16 @@ impl Timer for Pings {
 impl Wait {
     fn begin(self: Pin<&mut Self>, deadline: Now) {
         let wait = self.project();
-        let now = Now::now();
-        *wait.is_for_answer = deadline > now + SILENCE;
+        let at = Now::now();
+        *wait.is_for_answer = deadline > at + SILENCE;
         if *wait.is_for_answer {
-            *wait.asked = Some(now);
+            *wait.strikes = match *wait.last {
+                Some(_) if wait.meter.was_heard() => 0,
+                Some(last) if !last.has_rested() => *wait.strikes + 1,
+                _ => *wait.strikes,
+            };
+            let requests = wait.meter.writes();
+            *wait.last = Some(Last { at, requests });
             wait.meter.is_asked();
         }
         wait.sleep.reset(deadline);
@@ -95,8 +120,12 @@ impl Future for Wait {
         let mut wait = self.project();
         loop {
             ready!(wait.sleep.as_mut().poll(cx));
-            let has_rested = wait.asked.is_none_or(|asked| asked.elapsed() >= REST);
-            if *wait.is_for_answer || has_rested || wait.meter.was_heard() {
+            let (meter, strikes) = (&*wait.meter, *wait.strikes);
+            let may_ask = |last: Last| {
+                let is_for_another = meter.writes() != last.requests && strikes < STRIKES;
+                last.has_rested() || meter.was_heard() || is_for_another
+            };
+            if *wait.is_for_answer || wait.last.is_none_or(may_ask) {
                 return Poll::Ready(());
             }
             wait.sleep.as_mut().reset(Now::now() + SILENCE);
@@ -152,8 +181,8 @@ mod tests {
         seen
     }
 
-    /// The seconds between the PINGs of an hour, in which one stream brings nothing, or now and then something.
-    async fn pauses(heard_every: Option<u64>, answers: usize) -> Vec<u64> {
+    /// The seconds between the PINGs of an hour, in which one stream brings nothing, or something happens now and then.
+    async fn pauses(every: Option<(u64, fn(&Meter))>, answers: usize) -> Vec<u64> {
         let (ours, theirs) = duplex(4096);
         let server = tokio::spawn(pings(theirs, answers));
         let meter = Arc::<Meter>::default();
@@ -167,9 +196,9 @@ mod tests {
         let _response = sender.send_request(request).await.unwrap();
         meter.is_heard();
         tokio::spawn(async move {
-            while let Some(pause) = heard_every {
+            while let Some((pause, happens)) = every {
                 sleep(Duration::from_secs(pause)).await;
-                meter.is_heard();
+                happens(&meter);
             }
         });
         let seen = server.await.unwrap();
@@ -187,8 +216,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_brings_something_may_be_asked_again() {
-        let pauses = pauses(Some(60), usize::MAX).await;
+        let pauses = pauses(Some((60, Meter::is_heard)), usize::MAX).await;
         assert!(pauses[1..].iter().all(|pause| *pause <= 75), "{pauses:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_requests_have_it_asked_as_often_as_a_server_of_grpc_bears() {
+        let pauses = pauses(Some((60, Meter::uses)), usize::MAX).await;
+        let early = pauses[1..].iter().filter(|pause| **pause <= 300);
+        assert_eq!(early.count(), usize::from(STRIKES), "{pauses:?}");
+        assert!(pauses[1] <= 75 && pauses[2] <= 75, "{pauses:?}");
     }
 
     #[tokio::test(start_paused = true)]
