@@ -50,22 +50,7 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
     );
     headers.entry(USER_AGENT).or_insert(BROWSER);
     if state.initiator == Initiator::Socket {
-        // WebSockets #concept-websocket-establish steps 3 to 10. Its cache mode is `no-store`, which Fetch
-        // #http-network-or-cache-fetch tells all caches, this browser's own too, by two fields.
-        for (name, value) in [
-            (UPGRADE, "websocket"),
-            (CONNECTION, "Upgrade"),
-            (SEC_WEBSOCKET_KEY, SOCKET_KEY),
-            (SEC_WEBSOCKET_VERSION, "13"),
-            (
-                SEC_WEBSOCKET_EXTENSIONS,
-                "permessage-deflate; client_max_window_bits",
-            ),
-            (PRAGMA, "no-cache"),
-            (CACHE_CONTROL, "no-cache"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+        ask_for_socket(&mut headers);
     }
     if headers.contains_key(RANGE) {
         // A part of a compressed response could not be decoded.
@@ -92,6 +77,25 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         }
     }
     headers
+}
+
+/// WebSockets #concept-websocket-establish steps 3 to 10. Its cache mode is `no-store`, which Fetch
+/// #http-network-or-cache-fetch tells all caches, this browser's own too, by two fields.
+fn ask_for_socket(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (UPGRADE, "websocket"),
+        (CONNECTION, "Upgrade"),
+        (SEC_WEBSOCKET_KEY, SOCKET_KEY),
+        (SEC_WEBSOCKET_VERSION, "13"),
+        (
+            SEC_WEBSOCKET_EXTENSIONS,
+            "permessage-deflate; client_max_window_bits",
+        ),
+        (PRAGMA, "no-cache"),
+        (CACHE_CONTROL, "no-cache"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 /// Chromium has no key for what was stored without credentials, and goes past the cache where the embedder

@@ -34,33 +34,9 @@ pub(super) fn of(
                 _ => error.remedy().to_owned(),
             }
         }
-        PolicyErrorKind::StarWithCredentials => {
-            let noun = match error.key() {
-                "allow_origins" if kind == Kind::Quoted => "origin",
-                "allow_origins" => "origins",
-                "allow_methods" => "methods",
-                _ => "headers",
-            };
-            // Only of an entry beside others the policy gives the index.
-            let and = match error.index() {
-                Some(_) => format!(" and {}", alone(kind)),
-                None => String::new(),
-            };
-            format!("name the {noun}, or write AllowCredentials: false{and}")
-        }
+        PolicyErrorKind::StarWithCredentials => star_with_credentials(error, kind),
         PolicyErrorKind::Origin(of) => origin(of, text, kind, credentials),
-        PolicyErrorKind::InsecureWithCredentials => {
-            let by_hand = by_hand("dangerously_allow_insecure_origins");
-            let secure = text.strip_prefix("http:");
-            let secure = secure.map(|rest| format!("https:{rest}"));
-            match secure.filter(|secure| is_allowed(secure, credentials)) {
-                Some(secure) => {
-                    let secure = written(&secure, kind);
-                    format!("write {secure} or AllowCredentials: false, or {by_hand}")
-                }
-                None => format!("write AllowCredentials: false, or {by_hand}"),
-            }
-        }
+        PolicyErrorKind::InsecureWithCredentials => insecure(text, kind, credentials),
         PolicyErrorKind::LongDuration => {
             let age = match kind {
                 Kind::Quoted => "\"'7200'\"",
@@ -69,6 +45,34 @@ pub(super) fn of(
             format!("write {age}, beyond which Chromium does not go")
         }
         _ => error.remedy().to_owned(),
+    }
+}
+
+fn star_with_credentials(error: &PolicyError, kind: Kind) -> String {
+    let noun = match error.key() {
+        "allow_origins" if kind == Kind::Quoted => "origin",
+        "allow_origins" => "origins",
+        "allow_methods" => "methods",
+        _ => "headers",
+    };
+    // Only of an entry beside others the policy gives the index.
+    let and = match error.index() {
+        Some(_) => format!(" and {}", alone(kind)),
+        None => String::new(),
+    };
+    format!("name the {noun}, or write AllowCredentials: false{and}")
+}
+
+fn insecure(text: &str, kind: Kind, credentials: bool) -> String {
+    let by_hand = by_hand("dangerously_allow_insecure_origins");
+    let secure = text.strip_prefix("http:");
+    let secure = secure.map(|rest| format!("https:{rest}"));
+    match secure.filter(|secure| is_allowed(secure, credentials)) {
+        Some(secure) => {
+            let secure = written(&secure, kind);
+            format!("write {secure} or AllowCredentials: false, or {by_hand}")
+        }
+        None => format!("write AllowCredentials: false, or {by_hand}"),
     }
 }
 
