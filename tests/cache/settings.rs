@@ -21,7 +21,7 @@ fn a_table_is_a_configuration() {
 fn what_does_not_fit_is_told_with_a_remedy() {
     for (text, expected) in [
         ("sise = 1", "unknown field `sise`"),
-        ("size = \"64M\"", "\"64M\" is not a size; write it like"),
+        ("size = \"64M\"", "\"64M\" is not a size; write \"64MiB\""),
         ("size = \"1.5MB\"", "is not a size; write it like"),
         ("size = -1", "write a number above 0"),
         ("size = true", "a size, such as"),

@@ -119,7 +119,7 @@ fn serve(args: &Args) -> Result<(), Error> {
     let text = args.config.as_deref().map(Text::read);
     // Not for the demo, which ends with its terminal.
     let signals = text.as_ref().map(|_| Signals::hear()).transpose()?;
-    let load = |text| Config::of(text, args.listen, &Kept::default());
+    let load = |text: Text| Config::of(&text, args.listen, &Kept::default());
     let config = text.map(load).transpose()?;
     for warning in config.iter().flat_map(|config| config.warnings.lines()) {
         tracing::warn!("{warning}");

@@ -1,7 +1,7 @@
 //! The configuration is read again: on SIGHUP, or where `reload_on_change` says so when a file has changed. All of
 //! it is good, or nothing changes.
 
-use crate::config::{Config, Problems, Seen, routes_made};
+use crate::config::{Config, Kept, Problems, Seen, Text, routes_made};
 use crate::live::{Live, NextLog};
 use crate::observe;
 use crate::signals::Heard;
@@ -215,7 +215,7 @@ impl Reloader {
     }
 }
 
-/// Reads all of it as if for the first time, which nobody sees, and then what has changed. A late one is not made:
+/// Makes all of it as if for the first time, which nobody sees, and then what has changed. A late one is not made:
 /// its routes would be known to the others, and never be served.
 fn read(
     path: &Path,
@@ -223,7 +223,9 @@ fn read(
     live: &Live,
     is_late: impl Fn() -> bool,
 ) -> Result<(Config, NextLog), Problems> {
-    let config = Config::load(path, listen)?;
+    // Once: a pipe holds it no second time, and a file may be another one by then.
+    let text = Text::read(path);
+    let config = Config::of(&text, listen, &Kept::default())?;
     let log = live.next_log(&config).map_err(|problem| {
         let mut problems = Problems::default();
         problems.push("", problem);
@@ -233,7 +235,7 @@ fn read(
         return Err(Problems::default());
     }
     let kept = live.now().kept.clone();
-    let mut next = Config::load_after(path, listen, &kept)?;
+    let mut next = Config::of(&text, listen, &kept)?;
     // Of all routes, and not of those alone that are new.
     next.warnings = config.warnings;
     Ok((next, log))

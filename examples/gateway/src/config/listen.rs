@@ -61,7 +61,7 @@ pub fn address_as(text: &str, example: u16) -> Result<SocketAddr, String> {
     }
     let ip = match host {
         "" => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        name if name.eq_ignore_ascii_case("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
         _ => {
             return Err(format!(
                 "{text:?} is not an address with a port; \
@@ -86,6 +86,7 @@ mod tests {
             ("127.0.0.1:8080", Ok("127.0.0.1:8080")),
             ("[::1]:0", Ok("[::1]:0")),
             ("localhost:8080", Ok("127.0.0.1:8080")),
+            ("LocalHost:8080", Ok("127.0.0.1:8080")),
             (":8080", Ok("[::]:8080")),
             ("8080", Err("write \"127.0.0.1:8080\"")),
             ("9000", Err("write \"127.0.0.1:9000\"")),

@@ -166,34 +166,21 @@ impl Config {
     ///
     /// Every problem of the file.
     pub fn load(path: &Path, listen: Option<SocketAddr>) -> Result<Self, Problems> {
-        Self::load_after(path, listen, &Kept::default())
+        Self::of(&Text::read(path), listen, &Kept::default())
     }
 
-    /// Reads the file that follows another configuration, and takes over what is the same.
+    /// The same, of a file that has been read. It follows another configuration, and takes over what is the same.
     ///
     /// # Errors
     ///
     /// Every problem of the file.
-    pub fn load_after(
-        path: &Path,
-        listen: Option<SocketAddr>,
-        before: &Kept,
-    ) -> Result<Self, Problems> {
-        Self::of(Text::read(path), listen, before)
-    }
-
-    /// The same, of a file that has been read.
-    ///
-    /// # Errors
-    ///
-    /// Every problem of the file.
-    pub fn of(text: Text, listen: Option<SocketAddr>, before: &Kept) -> Result<Self, Problems> {
+    pub fn of(text: &Text, listen: Option<SocketAddr>, before: &Kept) -> Result<Self, Problems> {
         let Text {
             path,
             file,
             content,
         } = text;
-        let text = content.map_err(|error| {
+        let text = content.as_ref().map_err(|error| {
             let mut problems = Problems::default();
             problems.push(
                 "--config",
@@ -203,8 +190,8 @@ impl Config {
         })?;
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut config = Self::parse_after(&text, &name, folder, listen, before)?;
-        config.files.push(file);
+        let mut config = Self::parse_after(text, &name, folder, listen, before)?;
+        config.files.push(file.clone());
         Ok(config)
     }
 

@@ -95,6 +95,10 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened.map(drop),
         }
+        // A link to nothing: the file is made where it leads. Those that lead to each other are another error.
+        if let Ok(to) = std::fs::read_link(path) {
+            return Self::File(path.with_file_name(to)).check();
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let beside = path.with_file_name(format!(".{name}.check-{}", std::process::id()));
         // Never a file that somebody else has put there.
@@ -292,22 +296,30 @@ mod tests {
             .status();
         assert!(fifo.unwrap().success());
         std::fs::write(at("there"), "a line\n").unwrap();
+        for (link, to) in [
+            ("to new", "new"),
+            ("to no folder", "none/new"),
+            ("to itself", "to itself"),
+        ] {
+            std::os::unix::fs::symlink(to, at(link)).unwrap();
+        }
         for (path, is_good) in [
             (at("new"), true),
             (at("there"), true),
             ("/dev/null".into(), true),
             (at("fifo"), false),
             (at("none/new"), false),
+            (at("to new"), true),
+            (at("to no folder"), false),
+            (at("to itself"), false),
             (folder.path().to_owned(), false),
         ] {
             assert_eq!(Target::named(&path).check().is_ok(), is_good, "{path:?}");
             let opened = Out::open(&Target::File(path.clone()));
             assert_eq!(opened.is_ok(), is_good, "{path:?}");
-            if path == at("new") {
-                std::fs::remove_file(path).unwrap();
-            }
+            let _not_made = std::fs::remove_file(at("new"));
         }
         assert_eq!(std::fs::read(at("there")).unwrap(), b"a line\n");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
     }
 }

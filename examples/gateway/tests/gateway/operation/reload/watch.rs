@@ -1,7 +1,8 @@
 //! Files that are looked at for changes.
 
 use super::{Changing, REFUSED, SERVED, route};
-use crate::client::upstream;
+use crate::client::{get, upstream};
+use crate::gateway::start;
 use std::time::Duration;
 
 #[tokio::test]
@@ -47,6 +48,28 @@ async fn a_folder_in_place_of_a_file_is_told() {
     gateway.write(&(watched + &route("/b", upstream, "")));
     gateway.gateway.logged(SERVED, 1).await;
     assert_eq!(gateway.get("/b/x").await.status, 200);
+}
+
+/// A pipe holds a configuration once, so that who writes it to a pipe is not asked for it again.
+#[tokio::test]
+async fn a_configuration_from_a_pipe_is_read_again_as_a_whole() {
+    let upstream = upstream("one").await;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("gateway.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let write = |prefix| {
+        let (pipe, config) = (pipe.clone(), route(prefix, upstream, ""));
+        std::thread::spawn(move || std::fs::write(pipe, config).unwrap())
+    };
+    let first = write("/a");
+    let path = pipe.to_str().unwrap();
+    let gateway = start(&["--config", path, "--listen", "127.0.0.1:0"]);
+    first.join().unwrap();
+    gateway.signal("HUP");
+    write("/b").join().unwrap();
+    gateway.logged(SERVED, 1).await;
+    assert_eq!(get(format!("{}/b/x", gateway.origin)).await.status, 200);
 }
 
 /// Secrets are mounted when they are mounted, and nobody signals.
