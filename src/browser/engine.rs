@@ -57,6 +57,8 @@ pub(crate) enum Quirk {
     /// A request without CORS that is redirected to another origin tells `null` from there on, though it came
     /// from the page's own origin (#byte-serializing-a-request-origin).
     RedirectsLoseOrigin,
+    /// The same of windows and frames alone.
+    FormsLoseOrigin,
     /// A POST that a redirect makes a GET tells its `Origin` on (#append-a-request-origin-header).
     OriginStays,
     /// A beacon of a sandboxed frame tells the origin of the frame's address (Beacon #sec-processing-model).
@@ -83,6 +85,8 @@ pub(crate) enum Quirk {
     PreflightTellsNearest,
     /// A beacon says `Cache-Control: max-age=0` (Beacon #sec-processing-model: nothing).
     BeaconsRevalidate,
+    /// So does a POST of a form, and the GET that a redirect makes of it.
+    FormsRevalidate,
     /// Plain http on this machine is mixed content, but for images (Mixed Content #should-block-fetch: its URL is
     /// trustworthy).
     LoopbackIsMixed,
@@ -95,6 +99,8 @@ pub(crate) enum Quirk {
     NoEmptyExtensions,
     /// Redirects through another site do not keep `SameSite` cookies back (RFC 6265bis 5.2).
     SameSiteRedirects,
+    /// The same, but for windows.
+    SameSiteRedirectsWithin,
     /// The scheme does not count for `SameSite` (RFC 6265bis 5.2 wants "schemeful same-site").
     SchemelessCookies,
     /// `SameSite` of a sandboxed frame is judged by the frame's address and not by its origin.
@@ -203,7 +209,8 @@ impl Quirk {
             Self::BeaconsOfNoType | Self::NoEmptyExtensions => &[Chromium],
             Self::CautiousReferrers => &[Firefox, WebKit],
             Self::BeaconsRevalidate | Self::LoopbackIsMixed => &[WebKit],
-            Self::SameSiteRedirects => &[Chromium, WebKit],
+            Self::SameSiteRedirects | Self::FormsRevalidate => &[Chromium],
+            Self::SameSiteRedirectsWithin | Self::FormsLoseOrigin => &[WebKit],
             Self::SchemelessCookies | Self::NoLaxDefault => &[Firefox, WebKit],
             Self::SandboxIsSite | Self::NoneWithoutSecure | Self::NoPrefixes => &[WebKit],
             Self::LaxUnsafe => &[Chromium],

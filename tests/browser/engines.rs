@@ -201,6 +201,77 @@ async fn a_beacon_says_how_old() {
 }
 
 #[tokio::test]
+async fn forms_of_webkit_are_not_as_its_fetches() {
+    let own = || some("https://app.test");
+    for (engine, there) in [(Firefox, own()), (WebKit, some("null"))] {
+        let page = web(engine).page(PAGE);
+        let form = || Form::post("/within");
+        for fetch in [page.submit(form()), page.submit_in_frame(form())] {
+            let expected = [own(), own(), there.clone()];
+            assert_eq!(told(&fetch.send().await, "origin"), expected, "{engine:?}");
+        }
+        let request = Request::post("/within").body("x");
+        let outcome = page.fetch(request).mode(Mode::NoCors).send().await;
+        assert_eq!(told(&outcome, "origin"), [own(), own(), own()]);
+    }
+    // Script's POST tells its origin on when it becomes a GET, a form does not.
+    let page = web(WebKit).page("https://api.test/");
+    let (via, there) = ("https://api.test/near", some("https://api.test"));
+    let outcome = page.fetch(Request::post(via)).send().await;
+    assert_eq!(told(&outcome, "origin"), [there.clone(), there.clone()]);
+    let page = web(WebKit).page("https://api.test/");
+    let outcome = page.submit(Form::post(via)).send().await;
+    assert_eq!(told(&outcome, "origin"), [there, None]);
+}
+
+#[tokio::test]
+async fn redirects_through_another_site() {
+    let moved = |to: &'static str| {
+        service_fn(move |_| {
+            let response = Response::builder().status(307).header("location", to);
+            let response = response.body(String::new()).expect("a response");
+            ready(Ok::<_, Infallible>(response))
+        })
+    };
+    for (engine, window, frame) in [
+        (Chromium, true, true),
+        (Firefox, false, false),
+        (WebKit, false, true),
+    ] {
+        for (framed, sent) in [(false, window), (true, frame)] {
+            let web = web(engine).origin("https://other.test", moved("https://app.test/"));
+            let strict = "a=1; Secure; SameSite=Strict";
+            let set = web.set_cookie("https://app.test", strict);
+            set.expect("a cookie");
+            let page = web.page(PAGE);
+            let fetch = match framed {
+                true => page.iframe("https://other.test"),
+                false => page.navigate("https://other.test"),
+            };
+            let cookies = told(&fetch.send().await, "cookie");
+            let expected = sent.then(|| "a=1".to_owned());
+            assert_eq!(cookies, [None, expected], "{engine:?} {framed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn forms_say_how_old() {
+    for (engine, expected) in [
+        (Standard, None),
+        (Chromium, some("max-age=0")),
+        (WebKit, None),
+    ] {
+        let page = web(engine).page(PAGE);
+        let post = page.submit(Form::post("/near"));
+        let told_by = told(&post.send().await, "cache-control");
+        assert_eq!(told_by, [expected.clone(), expected], "{engine:?}");
+        let outcome = page.submit(Form::get("/x")).send().await;
+        assert_eq!(told(&outcome, "cache-control"), [None], "{engine:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_post_that_becomes_a_get_elsewhere_tells_no_origin() {
     for engine in [Standard, Chromium, Firefox, WebKit] {
         let request = Request::post("/near").body("x");

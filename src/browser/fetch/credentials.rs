@@ -35,8 +35,14 @@ impl State {
     pub(crate) fn site_mode(&self) -> SiteMode {
         let target = self.target();
         // Fetch #determine-the-same-site-mode.
-        let chain = self.engine.has(Quirk::SameSiteRedirects)
-            || self.redirect_taint() != RedirectTaint::CrossSite;
+        let forgiven = match self.initiator {
+            Initiator::Window => self.engine.has(Quirk::SameSiteRedirects),
+            _ => {
+                self.engine.has(Quirk::SameSiteRedirects)
+                    || self.engine.has(Quirk::SameSiteRedirectsWithin)
+            }
+        };
+        let chain = forgiven || self.redirect_taint() != RedirectTaint::CrossSite;
         let of_site = |origin: &Origin| match self.engine.has(Quirk::SchemelessCookies) {
             true => schemelessly_same_site(origin, &target),
             false => same_site(origin, &target),

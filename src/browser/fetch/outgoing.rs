@@ -56,8 +56,7 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         // A part of a compressed response could not be decoded.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    let is_beacon = state.initiator == Initiator::Beacon && !is_preflight(state);
-    if is_beacon && state.engine.has(Quirk::BeaconsRevalidate) {
+    if revalidates(state) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
     }
     if reloads(state) {
@@ -104,6 +103,17 @@ fn reloads(state: &State) -> bool {
     state.engine.has(Quirk::CredentiallessReloads) && !state.embedder_policy_allows_credentials()
 }
 
+/// What has a body to send asks no cache for an old answer, and some say so.
+fn revalidates(state: &State) -> bool {
+    let posts = state.method == Method::POST || state.became_get_from == Some(Method::POST);
+    let quirk = match state.initiator {
+        Initiator::Beacon => Quirk::BeaconsRevalidate,
+        Initiator::Window | Initiator::Frame => Quirk::FormsRevalidate,
+        _ => return false,
+    };
+    posts && state.engine.has(quirk)
+}
+
 /// Fetch #append-a-request-origin-header.
 fn origin(state: &State) -> Option<String> {
     if state.client.is_user {
@@ -120,6 +130,7 @@ fn origin(state: &State) -> Option<String> {
         return Some(state.serialized_origin());
     }
     let stays = state.became_get_from.is_some()
+        && state.mode != Mode::Navigate
         && !state.has_changed_origin()
         && state.engine.has(Quirk::OriginStays);
     if matches!(state.method, Method::GET | Method::HEAD) && !stays {
@@ -135,7 +146,9 @@ fn origin(state: &State) -> Option<String> {
     // Chromium for windows and frames only.
     let decides = !state.engine.has(Quirk::PlainOrigin) || state.initiator.is_navigation();
     let hidden = decides && state.mode != Mode::Cors && is_hidden(state);
-    let lost = state.engine.has(Quirk::RedirectsLoseOrigin) && state.has_changed_origin();
+    let loses = state.engine.has(Quirk::RedirectsLoseOrigin)
+        || state.initiator.is_navigation() && state.engine.has(Quirk::FormsLoseOrigin);
+    let lost = loses && state.has_changed_origin();
     Some(if hidden || lost {
         "null".into()
     } else {
