@@ -35,8 +35,8 @@ pub(crate) struct Stored {
     pub(crate) part: Option<Extent>,
     pub(crate) moment: Moment,
     pub(crate) snapshot: Snapshot,
-    /// The bytes that it takes without its body. Counted once: each response that is added has all variants weighed.
-    pub(crate) bare: usize,
+    /// The bytes that it takes. Counted once: each response that is added has all variants weighed.
+    pub(crate) size: usize,
 }
 
 /// The times by which the more recent one of two responses is found.
@@ -122,10 +122,11 @@ impl Stored {
 
     /// The same with another head.
     pub(crate) fn renewed(&self, headers: HeaderMap, storable: Storable, moment: Moment) -> Self {
+        let rest = size_of_rest(&self.body, self.trailers.as_ref(), &self.snapshot);
         Self {
             status: self.status,
             version: self.version,
-            bare: bare_size(&headers, &storable.selection),
+            size: bare_size(&headers, &storable.selection) + rest,
             headers,
             body: self.body.clone(),
             trailers: self.trailers.clone(),
@@ -152,13 +153,6 @@ impl Stored {
         Some(self.renewed(self.headers.clone(), same, moment))
     }
 
-    fn size(&self) -> usize {
-        self.bare
-            + self.trailers.as_ref().map_or(0, size::of_head)
-            + self.body.len()
-            + self.snapshot.size()
-    }
-
     /// The time for which it can be of any use; `None` for as long as it is there.
     fn useful_for(&self) -> Option<Duration> {
         if crate::cache::http::conditional::can_be_validated(&self.headers) && self.part.is_none() {
@@ -174,9 +168,18 @@ impl Stored {
     }
 }
 
-/// The bytes that a response takes without its body.
+/// The bytes that a response takes by its head.
 pub(crate) fn bare_size(headers: &HeaderMap, selection: &Selection) -> usize {
     size_of::<Stored>() + 2 * size::ALLOCATION + size::of_head(headers) + selection.size()
+}
+
+/// The bytes that it takes by all else.
+pub(crate) fn size_of_rest(
+    body: &Bytes,
+    trailers: Option<&HeaderMap>,
+    snapshot: &Snapshot,
+) -> usize {
+    trailers.map_or(0, size::of_head) + body.len() + snapshot.size()
 }
 
 /// The bytes that a key would take with nothing but a response of this size and a body of this length.
@@ -245,7 +248,7 @@ impl Resource {
             return None;
         }
         let mut resource = Self {
-            variants: with_room(&others, most.saturating_sub(stored.size() as u64)),
+            variants: with_room(&others, most.saturating_sub(stored.size as u64)),
         };
         resource.add(Arc::clone(stored));
         Some(resource)
@@ -282,7 +285,7 @@ impl Resource {
 
     /// Bytes, as far as a weigher can count.
     pub(crate) fn weight(&self, key: &Key) -> u32 {
-        let stored: usize = self.variants.iter().map(|stored| stored.size()).sum();
+        let stored: usize = self.variants.iter().map(|stored| stored.size).sum();
         let all = stored.saturating_add(OVERHEAD + key.bytes().len());
         u32::try_from(all).unwrap_or(u32::MAX)
     }
@@ -304,7 +307,7 @@ fn with_room(all: &[&Arc<Stored>], mut left: u64) -> Vec<Arc<Stored>> {
     for of_parts in [false, true] {
         let of_kind = all.iter().filter(|held| held.part.is_some() == of_parts);
         kept.extend(of_kind.take_while(|held| {
-            let rest = left.checked_sub(held.size() as u64);
+            let rest = left.checked_sub(held.size as u64);
             left = rest.unwrap_or(0);
             rest.is_some()
         }));
@@ -321,10 +324,10 @@ fn leave_room<'a>(
     most: u64,
 ) -> bool {
     let wholes = wholes.filter(|held| held.useful_for() != Some(Duration::ZERO));
-    let (mut count, mut left) = (0, most.checked_sub(part.size() as u64));
+    let (mut count, mut left) = (0, most.checked_sub(part.size as u64));
     for held in wholes {
         count += 1;
-        left = left.and_then(|left| left.checked_sub(held.size() as u64));
+        left = left.and_then(|left| left.checked_sub(held.size as u64));
     }
     count == 0 || count < MOST_VARIANTS && left.is_some()
 }

@@ -121,6 +121,11 @@ where
     }
 }
 
+/// Whether a client that takes a coding gets an answer in one.
+pub fn goes_coded<B>(response: &Response<B>) -> bool {
+    is_coded(response.headers()) || is_compressible(response.status(), response.headers())
+}
+
 fn is_worth_it(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     is_compressible(status, headers)
 }

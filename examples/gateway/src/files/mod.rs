@@ -13,7 +13,7 @@ pub use headers::{HeaderRule, HeaderRules, PathPattern};
 pub use outer::OuterPrefix;
 
 use crate::answer::{not_found, refused};
-use crate::compress::{Claim, Coding, Codings, compress, compress_at_once};
+use crate::compress::{Claim, Coding, Codings, compress, compress_at_once, goes_coded};
 use bytes::Bytes;
 use disk::Disk;
 use http::uri::PathAndQuery;
@@ -318,6 +318,10 @@ async fn read(dir: &Directory, mut head: Head) -> Result<Found, Infallible> {
     let found = dir.clone().oneshot(head).await?;
     match part {
         Some(part) if part.must_be_whole(&found) => dir.clone().oneshot(part.whole).await,
+        Some(part) if part.may_be_of_coded(&found) => {
+            let whole = dir.clone().oneshot(part.whole).await?;
+            Ok(if goes_coded(&whole) { whole } else { found })
+        }
         Some(_) | None => Ok(found),
     }
 }

@@ -81,6 +81,17 @@ impl Part {
         }
     }
 
+    /// Whether what the client has may be of a compressed form, for all that it says: a date is the same for all forms,
+    /// and the rest of the plain one would be put behind the beginning of another (13.1.5).
+    pub fn may_be_of_coded<B>(&self, found: &Response<B>) -> bool {
+        let is_dated = self
+            .of
+            .as_ref()
+            .is_some_and(|of| !of.as_bytes().starts_with(b"\""));
+        let takes_coding = self.whole.headers().contains_key(ACCEPT_ENCODING);
+        found.status() == StatusCode::PARTIAL_CONTENT && is_dated && takes_coding
+    }
+
     /// Whether the file is not, or not for certain, the one that the client has a part of.
     fn is_of_another<B>(&self, found: &Response<B>) -> bool {
         self.of.as_ref().is_some_and(|of| {

@@ -49,7 +49,7 @@ pub(crate) enum Progress {
 /// size, and then the bound would be one on paper. So are the values of its head.
 pub(crate) struct Recording {
     draft: Option<Draft>,
-    /// The bytes that it takes without its body.
+    /// The bytes that it takes by its head.
     bare: usize,
     shared: Arc<Shared>,
     data: Vec<u8>,
@@ -255,18 +255,20 @@ impl Recording {
         draft.set_end(End::Over);
         let Place { key, lead } = draft.place;
         let body = Bytes::from(std::mem::take(&mut self.data).into_boxed_slice());
+        let trailers = self.trailers.take();
+        let rest = entry::size_of_rest(&body, trailers.as_ref(), &snapshot);
         let stored = Stored {
             status: draft.status,
             version: draft.version,
             headers: draft.headers,
             body: body.clone(),
-            trailers: self.trailers.take(),
+            trailers,
             life: draft.storable.life,
             selection: draft.storable.selection,
             part: draft.storable.part,
             moment: draft.moment,
             snapshot,
-            bare: self.bare,
+            size: self.bare + rest,
         };
         let store = &self.shared.store;
         match store.insert(key, stored, &draft.request) {

@@ -112,3 +112,36 @@ async fn a_suffix_is_of_the_file_that_the_client_has() {
         assert_eq!(answer.status, status, "{range} {validator}");
     }
 }
+
+/// 13.1.5: a date is that of every form, and the rest of the plain one is none of a compressed one.
+#[tokio::test]
+async fn by_a_date_a_part_is_not_put_behind_a_compressed_beginning() {
+    let (site, gateway) = serve();
+    for name in ["text.js", "packed.bin", "image.png"] {
+        std::fs::write(site.path().join(name), "x".repeat(1000)).unwrap();
+    }
+    std::fs::write(site.path().join("packed.bin.gz"), "from the disk").unwrap();
+    for (path, coding, status) in [
+        ("/text.js", "gzip", 200),
+        ("/text.js", "identity", 206),
+        ("/packed.bin", "gzip", 200),
+        ("/packed.bin", "br", 206),
+        ("/image.png", "gzip", 206),
+    ] {
+        let ask = async |range: &[(&str, &str)]| {
+            let url = format!("{}{path}", gateway.origin);
+            let fields = [&[("accept-encoding", coding)][..], range].concat();
+            send_from("GET", "https://a.example", url, &fields).await
+        };
+        let first = ask(&[]).await;
+        let date = first.field("last-modified");
+        let rest = ask(&[("range", "bytes=4-"), ("if-range", date)]).await;
+        assert_eq!(rest.status, status, "{path} {coding}");
+        let same = rest.field("content-encoding") == first.field("content-encoding");
+        assert!(same, "{path} {coding}");
+        // The tag of one form says which one it is.
+        let plain = ask(&[("range", "bytes=4-")]).await;
+        let tagged = [("range", "bytes=4-"), ("if-range", plain.field("etag"))];
+        assert_eq!(ask(&tagged).await.status, 206, "{path} {coding}");
+    }
+}
