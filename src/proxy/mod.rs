@@ -109,7 +109,8 @@
 //! Of a response's head up to 64 KiB and 1,000 lines are held; a larger one is a 502. Informational responses
 //! and chunk sizes of which nothing comes end a connection after 1 MiB. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams; 64 KiB more are read ahead, to see whether the upstream has sent everything. Of a request's
+//! for all of its streams, and up to 3 MiB where they came in frames of a few bytes, but no more than some 100 MiB for a
+//! connection, which ends above that; 64 KiB more are read ahead, to see whether the upstream has sent everything. Of a request's
 //! body 16 KiB are kept over HTTP/2 until there is an answer, to send them again if the upstream refuses the request.
 //!
 //! # Clients that take all they can

@@ -29,6 +29,10 @@ use std::time::Duration;
 const WRITE_SIZE: usize = 128 * 1024;
 /// The most bytes of an upload that a client of HTTP/2 may send ahead of the upstream.
 const STREAM_WINDOW: u32 = 256 * 1024;
+/// The most bytes that it may send ahead in all uploads. Half of it is what h2 allows for the cost of frames below 256
+/// bytes until they are read, before it ends the connection (`too_many_data_frames`): a client of gRPC in Go, which sends
+/// each message in a frame of its own, may fill several streams with such.
+const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
 /// The interval at which a silent HTTP/2 peer is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -177,7 +181,7 @@ pub(super) fn http2(
         .max_pending_accept_reset_streams(limits.resets as usize)
         // RFC 9113 5.2.2: an upload that its upstream does not take leaves room for others.
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(8 * STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)
         // WebSockets by HTTP/2 (RFC 8441).
         .enable_connect_protocol()

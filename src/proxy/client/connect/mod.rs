@@ -37,6 +37,12 @@ const UNSEEN_READS: usize = 8;
 /// The most of a response's body that an upstream of HTTP/2 may send ahead of its reader: what comes in 50 ms
 /// at 40 Mbit/s.
 const STREAM_WINDOW: u32 = 256 * 1024;
+/// The window of a connection of HTTP/2 (RFC 9113 5.2.2). That of all of its streams together would do for their bytes:
+/// those whose readers do not read leave room for the others. h2 allows half of the window for what frames below 256
+/// bytes cost beside their bytes until they are read, and ends a connection above it (`too_many_data_frames`), with all
+/// that others have on it. Servers of gRPC in Go send each message in a frame of its own, however small. So all streams
+/// may be full of frames of 50 bytes.
+const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW * STREAMS as u32;
 /// The number of streams that a connection of HTTP/2 carries before another one is made. The least that a server
 /// should allow (RFC 9113 6.5.2).
 pub(crate) const STREAMS: usize = 100;
@@ -210,11 +216,9 @@ impl Connector {
         let (sender, mut connection) = builder
             .max_header_list_size(self.max_head)
             .initial_max_send_streams(UNTIL_SETTINGS)
-            // RFC 9113 5.2.2: streams share the connection's window. It is as large as those of all of them
-            // together, so that those whose readers do not read leave room for the others. An adaptive
-            // window would make both the same, and one stream could take it all.
+            // An adaptive window would make both the same, and one stream could take it all.
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(STREAM_WINDOW * STREAMS as u32)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(TokioIo::new(Heard::new(stream, Arc::clone(&meter))))
             .await
             .map_err(|error| ConnectError::new(ProxyErrorKind::Connect, error))?;
