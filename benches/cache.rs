@@ -5,15 +5,16 @@
 //! its sockets included. The kinds of requests take turns, so that what else goes on meets all of them alike; the
 //! figures are medians of the rounds, and their ratios to the proxy without a cache.
 
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use same_origin::cache::Cache;
 use same_origin::proxy::{Body, ReverseProxy, Transport};
-use std::convert::Infallible;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
 use tower::{Layer, Service};
 
 const CONNECTIONS: usize = 8;

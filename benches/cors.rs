@@ -3,16 +3,17 @@
 //! `cargo bench --bench cors` measures each case with criterion, and at the end prints a table of ratios
 //! from rounds in which the layers take turns, so that what slows the machine down slows all of them.
 
-use allocation_counter::measure;
-use criterion::{BatchSize, BenchmarkId, Criterion};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
-use same_origin::cors::{CorsLayer, CorsPolicy};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+use allocation_counter::measure;
+use criterion::{BatchSize, BenchmarkId, Criterion};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use same_origin::cors::{CorsLayer, CorsPolicy};
 use tower::{Layer, Service};
 
 const METHODS: [Method; 5] = [

@@ -3,15 +3,16 @@
 //! `cargo bench --bench guard` prints a table of rounds in which the layers take turns, so that what slows
 //! the machine down slows both of them.
 
-use allocation_counter::measure;
-use http::{Method, Request, Response};
-use same_origin::guard::{Guard, GuardLayer, OwnOrigin};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+use allocation_counter::measure;
+use http::{Method, Request, Response};
+use same_origin::guard::{Guard, GuardLayer, OwnOrigin};
 use tower::{Layer, Service};
 
 /// Answers at once, with nothing.

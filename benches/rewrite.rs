@@ -3,17 +3,18 @@
 //! `cargo bench --bench rewrite` measures each case with criterion, and prints how often it allocates.
 //! `head` is what it costs to make and drop the same request and response without a proxy.
 
-use allocation_counter::measure;
-use criterion::{BatchSize, Criterion, Throughput};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response};
-use same_origin::proxy::{Body, Peer, ReverseProxy, Transport, check};
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+
+use allocation_counter::measure;
+use criterion::{BatchSize, Criterion, Throughput};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response};
+use same_origin::proxy::{Body, Peer, ReverseProxy, Transport, check};
 use tower::Service;
 
 /// Answers at once, with these fields.

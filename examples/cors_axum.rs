@@ -6,13 +6,14 @@
 //!     curl -i -X OPTIONS http://127.0.0.1:3000/items/7 -H 'Origin: https://app.example.com' \
 //!       -H 'Access-Control-Request-Method: PUT'                                    # the preflight of a PUT
 
+use std::error::Error;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, put};
 use http::{Method, header};
 use same_origin::cors::CorsPolicy;
-use std::error::Error;
-use std::time::Duration;
 use tokio::net::TcpListener;
 
 async fn save(Path(id): Path<u32>) -> String {

@@ -9,6 +9,8 @@
 //!       -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
 //!       -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='     # 403
 
+use std::error::Error;
+
 use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::response::Response;
@@ -16,7 +18,6 @@ use axum::routing::{any, get, post};
 use http::Method;
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use same_origin::guard::{Exemption, Guard, GuardLayer};
-use std::error::Error;
 use tokio::net::TcpListener;
 
 fn layers() -> Result<(CorsLayer, GuardLayer), Box<dyn Error>> {

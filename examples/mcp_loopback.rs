@@ -10,11 +10,12 @@
 //!     curl -i http://127.0.0.1:3000/mcp -H 'Origin: https://evil.example' -d '{}'           # a page: 403
 //!     curl -i http://127.0.0.1:3000/mcp -H 'Host: evil.example' -d '{}'                     # rebound: 421
 
+use std::error::Error;
+
 use axum::routing::post;
 use axum::{Json, Router};
 use same_origin::guard::{Guard, GuardError, GuardErrors, GuardLayer, Mode, RefusalPage};
 use serde_json::{Value, json};
-use std::error::Error;
 use tokio::net::TcpListener;
 
 /// Refuses all that a page can make, in the words of the protocol.

@@ -5,14 +5,15 @@
 //!     curl -i 'http://127.0.0.1:3000/api/items?x=1'    # the API's /prod/items?x=1, no CORS anywhere
 //!     curl -i http://127.0.0.1:3000/api/login          # its cookie and redirect come back under /api
 
+use std::error::Error;
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::http::Uri;
 use axum::http::header::SET_COOKIE;
 use axum::response::{Html, Redirect};
 use axum::routing::get;
 use same_origin::proxy::ReverseProxy;
-use std::error::Error;
-use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 const PAGE: &str = "<!doctype html><title>One origin</title><pre></pre><script>

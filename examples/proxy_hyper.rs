@@ -6,15 +6,16 @@
 //!     curl -i http://127.0.0.1:3000/elsewhere          # 404, here
 //!     curl -i http://127.0.0.1:3000/files/..%2fsecret  # 400: not everybody reads it as below /files
 
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use same_origin::proxy::{Body, Peer, ReverseProxy};
-use std::convert::Infallible;
-use std::error::Error;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower::ServiceExt;

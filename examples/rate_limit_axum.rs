@@ -7,6 +7,11 @@
 //! By the peer's address everybody behind the balancer would share one bucket; by `X-Forwarded-For` as it comes
 //! everybody could have a new one with each request. `ClientAddr` believes the field of trusted peers alone.
 
+use std::error::Error;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -15,10 +20,6 @@ use axum::routing::get;
 use governor::middleware::NoOpMiddleware;
 use ipnet::IpNet;
 use same_origin::proxy::{ClientAddr, Peer};
-use std::error::Error;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_governor::governor::{GovernorConfigBuilder, SharedRateLimiter};
@@ -91,10 +92,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use axum::body::Body;
     use std::net::Ipv4Addr;
+
+    use axum::body::Body;
     use tower::ServiceExt;
+
+    use super::*;
 
     #[tokio::test]
     async fn clients_behind_a_trusted_balancer_have_buckets_of_their_own() {

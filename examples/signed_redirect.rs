@@ -7,14 +7,15 @@
 //!     curl -i http://127.0.0.1:3000/report -H 'Origin: https://app.example.com'      # 303, readable
 //!     curl -i "$(curl -s -o /dev/null -w '%{redirect_url}' http://127.0.0.1:3000/report)" -H 'Origin: null'
 
+use std::error::Error;
+use std::time::SystemTime;
+
 use axum::{Router, extract::Query, http::StatusCode, response::Redirect, routing::get};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, Mac};
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde::Deserialize;
 use sha2::Sha256;
-use std::error::Error;
-use std::time::SystemTime;
 use tokio::net::TcpListener;
 
 const SECRET: &[u8] = b"not a secret: yours comes from the environment";

@@ -140,8 +140,9 @@ pub(crate) fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::header::{AGE, VARY};
+
+    use super::*;
 
     fn lines(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let lines: Vec<_> = values.iter().map(|value| (name.as_str(), *value)).collect();

@@ -1,12 +1,14 @@
 //! The fields by which a proxy tells of the request that it got: `X-Forwarded-*`, or `Forwarded` (RFC 7239), read in
 //! one way by the guard and by the proxy.
 
-use crate::fields;
-use crate::host_and_port::HostAndPort;
-use http::header::{FORWARDED, HeaderMap, HeaderName};
 use std::borrow::Cow;
 #[cfg(feature = "proxy")]
 use std::collections::VecDeque;
+
+use http::header::{FORWARDED, HeaderMap, HeaderName};
+
+use crate::fields;
+use crate::host_and_port::HostAndPort;
 
 /// The most proxies that a request is taken to have come through. A longer list is a client's, and would grow on its
 /// way.
@@ -164,8 +166,9 @@ impl Quotes {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderValue;
+
+    use super::*;
 
     fn head(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -2,11 +2,12 @@
 //!
 //! Nothing here allocates.
 
-use http::HeaderValue;
-use http::uri::{Authority, Scheme};
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::Ipv6Addr;
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 
 /// The port that a scheme stands for (RFC 9110 4.2.1, 4.2.2).
 pub(crate) const fn default_port(is_secure: bool) -> u16 {

@@ -29,8 +29,9 @@ pub(crate) fn own_values(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::header::{COOKIE, SET_COOKIE};
+
+    use super::*;
 
     #[test]
     fn a_head_lets_go_of_the_buffer_that_it_came_in() {

@@ -65,8 +65,9 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn plain_and_odd_names_pass() {

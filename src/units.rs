@@ -2,10 +2,11 @@
 
 /// Durations, which need a unit: `"5s"`, `"1m 30s"`.
 pub(crate) mod duration {
-    use serde::de::{self, Deserializer, Visitor};
-    use serde::ser::Serializer;
     use std::fmt;
     use std::time::Duration;
+
+    use serde::de::{self, Deserializer, Visitor};
+    use serde::ser::Serializer;
 
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&humantime::format_duration(*duration))
@@ -36,10 +37,11 @@ pub(crate) mod duration {
 
 /// Sizes in bytes: `"10MB"` is 10^7 of them, `"10MiB"` 10 × 2^20, a bare number counts them.
 pub(crate) mod size {
-    use serde::de::{self, Deserializer, Visitor};
-    use serde::ser::{Serialize, Serializer};
     use std::fmt;
     use std::marker::PhantomData;
+
+    use serde::de::{self, Deserializer, Visitor};
+    use serde::ser::{Serialize, Serializer};
 
     const UNITS: [(&str, u64); 10] = [
         ("TiB", 1 << 40),
@@ -72,8 +74,9 @@ pub(crate) mod size {
     /// Sizes that may be absent, or null in a format that has it.
     #[cfg(feature = "proxy")]
     pub(crate) mod option {
-        pub(crate) use super::serialize;
         use serde::de::{Deserialize, Deserializer};
+
+        pub(crate) use super::serialize;
 
         struct Size<N>(N);
 
@@ -220,10 +223,11 @@ pub(crate) mod size {
 /// Lists of texts that are parsed each by itself, so that a mistake has an index.
 #[cfg(feature = "proxy")]
 mod parsed {
-    use serde::de::{self, Deserialize, Deserializer, Visitor};
     use std::fmt;
     use std::marker::PhantomData;
     use std::str::FromStr;
+
+    use serde::de::{self, Deserialize, Deserializer, Visitor};
 
     /// A type of the entries of a list.
     pub(super) trait Entry: FromStr {
@@ -268,10 +272,12 @@ mod parsed {
 /// Lists of networks: `"10.0.0.0/8"`.
 #[cfg(feature = "proxy")]
 pub(crate) mod networks {
-    use super::parsed::{self, Entry};
+    use std::net::IpAddr;
+
     use ipnet::IpNet;
     use serde::de::Deserializer;
-    use std::net::IpAddr;
+
+    use super::parsed::{self, Entry};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
         parsed::deserialize(from)
@@ -313,9 +319,11 @@ pub(crate) mod networks {
 /// Lists of servers: `"1.1.1.1:53"`.
 #[cfg(feature = "dns")]
 pub(crate) mod servers {
-    use super::parsed::{self, Entry};
-    use serde::de::Deserializer;
     use std::net::{IpAddr, SocketAddr};
+
+    use serde::de::Deserializer;
+
+    use super::parsed::{self, Entry};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,

@@ -1,11 +1,12 @@
 //! Memory that a cache takes, by the allocator's count: its bound is one on what it holds.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use same_origin::cache::Cache;
-use std::convert::Infallible;
-use std::sync::Arc;
 use tower::{Layer, Service, ServiceExt};
 
 /// The head of a common answer of an API.

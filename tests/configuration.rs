@@ -1,5 +1,7 @@
 //! Builders as configuration: each is written as JSON and as TOML, and read again.
 
+use std::time::Duration;
+
 use same_origin::cache::{Cache, CacheBuilder};
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy};
 use same_origin::guard::{Exemption, Guard, GuardBuilder, Mode};
@@ -10,7 +12,6 @@ use same_origin::proxy::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::time::Duration;
 
 /// Writes a value in each format, reads it, and compares what it then writes. Returns it as JSON.
 fn written<T: Serialize + DeserializeOwned>(name: &str, value: &T) -> Value {

@@ -1,12 +1,13 @@
 //! Refusals and failures leave events, and nothing else does.
 
-use http::{HeaderName, Request, Response};
-use same_origin::cors::{CorsLayer, CorsPolicy};
-use same_origin::proxy::{Body, Limits, ReverseProxy};
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use http::{HeaderName, Request, Response};
+use same_origin::cors::{CorsLayer, CorsPolicy};
+use same_origin::proxy::{Body, Limits, ReverseProxy};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Instrument as _, Level, info_span};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most files that may import each other in a circle.
 const LARGEST_CIRCLE: usize = 3;
@@ -93,6 +93,42 @@ fn every_file_is_a_module_of_something() {
     assert!(orphans.is_empty(), "nothing names {}", orphans.join(", "));
 }
 
+/// rustfmt keeps groups, and its stable release makes none.
+#[test]
+fn imports_are_in_three_groups() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rooms = ["src", "tests", "benches", "examples"];
+    let files = rooms.iter().flat_map(|room| files_below(&root.join(room)));
+    let wrong: Vec<_> = files
+        .filter_map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            let line = out_of_group(&text)?;
+            Some(format!("{}: {line}", file.display()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_import_in_another_group_is_seen() {
+    let good = "use std::fmt;\n\nuse http::Uri;\nuse tower::{\n    Layer,\n};\n\nuse crate::a;\nuse super::b;\n\nmod c {\n    use std::io;\n}\n";
+    assert_eq!(out_of_group(good), None);
+    for (text, line) in [
+        ("use http::Uri;\n\nuse std::fmt;\n", "use std::fmt;"),
+        ("use std::fmt;\nuse http::Uri;\n", "use http::Uri;"),
+        (
+            "use super::b;\n\n#[cfg(x)]\nuse http::Uri;\n",
+            "use http::Uri;",
+        ),
+        (
+            "fn a() {\n    use crate::b;\n    use std::fmt;\n}\n",
+            "use std::fmt;",
+        ),
+    ] {
+        assert_eq!(out_of_group(text), Some(line), "{text}");
+    }
+}
+
 /// rustdoc hides lines that begin with `#`; GitHub and crates.io show them, and pasted they do not compile.
 #[test]
 fn the_readme_shows_all_of_its_code() {
@@ -130,20 +166,12 @@ struct Source(BTreeMap<String, BTreeSet<String>>);
 impl Source {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = BTreeMap::new();
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let module = module_of(path.strip_prefix(&root).unwrap());
-                    let paths = paths(&module, &fs::read_to_string(&path).unwrap());
-                    files.insert(module, paths);
-                }
-            }
-        }
+        let read = |path: PathBuf| {
+            let module = module_of(path.strip_prefix(&root).unwrap());
+            let paths = paths(&module, &fs::read_to_string(&path).unwrap());
+            (module, paths)
+        };
+        let files: BTreeMap<_, _> = files_below(&root).into_iter().map(read).collect();
         assert!(files.len() > 50, "the source is not where it was");
         Self(files)
     }
@@ -188,6 +216,24 @@ impl Source {
         };
         reach.keys().map(|module| circle_of(module)).collect()
     }
+}
+
+/// The files of Rust below a folder, but for what is built or fetched there.
+fn files_below(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_ours = !path.ends_with("target") && !path.ends_with("node_modules");
+            if path.is_dir() && is_ours {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
 }
 
 fn is_below(module: &str, room: &str) -> bool {
@@ -279,4 +325,43 @@ fn absolute(module: &str, path: &str) -> String {
     }
     let whole: Vec<_> = [&["crate"], &folders[..], &[rest]].concat();
     whole.join("::")
+}
+
+/// The first import that stands in another group than its neighbour and its path say: std, external crates, this one.
+fn out_of_group(text: &str) -> Option<&str> {
+    let mut last = None;
+    let mut is_apart = false;
+    let mut is_open = false;
+    for line in text.lines().map(str::trim) {
+        if is_open {
+            is_open = !line.ends_with("};");
+            continue;
+        }
+        let Some(path) = imported(line) else {
+            is_apart |= line.is_empty();
+            if !line.is_empty() && !line.starts_with("#[") {
+                last = None;
+            }
+            continue;
+        };
+        let group = match path.split("::").next() {
+            Some("std" | "core" | "alloc") => 0,
+            Some("crate" | "super" | "self") => 2,
+            _ => 1,
+        };
+        if last.is_some_and(|last| last > group || last < group && !is_apart) {
+            return Some(line);
+        }
+        (last, is_apart, is_open) = (Some(group), false, !line.ends_with(';'));
+    }
+    None
+}
+
+/// The path of a line that begins an import.
+fn imported(line: &str) -> Option<&str> {
+    let (visibility, path) = line.split_once("use ")?;
+    let is_visibility = ["", "pub ", "pub(crate) ", "pub(super) "].contains(&visibility);
+    let is_path = path.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let ends = path.ends_with(';') || path.ends_with('{');
+    (is_visibility && is_path && ends).then_some(path)
 }

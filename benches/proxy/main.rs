@@ -15,11 +15,12 @@ mod report;
 mod scale;
 mod servers;
 
+use std::time::Duration;
+
 use http::Method;
 use load::{Case, Load, Sockets};
 use report::{Cell, Table};
 use servers::Server;
-use std::time::Duration;
 
 /// Connections of each load.
 const CONNECTIONS: usize = 32;

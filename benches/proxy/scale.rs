@@ -6,16 +6,18 @@ mod process;
 #[path = "../../tests/e2e/support/program.rs"]
 mod program;
 
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use process::Process;
+use tempfile::NamedTempFile;
+use tokio::net::TcpStream;
+
 use crate::load::{Case, Load};
 use crate::meter::Meter;
 use crate::report::{Cell, relate};
 use crate::servers::Server;
 use crate::{CASES, CONNECTIONS, Effort, cost};
-use process::Process;
-use std::fmt::Write;
-use std::net::SocketAddr;
-use tempfile::NamedTempFile;
-use tokio::net::TcpStream;
 
 /// A running gateway.
 pub struct Gateway {

@@ -1,6 +1,9 @@
 //! The upstream and the proxies, each on a thread and a runtime of its own.
 
-use crate::meter::Meter;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::routing::{any, get, post};
@@ -14,11 +17,10 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{Peer, ReverseProxy};
-use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::mpsc;
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service as _;
+
+use crate::meter::Meter;
 
 /// A server on a thread, which lives as long as the program.
 #[derive(Clone)]

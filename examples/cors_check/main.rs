@@ -18,11 +18,10 @@ mod software;
 
 use std::process::ExitCode;
 
-use same_origin::browser::{Credentials, Outcome, Request, Web};
-use serde_json::Value;
-
 use args::{Args, Asked, Call};
 use diagnose::{across, diagnose, expect_refusal};
+use same_origin::browser::{Credentials, Outcome, Request, Web};
+use serde_json::Value;
 use shown::{shown, shown_json};
 
 #[tokio::main]

@@ -47,8 +47,9 @@ fn is_unseen(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::{Value, json};
+
+    use super::*;
 
     #[test]
     fn a_terminal_obeys_nothing() {

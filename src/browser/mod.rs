@@ -95,6 +95,9 @@ pub mod _what_browsers_do {}
 #[doc = include_str!("web_platform_tests.md")]
 pub mod _web_platform_tests {}
 
+/// `Url` stands in signatures of this module.
+pub use url;
+
 pub use self::attacks::{AttackReport, AttackVerdict, Attacks, Attempt, attacks};
 pub use self::conformance::{Expectation, Report, Row, cors_conformance, must, must_not};
 pub use self::engine::Engine;
@@ -112,8 +115,6 @@ pub use self::readable::{Readability, Readable, ReadableReport, Reading, readabl
 pub use self::web::Web;
 pub use self::web::address::AddressSpace;
 pub use self::web::server::Body;
-/// `Url` stands in signatures of this module.
-pub use url;
 
 const _: () = {
     const fn shared<T: Send + Sync + Clone>() {}

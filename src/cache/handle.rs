@@ -1,11 +1,12 @@
 //! The cache itself, as its owner sees it.
 
+use std::sync::Arc;
+
 use crate::cache::config::builder::CacheBuilder;
 use crate::cache::config::error::CacheErrors;
 use crate::cache::shared::Shared;
 use crate::cache::store::stats::Stats;
 use crate::cache::store::targets::Targets;
-use std::sync::Arc;
 
 /// Stored responses, bounded in bytes, and what is counted about them.
 ///

@@ -1,13 +1,14 @@
 //! All that the services before which one cache stands have in common.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::cache::config::builder::CacheBuilder;
 use crate::cache::layer::flight::Flights;
 use crate::cache::rules::Limits;
 use crate::cache::store::Store;
 use crate::cache::store::stats::Counters;
 use crate::cache::store::targets::{self, Targets};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// A cache's memory and its settings.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! `Access-Control-Request-Headers`: one pass over the names that a preflight asks for.
 
-use crate::fields;
 use http::HeaderValue;
+
+use crate::fields;
 
 /// More names than a request can carry: browsers name each header once, and servers take a hundred
 /// header lines or so. It bounds the work for a list that no browser sends.

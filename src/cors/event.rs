@@ -2,14 +2,15 @@
 //!
 //! A request that is allowed leaves no event.
 
-use super::judge::Refusal;
-use crate::log::LayerLog;
-use crate::path::public_uri;
 #[cfg(any(feature = "origin-source", feature = "tracing"))]
 use http::HeaderValue;
 #[cfg(feature = "origin-source")]
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
+
+use super::judge::Refusal;
+use crate::log::LayerLog;
+use crate::path::public_uri;
 
 /// The log of one layer.
 pub(super) type CorsLog = LayerLog<Kind>;
@@ -130,12 +131,13 @@ pub(super) fn differs(log: &CorsLog, difference: &'static str, asked: Asked<'_>)
 
 #[cfg(feature = "tracing")]
 mod written {
-    use super::{Asked, CorsLog, Fields, HeaderValue, Kind, Refusal};
-    use crate::excerpt::Excerpt;
-    use crate::log::_Shown;
     use http::header::ORIGIN;
     use tracing::Level;
     use tracing::field::{DisplayValue, display};
+
+    use super::{Asked, CorsLog, Fields, HeaderValue, Kind, Refusal};
+    use crate::excerpt::Excerpt;
+    use crate::log::_Shown;
 
     fn is_enabled() -> bool {
         tracing::event_enabled!(target: "same_origin::cors", Level::INFO)

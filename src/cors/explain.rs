@@ -1,5 +1,10 @@
 //! The decision explained to people: each step, why it ends as it does, and the setting to change.
 
+use http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
+};
+use http::request::Parts;
+
 use super::acrh;
 use super::config::{PolicyErrorKind, entries, remedy};
 use super::explanation::{Explanation, Outcome, Step};
@@ -8,10 +13,6 @@ use super::policy::{Access, Compiled, CorsPolicy, Headers};
 use crate::excerpt::Excerpt;
 use crate::fields::{self, Sole};
 use crate::origin::{Origin, OriginErrorKind, OriginPattern, OriginSet};
-use http::header::{
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, COOKIE, HeaderValue, ORIGIN,
-};
-use http::request::Parts;
 
 const NOT_SENT: &str = "no browser sends this; look for the program that wrote it";
 const NOT_A_NAME: &str = "DNS does not have such names; look for the program that wrote it";

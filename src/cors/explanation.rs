@@ -1,7 +1,8 @@
 //! An explanation as a value: its steps, read one by one or displayed as a text.
 
-use super::judge::Refusal;
 use std::fmt;
+
+use super::judge::Refusal;
 
 /// The steps in which a browser reads the response to a request, and the settings to change.
 ///

@@ -1,12 +1,14 @@
 //! The future of the service.
 
-use super::respond::{Answer, ResponseHeaders};
-use http::Response;
-use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::respond::{Answer, ResponseHeaders};
 
 pin_project! {
     /// The response of [`Cors`](super::Cors).

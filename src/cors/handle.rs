@@ -1,14 +1,16 @@
 //! Changing the policy under a running server, and judging by another one beside it.
 
-use super::event::{self, Asked, CorsLog};
-use super::judge::Verdict;
-use super::policy::CorsPolicy;
-use arc_swap::{ArcSwap, Guard};
-use http::Request;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, Guard};
+use http::Request;
+
+use super::event::{self, Asked, CorsLog};
+use super::judge::Verdict;
+use super::policy::CorsPolicy;
 
 /// Reads and replaces the policy of a [`CorsLayer`](super::CorsLayer) while requests are served.
 ///

@@ -2,15 +2,17 @@
 //!
 //! Nothing here allocates or can panic, whatever the request holds.
 
-use super::acrh;
-use super::policy::{Access, Compiled, CorsPolicy};
-use crate::fields::{self, Sole};
+use std::fmt;
+
 use http::Method;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
-use std::fmt;
+
+use super::acrh;
+use super::policy::{Access, Compiled, CorsPolicy};
+use crate::fields::{self, Sole};
 
 /// The kind of a request, and whether the policy allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,18 @@
 //! The tower layer and its service.
 
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderName, Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
 use super::config::{CorsBuilder, PolicyErrors};
 use super::event::CorsLog;
 use super::future::ResponseFuture;
 use super::handle::{CorsHandle, Shared};
 use super::judge::Verdict;
 use super::policy::CorsPolicy;
-use http::{HeaderName, Request, Response};
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower_layer::Layer;
-use tower_service::Service;
 
 /// Puts a [`CorsPolicy`] around a service.
 ///

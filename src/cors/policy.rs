@@ -1,14 +1,16 @@
 //! The policy: the settings, checked and compiled.
 
-use super::acrh;
-use super::names;
-use crate::fields;
-use crate::origin::{OriginPattern, OriginSet};
+use std::sync::Arc;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, VARY,
 };
-use std::sync::Arc;
+
+use super::acrh;
+use super::names;
+use crate::fields;
+use crate::origin::{OriginPattern, OriginSet};
 
 /// The origins that may read the responses of a server, and the requests that they may make.
 ///

@@ -1,13 +1,14 @@
 //! The headers of responses.
 
-use super::judge::{FOR_ALL, Grant, Refusal, Verdict};
-use super::policy::{Access, Compiled, Headers, PREFLIGHT_VARY, TRUE};
-use crate::fields;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
+
+use super::judge::{FOR_ALL, Grant, Refusal, Verdict};
+use super::policy::{Access, Compiled, Headers, PREFLIGHT_VARY, TRUE};
+use crate::fields;
 
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 

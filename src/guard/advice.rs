@@ -1,5 +1,8 @@
 //! The reason of a refusal and what to write, for people.
 
+use http::HeaderValue;
+use http::header::HOST;
+
 use crate::excerpt::Excerpt;
 use crate::fields::Sole;
 use crate::guard::config::validate;
@@ -8,8 +11,6 @@ use crate::guard::request::head::Head;
 use crate::guard::request::own_origin::Nameless;
 use crate::guard::verdict::Refusal;
 use crate::origin::Origin;
-use http::HeaderValue;
-use http::header::HOST;
 
 /// The reason of a refusal in terms of the request, and what to write if the request is to be let through.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 //! byte for byte, on segment boundaries, and what some server may read as a way out of it is not exempt
 //! (CVE-2025-47910: a pattern that freed more than it says).
 
-use crate::path::is_ambiguous;
 use http::Method;
+
+use crate::path::is_ambiguous;
 
 /// The paths that are not judged, with the methods for which they are not.
 #[derive(Clone, Debug, Default)]

@@ -1,14 +1,16 @@
 //! The judgement, for people.
 
+use std::fmt;
+
+use http::HeaderValue;
+use http::request::Parts;
+
 use crate::excerpt::Excerpt;
 use crate::guard::config::builder::Mode;
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::head::Head;
 use crate::guard::request::signals;
 use crate::guard::verdict::{Admission, Refusal, Verdict};
-use http::HeaderValue;
-use http::request::Parts;
-use std::fmt;
 
 /// The rules that a request passes by, up to the one that decides, and what to write.
 ///

@@ -2,6 +2,9 @@
 //!
 //! Nothing here allocates or can panic, whatever the request holds.
 
+use http::HeaderValue;
+use http::request::Parts;
+
 use crate::fields::Sole;
 use crate::guard::config::builder::Mode;
 use crate::guard::policy::{Compiled, Guard};
@@ -10,8 +13,6 @@ use crate::guard::request::own_origin::Nameless;
 use crate::guard::request::signals::{self, FetchSite};
 use crate::guard::verdict::{Admission, Refusal, Verdict};
 use crate::origin::OriginPattern;
-use http::HeaderValue;
-use http::request::Parts;
 
 /// The owner of the page that sent an `Origin`, by its bytes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! The guard: what remains of the settings when all that is wrong has been refused.
 
+use std::fmt;
+use std::sync::Arc;
+
 use crate::guard::config::builder::{Exemption, GuardBuilder, Mode};
 use crate::guard::exempt::Exempt;
 use crate::guard::request::host::Hosts;
 use crate::origin::OriginSet;
-use std::fmt;
-use std::sync::Arc;
 
 /// Rules for requests of other sites' pages, and for the names by which a server is reached.
 ///

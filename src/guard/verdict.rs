@@ -1,7 +1,8 @@
 //! The decision on a request, and the rule that made it.
 
-use http::StatusCode;
 use std::fmt;
+
+use http::StatusCode;
 
 /// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

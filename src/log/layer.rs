@@ -7,11 +7,13 @@ pub(crate) use silent::LayerLog;
 
 #[cfg(feature = "tracing")]
 mod enabled {
-    use crate::log::limiter::_LineLimiter;
-    use crate::log::shown_id;
-    use http::header::{HeaderMap, HeaderName};
     use std::hash::Hash;
     use std::sync::Arc;
+
+    use http::header::{HeaderMap, HeaderName};
+
+    use crate::log::limiter::_LineLimiter;
+    use crate::log::shown_id;
 
     /// The lines of a layer, of each kind so many a second.
     pub(crate) struct LayerLog<K> {
@@ -64,8 +66,9 @@ mod enabled {
 
 #[cfg(not(feature = "tracing"))]
 mod silent {
-    use http::HeaderName;
     use std::marker::PhantomData;
+
+    use http::HeaderName;
 
     pub(crate) struct LayerLog<K>(PhantomData<fn(K)>);
 

@@ -4,7 +4,6 @@
 //! Counts are told by a thread, which is there from the first of them on. A task would need a runtime with
 //! timers, which CORS and the guard do not ask for, and would panic in one without.
 
-use crate::log::secrets::_masked_path;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -12,6 +11,8 @@ use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::log::secrets::_masked_path;
 
 /// The most lines of one kind that are written in a second. The others are counted.
 const MOST: u32 = 10;

@@ -1,8 +1,9 @@
 //! The error of a text that should be an origin.
 
+use std::fmt;
+
 use super::suggest;
 use crate::config_error::masked_address;
-use std::fmt;
 
 /// The error of a text that is neither a serialized origin nor a pattern of them.
 ///

@@ -1,13 +1,15 @@
 //! One origin.
 
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderValue;
+
 use super::diagnose::diagnose;
 use super::error::OriginError;
 use super::parse::{self, Port, Shape};
 use super::pattern::OriginPattern;
 use super::{OriginErrorKind, host};
-use http::HeaderValue;
-use std::fmt;
-use std::str::FromStr;
 
 /// A tuple origin as browsers serialize it: scheme, host and port.
 ///

@@ -5,8 +5,9 @@
 //! these texts its parser leaves as they are. A scheme that is special (URL #is-special) has a domain or
 //! an address for a host; any other has an opaque host, which keeps its case and may be empty.
 
-use super::host;
 use std::ops::Range;
+
+use super::host;
 
 /// The places of the parts in a text that is an origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,13 +1,14 @@
 //! A set of origins in one text.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::diagnose::diagnose;
 use super::error::OriginError;
 use super::exact::Origin;
 use super::parse::{self, Hosts, Port, Shape};
 use super::suggest::suggest;
 use super::{OriginErrorKind, host};
-use std::fmt;
-use std::str::FromStr;
 
 /// One origin, or all that differ in their leading labels, their port, or both.
 ///

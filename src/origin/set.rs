@@ -1,13 +1,15 @@
 //! The compiled allowlist.
 
-use super::parse::{self, Hosts, Port, Shape};
-use super::pattern::OriginPattern;
-use foldhash::fast::RandomState;
-use http::HeaderValue;
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+
+use foldhash::fast::RandomState;
+use http::HeaderValue;
+
+use super::parse::{self, Hosts, Port, Shape};
+use super::pattern::OriginPattern;
 
 /// Any number of origins and patterns, asked in a time that does not depend on how many there are.
 ///

@@ -1,12 +1,14 @@
 //! Timeouts that begin anew whenever there is progress.
 
-use crate::proxy::body::upload::Progress;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::proxy::body::upload::Progress;
 
 /// As good as never: as far away as tokio puts what overflows.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -142,15 +144,17 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::proxy::body::Body;
-    use crate::proxy::body::upload::{Upload, UploadRules};
+    use std::future::{pending, ready};
+    use std::pin::pin;
+
     use bytes::Bytes;
     use futures_util::FutureExt;
     use http_body_util::BodyExt;
     use http_body_util::channel::{Channel, Sender};
-    use std::future::{pending, ready};
-    use std::pin::pin;
+
+    use super::*;
+    use crate::proxy::body::Body;
+    use crate::proxy::body::upload::{Upload, UploadRules};
 
     const TIMEOUT: Duration = Duration::from_secs(8);
 

@@ -1,9 +1,10 @@
 //! Errors of requests that were not answered by their upstream.
 
-use http::StatusCode;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+
+use http::StatusCode;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 

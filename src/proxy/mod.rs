@@ -271,12 +271,6 @@ mod tunnel;
 pub(crate) mod upstream;
 mod wire;
 
-#[cfg(feature = "tracing")]
-#[doc(hidden)]
-pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
-#[cfg(feature = "serde")]
-#[doc(hidden)]
-pub use crate::units::size::option::deserialize as _deserialize_size;
 pub use body::Body;
 #[doc(hidden)]
 pub use client::_Look;
@@ -328,6 +322,13 @@ pub use upstream::dns::Dns;
 #[cfg(feature = "balance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
+
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub use crate::units::size::option::deserialize as _deserialize_size;
 
 // Bounds that every mount in axum needs.
 const _: () = {

@@ -1,5 +1,11 @@
 //! The plan of a proxy: everything that its requests have in common, compiled by the builder.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Response, request};
+
 use crate::proxy::body::Body;
 use crate::proxy::body::download::Downloads;
 use crate::proxy::error::ProxyError;
@@ -10,10 +16,6 @@ use crate::proxy::share::Shares;
 use crate::proxy::trace::FailureLog;
 use crate::proxy::tunnel::{TunnelSlots, Tunnels};
 use crate::proxy::upstream::upstreams::Upstreams;
-use http::{Response, request};
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// A proxy as compiled by the builder.
 pub(crate) struct Plan {

@@ -1,5 +1,19 @@
 //! The tower service: asks the pure parts in their order, and does what they say.
 
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Method, Request, Response, Version};
+use tokio::time::timeout;
+use tower_service::Service;
+
 use crate::proxy::body::Body;
 use crate::proxy::client::Client;
 use crate::proxy::error::{BoxError, ProxyError};
@@ -9,18 +23,6 @@ use crate::proxy::request::Verdict;
 use crate::proxy::trace::{self, Trace};
 use crate::proxy::transport::Transport;
 use crate::proxy::wire::framing::announces_content;
-use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Method, Request, Response, Version};
-use std::convert::Infallible;
-use std::fmt;
-use std::future::{Future, ready};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::timeout;
-use tower_service::Service;
 
 /// The time that a client has to say that a request has no content, where it is refused with content.
 const UNEXPECTED: Duration = Duration::from_secs(1);

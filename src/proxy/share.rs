@@ -5,16 +5,18 @@
 //! them, and the others find a place. A request above the share waits, as a request without a place does, but only
 //! for places of its own client.
 
-use crate::proxy::error::{ProxyError, ProxyErrorKind};
-use crate::proxy::request::client::{Requester, Subscriber};
-use crate::proxy::upstream::member::Member;
-use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use foldhash::fast::RandomState;
 use tokio::sync::Semaphore;
+
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use crate::proxy::request::client::{Requester, Subscriber};
+use crate::proxy::upstream::member::Member;
 
 /// The least number of shares at which those that nobody uses are looked for.
 const SWEPT_FROM: usize = 64;
@@ -239,10 +241,11 @@ impl Drop for Queued<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::proxy::request::peer::Peer;
     use crate::proxy::upstream::Upstream;
-    use futures_util::FutureExt;
 
     const WAIT: Duration = Duration::from_secs(5);
 

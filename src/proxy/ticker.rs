@@ -11,6 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
+
 use tokio::runtime::{Handle, Id};
 
 /// Visits of the clock within a period.
@@ -106,10 +107,12 @@ impl<T: Ticked> Drop for Clock<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
     use tokio::runtime::Runtime;
     use tokio::time::{Instant, sleep};
+
+    use super::*;
 
     const PERIOD: Duration = Duration::from_secs(8);
     const STEP: Duration = Duration::from_secs(1);

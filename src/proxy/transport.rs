@@ -1,16 +1,18 @@
 //! Transports of rewritten requests: the proxy's own client, or anybody's tower service.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
 use crate::proxy::body::Body;
 use crate::proxy::client::{Client, ClientError};
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::BoxError;
 use crate::proxy::upstream::member::Member;
-use bytes::Bytes;
-use http::{Request, Response};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
-use tower_service::Service;
 
 /// A carrier of the rewritten requests of a [`ReverseProxy`](crate::proxy::ReverseProxy): its own
 /// [`Client`], or any tower service as a [`ServiceTransport`].

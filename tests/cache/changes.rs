@@ -1,10 +1,12 @@
 //! Changes: what they touch is not answered from memory any more.
 
+use std::time::Duration;
+
+use same_origin::cache::{Cache, Outcome};
+use tokio::time::sleep;
+
 use crate::sharing::many;
 use crate::support::{FRESH, Site, counted, data, frames, get, request, response};
-use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
-use tokio::time::sleep;
 
 #[tokio::test]
 async fn an_unsafe_request_that_succeeds_ends_what_is_stored() {

@@ -1,13 +1,15 @@
 //! With CORS, in each order.
 
-use crate::support::{FRESH, Got, Site, counted, fine, get, request, response};
+use std::convert::Infallible;
+
 use axum::body::Body;
 use http::{Method, Request};
 use same_origin::cache::{Cache, Outcome};
 use same_origin::cors::{CorsLayer, CorsPolicy};
-use std::convert::Infallible;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::support::{FRESH, Got, Site, counted, fine, get, request, response};
 
 const APP: &str = "https://app.example";
 const OTHER: &str = "https://other.example";

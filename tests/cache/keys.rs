@@ -1,9 +1,10 @@
 //! Nobody can make another client's answer.
 
-use crate::support::{FRESH, Site, get, response};
 use axum::body::Body;
 use http::Request;
 use same_origin::cache::Outcome;
+
+use crate::support::{FRESH, Site, get, response};
 
 /// An origin that builds its answer of a field that it should not trust, and lets it be stored.
 fn gullible(field: &'static str) -> Site {

@@ -1,12 +1,14 @@
 //! Of two responses the more recent one is kept, whichever comes or ends last.
 
-use crate::support::{Site, get, request, response};
+use std::time::{Duration, SystemTime};
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use same_origin::cache::{Cache, Outcome};
-use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
+
+use crate::support::{Site, get, request, response};
 
 const LONG: (&str, &str) = ("cache-control", "max-age=100000");
 

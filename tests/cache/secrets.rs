@@ -1,13 +1,15 @@
 //! The two properties of a shared cache: what is for one client is given to no other one, and what is given
 //! from memory is what the upstream would have said.
 
-use crate::support::{Got, Site, get, request, response};
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use same_origin::cache::Outcome;
-use std::time::Duration;
 use tokio::runtime::Runtime;
+
+use crate::support::{Got, Site, get, request, response};
 
 /// An upstream's answers for one resource, and the first request for it.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 //! A cache as configuration.
 
-use same_origin::cache::{Cache, CacheBuilder};
 use std::time::Duration;
+
+use same_origin::cache::{Cache, CacheBuilder};
 
 #[test]
 fn a_table_is_a_configuration() {

@@ -1,16 +1,17 @@
 //! An origin that counts what it is asked, behind a cache, and clients of it.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use same_origin::cache::{self, Cache, CacheBuilder, Cached, Outcome};
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use tower::{Layer, Service, ServiceExt};
 
 pub type Answer = Result<Response<Body>, &'static str>;

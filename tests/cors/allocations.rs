@@ -1,14 +1,15 @@
 //! The decision allocates nothing, and a response no more than its own map of headers.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
 use allocation_counter::{AllocationInfo, measure};
 use http::header::{HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Request, Response};
 use proptest::prelude::*;
 use same_origin::cors::{Cors, CorsLayer, CorsPolicy};
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 use tower::{Layer as _, Service};
 
 fn policy() -> CorsPolicy {

@@ -1,10 +1,11 @@
 //! The debug mode, which lets a browser's console explain.
 
-use crate::explain::{preflight, settings};
 use http::request::Builder;
 use http::{Request, Response, StatusCode};
 use same_origin::cors::{Any, CorsBuilder, CorsLayer, CorsPolicy, Refusal, Verdict};
 use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::explain::{preflight, settings};
 
 /// The answer to a preflight.
 async fn answer(settings: &CorsBuilder, request: Builder) -> Response<()> {

@@ -1,7 +1,8 @@
 //! The expectations of a case about a response.
 
-use crate::browser::Response;
 use serde_json::Value;
+
+use crate::browser::Response;
 
 /// All that the response is not as it should be.
 pub(crate) fn complaints(expect: &Value, response: &Response) -> Vec<String> {

@@ -1,11 +1,12 @@
 //! Changing the policy of a running server, and trying another one beside it.
 
-use http::Request;
-use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
-use same_origin::cors::{CorsLayer, CorsPolicy};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::Request;
+use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use same_origin::cors::{CorsLayer, CorsPolicy};
 use tower::{Layer as _, Service as _, service_fn};
 
 fn policy(origins: &[&str]) -> CorsPolicy {

@@ -1,13 +1,14 @@
 //! The layer as a tower service, and in an axum router.
 
+use std::convert::Infallible;
+use std::task::{Context, Poll, Waker};
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, put};
 use http::header::{ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, VARY};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use same_origin::cors::{Any, Cors, CorsLayer, CorsPolicy, Refusal};
-use std::convert::Infallible;
-use std::task::{Context, Poll, Waker};
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_http::trace::TraceLayer;
 use tower_test::{assert_request_eq, mock};

@@ -1,15 +1,17 @@
 //! Properties of any policy that builds and any request.
 
-use crate::browser::Response;
+use std::convert::Infallible;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
 use http::{HeaderValue, Method, Request};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use same_origin::cors::{Any, CorsBuilder, CorsLayer, CorsPolicy, PolicyErrorKind};
 use same_origin::origin::{Origin, OriginPattern, OriginSet};
-use std::convert::Infallible;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 use tower::{Layer as _, Service as _, service_fn};
+
+use crate::browser::Response;
 
 /// Settings in a form that the model understands.
 #[derive(Clone, Debug)]

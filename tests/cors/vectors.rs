@@ -4,16 +4,18 @@
 //! `behaviour/*.json` are lists of groups `{policy, cases}`; with `may_reject` the policy may be refused
 //! instead. `config/*.json` are lists of `{policy, expect}`. The decisions of a browser are in `browser.rs`.
 
-use crate::browser::Response;
-use crate::expect;
+use std::convert::Infallible;
+use std::path::Path;
+use std::task::{Context, Poll, Waker};
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use serde::Deserialize;
 use serde_json::Value;
-use std::convert::Infallible;
-use std::path::Path;
-use std::task::{Context, Poll, Waker};
 use tower::{Layer as _, Service, service_fn};
+
+use crate::browser::Response;
+use crate::expect;
 
 #[derive(Deserialize)]
 struct Group {

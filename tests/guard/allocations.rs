@@ -1,16 +1,18 @@
 //! The decision takes nothing from the heap, and neither does the layer for what it lets through.
 
-use crate::request::{parts, peer, request};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use allocation_counter::{AllocationInfo, measure};
 use http::header::HeaderMap;
 use http::{HeaderValue, Request, Response};
 use proptest::prelude::*;
 use same_origin::guard::{Guard, GuardLayer, Mode};
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use tower::{Layer as _, Service};
+
+use crate::request::{parts, peer, request};
 
 fn guard(mode: Mode) -> Guard {
     Guard::builder()

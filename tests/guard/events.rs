@@ -1,13 +1,15 @@
 //! A refusal leaves an event that says what to write, so many a second; nothing else leaves one.
 
-use crate::request::request;
-use http::{Request, Response};
-use same_origin::guard::{Guard, GuardBuilder, GuardLayer};
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use same_origin::guard::{Guard, GuardBuilder, GuardLayer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::request::request;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,7 +1,8 @@
 //! The explanation is the judgement in words.
 
-use crate::request::{parts, peer};
 use same_origin::guard::{Guard, GuardBuilder, Mode, Outcome, Refusal};
+
+use crate::request::{parts, peer};
 
 fn explain(guard: &GuardBuilder, method: &str, fields: &[(&str, &str)]) -> String {
     let guard = guard.build().expect("a guard");

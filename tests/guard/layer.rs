@@ -1,15 +1,17 @@
 //! The layer does what the judgement says, and nothing else.
 
-use crate::request::request;
+use std::convert::Infallible;
+
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use same_origin::guard::{
     Admitted, Guard, GuardBuilder, GuardError, GuardLayer, GuardService, Mode, Refusal, RefusalPage,
 };
-use std::convert::Infallible;
 use tower::util::service_fn;
 use tower::{Layer as _, ServiceExt as _};
+
+use crate::request::request;
 
 const EVIL: [(&str, &str); 2] = [
     ("origin", "https://evil.example"),

@@ -1,6 +1,5 @@
 //! Properties of any guard, for any page.
 
-use crate::request::peer;
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
@@ -8,6 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use same_origin::guard::{Exemption, Guard, Mode, OwnOrigin, Verdict};
 use url::Url;
+
+use crate::request::peer;
 
 /// The server's own place: what browsers call it, and how a request names it.
 #[derive(Clone, Debug)]

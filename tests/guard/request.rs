@@ -1,8 +1,9 @@
 //! Requests as a browser, a program or a hostile page sends them.
 
+use std::net::SocketAddr;
+
 use http::request::Parts;
 use http::{HeaderValue, Method, Request};
-use std::net::SocketAddr;
 
 /// A request for `http://app.example.com/api/x` with some fields.
 pub(crate) fn request(method: &str, fields: &[(&str, &str)]) -> Request<String> {

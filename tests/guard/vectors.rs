@@ -7,9 +7,10 @@
 mod expect;
 mod world;
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::path::Path;
 use world::World;
 
 #[derive(Deserialize)]

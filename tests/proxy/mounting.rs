@@ -1,12 +1,14 @@
 //! Places of the proxy: in axum under a nest, a route or the fallback; in bare hyper.
 
-use crate::support::{Upstream, exchange, get};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
 use axum::Router;
 use http::{Request, Response, Uri};
 use same_origin::proxy::{Body, Peer, ReverseProxy};
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{Upstream, exchange, get};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,15 +1,17 @@
 //! Wrong settings are values: all of them, each with its key and a remedy.
 
-use crate::support::{Answer, Upstream, get, reply, serve};
+use std::sync::Arc;
+use std::time::Duration;
+
 use same_origin::proxy::{
     Client, ClientBuildError, Limits, ProxyBuilder, ProxyConfigErrors, ReverseProxy, Timeouts,
     UpstreamTls,
 };
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+
+use crate::support::{Answer, Upstream, get, reply, serve};
 
 /// `key: what is wrong` of each problem.
 fn problems(builder: &ProxyBuilder) -> Vec<String> {

@@ -8,12 +8,11 @@ mod unreached;
 
 use std::error::Error;
 
+pub use across::across;
 use same_origin::browser::{Exchange, FetchError, FetchErrorKind, Outcome};
 
 use crate::args::Call;
 use crate::software::Software;
-
-pub use across::across;
 
 /// Something to mend, or to know.
 #[derive(Clone, Debug, PartialEq)]

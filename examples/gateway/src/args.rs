@@ -1,9 +1,11 @@
 //! The command line.
 
-use crate::config::listen;
-use lexopt::{Arg, Parser, ValueExt};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::config::listen;
 
 pub const USAGE: &str = "\
 usage: same-origin-gateway [--listen ADDR]                     the demo, on loopback

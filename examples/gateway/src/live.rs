@@ -1,17 +1,19 @@
 //! The served configuration, as one value that a reload replaces as a whole.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use http::{Request, Response};
+use same_origin::proxy::{Body, Peer};
+use tokio::sync::watch;
+
 use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Kept, Log, Seen};
 use crate::observe::{AccessLog, ObservedBody};
 use crate::routes::Table;
 use crate::server::listen::tls::Tls;
 use crate::server::{Current, ProxyProtocol, Settings};
-use arc_swap::{ArcSwap, Guard};
-use http::{Request, Response};
-use same_origin::proxy::{Body, Peer};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
 
 /// The served configuration, and the way to serve another one.
 pub struct Live {

@@ -21,6 +21,14 @@ mod run;
 mod server;
 mod signals;
 
+use std::ffi::OsStr;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
 use args::{Args, Command};
 use config::{Config, Kept, Text};
 use mimalloc::MiMalloc;
@@ -29,13 +37,6 @@ use server::Workers;
 use server::listen::sockets::Sockets;
 use server::shutdown::StopSignals;
 use signals::Signals;
-use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;

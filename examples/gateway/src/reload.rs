@@ -1,18 +1,20 @@
 //! The configuration is read again: on SIGHUP, or where `reload_on_change` says so when a file has changed. All of
 //! it is good, or nothing changes.
 
-use crate::config::{Config, Kept, Problems, Seen, Text, routes_made};
-use crate::live::{Live, NextLog};
-use crate::observe;
-use crate::signals::Heard;
-use futures_util::future::join;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::join;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
+
+use crate::config::{Config, Kept, Problems, Seen, Text, routes_made};
+use crate::live::{Live, NextLog};
+use crate::observe;
+use crate::signals::Heard;
 
 /// The time that files have to be read, for each route: a pipe may be one that nobody writes to, and a file system may
 /// have gone.

@@ -1,5 +1,13 @@
 //! The gateway as a configuration says: its listeners, from the start to the end of the drain.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use same_origin::proxy::{Body, Peer, Tunnels};
+
 use crate::admin::{self, Admin, Health};
 use crate::args::Args;
 use crate::config::Config;
@@ -12,12 +20,6 @@ use crate::server::notify;
 use crate::server::{self, AnyHandler, Current, Listener, Settings, Stop, Workers};
 use crate::signals::{Heard, Signals};
 use crate::{Error, say};
-use http::Request;
-use same_origin::proxy::{Body, Peer, Tunnels};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// The time that an answer of the admin listener may take when it stops.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);

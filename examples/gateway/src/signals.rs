@@ -1,9 +1,11 @@
 //! Signals of an operator. The handlers are installed before there is anything to serve, because what the system does
 //! by itself at each of these signals is to end the process. One that came before is obeyed once the gateway serves.
 
-use crate::server::shutdown::StopSignals;
 use std::io;
+
 use tokio::runtime::Builder;
+
+use crate::server::shutdown::StopSignals;
 
 /// The signals that the gateway listens for.
 pub struct Signals {

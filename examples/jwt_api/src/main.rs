@@ -10,6 +10,8 @@
 //!   -H "Authorization: Bearer $TOKEN"
 //! ```
 
+use std::error::Error;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -22,7 +24,6 @@ use jsonwebtoken::{
 };
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use serde::{Deserialize, Serialize};
-use std::error::Error;
 use tokio::net::TcpListener;
 
 #[derive(Serialize, Deserialize)]

@@ -3,13 +3,14 @@
 #[path = "../../gateway/tests/gateway/support/process.rs"]
 mod process;
 
+use std::path::Path;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use process::Process;
-use std::path::Path;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_jwt_api");
 

@@ -1,11 +1,12 @@
 //! Responses before `lambda_http` writes them: each header is one line of text, and a body is as it was.
 
+use std::future::{Future, ready};
+use std::pin::Pin;
+
 use axum::response::Response;
 use http::header::{HeaderValue, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use lambda_http::{Body, IntoResponse};
-use std::future::{Future, ready};
-use std::pin::Pin;
 
 /// A response whose body is whole.
 ///
@@ -81,8 +82,9 @@ pub(crate) fn printable(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderName;
+
+    use super::*;
 
     #[tokio::test]
     async fn a_body_is_text_only_if_it_is_utf_8() {

@@ -1,13 +1,14 @@
 //! The front door that an event came through: its public path, the part of it that is not the router's, and
 //! what it knows of the client.
 
+use std::net::{IpAddr, SocketAddr};
+
 use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext,
 };
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use same_origin::proxy::Peer;
-use std::net::{IpAddr, SocketAddr};
 
 /// The facts that a front door tells of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,9 +151,10 @@ fn is_below(path: &str, prefix: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::event::Event;
-    use serde_json::{Value, json};
 
     fn door(event: &Value, base: &str) -> Door {
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();

@@ -1,6 +1,5 @@
 //! Events before `lambda_http` reads them: nothing in them is lost, or makes it panic.
 
-use crate::query::{self, Parameters};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{HOST, HeaderName};
@@ -12,6 +11,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
+
+use crate::query::{self, Parameters};
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -184,9 +185,10 @@ fn without_panic(headers: &mut HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use lambda_http::Request;
     use serde_json::json;
+
+    use super::*;
 
     fn request(event: &Value) -> Request {
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();

@@ -8,6 +8,9 @@
 //!
 //! The README says what each front door needs, and `template.yaml` has all four.
 
+use std::error::Error;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::response::{AppendHeaders, Redirect};
@@ -15,8 +18,6 @@ use axum::routing::{get, post, put};
 use http::header::SET_COOKIE;
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::guard::{Guard, GuardLayer};
-use std::error::Error;
-use std::time::Duration;
 
 /// The settings in `CORS`, as JSON, or those of the example.
 fn settings() -> Result<CorsBuilder, serde_json::Error> {

@@ -1,6 +1,5 @@
 //! The request as its client made it, and the way from its public path to the router's.
 
-use crate::door::Door;
 use axum::Router;
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -13,6 +12,8 @@ use same_origin::proxy::{
     Body, ForwardingField, ProxyConfigErrors, ReverseProxy, ServiceTransport,
 };
 use tower::util::MapRequest;
+
+use crate::door::Door;
 
 /// Bytes that are not in a path; the rest of it stays byte for byte.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS

@@ -1,9 +1,10 @@
 //! The query of an event, as far as the front door tells it.
 
+use std::fmt;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use std::fmt;
 
 /// Bytes that are not in a query. `%` is, because an escape stays one.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');

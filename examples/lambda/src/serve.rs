@@ -1,9 +1,5 @@
 //! The two ways to serve a router: as a Lambda function, or over a socket.
 
-use crate::answer::{Answer, printable};
-use crate::door::Door;
-use crate::event::{Event, Rest};
-use crate::public::{Mounted, measure, restore};
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +9,11 @@ use lambda_http::{Adapter, Error, LambdaEvent, Service as _, lambda_runtime, ser
 use same_origin::proxy::check;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
+
+use crate::answer::{Answer, printable};
+use crate::door::Door;
+use crate::event::{Event, Rest};
+use crate::public::{Mounted, measure, restore};
 
 /// Serves the router: to the Lambda service if that has started this process, else over a socket, at the
 /// address in the first argument or at 127.0.0.1:3000.

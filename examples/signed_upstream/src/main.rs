@@ -9,6 +9,10 @@
 //!     curl http://127.0.0.1:3000/files/a -T - < Cargo.toml                    # streamed, not signed
 //!     curl -i "$UPSTREAM/a"                                                   # the printed one: 403
 
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
@@ -25,9 +29,6 @@ use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use sha2::{Digest, Sha256};
-use std::error::Error;
-use std::net::SocketAddr;
-use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 

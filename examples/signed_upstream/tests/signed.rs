@@ -3,6 +3,9 @@
 #[path = "../../gateway/tests/gateway/support/process.rs"]
 mod process;
 
+use std::convert::Infallible;
+use std::path::Path;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response, StatusCode};
@@ -11,8 +14,6 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use process::Process;
-use std::convert::Infallible;
-use std::path::Path;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_signed_upstream");
 

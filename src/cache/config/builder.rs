@@ -1,9 +1,10 @@
 //! Settings of a cache, and their check.
 
+use std::time::Duration;
+
 use crate::cache::config::error::{CacheError, CacheErrorKind};
 use crate::cache::http::control::MOST_SECONDS;
 use crate::fields::is_token;
-use std::time::Duration;
 
 /// Settings of a [`Cache`](crate::cache::Cache), checked all at once by [`build`](Self::build).
 ///

@@ -1,9 +1,11 @@
 //! Preconditions of a client, judged by a stored response (RFC 9110 13, RFC 9111 4.3.2).
 
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 use crate::cache::http::date;
 use crate::fields;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::time::Duration;
 
 /// RFC 9530 2.
 pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");

@@ -1,9 +1,10 @@
 //! Dates in fields (RFC 9110 5.6.7).
 
-use http::HeaderValue;
-use http::header::{HeaderMap, HeaderName};
 use std::cell::Cell;
 use std::time::SystemTime;
+
+use http::HeaderValue;
+use http::header::{HeaderMap, HeaderName};
 
 /// The date of a field that stands on one line; `Some(None)` where it is there and is not a date.
 pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<Option<SystemTime>> {
@@ -104,9 +105,11 @@ pub(crate) fn format(time: SystemTime) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use http::header::EXPIRES;
     use std::time::Duration;
+
+    use http::header::EXPIRES;
+
+    use super::*;
 
     #[test]
     fn three_forms_are_dates_and_nothing_else_is() {

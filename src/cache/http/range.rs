@@ -1,9 +1,11 @@
 //! Ranges of a stored response (RFC 9110 14), and stored ranges.
 
+use std::ops::Range;
+
+use http::header::{self, HeaderMap, HeaderValue};
+
 use crate::cache::http::conditional::{self, CONTENT_DIGEST, CONTENT_MD5};
 use crate::fields;
-use http::header::{self, HeaderMap, HeaderValue};
-use std::ops::Range;
 
 /// A single range that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! `Cache-Status` (RFC 9211): what the cache did, in words that a client may read.
 
+use std::fmt::Write as _;
+
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use std::fmt::Write as _;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 

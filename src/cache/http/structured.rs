@@ -188,8 +188,9 @@ impl<'a> Parser<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use Item::{Boolean, Integer, Other};
+
+    use super::*;
 
     #[test]
     fn a_dictionary_is_read_as_a_whole_or_not_at_all() {

@@ -1,7 +1,8 @@
 //! Requests that a stored response is for (RFC 9111 4.1).
 
-use crate::fields;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::fields;
 
 /// The most names that a `Vary` may have. A response that varies by more is asked for once and never again.
 const MOST_NAMES: usize = 16;

@@ -1,5 +1,11 @@
 //! Answers that are made of what is stored.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use http::header::{self, Entry, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+
 use crate::cache::http::conditional;
 use crate::cache::http::range::{self, Unclear};
 use crate::cache::http::status::{Forward, Status};
@@ -8,10 +14,6 @@ use crate::cache::layer::body::Body;
 use crate::cache::rules::plan::Asked;
 use crate::cache::rules::reuse::Use;
 use crate::cache::store::entry::{Resource, Stored};
-use http::header::{self, Entry, HeaderMap, HeaderValue};
-use http::{Response, StatusCode};
-use std::ops::Range;
-use std::sync::Arc;
 
 /// The result of a search for a stored response.
 #[derive(Clone, Debug)]

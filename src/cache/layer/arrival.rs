@@ -1,5 +1,11 @@
 //! Handling of a response that has come: it goes to its client, is stored, or renews what is.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, response};
+use http_body::Body as _;
+
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
 use crate::cache::layer::body::Body;
@@ -13,10 +19,6 @@ use crate::cache::rules::{self, Asked, Refusal, Storable};
 use crate::cache::shared::Shared;
 use crate::cache::store::entry::Stored;
 use crate::cache::store::stats::Outcome;
-use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, response};
-use http_body::Body as _;
-use std::sync::Arc;
 
 impl Trip {
     /// Answers with a stored response that is still good (RFC 9111 4.3.4).

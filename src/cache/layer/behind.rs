@@ -1,18 +1,20 @@
 //! Validation behind the back of a client that has its answer already (RFC 5861 3).
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body::Body as _;
+use tokio::time::timeout;
+use tower_service::Service;
+
 use super::flight::Place;
 use crate::cache::layer::answer::Found;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::Trip;
 use crate::cache::store::key::Key;
-use bytes::Bytes;
-use http::{Method, Request, Response, header};
-use http_body::Body as _;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::time::Duration;
-use tokio::time::timeout;
-use tower_service::Service;
 
 impl Trip {
     /// Validates in a task of its own, unless that is being done already for the same variant.

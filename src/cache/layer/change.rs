@@ -1,5 +1,12 @@
 //! The way of an unsafe request, which ends what is stored of its target.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use tokio::time::Instant;
+use tower_service::Service;
+
 use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::Forward;
 use crate::cache::layer::body::Body;
@@ -8,11 +15,6 @@ use crate::cache::layer::fetch::{Trial, send};
 use crate::cache::rules::changes::Sent;
 use crate::cache::shared::Shared;
 use crate::cache::store::key;
-use bytes::Bytes;
-use http::{Method, Request, Response, header};
-use std::sync::Arc;
-use tokio::time::Instant;
-use tower_service::Service;
 
 /// Sends an unsafe request on, and notes what it changes (RFC 9111 4.4).
 pub(crate) async fn change<S, Q, R>(

@@ -1,5 +1,14 @@
 //! The way of a request that is not answered at once: it waits for another one, or goes to the upstream.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use tokio::time::Instant;
+use tower_service::Service;
+
 use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
@@ -15,13 +24,6 @@ use crate::cache::store::entry::{Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
 use crate::cache::store::targets::Began;
-use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
-use std::future::poll_fn;
-use std::sync::Arc;
-use std::time::SystemTime;
-use tokio::time::Instant;
-use tower_service::Service;
 
 /// A request that is looked up, on its way.
 pub(crate) struct Trip {

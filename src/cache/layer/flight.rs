@@ -1,14 +1,16 @@
 //! One fetch for many requests that miss the same.
 
-use crate::cache::store::key::Key;
-use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
+
+use foldhash::quality::RandomState;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+
+use crate::cache::store::key::Key;
 
 /// The fetches under way that others may wait for.
 #[derive(Debug, Default)]

@@ -10,6 +10,11 @@
 //! which is known for two minutes; with credentials, ranges and directives of its own; and after a wait in vain. A
 //! response that may not be stored is handed on as it came.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header, response};
+
 use crate::cache::http::conditional;
 use crate::cache::layer::behind::drain;
 use crate::cache::layer::body::Body;
@@ -17,9 +22,6 @@ use crate::cache::layer::fetch::{Head, Trip};
 use crate::cache::rules::freshen;
 use crate::cache::store::key::Key;
 use crate::fields;
-use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header, response};
-use std::time::Duration;
 
 /// The time for which a client that holds a body waits until it is stored; a proxy's timeout for a head goes on meanwhile.
 /// Of a body that takes longer the next ones are sent on with their conditions.

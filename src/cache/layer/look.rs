@@ -1,5 +1,7 @@
 //! A look at what is stored: whether it answers a request, and what a fetch for it would be called.
 
+use http::{HeaderMap, Response, header};
+
 use crate::cache::http::control::RequestControl;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
@@ -10,7 +12,6 @@ use crate::cache::rules::reuse::Use;
 use crate::cache::shared::Shared;
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
-use http::{HeaderMap, Response, header};
 
 /// The outcome of a look.
 pub(crate) enum Look<R> {

@@ -12,6 +12,17 @@ pub(crate) mod look;
 pub(crate) mod pass;
 pub(crate) mod wait;
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
 use crate::cache::handle::Cache;
 use crate::cache::http::status::Forward;
 use crate::cache::layer::body::Body;
@@ -20,15 +31,6 @@ use crate::cache::layer::fetch::Trip;
 use crate::cache::layer::look::Look;
 use crate::cache::rules::plan::Plan;
 use crate::cache::shared::Shared;
-use bytes::Bytes;
-use http::{Request, Response};
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower_layer::Layer;
-use tower_service::Service;
 
 /// Puts a [`Cache`] before a service.
 ///

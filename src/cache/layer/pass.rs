@@ -1,5 +1,9 @@
 //! The way of a request for something that could not be stored before.
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, response};
+use tower_service::Service;
+
 use crate::cache::layer::body::Body;
 use crate::cache::layer::body::source::Source;
 use crate::cache::layer::fetch::{Arrival, Trip, send};
@@ -7,9 +11,6 @@ use crate::cache::rules;
 use crate::cache::store::entry;
 use crate::cache::store::key::Key;
 use crate::cache::store::stats::Outcome;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, response};
-use tower_service::Service;
 
 impl Trip {
     /// Goes to the upstream for something that could not be stored before. Nothing is kept to store it by: if

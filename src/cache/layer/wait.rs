@@ -1,5 +1,10 @@
 //! The wait of a request for another one that fetches the same.
 
+use std::sync::atomic::Ordering;
+
+use http::{HeaderMap, Response};
+use tokio::time::{Instant, timeout_at};
+
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::Found;
 use crate::cache::layer::body::Body;
@@ -7,9 +12,6 @@ use crate::cache::layer::fetch::Trip;
 use crate::cache::layer::flight::{End, Place};
 use crate::cache::layer::look::Flight;
 use crate::cache::rules::reuse::Use;
-use http::{HeaderMap, Response};
-use std::sync::atomic::Ordering;
-use tokio::time::{Instant, timeout_at};
 
 /// The most times that a request waits for others. It is more than once because the other request may get a response
 /// that is not for this one, or leave before it has one.

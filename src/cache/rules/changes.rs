@@ -1,11 +1,13 @@
 //! Targets that an unsafe request changes (RFC 9111 4.4).
 
-use crate::host_and_port::default_port;
+use std::borrow::Cow;
+
 use http::Uri;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request;
 use http::uri::Authority;
-use std::borrow::Cow;
+
+use crate::host_and_port::default_port;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
@@ -158,8 +160,9 @@ fn without_dots(target: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::{HeaderValue, Request};
+
+    use super::*;
 
     #[test]
     fn only_what_is_of_the_same_origin_is_named() {

@@ -1,10 +1,12 @@
 //! Updates of a stored head by a newer one (RFC 9111 3.2, 4.3.4, 4.3.5).
 
+use std::time::SystemTime;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 use crate::cache::http::conditional::{CONTENT_DIGEST, CONTENT_MD5};
 use crate::cache::http::date;
 use crate::fields;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::time::SystemTime;
 
 /// Fields that are for one connection (RFC 9110 7.6.1), or about a proxy (11.7).
 static HOP_BY_HOP: [HeaderName; 9] = [

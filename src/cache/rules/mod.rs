@@ -9,6 +9,12 @@ pub(crate) mod plan;
 mod question;
 pub(crate) mod reuse;
 
+use std::time::{Duration, SystemTime};
+
+use http::header::{self, HeaderMap};
+use http::{Method, StatusCode, response};
+use question::Question;
+
 use crate::cache::http::conditional;
 use crate::cache::http::control::{Flag, MOST_SECONDS, ResponseControl};
 use crate::cache::http::date;
@@ -17,10 +23,6 @@ use crate::cache::http::vary::{Selection, Unmatchable};
 use crate::cache::layer::body::whole;
 use crate::fields;
 use crate::own::own_values;
-use http::header::{self, HeaderMap};
-use http::{Method, StatusCode, response};
-use question::Question;
-use std::time::{Duration, SystemTime};
 
 /// The request that a response answers, as far as storing depends on it.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,13 @@
 //! The plan of a cache for a request, by its head alone.
 
+use http::header;
+use http::{Method, request};
+
 use crate::cache::http::conditional;
 use crate::cache::http::control::RequestControl;
 use crate::cache::http::range::{self, Wanted};
 use crate::cache::http::status::Forward;
 use crate::cache::store::key::{self, Key};
-use http::header;
-use http::{Method, request};
 
 /// The way to handle a request.
 #[derive(Debug)]
@@ -90,8 +91,9 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::Request;
+
+    use super::*;
 
     #[test]
     fn a_request_is_looked_up_if_its_head_is_all_of_it() {

@@ -5,13 +5,15 @@
 //! and a new `Date`; nor about requests, because it would give a `no-cache` response to a client that sends
 //! `max-stale`.
 
-use crate::cache::http::control::{Flag, ResponseControl};
-use crate::cache::http::date;
+use std::cell::Cell;
+use std::time::{Duration, SystemTime};
+
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_cache_semantics::{CacheOptions, CachePolicy};
-use std::cell::Cell;
-use std::time::{Duration, SystemTime};
+
+use crate::cache::http::control::{Flag, ResponseControl};
+use crate::cache::http::date;
 
 /// All that the answer depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

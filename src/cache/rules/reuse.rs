@@ -1,8 +1,9 @@
 //! Whether a stored response may be used for a request, and how (RFC 9111 4).
 
+use std::time::Duration;
+
 use crate::cache::http::control::RequestControl;
 use crate::cache::rules::Life;
-use std::time::Duration;
 
 /// The permitted use of a stored response that is for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,12 @@
 //! A stored response.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version, header};
+use tokio::time::Instant;
+
 use crate::cache::http::date;
 use crate::cache::http::range::Extent;
 use crate::cache::http::status::Forward;
@@ -9,11 +16,6 @@ use crate::cache::rules::{Life, Storable};
 use crate::cache::store::key::Key;
 use crate::cache::store::size;
 use crate::cache::store::targets::Snapshot;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version, header};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tokio::time::Instant;
 
 /// The most responses for one key: for requests that differ in what `Vary` names, and parts.
 const MOST_VARIANTS: usize = 32;

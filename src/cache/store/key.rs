@@ -6,12 +6,13 @@
 //! own copy only. A request's address (`X-Forwarded-For`) is not in it: it would give each client a cache of
 //! its own.
 
-use foldhash::quality::RandomState;
-use http::header::{self, HeaderMap, HeaderName};
-use http::request;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
+
+use foldhash::quality::RandomState;
+use http::header::{self, HeaderMap, HeaderName};
+use http::request;
 
 /// The whole of it, so that two keys are equal if and only if their requests are the same, and a hash of it.
 ///
@@ -153,8 +154,9 @@ pub(crate) fn is_ambiguous(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::Request;
+
+    use super::*;
 
     fn key(uri: &str, fields: &[(&str, &str)]) -> Key {
         let mut request = Request::builder().uri(uri);

@@ -7,18 +7,20 @@ pub(crate) mod stats;
 pub(crate) mod targets;
 mod unstored;
 
-use crate::cache::store::entry::{Resource, Stored};
-use crate::cache::store::key::Key;
-use crate::cache::store::targets::Targets;
-use crate::cache::store::unstored::{Unstored, Why};
-use foldhash::quality::RandomState;
-use http::HeaderMap;
-use moka::Expiry;
-use moka::sync::Cache as Map;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use foldhash::quality::RandomState;
+use http::HeaderMap;
+use moka::Expiry;
+use moka::sync::Cache as Map;
+
+use crate::cache::store::entry::{Resource, Stored};
+use crate::cache::store::key::Key;
+use crate::cache::store::targets::Targets;
+use crate::cache::store::unstored::{Unstored, Why};
 
 /// Longer than this a timer need not wait; an entry that nobody asks for is evicted before.
 const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

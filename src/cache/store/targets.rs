@@ -6,14 +6,16 @@
 //! there is a list of the latest changes: a fetch remembers where it ended, and what it brings is stored only if
 //! nothing of its target was added since. Looking for entries would miss both other hosts and such answers.
 
-use crate::cache::store::key::Key;
-use foldhash::quality::RandomState;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use foldhash::quality::RandomState;
+
+use crate::cache::store::key::Key;
 
 /// The most changes that are remembered. A fetch during which there are more is not stored.
 const MOST_CHANGES: usize = 4096;

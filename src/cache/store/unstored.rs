@@ -5,10 +5,11 @@
 //! a proxied request. A key may be mistaken for another one (one in 2^32, and nobody outside can choose the hash).
 //! Then a request does not wait for others once, and its response is not stored that time.
 
-use crate::cache::store::key::Key;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::cache::store::key::Key;
 
 /// The time for which a note is remembered.
 const FOR: Duration = Duration::from_secs(120);

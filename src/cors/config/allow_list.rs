@@ -1,7 +1,8 @@
 //! The value of a list-valued setting.
 
-use http::HeaderValue;
 use std::borrow::Borrow;
+
+use http::HeaderValue;
 
 /// Everything: `*` in the standard, `"*"` in a configuration file.
 ///
@@ -132,10 +133,12 @@ fn text(value: &HeaderValue) -> String {
 
 #[cfg(feature = "serde")]
 mod config {
-    use super::AllowList;
+    use std::fmt;
+
     use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
     use serde::ser::{Serialize, Serializer};
-    use std::fmt;
+
+    use super::AllowList;
 
     impl Serialize for AllowList {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -180,9 +183,11 @@ mod config {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use http::{HeaderName, Method};
     use std::sync::Arc;
+
+    use http::{HeaderName, Method};
+
+    use super::*;
 
     fn entries<F: ?Sized>(value: impl IntoAllowList<F>) -> Vec<String> {
         match value.into_allow_list() {

@@ -1,11 +1,13 @@
 //! The settings of a policy: as they are written, and read back from a policy.
 
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderValue;
+
 use super::allow_list::{AllowList, IntoAllowList};
 use crate::cors::policy::{Access, CorsPolicy, Headers, Methods};
 use crate::origin::OriginPattern;
-use http::HeaderValue;
-use std::fmt;
-use std::time::Duration;
 
 /// The settings of a [`CorsPolicy`], kept as they are written until [`build`](Self::build) checks
 /// them all.

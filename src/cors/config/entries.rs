@@ -2,11 +2,12 @@
 //!
 //! Explanations ask them, too, before they advise to add something.
 
+use std::borrow::Cow;
+
 use super::error::PolicyErrorKind as Kind;
 use crate::config_error::as_entries;
 use crate::cors::names;
 use crate::fields;
-use std::borrow::Cow;
 
 const REMOVE: &str = "remove it";
 

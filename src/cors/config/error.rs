@@ -1,8 +1,9 @@
 //! The errors of settings: where, which value, and what to write instead.
 
+use std::fmt;
+
 use crate::config_error::{ConfigError, ConfigErrors};
 use crate::origin::OriginErrorKind;
-use std::fmt;
 
 /// All errors of the settings of a policy; at least one.
 pub type PolicyErrors = ConfigErrors<PolicyErrorKind>;

@@ -1,11 +1,12 @@
 //! The remedies for entries of `allow_origins`. To follow one does not lead into the next error, so that it also has the
 //! switches that the origin needs with credentials.
 
+use std::borrow::Cow;
+
 use super::builder::CorsBuilder;
 use super::error::PolicyErrorKind as Kind;
 use crate::config_error::each_alone;
 use crate::origin::{OriginError, OriginErrorKind, OriginPattern, UNENCODED};
-use std::borrow::Cow;
 
 const NAME_YOURS: &str = "name the origins that are yours";
 

@@ -1,9 +1,10 @@
 //! A duration as a number of whole seconds, or a text with a unit, such as `"10m"`.
 
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
-use serde::ser::{Serialize as _, Serializer};
 use std::fmt;
 use std::time::Duration;
+
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde::ser::{Serialize as _, Serializer};
 
 pub(super) fn serialize<S: Serializer>(
     age: &Option<Duration>,

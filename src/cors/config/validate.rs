@@ -1,5 +1,9 @@
 //! From settings to a policy, or to everything that is wrong with them.
 
+use std::borrow::Cow;
+
+use http::HeaderValue;
+
 use super::allow_list::AllowList;
 use super::builder::CorsBuilder;
 use super::entries::{self, Wrong};
@@ -7,8 +11,6 @@ use super::error::{PolicyError, PolicyErrorKind as Kind, PolicyErrors};
 use super::remedy;
 use crate::cors::policy::{self, Access, Compiled, CorsPolicy, Headers, Methods};
 use crate::origin::{OriginPattern, OriginSet};
-use http::HeaderValue;
-use std::borrow::Cow;
 
 /// Reads the settings one by one and notes what is wrong.
 struct Check<'a> {

@@ -1,9 +1,10 @@
 //! Settings that are legal but probably unintended.
 
+use std::fmt;
+
 use crate::config_error::ConfigWarning;
 use crate::cors::policy::{CorsPolicy, Headers};
 use crate::origin::OriginPattern;
-use std::fmt;
 
 /// A setting that is legal but probably unintended.
 pub type PolicyWarning = ConfigWarning<PolicyWarningKind>;

@@ -1,5 +1,16 @@
 //! The future of the service with a source.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::{HeaderValue, ORIGIN};
+use http::request::Parts;
+use http::{Method, Request, Response, Uri};
+use pin_project_lite::pin_project;
+
 use super::lookup::Answer;
 use crate::cors::event::{self, Asked};
 use crate::cors::future::ResponseFuture as Known;
@@ -8,15 +19,6 @@ use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::policy::CorsPolicy;
 use crate::cors::respond::ResponseHeaders;
 use crate::path::public_uri;
-use http::header::{HeaderValue, ORIGIN};
-use http::request::Parts;
-use http::{Method, Request, Response, Uri};
-use pin_project_lite::pin_project;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 pin_project! {
     /// The response of [`SourcedCors`](super::SourcedCors).

@@ -1,5 +1,13 @@
 //! The layer with a source, and its service.
 
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{HeaderMap, HeaderValue, ORIGIN};
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
 use super::future::{EitherHeaders, Kept, Preflight, ResponseFuture};
 use super::lookup::{Memory, OriginSource};
 use crate::cors::config::{CorsBuilder, PolicyErrors};
@@ -8,12 +16,6 @@ use crate::cors::judge::{Refusal, Verdict};
 use crate::cors::layer::{Cors, CorsLayer};
 use crate::cors::policy::Compiled;
 use crate::origin::Origin;
-use http::header::{HeaderMap, HeaderValue, ORIGIN};
-use http::{Request, Response};
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower_layer::Layer;
-use tower_service::Service;
 
 /// A [`CorsLayer`] with an [`OriginSource`] beside the list of its policy.
 ///

@@ -1,10 +1,5 @@
 //! The source, and the memory of its answers.
 
-use crate::origin::Origin;
-use futures_util::FutureExt as _;
-use futures_util::future::{Shared, WeakShared};
-use moka::Expiry;
-use moka::sync::Cache;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, ready};
@@ -12,6 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
+use moka::Expiry;
+use moka::sync::Cache;
+
+use crate::origin::Origin;
 
 /// A function that tells whether an origin is allowed, with limits on asking it.
 ///

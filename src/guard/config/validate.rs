@@ -1,5 +1,10 @@
 //! From settings to a guard: everything that is wrong, or a guard that cannot be.
 
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+
+use http::Method;
+
 use crate::config_error::{as_entries, each_alone};
 use crate::guard::config::builder::{Exemption, GuardBuilder};
 use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind, GuardErrors};
@@ -8,9 +13,6 @@ use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::host::Hosts;
 use crate::origin::{OriginErrorKind, OriginPattern, OriginSet, UNENCODED};
 use crate::path::is_ambiguous;
-use http::Method;
-use std::borrow::Cow;
-use std::net::Ipv6Addr;
 
 /// Reads the settings one by one and notes what is wrong.
 struct Check<'a> {

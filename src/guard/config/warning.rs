@@ -1,11 +1,12 @@
 //! Settings that are legal but probably unintended.
 
+use std::fmt;
+
 use crate::config_error::ConfigWarning;
 use crate::cors::CorsPolicy;
 use crate::guard::config::builder::Mode;
 use crate::guard::policy::Guard;
 use crate::origin::{OriginPattern, OriginSet};
-use std::fmt;
 
 /// A setting that is legal but probably unintended.
 pub type GuardWarning = ConfigWarning<GuardWarningKind>;

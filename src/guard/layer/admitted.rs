@@ -1,7 +1,8 @@
 //! The guard's word on the `Origin` of a request that it let through, for who comes behind it.
 
-use crate::guard::judge::Standing;
 use http::Extensions;
+
+use crate::guard::judge::Standing;
 
 /// The owner of the page that made a request which a guard let through, by its `Origin` alone.
 ///

@@ -53,11 +53,12 @@ pub(crate) fn differs(
 /// to be woken for what any stranger can send.
 #[cfg(feature = "tracing")]
 mod written {
+    use http::HeaderValue;
+    use tracing::Level;
+
     use super::{Compiled, GuardLog, Head, Kind, Refusal};
     use crate::excerpt::Excerpt;
     use crate::log::_Shown;
-    use http::HeaderValue;
-    use tracing::Level;
 
     fn is_enabled() -> bool {
         tracing::event_enabled!(target: "same_origin::guard", Level::INFO)

@@ -1,11 +1,12 @@
 //! The future of the service.
 
-use http::Response;
-use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use http::Response;
+use pin_project_lite::pin_project;
 
 pin_project! {
     /// The response of [`GuardService`](crate::guard::GuardService).

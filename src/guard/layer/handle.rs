@@ -1,13 +1,15 @@
 //! Changing the guard under a running server, and judging by another one beside it.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
 use crate::guard::layer::event::{self, GuardLog};
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::head::Head;
 use crate::guard::verdict::Verdict;
-use arc_swap::ArcSwap;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reads and replaces the guard of a [`GuardLayer`](crate::guard::GuardLayer) while requests are served.
 ///

@@ -1,12 +1,14 @@
 //! The answer to a request that is refused.
 
-use crate::fields;
-use crate::guard::config::builder::Mode;
-use crate::guard::layer::refused::GuardError;
+use std::fmt;
+
 use http::header::{CONTENT_TYPE, HeaderValue, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use std::fmt;
+
+use crate::fields;
+use crate::guard::config::builder::Mode;
+use crate::guard::layer::refused::GuardError;
 
 /// The body of a refusal, and its headers beside those that are the guard's.
 ///

@@ -1,8 +1,10 @@
 //! The error in the answer to a request that was refused.
 
-use crate::guard::verdict::Refusal;
-use http::StatusCode;
 use std::fmt;
+
+use http::StatusCode;
+
+use crate::guard::verdict::Refusal;
 
 /// The reason of a refusal, in the extensions of the answer.
 ///

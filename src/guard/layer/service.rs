@@ -1,5 +1,13 @@
 //! The tower layer and its service.
 
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderName, Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
 use crate::guard::layer::admitted::Admitted;
 use crate::guard::layer::event::GuardLog;
 use crate::guard::layer::future::ResponseFuture;
@@ -9,12 +17,6 @@ use crate::guard::layer::refused::GuardError;
 use crate::guard::policy::Guard;
 use crate::guard::request::head::Head;
 use crate::guard::verdict::Verdict;
-use http::{HeaderName, Request, Response};
-use std::fmt;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower_layer::Layer;
-use tower_service::Service;
 
 /// Puts a [`Guard`] around a service.
 ///

@@ -1,13 +1,15 @@
 //! The head of a request, whatever holds it.
 
+use std::cell::Cell;
+
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
+use http::request::Parts;
+use http::{Extensions, Method, Request, Uri, Version};
+
 use crate::fields::Sole;
 use crate::guard::request::own_origin::Own;
 use crate::guard::request::signals;
 use crate::path::public_uri;
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
-use http::request::Parts;
-use http::{Extensions, Method, Request, Uri, Version};
-use std::cell::Cell;
 
 /// The parts of a request that are judged. Borrowed, so that a layer need not take the request apart.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 //!
 //! Nothing here allocates once the set is built.
 
-use crate::host_and_port::HostAndPort;
 use std::net::Ipv6Addr;
+
+use crate::host_and_port::HostAndPort;
 
 /// The authorities that are answered.
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,14 @@
 //! The origin under which a request was made, and who says so.
 
+use std::fmt;
+
+use http::header::{HeaderMap, HeaderValue};
+use http::{Extensions, Version};
+
 use crate::fields::Sole;
 use crate::forwarded::Told;
 use crate::guard::request::head::Head;
 use crate::host_and_port::{HostAndPort, default_port, is_same};
-use http::header::{HeaderMap, HeaderValue};
-use http::{Extensions, Version};
-use std::fmt;
 
 /// The scheme and authority under which a request was made, as the server knows them.
 ///
@@ -211,8 +213,9 @@ fn is_peer_secure(_: &Extensions) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::header::HOST;
+
+    use super::*;
 
     #[test]
     fn the_authority_is_taken_from_where_it_counts() {

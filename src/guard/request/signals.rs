@@ -1,9 +1,10 @@
 //! The signs in a request's head of who made it, and of what it asks for.
 
-use crate::fields::{self, Sole};
-use crate::guard::request::head::Head;
 use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
+
+use crate::fields::{self, Sole};
+use crate::guard::request::head::Head;
 
 /// The value of `Sec-Fetch-Site` (Fetch Metadata 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,10 +97,11 @@ pub(crate) fn behind_scheme(origin: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::guard::request::head::Fields;
     use http::Request;
     use http::header::UPGRADE;
+
+    use super::*;
+    use crate::guard::request::head::Fields;
 
     #[test]
     fn safe_methods_have_case() {

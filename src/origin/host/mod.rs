@@ -3,10 +3,10 @@
 mod ip;
 mod public_suffix;
 
-use ip::{is_ipv4, is_ipv6};
 use std::net::Ipv4Addr;
 
 pub(super) use ip::{ipv6, write_ipv6};
+use ip::{is_ipv4, is_ipv6};
 pub(super) use public_suffix::covers_public_suffix;
 
 /// Whether the URL parser leaves the host as it is (URL #host-parsing).

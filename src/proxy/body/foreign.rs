@@ -1,11 +1,13 @@
 //! A request's or a response's body that is neither hyper's nor the proxy's own.
 
-use crate::proxy::error::BoxError;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use sync_wrapper::SyncWrapper;
+
+use crate::proxy::error::BoxError;
 
 type Unshared = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
 

@@ -3,13 +3,15 @@
 //! A server's body is. One that a program made, or a layer has replaced, may not be: hyper would cut a longer one
 //! without a word, and wait for the rest of a shorter one until the upstream is taken for silent.
 
-use crate::proxy::body::Body;
-use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+
+use crate::proxy::body::Body;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 
 /// A body, and the length that was announced for it, if one was.
 pub(crate) struct Measured {
@@ -174,12 +176,14 @@ impl http_body::Body for Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+
     use futures_util::{StreamExt, stream};
     use http::HeaderMap;
     use http_body_util::StreamBody;
-    use std::convert::Infallible;
-    use std::future::poll_fn;
+
+    use super::*;
 
     /// A body of these pieces and then trailers, each with a pause before it if `is_slow`.
     fn of(pieces: &'static [&'static str], is_slow: bool) -> Body {

@@ -5,8 +5,13 @@ mod foreign;
 pub(crate) mod measured;
 pub(crate) mod upload;
 
-use crate::proxy::error::BoxError;
-use crate::proxy::wire::trailers;
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use foreign::Foreign;
 pub(crate) use foreign::RequestBodyFailed;
@@ -14,12 +19,9 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use measured::{Counted, Failure};
-use std::any::Any;
-use std::error::Error;
-use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+
+use crate::proxy::error::BoxError;
+use crate::proxy::wire::trailers;
 
 /// A body that streams frames, trailers included, at the pace of its reader. Of trailers it hands on what
 /// may be one (RFC 9110 6.5.1): no field that only a head decides.
@@ -299,9 +301,10 @@ fn take<B: 'static, T: 'static>(slot: &mut Option<B>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use futures_util::FutureExt;
     use http_body_util::BodyExt;
+
+    use super::*;
 
     #[test]
     fn whole_bodies_come_in_pieces() {

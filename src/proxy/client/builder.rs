@@ -1,5 +1,8 @@
 //! Settings of a client.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
 use super::Client;
 use super::connect::Connector;
 #[cfg(feature = "tls")]
@@ -10,8 +13,6 @@ use super::pool::pools::Registry;
 use crate::proxy::config;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::config::settings::{Limits, Timeouts};
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 
 /// Settings of a [`Client`].
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,14 @@
 //! The way to one upstream: its destination, and the pools of the client that was asked first.
 
-use super::pool::Pool;
-use super::pool::pools::{Pools, Registry};
-use crate::proxy::upstream::destination::Destination;
-use http::uri::{Authority, Scheme};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
+
+use http::uri::{Authority, Scheme};
+
+use super::pool::Pool;
+use super::pool::pools::{Pools, Registry};
+use crate::proxy::upstream::destination::Destination;
 
 /// The server that a proxy sends a request to, in the extensions of each request that it gives to a client
 /// service.

@@ -1,14 +1,16 @@
 //! The failure of an exchange, with the request itself while it can be repeated.
 
+use std::error::Error;
+use std::fmt;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Uri};
+
 use crate::proxy::body::Body;
 use crate::proxy::client::hyper_error::{Lost, kind_of, told, was_not_processed};
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::deadline::Late;
 use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Uri};
-use std::error::Error;
-use std::fmt;
 
 /// A failed exchange of [`Client`](super::Client).
 ///
@@ -210,9 +212,10 @@ impl ConnectError {
 
 #[cfg(test)]
 mod tests {
+    use tower_service::Service;
+
     use super::*;
     use crate::proxy::client::Client;
-    use tower_service::Service;
 
     #[tokio::test]
     async fn a_request_that_was_not_sent_can_be_given_to_the_client_again() {

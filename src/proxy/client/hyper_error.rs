@@ -1,10 +1,12 @@
 //! The meaning of hyper's errors: what a request's failure was, and what its upstream did with the request.
 
-use crate::proxy::body::RequestBodyFailed;
-use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
-use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::io;
+
+use http_body_util::LengthLimitError;
+
+use crate::proxy::body::RequestBodyFailed;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
 
 /// The end of a connection of HTTP/2 that hyper does not tell its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,10 +135,11 @@ pub(super) fn kind_of(error: &hyper::Error) -> ProxyErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
     use crate::proxy::body::Body;
     use crate::proxy::client::error::ClientError;
-    use http::Request;
 
     fn broken() -> Body {
         Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(

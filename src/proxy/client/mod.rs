@@ -23,27 +23,28 @@ mod send;
 pub(crate) mod stream;
 mod upload;
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 pub use builder::ClientBuilder;
 #[cfg(feature = "tls")]
 pub(crate) use connect::tls::{crypto_provider, system_roots};
 pub use connect_to::ConnectTo;
+use error::NotAbsolute;
 pub use error::{ClientBuildError, ClientError};
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, header};
+use pool::Pool;
+use pool::pools::Registry;
 pub use send::_Look;
 
 use crate::proxy::body::Body;
 use crate::proxy::body::upload::Progress;
 use crate::proxy::deadline::HeadTimeout;
 use crate::proxy::wire::framing::{self, announces_content};
-use error::NotAbsolute;
-use http::uri::{Authority, Scheme};
-use http::{Request, Response, header};
-use pool::Pool;
-use pool::pools::Registry;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// The default client of a [`ReverseProxy`](super::ReverseProxy): connects, pools, and repeats what
 /// can be repeated.

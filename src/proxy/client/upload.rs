@@ -4,16 +4,18 @@
 //! counts among those that the upstream takes. So the response gives back what the request holds (its place, its stream)
 //! only if the body is out by then; else the body does.
 
-use crate::proxy::body::Body;
-use crate::proxy::error::BoxError;
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+
+use crate::proxy::body::Body;
+use crate::proxy::error::BoxError;
 
 /// The time for which an upstream that has answered may take nothing of the body; up to twice as long. One that reads on
 /// reads all of it, however slowly; one that does not would keep the place for ever.
@@ -200,11 +202,12 @@ impl http_body::Body for Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use futures_util::FutureExt;
     use http_body_util::BodyExt;
     use http_body_util::channel::Channel;
     use tokio::time::sleep;
+
+    use super::*;
 
     fn slow() -> (http_body_util::channel::Sender<Bytes, BoxError>, Body) {
         let (sender, body) = Channel::<Bytes, BoxError>::new(4);

@@ -1,9 +1,10 @@
 //! Checks of the two ends of a mount: the public prefix, and the address of an upstream.
 
+use std::borrow::Cow;
+
 use crate::path::is_ambiguous;
 use crate::proxy::config::error::ProxyConfigErrorKind as Kind;
 use crate::proxy::upstream::Upstream;
-use std::borrow::Cow;
 
 /// The kind of an error, and what to write instead.
 pub(super) type Refusal = (Kind, Cow<'static, str>);

@@ -1,10 +1,12 @@
 //! Timeouts and limits that are too small or too large.
 
+use std::borrow::Cow;
+
+use tokio::sync::Semaphore;
+
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
 use crate::proxy::config::settings::{Limits, Timeouts};
 use crate::proxy::wire::MOST_LINES;
-use std::borrow::Cow;
-use tokio::sync::Semaphore;
 
 /// With less room for a head every response would be too large.
 const LEAST_HEAD: u32 = 1024;

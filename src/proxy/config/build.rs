@@ -1,5 +1,7 @@
 //! From a builder to a proxy: the checked plan, and a client for it.
 
+use tower_layer::Layer;
+
 use crate::proxy::client::Client;
 use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
@@ -9,7 +11,6 @@ use crate::proxy::transport::ServiceTransport;
 use crate::proxy::upstream::Changes;
 #[cfg(feature = "tls")]
 use crate::proxy::upstream::Upstream;
-use tower_layer::Layer;
 
 impl ProxyBuilder {
     /// The proxy, with a [`Client`] of its own.

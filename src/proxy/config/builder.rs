@@ -1,5 +1,11 @@
 //! Settings of a proxy, as the setters of a builder and as the keys of a configuration.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::HeaderName;
+use ipnet::IpNet;
+
 use crate::proxy::config::settings::{Limits, Timeouts};
 #[cfg(feature = "tls")]
 use crate::proxy::config::tls::UpstreamTls;
@@ -12,10 +18,6 @@ use crate::proxy::response::error_page::ErrorHook;
 use crate::proxy::tunnel::Tunnels;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
-use http::HeaderName;
-use ipnet::IpNet;
-use std::collections::BTreeMap;
-use std::fmt;
 
 /// Settings of a [`ReverseProxy`](crate::proxy::ReverseProxy), checked all at once by [`build`](Self::build).
 ///

@@ -1,5 +1,7 @@
 //! From checked settings to a plan: everything that can be made once.
 
+use std::sync::Arc;
+
 use crate::proxy::body::download::Downloads;
 use crate::proxy::config::builder::ProxyBuilder;
 #[cfg(feature = "balance")]
@@ -23,7 +25,6 @@ use crate::proxy::upstream::upstreams::Upstreams;
 use crate::proxy::upstream::{Changes, Upstream};
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::via::Via;
-use std::sync::Arc;
 
 /// The plan of settings without a problem.
 pub(super) fn plan(

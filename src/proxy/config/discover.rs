@@ -1,13 +1,15 @@
 //! The last step of a builder whose list of endpoints changes.
 
+use std::fmt;
+use std::hash::Hash;
+
+use futures_core::Stream;
+
 use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::error::ProxyConfigErrors;
 use crate::proxy::service::ReverseProxy;
 use crate::proxy::transport::ServiceTransport;
 use crate::proxy::upstream::discovery::{EndpointChange, follow};
-use futures_core::Stream;
-use std::fmt;
-use std::hash::Hash;
 
 /// A [`ProxyBuilder`] with the changes that will feed its list, ready to be built.
 #[must_use]

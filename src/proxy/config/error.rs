@@ -1,7 +1,8 @@
 //! The errors of settings: where, which value, and what to write instead.
 
-use crate::config_error::{ConfigError, ConfigErrors};
 use std::fmt;
+
+use crate::config_error::{ConfigError, ConfigErrors};
 
 /// All errors of the settings of a proxy; at least one.
 pub type ProxyConfigErrors = ConfigErrors<ProxyConfigErrorKind>;

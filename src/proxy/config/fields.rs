@@ -1,12 +1,14 @@
 //! Checks of the fields that are to be removed and set.
 
+use std::collections::BTreeMap;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 use crate::proxy::config::error::{
     ProxyConfigError, ProxyConfigErrorKind as Kind, ProxyConfigErrors,
 };
 use crate::proxy::wire::edits::FieldEdits;
 use crate::proxy::wire::scan::{self, Field};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::collections::BTreeMap;
 
 /// The head whose fields are removed and set.
 #[derive(Clone, Copy)]

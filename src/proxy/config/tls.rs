@@ -1,13 +1,15 @@
 //! TLS to the upstream by files: trust anchors of one's own, a client certificate.
 
-use crate::proxy::client::{ClientBuildError, crypto_provider};
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
-use crate::proxy::config::pem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use rustls::crypto::CryptoProvider;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+use crate::proxy::client::{ClientBuildError, crypto_provider};
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
+use crate::proxy::config::pem;
 
 /// Trust anchors for https upstreams, and an optional client certificate: PEM files, read when the proxy
 /// is built.

@@ -1,5 +1,8 @@
 //! Reads the settings one by one, and notes everything that is wrong with them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::proxy::client::ClientBuildError;
 use crate::proxy::config::address::{check_prefix, check_upstream};
 use crate::proxy::config::bounds::out_of_bounds;
@@ -13,8 +16,6 @@ use crate::proxy::plan::Plan;
 use crate::proxy::response::cookie::attributes::{CookieAttributes, SameSite};
 use crate::proxy::upstream::{Changes, Upstream};
 use crate::proxy::wire::edits::FieldEdits;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Settings without a problem, compiled.
 pub(super) struct Compiled {

@@ -3,6 +3,16 @@
 
 mod send;
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header::{self, HeaderValue};
+use http::uri::Authority;
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use hyper::upgrade::OnUpgrade;
+
 use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
@@ -20,14 +30,6 @@ use crate::proxy::upstream::member::InFlight;
 use crate::proxy::wire::framing;
 use crate::proxy::wire::upgrade::is_offered;
 use crate::proxy::wire::websocket;
-use http::header::{self, HeaderValue};
-use http::uri::Authority;
-use http::{Request, Response, StatusCode, Version};
-use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 
 /// The answer to a request: an exchange with an upstream, or a response that is known already. Boxed once,
 /// because every server and layer around it moves it about; `benches/README.md` says how large it may be.

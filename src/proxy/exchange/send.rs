@@ -1,5 +1,9 @@
 //! The way of a request to its upstream: the only one, or one that is chosen from several.
 
+use std::sync::Arc;
+
+use http::{Request, Response};
+
 use super::{Exchange, Held};
 use crate::proxy::body::Body;
 use crate::proxy::client::ClientError;
@@ -9,8 +13,6 @@ use crate::proxy::share::Places;
 use crate::proxy::trace;
 use crate::proxy::transport::Transport;
 use crate::proxy::upstream::member::{InFlight, Member, Tried};
-use http::{Request, Response};
-use std::sync::Arc;
 
 impl Exchange {
     /// Sends the request to the only upstream, or to one that is chosen; to another one if it could not be sent

@@ -4,11 +4,13 @@
 //! segment by segment and byte for byte: `/api/a%2Fb` is `/prod/a%2Fb`, and `/apix` is not below
 //! `/api`.
 
-use crate::proxy::upstream::destination::Destination;
-use arc_swap::ArcSwap;
-use http::uri::PathAndQuery;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::uri::PathAndQuery;
+
+use crate::proxy::upstream::destination::Destination;
 
 /// A prefix of the public path and the path of the upstream that it stands for.
 ///
@@ -222,9 +224,10 @@ pub(crate) fn rooted(path: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::proxy::upstream::Upstream;
-    use proptest::prelude::*;
 
     fn forward(prefix: &str, base: &str, public: &'static str) -> Option<String> {
         PathMap::new(prefix, base)

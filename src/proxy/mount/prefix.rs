@@ -1,7 +1,8 @@
 //! The public prefix of one request: behind a trusted proxy, and as the upstream was told of it.
 
-use crate::proxy::mount::map::{below, without_dot_segments};
 use std::borrow::Cow;
+
+use crate::proxy::mount::map::{below, without_dot_segments};
 
 /// Prefixes of the public path that a request's browser sees and its mount does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The table in which proxies that stand side by side find each other's addresses.
 
-use crate::proxy::mount::map::{Mount, PathMap};
 use std::cmp::Reverse;
 use std::sync::{Arc, RwLock, Weak};
+
+use crate::proxy::mount::map::{Mount, PathMap};
 
 /// The mounts of several proxies that stand side by side, so that a redirect of one proxy's upstream
 /// to another's comes back under the prefix that serves it.

@@ -1,10 +1,12 @@
 //! The client's address, as far as it can be believed.
 
-use crate::forwarded::{is_told_in_x_fields, last_elements, parameter};
-use crate::proxy::request::peer::Peer;
+use std::net::{IpAddr, SocketAddr};
+
 use http::header::{self, HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
-use std::net::{IpAddr, SocketAddr};
+
+use crate::forwarded::{is_told_in_x_fields, last_elements, parameter};
+use crate::proxy::request::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -205,8 +207,9 @@ impl Requester {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderValue;
+
+    use super::*;
 
     struct Case {
         name: &'static str,

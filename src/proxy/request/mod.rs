@@ -13,13 +13,9 @@ mod rewrite;
 pub(crate) mod target;
 pub(crate) mod webdav;
 
-use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::mount::map::Mount;
-use crate::proxy::wire::edits::FieldEdits;
-use crate::proxy::wire::framing;
-use crate::proxy::wire::host::set_host;
-use crate::proxy::wire::via::Via;
-use crate::proxy::wire::websocket;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use client::{Requester, is_in};
 use forwarded::{Forwarding, Outside};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue};
@@ -28,8 +24,14 @@ use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use ipnet::IpNet;
 use origin::{OriginChoice, OriginRule};
-use std::net::IpAddr;
-use std::sync::Arc;
+
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::mount::map::Mount;
+use crate::proxy::wire::edits::FieldEdits;
+use crate::proxy::wire::framing;
+use crate::proxy::wire::host::set_host;
+use crate::proxy::wire::via::Via;
+use crate::proxy::wire::websocket;
 
 pub(crate) type RequestHook = Arc<dyn Fn(&mut request::Parts) + Send + Sync>;
 

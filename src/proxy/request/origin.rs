@@ -3,11 +3,13 @@
 //! To make a foreign page's `Origin` the upstream's own would switch its check off, so only what a guard has
 //! found to be of our own or a trusted page is rewritten.
 
-use crate::guard::Admitted;
-use crate::proxy::wire::host::scheme_name;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::guard::Admitted;
+use crate::proxy::wire::host::scheme_name;
 
 /// The rule of `rewrite_origin`.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! The client's end of a connection.
 
-use http::header::HeaderValue;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+
+use http::header::HeaderValue;
 
 /// The client's end of a connection, which a server puts into the extensions of its requests.
 ///

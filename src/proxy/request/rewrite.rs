@@ -1,5 +1,10 @@
 //! The steps of a request's rewriting, in their order.
 
+use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, StatusCode, Uri, Version, request};
+use http_body::Body;
+
 use super::client::{ClientAddr, Requester, client_address};
 use super::peer::peer_of;
 use super::webdav::AddressMapper;
@@ -12,10 +17,6 @@ use crate::proxy::wire::framing::{self, Unsound};
 use crate::proxy::wire::host::set_host;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::{MOST_LINES, hop_by_hop, upgrade, websocket};
-use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, StatusCode, Uri, Version, request};
-use http_body::Body;
 
 /// The place that a request asks for.
 struct Asked {

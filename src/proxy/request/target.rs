@@ -1,12 +1,14 @@
 //! The target of a request: the public path, and the host that the client named.
 
-use crate::host_and_port::{HostAndPort, is_same};
-use crate::path::is_ambiguous;
-use crate::proxy::error::ProxyErrorKind;
+use std::borrow::Cow;
+
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Uri, Version, request};
-use std::borrow::Cow;
+
+use crate::host_and_port::{HostAndPort, is_same};
+use crate::path::is_ambiguous;
+use crate::proxy::error::ProxyErrorKind;
 
 /// The URI that the browser asked for: under axum, with the prefix that its nests took away, and with
 /// what layers have made of the rest.

@@ -4,14 +4,16 @@
 //! public one for another server (RFC 4918 9.8.5). A `Destination` that is not below the prefix must not pass:
 //! the upstream would take it for a path of its own, outside of what is mounted.
 
+use std::ops::Range;
+
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+
 use crate::path::is_ambiguous;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::PathMap;
 use crate::proxy::wire::host::{default_port, is_same_authority};
-use http::Method;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use std::ops::Range;
 
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
 const IF: HeaderName = HeaderName::from_static("if");
@@ -153,8 +155,9 @@ fn resource_tags(value: &[u8]) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const HOST: HeaderValue = HeaderValue::from_static("app.example:8443");
 

@@ -1,12 +1,14 @@
 //! The response that stands for an error.
 
-use crate::proxy::body::Body;
-use crate::proxy::error::ProxyError;
-use crate::proxy::wire::via::Via;
+use std::sync::Arc;
+
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body as _;
-use std::sync::Arc;
+
+use crate::proxy::body::Body;
+use crate::proxy::error::ProxyError;
+use crate::proxy::wire::via::Via;
 
 pub(crate) type ErrorHook =
     Arc<dyn Fn(&ProxyError, Response<Body>) -> Response<Body> + Send + Sync>;

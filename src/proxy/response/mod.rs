@@ -5,6 +5,15 @@ mod domain;
 pub(crate) mod error_page;
 pub(crate) mod location;
 
+use std::sync::Arc;
+
+use cookie::attributes::CookieAttributes;
+use cookie::mapper::CookieMapper;
+use cookie::rewrite::CookieRewrite;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode, Version};
+use location::LocationMapper;
+
 use crate::fields;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::mount::map::Mount;
@@ -16,13 +25,6 @@ use crate::proxy::wire::framing;
 use crate::proxy::wire::scan::{Field, HeaderScan};
 use crate::proxy::wire::via::Via;
 use crate::proxy::wire::{MOST_LINES, hop_by_hop};
-use cookie::attributes::CookieAttributes;
-use cookie::mapper::CookieMapper;
-use cookie::rewrite::CookieRewrite;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Response, StatusCode, Version};
-use location::LocationMapper;
-use std::sync::Arc;
 
 /// Rules for the head of a response, compiled by the builder.
 pub(crate) struct ResponseRules {

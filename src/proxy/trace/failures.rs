@@ -1,15 +1,17 @@
 //! Events for the requests that a proxy answers itself, and for upstreams that are set aside: so many a second and no
 //! more.
 
-use crate::log::{_LineLimiter, _Shown, shown_id};
-use crate::proxy::error::{ProxyError, ProxyErrorKind};
-use crate::proxy::upstream::destination::Destination;
-use http::{HeaderValue, Method};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use http::{HeaderValue, Method};
 use tracing::{Level, event_enabled};
+
+use crate::log::{_LineLimiter, _Shown, shown_id};
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use crate::proxy::upstream::destination::Destination;
 
 /// The log of one proxy's failures.
 pub(crate) struct FailureLog {

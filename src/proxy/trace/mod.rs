@@ -16,6 +16,14 @@ pub(crate) use silent::*;
 
 #[cfg(feature = "tracing")]
 mod enabled {
+    use std::future::Future;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use http::uri::Authority;
+    use http::{Response, StatusCode, request};
+    use tracing::{Instrument, Span};
+
     use super::failures::Failure;
     use crate::log::_masked_path;
     use crate::proxy::error::ProxyError;
@@ -24,12 +32,6 @@ mod enabled {
     use crate::proxy::request::{RequestContext, target};
     use crate::proxy::upstream::Upstream;
     use crate::proxy::upstream::member::Member;
-    use http::uri::Authority;
-    use http::{Response, StatusCode, request};
-    use std::future::Future;
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-    use tracing::{Instrument, Span};
 
     /// One exchange, from the outgoing head to the head of its answer.
     #[derive(Clone)]
@@ -135,6 +137,12 @@ mod enabled {
 
 #[cfg(not(feature = "tracing"))]
 mod silent {
+    use std::future::Future;
+    use std::time::Duration;
+
+    use http::uri::Authority;
+    use http::{Response, StatusCode, request};
+
     use crate::proxy::body::Body;
     use crate::proxy::error::ProxyError;
     use crate::proxy::exchange::Answer;
@@ -142,10 +150,6 @@ mod silent {
     use crate::proxy::request::RequestContext;
     use crate::proxy::upstream::Upstream;
     use crate::proxy::upstream::member::Member;
-    use http::uri::Authority;
-    use http::{Response, StatusCode, request};
-    use std::future::Future;
-    use std::time::Duration;
 
     #[derive(Clone)]
     pub(crate) struct Trace;

@@ -1,13 +1,15 @@
 //! The end of a WebSocket's stream from its upstream, when the client has to be told that the server goes away.
 
-use super::Spoken;
-use super::frames::{Frames, GOING_AWAY};
-use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Spoken;
+use super::frames::{Frames, GOING_AWAY};
+use crate::proxy::delegate::delegate_io;
 
 /// The upstream's end of a tunnel. When it is to leave, a close frame comes out of it between two others, and then
 /// nothing but its end.
@@ -100,8 +102,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Farewell<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
 
     /// A text frame.
     fn text(content: &str) -> Vec<u8> {

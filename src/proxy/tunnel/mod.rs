@@ -4,23 +4,25 @@ mod farewell;
 mod frames;
 mod watched;
 
-use crate::proxy::deadline::after;
-use crate::proxy::error::{BoxError, ProxyErrorKind};
-use crate::proxy::request::client::Requester;
-use crate::proxy::share::{TunnelPlace, TunnelShares};
-use farewell::Farewell;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+use farewell::Farewell;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watched::Watched;
+
+use crate::proxy::deadline::after;
+use crate::proxy::error::{BoxError, ProxyErrorKind};
+use crate::proxy::request::client::Requester;
+use crate::proxy::share::{TunnelPlace, TunnelShares};
 
 /// The tunnels that are open, so that a server can wait for them, or end them, when it stops.
 ///

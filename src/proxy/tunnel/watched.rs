@@ -1,11 +1,13 @@
 //! An end of a tunnel: it notes when bytes come out of it, and the client's tells a reset from an end.
 
-use super::Pulse;
-use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Pulse;
+use crate::proxy::delegate::delegate_io;
 
 /// Turns in which hyper's task, which is woken by a reset too, comes before this one.
 const TURNS: u8 = 3;

@@ -1,10 +1,12 @@
 //! The destination of a request: protocol, authority and address.
 
-use crate::proxy::upstream::InvalidUpstream;
-use crate::proxy::wire::host::{canonical_host, default_port, ipv6};
+use std::net::SocketAddr;
+
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
-use std::net::SocketAddr;
+
+use crate::proxy::upstream::InvalidUpstream;
+use crate::proxy::wire::host::{canonical_host, default_port, ipv6};
 
 /// The protocol that an upstream is spoken to in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

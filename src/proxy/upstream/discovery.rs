@@ -1,15 +1,17 @@
 //! Changes of a list of endpoints, as somebody else finds them.
 
-use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
-use crate::proxy::upstream::member::Member;
-use futures_core::Stream;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
+use crate::proxy::upstream::member::Member;
 
 /// A change of the endpoints behind an upstream, for
 /// [`ProxyBuilder::discover`](crate::proxy::ProxyBuilder::discover).

@@ -1,12 +1,9 @@
 //! A list of upstreams that follows DNS: each address of a name is an endpoint.
 
-use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
-use crate::proxy::deadline::after;
-use crate::proxy::upstream::backoff::pause;
-use crate::proxy::upstream::destination::Destination;
-use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
-use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
@@ -14,9 +11,14 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+
+use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind as Kind};
+use crate::proxy::deadline::after;
+use crate::proxy::upstream::backoff::pause;
+use crate::proxy::upstream::destination::Destination;
+use crate::proxy::upstream::discovery::{EndpointChange, EndpointTable};
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::endpoint_list::{Changes, EndpointList};
 
 /// Settings by which an upstream's name is resolved again and again: [`ProxyBuilder::dns`](crate::proxy::ProxyBuilder::dns).
 ///

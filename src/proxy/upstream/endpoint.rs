@@ -1,9 +1,11 @@
 //! One endpoint of an upstream, as somebody found it.
 
+use std::net::SocketAddr;
+
+use http::uri::Authority;
+
 use crate::proxy::config::error::{ProxyConfigError, ProxyConfigErrorKind};
 use crate::proxy::upstream::Upstream;
-use http::uri::Authority;
-use std::net::SocketAddr;
 
 /// The place of one of several servers of the same upstream.
 ///

@@ -1,11 +1,5 @@
 //! A list of endpoints that changes: the requests read it, one task writes it.
 
-use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::mount::map::Origins;
-use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::endpoint::Endpoint;
-use crate::proxy::upstream::member::Member;
-use arc_swap::{ArcSwap, Guard};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,9 +8,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::mount::map::Origins;
+use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::endpoint::Endpoint;
+use crate::proxy::upstream::member::Member;
 
 /// Makes the source of a list's changes.
 pub(crate) type Changes = Box<dyn FnOnce(Arc<EndpointList>) -> Source + Send>;

@@ -7,12 +7,13 @@
     )
 )]
 
-use crate::proxy::client::ConnectTo;
-use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::backoff::{millis, pause};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+use crate::proxy::client::ConnectTo;
+use crate::proxy::upstream::Upstream;
+use crate::proxy::upstream::backoff::{millis, pause};
 
 /// One upstream of a proxy.
 #[derive(Debug)]

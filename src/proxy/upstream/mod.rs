@@ -19,13 +19,14 @@ pub(crate) mod endpoint_list;
 pub(crate) mod member;
 pub(crate) mod upstreams;
 
-use crate::path::is_ambiguous;
 use destination::{Destination, Protocol};
 #[cfg(feature = "balance")]
 pub(crate) use endpoint_list::Changes;
 use http::Uri;
 #[cfg(feature = "balance")]
 use http::uri::Authority;
+
+use crate::path::is_ambiguous;
 
 /// Without the feature `balance` a list never changes.
 #[cfg(not(feature = "balance"))]

@@ -4,12 +4,13 @@
     allow(unused_variables, reason = "a single upstream is not chosen")
 )]
 
+use std::time::Duration;
+
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::upstream::Upstream;
 #[cfg(feature = "balance")]
 use crate::proxy::upstream::balance::Balancer;
 use crate::proxy::upstream::member::{InFlight, Member, Tried};
-use std::time::Duration;
 
 /// The upstreams of one proxy.
 #[derive(Debug)]

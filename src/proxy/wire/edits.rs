@@ -1,9 +1,11 @@
 //! Fields that the settings of a proxy remove and set.
 
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 use crate::fields;
 use crate::proxy::wire::scan::is_alike;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::sync::Arc;
 
 /// Fields to remove, and fields to set after that; checked by the builder.
 #[derive(Clone, Debug, Default)]

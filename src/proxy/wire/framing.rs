@@ -1,11 +1,12 @@
 //! The length of a body as its head says it, brought into the one form that every next hop reads alike.
 
-use crate::fields;
-use crate::proxy::error::ProxyErrorKind;
-use crate::proxy::wire::scan::{Field, HeaderScan};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Version, request};
 use http_body::Body;
+
+use crate::fields;
+use crate::proxy::error::ProxyErrorKind;
+use crate::proxy::wire::scan::{Field, HeaderScan};
 
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
@@ -180,8 +181,9 @@ fn same_length(headers: &HeaderMap) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderName;
+
+    use super::*;
 
     fn settled(lines: &[(HeaderName, &'static str)]) -> Result<Vec<HeaderValue>, Unsound> {
         let mut headers = HeaderMap::new();

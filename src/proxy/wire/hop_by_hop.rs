@@ -2,9 +2,10 @@
 //!
 //! Only what the scan found is touched, and no set of names is built.
 
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
 use crate::fields;
 use crate::proxy::wire::scan::{Field, HeaderScan};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -161,9 +162,10 @@ fn is_any(element: &[u8], names: &[&[u8]]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::fields::headers as map;
-    use proptest::prelude::*;
 
     fn strip_request(headers: &mut HeaderMap) -> Offer {
         super::strip_request(headers, HeaderScan::of(headers))

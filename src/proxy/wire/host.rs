@@ -1,9 +1,10 @@
 //! `Host`: its grammar, and its place in a head.
 
-use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::Authority;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::Authority;
 
 pub(crate) use crate::host_and_port::default_port;
 

@@ -144,8 +144,9 @@ pub(crate) fn is_untrusted(name: &HeaderName, trusted: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderValue;
+
+    use super::*;
 
     #[test]
     fn names_are_known_and_their_neighbours_are_not() {

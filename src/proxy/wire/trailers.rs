@@ -1,7 +1,8 @@
 //! Fields that may stand behind a body.
 
-use crate::proxy::wire::scan;
 use http::header::{HeaderMap, HeaderName};
+
+use crate::proxy::wire::scan;
 
 /// Takes out fields that cannot be trailers (RFC 9110 6.5.1): what frames the message, names its
 /// target, proves who sent it, modifies the request or controls the response. All of that is decided by
@@ -59,8 +60,9 @@ const NEVER: [&str; 27] = [
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::HeaderValue;
+
+    use super::*;
 
     #[test]
     fn what_belongs_into_the_head_goes_and_the_rest_stays() {

@@ -1,8 +1,9 @@
 //! Offers of another protocol (RFC 9110 7.8): which go on, and which answer is one to them.
 
-use crate::fields;
 use http::Method;
 use http::header::HeaderValue;
+
+use crate::fields;
 
 /// The part of an offer that goes on to the upstream, if any does.
 ///

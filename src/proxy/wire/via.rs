@@ -1,8 +1,9 @@
 //! `Via`: the proxy's own name in it, and how often that was there before.
 
-use crate::fields;
 use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
+
+use crate::fields;
 
 /// Passes of one message through proxies of one name that are still a chain and not a loop.
 const MOST_PASSES: usize = 8;

@@ -3,14 +3,15 @@
 //! An extended CONNECT with `:protocol: websocket` becomes the GET of RFC 6455, whose key and proof
 //! HTTP/2 does without, so that they are the proxy's to make and to check.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode, Version, request};
 use hyper::ext::Protocol;
 use sha1::{Digest, Sha1};
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 
 /// The protocol that is offered to the upstream.
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
@@ -77,8 +78,9 @@ fn nonce() -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::Request;
+
+    use super::*;
 
     #[test]
     fn the_proof_is_that_of_the_standard() {

@@ -1,10 +1,12 @@
 //! The answer to a HEAD, held against what is stored of the GET (RFC 9111 4.3.5).
 
+use std::time::Duration;
+
+use same_origin::cache::{Cache, Outcome};
+use tokio::time::{advance, sleep};
+
 use crate::sharing::many;
 use crate::support::{Site, request, response};
-use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
-use tokio::time::{advance, sleep};
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_tells_of_another_body_makes_the_stored_one_stale() {

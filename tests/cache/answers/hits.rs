@@ -1,13 +1,15 @@
 //! Answers from memory: what the upstream said, with its age.
 
-use crate::support::{FRESH, Site, counted, data, get, request, response};
-use crate::support::{Got, frames};
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
 use tokio::time::advance;
+
+use crate::support::{FRESH, Site, counted, data, get, request, response};
+use crate::support::{Got, frames};
 
 #[tokio::test(start_paused = true)]
 async fn the_second_answer_is_the_first_one_with_an_age() {

@@ -1,6 +1,5 @@
 //! Answers from memory are what the upstream would have said: to whatever request, byte for byte.
 
-use crate::support::{Got, Seen, Site, frames, get};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -10,6 +9,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use same_origin::cache::Outcome;
 use tokio::runtime::Runtime;
+
+use crate::support::{Got, Seen, Site, frames, get};
 
 /// An answer that may be kept, of anything that a head and a body can hold.
 #[derive(Clone, Debug)]

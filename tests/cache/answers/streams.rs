@@ -1,6 +1,8 @@
 //! Bodies: given on while they are stored, kept as they were, bounded.
 
-use crate::support::{FRESH, Site, data, frames, get, request, response};
+use std::sync::Mutex;
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -10,10 +12,10 @@ use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
-use std::sync::Mutex;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+
+use crate::support::{FRESH, Site, data, frames, get, request, response};
 
 const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 

@@ -1,6 +1,9 @@
 //! A client that does not read its answer holds up nobody who asks for the same.
 
-use crate::support::{FRESH, Got, Site, data, frames, get, response};
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -9,12 +12,11 @@ use http::{HeaderMap, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use same_origin::cache::{self, Cache, Outcome};
-use std::convert::Infallible;
-use std::sync::Mutex;
-use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{FRESH, Got, Site, data, frames, get, response};
 
 const WHOLE: &str = "one two three four";
 

@@ -1,11 +1,13 @@
 //! Requests with conditions share a fetch with all others, and each gets what its own conditions say.
 
-use crate::support::{FRESH, Got, Seen, Site, data, frames, get, response};
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use http::Response;
 use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
 use tokio::time::{Instant, sleep};
+
+use crate::support::{FRESH, Got, Seen, Site, data, frames, get, response};
 
 const TAG: (&str, &str) = ("etag", "\"a\"");
 const HOLDS: (&str, &str) = ("if-none-match", "\"a\"");

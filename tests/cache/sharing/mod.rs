@@ -5,14 +5,16 @@ mod conditions;
 mod unstored;
 mod waits;
 
-use crate::support::{FRESH, Got, Site, get, request, response};
-use futures_util::future::join_all;
-use same_origin::cache::{Cache, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::join_all;
+use same_origin::cache::{Cache, Outcome};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
+
+use crate::support::{FRESH, Got, Site, get, request, response};
 
 /// An origin that takes a second for each answer.
 fn slow(fields: &'static [(&'static str, &'static str)]) -> Site {

@@ -1,10 +1,12 @@
 //! What could not be stored is remembered, so that nobody waits for it, and forgotten in time.
 
+use std::time::Duration;
+
+use same_origin::cache::{Cache, Outcome};
+use tokio::time::{Instant, sleep};
+
 use crate::sharing::many;
 use crate::support::{FRESH, Site, data, frames, get, response};
-use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
 /// Whatever the reason is that it cannot be stored.
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,13 @@
 //! Nobody waits again for what does not serve those who wait, and one of them fetches where it would.
 
-use crate::sharing::many;
-use crate::support::{FRESH, Site, get, request, response};
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use same_origin::cache::Cache;
-use std::time::Duration;
 use tokio::time::{Instant, sleep};
+
+use crate::sharing::many;
+use crate::support::{FRESH, Site, get, request, response};
 
 /// An origin that takes 1.2 seconds for each answer to a `GET`, and refuses one with `x-bad`.
 fn slow(status: u16, fields: &'static [(&'static str, &'static str)]) -> Site {

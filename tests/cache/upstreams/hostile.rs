@@ -1,10 +1,12 @@
 //! Upstreams that say what is not so: the safe reading, and the next request works.
 
-use crate::support::{FRESH, Site, frames, get, request, response};
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
-use std::time::Duration;
 use tokio::time::advance;
+
+use crate::support::{FRESH, Site, frames, get, request, response};
 
 #[tokio::test(start_paused = true)]
 async fn a_304_about_something_else_is_asked_again_without_conditions() {

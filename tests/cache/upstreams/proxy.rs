@@ -1,15 +1,17 @@
 //! Between a proxy and its upstream: real connections, and bytes as upstreams send them.
 
-use crate::support::{Got, get, request};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
 use axum::body::Body;
 use http::Request;
 use same_origin::cache::{Cache, Cached, Outcome};
 use same_origin::proxy::{Client, ProxyBuilder, ReverseProxy, ServiceTransport};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
+
+use crate::support::{Got, get, request};
 
 /// An upstream that answers with given bytes, the last ones again and again, and closes if they end a connection.
 struct Upstream {

@@ -1,15 +1,17 @@
 //! Stale answers: only where the upstream allows it, and only while there is a reason.
 
-use crate::support::{FRESH, Got, Seen, Site, data, frames, get, request, response};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::Response;
 use http_body_util::BodyExt;
 use same_origin::cache::{Cache, Outcome};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::time::{advance, sleep};
+
+use crate::support::{FRESH, Got, Seen, Site, data, frames, get, request, response};
 
 fn answer(seen: &Seen, control: &str) -> Response<Body> {
     let fields = [("cache-control", control), ("etag", "\"a\"")];

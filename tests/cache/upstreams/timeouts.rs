@@ -1,18 +1,20 @@
 //! Upstreams that do not answer: the timeout is that of each request which the cache sends, and the cache has its say.
 
-use crate::support::{Got, get};
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
 use http::Response;
 use same_origin::cache::{Cache, Cached, Outcome};
 use same_origin::proxy::{Client, Limits, ReverseProxy, ServiceTransport, Timeouts};
-use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
+
+use crate::support::{Got, get};
 
 type Proxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
 

@@ -1,10 +1,12 @@
 //! Errors of a policy: all of them at once, each with what to write instead.
 
-use super::refused;
+use std::time::Duration;
+
 use same_origin::cors::{Any, CorsBuilder, PolicyErrorKind as Kind, PolicyWarningKind};
 use same_origin::origin::OriginErrorKind as Origin;
 use serde_json::json;
-use std::time::Duration;
+
+use super::refused;
 
 #[test]
 fn every_mistake_is_named_with_what_to_write() {

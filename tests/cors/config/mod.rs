@@ -4,11 +4,12 @@ mod errors;
 mod origins;
 mod remedies;
 
+use std::time::Duration;
+
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind as Kind, PolicyErrors};
 use serde_json::json;
-use std::time::Duration;
 
 fn refused(settings: serde_json::Value) -> PolicyErrors {
     let settings: CorsBuilder = serde_json::from_value(settings).unwrap();

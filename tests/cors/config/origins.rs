@@ -1,8 +1,9 @@
 //! Origins that can be allowed, and those that take a word more.
 
-use super::refused;
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyErrorKind as Kind};
 use serde_json::json;
+
+use super::refused;
 
 #[test]
 fn null_alone_is_a_policy() {

@@ -1,9 +1,10 @@
 //! Remedies: to follow one does not lead into the next error.
 
-use super::refused;
 use http::Request;
 use same_origin::cors::{Any, CorsBuilder, CorsPolicy};
 use serde_json::{Value, json};
+
+use super::refused;
 
 /// Follows the first way out that a remedy for an entry names: the entries to write in its place, and the switches to
 /// set.

@@ -1,12 +1,14 @@
 //! Requests that are given up, and sources that fail, while others wait for the same answer.
 
-use super::{CUSTOMER, gated, get, settings};
-use futures_util::poll;
-use same_origin::cors::source::OriginSource;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::poll;
+use same_origin::cors::source::OriginSource;
 use tokio::sync::Semaphore;
+
+use super::{CUSTOMER, gated, get, settings};
 
 #[tokio::test]
 async fn the_lookup_goes_on_for_who_still_waits() {

@@ -3,15 +3,16 @@
 mod given_up;
 mod policy;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
-use http::{Request, Response, StatusCode};
-use same_origin::cors::source::{OriginSource, SourcedCors, SourcedCorsLayer};
-use same_origin::cors::{CorsBuilder, CorsPolicy, Refusal};
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, VARY};
+use http::{Request, Response, StatusCode};
+use same_origin::cors::source::{OriginSource, SourcedCors, SourcedCorsLayer};
+use same_origin::cors::{CorsBuilder, CorsPolicy, Refusal};
 use tokio::sync::{Notify, Semaphore};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 

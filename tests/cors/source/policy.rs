@@ -1,11 +1,13 @@
 //! The policy beside a source: what it may lack, and how it is replaced.
 
-use super::{CUSTOMER, LISTED, STRANGER, counted, get, settings};
-use same_origin::cors::source::OriginSource;
-use same_origin::cors::{Any, CorsPolicy, PolicyErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+
+use same_origin::cors::source::OriginSource;
+use same_origin::cors::{Any, CorsPolicy, PolicyErrorKind};
+
+use super::{CUSTOMER, LISTED, STRANGER, counted, get, settings};
 
 #[test]
 fn a_source_needs_no_list_and_bears_no_star() {

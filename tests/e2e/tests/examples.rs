@@ -9,14 +9,15 @@ mod cargo;
 #[path = "../../../examples/gateway/tests/gateway/support/process.rs"]
 mod process;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use process::Process;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use process::Process;
 
 const APP: (&str, &str) = ("origin", "https://app.example.com");
 

@@ -4,11 +4,12 @@
 //! is set up once below the target directory; without Python, Node, nginx, curl or h2load the tests are
 //! ignored and say so, and with `CI=true` they fail.
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "../support/program.rs"]
 mod program;

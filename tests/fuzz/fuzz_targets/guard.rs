@@ -2,11 +2,12 @@
 //! through is of the own origin, of a trusted one, of the user, or of no browser.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use http::{HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use same_origin::guard::{Admission, Guard, OwnOrigin, Verdict};
 use same_origin::origin::Origin;
-use std::sync::LazyLock;
 
 static GUARD: LazyLock<Guard> = LazyLock::new(|| {
     Guard::builder()
@@ -22,16 +23,29 @@ static WITH_HOSTS: LazyLock<Guard> = LazyLock::new(|| {
 
 fuzz_target!(|input: (&[u8], &[u8], Option<&[u8]>, bool, bool)| {
     let (host, origin, site, secure, forwarded) = input;
-    let (Ok(host), Ok(origin)) = (HeaderValue::from_bytes(host), HeaderValue::from_bytes(origin)) else {
+    let (Ok(host), Ok(origin)) = (
+        HeaderValue::from_bytes(host),
+        HeaderValue::from_bytes(origin),
+    ) else {
         return;
     };
     let mut request = Request::post("/x").header("origin", &origin);
     if let Some(site) = site {
-        let Ok(site) = HeaderValue::from_bytes(site) else { return };
+        let Ok(site) = HeaderValue::from_bytes(site) else {
+            return;
+        };
         request = request.header("sec-fetch-site", site);
     }
-    let name = if forwarded { "x-forwarded-host" } else { "host" };
-    let (mut request, ()) = request.header(name, &host).body(()).expect("a request").into_parts();
+    let name = if forwarded {
+        "x-forwarded-host"
+    } else {
+        "host"
+    };
+    let (mut request, ()) = request
+        .header(name, &host)
+        .body(())
+        .expect("a request")
+        .into_parts();
     request.extensions.insert(if forwarded {
         OwnOrigin::forwarded(&request.headers, secure)
     } else {
@@ -41,11 +55,17 @@ fuzz_target!(|input: (&[u8], &[u8], Option<&[u8]>, bool, bool)| {
     match GUARD.judge(&request) {
         Verdict::Admitted(Admission::TrustedOrigin) => {
             let trusted = Origin::try_from(&origin).expect("an origin");
-            assert!(trusted.as_str() == "https://partner.example" || trusted.host().ends_with(".example.com"));
+            assert!(
+                trusted.as_str() == "https://partner.example"
+                    || trusted.host().ends_with(".example.com")
+            );
         }
         Verdict::Admitted(Admission::OwnOrigin) => {
             let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
-            let authority = origin.as_bytes().strip_prefix(scheme).expect("the own scheme");
+            let authority = origin
+                .as_bytes()
+                .strip_prefix(scheme)
+                .expect("the own scheme");
             let named = host.as_bytes().to_ascii_lowercase();
             // But for the port, which may be the default one and written with zeros.
             let without_port = |text: &[u8]| {
@@ -53,7 +73,13 @@ fuzz_target!(|input: (&[u8], &[u8], Option<&[u8]>, bool, bool)| {
                 let colon = text[end..].iter().position(|&byte| byte == b':');
                 text[..colon.map_or(text.len(), |colon| end + colon)].to_vec()
             };
-            let last = |text: &[u8]| text.rsplit(|&byte| byte == b',').next().unwrap_or_default().trim_ascii().to_vec();
+            let last = |text: &[u8]| {
+                text.rsplit(|&byte| byte == b',')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_ascii()
+                    .to_vec()
+            };
             let named = if forwarded { last(&named) } else { named };
             assert_eq!(without_port(authority), without_port(&named));
             assert!(!authority.iter().any(|byte| b"@/?#\\, ".contains(byte)));

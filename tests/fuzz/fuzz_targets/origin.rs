@@ -1,11 +1,12 @@
 //! Any value of `Origin`: nothing panics, and only origins are ever allowed.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use http::{HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use same_origin::cors::{CorsPolicy, Verdict};
 use same_origin::origin::Origin;
-use std::sync::LazyLock;
 
 static POLICY: LazyLock<CorsPolicy> = LazyLock::new(|| {
     CorsPolicy::builder()
@@ -28,13 +29,23 @@ static POLICY: LazyLock<CorsPolicy> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    let Ok(value) = HeaderValue::from_bytes(bytes) else {
+        return;
+    };
     let parsed = Origin::try_from(&value);
     if let Ok(origin) = &parsed {
         assert_eq!(origin.as_str().as_bytes(), bytes);
-        assert!(origin.as_str().starts_with(&format!("{}://{}", origin.scheme(), origin.host())));
+        assert!(
+            origin
+                .as_str()
+                .starts_with(&format!("{}://{}", origin.scheme(), origin.host()))
+        );
     }
-    let (request, ()) = Request::builder().header("origin", &value).body(()).expect("a request").into_parts();
+    let (request, ()) = Request::builder()
+        .header("origin", &value)
+        .body(())
+        .expect("a request")
+        .into_parts();
     match POLICY.judge(&request) {
         Verdict::Actual(Ok(grant)) => {
             assert_eq!(grant.origin(), &value);

@@ -24,7 +24,10 @@ fuzz_target!(|texts: (&str, &str)| {
             if let Some(suggestion) = error.suggestion() {
                 assert!(suggestion.parse::<OriginPattern>().is_ok(), "{suggestion}");
             }
-            let errors = CorsPolicy::builder().allow_origins([text]).build().expect_err("an error");
+            let errors = CorsPolicy::builder()
+                .allow_origins([text])
+                .build()
+                .expect_err("an error");
             assert!(errors.iter().all(|error| !error.to_string().contains('\n')));
         }
     }

@@ -25,7 +25,11 @@ fuzz_target!(|input: (&[u8], &[u8], &[u8])| {
         .header("x_forwarded_for", &forwarded)
         .body(Body::empty())
         .expect("a request");
-    let fields = [ForwardingField::XForwardedFor, ForwardingField::XForwardedHost, ForwardingField::Forwarded];
+    let fields = [
+        ForwardingField::XForwardedFor,
+        ForwardingField::XForwardedHost,
+        ForwardingField::Forwarded,
+    ];
     let proxy = ReverseProxy::builder("/api", "http://up.example").forwarding(fields);
     let (response, seen) = exchange::exchange(proxy, request, Response::new(()));
     let Some(seen) = seen else {
@@ -38,6 +42,9 @@ fuzz_target!(|input: (&[u8], &[u8], &[u8])| {
     assert!(!seen.headers.contains_key("x_forwarded_for"));
     let element = seen.headers["forwarded"].to_str().expect("text");
     let unquoted: String = element.split('"').step_by(2).collect();
-    assert!(element.starts_with("for=192.0.2.1;host=") && element.ends_with(";proto=http"), "{element}");
+    assert!(
+        element.starts_with("for=192.0.2.1;host=") && element.ends_with(";proto=http"),
+        "{element}"
+    );
     assert!(!unquoted.contains(','), "{element}");
 });

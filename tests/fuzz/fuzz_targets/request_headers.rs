@@ -1,10 +1,11 @@
 //! Any value of `Access-Control-Request-Headers`: the verdict is that of a slow and plain reading.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use http::{HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use same_origin::cors::{CorsPolicy, Refusal, Verdict};
-use std::sync::LazyLock;
 
 const ALLOWED: [&str; 5] = ["authorization", "content-type", "x-a", "x-ab", "x-b"];
 
@@ -19,13 +20,20 @@ fuzz_target!(|bytes: &[u8]| {
         .header("access-control-request-method", "GET");
     let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
     for line in &lines {
-        let Ok(value) = HeaderValue::from_bytes(line) else { return };
+        let Ok(value) = HeaderValue::from_bytes(line) else {
+            return;
+        };
         request = request.header("access-control-request-headers", value);
     }
     let (request, ()) = request.body(()).expect("a request").into_parts();
-    let elements: Vec<_> = lines.iter().flat_map(|line| line.split(|&byte| byte == b',')).collect();
+    let elements: Vec<_> = lines
+        .iter()
+        .flat_map(|line| line.split(|&byte| byte == b','))
+        .collect();
     let allowed = elements.iter().all(|element| {
-        let name = String::from_utf8_lossy(element).trim_matches([' ', '\t']).to_ascii_lowercase();
+        let name = String::from_utf8_lossy(element)
+            .trim_matches([' ', '\t'])
+            .to_ascii_lowercase();
         name.is_empty() || ALLOWED.contains(&name.as_str())
     });
     match POLICY.judge(&request) {

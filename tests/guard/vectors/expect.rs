@@ -1,10 +1,11 @@
 //! Demands on an answer, and on what the upstream saw.
 
-use super::Asked;
-use super::world::put;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap};
 use http::{Request, Response};
 use serde_json::Value;
+
+use super::Asked;
+use super::world::put;
 
 pub(super) fn allows_status(expect: &Value, status: u16) -> bool {
     let is_it = |value: &Value| value.as_u64() == Some(u64::from(status));

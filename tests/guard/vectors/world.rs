@@ -1,20 +1,22 @@
 //! A gateway of a few lines: routes, CORS and a guard for each, and an upstream that records.
 
-use super::{Asked, Case, expect};
-use crate::request::{latin1, peer};
+use std::convert::Infallible;
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
 use http::header::{HOST, ORIGIN};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use same_origin::cors::{CorsBuilder, CorsLayer, CorsPolicy};
 use same_origin::guard::{Admitted, GuardBuilder, GuardLayer, Mode, OwnOrigin};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::convert::Infallible;
-use std::future::Future as _;
-use std::pin::pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
+
+use super::{Asked, Case, expect};
+use crate::request::{latin1, peer};
 
 pub(crate) const UP: &str = "http://127.0.0.1:41000";
 const SELF: &str = "127.0.0.1:8080";

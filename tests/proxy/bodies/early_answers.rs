@@ -1,19 +1,21 @@
 //! An upstream that answers while the request is on its way: its answer arrives, and it is sent no more than
 //! it wants.
 
-use crate::support::serve;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, StreamBody};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use same_origin::proxy::{Limits, ReverseProxy};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use same_origin::proxy::{Limits, ReverseProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::serve;
 
 const ANSWER: &[u8] = b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 9\r\n\r\ntoo large";
 const CLOSING: &[u8] =

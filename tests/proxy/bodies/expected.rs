@@ -1,17 +1,19 @@
 //! `Expect: 100-continue` where a layer lies around the proxy's client.
 
-use super::{EXPECTS, PATIENCE, expect};
-use crate::support::serve;
+use std::time::Instant;
+
 use futures_util::TryFutureExt;
 use http::Request;
 use http_body_util::BodyExt;
 use same_origin::proxy::{Body, Client, ReverseProxy};
-use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::BoxError;
 use tower::layer::layer_fn;
 use tower::{Service, ServiceBuilder, service_fn};
+
+use super::{EXPECTS, PATIENCE, expect};
+use crate::support::serve;
 
 /// One that signs a body has to read it before the upstream is asked, and so asks the client for it.
 #[tokio::test]

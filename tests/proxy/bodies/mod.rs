@@ -6,11 +6,13 @@ mod read_on;
 mod replaced;
 pub mod wrapped;
 
-use crate::support::{Upstream, exchange, get, proxy_of, serve};
-use same_origin::proxy::{Limits, ReverseProxy};
 use std::time::{Duration, Instant};
+
+use same_origin::proxy::{Limits, ReverseProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{Upstream, exchange, get, proxy_of, serve};
 
 #[tokio::test]
 async fn a_length_stays_a_length_and_chunks_stay_chunks() {

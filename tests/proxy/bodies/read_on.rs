@@ -1,19 +1,21 @@
 //! An upstream that answers early and reads on: until it has the whole request, that takes what it took before.
 
-use crate::support::{Answer, get, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use same_origin::proxy::{Limits, ReverseProxy, Timeouts};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{Answer, get, serve};
 
 const HEAD: &str = "POST /api/x HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n";
 /// The number of streams that the upstream takes of one connection.

@@ -1,18 +1,20 @@
 //! Requests that a layer around the client, or a hook, has given a body or a length of its own.
 
-use super::wrapped::{http2_upstream, unclear};
-use crate::support::{Answer, Upstream, exchange, get, reply, serve};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use same_origin::proxy::{
     Body, Client, ClientError, ProxyError, ProxyErrorKind, ReverseProxy, Transport,
 };
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
 use tower::layer::layer_fn;
 use tower::{Service, ServiceBuilder, ServiceExt};
+
+use super::wrapped::{http2_upstream, unclear};
+use crate::support::{Answer, Upstream, exchange, get, reply, serve};
 
 /// An upstream that answers with the target of each request.
 async fn echo() -> Upstream {

@@ -1,6 +1,11 @@
 //! Bodies that do not say whether they are empty, as layers put them around those of a server.
 
-use crate::support::{Seen, Upstream, exchange, fields, reply, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response};
@@ -9,14 +14,11 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Service, ServiceBuilder, ServiceExt};
+
+use crate::support::{Seen, Upstream, exchange, fields, reply, serve};
 
 /// A body that hands its hints on as little as that of `tower_http::timeout::RequestBodyTimeoutLayer` does.
 struct Wrapped<B>(B);

@@ -1,15 +1,17 @@
 //! Length, version and trailers of a message arrive in one form, whatever came in.
 
-use crate::support::{Upstream, exchange, get, proxy_of, serve};
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use same_origin::proxy::{Body, ReverseProxy};
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::support::{Upstream, exchange, get, proxy_of, serve};
 
 /// The answer to a client of HTTP/2, or that it got none.
 async fn get_by_http2(server: SocketAddr) -> Option<(u16, http::HeaderMap, http::HeaderMap)> {

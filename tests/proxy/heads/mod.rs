@@ -4,10 +4,12 @@ mod framing;
 mod responses;
 mod rewriting;
 
-use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
+use std::sync::{Arc, Mutex};
+
 use http::HeaderValue;
 use same_origin::proxy::{Mounts, ReverseProxy};
-use std::sync::{Arc, Mutex};
+
+use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 
 #[tokio::test]
 async fn the_path_and_query_arrive_byte_for_byte_under_the_base() {

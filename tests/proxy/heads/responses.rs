@@ -1,14 +1,16 @@
 //! Heads of an upstream's responses as they come: many lines, white space, a time to live, lengths.
 
-use crate::support::{Upstream, get, proxy_of, reply, serve};
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{Request, Response};
-use same_origin::proxy::{Body, Limits, ProxyError, ProxyErrorKind, ReverseProxy};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Request, Response};
+use same_origin::proxy::{Body, Limits, ProxyError, ProxyErrorKind, ReverseProxy};
 use tower::{ServiceExt, service_fn};
+
+use crate::support::{Upstream, get, proxy_of, reply, serve};
 
 fn lines(count: usize) -> String {
     (0..count).map(|n| format!("x-{n}: {n}\r\n")).collect()

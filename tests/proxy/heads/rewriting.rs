@@ -1,10 +1,11 @@
 //! Addresses, cookies and fields on their way there and back, as the settings of a proxy have them.
 
-use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 use same_origin::guard::{Guard, GuardLayer};
 use same_origin::proxy::{CookieRewrite, ForwardingField, Mounts, ReverseProxy};
 use tokio::net::TcpStream;
 use tower::Layer;
+
+use crate::support::{Upstream, exchange, get, proxy_of, reply, serve};
 
 /// Answers with addresses and cookies below the prefix that it is told of, or below its own root.
 async fn application() -> Upstream {

@@ -1,20 +1,22 @@
 //! Requests whose clients go before they are answered leave no connections behind.
 
-use crate::support::{get, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use http::{Request, Response};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::PrivateKeyDer;
 use same_origin::proxy::{Body, ReverseProxy, UpstreamTls};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::support::{get, serve};
 
 /// An upstream of HTTP/1.1 that counts its connections.
 #[derive(Default)]

@@ -1,6 +1,10 @@
 //! Clients that take what others share with them: a connection to an upstream, a worker, memory.
 
-use crate::support::{get, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::channel::{Channel, Sender};
@@ -8,14 +12,12 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{Body, Limits, ReverseProxy, Timeouts};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
+
+use crate::support::{get, serve};
 
 /// Until when everything has ended by itself; never how long it should take.
 const AT_ALL: Duration = Duration::from_secs(30);

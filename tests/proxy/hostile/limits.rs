@@ -1,10 +1,12 @@
 //! Limits of an upstream's answers.
 
-use crate::support::{get, serve};
+use std::convert::Infallible;
+
 use http::{Request, Response};
 use hyper::body::Incoming;
 use same_origin::proxy::{Body, Limits, ReverseProxy};
-use std::convert::Infallible;
+
+use crate::support::{get, serve};
 
 #[tokio::test]
 async fn the_head_of_a_response_has_a_largest_size() {

@@ -1,16 +1,18 @@
 //! Streams of HTTP/2 that are reset "without an error" before their end: what came is a part, and is not
 //! handed on as if it were all.
 
-use crate::support::{get, serve};
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use bytes::Bytes;
 use h2::Reason;
 use http::{Request, Response};
 use same_origin::proxy::ReverseProxy;
-use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+
+use crate::support::{get, serve};
 
 /// RFC 9112 7.1: what ends a chunked body.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

@@ -1,7 +1,11 @@
 //! Bodies of requests whose method gives them no meaning, and upstreams that leave them unread.
 
-use crate::bodies::wrapped::serve_wrapped;
-use crate::support::{Upstream, exchange, get, reply, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::Request;
@@ -10,13 +14,11 @@ use hyper::body::Frame;
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use same_origin::proxy::{Body, ReverseProxy};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::bodies::wrapped::serve_wrapped;
+use crate::support::{Upstream, exchange, get, reply, serve};
 
 /// An upstream that reads heads and never a body, and answers each with its target. Counts connections.
 async fn careless() -> (SocketAddr, Arc<AtomicUsize>) {

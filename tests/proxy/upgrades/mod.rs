@@ -3,11 +3,13 @@
 mod endings;
 mod websockets;
 
-use crate::support::{exchange, get, serve};
-use same_origin::proxy::{Limits, ReverseProxy, Tunnels};
 use std::net::SocketAddr;
+
+use same_origin::proxy::{Limits, ReverseProxy, Tunnels};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{exchange, get, serve};
 
 const OFFER: &str = "GET /api/ws HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\n\r\n";
 const SWITCHED: &[u8] =

@@ -1,15 +1,17 @@
 //! WebSockets by tokio-tungstenite, on both sides of a tunnel.
 
-use crate::support::serve;
-use futures_util::{SinkExt, StreamExt};
-use same_origin::proxy::{ReverseProxy, Tunnels};
 use std::future::Future;
 use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use same_origin::proxy::{ReverseProxy, Tunnels};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use crate::support::serve;
 
 type WebSocket = WebSocketStream<TcpStream>;
 

@@ -1,10 +1,12 @@
 //! Requests to the client whose URI names no server that it speaks to.
 
-use crate::support::{Upstream, get, serve};
+use std::error::Error;
+
 use http::{Request, Uri};
 use same_origin::proxy::{Body, Client, ProxyError, ProxyErrorKind, ReverseProxy};
-use std::error::Error;
 use tower::{Service, ServiceBuilder, ServiceExt};
+
+use crate::support::{Upstream, get, serve};
 
 /// `wss` in plain text would show what is meant to be secret.
 #[tokio::test]

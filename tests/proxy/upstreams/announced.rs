@@ -1,10 +1,12 @@
 //! Bounds that an upstream of HTTP/2 announces in its settings (RFC 9113 6.5.2).
 
-use super::frames::{ok, upstream};
-use crate::support::{get, serve};
-use same_origin::proxy::ReverseProxy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use same_origin::proxy::ReverseProxy;
+
+use super::frames::{ok, upstream};
+use crate::support::{get, serve};
 
 /// hyper's server ends the connection over a head that takes three frames, and with it the requests of all others.
 #[tokio::test]

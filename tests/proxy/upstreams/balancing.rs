@@ -1,6 +1,10 @@
 //! Several upstreams, and those of other protocols.
 
-use crate::support::{Upstream, exchange, get, reply, serve};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::Request;
@@ -11,13 +15,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use same_origin::proxy::{
     Body, Endpoint, EndpointChange, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts,
 };
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
+
+use crate::support::{Upstream, exchange, get, reply, serve};
 
 #[tokio::test]
 async fn a_dead_upstream_costs_no_request() {

@@ -1,6 +1,10 @@
 //! Endpoints that come and go while requests are under way.
 
-use crate::support::{Answer, Upstream, get, reply, serve};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
 use futures_util::stream;
 use http::{Request, Response};
 use hyper::server::conn::http2;
@@ -10,14 +14,12 @@ use same_origin::proxy::{
     Body, Client, ConnectTo, Endpoint, EndpointChange, ProxyBuilder, ProxyError, ProxyErrorKind,
     ReverseProxy,
 };
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tower::{Service, ServiceExt};
+
+use crate::support::{Answer, Upstream, get, reply, serve};
 
 /// The name of the service; nothing resolves it.
 const NAME: &str = "api.invalid";

@@ -1,17 +1,19 @@
 //! Upstreams that are down, slow, or speak garbage.
 
-use crate::support::{Upstream, exchange, get, proxy_of, serve};
-use http::{Request, Response, StatusCode};
-use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 use tower::{Service, ServiceExt, service_fn};
+
+use crate::support::{Upstream, exchange, get, proxy_of, serve};
 
 /// An address that refuses connections.
 async fn dead() -> String {

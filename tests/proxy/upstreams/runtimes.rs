@@ -1,14 +1,16 @@
 //! One proxy for several runtimes, of which some end before it.
 
-use crate::support::Upstream;
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::BodyExt;
 use same_origin::proxy::{Body, Endpoint, EndpointChange, ReverseProxy};
-use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::unbounded_channel;
 use tower::ServiceExt;
+
+use crate::support::Upstream;
 
 /// A runtime that goes on while nobody waits on it.
 fn lasting() -> Runtime {

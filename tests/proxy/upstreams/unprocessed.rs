@@ -1,18 +1,20 @@
 //! Requests that an upstream of HTTP/2 says it has not processed (RFC 9113 8.7) are not lost.
 
-use super::frames::{END, HEADERS, WHOLE, frame, goaway, goaway_for, ok, refused, reset, upstream};
-use crate::support::{Answer, Upstream, exchange, get, serve};
-use http::Response;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use same_origin::proxy::{ReverseProxy, Timeouts};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use http::Response;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use same_origin::proxy::{ReverseProxy, Timeouts};
 use tokio::net::TcpListener;
+
+use super::frames::{END, HEADERS, WHOLE, frame, goaway, goaway_for, ok, refused, reset, upstream};
+use crate::support::{Answer, Upstream, exchange, get, serve};
 
 async fn proxy_of(upstream: SocketAddr) -> SocketAddr {
     serve(ReverseProxy::new("/api", format!("h2c://{upstream}")).unwrap()).await

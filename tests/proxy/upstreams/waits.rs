@@ -1,18 +1,20 @@
 //! Which timeout counts when: the wait for a place, for a connection, and for an answer.
 
-use crate::support::{Answer, Upstream, exchange, get, serve};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use http::Request;
 use same_origin::proxy::{
     Body, Limits, ProxyBuilder, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts, Transport,
     UpstreamTls,
 };
-use std::future::Future;
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
+
+use crate::support::{Answer, Upstream, exchange, get, serve};
 
 /// An address that takes connections and says nothing, so that no handshake of TLS comes to its end.
 async fn hanging() -> (TcpListener, String) {

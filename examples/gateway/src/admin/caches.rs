@@ -1,7 +1,8 @@
 //! The caches of all routes, purged by public paths.
 
-use same_origin::cache::Cache;
 use std::sync::Arc;
+
+use same_origin::cache::Cache;
 
 /// The upstream's path for a public one; `None` if it is not below the prefix.
 pub type ToUpstream = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;

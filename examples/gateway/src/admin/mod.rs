@@ -9,20 +9,21 @@ mod caches;
 mod health;
 mod upstreams;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 pub use caches::{CachedRoute, Caches};
 pub use health::Health;
-pub use upstreams::{Probe, RouteUpstream, Upstreams};
-
-use crate::answer::{not_found, text};
-use crate::live::Live;
-use crate::observe::Metrics;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use same_origin::guard::{Guard, GuardErrors};
 use same_origin::proxy::Body;
-use std::net::IpAddr;
-use std::sync::Arc;
+pub use upstreams::{Probe, RouteUpstream, Upstreams};
+
+use crate::answer::{not_found, text};
+use crate::live::Live;
+use crate::observe::Metrics;
 
 /// The state from which the admin listener answers.
 #[derive(Clone)]

@@ -1,8 +1,9 @@
 //! The upstreams of all routes: how many connections lead to them, and whether they answer.
 
-use futures_util::future::{BoxFuture, join_all};
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -74,10 +75,12 @@ impl Upstreams {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use futures_util::FutureExt;
     use std::future::{pending, ready};
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+
+    use super::*;
 
     fn upstream(prefix: &str, answers: Probe) -> Arc<RouteUpstream> {
         Arc::new(RouteUpstream {

@@ -2,10 +2,11 @@
 //! nothing would fill the memory with them, by answers that cost it a request each. An answer that needs an encoder
 //! above the bound is sent plain, which is always right.
 
-use crate::server::limits::Limits;
-use crate::server::places::{Bounds, Place, Places};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use crate::server::limits::Limits;
+use crate::server::places::{Bounds, Place, Places};
 
 /// The most encoders of the process. With the bytes before and behind it, one of brotli was measured to take 2.7 to
 /// 3.3 MiB where nothing is read, one of zstd 1.3 and one of gzip 0.5: that many take 211 MiB at the worst. Readers give

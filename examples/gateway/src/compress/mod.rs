@@ -10,11 +10,12 @@ mod encoders;
 mod fields;
 mod upstream;
 
-pub use codings::{Coding, Codings};
-pub use encoders::{Claim, Encoders};
-pub use upstream::{CompressLayer, Compressed};
+use std::convert::Infallible;
+use std::future::ready;
 
 use bytes::Bytes;
+pub use codings::{Coding, Codings};
+pub use encoders::{Claim, Encoders};
 use fields::{is_coded, may_transform, members};
 use futures_util::FutureExt;
 use http::header::{
@@ -25,10 +26,9 @@ use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Ve
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
 use same_origin::proxy::Body;
-use std::convert::Infallible;
-use std::future::ready;
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::Compression;
+pub use upstream::{CompressLayer, Compressed};
 
 /// Below it, what is saved is not worth the work: it all goes in one packet.
 const LEAST: u64 = 256;
@@ -195,8 +195,9 @@ fn is_text(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http_body_util::Full;
+
+    use super::*;
 
     /// How little it is turns out when it has been sent.
     #[test]

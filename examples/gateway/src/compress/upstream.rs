@@ -3,15 +3,17 @@
 //! Off unless a route asks for it: where an answer holds a secret beside what a foreign page can put into
 //! the request, its compressed length tells the secret letter by letter (BREACH).
 
-use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
-use super::{Claim, Codings, LEAST, compress, is_text, may_be_coded};
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
 use futures_util::future::{FutureExt, Map};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use same_origin::proxy::Body;
-use std::convert::Infallible;
-use std::task::{Context, Poll};
 use tower::{Layer, Service};
+
+use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
+use super::{Claim, Codings, LEAST, compress, is_text, may_be_coded};
 
 /// Compresses the answers of a service in one of these codings.
 #[derive(Clone, Copy, Debug)]
@@ -152,12 +154,14 @@ fn weakened(tag: &HeaderValue) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use http_body_util::BodyExt;
+    use tower::{ServiceExt, service_fn};
+
     use super::*;
     use crate::compress::Encoders;
     use crate::server::limits::Limits;
-    use http_body_util::BodyExt;
-    use std::future::ready;
-    use tower::{ServiceExt, service_fn};
 
     fn claim(encoders: &Encoders) -> Claim {
         encoders.claim([192, 0, 2, 1].into())

@@ -1,10 +1,12 @@
 //! The table `[admin]`: the listener for probes, metrics and purges.
 
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+use toml::Value;
+
 use super::route::own_address::overlap;
 use super::{Checker, listen};
-use serde::Deserialize;
-use std::net::SocketAddr;
-use toml::Value;
 
 /// The port of the examples.
 const PORT: u16 = 9090;

@@ -1,9 +1,10 @@
 //! A table `[cors]`, of all routes or of one.
 
+use same_origin::cors::{CorsBuilder, CorsPolicy};
+
 use super::Checker;
 use super::text::problems::join;
 use super::text::read::read;
-use same_origin::cors::{CorsBuilder, CorsPolicy};
 
 impl Checker<'_> {
     pub(super) fn cors(&mut self, at: &str, table: toml::Table) -> Option<CorsPolicy> {

@@ -1,10 +1,12 @@
 //! Settings of a stop: `drain = "30s"`, or a table of a delay and a timeout.
 
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Value;
+
 use super::Checker;
 use super::text::read::read;
-use serde::Deserialize;
-use std::time::Duration;
-use toml::Value;
 
 /// Times of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

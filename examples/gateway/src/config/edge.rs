@@ -1,16 +1,18 @@
 //! Keys of a route's edge: `rate_limit`, `security_headers`, and `request_id` for all routes.
 
-use super::Checker;
-use super::text::problems::join;
-use super::text::read::read;
-use crate::edge::{Edge, Quota, RateLimit, SecurityHeaders};
-use http::header::{self, HeaderName, HeaderValue};
-use serde::Deserialize;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+use serde::Deserialize;
 use toml::{Table, Value};
+
+use super::Checker;
+use super::text::problems::join;
+use super::text::read::read;
+use crate::edge::{Edge, Quota, RateLimit, SecurityHeaders};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

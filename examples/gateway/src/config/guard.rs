@@ -1,12 +1,13 @@
 //! The guard: the table `[guard]`, and what a route says instead of it.
 
+use same_origin::cors::CorsPolicy;
+use same_origin::guard::{Guard, GuardBuilder, Mode};
+use toml::{Table, Value};
+
 use super::Checker;
 use super::text::given;
 use super::text::problems::join;
 use super::text::read::{Read, read};
-use same_origin::cors::CorsPolicy;
-use same_origin::guard::{Guard, GuardBuilder, Mode};
-use toml::{Table, Value};
 
 /// The guard of a route before its CORS policy is known.
 #[derive(Clone)]

@@ -1,19 +1,21 @@
 //! The parts that outlive a reload: the routes whose settings are the same, with their connections, counts and caches,
 //! and the sets that old and new routes share.
 
-use super::Checker;
-use crate::admin::{CachedRoute, RouteUpstream};
-use crate::edge::RateLimit;
-use crate::routes::Route;
-use same_origin::cache::Cache;
-use same_origin::proxy::{Mounts, Tunnels};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use same_origin::cache::Cache;
+use same_origin::proxy::{Mounts, Tunnels};
 use toml::{Table, Value};
+
+use super::Checker;
+use crate::admin::{CachedRoute, RouteUpstream};
+use crate::edge::RateLimit;
+use crate::routes::Route;
 
 /// Bytes of a configuration: a thousand routes take some 200,000.
 const LARGEST: u64 = 16 << 20;

@@ -1,7 +1,8 @@
 //! The address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all interfaces.
 
-use super::Checker;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::Checker;
 
 /// The port where the file names none.
 pub const PORT: u16 = 8080;

@@ -1,10 +1,11 @@
 //! The table `[log]`.
 
+use serde::Deserialize;
+use toml::Value;
+
 use super::Checker;
 use super::text::given;
 use crate::observe::{Format, Target};
-use serde::Deserialize;
-use toml::Value;
 
 /// The access log, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,9 +17,29 @@ mod text;
 mod tls;
 mod values;
 
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
+use std::time::Duration;
+
+use admin::AdminTable;
+pub use drain::Drain;
+use guard::Guarding;
+use ipnet::IpNet;
 pub use kept::{Kept, Seen};
+pub use log::Log;
+use log::LogTable;
 pub use route::made as routes_made;
+use same_origin::cors::{CorsLayer, CorsPolicy};
+use serde::Deserialize;
+use server::Server;
+use text::environment::Filled;
+use text::parse::Parsed;
+use text::place::Source;
 pub use text::problems::Problems;
+use text::read::{LeftOut, Read, read};
+use tls::TlsFiles;
 
 use crate::admin::{Caches, Upstreams};
 use crate::edge::{Edge, request_id};
@@ -27,25 +47,6 @@ use crate::routes::{Around, Table};
 use crate::server::WORKERS;
 use crate::server::limits::Limits;
 use crate::server::listen::tls::Tls;
-use admin::AdminTable;
-pub use drain::Drain;
-use guard::Guarding;
-use ipnet::IpNet;
-pub use log::Log;
-use log::LogTable;
-use same_origin::cors::{CorsLayer, CorsPolicy};
-use serde::Deserialize;
-use server::Server;
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::string::FromUtf8Error;
-use std::time::Duration;
-use text::environment::Filled;
-use text::parse::Parsed;
-use text::place::Source;
-use text::read::{LeftOut, Read, read};
-use tls::TlsFiles;
 
 /// The configuration of the gateway, checked.
 pub struct Config {

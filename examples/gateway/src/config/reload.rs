@@ -1,10 +1,12 @@
 //! The key `reload_on_change`: whether the file is read again by itself when it has changed.
 
-use super::Checker;
-use super::text::given;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
 use toml::Value;
+
+use super::Checker;
+use super::text::given;
 
 /// The interval at which the files are looked at, where only `true` is said.
 const INTERVAL: Duration = Duration::from_secs(2);

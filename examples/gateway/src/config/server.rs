@@ -1,11 +1,13 @@
 //! The table `[server]`.
 
-use super::Checker;
-use crate::server::limits::Limits;
-use serde::Deserialize;
 use std::fmt::Display;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+
+use super::Checker;
+use crate::server::limits::Limits;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

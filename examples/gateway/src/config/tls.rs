@@ -1,12 +1,14 @@
 //! The key `tls`: a certificate and its key, in files.
 
-use super::{Checker, Seen};
-use crate::server::listen::tls::{self, Tls};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use rustls::pki_types::CertificateDer;
 use same_origin::proxy::_pem as pem;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use super::{Checker, Seen};
+use crate::server::listen::tls::{self, Tls};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

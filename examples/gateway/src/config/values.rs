@@ -1,12 +1,14 @@
 //! Values of kinds that several tables have.
 
-use super::Checker;
-use super::text::no_network;
-use super::text::read::LeftOut;
+use std::time::Duration;
+
 use humantime::parse_duration;
 use ipnet::IpNet;
 use same_origin::proxy::_canonical_network;
-use std::time::Duration;
+
+use super::Checker;
+use super::text::no_network;
+use super::text::read::LeftOut;
 
 /// A longer time is hardly meant, and could lie beyond what the clock can tell.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

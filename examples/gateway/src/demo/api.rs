@@ -1,15 +1,16 @@
 //! The API: under a base path, as behind an API gateway's stage, with four kinds of authority and
 //! redirects to signed URLs of the bucket.
 
+use http::header::{LOCATION, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use same_origin::proxy::Body;
+use serde_json::json;
+
 use super::bucket::Signer;
 use super::lab::{query_value, tags};
 use super::servers::{not_found, reply};
 use super::sigv4::{self, Credentials};
 use super::token::{Claims, Tokens};
-use http::header::{LOCATION, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use same_origin::proxy::Body;
-use serde_json::json;
 
 /// The base path of the API: what the gateway's upstream ends in and no browser sees behind it.
 pub const STAGE: &str = "/prod";

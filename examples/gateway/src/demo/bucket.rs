@@ -1,14 +1,16 @@
 //! The bucket: it knows nobody and gives an object to whoever holds a URL that was signed for it.
 
-use super::lab::query_value;
-use super::servers::reply;
-use super::{Secret, unix_time};
+use std::fmt::Write;
+
 use hmac::{Hmac, Mac};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use same_origin::proxy::Body;
 use sha2::Sha256;
-use std::fmt::Write;
+
+use super::lab::query_value;
+use super::servers::reply;
+use super::{Secret, unix_time};
 
 /// Seconds for which a signed URL is good.
 const VALIDITY: u64 = 60;

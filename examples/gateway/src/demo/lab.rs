@@ -4,6 +4,10 @@
 //! The page names its run in the query of every URL (`?run=…&call=…&rtt=…`), which preflights and
 //! signed redirects carry along, so that all requests of a call are found again.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
@@ -12,9 +16,6 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response};
 use same_origin::proxy::Body;
 use serde::Serialize;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs that are remembered, requests of one run, and the longest name of a run: a demo left open
 /// does not grow.

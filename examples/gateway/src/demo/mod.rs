@@ -14,19 +14,21 @@ mod servers;
 mod sigv4;
 mod token;
 
-use crate::config::Config;
-use crate::routes::Table;
-use crate::server::{Listener, Settings, Stop};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use api::{Api, STAGE};
 use bucket::Signer;
 use lab::Lab;
 use page::Page;
 use serde::Serialize;
 use servers::Servers;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::Config;
+use crate::routes::Table;
+use crate::server::{Listener, Settings, Stop};
 
 /// The address on which the demo listens if it may; its other servers are on the same address.
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

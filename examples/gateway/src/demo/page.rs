@@ -1,10 +1,5 @@
 //! The page: its files, embedded in the binary, and the notebook's and the session's endpoints.
 
-use super::lab::{Lab, query_value};
-use super::servers::{not_found, reply};
-use super::sigv4::SCOPE;
-use super::token::SESSION;
-use super::{Api, Origins, unix_time};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
@@ -12,6 +7,12 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use same_origin::proxy::Body;
 use serde_json::json;
+
+use super::lab::{Lab, query_value};
+use super::servers::{not_found, reply};
+use super::sigv4::SCOPE;
+use super::token::SESSION;
+use super::{Api, Origins, unix_time};
 
 /// Seconds for which a session is good.
 const SESSION_TIME: u64 = 3600;

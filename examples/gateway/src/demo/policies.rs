@@ -1,11 +1,12 @@
 //! The CORS policies that the page compares: one server under each of them, chosen by a segment of
 //! the path.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{Request, Response};
 use same_origin::cors::{Any, Cors, CorsBuilder, CorsLayer, CorsPolicy, PolicyErrors};
-use std::convert::Infallible;
-use std::time::Duration;
 use tower::{Layer, Service, ServiceExt};
 
 /// A service once without CORS and once under each policy.

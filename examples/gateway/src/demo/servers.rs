@@ -1,5 +1,17 @@
 //! The servers of the demo: what answers at each origin, under the notebook's eyes.
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use same_origin::cors::PolicyErrors;
+use same_origin::proxy::{Body, Peer};
+use serde::Serialize;
+use tower::service_fn;
+
 use super::api::{Api, STAGE};
 use super::bucket;
 use super::lab::{Lab, Server};
@@ -7,16 +19,6 @@ use super::page::Page;
 use super::policies::ByPolicy;
 use crate::routes::Table;
 use crate::server::{AnyHandler, Listener, Stop, serve};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
-use same_origin::cors::PolicyErrors;
-use same_origin::proxy::{Body, Peer};
-use serde::Serialize;
-use std::convert::Infallible;
-use std::future::ready;
-use std::sync::Arc;
-use tower::service_fn;
 
 /// The largest request body that is read.
 const BODY: usize = 64 * 1024;

@@ -2,12 +2,13 @@
 //! an API with IAM authorization does. The signature covers method, path, query and host, so it
 //! holds only if a gateway hands all four on as the client meant them.
 
-use super::bucket::{hex, unhex};
-use super::unix_time;
 use hmac::{Hmac, Mac};
 use http::Request;
 use http::header::{AUTHORIZATION, HOST};
 use sha2::{Digest, Sha256};
+
+use super::bucket::{hex, unhex};
+use super::unix_time;
 
 /// The scope of the credentials: what AWS calls region and service.
 pub const SCOPE: &str = "local/execute-api";

@@ -4,13 +4,14 @@
 //! URLs. A library for tokens brings RSA and elliptic curves; an application needs one, as the example
 //! `jwt_api` shows.
 
-use super::{Secret, unix_time};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, Mac};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+
+use super::{Secret, unix_time};
 
 /// The cookie that holds the session. A cookie knows no port, so its name says whose it is.
 pub const SESSION: &str = "same_origin_demo";

@@ -5,16 +5,17 @@ mod rate_limit;
 pub mod request_id;
 mod security;
 
-pub use rate_limit::{Quota, RateLimit, RateLimited};
-pub use security::SecurityHeaders;
+use std::sync::Arc;
 
-use crate::answer::{Reason, text};
 use http::header::{ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
+pub use rate_limit::{Quota, RateLimit, RateLimited};
 use same_origin::guard::OwnOrigin;
 use same_origin::proxy::{_outer_prefix, Body, ClientAddr, Peer};
-use std::sync::Arc;
+pub use security::SecurityHeaders;
+
+use crate::answer::{Reason, text};
 
 /// The demands of a route on requests, and additions to its answers, before anything else of it.
 #[derive(Clone, Debug, Default)]

@@ -5,17 +5,18 @@
 //! store here has one. Clients above it share a few thousand buckets, rather than none (nobody would be limited)
 //! or one (everybody would).
 
-use governor::clock::{Clock, MonotonicClock};
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
-use governor::{NotUntil, RateLimiter};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::{NotUntil, RateLimiter};
 
 /// Clients that have a bucket of their own: some 10 MB.
 const CLIENTS: usize = 100_000;
@@ -161,8 +162,9 @@ impl StateStore for Buckets {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
 
     fn limit(per_second: u32, burst: u32) -> RateLimit {
         RateLimit::new(Quota {

@@ -1,9 +1,10 @@
 //! The id of a request: the client's own where that is trusted, or a new one.
 
+use std::cell::RefCell;
+
 use bytes::BytesMut;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{HeaderMap, Request};
-use std::cell::RefCell;
 
 pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -29,8 +29,9 @@ impl SecurityHeaders {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+
+    use super::*;
 
     #[test]
     fn what_is_there_stays_and_transport_is_for_https_alone() {

@@ -1,8 +1,5 @@
 //! The file system, of which regular files are served and nothing else.
 
-use super::memory::SMALL;
-use bytes::Bytes;
-use same_origin::proxy::_LineLimiter;
 use std::fs::{self, Metadata};
 use std::future::{Ready, ready};
 use std::hash::{DefaultHasher, Hasher};
@@ -12,9 +9,14 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{self, Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use same_origin::proxy::_LineLimiter;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeek, ReadBuf, Take};
 use tower_http::services::fs::{self as fs_service, Backend, File, Metadata as _};
 use tracing::warn;
+
+use super::memory::SMALL;
 
 /// The errors for a name that is too long, and for links that lead in a circle: `std` has kinds for them
 /// that this crate's oldest Rust has not.
@@ -244,8 +246,9 @@ impl AsyncSeek for Opened {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::io::Write;
+
+    use super::*;
 
     #[test]
     fn what_is_small_is_read_at_once_and_what_is_long_as_it_is_sent() {

@@ -4,14 +4,16 @@
 //! one for both, a browser that has the compressed form and asks for a range of the plain one is told
 //! that it has it already, and reads a piece of gzip as if it were a whole.
 
-use super::known::date;
-use crate::compress::{Coding, Codings};
+use std::time::SystemTime;
+
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use std::time::SystemTime;
+
+use super::known::date;
+use crate::compress::{Coding, Codings};
 
 /// Leaves the codings in a request that are to be answered in.
 pub fn ask(accepted: Codings, headers: &mut HeaderMap) {

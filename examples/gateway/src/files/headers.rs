@@ -1,10 +1,12 @@
 //! Fields that a route of files removes and sets: for all of its answers, or for the files at some paths.
 
-use super::paths::plain;
-use crate::compress::may_be_coded;
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode};
 use same_origin::proxy::_ResponseEdits;
-use std::sync::Arc;
+
+use super::paths::plain;
+use crate::compress::may_be_coded;
 
 /// Rules in the order of the configuration; of two that set a field the later one wins.
 #[derive(Clone, Debug, Default)]

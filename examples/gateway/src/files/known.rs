@@ -4,11 +4,13 @@
 //! a 304 has the tag that the 200 would have had (15.4.5). Which form is sent depends on the length and the kind of
 //! the file, and on the files beside it. So these conditions are taken out of the request, and compared with the 200.
 
-use super::Head;
+use std::time::SystemTime;
+
 use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, VARY};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use same_origin::proxy::Body;
-use std::time::SystemTime;
+
+use super::Head;
 
 /// The forms of a file that a client says it has.
 #[derive(Debug)]
@@ -112,9 +114,10 @@ pub fn not_modified(whole: &HeaderMap) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use http::Request;
     use http_body_util::Empty;
+
+    use super::*;
 
     #[test]
     fn a_client_has_what_it_would_be_sent_or_not() {

@@ -7,16 +7,18 @@
 //! to another thread, which is more than the rest of the answer; to ask it on the worker would let a
 //! network drive that hangs stop every route.
 
-use super::Head;
-use super::known::{Known, not_modified};
-use crate::compress::Codings;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use moka::sync::Cache;
 use same_origin::proxy::Body;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+
+use super::Head;
+use super::known::{Known, not_modified};
+use crate::compress::Codings;
 
 /// The longest file, in bytes, that is read at once and remembered.
 pub const SMALL: u64 = 128 << 10;

@@ -9,30 +9,31 @@ mod outer;
 mod paths;
 mod ranges;
 
-pub use headers::{HeaderRule, HeaderRules, PathPattern};
-pub use outer::OuterPrefix;
-
-use crate::answer::{not_found, refused};
-use crate::compress::{Claim, Coding, Codings, compress, compress_at_once, goes_coded};
-use bytes::Bytes;
-use disk::Disk;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty};
-use known::Known;
-use memory::{Key, Memory, is_lasting};
-use paths::{directory, is_hidden, is_too_long, names_no_file};
-use ranges::Part;
-use same_origin::proxy::Body;
 use std::convert::Infallible;
 use std::future::ready;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use disk::Disk;
+pub use headers::{HeaderRule, HeaderRules, PathPattern};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty};
+use known::Known;
+use memory::{Key, Memory, is_lasting};
+pub use outer::OuterPrefix;
+use paths::{directory, is_hidden, is_too_long, names_no_file};
+use ranges::Part;
+use same_origin::proxy::Body;
 use tower::{Service, ServiceExt};
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{DefaultServeDirFallback, ServeFileSystemResponseBody};
+
+use crate::answer::{not_found, refused};
+use crate::compress::{Claim, Coding, Codings, compress, compress_at_once, goes_coded};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, Infallible>> + Send>>;
 type Head = Request<Empty<Bytes>>;

@@ -1,8 +1,9 @@
 //! Requests for a part of a file (RFC 9110 14), where `ServeDir` reads them otherwise.
 
-use super::Head;
 use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::Head;
 
 /// Leaves a range only where it is one to answer with, in the one form that `ServeDir` reads: it refuses
 /// what is to be ignored.

@@ -1,12 +1,13 @@
 //! The access log: where its lines go, and in which form.
 
-use super::line::Line;
-use super::sink::{Kind, PATIENCE, Sink};
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::line::Line;
+use super::sink::{Kind, PATIENCE, Sink};
 
 /// The destination of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! A response's body whose bytes are counted.
 
-use super::Observation;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use same_origin::proxy::Body;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+
+use super::Observation;
 
 /// A body, and the observation that ends with it, if there is one.
 pub struct ObservedBody {

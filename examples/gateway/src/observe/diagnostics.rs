@@ -1,9 +1,10 @@
 //! The log of the process on standard error: written by a thread of its own, as whoever reads standard error may not.
 
-use super::sink::{Kind, Sink};
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use super::sink::{Kind, Sink};
 
 /// Begun by the first line: a process without another thread is spared locks by the C library.
 static LOG: OnceLock<Option<Sink>> = OnceLock::new();

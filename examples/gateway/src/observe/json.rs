@@ -1,8 +1,9 @@
 //! JSON for people who look at it in a terminal: of the characters that steer one, or turn a line round, none is raw.
 
+use std::io;
+
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use std::io;
 
 /// Writes a value at the end of a line.
 pub fn write(value: &impl Serialize, line: &mut Vec<u8>) -> serde_json::Result<()> {

@@ -1,13 +1,15 @@
 //! Metrics for Prometheus: counted as requests end, rendered when the admin listener is asked.
 
-use super::durations::{self, Durations};
-use crate::admin::{Caches, Upstreams};
-use metrics::{Counter, Gauge, counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use serde::Serialize;
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use metrics::{Counter, Gauge, counter, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
+
+use super::durations::{self, Durations};
+use crate::admin::{Caches, Upstreams};
 
 /// Statuses that most answers have.
 const USUAL: [u16; 8] = [200, 304, 204, 404, 302, 206, 201, 403];

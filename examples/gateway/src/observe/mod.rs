@@ -13,23 +13,24 @@ mod redact;
 mod refusals;
 mod sink;
 
-pub use access::{AccessLog, Format, Target};
-pub use body::ObservedBody;
-pub use diagnostics::Diagnostics;
-pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header, reload};
-pub use refusals::{Asked, RefusalLog};
-pub use sink::PATIENCE;
-
-use crate::edge::{Arrival, RateLimited};
-use http::response::Parts;
-use http::{Request, StatusCode};
-use line::Line;
-use same_origin::cors;
-use same_origin::guard::GuardError;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+pub use access::{AccessLog, Format, Target};
+pub use body::ObservedBody;
+pub use diagnostics::Diagnostics;
+use http::response::Parts;
+use http::{Request, StatusCode};
+use line::Line;
+pub use metrics::{Metrics, OpenConnection, RouteMetrics, handshake, no_proxy_header, reload};
+pub use refusals::{Asked, RefusalLog};
+use same_origin::cors;
+use same_origin::guard::GuardError;
+pub use sink::PATIENCE;
+
+use crate::edge::{Arrival, RateLimited};
 
 /// The observer of the requests of one route.
 #[derive(Clone, Default)]

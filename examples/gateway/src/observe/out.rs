@@ -1,10 +1,12 @@
 //! The places that logs are written to: the standard streams, and files that are opened without waiting for anybody.
 
-use super::access::Target;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
 use tokio::sync::Mutex;
+
+use super::access::Target;
 
 /// The most bytes that one log writes to standard error at a time, where another one waits for its turn.
 const TURN: usize = 64 * 1024;

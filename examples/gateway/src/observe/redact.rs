@@ -1,7 +1,8 @@
 //! Queries as they may be shown: without the values of what opens something.
 
-use same_origin::proxy::_is_secret_name;
 use std::borrow::Cow;
+
+use same_origin::proxy::_is_secret_name;
 
 /// How often a value is decoded: an address in an address is encoded twice.
 const DEPTH: u8 = 2;

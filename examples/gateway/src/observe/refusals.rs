@@ -1,10 +1,12 @@
 //! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
 
-use crate::answer::Reason;
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use same_origin::guard::GuardError;
 use same_origin::proxy::{_LineLimiter, _Shown, Body};
-use std::sync::Arc;
+
+use crate::answer::Reason;
 
 /// Writes the lines of one route: of one status at most ten in a second, and then a count.
 #[derive(Clone, Debug)]

@@ -3,12 +3,13 @@
 //! Lines of requests are gathered for a moment and written together: to wake the thread for each of them costs as much
 //! as half of a request. So a line is in its file a twentieth of a second after its request has ended.
 
-use super::access::Target;
-use super::out::Out;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use super::access::Target;
+use super::out::Out;
 
 /// The most bytes of lines that wait for the writer. A disk that is slower loses the lines above, which are counted.
 const MOST: usize = 4 * 1024 * 1024;

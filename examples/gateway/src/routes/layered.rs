@@ -1,8 +1,9 @@
 //! A service under what lies around it: CORS, inside of it the guard, and inside of that compression.
 
-use crate::answer::text;
-use crate::compress::{CompressLayer, Compressed};
-use crate::edge::{Edge, request_id};
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::Arc;
+
 use futures_util::future::{Either as EitherFuture, FutureExt};
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -10,11 +11,12 @@ use ipnet::IpNet;
 use same_origin::cors::{Cors, CorsLayer};
 use same_origin::guard::{Guard, GuardError, GuardLayer, GuardService, OwnOrigin};
 use same_origin::proxy::{Body, Peer};
-use std::convert::Infallible;
-use std::future::ready;
-use std::sync::Arc;
 use tower::util::{Either, option_layer};
 use tower::{Layer, Service, service_fn};
+
+use crate::answer::text;
+use crate::compress::{CompressLayer, Compressed};
+use crate::edge::{Edge, request_id};
 
 type Page = fn(&GuardError, &Parts) -> Response<Body>;
 type Inner<S> = Either<Compressed<S>, S>;

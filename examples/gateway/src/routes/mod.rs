@@ -4,7 +4,20 @@ mod layered;
 mod open_files;
 mod prefixes;
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{BoxFuture, Either, FutureExt};
+use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 pub use layered::{Around, Layered};
+use open_files::OpenFiles;
+use prefixes::Prefixes;
+use same_origin::cache::Cached;
+use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
+use tower::Service;
 
 use crate::answer::{not_found, refused, text};
 use crate::compress::Encoders;
@@ -13,18 +26,6 @@ use crate::files::{Files, OuterPrefix};
 use crate::observe::{AccessLog, Asked, ObservedBody, Observer, RefusalLog, RouteMetrics};
 use crate::server::head;
 use crate::server::limits::Limits;
-use futures_util::future::{BoxFuture, Either, FutureExt};
-use http::header::{self, ACCESS_CONTROL_REQUEST_METHOD};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use open_files::OpenFiles;
-use prefixes::Prefixes;
-use same_origin::cache::Cached;
-use same_origin::proxy::{Body, Client, ClientAddr, Peer, ReverseProxy, ServiceTransport};
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use tower::Service;
 
 /// The routes, and what answers when none matches.
 pub struct Table {

@@ -2,11 +2,13 @@
 //! has many of them: 165 connections that read nothing would take all that the process may have, and with them the
 //! connections to upstreams and those of everybody else.
 
-use crate::server::limits::Limits;
-use crate::server::places::{Bounds, Full, Place, Places};
-use http::StatusCode;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::server::limits::Limits;
+use crate::server::places::{Bounds, Full, Place, Places};
 
 /// The most files of one client that has a bound. Each takes some 180 KiB while it is not read.
 const OF_CLIENT: usize = 1024;

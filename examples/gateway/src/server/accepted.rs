@@ -1,5 +1,12 @@
 //! From a connection that was accepted to one that is served.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, warn};
+
 use super::clients::Clients;
 use super::connections::{ConnectionGuard, Connections};
 use super::handler::Handler;
@@ -7,11 +14,6 @@ use super::limits::Limits;
 use super::listen::proxy_protocol;
 use super::workers::Workers;
 use super::{Settings, connection};
-use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
 
 /// The connections of a listener that were accepted, and what they are served by.
 pub(super) struct Accepted<H> {

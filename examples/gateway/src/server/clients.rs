@@ -4,15 +4,17 @@
 //! may reset used up an upstream's ports. A client is an IPv4 address or an IPv6 network of 64 bits, which is what one
 //! host or household is given (RFC 6177). A trusted proxy is not a client: it speaks for many.
 
-use super::limits::Limits;
-use super::lock;
-use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use ipnet::IpNet;
 use tokio::time::Instant;
+
+use super::limits::Limits;
+use super::lock;
 
 /// The time in which a client's count of resets is halved.
 const HALF_LIFE: Duration = Duration::from_secs(10);

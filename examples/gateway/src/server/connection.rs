@@ -1,5 +1,19 @@
 //! One connection: TLS if the listener has it, then the version of HTTP that its client speaks.
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use same_origin::proxy::_turns::{TlsInTurns, Turns};
+use same_origin::proxy::{Coalesced, Peer};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
 use super::BoxError;
 use super::connections::{ConnectionGuard, STOP};
 use super::handler::Handler;
@@ -8,18 +22,6 @@ use super::limits::Limits;
 use super::stream::half_closed::HalfClosed;
 use super::stream::paced::Paced;
 use crate::observe::handshake;
-use hyper_util::rt::TokioIo;
-use same_origin::proxy::_turns::{TlsInTurns, Turns};
-use same_origin::proxy::{Coalesced, Peer};
-use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::time::sleep;
-use tokio_rustls::TlsAcceptor;
 
 /// RFC 9113 3.4: what an HTTP/2 client sends first.
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -143,14 +145,16 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Write;
+
     use futures_util::FutureExt;
     use rustls::pki_types::{PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
-    use std::io::Write;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsConnector;
+
+    use super::*;
 
     fn tls() -> (TlsAcceptor, TlsConnector) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

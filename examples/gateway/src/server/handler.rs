@@ -1,12 +1,14 @@
 //! Handlers: they answer the requests of a listener's clients.
 
-use super::BoxError;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use same_origin::proxy::{Body, Peer};
-use std::sync::Arc;
+
+use super::BoxError;
 
 /// Answers the requests of a listener's clients. Each function of this form is one.
 pub trait Handler: Clone + Send + 'static {

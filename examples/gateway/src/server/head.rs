@@ -3,10 +3,11 @@
 //! hyper checks heads of HTTP/1.1 itself, against limits that are larger by [`MARGIN`], and answers what is
 //! above those without asking anybody: such an answer has no `Access-Control-*` and no `Vary`.
 
-use super::limits::Limits;
 use http::header::COOKIE;
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode, Version};
+
+use super::limits::Limits;
 
 /// The factor by which the limits that hyper is given are larger than ours.
 pub const MARGIN: usize = 2;

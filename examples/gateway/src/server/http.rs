@@ -1,5 +1,20 @@
 //! HTTP on a connection, within the limits of the listener.
 
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
+use hyper::rt::{Read, Write};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use same_origin::proxy::{HeldByTunnel, Peer};
+
 use super::BoxError;
 use super::connections::{
     Connection, ConnectionGuard, CountedBody, InRequest, LAST, STOP, counted_upload,
@@ -11,19 +26,6 @@ use super::stream::linger::{OnSocket, linger, linger_refused};
 use super::stream::rest::{Lasting, UntilRest};
 use super::trailing;
 use crate::observe::RefusalLog;
-use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::{Body as _, Incoming};
-use hyper::rt::{Read, Write};
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use same_origin::proxy::{HeldByTunnel, Peer};
-use std::convert::Infallible;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 /// The most bytes that are held for a client of HTTP/1.1 that does not read.
 const WRITE_SIZE: usize = 128 * 1024;

@@ -14,8 +14,9 @@
 //!   was too large, above the limit of streams, malformed or taken back, so a line about it would be a guess.
 //! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
 
-use super::listen::descriptors;
 use std::time::Duration;
+
+use super::listen::descriptors;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

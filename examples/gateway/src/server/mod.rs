@@ -16,23 +16,24 @@ mod stream;
 mod trailing;
 mod workers;
 
-pub use handler::AnyHandler;
-pub use listen::listener::Listener;
-pub use listen::proxy_protocol::ProxyProtocol;
-pub use workers::{WORKERS, Workers};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::observe;
 use accepted::Accepted;
 use connections::Connections;
+pub use handler::AnyHandler;
 use handler::Handler;
 use ipnet::IpNet;
 use limits::Limits;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+pub use listen::listener::Listener;
+pub use listen::proxy_protocol::ProxyProtocol;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
+pub use workers::{WORKERS, Workers};
+
+use crate::observe;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -46,8 +46,9 @@ mod unix {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::{READY, unix};
     use std::os::unix::net::UnixDatagram;
+
+    use super::{READY, unix};
 
     #[test]
     fn the_manager_hears_it() {

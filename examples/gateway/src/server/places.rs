@@ -1,13 +1,15 @@
 //! Places for what is dear, shared by clients: so many for all, and so many for one of them.
 
-use super::clients::network;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::clients::network;
 
 /// The places, and who has them.
 #[derive(Default)]

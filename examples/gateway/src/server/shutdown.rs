@@ -1,13 +1,15 @@
 //! The time to stop: SIGTERM or Ctrl-C. A second one, not at once, ends the process without waiting.
 
-use crate::admin::Health;
-use crate::observe::Diagnostics;
-use crate::server::{Current, Stop, is_over, notify};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::admin::Health;
+use crate::observe::Diagnostics;
+use crate::server::{Current, Stop, is_over, notify};
 
 /// Exit status of a stop that did not wait for its requests.
 const CUT: i32 = 1;

@@ -6,15 +6,17 @@
 //! tell from outside. So nothing is read behind trailers, or behind a body whose end was not seen, and
 //! trailers without a field are not a message.
 
-use super::BoxError;
-use super::connections::{Connection, InUpload, counted_upload};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use same_origin::proxy;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+
+use super::BoxError;
+use super::connections::{Connection, InUpload, counted_upload};
 
 /// The body of a request of HTTP/1.1.
 pub(super) fn body(body: Incoming, connection: &Arc<Connection>) -> proxy::Body {

@@ -13,6 +13,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
@@ -187,14 +188,16 @@ fn runtime(blocking_threads: usize) -> io::Result<Runtime> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connections::Connections;
-    use super::super::limits::Limits;
-    use super::*;
     use std::future::pending;
     use std::time::Duration;
+
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
+
+    use super::super::connections::Connections;
+    use super::super::limits::Limits;
+    use super::*;
 
     async fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
         let client = TcpStream::connect(listener.local_addr().unwrap());

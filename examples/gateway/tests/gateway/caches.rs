@@ -1,18 +1,20 @@
 //! Routes with a cache: the recipe of a CDN, and compression in front of what is stored.
 
-use crate::client::{Answer, get, send_from};
-use crate::gateway;
-use crate::process::Process;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
+
+use crate::client::{Answer, get, send_from};
+use crate::gateway;
+use crate::process::Process;
 
 const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 const TAG: (&str, &str) = ("etag", "\"a\"");

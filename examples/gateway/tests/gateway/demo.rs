@@ -1,9 +1,10 @@
 //! The demo's servers, as far as no browser is needed; `tests/demo.rs` opens its page.
 
-use crate::client::{get, send_from};
-use crate::gateway;
 use http::StatusCode;
 use serde_json::Value;
+
+use crate::client::{get, send_from};
+use crate::gateway;
 
 async fn json(url: String) -> Value {
     serde_json::from_str(&get(url).await.body).unwrap()

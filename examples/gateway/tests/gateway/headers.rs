@@ -1,8 +1,9 @@
 //! Fields that a route of files sets and removes.
 
+use http::StatusCode;
+
 use crate::client::{get, send_from};
 use crate::gateway;
-use http::StatusCode;
 
 #[tokio::test]
 async fn fields_are_set_for_all_answers_and_for_some_paths() {

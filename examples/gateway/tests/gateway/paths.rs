@@ -1,12 +1,14 @@
 //! Paths of files that are not what they seem.
 
-use crate::client::{get, send_from};
-use crate::gateway;
-use crate::process::Process;
-use http::StatusCode;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::client::{get, send_from};
+use crate::gateway;
+use crate::process::Process;
 
 /// A site with hidden files on every level.
 fn site() -> tempfile::TempDir {

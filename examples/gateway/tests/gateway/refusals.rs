@@ -1,14 +1,15 @@
 //! Requests that are refused, or answered, whatever route they are for.
 
-use crate::client::{exchange, send_from, upstream};
-use crate::gateway;
-use crate::process::Process;
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::Empty;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+
+use crate::client::{exchange, send_from, upstream};
+use crate::gateway;
+use crate::process::Process;
 
 const ORIGIN: &str = "https://app.example";
 const KINDS: [&str; 3] = ["/api", "/files", "/nowhere"];

@@ -1,9 +1,10 @@
 //! Which route answers, and under which CORS policy.
 
-use crate::client::{get, send_from, upstream};
-use crate::gateway;
 use http::StatusCode;
 use tokio::net::TcpListener;
+
+use crate::client::{get, send_from, upstream};
+use crate::gateway;
 
 #[tokio::test]
 async fn the_longest_prefix_wins_whatever_the_order() {

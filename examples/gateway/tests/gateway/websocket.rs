@@ -1,6 +1,7 @@
 //! WebSockets as bytes: a client, and an upstream that answers each message.
 
 use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,13 +1,15 @@
 //! One block, read key by key into the settings of a policy.
 
+use std::time::Duration;
+
+use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyError, PolicyErrorKind};
+
 use super::node::{Node, Value};
 use super::pattern;
 use super::places::{Kind, Place};
 use super::problem::Problem;
 use super::remedy;
 use super::values::{self, Member};
-use same_origin::cors::{Any, CorsBuilder, CorsPolicy, PolicyError, PolicyErrorKind};
-use std::time::Duration;
 
 /// A CORS block of a template.
 #[derive(Clone, Debug)]

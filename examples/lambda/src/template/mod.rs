@@ -51,12 +51,12 @@ mod problem;
 mod remedy;
 mod values;
 
-pub use block::Block;
-pub use problem::{Problem, Problems};
-
-use node::Node;
-use saphyr::{LoadableYamlNode as _, MarkedYaml};
 use std::collections::HashSet;
+
+pub use block::Block;
+use node::Node;
+pub use problem::{Problem, Problems};
+use saphyr::{LoadableYamlNode as _, MarkedYaml};
 
 /// Reads the CORS blocks of a template, in YAML or JSON.
 ///

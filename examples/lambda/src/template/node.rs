@@ -1,7 +1,8 @@
 //! A node of a template, with the way to it.
 
-use saphyr::{AnnotatedMapping, MarkedYaml, Scalar, YamlData};
 use std::collections::HashSet;
+
+use saphyr::{AnnotatedMapping, MarkedYaml, Scalar, YamlData};
 
 /// The key of YAML 1.1 that merges other maps.
 pub(super) const MERGE: &str = "<<";

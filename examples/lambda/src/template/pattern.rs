@@ -1,9 +1,10 @@
 //! Origins with a `*` inside: a policy here takes them for patterns, and AWS does not.
 
+use same_origin::cors::CorsPolicy;
+
 use super::places::Kind;
 use super::problem::Problem;
 use super::values::Member;
-use same_origin::cors::CorsPolicy;
 
 /// Takes the origins out of a block that would be patterns in a policy, and tells each.
 ///

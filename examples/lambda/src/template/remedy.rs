@@ -1,9 +1,10 @@
 //! The remedies for a policy's errors, in the words of a template: a policy speaks of its own settings.
 
-use super::places::Kind;
-use super::values::Member;
 use same_origin::cors::{CorsPolicy, PolicyError, PolicyErrorKind};
 use same_origin::origin::{OriginErrorKind, OriginPattern};
+
+use super::places::Kind;
+use super::values::Member;
 
 /// The change to a block that mends an error, and does not lead into the next one.
 pub(super) fn of(

@@ -1,8 +1,10 @@
 //! Templates, and the policies or problems that are in them.
 
-use super::read;
-use same_origin::cors::CorsPolicy;
 use std::time::Duration;
+
+use same_origin::cors::CorsPolicy;
+
+use super::read;
 
 fn resource(kind: &str, properties: &str) -> String {
     format!("Resources:\n  It:\n    Type: {kind}\n    Properties: {properties}\n")

@@ -1,10 +1,11 @@
 //! The values of a block's keys, out of the quotes that they are written in.
 
+use same_origin::origin::Origin;
+
 use super::node::{Node, Value};
 use super::places::Kind;
 use super::problem::Problem;
 use super::remedy::written;
-use same_origin::origin::Origin;
 
 /// One member of a list, and where it stands.
 #[derive(Clone, Debug)]

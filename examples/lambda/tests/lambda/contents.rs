@@ -1,10 +1,11 @@
 //! Queries and bodies through the front doors: those of a socket, as far as the event tells them.
 
-use crate::runtime_api::Function;
-use crate::shapes::{Asked, SHAPES, Shape};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+
+use crate::runtime_api::Function;
+use crate::shapes::{Asked, SHAPES, Shape};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_vectors_app");
 

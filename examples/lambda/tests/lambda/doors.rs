@@ -1,9 +1,10 @@
 //! The example behind its front doors: paths, cookies, redirects, preflights, and whose pages it knows.
 
-use crate::runtime_api::Function;
-use crate::shapes::{Asked, SHAPES, STAGE, Shape};
 use http::Response;
 use serde_json::{Value, json};
+
+use crate::runtime_api::Function;
+use crate::shapes::{Asked, SHAPES, STAGE, Shape};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_lambda");
 const APP: &str = "https://app.example.com";

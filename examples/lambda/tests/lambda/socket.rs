@@ -1,13 +1,15 @@
 //! The same binaries over a socket.
 
-use crate::process::Process;
-use crate::shapes::Asked;
+use std::path::Path;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use std::path::Path;
+
+use crate::process::Process;
+use crate::shapes::Asked;
 
 pub struct Server {
     process: Process,

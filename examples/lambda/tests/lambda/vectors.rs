@@ -1,17 +1,19 @@
 //! The CORS vectors through the four front doors: the answers are those over a socket, and right.
 
-use crate::browser::Response as Browser;
-use crate::expect::complaints;
-use crate::runtime_api::Function;
-use crate::shapes::{Asked, SHAPES, STAGE, Shape};
-use crate::socket::Server;
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use same_origin::cors::CorsBuilder;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::path::Path;
+
+use crate::browser::Response as Browser;
+use crate::expect::complaints;
+use crate::runtime_api::Function;
+use crate::shapes::{Asked, SHAPES, STAGE, Shape};
+use crate::socket::Server;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_vectors_app");
 

@@ -1,6 +1,8 @@
 //! The application behind the CORS vectors: answers any request with `x-app: 1`, and with the status and
 //! the headers that the query asks for, and the bytes if it has some. The policy is in `CORS`.
 
+use std::error::Error;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -9,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use same_origin::cors::{CorsBuilder, CorsLayer};
 use serde_json::Value;
-use std::error::Error;
 
 async fn answer(request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default();

@@ -4,9 +4,10 @@
 //! matches names by case, takes the first of two directives that contradict each other, and then adds a
 //! `must-revalidate` that would let it store the answer to an authenticated request.
 
+use http::header::{self, HeaderMap, HeaderName};
+
 use crate::cache::http::structured::{self, Item};
 use crate::fields::{is_token, trim};
-use http::header::{self, HeaderMap, HeaderName};
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 

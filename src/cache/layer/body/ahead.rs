@@ -4,16 +4,18 @@
 //! others wait, a task reads at the pace of the upstream into the recording, which has its bounds, and the client is
 //! given what it has not had yet from there.
 
-use crate::cache::layer::body::recording::{Progress, Recording};
-use crate::cache::layer::body::source::Source;
-use crate::cache::layer::flight::Ahead;
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::cache::layer::body::recording::{Progress, Recording};
+use crate::cache::layer::body::source::Source;
+use crate::cache::layer::flight::Ahead;
 
 /// The most bytes that a client is given at once of what is recorded.
 pub(super) const PIECE: usize = 64 * 1024;

@@ -5,16 +5,18 @@ pub(crate) mod recording;
 pub(crate) mod source;
 pub(crate) mod whole;
 
-use crate::cache::layer::body::ahead::{Client, PIECE};
-use crate::cache::layer::body::recording::{Progress, Recording};
-use crate::cache::layer::body::source::Source;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
-use std::ops::Range;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+
+use crate::cache::layer::body::ahead::{Client, PIECE};
+use crate::cache::layer::body::recording::{Progress, Recording};
+use crate::cache::layer::body::source::Source;
 
 pin_project! {
     /// A body from memory, or the inner service's own, which may be stored while it is read.
@@ -183,9 +185,11 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use http_body::Body as _;
     use std::task::Waker;
+
+    use http_body::Body as _;
+
+    use super::*;
 
     type Stored = Body<http_body_util::Empty<Bytes>>;
 

@@ -1,5 +1,13 @@
 //! A response that is stored while it goes to its client.
 
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+use http_body::Frame;
+
 use crate::cache::layer::flight::{Ahead, End, Lead};
 use crate::cache::rules::Storable;
 use crate::cache::shared::Shared;
@@ -8,12 +16,6 @@ use crate::cache::store::entry::{self, Moment, Stored};
 use crate::cache::store::key::Key;
 use crate::cache::store::targets::Began;
 use crate::own::own_values;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version};
-use http_body::Frame;
-use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 
 /// The place at which a response is to be stored.
 pub(crate) struct Place {

@@ -1,10 +1,11 @@
 //! The inner service's body, which may have been looked into before it is handed on.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
 pin_project! {
     /// The inner service's body.

@@ -1,11 +1,12 @@
 //! Whether a body can be known to be whole.
 
-use crate::cache::rules::Refusal;
-use crate::fields::{self, Sole};
 use http::header;
 #[cfg(feature = "proxy")]
 use http::{HeaderName, Response};
 use http::{Version, response};
+
+use crate::cache::rules::Refusal;
+use crate::fields::{self, Sole};
 
 /// The length that the body has to have, if it is known. If nothing says where it ends but the end of the connection, a
 /// body that was cut is taken for a whole one, so that it is not stored.

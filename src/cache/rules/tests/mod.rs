@@ -3,9 +3,10 @@
 mod freshness;
 mod storing;
 
+use http::{Response, Version};
+
 use super::*;
 use crate::fields::headers;
-use http::{Response, Version};
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, and half a second.
 fn now() -> SystemTime {

@@ -228,8 +228,9 @@ fn a_stored_head_is_dated_and_framed_anew() {
 }
 
 mod whatever_is_sent {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         /// No text in a caching field makes the judge panic, and none makes fresh what another one forbids.

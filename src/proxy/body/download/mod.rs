@@ -5,19 +5,21 @@
 //! nothing of what is there for it. hyper asks a body for its next frame only when the client has room for
 //! it, so a body that is not asked cannot look at the time itself: [`Downloads`] looks after all of them.
 
-use crate::proxy::body::Body;
-use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
-use crate::proxy::ticker::{self, Ticked, Ticker};
-use bytes::Bytes;
-use http::header::HeaderName;
-use http_body::{Body as _, Frame, SizeHint};
-use slab::Slab;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http_body::{Body as _, Frame, SizeHint};
+use slab::Slab;
 use tokio::time::Instant;
+
+use crate::proxy::body::Body;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::ticker::{self, Ticked, Ticker};
 
 /// Bytes that are read of a response whose client takes nothing, to see whether the upstream has sent it all.
 const AHEAD: usize = 64 * 1024;

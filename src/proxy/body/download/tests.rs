@@ -1,10 +1,12 @@
 //! Tests of a download: silence on either side, places, ends.
 
-use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::sleep;
+
+use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,20 +1,22 @@
 //! A request's body on its way to the upstream: bounded, watched, and held back until it is wanted.
 
-use crate::proxy::body::measured::Measured;
-use crate::proxy::body::{Body, is_too_large};
-use crate::proxy::deadline::Patience;
-use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
-use crate::proxy::wire::edits::remove_alike;
-use bytes::Bytes;
-use http::HeaderName;
-use http_body::{Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderName;
+use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::proxy::body::measured::Measured;
+use crate::proxy::body::{Body, is_too_large};
+use crate::proxy::deadline::Patience;
+use crate::proxy::error::{BoxError, ProxyError, ProxyErrorKind};
+use crate::proxy::wire::edits::remove_alike;
 
 /// The time for which a client that expects `100 Continue` waits for an upstream that does not answer (RFC
 /// 9110 10.1.1: nobody waits indefinitely). As long as curl waits.

@@ -1,8 +1,9 @@
 //! Tests of an upload: its limit, its gate, and a client that gives nothing.
 
-use super::*;
 use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
+
+use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

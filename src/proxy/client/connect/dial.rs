@@ -1,13 +1,15 @@
 //! A TCP connection to a destination: its addresses, tried as RFC 8305 says.
 
-use crate::proxy::client::stream::socket::Socket;
-use crate::proxy::upstream::destination::Destination;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
+
 use tokio::time::timeout;
+
+use crate::proxy::client::stream::socket::Socket;
+use crate::proxy::upstream::destination::Destination;
 
 /// The time that the addresses of the first family have before those of the other are tried beside them
 /// (RFC 8305 5 recommends 250 ms; this is what hyper-util and Go wait).
@@ -93,8 +95,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::time::{Instant, sleep};
+
+    use super::*;
 
     /// Addresses by their last number: how long connecting takes, in milliseconds, and whether it works.
     async fn connect(address: SocketAddr) -> io::Result<SocketAddr> {

@@ -5,6 +5,19 @@ mod pings;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dial::{DialError, dial};
+use hyper::client::conn::{http1, http2};
+use hyper::rt::{Read, Write};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+#[cfg(feature = "tls")]
+use tls::Tls;
+
 use crate::proxy::body::Body;
 use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::stream::coalesced::Coalesced;
@@ -14,17 +27,6 @@ use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::stream::socket::Socket;
 use crate::proxy::error::ProxyErrorKind;
 use crate::proxy::upstream::destination::{Destination, Protocol};
-use dial::{DialError, dial};
-use hyper::client::conn::{http1, http2};
-use hyper::rt::{Read, Write};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
-#[cfg(feature = "tls")]
-use tls::Tls;
 
 /// The most that is read at once over HTTP/1.1, which is what is held while the client does not read. A body
 /// of 1 MiB takes 1.6 times the processor time that it takes with hyper's own 408 KiB, on loopback and

@@ -1,16 +1,18 @@
 //! The times at which a connection of HTTP/2 is asked by a PING whether its other end is still there.
 
-use crate::proxy::client::stream::meter::Meter;
-use hyper::client::conn::http2;
-use hyper::rt::{Sleep, Timer};
-use hyper_util::rt::TokioExecutor;
-use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+
+use hyper::client::conn::http2;
+use hyper::rt::{Sleep, Timer};
+use hyper_util::rt::TokioExecutor;
+use pin_project_lite::pin_project;
 use tokio::time::Instant as Now;
+
+use crate::proxy::client::stream::meter::Meter;
 
 /// The silence after which the other end is asked, while streams wait on it.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -137,12 +139,13 @@ impl Sleep for Wait {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::proxy::body::Body;
     use http::Request;
     use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::proxy::body::Body;
 
     const HEADERS: u8 = 1;
     const PING: u8 = 6;
@@ -181,8 +184,11 @@ mod tests {
         seen
     }
 
+    /// An event of a connection, and the seconds between two of them.
+    type Every = (u64, fn(&Meter));
+
     /// The seconds between the PINGs of an hour, in which one stream brings nothing, or something happens now and then.
-    async fn pauses(every: Option<(u64, fn(&Meter))>, answers: usize) -> Vec<u64> {
+    async fn pauses(every: Option<Every>, answers: usize) -> Vec<u64> {
         let (ours, theirs) = duplex(4096);
         let server = tokio::spawn(pings(theirs, answers));
         let meter = Arc::<Meter>::default();

@@ -1,19 +1,21 @@
 //! TLS to an upstream, by rustls.
 
-use crate::proxy::client::error::{ClientBuildError, ConnectError};
-use crate::proxy::client::stream::socket::Socket;
-use crate::proxy::client::stream::turns::{TlsInTurns, Turns};
-use crate::proxy::error::ProxyErrorKind;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::Error as PemError;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::ErrorKind;
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
+
+use crate::proxy::client::error::{ClientBuildError, ConnectError};
+use crate::proxy::client::stream::socket::Socket;
+use crate::proxy::client::stream::turns::{TlsInTurns, Turns};
+use crate::proxy::error::ProxyErrorKind;
 
 /// A TLS configuration in two forms: one that offers HTTP/2, and one that does not.
 #[derive(Clone)]
@@ -169,14 +171,16 @@ pub(crate) fn crypto_provider() -> Option<Arc<CryptoProvider>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Write;
+
     use futures_util::FutureExt;
     use rustls::ServerConfig;
     use rustls::pki_types::{Der, PrivateKeyDer, TrustAnchor};
-    use std::io::Write;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_rustls::{TlsAcceptor, server};
+
+    use super::*;
 
     /// A connection to an upstream, from both sides.
     async fn connected() -> (TlsInTurns<Socket>, server::TlsStream<TcpStream>) {

@@ -5,6 +5,11 @@
 //! each of them. Its connection goes to whoever waits longest, or lies idle for the next. A request that
 //! waits takes whatever comes first, the connection of another request included.
 
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
 use super::common::Common;
 use super::connection::{Connection, Http1};
 use super::queue::{Checkout, Order, Outcome};
@@ -13,9 +18,6 @@ use crate::proxy::client::connect::NewConnection;
 use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::stream::meter::Settles;
 use crate::proxy::error::ProxyErrorKind;
-use std::sync::Arc;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 impl Pool {
     /// A connection: one that lies ready by now, else the first that is made or put back.

@@ -1,12 +1,14 @@
 //! Settings and limits that the pools of one destination share.
 
-use crate::proxy::client::connect::Connector;
-use crate::proxy::error::{ProxyError, ProxyErrorKind};
-use crate::proxy::upstream::destination::Destination;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::proxy::client::connect::Connector;
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
+use crate::proxy::upstream::destination::Destination;
 
 /// The bounds of a pool.
 #[derive(Clone, Copy, Debug)]

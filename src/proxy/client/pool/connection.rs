@@ -1,15 +1,17 @@
 //! One connection of a pool, lying idle, shared, or with a request.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::{http1, http2};
+
 use super::common::Settings;
 use crate::proxy::body::Body;
 use crate::proxy::client::connect::STREAMS;
 use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::upstream::backoff::millis;
-use hyper::client::conn::{http1, http2};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 /// A connection that a request is given to.
 pub(crate) enum Connection {

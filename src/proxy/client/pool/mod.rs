@@ -12,19 +12,21 @@ pub(super) mod queue;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use common::{Common, Settings};
+use connection::{Clock, Connection, Http1, Idle, Multiplexed};
+use queue::Queue;
+use tokio::runtime::Id;
+
 use super::connect::{NewConnection, Sender};
 use super::upload::Upload;
 use crate::proxy::error::ProxyError;
 use crate::proxy::ticker::{self, Ticked, Ticker};
 use crate::proxy::upstream::destination::{Destination, Protocol};
-use common::{Common, Settings};
-use connection::{Clock, Connection, Http1, Idle, Multiplexed};
-use queue::Queue;
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use tokio::runtime::Id;
 
 /// The connections to one destination on one runtime: those of HTTP/1.1 that lie idle, and those of
 /// HTTP/2, which are shared.

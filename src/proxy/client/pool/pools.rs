@@ -1,15 +1,17 @@
 //! The pools of one destination, one for each runtime, and those of all destinations of a client.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use http::uri::{Authority, Scheme};
+use tokio::runtime::Handle;
+
 use super::Pool;
 use super::common::{Common, Settings, Slots};
 use crate::proxy::client::connect::Connector;
 use crate::proxy::upstream::destination::{Destination, Protocol};
-use arc_swap::ArcSwap;
-use http::uri::{Authority, Scheme};
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use tokio::runtime::Handle;
 
 /// The pools of one destination.
 pub(crate) struct Pools {

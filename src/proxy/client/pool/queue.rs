@@ -1,9 +1,11 @@
 //! Requests that wait for a connection, and the attempts to make one.
 
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
 use super::connection::Connection;
 use crate::proxy::client::error::ConnectError;
-use std::collections::VecDeque;
-use tokio::sync::oneshot;
 
 /// The requests that wait for connections of one kind, and the attempts under way.
 #[derive(Default)]

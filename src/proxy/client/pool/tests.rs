@@ -1,5 +1,16 @@
 //! Tests of a pool: idle connections, shared ones, attempts, runtimes.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::uri::Authority;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, DuplexStream};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
 use super::pools::{Pools, Registry};
 use super::*;
 use crate::proxy::body::Body;
@@ -8,15 +19,6 @@ use crate::proxy::client::connect::{Connector, STREAMS};
 use crate::proxy::client::error::ConnectError;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::error::{BoxError, ProxyErrorKind};
-use bytes::Bytes;
-use futures_util::FutureExt;
-use http::uri::Authority;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, DuplexStream};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 /// The pool of this runtime for an upstream that is never reached.
 pub(crate) fn pool_of(protocol: Protocol, idle: Duration) -> Arc<Pool> {

@@ -7,16 +7,18 @@
 //! and could take a request from an upstream that has not read it yet: clients that send a request and do not
 //! wait for its answer rely on that.
 
-use super::exchange::Answering;
-use super::pooled_body::put_back_when_ready;
-use crate::proxy::client::pool::Pool;
-use crate::proxy::client::pool::connection::Http1;
-use http_body::Body as _;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use http_body::Body as _;
 use tokio::runtime::Handle;
+
+use super::exchange::Answering;
+use super::pooled_body::put_back_when_ready;
+use crate::proxy::client::pool::Pool;
+use crate::proxy::client::pool::connection::Http1;
 
 /// The longest time for which an exchange goes on that nobody waits for.
 const GRACE: Duration = Duration::from_millis(250);

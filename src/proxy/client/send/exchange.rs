@@ -1,5 +1,17 @@
 //! One request on one connection, until the head of its response is there.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+
 use super::abandoned::abandon;
 use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pooled_body::{HeldConnection, Then};
@@ -11,16 +23,6 @@ use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
 use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::wire::framing::gives_content_no_meaning;
-use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
-use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// The answer as hyper gives it. It is in a box because it goes on elsewhere when the request is given up, and
 /// because it holds a request: all futures around it are smaller so.

@@ -1,14 +1,16 @@
 //! Heads of requests and responses as one connection wants, or says, them.
 
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, Uri, Version};
+
 use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::upstream::destination::Destination;
 use crate::proxy::wire::host::set_host;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery};
-use http::{Request, Uri, Version};
-use std::time::Duration;
 
 /// RFC 9112 9.6: whether the upstream closes the connection after this response. It reads no more of the
 /// request then.

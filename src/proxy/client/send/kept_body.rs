@@ -1,12 +1,14 @@
 //! A request's body that can be had back when its upstream says that it has not processed the request.
 
-use crate::proxy::body::Body;
-use crate::proxy::error::BoxError;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::proxy::body::Body;
+use crate::proxy::error::BoxError;
 
 /// The most bytes of a body that are kept until its request has an answer. A refusal comes a round trip after the head,
 /// when a body of most forms and calls has been read as a whole. To keep none was looked at: what can be read is read at
@@ -160,11 +162,12 @@ impl http_body::Body for Again {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use futures_util::FutureExt;
     use futures_util::stream;
     use http_body::Body as _;
     use http_body_util::{BodyExt, StreamBody};
+
+    use super::*;
 
     /// A body of so many frames of 4 KiB, which panics if it is asked after its end.
     fn body(frames: u8) -> Body {

@@ -7,6 +7,15 @@ mod kept_body;
 mod pooled_body;
 mod replay;
 
+use std::pin::pin;
+use std::sync::Arc;
+
+use exchange::{Exchange, Failed};
+use heads::{check_size_over_http2, to_http1};
+use http::{Request, Response};
+use pooled_body::{Held, PooledBody};
+use replay::Replay;
+
 use crate::proxy::body::Body;
 use crate::proxy::client::error::ClientError;
 use crate::proxy::client::hyper_error::{is_above_the_last, was_not_processed};
@@ -17,13 +26,6 @@ use crate::proxy::client::stream::meter::Meter;
 use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::ProxyErrorKind;
-use exchange::{Exchange, Failed};
-use heads::{check_size_over_http2, to_http1};
-use http::{Request, Response};
-use pooled_body::{Held, PooledBody};
-use replay::Replay;
-use std::pin::pin;
-use std::sync::Arc;
 
 /// In the extensions of a request that looks whether the upstream answers, for the gateway's readiness: it takes no place
 /// from others, and needs none. Were it to wait for one, a proxy that is busy would be taken for one whose upstream is
@@ -204,18 +206,20 @@ fn is_closed(error: &hyper::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::proxy::client::connect::{NewConnection, Sender};
-    use crate::proxy::client::pool::tests::pool_of;
-    use crate::proxy::upstream::destination::Protocol;
-    use hyper::client::conn::{http1, http2};
-    use hyper_util::rt::{TokioExecutor, TokioIo};
     use std::future::{Future, poll_fn};
     use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::task::Poll;
     use std::time::Duration;
+
+    use hyper::client::conn::{http1, http2};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    use super::*;
+    use crate::proxy::client::connect::{NewConnection, Sender};
+    use crate::proxy::client::pool::tests::pool_of;
+    use crate::proxy::upstream::destination::Protocol;
 
     type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 

@@ -1,20 +1,22 @@
 //! The body of a response, and with it the connection that it comes by.
 
-use crate::proxy::body::Body;
-use crate::proxy::client::pool::connection::{Http1, Stream};
-use crate::proxy::client::pool::{Pool, Slot};
-use crate::proxy::client::upload::Upload;
-use crate::proxy::error::BoxError;
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+
+use crate::proxy::body::Body;
+use crate::proxy::client::pool::connection::{Http1, Stream};
+use crate::proxy::client::pool::{Pool, Slot};
+use crate::proxy::client::upload::Upload;
+use crate::proxy::error::BoxError;
 
 /// A response's body that keeps its connection while it is read and puts it back at its end.
 ///

@@ -1,11 +1,12 @@
 //! A request's head, kept to send it again.
 
-use super::kept_body::KeptBody;
-use crate::proxy::body::Body;
 use http::header::{EXPECT, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Request, Uri};
 use http_body::Body as _;
+
+use super::kept_body::KeptBody;
+use crate::proxy::body::Body;
 
 /// The head of a request, kept as text until it is known whether its connection was dying.
 ///

@@ -1,11 +1,13 @@
 //! Short writes in one piece.
 
-use crate::proxy::delegate::delegate_io;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use crate::proxy::delegate::delegate_io;
 
 /// A stream that is given short writes as one slice.
 ///
@@ -93,8 +95,9 @@ impl<T: Write + Unpin> Write for Coalesced<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::future::poll_fn;
+
+    use super::*;
 
     /// Notes how many slices it was given, and takes so many bytes.
     struct Noting {

@@ -1,13 +1,15 @@
 //! A stream over HTTP/1.1 whose answer is read although the request cannot be written any more.
 
-use super::meter::Meter;
-use crate::proxy::delegate::delegate_io;
-use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::meter::Meter;
+use crate::proxy::delegate::delegate_io;
+use crate::proxy::error::{ProxyError, ProxyErrorKind};
 
 /// A stream that fails to write only when there is nothing more to read.
 ///
@@ -142,9 +144,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for EarlyAnswer<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use futures_util::poll;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
 
     fn stream(bound: usize) -> (EarlyAnswer<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(4096);

@@ -1,12 +1,14 @@
 //! A stream of HTTP/2 that notes how its connection begins, with which settings, and an alert that ends it.
 
-use super::meter::Meter;
-use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::meter::Meter;
+use crate::proxy::delegate::delegate_io;
 
 /// A stream of HTTP/2. hyper tells nobody why a connection ended, but that its requests are lost.
 pub(crate) struct Heard<S> {

@@ -1,12 +1,14 @@
 //! Facts about one connection that its stream and its user share.
 
-use crate::proxy::client::hyper_error::{Lost, is_alert};
-use crate::proxy::upstream::backoff::millis;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+
 use tokio::task::AbortHandle;
+
+use crate::proxy::client::hyper_error::{Lost, is_alert};
+use crate::proxy::upstream::backoff::millis;
 
 /// Facts about one connection, noted where they arise: by the pool, by the reader of a response, by the
 /// stream itself.

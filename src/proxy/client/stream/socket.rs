@@ -1,15 +1,17 @@
 //! A TCP connection that leaves nothing behind if it was never used.
 
-use super::meter::Meter;
-use crate::proxy::delegate::delegate_io;
-use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
+
+use super::meter::Meter;
+use crate::proxy::delegate::delegate_io;
 
 /// A TCP connection to an upstream.
 ///
@@ -79,9 +81,10 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
+
+    use super::*;
 
     /// The end that the other side sees of a connection that is dropped.
     async fn end(used: bool) -> io::Result<usize> {

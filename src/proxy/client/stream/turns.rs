@@ -7,13 +7,15 @@
 //!
 //! The gateway has its clients' TLS in this form; for others this is not part of the API.
 
-use crate::proxy::delegate::delegate_io;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::poll_proceed;
 use tokio_rustls::TlsStream;
+
+use crate::proxy::delegate::delegate_io;
 
 /// Bytes without content that count for one of the 128 steps that tokio gives a task in each turn.
 const STEP: usize = 128;

@@ -1,10 +1,11 @@
 //! Tests of certificates and keys in files: what is read, and what an error says and does not say.
 
-use super::*;
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     PKCS_ECDSA_P256_SHA256, date_time_ymd, generate_simple_self_signed,
 };
+
+use super::*;
 
 /// A certificate and its key.
 fn made() -> (String, String) {

@@ -3,6 +3,12 @@
 #[cfg(feature = "balance")]
 mod upstreams;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderName, Response, request};
+use ipnet::IpNet;
+
 use crate::proxy::body::Body;
 use crate::proxy::config::builder::ProxyBuilder;
 use crate::proxy::config::settings::{Limits, Timeouts};
@@ -14,10 +20,6 @@ use crate::proxy::request::forwarded::ForwardingField;
 use crate::proxy::response::cookie::attributes::CookieAttributes;
 use crate::proxy::response::cookie::rewrite::CookieRewrite;
 use crate::proxy::tunnel::Tunnels;
-use http::{HeaderName, Response, request};
-use ipnet::IpNet;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 impl ProxyBuilder {
     /// The prefix of the public path, as it was given.

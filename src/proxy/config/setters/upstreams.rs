@@ -1,12 +1,14 @@
 //! The setters for several upstreams behind one prefix.
 
+use std::hash::Hash;
+
+use futures_core::Stream;
+
 use crate::proxy::config::builder::{OneOrMany, ProxyBuilder};
 use crate::proxy::config::discover::DiscoverBuilder;
 use crate::proxy::upstream::discovery::EndpointChange;
 #[cfg(feature = "dns")]
 use crate::proxy::upstream::dns::Dns;
-use futures_core::Stream;
-use std::hash::Hash;
 
 impl ProxyBuilder {
     /// Several upstreams instead of one, balanced over the requests under way. They are the same

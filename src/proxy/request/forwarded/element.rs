@@ -1,8 +1,9 @@
 //! A forwarded-element (RFC 7239 4).
 
-use crate::proxy::wire::host::scheme_name;
 use std::fmt::{self, Write};
 use std::net::IpAddr;
+
+use crate::proxy::wire::host::scheme_name;
 
 /// The word of one proxy on the request that it got: an element of `Forwarded` (RFC 7239 4).
 pub(super) struct Element<'a> {

@@ -8,17 +8,18 @@
 mod element;
 mod translate;
 
+use element::Element;
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use translate::Word;
+
 use crate::fields::{self, Sole};
 use crate::forwarded::{Told, is_told_in_x_fields, leaves_quotes_open};
 use crate::path::is_ambiguous;
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::{default_port, scheme_name};
 use crate::proxy::wire::scan::{HeaderScan, is_untrusted};
-use element::Element;
-use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
-use ipnet::IpNet;
-use translate::Word;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

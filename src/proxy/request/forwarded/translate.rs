@@ -1,5 +1,11 @@
 //! The word of a trusted proxy in the forms that the upstream is told of, whichever the proxy writes (RFC 7239 7.4).
 
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+
 use super::element::Element;
 use super::{
     ForwardingField, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO,
@@ -10,10 +16,6 @@ use crate::host_and_port::HostAndPort;
 use crate::proxy::request::client::{client_address, hops, is_in};
 use crate::proxy::request::peer::Peer;
 use crate::proxy::wire::host::scheme_name;
-use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
-use std::fmt::Write;
-use std::net::IpAddr;
 
 /// A request's fields of trusted proxies, as they came.
 pub(super) struct Word<'a> {

@@ -4,8 +4,9 @@
 //! pages. To replace `SameSite=None` by `Lax` would break a sign-in that comes back from elsewhere; to read the
 //! values, and write them in a common form, would change cookies that clients compare.
 
-use crate::proxy::response::cookie::attribute;
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
+use crate::proxy::response::cookie::attribute;
 
 /// Attributes that are added to the cookies of an upstream where they are missing.
 ///
@@ -135,8 +136,9 @@ impl SameSite {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const ALL: CookieAttributes = CookieAttributes {
         secure: true,

@@ -26,10 +26,12 @@ impl From<bool> for CookieRewrite {
 
 #[cfg(feature = "serde")]
 mod written {
-    use super::CookieRewrite;
+    use std::fmt;
+
     use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
     use serde::ser::{Serialize, Serializer};
-    use std::fmt;
+
+    use super::CookieRewrite;
 
     const CONFINE: &str = "confine";
 

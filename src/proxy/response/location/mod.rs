@@ -3,12 +3,14 @@
 //! An address of the upstream is given its public path; one of somebody else stays as it is, byte for byte,
 //! because it may be signed.
 
+use std::borrow::Cow;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+
 use crate::proxy::mount::map::{Mount, PathMap, rooted, without_dot_segments};
 use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
-use std::borrow::Cow;
 
 /// The way back for the addresses of one response.
 pub(crate) struct LocationMapper<'a> {

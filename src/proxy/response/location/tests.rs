@@ -1,10 +1,12 @@
 //! Tests of addresses in responses: mapped ones, and those that stay.
 
+use std::sync::{Arc, OnceLock};
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::proxy::mount::map::{Origins, PathMap};
 use crate::proxy::upstream::Upstream;
-use proptest::prelude::*;
-use std::sync::{Arc, OnceLock};
 
 fn mount(prefix: &str, authority: &str, base: &str) -> Mount {
     let upstream = Upstream::parse(&format!("http://{authority}")).unwrap();

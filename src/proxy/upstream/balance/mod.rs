@@ -10,14 +10,16 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::backoff::millis;
 use crate::proxy::upstream::endpoint_list::Discovery;
 use crate::proxy::upstream::member::{InFlight, Member, ProbePlace, Tried};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
 
 /// Several upstreams of one proxy.
 #[derive(Debug)]

@@ -28,13 +28,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chromium::Chromium;
 use fantoccini::Client;
+use firefox::Firefox;
 use libtest_mimic::{Arguments, Failed, Trial};
 use same_origin::browser::Engine;
 use serde_json::json;
-
-use chromium::Chromium;
-use firefox::Firefox;
 use webkit::WebKit;
 
 /// The longest that one trial may take; a hang becomes a failure with a name.

@@ -1,11 +1,12 @@
 //! The image: built of a static binary of this tree by podman, and run without any right.
 
-use crate::folder;
-use crate::web::{free_port, get, upstream};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+
+use crate::folder;
+use crate::web::{free_port, get, upstream};
 
 const IMAGE: &str = "localhost/same-origin-gateway:e2e";
 const TARGET: &str = "x86_64-unknown-linux-musl";

@@ -1,10 +1,11 @@
 //! What `examples/gateway/deploy` holds, against the real binary: the numbers of the manifests fit together, their
 //! probes and their stop find the gateway as they expect it, and the image runs.
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
 
 mod image;
 mod manifests;

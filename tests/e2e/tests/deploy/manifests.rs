@@ -1,9 +1,11 @@
 //! The manifests for Kubernetes, read.
 
-use crate::folder;
+use std::time::Duration;
+
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::folder;
 
 /// The documents of `kubernetes/gateway.yaml`, by kind.
 pub struct Manifests(Vec<Value>);

@@ -1,9 +1,11 @@
 //! The relations that `deploy/README.md` states, held by the files beside it.
 
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
 use crate::folder;
 use crate::manifests::Manifests;
-use serde_json::{Value, json};
-use std::time::Duration;
 
 pub fn fit() {
     let all = Manifests::read();

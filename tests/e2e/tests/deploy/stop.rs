@@ -1,11 +1,12 @@
 //! The life of a pod: started with the manifest's configuration, probed, told to go while it is asked.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use crate::manifests::Manifests;
 use crate::process::Process;
 use crate::program;
 use crate::web::{free_port, get, upstream};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 /// The manifest's configuration, on loopback, with the upstreams that a test has.
 fn localised(all: &Manifests, admin: u16, upstream: SocketAddr) -> String {

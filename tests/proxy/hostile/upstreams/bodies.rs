@@ -1,10 +1,11 @@
 //! Bodies that break their framing or end early, and bytes that belong to no response.
 
-use super::{Hostile, head, is_whole, reset, until_closed, within};
-use crate::support::reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+use super::{Hostile, head, is_whole, reset, until_closed, within};
+use crate::support::reply;
 
 #[tokio::test]
 async fn a_body_with_broken_framing_is_cut() {

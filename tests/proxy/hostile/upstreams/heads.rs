@@ -1,9 +1,11 @@
 //! Heads that are none, have no end, or do not come.
 
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+
 use super::{Hostile, within};
 use crate::support::get;
-use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn silence_is_given_up() {

@@ -5,15 +5,17 @@ mod bodies;
 mod heads;
 mod tunnels;
 
-use crate::support::{Answer, get, reply, serve};
-use same_origin::proxy::{ReverseProxy, Timeouts};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use same_origin::proxy::{ReverseProxy, Timeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+use crate::support::{Answer, get, reply, serve};
 
 /// Until when everything has ended by itself; never how long it should take.
 const AT_ALL: Duration = Duration::from_secs(30);

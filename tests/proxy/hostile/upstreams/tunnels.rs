@@ -1,11 +1,13 @@
 //! Tunnels that are promised and not opened, left, or silent.
 
-use super::{Hostile, head, reset, until_closed, within};
-use crate::support::{exchange, serve};
-use same_origin::proxy::{Limits, ReverseProxy, Timeouts, Tunnels};
 use std::time::Duration;
+
+use same_origin::proxy::{Limits, ReverseProxy, Timeouts, Tunnels};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+
+use super::{Hostile, head, reset, until_closed, within};
+use crate::support::{exchange, serve};
 
 const OFFER: &str =
     "GET /api/ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: chat/1\r\n\r\n";

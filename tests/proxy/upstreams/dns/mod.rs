@@ -2,16 +2,18 @@
 
 mod name_server;
 
-use crate::support::{Answer, Upstream, exchange, get, reply, serve};
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use http::Request;
 use name_server::{NAME, NameServer, Says, addresses_of};
 use same_origin::proxy::{Body, Dns, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
-use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
+
+use crate::support::{Answer, Upstream, exchange, get, reply, serve};
 
 const SOON: Duration = Duration::from_millis(20);
 const NEVER: Duration = Duration::from_secs(3600);

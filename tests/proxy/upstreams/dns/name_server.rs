@@ -1,12 +1,13 @@
 //! A name server on loopback, which answers for one name.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{RData, Record, RecordType};
 use same_origin::proxy::{Dns, ProxyBuilder, ReverseProxy};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 

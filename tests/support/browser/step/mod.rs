@@ -2,10 +2,12 @@
 
 mod simulated;
 
-use super::instructed::Target;
+use std::fmt::Write as _;
+
 use same_origin::browser::{Credentials, Encoding, Mode, Redirect, ReferrerPolicy};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+
+use super::instructed::Target;
 
 /// One thing that script does.
 #[derive(Clone)]

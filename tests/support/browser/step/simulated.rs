@@ -1,8 +1,10 @@
 //! Steps taken in the simulated browser.
 
-use super::{Blind, Kind, Loaded, NO_SCENARIO, Seen, Step, result};
-use same_origin::browser::{Fetch, Form, Outcome, Page, Request, ResponseType, Web};
 use std::time::Duration;
+
+use same_origin::browser::{Fetch, Form, Outcome, Page, Request, ResponseType, Web};
+
+use super::{Blind, Kind, Loaded, NO_SCENARIO, Seen, Step, result};
 
 impl Step {
     /// The whole outcome, in a browser that is simulated.

@@ -6,7 +6,6 @@ mod redirects;
 
 pub use preflights::Preflights;
 pub use redirects::{Redirects, SETUPS};
-
 use same_origin::browser::Engine;
 
 use super::instructed::server;

@@ -1,11 +1,12 @@
 //! The response cache of a route: `cache = true`, or a table of its settings.
 
+use same_origin::cache::{Cache, CacheBuilder};
+use toml::{Table, Value};
+
 use crate::config::Checker;
 use crate::config::text::given;
 use crate::config::text::problems::join;
 use crate::config::text::read::read;
-use same_origin::cache::{Cache, CacheBuilder};
-use toml::{Table, Value};
 
 impl Checker<'_> {
     /// The cache of the route with this prefix. It hears of the changes that go through the one before it.

@@ -1,8 +1,9 @@
 //! Compression of a route's answers: `compress = true`, `false`, or a list of codings.
 
+use toml::Value;
+
 use crate::compress::{Coding, Codings};
 use crate::config::Checker;
-use toml::Value;
 
 /// The text to write at the key.
 const REMEDY: &str =

@@ -1,5 +1,11 @@
 //! A route that serves files.
 
+use std::path::{Path, PathBuf};
+
+use same_origin::proxy::ReverseProxy;
+use serde::Deserialize;
+use toml::{Table, Value};
+
 use super::{LayerSettings, NOWHERE};
 use crate::compress::Codings;
 use crate::config::Checker;
@@ -9,10 +15,6 @@ use crate::config::text::problems::join;
 use crate::config::text::read::{Read, read};
 use crate::files::Files;
 use crate::routes::{Around, Layered, Route};
-use same_origin::proxy::ReverseProxy;
-use serde::Deserialize;
-use std::path::{Path, PathBuf};
-use toml::{Table, Value};
 
 /// A route that serves files. Nothing is required here, see [`File`](crate::config::File).
 #[derive(Deserialize)]

@@ -1,5 +1,14 @@
 //! From the table of a route that forwards to its service, with or without a cache before the upstream.
 
+use std::sync::{Mutex, PoisonError};
+
+use same_origin::cache::Cache;
+use same_origin::guard::Guard;
+use same_origin::proxy::{Client, ProxyBuilder};
+use toml::{Table, Value};
+use tower::Layer;
+use tower::layer::layer_fn;
+
 use super::upstreams::upstream_of;
 use super::{LayerSettings, NOWHERE};
 use crate::admin::CachedRoute;
@@ -9,13 +18,6 @@ use crate::config::kept::KeptRoute;
 use crate::config::text::problems::join;
 use crate::config::text::read::Read;
 use crate::routes::{Around, Layered, Route};
-use same_origin::cache::Cache;
-use same_origin::guard::Guard;
-use same_origin::proxy::{Client, ProxyBuilder};
-use std::sync::{Mutex, PoisonError};
-use toml::{Table, Value};
-use tower::Layer;
-use tower::layer::layer_fn;
 
 impl Checker<'_> {
     /// A route that forwards its requests to an upstream.

@@ -1,12 +1,14 @@
 //! Fields of answers: those of a route of files, and those that are CORS's own.
 
+use std::collections::BTreeMap;
+
+use same_origin::proxy::_ResponseEdits;
+use toml::{Table, Value};
+
 use crate::config::Checker;
 use crate::config::text::problems::join;
 use crate::config::text::read::{LeftOut, read};
 use crate::files::{HeaderRule, HeaderRules, PathPattern};
-use same_origin::proxy::_ResponseEdits;
-use std::collections::BTreeMap;
-use toml::{Table, Value};
 
 const SET: &str = "set_response_headers";
 const REMOVE: &str = "remove_response_headers";

@@ -9,6 +9,13 @@ pub(super) mod own_address;
 pub(super) mod proxy;
 mod upstreams;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use same_origin::cors::CorsPolicy;
+use same_origin::proxy::ProxyConfigErrors;
+use toml::{Table, Value};
+
 use crate::compress::Codings;
 use crate::config::Checker;
 use crate::config::guard::Guarding;
@@ -18,11 +25,6 @@ use crate::config::text::read::LeftOut;
 use crate::config::text::{given, reword};
 use crate::edge::Edge;
 use crate::routes::Route;
-use same_origin::cors::CorsPolicy;
-use same_origin::proxy::ProxyConfigErrors;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use toml::{Table, Value};
 
 /// The settings of the layers around the service of a route.
 pub(super) struct LayerSettings {

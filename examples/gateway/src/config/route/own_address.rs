@@ -1,7 +1,8 @@
 //! Upstreams that are the gateway itself: each request would come back as another one, until its `Via` tells.
 
-use http::Uri;
 use std::net::{IpAddr, SocketAddr};
+
+use http::Uri;
 
 /// Whether a connection to this upstream would reach what listens here, as far as the two addresses tell. A name
 /// other than `localhost`, or another interface of the machine, may lead here too; those loops end with 508.

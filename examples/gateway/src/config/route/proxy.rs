@@ -1,17 +1,19 @@
 //! A route that forwards: what the file says of it, and what would go wrong with it.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use same_origin::proxy::{_canonical_network, _masked_address, _pem as pem, ProxyBuilder};
+use toml::{Table, Value};
+
 use super::own_address::is_own;
 use crate::config::Checker;
 use crate::config::text::place::Source;
 use crate::config::text::problems::join;
 use crate::config::text::read::{Read, read};
 use crate::edge::request_id;
-use ipnet::IpNet;
-use same_origin::proxy::{_canonical_network, _masked_address, _pem as pem, ProxyBuilder};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use toml::{Table, Value};
 
 impl Checker<'_> {
     /// The builder of a route's proxy, and the same as the file has it; or the problems that it has.

@@ -1,15 +1,17 @@
 //! Upstreams as the admin listener sees them: their connections, and whether they answer.
 
-use crate::admin::{Probe, RouteUpstream};
-use crate::config::Checker;
-use crate::config::text::given;
+use std::convert::Infallible;
+
 use futures_util::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response};
 use same_origin::proxy::{_Look, Body, ProxyError, ReverseProxy, Transport};
-use std::convert::Infallible;
 use toml::{Table, Value};
 use tower::{Service, ServiceExt};
+
+use crate::admin::{Probe, RouteUpstream};
+use crate::config::Checker;
+use crate::config::text::given;
 
 /// The upstream of a route, whose prefix has no trailing slash.
 pub(super) fn upstream_of<T: Transport + Sync>(

@@ -4,9 +4,11 @@
 //! put into the file before that, a quote in a password would end its text, and a line break begin a new key.
 //! A value is put in once and not looked through again.
 
-use super::problems::{Problems, join};
 use std::env::VarError;
+
 use toml::{Table, Value};
+
+use super::problems::{Problems, join};
 
 /// A text that is another one than the file has.
 #[derive(Debug, Default)]

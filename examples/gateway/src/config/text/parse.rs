@@ -1,11 +1,12 @@
 //! From text to a table. A number that is too long for TOML's readers ends their work: here it is a problem at its key,
 //! and the rest is read.
 
+use toml::Table;
+use toml::de::Error;
+
 use super::environment::Failed;
 use super::place::Source;
 use super::problems::Problems;
-use toml::Table;
-use toml::de::Error;
 
 /// A file's table.
 pub struct Parsed {

@@ -1,10 +1,12 @@
 //! The place of a key in the file, and its name for people.
 
-use super::problems::join;
 use std::fmt;
 use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use super::problems::join;
 
 /// A configuration file, for messages about it.
 pub struct Source<'a> {

@@ -1,9 +1,10 @@
 //! Problems of a configuration: all of them, each with the key that it is at.
 
+use std::fmt;
+
 use super::environment::{Failed, Filled};
 use super::place::{Place, Source};
 use super::written::as_written;
-use std::fmt;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -1,11 +1,12 @@
 //! Reads a table into a type and finds every key that does not fit, not only the first.
 
-use super::problems::{Problems, join};
-use super::strict::Strict;
-use super::wording::reword;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use toml::{Table, Value};
+
+use super::problems::{Problems, join};
+use super::strict::Strict;
+use super::wording::reword;
 
 /// The part of a table that could be read, and the keys that had to be left out of it.
 pub struct Read<T> {
@@ -137,8 +138,9 @@ fn remove(table: &mut Table, path: &Path) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde::Deserialize;
+
+    use super::*;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

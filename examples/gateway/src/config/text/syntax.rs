@@ -1,8 +1,10 @@
 //! Faults of the text that make it none of TOML, with what to write instead.
 
-use super::unknown;
-use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::unknown;
 
 /// The fault that a reader has found at a range of the text.
 pub fn told(message: &str, text: &str, span: std::ops::Range<usize>) -> String {
@@ -97,8 +99,9 @@ fn duplicate(key: &str, before: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Config;
     use std::path::Path;
+
+    use crate::config::Config;
 
     #[test]
     fn what_is_not_toml_is_told_with_what_to_write() {

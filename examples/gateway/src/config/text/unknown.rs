@@ -173,9 +173,10 @@ const OF_A_ROUTE: [&str; 24] = [
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::{Config, File};
-    use std::path::Path;
 
     #[test]
     fn the_keys_of_the_file_are_known() {

@@ -1,10 +1,12 @@
 //! Messages of readers, which are in terms of their types, reworded in the terms of the file.
 
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use toml::Value;
+
 use super::unknown;
 use crate::config::listen;
-use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
-use toml::Value;
 
 /// The fault of a value that stands at a key, which may be one of a list. Messages that are not a reader's own stay as
 /// they are.

@@ -1,8 +1,9 @@
 //! Values of environment variables in messages: the text of the file stands in their place, as they may be secrets.
 
+use same_origin::proxy::_masked_address;
+
 use super::environment::Filled;
 use super::problems::{is_below, one_line};
-use same_origin::proxy::_masked_address;
 
 /// Shorter values and parts are not looked for in messages: they are words by chance, and no secrets.
 const LEAST: usize = 4;

@@ -2,8 +2,13 @@
 
 mod write;
 
-use super::{json, redact};
-use crate::edge::Arrival;
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN};
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery};
@@ -13,13 +18,10 @@ use same_origin::cors;
 use same_origin::guard::GuardError;
 use same_origin::proxy::{_masked_path, AnsweredBy, ProxyError, ProxyErrorKind};
 use serde::Serialize;
-use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
-use std::io::Write;
-use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
 use write::{escape, field, millis, push, time, write_millis, write_number, write_time};
+
+use super::{json, redact};
+use crate::edge::Arrival;
 
 static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");

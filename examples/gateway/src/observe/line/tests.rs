@@ -1,8 +1,9 @@
 //! Tests of the lines of the access log, in both forms.
 
-use super::*;
 use http::Response;
 use same_origin::proxy::ClientAddr;
+
+use super::*;
 
 fn line(target: &str, shows_queries: bool) -> Line {
     let arrival = Arrival {

@@ -1,8 +1,9 @@
 //! Connections of HTTP/1.1 that have been idle for a while: told to rest, see [`crate::server::stream::rest`].
 
-use super::{Connection, Connections, LAST, STEPS, lock};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
+
+use super::{Connection, Connections, LAST, STEPS, lock};
 
 /// The interval at which each connection is looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -11,18 +11,6 @@ mod sockets;
 mod unsent;
 mod upload;
 
-pub use orders::{LAST, STOP};
-pub use request::{CountedBody, InRequest};
-pub use upload::{InUpload, counted_upload};
-
-use super::clients::ClientGuard;
-use super::limits::Limits;
-use super::lock;
-use super::workers::Place;
-use futures_util::future::join;
-use idle::Idle;
-use orders::{CLOSE, FINISH};
-use sockets::{Socket, Sockets};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -30,7 +18,20 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, Waker};
 use std::time::Duration;
+
+use futures_util::future::join;
+use idle::Idle;
+use orders::{CLOSE, FINISH};
+pub use orders::{LAST, STOP};
+pub use request::{CountedBody, InRequest};
+use sockets::{Socket, Sockets};
 use tokio::sync::Notify;
+pub use upload::{InUpload, counted_upload};
+
+use super::clients::ClientGuard;
+use super::limits::Limits;
+use super::lock;
+use super::workers::Place;
 
 /// The number of steps in which a connection's silence is counted.
 const STEPS: u8 = 8;

@@ -1,7 +1,8 @@
 //! The orders that a connection is given, each of which goes further than the one before.
 
-use super::Connection;
 use std::sync::atomic::Ordering;
+
+use super::Connection;
 
 /// The next request is the last: its answer says so, as far as the protocol has a word for it.
 pub(super) const FINISH: u8 = 1;

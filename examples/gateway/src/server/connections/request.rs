@@ -1,13 +1,15 @@
 //! A request in flight, counted in its connection.
 
-use super::Connection;
-use super::unsent::Unsent;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::Connection;
+use super::unsent::Unsent;
 
 /// A request in flight, to the end of its response's body.
 pub struct InRequest {

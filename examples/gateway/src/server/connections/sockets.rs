@@ -1,9 +1,11 @@
 //! The sockets of clients, which outlive their connections of HTTP where they become tunnels.
 
-use crate::observe::OpenConnection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::sync::Notify;
+
+use crate::observe::OpenConnection;
 
 /// Sockets of clients.
 #[derive(Default)]

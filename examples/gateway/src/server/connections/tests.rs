@@ -1,12 +1,14 @@
 //! Connections that are silent, that are told to end, and that take back what they asked for.
 
-use super::*;
-use bytes::Buf;
-use http_body::{Body, Frame};
 use std::future::pending;
 use std::pin::pin;
 use std::task::Context;
+
+use bytes::Buf;
+use http_body::{Body, Frame};
 use tokio::time::Instant;
+
+use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 const LIMITS: Limits = Limits {

@@ -3,11 +3,13 @@
 //! For hyper an answer is over with its last frame, which it may hold for long: HTTP/2 has a window for each stream
 //! (RFC 9113 5.2), and a client of HTTP/1.1 may leave its socket full. Until the frame is gone, its client reads an answer.
 
-use super::Connection;
-use bytes::Buf;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Buf;
+
+use super::Connection;
 
 /// A frame's data, counted in its connection until it is sent, or is not wanted any more.
 pub struct Unsent<D> {

@@ -1,15 +1,17 @@
 //! The body of a request, counted in its connection.
 
-use super::Connection;
-use crate::server::BoxError;
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use same_origin::proxy;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use same_origin::proxy;
+
+use super::Connection;
+use crate::server::BoxError;
 
 /// A body that is on its way, which may be longer than the response is. RFC 9112 6.3, RFC 9113 8.1: the request lasts
 /// until its last byte, so its connection does not lie idle. A client that sends nothing of what it is asked for is the

@@ -1,13 +1,15 @@
 //! A port that listens, whoever bound it.
 
-use crate::server::{Current, Workers};
-use socket2::SockRef;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
+
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tracing::warn;
+
+use crate::server::{Current, Workers};
 
 /// A port that listens.
 pub struct Listener {

@@ -5,15 +5,17 @@
 //! who he is; the specification (section 2) forbids it. Addresses of fields in version 2 (TLV) are not looked at,
 //! and its checksum is not verified, which a receiver may leave out (2.2.4): TCP has one.
 
-use crate::observe::{RefusalLog, no_proxy_header};
-use http::StatusCode;
-use ipnet::IpNet;
-use proxy_header::{ParseConfig, ProxiedAddress, ProxyHeader};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
+
+use http::StatusCode;
+use ipnet::IpNet;
+use proxy_header::{ParseConfig, ProxiedAddress, ProxyHeader};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+
+use crate::observe::{RefusalLog, no_proxy_header};
 
 /// Section 2.1: the longest line of version 1, with its end.
 const LINE: usize = 107;

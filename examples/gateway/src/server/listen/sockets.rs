@@ -4,9 +4,10 @@
 //! A socket is for the key that its name says (`LISTEN_FDNAMES`, systemd's `FileDescriptorName=`): `listen` or
 //! `admin`. Those with other names, which systemd makes of the unit's, are for what is left in this order.
 
-use listenfd::ListenFd;
 use std::io;
 use std::net::TcpListener;
+
+use listenfd::ListenFd;
 
 /// The keys that a socket can be for, in the order of those that have no name of them.
 const NAMES: [&str; 2] = ["listen", "admin"];
@@ -142,8 +143,9 @@ fn places(count: usize, names: &[&str]) -> Result<Vec<usize>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sockets, passed, places};
     use std::net::TcpListener;
+
+    use super::{Sockets, passed, places};
 
     #[test]
     fn one_address_is_not_both_public_and_admin() {

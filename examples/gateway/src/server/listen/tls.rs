@@ -1,10 +1,11 @@
 //! TLS for the listener: a certificate chain and its key, HTTP/2 and HTTP/1.1 by ALPN.
 
+use std::sync::Arc;
+
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 pub fn provider() -> CryptoProvider {

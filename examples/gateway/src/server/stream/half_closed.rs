@@ -7,17 +7,19 @@
 //! the client has yet to take what is there of an answer, which hyper would not write any more. To one who has gone that
 //! cannot be written either, or nothing of it moves, which the connections' watch sees.
 
-use super::paced::Turn;
-use crate::server::connections::Connection;
-use same_origin::_delegate_io as delegate_io;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use same_origin::_delegate_io as delegate_io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::paced::Turn;
+use crate::server::connections::Connection;
 
 /// The time for which the end is held back while a request waits for its answer.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -97,11 +99,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for HalfClosed<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::server::BoxError;
-    use crate::server::connections::Connections;
-    use crate::server::http::http1;
-    use crate::server::limits::Limits;
     use futures_util::StreamExt;
     use http::{Request, Response};
     use http_body::Frame;
@@ -109,6 +106,12 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use same_origin::proxy::{Body, Peer};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::server::BoxError;
+    use crate::server::connections::Connections;
+    use crate::server::http::http1;
+    use crate::server::limits::Limits;
 
     #[tokio::test]
     async fn heads_take_turns_and_bodies_do_not() {

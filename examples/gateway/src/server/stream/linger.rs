@@ -7,15 +7,6 @@
 //! hyper, its buffers and the TLS session are dropped first: bytes that nobody reads need not be decrypted. The
 //! connection still counts as one of its client's, so that a client cannot have more of these than of others.
 
-use super::half_closed::HalfClosed;
-use super::paced::TURN;
-use super::rest::Lasting;
-use crate::server::connections::{Connection, ConnectionGuard, STOP};
-use hyper::rt::{Read, Write};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use same_origin::proxy::_turns::TlsInTurns;
-use same_origin::proxy::Coalesced;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,10 +14,21 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use hyper::rt::{Read, Write};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use same_origin::proxy::_turns::TlsInTurns;
+use same_origin::proxy::Coalesced;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
+
+use super::half_closed::HalfClosed;
+use super::paced::TURN;
+use super::rest::Lasting;
+use crate::server::connections::{Connection, ConnectionGuard, STOP};
 
 /// The time that a client has to send more, or to close its side.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -182,15 +184,16 @@ impl OnSocket for tokio::io::DuplexStream {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::server::connections::Connections;
-    use crate::server::http::http1;
-    use crate::server::limits::Limits;
     use http::{Request, Response};
     use http_body_util::BodyExt;
     use same_origin::proxy::{Body, Peer};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::time::sleep;
+
+    use super::*;
+    use crate::server::connections::Connections;
+    use crate::server::http::http1;
+    use crate::server::limits::Limits;
 
     /// A client of a gateway that answers to `/read` after the whole body, to `/late` after a while, and otherwise at once.
     struct Served {

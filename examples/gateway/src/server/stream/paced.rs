@@ -6,15 +6,17 @@
 //! a number of bytes, and is polled again behind the others. hyper and h2 have no such bound themselves (tokio's own
 //! budget counts reads, of up to 16 KiB each with h2, and 128 KiB with hyper).
 
-use super::frames::Frames;
-use crate::server::connection::PREFACE;
-use crate::server::connections::Connection;
-use same_origin::_delegate_io as delegate_io;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+use same_origin::_delegate_io as delegate_io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
+use crate::server::connection::PREFACE;
+use crate::server::connections::Connection;
 
 /// Bytes that are read in one turn. As one-byte references they are decoded in about a millisecond.
 pub(super) const TURN: usize = 16 * 1024;
@@ -117,12 +119,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::future::poll_fn;
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
+
+    use super::*;
 
     struct Count(AtomicUsize);
 

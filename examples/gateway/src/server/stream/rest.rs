@@ -4,15 +4,17 @@
 //! takes. After a second or two without a request the stream is taken back from hyper, and given to it again when
 //! the client sends something. To do so at once after each request would cost each some 2,000 instructions.
 
-use crate::server::connections::Connection;
-use bytes::Bytes;
-use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use same_origin::_delegate_io as delegate_io;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use same_origin::_delegate_io as delegate_io;
+
+use crate::server::connections::Connection;
 
 /// A stream that outlives hyper's connection on it.
 pub struct Lasting<I> {
@@ -148,20 +150,22 @@ impl<C: Future + Unpin> Future for UntilRest<'_, C> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use http::{Request, Response};
+    use http_body_util::BodyExt;
+    use hyper_util::rt::TokioIo;
+    use same_origin::proxy::{Body, Peer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+
     use super::*;
     use crate::server::connections::Connections;
     use crate::server::http::http1;
     use crate::server::limits::Limits;
     use crate::server::stream::linger::OnSocket;
-    use http::{Request, Response};
-    use http_body_util::BodyExt;
-    use hyper_util::rt::TokioIo;
-    use same_origin::proxy::{Body, Peer};
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-    use tokio::sync::mpsc;
-    use tokio::time::sleep;
 
     /// Notes how much room there was for what was read last: hyper has more than a connection that rests.
     struct Noting<I> {

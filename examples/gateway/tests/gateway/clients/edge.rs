@@ -1,13 +1,15 @@
 //! The edge of a route: rate limits, ids of requests, security fields, attributes of cookies.
 
-use crate::client::{Answer, get, send, upstream};
-use crate::gateway;
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::net::SocketAddr;
+
+use crate::client::{Answer, get, send, upstream};
+use crate::gateway;
 
 /// A GET with these fields.
 async fn get_with(url: &str, fields: &[(&str, &str)]) -> Answer {

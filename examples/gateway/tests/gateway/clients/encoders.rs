@@ -1,15 +1,17 @@
 //! Encoders are bounded, for all clients and for one: above the bound an answer is plain.
 
-use crate::gateway;
-use crate::process::Process;
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+
+use crate::gateway;
+use crate::process::Process;
 
 /// The encoders of the process, and those of one client.
 const MOST: usize = 64;

@@ -1,19 +1,21 @@
 //! Limits, of a client or of a route: the answer to what is above one, and that nobody else notices.
 
-use crate::client::{exchange, get, send, upstream};
-use crate::gateway;
-use crate::http2::{GOAWAY, Http2, RST_STREAM, frame, headers};
-use crate::process::Process;
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use futures_util::future::select;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::client::{exchange, get, send, upstream};
+use crate::gateway;
+use crate::http2::{GOAWAY, Http2, RST_STREAM, frame, headers};
+use crate::process::Process;
 
 /// A gateway of three workers, whose connections count as one's do: limits are those of the process.
 fn start(server: &str, upstream: SocketAddr, route: &str) -> Process {

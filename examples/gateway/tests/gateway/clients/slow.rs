@@ -1,18 +1,20 @@
 //! Clients that read slowly, and steadily.
 
-use crate::client::get;
-use crate::gateway;
-use crate::process::Process;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
+
+use crate::client::get;
+use crate::gateway;
+use crate::process::Process;
 
 const LENGTH: usize = 80_000_000;
 

@@ -1,23 +1,25 @@
 //! TLS and HTTP/2.
 
-use crate::client::{Answer, get, upstream};
-use crate::gateway::{self, file};
-use crate::process::Process;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::client::{Answer, get, upstream};
+use crate::gateway::{self, file};
+use crate::process::Process;
 
 /// Writes a new certificate and its key.
 fn certificate(folder: &Path) -> CertificateDer<'static> {

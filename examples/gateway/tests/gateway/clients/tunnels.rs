@@ -1,23 +1,25 @@
 //! WebSockets on connections that have limits for requests.
 
-use crate::client::{exchange, get};
-use crate::gateway;
-use crate::process::Process;
-use crate::websocket;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::Empty;
 use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::client::{exchange, get};
+use crate::gateway;
+use crate::process::Process;
+use crate::websocket;
 
 /// An upstream that says again what it hears.
 async fn echo() -> SocketAddr {

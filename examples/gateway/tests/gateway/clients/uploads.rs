@@ -1,19 +1,21 @@
 //! Uploads that go on after their answer.
 
-use crate::gateway;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+
+use crate::gateway;
 
 /// The number of pieces of an upload, and the time before each.
 const PIECES: u64 = 10;

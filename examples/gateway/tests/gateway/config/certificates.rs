@@ -1,12 +1,14 @@
 //! Certificates that can be read and serve nobody, and authorities that cannot be read: warnings, not errors.
 
-use super::{ROUTE, check, folder};
-use crate::gateway::{file, start};
+use std::path::Path;
+use std::process::Command;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use std::path::Path;
-use std::process::Command;
+
+use super::{ROUTE, check, folder};
+use crate::gateway::{file, start};
 
 /// Writes a certificate with its key, valid from the first day of one year to that of another.
 fn certificate(folder: &Path, name: &str, [from, to]: [i32; 2]) {

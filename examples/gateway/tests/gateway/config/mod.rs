@@ -8,10 +8,11 @@ mod values;
 mod whole;
 mod words;
 
-use crate::gateway::{Ended, file, run};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+
+use crate::gateway::{Ended, file, run};
 
 fn check(folder: &Path, config: &str) -> Ended {
     run(&["--config", &file(folder, config), "--check"])

@@ -1,8 +1,9 @@
 //! Messages about a file: every problem at once, each at its own place, and none with a secret.
 
+use std::process::Command;
+
 use super::{check, folder, refused};
 use crate::gateway::{file, run};
-use std::process::Command;
 
 const ROUTE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\n";
 

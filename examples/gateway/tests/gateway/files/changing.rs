@@ -1,15 +1,17 @@
 //! Files that become shorter or longer while they are sent.
 
-use crate::gateway;
-use crate::process::Process;
+use std::path::Path;
+
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::path::Path;
 use tokio::net::{TcpSocket, TcpStream};
+
+use crate::gateway;
+use crate::process::Process;
 
 /// More than the system's buffers hold.
 const LENGTH: usize = 16_000_000;

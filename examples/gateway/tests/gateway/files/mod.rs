@@ -6,10 +6,11 @@ mod ranges;
 mod redirects;
 mod rules;
 
+use http::StatusCode;
+
 use crate::client::{get, send_from};
 use crate::gateway;
 use crate::process::Process;
-use http::StatusCode;
 
 /// A site with a page, an asset, a folder without an index, and text worth compressing.
 fn site() -> tempfile::TempDir {

@@ -1,9 +1,10 @@
 //! Fields that are set for files at some paths, however the path is spelt and whatever file answers.
 
-use super::{serve_with, site};
-use crate::client::{get, send};
 use http::Request;
 use http_body_util::Full;
+
+use super::{serve_with, site};
+use crate::client::{get, send};
 
 const RULES: &str = "spa = true\nset_response_headers = [\n\
     { path = '/assets/*', cache-control = 'public, max-age=31536000, immutable' },\n\

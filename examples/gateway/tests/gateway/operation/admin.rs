@@ -1,12 +1,14 @@
 //! The admin listener, the access log, and what signals do.
 
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::Full;
+
 use crate::client::{get, send, send_from, upstream};
 use crate::gateway::{self, file};
 use crate::process::Process;
-use http::Request;
-use http_body_util::Full;
-use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 /// A gateway with an admin listener, and the origin of that.
 async fn start(upstream: SocketAddr, more: &str) -> (Process, String) {

@@ -1,14 +1,16 @@
 //! Files and pipes at which a write, a read or an open waits for somebody who never comes.
 
-use crate::client::{Answer, exchange, get, upstream};
-use crate::gateway::{self, Ended, file};
-use crate::process::Process;
 use std::io::{Read, Write, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
 use tempfile::TempDir;
 use tokio::time::timeout;
+
+use crate::client::{Answer, exchange, get, upstream};
+use crate::gateway::{self, Ended, file};
+use crate::process::Process;
 
 const SERVED: &str = "the configuration was read again and is served";
 const REFUSED: &str = "the new configuration is not served, and nothing has changed";

@@ -1,14 +1,16 @@
 //! The end of an answer in the access log: whole, or cut.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use crate::client::{exchange, upstream};
 use crate::gateway;
 use crate::http2::{Http2, RST_STREAM, frame};
 use crate::process::Process;
 use crate::websocket;
-use std::net::SocketAddr;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 /// More than the buffers of a connection hold.
 const LARGE: u64 = 64 << 20;

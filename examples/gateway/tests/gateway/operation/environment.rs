@@ -1,10 +1,11 @@
 //! Environment variables in the configuration.
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::client::{get, upstream};
 use crate::gateway::{BINARY, file};
 use crate::process::Process;
-use std::path::Path;
-use std::process::Command;
 
 /// Starts a gateway with variables in its environment; the configuration says where it listens.
 fn start(config: &str, variables: &[(&str, &str)]) -> Process {

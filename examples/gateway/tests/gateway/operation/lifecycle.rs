@@ -1,12 +1,14 @@
 //! Start and end of the process.
 
+use std::net::SocketAddr;
+use std::process::Command;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use crate::client::{get, upstream};
 use crate::gateway::{self, file, run};
 use crate::process::Process;
-use std::net::SocketAddr;
-use std::process::Command;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 fn config(upstream: SocketAddr, more: &str) -> String {
     format!("{more}\n[[routes]]\nprefix = '/'\nupstream = 'http://{upstream}'\n")

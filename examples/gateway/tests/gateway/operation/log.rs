@@ -1,11 +1,13 @@
 //! The log of what the gateway itself refuses.
 
+use std::path::Path;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use crate::client::{exchange, get};
 use crate::gateway;
 use crate::process::Process;
-use std::path::Path;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn each_refusal_leaves_a_line_that_says_why() {

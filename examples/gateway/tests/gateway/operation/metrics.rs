@@ -1,18 +1,20 @@
 //! Metrics as a scrape finds them.
 
-use crate::client::get;
-use crate::gateway;
-use crate::process::Process;
-use http::Response;
-use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use http::Response;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+use crate::client::get;
+use crate::gateway;
+use crate::process::Process;
 
 /// An upstream whose answers may be kept, and the number of its requests.
 async fn upstream() -> (SocketAddr, Arc<AtomicUsize>) {

@@ -1,11 +1,13 @@
 //! Readiness that hangs on upstreams.
 
-use crate::client::{get, upstream};
-use crate::gateway::{self, file};
 use std::net::TcpListener;
 use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
+
+use crate::client::{get, upstream};
+use crate::gateway::{self, file};
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

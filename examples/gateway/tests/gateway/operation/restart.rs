@@ -1,20 +1,22 @@
 //! One process follows another on a socket that is passed to both.
 
-use crate::client::{get, upstream};
-use crate::gateway::{BINARY, file};
-use crate::process::Process;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::client::{get, upstream};
+use crate::gateway::{BINARY, file};
+use crate::process::Process;
 
 /// A gateway with sockets as a service manager passes them: the first one is handed over as standard input, the
 /// second one as standard error, which it then does not have.

@@ -1,6 +1,8 @@
 //! A client and an upstream for the tests of the gateway.
 
-use crate::process::Process;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -8,10 +10,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::process::Process;
 
 /// A response that arrived as a whole.
 #[derive(Debug)]

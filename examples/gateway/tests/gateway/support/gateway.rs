@@ -1,9 +1,10 @@
 //! The gateway with a configuration.
 
-use crate::process::Process;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use crate::process::Process;
 
 /// The gateway, which cargo builds before its tests.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_same-origin-gateway");

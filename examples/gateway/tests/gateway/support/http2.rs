@@ -1,9 +1,11 @@
 //! A client of HTTP/2 that does what no library would: frames as they are (RFC 9113 4.1).
 
-use crate::process::Process;
 use std::collections::HashMap;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::process::Process;
 
 const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;

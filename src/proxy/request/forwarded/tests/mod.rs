@@ -2,12 +2,14 @@
 
 mod translated;
 
-use super::*;
+use std::sync::LazyLock;
+
 use ForwardingField::{
     Forwarded, XForwardedFor, XForwardedHost, XForwardedPort, XForwardedPrefix, XForwardedProto,
     XRealIp,
 };
-use std::sync::LazyLock;
+
+use super::*;
 
 const ALL: &[ForwardingField] = &[
     XForwardedFor,

@@ -1,11 +1,12 @@
 //! The way back for cookies: the `Domain` and `Path` of `Set-Cookie` (RFC 6265bis 5.6).
 
+use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
+
 use crate::proxy::mount::map::{Mount, PathMap, below, without_trailing_slash};
 use crate::proxy::mount::prefix::PublicPrefix;
 use crate::proxy::mount::table::Mounts;
 use crate::proxy::response::cookie::{attribute, trim};
 use crate::proxy::response::domain::covers;
-use http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
 /// The way back for the cookies of one response.
 pub(crate) struct CookieMapper<'a> {

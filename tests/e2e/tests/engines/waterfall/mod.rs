@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-
+use setups::Far;
 pub use setups::Setup;
 
 use crate::gateway::ORIGIN;
 use crate::network::{Sent, requests};
-use setups::Far;
 
 /// The distance of the servers.
 pub const ONE_WAY: Duration = Duration::from_millis(100);

@@ -1,7 +1,9 @@
 //! A request that changes something is under way while its route gets another cache.
 
-use super::{Changing, route};
-use crate::client::send_from;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -9,11 +11,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+use super::{Changing, route};
+use crate::client::send_from;
 
 /// An upstream whose changes tell that they have begun, and end when they may.
 async fn changed(begun: Arc<Semaphore>, may_end: Arc<Semaphore>) -> SocketAddr {

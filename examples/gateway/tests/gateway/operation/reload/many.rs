@@ -1,19 +1,21 @@
 //! A thousand changes, one after the other, under load.
 
-use super::{Changing, route};
-use crate::client::{Answer, upstream};
-use crate::process::Process;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use super::{Changing, route};
+use crate::client::{Answer, upstream};
+use crate::process::Process;
 
 /// Resources of a process: descriptors, threads, and memory in KiB.
 fn held_by(gateway: &Process) -> (usize, usize, usize) {

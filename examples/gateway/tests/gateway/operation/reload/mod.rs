@@ -5,25 +5,27 @@ mod many;
 mod rates;
 mod watch;
 
-use crate::client::{Answer, exchange, get, upstream};
-use crate::gateway::{self, file};
-use crate::http2::Http2;
-use crate::process::Process;
-use crate::websocket;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Empty, Full};
 use hyper::client::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{Answer, exchange, get, upstream};
+use crate::gateway::{self, file};
+use crate::http2::Http2;
+use crate::process::Process;
+use crate::websocket;
 
 const SERVED: &str = "the configuration was read again and is served";
 const REFUSED: &str = "the new configuration is not served, and nothing has changed";

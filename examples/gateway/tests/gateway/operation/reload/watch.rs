@@ -1,9 +1,10 @@
 //! Files that are looked at for changes.
 
+use std::time::Duration;
+
 use super::{Changing, REFUSED, SERVED, route};
 use crate::client::{get, upstream};
 use crate::gateway::start;
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_file_that_changes_is_read_where_that_is_asked_for() {

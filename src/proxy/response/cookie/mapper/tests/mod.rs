@@ -3,10 +3,12 @@
 mod above;
 mod confined;
 
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::proxy::mount::map::tests::mount;
-use proptest::prelude::*;
-use std::sync::Arc;
 
 const APP: HeaderValue = HeaderValue::from_static("app.example.com:8443");
 
