@@ -149,8 +149,9 @@ pub(crate) mod size {
         let by = |end| {
             Some(format!("{number}{}{end}", unit.get(..1)?)).filter(|text| parse(text).is_some())
         };
-        match (number.parse::<u64>(), by("iB"), by("B")) {
-            (Ok(number), ..) if unit.is_empty() => format!("write {number}, without quotes"),
+        // No more than a number of TOML.
+        match (number.parse::<i64>(), by("iB"), by("B")) {
+            (Ok(number @ 1..), ..) if unit.is_empty() => format!("write \"{number}B\""),
             (Ok(_), Some(binary), Some(decimal)) if is_usual => {
                 format!("write {binary:?} (by 1024), or {decimal:?} (by 1000)")
             }
@@ -203,7 +204,9 @@ pub(crate) mod size {
                 ("64K", "write \"64KiB\" (by 1024), or \"64KB\" (by 1000)"),
                 ("10 mb", "write \"10MiB\""),
                 ("1GI", "write \"1GiB\""),
-                (" 7 ", "write 7, without quotes"),
+                ("0", "write it like"),
+                ("9223372036854775808", "write it like"),
+                (" 7 ", "write \"7B\""),
                 ("1.5MB", "write it like \"10MB\""),
                 ("64 apples", "write it like"),
                 ("99999999T", "write it like"),

@@ -98,7 +98,8 @@
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`]; after its `max=0` a connection is not used again.
 //! - An upstream of HTTP/2 that says nothing for 15 s, while requests wait on it, is asked by a PING whether it is still
 //!   there, and has 25 s to answer. As long as its streams bring nothing it is not asked again for five minutes, but twice
-//!   for requests that come meanwhile, because servers of gRPC end a connection over more PINGs than that.
+//!   for requests that come meanwhile, because servers of gRPC end a connection over more PINGs than that. A connection
+//!   that has brought nothing in the time of a request that waited in vain ([`Timeouts::response`]) gets no other one.
 //! - A request whose head is larger than an upstream of HTTP/2 says it takes (RFC 9113 6.5.2) is answered with 431: some
 //!   servers end the connection over such a head, and with it the requests of others.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
@@ -109,9 +110,8 @@
 //! Of a response's head up to 64 KiB and 1,000 lines are held; a larger one is a 502. Informational responses
 //! and chunk sizes of which nothing comes end a connection after 1 MiB. Of a body that its client does not read,
 //! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams, and up to 3 MiB where they came in frames of a few bytes, but no more than some 100 MiB for a
-//! connection, which ends above that; 64 KiB more are read ahead, to see whether the upstream has sent everything. Of a request's
-//! body 16 KiB are kept over HTTP/2 until there is an answer, to send them again if the upstream refuses the request.
+//! for all of its streams. Frames of a few bytes take more, up to some 25 MiB for a connection, which ends above that. 64
+//! KiB more are read ahead, to see whether the upstream has sent everything. Of a request's body 16 KiB are kept over HTTP/2 until there is an answer, to send them again if the upstream refuses the request.
 //!
 //! # Clients that take all they can
 //!

@@ -200,7 +200,8 @@ impl Reloader {
             Some(Ok(read)) => {
                 return read.map_err(|problems| Refused {
                     problems: problems.lines().collect(),
-                    again_at: Some(Instant::now() + AGAIN),
+                    // A pipe has nothing until somebody writes, and whoever waits there takes it from the next reader.
+                    again_at: self.path.is_file().then(|| Instant::now() + AGAIN),
                 });
             }
             Some(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),

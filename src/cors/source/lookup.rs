@@ -145,6 +145,10 @@ impl Memory {
         if let Some(lookup) = asking.of(&origin) {
             return Box::pin(lookup);
         }
+        // It may have ended since it was looked for.
+        if let Some(known) = self.known.get(&origin) {
+            return Box::pin(ready(known));
+        }
         if asking.lookups.len() >= self.limits.in_flight {
             return Box::pin(ready(false));
         }
@@ -178,9 +182,10 @@ impl Turn {
         let Memory {
             ask, limits, known, ..
         } = &*self.memory;
-        // A source that panics has no answer either. The panic would reach all who wait, and end their connections.
-        let answer = AssertUnwindSafe(async { ask(&self.origin).await }).catch_unwind();
-        match tokio::time::timeout(limits.timeout, answer).await {
+        let answer = async { tokio::time::timeout(limits.timeout, ask(&self.origin)).await };
+        // A source that panics has no answer either, nor has one whose runtime has ended, with its timer. The panic would
+        // reach all who wait, and end their connections.
+        match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(Ok(allowed)) => {
                 known.insert(self.origin.clone(), allowed);
                 allowed
@@ -208,6 +213,17 @@ impl Expiry<Origin, bool> for Age {
         } else {
             self.0.negative_ttl
         })
+    }
+
+    /// As if it was new: moka would keep the time that was left to the answer before.
+    fn expire_after_update(
+        &self,
+        origin: &Origin,
+        allowed: &bool,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        self.expire_after_create(origin, allowed, now)
     }
 }
 

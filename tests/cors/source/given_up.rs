@@ -67,3 +67,19 @@ async fn a_source_that_panics_says_no_to_all_who_wait_and_is_asked_again() {
     assert_eq!(get(&layer, CUSTOMER).await.as_deref(), Some(CUSTOMER));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
+
+/// One runtime for each core, of which one ends: the timer of a lookup is of the runtime that began it.
+#[test]
+fn the_end_of_the_runtime_that_asked_is_a_no_to_who_waits_in_another() {
+    let (asked, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let layer = settings().layer_with_source(gated(&asked, &gate)).unwrap();
+    let [one, other] = [(), ()].map(|()| {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap()
+    });
+    let [mut begins, mut waits] = [(), ()].map(|()| Box::pin(get(&layer, CUSTOMER)));
+    one.block_on(async { assert!(poll!(&mut begins).is_pending()) });
+    other.block_on(async { assert!(poll!(&mut waits).is_pending()) });
+    drop(one);
+    assert_eq!(other.block_on(waits), None);
+}

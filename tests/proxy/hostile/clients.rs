@@ -11,11 +11,10 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use same_origin::proxy::{Body, Limits, ReverseProxy, Timeouts};
+use same_origin::proxy::{Limits, ReverseProxy, Timeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tower::ServiceExt;
 
 use crate::support::{get, serve};
 
@@ -26,9 +25,6 @@ type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The number of blocks that were asked for, of all answers without end.
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
-
-/// The same of small messages, each in a frame of its own.
-static MESSAGES: AtomicUsize = AtomicUsize::new(0);
 
 /// An upstream of HTTP/2 whose answers have no end, but for `/good`. Tells when one is given up.
 async fn endless() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
@@ -50,13 +46,6 @@ async fn endless() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
             }
             if request.uri().path() == "/good" {
                 return Ok::<Reply, Infallible>(Response::new(Full::from("ok").boxed_unsync()));
-            }
-            if request.uri().path() == "/messages" {
-                let messages = futures_util::stream::repeat_with(|| {
-                    MESSAGES.fetch_add(1, Ordering::Relaxed);
-                    Ok(Frame::data(Bytes::from_static(&[0; 50])))
-                });
-                return Ok(Response::new(StreamBody::new(messages).boxed_unsync()));
             }
             let tell = Tell(tell);
             let blocks = futures_util::stream::repeat_with(move || {
@@ -116,30 +105,6 @@ async fn who_does_not_read_keeps_nobody_from_a_shared_connection() {
         let told = tokio::time::timeout(AT_ALL, given_up.recv()).await;
         told.expect("an answer is sent to nobody");
     }
-}
-
-/// Frames cost memory beside their bytes, so that h2 ends a connection on which too many small ones lie unread.
-#[tokio::test]
-async fn nor_does_who_does_not_read_small_messages() {
-    let (upstream, _given_up) = endless().await;
-    let proxy = ReverseProxy::new("/api", format!("h2c://{upstream}")).unwrap();
-    let (upload, body) = Channel::<Bytes>::new(1);
-    let waits = Request::post("/api/wait").body(body).unwrap();
-    let waits = tokio::spawn(proxy.clone().oneshot(waits));
-    let mut unread = Vec::new();
-    for _ in 0..30 {
-        let asks = Request::get("/api/messages").body(Body::empty()).unwrap();
-        unread.push(proxy.clone().oneshot(asks).await.unwrap());
-    }
-    let mut before = 0;
-    while MESSAGES.load(Ordering::Relaxed) > before {
-        before = MESSAGES.load(Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    drop(upload);
-    let waited = tokio::time::timeout(AT_ALL, waits).await.unwrap();
-    assert_eq!(waited.unwrap().unwrap().status(), 200);
-    assert_eq!(proxy.connections(), 1);
 }
 
 /// A connection of HTTP/2 from an address of the loopback network.

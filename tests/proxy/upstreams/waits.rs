@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
 
+use super::frames::{ok, upstream};
 use crate::support::{Answer, Upstream, exchange, get, serve};
 
 /// An address that takes connections and says nothing, so that no handshake of TLS comes to its end.
@@ -144,4 +145,37 @@ async fn an_upstream_that_never_sends_its_settings_is_told_in_time() {
     let waited = begun.elapsed();
     assert!(waited < connect * 7 / 4, "{waited:?}");
     first.abort();
+}
+
+/// A connection whose other end is gone brings nothing, and nobody tells. Another one may be dialled.
+#[tokio::test]
+async fn a_connection_that_brings_nothing_while_a_request_waits_in_vain_gets_no_other() {
+    let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
+        (0, 3..) => Vec::new(),
+        (_, stream) => ok(stream),
+    });
+    let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
+    let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;
+    for status in [200, 504, 200, 200] {
+        assert_eq!(get(proxy, "/api/x", "").await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn one_that_answers_others_meanwhile_stays() {
+    let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
+        (0, 3) => Vec::new(),
+        (0, stream) => ok(stream),
+        (_, _) => panic!("another connection"),
+    });
+    let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
+    let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;
+    assert_eq!(get(proxy, "/api/x", "").await.status, 200);
+    let waits = tokio::spawn(get(proxy, "/api/slow", ""));
+    while !waits.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_ne!(get(proxy, "/api/x", "").await.status, 502);
+    }
+    assert_eq!(waits.await.unwrap().status, 504);
+    assert_eq!(get(proxy, "/api/x", "").await.status, 200);
 }

@@ -148,10 +148,7 @@ impl Files {
         }
         let (mut head, _body) = request.into_parts();
         match below(&self.prefix, &head.uri) {
-            Target::Below(uri) => {
-                let directory = directory(uri.path()).and_then(|path| path.parse().ok());
-                head.uri = directory.unwrap_or(uri);
-            }
+            Target::Below(uri) => head.uri = uri,
             Target::Beside(location) => return Box::pin(ready(Ok(redirect(location)))),
         }
         ranges::ask(&head.method, &mut head.headers);
@@ -254,19 +251,26 @@ struct IsPage;
 enum Target {
     /// To a file of the directory.
     Below(Uri),
-    /// To the prefix itself, without the slash that relative links of its page need.
+    /// Without the slash at its end that relative links of a page need: to the prefix itself, or with an encoded one.
     Beside(HeaderValue),
 }
 
 fn below(prefix: &str, uri: &Uri) -> Target {
+    let beside = |location: String| {
+        let location = HeaderValue::try_from(location);
+        Target::Beside(location.unwrap_or(HeaderValue::from_static("/")))
+    };
+    if let Some(path) = directory(uri.path()) {
+        let query = uri.query().map(|query| format!("?{query}"));
+        return beside(path + &query.unwrap_or_default());
+    }
     let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let rest = target.strip_prefix(prefix).unwrap_or(target);
     if rest.starts_with('/') {
         // A rest that begins with a slash is a target as the whole was one.
         return Target::Below(rest.parse().unwrap_or_default());
     }
-    let location = HeaderValue::try_from(format!("{prefix}/{rest}"));
-    Target::Beside(location.unwrap_or(HeaderValue::from_static("/")))
+    beside(format!("{prefix}/{rest}"))
 }
 
 fn redirect(location: HeaderValue) -> Response<Body> {
@@ -342,5 +346,8 @@ mod tests {
         assert_eq!(below("/docs", "/docs/"), "/");
         assert_eq!(below("/docs", "/docs"), "-> /docs/");
         assert_eq!(below("/docs", "/docs?a=b"), "-> /docs/?a=b");
+        assert_eq!(below("/docs", "/docs/a%2F%2f?b"), "-> /docs/a/?b");
+        assert_eq!(below("", "/%2Fa.test%2F"), "-> /%2Fa.test/");
+        assert_eq!(below("", "/%2f"), "-> /");
     }
 }

@@ -90,7 +90,11 @@ impl Part {
             .as_ref()
             .is_some_and(|of| !of.as_bytes().starts_with(b"\""));
         let takes_coding = self.whole.headers().contains_key(ACCEPT_ENCODING);
-        found.status() == StatusCode::PARTIAL_CONTENT && is_dated && takes_coding
+        let is_part = matches!(
+            found.status(),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE
+        );
+        is_part && is_dated && takes_coding
     }
 
     /// Whether the file is not, or not for certain, the one that the client has a part of.

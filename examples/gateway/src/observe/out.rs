@@ -99,6 +99,9 @@ impl Target {
         }
         // A link to nothing: the file is made where it leads. Those that lead to each other are another error.
         if let Ok(to) = std::fs::read_link(path) {
+            if to.as_os_str().as_encoded_bytes().ends_with(b"/") {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
             return Self::File(path.with_file_name(to)).check();
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -60,8 +60,9 @@ pin_project! {
 #[derive(Clone, Copy)]
 struct Last {
     at: Now,
-    /// The number of requests before it.
+    /// The numbers of requests, and of what was heard, before it.
     requests: usize,
+    heard: usize,
 }
 
 impl Last {
@@ -102,14 +103,17 @@ impl Wait {
         let at = Now::now();
         *wait.is_for_answer = deadline > at + SILENCE;
         if *wait.is_for_answer {
+            let (requests, heard) = (wait.meter.writes(), wait.meter.heard());
             *wait.strikes = match *wait.last {
-                Some(_) if wait.meter.was_heard() => 0,
+                Some(last) if last.heard != heard => 0,
                 Some(last) if !last.has_rested() => *wait.strikes + 1,
                 _ => *wait.strikes,
             };
-            let requests = wait.meter.writes();
-            *wait.last = Some(Last { at, requests });
-            wait.meter.is_asked();
+            *wait.last = Some(Last {
+                at,
+                requests,
+                heard,
+            });
         }
         wait.sleep.reset(deadline);
     }
@@ -125,7 +129,7 @@ impl Future for Wait {
             let (meter, strikes) = (&*wait.meter, *wait.strikes);
             let may_ask = |last: Last| {
                 let is_for_another = meter.writes() != last.requests && strikes < STRIKES;
-                last.has_rested() || meter.was_heard() || is_for_another
+                last.has_rested() || meter.heard() != last.heard || is_for_another
             };
             if *wait.is_for_answer || wait.last.is_none_or(may_ask) {
                 return Poll::Ready(());
@@ -200,7 +204,7 @@ mod tests {
         let mut last = Now::now();
         let request = Request::get("http://up/").body(Body::empty()).unwrap();
         let _response = sender.send_request(request).await.unwrap();
-        meter.is_heard();
+        meter.hears();
         tokio::spawn(async move {
             while let Some((pause, happens)) = every {
                 sleep(Duration::from_secs(pause)).await;
@@ -222,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_brings_something_may_be_asked_again() {
-        let pauses = pauses(Some((60, Meter::is_heard)), usize::MAX).await;
+        let pauses = pauses(Some((60, Meter::hears)), usize::MAX).await;
         assert!(pauses[1..].iter().all(|pause| *pause <= 75), "{pauses:?}");
     }
 

@@ -192,8 +192,10 @@ impl Multiplexed {
 
     /// Dropped from the books, it ends by itself after its last stream.
     pub(super) fn is_spent(&self, now: u64, settings: &Settings) -> bool {
+        let meter = &self.shared.meter;
         (self.streams() == 0 && is_over(settings.idle_timeout, self.used, now))
-            || is_over(settings.max_age, self.shared.meter.born(), now)
+            || is_over(settings.max_age, meter.born(), now)
+            || meter.is_doubted()
     }
 }
 

@@ -48,6 +48,8 @@ enum On {
         stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
+        /// The number of heads and frames that had come before it.
+        heard: usize,
     },
     /// One that ended just as it was given the request.
     Nothing,
@@ -165,6 +167,7 @@ impl<'a> Exchange<'a> {
         } = connection;
         to_http2(&mut request, pool.destination());
         let sent = request.body().is_end_stream();
+        let heard = stream.meter().heard();
         stream.meter().uses();
         if let Some(upload) = upload {
             upload.goes_out();
@@ -176,9 +179,24 @@ impl<'a> Exchange<'a> {
         }
         Self {
             answer: Some(Box::pin(answer)),
-            on: On::Http2 { stream, sent },
+            on: On::Http2 {
+                stream,
+                sent,
+                heard,
+            },
             pool,
             upload,
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// The head is late. A connection of HTTP/2 that has brought nothing to anybody meanwhile may be dead.
+    pub(super) fn waited_in_vain(&self) {
+        if let On::Http2 { stream, heard, .. } = &self.on {
+            if stream.meter().heard() == *heard {
+                stream.meter().doubt();
+            }
         }
     }
 }
@@ -209,10 +227,10 @@ impl On {
     fn answered(self, response: &Response<Incoming>) -> HeldConnection {
         match self {
             Self::Nothing => HeldConnection::Nothing,
-            Self::Http2 { stream, sent } => {
+            Self::Http2 { stream, sent, .. } => {
                 let meter = stream.meter();
                 meter.answered();
-                meter.is_heard();
+                meter.hears();
                 HeldConnection::Http2 { stream, sent }
             }
             Self::Http1 {

@@ -80,9 +80,15 @@ pub(crate) async fn send(
         }
         let replay = attempts.replay(&connection, reused, &mut request);
         let exchanged = {
-            let exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
+            let mut exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
             match timer.as_mut().as_pin_mut() {
-                Some(timer) => timer.within(exchange).await?,
+                Some(timer) => match timer.within(exchange.as_mut()).await {
+                    Ok(exchanged) => exchanged,
+                    Err(late) => {
+                        exchange.waited_in_vain();
+                        return Err(late.into());
+                    }
+                },
                 None => exchange.await,
             }
         };

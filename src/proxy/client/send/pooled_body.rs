@@ -25,6 +25,8 @@ use crate::proxy::error::BoxError;
 pub(crate) struct PooledBody {
     body: Incoming,
     held: Option<Held>,
+    /// Whether it was asked for a frame before that had come.
+    has_waited: bool,
 }
 
 /// A response's hold on its upstream: its place there, and the connection.
@@ -63,6 +65,7 @@ impl PooledBody {
         Self {
             body,
             held: Some(held),
+            has_waited: false,
         }
     }
 
@@ -85,11 +88,13 @@ impl PooledBody {
         self.held.as_ref().map(|held| &held.connection)
     }
 
-    fn progress(&self) {
+    fn progress(&mut self) {
+        // What was there before it was asked for says nothing of now: its reader may be slow.
+        let has_waited = std::mem::take(&mut self.has_waited);
         match self.connection() {
             Some(HeldConnection::Http1 { connection, .. }) => connection.meter.progress(),
-            Some(HeldConnection::Http2 { stream, .. }) => stream.meter().is_heard(),
-            Some(HeldConnection::Nothing) | None => {}
+            Some(HeldConnection::Http2 { stream, .. }) if has_waited => stream.meter().hears(),
+            Some(HeldConnection::Http2 { .. } | HeldConnection::Nothing) | None => {}
         }
     }
 
@@ -209,7 +214,7 @@ impl http_body::Body for PooledBody {
                 self.release();
             }
             Poll::Ready(Some(Ok(_))) => self.progress(),
-            Poll::Pending => {}
+            Poll::Pending => self.has_waited = true,
         }
         polled.map_err(Into::into)
     }

@@ -20,8 +20,10 @@ pub(crate) struct Meter {
     resets: AtomicBool,
     /// Whether it has borne an answer.
     answered: AtomicBool,
-    /// Whether a stream of HTTP/2 has brought anything since the other end was asked whether it is there.
-    heard: AtomicBool,
+    /// Heads and frames that streams of HTTP/2 have brought when they were waited for.
+    heard: AtomicUsize,
+    /// Whether a request has waited in vain, and nothing else was heard meanwhile.
+    doubted: AtomicBool,
     /// Whether it became a tunnel, of whose bytes the client sees nothing.
     tunnel: AtomicBool,
     /// Bytes that were read since the last sign of progress: a request, a response's head, a frame of its
@@ -62,7 +64,8 @@ impl Default for Meter {
             writes: AtomicUsize::new(0),
             resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
-            heard: AtomicBool::new(false),
+            heard: AtomicUsize::new(0),
+            doubted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
             room: AtomicUsize::new(usize::MAX),
@@ -120,18 +123,23 @@ impl Meter {
         self.unseen.store(0, Ordering::Relaxed);
     }
 
-    /// A stream of HTTP/2 has brought a head or a frame.
-    pub(crate) fn is_heard(&self) {
-        self.heard.store(true, Ordering::Relaxed);
+    /// A stream of HTTP/2 has brought a head or a frame. Of several at once some may not be counted.
+    pub(crate) fn hears(&self) {
+        self.heard
+            .store(self.heard().wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// A PING goes out.
-    pub(crate) fn is_asked(&self) {
-        self.heard.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn was_heard(&self) -> bool {
+    pub(crate) fn heard(&self) -> usize {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// It gets no more requests. Those that it has may wait for what is late.
+    pub(crate) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
     }
 
     pub(crate) fn becomes_tunnel(&self) {

@@ -12,9 +12,11 @@ use crate::config::listen;
 /// they are.
 pub fn reword(key: &str, value: Option<&Value>, message: &str) -> String {
     let told = reworded(key, value, message);
-    match key {
-        // No head is as large as the reader's examples.
-        "server.head_size" => told.replace("\"10M", "\"64K"),
+    match told.rsplit_once("; write ") {
+        // The reader does not know how large a head may be.
+        Some((fault, _)) if key == "server.head_size" => {
+            format!("{fault}; write a size such as \"64KiB\", from \"1KiB\" to \"256KiB\"")
+        }
         _ => told,
     }
 }

@@ -75,7 +75,7 @@ fn values_of_a_wrong_type_are_refused_wherever_they_are() {
             ("server.head_timeout", "\"30s\""),
             (
                 "server.head_size",
-                "\"64 apples\" is not a size; write it like \"64KB\"",
+                "\"64 apples\" is not a size; write a size such as \"64KiB\"",
             ),
             ("server.streams", "a whole number from 1 to"),
             (

@@ -18,7 +18,7 @@ fn numbers_and_times_are_told_as_they_are_written() {
             ),
             (
                 "server.head_size",
-                ": \"5\" is not a size; write 5, without quotes",
+                ": \"5\" is not a size; write a size such as \"64KiB\", from \"1KiB\" to \"256KiB\"",
             ),
             ("routes[0].timeouts.connect", ": \"0m\" is out of bounds"),
             ("routes[0].limits.in_flight", ": 0 is out of bounds"),
@@ -35,20 +35,20 @@ fn numbers_and_times_are_told_as_they_are_written() {
 fn sizes_of_other_programs_are_told_in_both_readings() {
     refused(
         &format!(
-            "server = {{ head_size = '64K' }}\n{ROUTE}limits = {{ request_body = '10 mb', response_head = '1.5MB' }}\n"
+            "server = {{ head_size = '1M' }}\n{ROUTE}limits = {{ request_body = '10 mb', response_head = '65536' }}\n"
         ),
         &[
+            ("server.head_size", "from \"1KiB\" to \"256KiB\""),
             (
-                "server.head_size",
-                "write \"64KiB\" (by 1024), or \"64KB\" (by 1000)",
+                "routes[0].limits.request_body",
+                "write \"10MiB\" (by 1024), or \"10MB\" (by 1000)",
             ),
-            ("routes[0].limits.request_body", "write \"10MiB\""),
-            ("routes[0].limits.response_head", "write it like \"10MB\""),
+            ("routes[0].limits.response_head", "write \"65536B\""),
         ],
     );
     refused(
         &format!("server = {{ head_size = true }}\n{ROUTE}"),
-        &[("server.head_size", "such as \"64KB\", \"64KiB\"")],
+        &[("server.head_size", "such as \"64KiB\", from \"1KiB\"")],
     );
 }
 

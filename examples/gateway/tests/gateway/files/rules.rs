@@ -37,7 +37,6 @@ async fn a_rule_holds_for_every_spelling_and_not_for_what_stands_in() {
         ("/plain/a.js", "no-transform", ""),
         ("/plain//a.js", "no-transform", ""),
         ("/digest.js", "", ""),
-        ("/digest.js%2F", "no-cache", ""),
         ("/other.js", "", "gzip"),
     ] {
         // From the disk, and then perhaps from memory.

@@ -42,8 +42,8 @@ async fn a_folder_in_place_of_a_file_is_told() {
     let path = gateway.folder.path().join("gateway.toml");
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    gateway.gateway.logged(REFUSED, 1).await;
-    assert!(gateway.gateway.log().contains("Is a directory"));
+    // Before that it may be told that the file is gone.
+    gateway.gateway.logged("Is a directory", 1).await;
     assert_eq!(gateway.get("/a/x").await.status, 200);
     std::fs::remove_dir(&path).unwrap();
     gateway.write(&(watched + &route("/b", upstream, "")));
