@@ -228,6 +228,31 @@ mod tests {
         }
     }
 
+    /// What `--check` says of a link that leads to nothing yet is what the start finds.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_checked_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("logs")).unwrap();
+        for (name, to, is_good) in [
+            ("a", "new.log", true),
+            ("b", "logs/new.log", true),
+            ("c", "gone/new.log", false),
+            ("d", "new/", false),
+            ("e", "e", false),
+            ("f", "logs", false),
+        ] {
+            let link = folder.path().join(name);
+            std::os::unix::fs::symlink(to, &link).unwrap();
+            assert_eq!(
+                Target::File(link.clone()).check().is_ok(),
+                is_good,
+                "{name}"
+            );
+            assert_eq!(append_to(&link).is_ok(), is_good, "{name}");
+        }
+    }
+
     /// A disk with room for so many bytes.
     struct Disk {
         room: usize,

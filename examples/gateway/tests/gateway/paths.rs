@@ -68,11 +68,21 @@ async fn a_file_has_no_encoded_slash_behind_it() {
         ("/docs/sub/a.txt/", 404),
         ("/docs/sub/a.txt%2F", 404),
         ("/docs/sub/a.txt%2f%2F", 404),
-        ("/docs/sub%2F", 200),
-        ("/docs/sub/%2F?a=b", 200),
+        ("/docs/sub/", 200),
     ] {
         let answer = get(format!("{}{path}", gateway.origin)).await;
         assert_eq!(answer.status, status, "{path}");
+    }
+    // To browsers it is a part of the last segment, so that links of the page would lead beside it.
+    for (path, location) in [
+        ("/docs/sub%2F", "/docs/sub/"),
+        ("/docs/sub%2f%2F", "/docs/sub/"),
+        ("/docs/sub/%2F?a=b", "/docs/sub/?a=b"),
+        ("/docs/%2F", "/docs/"),
+    ] {
+        let answer = get(format!("{}{path}", gateway.origin)).await;
+        assert_eq!(answer.status, 307, "{path}");
+        assert_eq!(answer.field("location"), location, "{path}");
     }
 }
 
