@@ -17,5 +17,7 @@ mod suggest;
 pub(crate) use error::UNENCODED;
 pub use error::{OriginError, OriginErrorKind};
 pub use exact::Origin;
+#[cfg(all(feature = "proxy", feature = "public-suffix"))]
+pub(crate) use host::public_suffix_of;
 pub use pattern::OriginPattern;
 pub use set::OriginSet;

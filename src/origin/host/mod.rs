@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 pub(super) use ip::{ipv6, write_ipv6};
 use ip::{is_ipv4, is_ipv6};
 pub(super) use public_suffix::covers_public_suffix;
+#[cfg(all(feature = "proxy", feature = "public-suffix"))]
+pub(crate) use public_suffix::public_suffix_of;
 
 /// Whether the URL parser leaves the host as it is (URL #host-parsing).
 ///

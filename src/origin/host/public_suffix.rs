@@ -24,7 +24,14 @@ pub(in crate::origin) fn covers_public_suffix(host: &str) -> bool {
 
 #[cfg(feature = "public-suffix")]
 fn is_public_suffix(host: &str) -> bool {
-    psl::suffix_str(host).is_some_and(|suffix| suffix == host)
+    public_suffix_of(host).is_some_and(|suffix| suffix == host)
+}
+
+/// The public suffix of a name. One function for all who ask: the list is code, 700 kB of it, and is compiled into
+/// each part of the crate that calls `psl` itself.
+#[cfg(feature = "public-suffix")]
+pub(crate) fn public_suffix_of(name: &str) -> Option<&str> {
+    psl::suffix_str(name)
 }
 
 /// `psl` answers about a name and not about those below it, so that these are listed: for each name of

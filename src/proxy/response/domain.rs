@@ -30,7 +30,7 @@ fn lower(text: &str) -> Cow<'_, str> {
 
 #[cfg(feature = "public-suffix")]
 fn may_be_public_suffix(domain: &str) -> bool {
-    psl::suffix_str(domain).is_none_or(|suffix| suffix.len() == domain.len())
+    crate::origin::public_suffix_of(domain).is_none_or(|suffix| suffix.len() == domain.len())
 }
 
 #[cfg(not(feature = "public-suffix"))]
