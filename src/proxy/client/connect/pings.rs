@@ -51,7 +51,7 @@ pin_project! {
         last: Option<Last>,
         // PINGs without a rest since a stream has brought something.
         strikes: u8,
-        // Whether that has no answer yet.
+        // Whether the last PING has no answer yet.
         is_for_answer: bool,
     }
 }
