@@ -103,7 +103,7 @@ fn reloads(state: &State) -> bool {
     state.engine.has(Quirk::CredentiallessReloads) && !state.embedder_policy_allows_credentials()
 }
 
-/// What has a body to send asks no cache for an old answer, and some say so.
+/// Whether a request asks past the caches. One with a body does not want an old answer, and some browsers say so.
 fn revalidates(state: &State) -> bool {
     let posts = state.method == Method::POST || state.became_get_from == Some(Method::POST);
     let quirk = match state.initiator {

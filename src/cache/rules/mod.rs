@@ -330,7 +330,7 @@ fn life(
 /// RFC 9111 4.2.3: as old as it says and the way took, or as its `Date` is.
 fn initial_age(headers: &HeaderMap, times: Times) -> Duration {
     let said = Duration::from_secs(age(headers)) + times.delay;
-    // Some servers add a second line. By the earlier date it is no younger than it is.
+    // Some servers add a second line. The earlier date does not make it younger than it is.
     let sent = date::all(headers, &header::DATE).min();
     let apparent = sent.and_then(|sent| times.received.duration_since(sent).ok());
     // A date has no fractions, so that what came at once seems to be up to a second old.

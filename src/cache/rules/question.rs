@@ -59,8 +59,8 @@ impl Question {
             authorized,
             expiry: expiry.map(|at| Expiry {
                 at,
-                // RFC 9110 6.6.1: where there is no date the time of receipt is. By the later one of two it is not fresh
-                // for longer than it is.
+                // RFC 9110 6.6.1: the time of receipt stands for a date that is not there. The later one of two
+                // does not make it fresh for longer than it is.
                 sent: date::all(headers, &header::DATE).max().unwrap_or(received),
             }),
         }

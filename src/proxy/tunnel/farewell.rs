@@ -20,7 +20,7 @@ pub(super) struct Farewell<'a, T> {
 }
 
 enum State {
-    /// Another protocol, in which there is no word for it.
+    /// Another protocol, which does not have a message for it.
     Opaque,
     /// Frames go by.
     Open(Frames),

@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-/// What an upstream says to caches before its pages (RFC 9213 3), and to nobody behind them.
+/// The field by which an upstream speaks to the caches in front of it, and to nobody behind them (RFC 9213 3).
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// Whether a message may be transformed on its way (RFC 9111 5.2.1.6, 5.2.2.6).

@@ -38,7 +38,8 @@ pub(super) fn plain(path: &str) -> Vec<u8> {
     plain
 }
 
-/// The path of a directory, if its last slash is an encoded one: as with any other slash, there is no file before it.
+/// The path of a directory, if its last slash is an encoded one. A file does not stand before it, as before any other
+/// slash.
 pub(super) fn directory(path: &str) -> Option<String> {
     let mut rest = path;
     while let Some(before) = rest

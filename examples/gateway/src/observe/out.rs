@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// What `--check` says of a link that leads to nothing yet is what the start finds.
+    /// `--check` and the start agree about a link that leads to nothing yet.
     #[cfg(unix)]
     #[test]
     fn a_link_is_checked_where_it_leads() {

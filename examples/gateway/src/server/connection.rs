@@ -136,7 +136,7 @@ async fn starts_with_preface(stream: &TcpStream) -> io::Result<bool> {
         if stream.ready(Interest::READABLE).await?.is_read_closed() {
             return Ok(false);
         }
-        // Part of the preface: the stream stays readable, so there is no event to wait for. A client
+        // Part of the preface: the stream stays readable, and an event does not come. A client
         // that sends the rest late has to wait, and does not keep us busy.
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));

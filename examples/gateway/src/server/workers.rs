@@ -163,7 +163,8 @@ impl Drop for Place {
     }
 }
 
-/// The number in `TOKIO_WORKER_THREADS`. A text that is none is not used, which is told.
+/// The number in `TOKIO_WORKER_THREADS`. A text that is not such a number is not used, and
+/// a warning says so.
 fn of_environment() -> Option<u32> {
     let said = std::env::var_os("TOKIO_WORKER_THREADS").filter(|said| !said.is_empty())?;
     let count = said.to_str().and_then(|said| said.trim().parse().ok());

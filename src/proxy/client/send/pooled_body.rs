@@ -89,7 +89,7 @@ impl PooledBody {
     }
 
     fn progress(&mut self) {
-        // What was there before it was asked for says nothing of now: its reader may be slow.
+        // A frame that had come before it was asked for is not a sign of life: its reader may be slow.
         let has_waited = std::mem::take(&mut self.has_waited);
         match self.connection() {
             Some(HeldConnection::Http1 { connection, .. }) => connection.meter.progress(),
