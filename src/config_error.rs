@@ -59,6 +59,21 @@ impl<K> ConfigErrors<K> {
     }
 }
 
+/// A name in a key: in quotes where it is not a bare key of TOML, so that it is one step of the key and stays on its
+/// line. A file may hold any, and messages go to logs.
+///
+/// For the gateway, too, and not part of the API.
+#[doc(hidden)]
+#[must_use]
+pub fn _key_name(name: &str) -> Cow<'_, str> {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("{name:?}"))
+    }
+}
+
 /// An address as it can be shown: its user information and all that begins with a query or a fragment are masked,
 /// as they may be secrets.
 ///

@@ -323,6 +323,8 @@ pub use upstream::dns::Dns;
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 
+#[doc(hidden)]
+pub use crate::config_error::_key_name;
 #[cfg(feature = "tracing")]
 #[doc(hidden)]
 pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::config_error::_key_name;
 use crate::proxy::config::error::{
     ProxyConfigError, ProxyConfigErrorKind as Kind, ProxyConfigErrors,
 };
@@ -36,7 +37,7 @@ pub(super) fn edits(
     }
     let mut values: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for (name, value) in set {
-        let key = format!("{}.{name}", head.set_key());
+        let key = format!("{}.{}", head.set_key(), _key_name(name));
         match settable(name) {
             Ok(known) if values.iter().any(|(other, _)| *other == known) => {
                 let remedy = "remove one of the two; names are the same in any case";
@@ -235,7 +236,7 @@ mod tests {
             let set = told(Head::Response, &[], &[(name, "1")]);
             assert_eq!(set.len(), 1, "{name}");
             assert!(
-                set[0].starts_with(&format!("set_response_headers.{name}: ")),
+                set[0].starts_with(&format!("set_response_headers.{}: ", _key_name(name))),
                 "{set:?}"
             );
         }

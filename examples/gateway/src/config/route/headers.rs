@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use same_origin::proxy::_ResponseEdits;
+use same_origin::proxy::{_ResponseEdits, _key_name};
 use toml::{Table, Value};
 
 use crate::config::Checker;
@@ -42,7 +42,7 @@ impl Checker<'_> {
         };
         for (key, fields) in tables {
             for name in fields.keys().filter(|name| is_written(name)) {
-                let key = format!("{key}.{name}");
+                let key = join(&key, &_key_name(name));
                 self.problems
                     .push(join(at, &key), format!("{name:?}: {remedy}"));
             }

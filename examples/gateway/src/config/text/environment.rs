@@ -6,6 +6,7 @@
 
 use std::env::VarError;
 
+use same_origin::proxy::_key_name;
 use toml::{Table, Value};
 
 use super::problems::{Problems, join};
@@ -43,7 +44,7 @@ pub fn put_in(
         failed: Vec::new(),
     };
     for (key, value) in table {
-        pass.value(key, value);
+        pass.value(&_key_name(key), value);
     }
     (pass.filled, pass.failed)
 }
@@ -66,7 +67,7 @@ impl Pass<'_> {
             }
             Value::Table(table) => {
                 for (name, value) in table {
-                    self.value(&join(key, name), value);
+                    self.value(&join(key, &_key_name(name)), value);
                 }
             }
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
+use same_origin::proxy::_key_name;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::problems::join;
+use super::written::end_of_quoted;
 
 /// A configuration file, for messages about it.
 pub struct Source<'a> {
@@ -26,6 +28,7 @@ pub struct Place {
 
 /// A step of a key: `routes[1].prefix` has three.
 enum Step<'a> {
+    /// In quotes where it is not a bare key.
     Name(&'a str),
     Index(usize),
 }
@@ -82,7 +85,7 @@ impl<'a> Source<'a> {
     pub fn key_at(&self, byte: usize) -> Option<String> {
         let tree = self.tree.as_ref()?.get_ref();
         tree.iter()
-            .find_map(|(name, value)| key_below(name.get_ref(), value, byte))
+            .find_map(|(name, value)| key_below(&_key_name(name.get_ref()), value, byte))
     }
 
     /// A message with the value that it begins with as it is written in the file: readers tell numbers, durations and
@@ -121,13 +124,13 @@ impl<'a> Source<'a> {
         let Step::Name(first) = steps.next()? else {
             return None;
         };
-        let (name, mut value) = self.tree.as_ref()?.get_ref().get_key_value(first)?;
+        let (name, mut value) = entry(self.tree.as_ref()?.get_ref(), first)?;
         let mut span = name.span();
         while let Some(step) = steps.next() {
             let below = match (step, value.get_ref()) {
-                (Step::Name(name), DeValue::Table(table)) => table
-                    .get_key_value(name)
-                    .map(|(name, value)| (name.span(), value)),
+                (Step::Name(name), DeValue::Table(table)) => {
+                    entry(table, name).map(|(name, value)| (name.span(), value))
+                }
                 (Step::Index(index), DeValue::Array(list)) => {
                     list.get(index).map(|value| (value.span(), value))
                 }
@@ -162,9 +165,9 @@ impl fmt::Display for Place {
 fn key_below(key: &str, value: &Spanned<DeValue<'_>>, byte: usize) -> Option<String> {
     match value.get_ref() {
         // A table's span is its head's: what is in it may be elsewhere.
-        DeValue::Table(table) => table
-            .iter()
-            .find_map(|(name, value)| key_below(&join(key, name.get_ref()), value, byte)),
+        DeValue::Table(table) => table.iter().find_map(|(name, value)| {
+            key_below(&join(key, &_key_name(name.get_ref())), value, byte)
+        }),
         DeValue::Array(list) => {
             let mut list = list.iter().enumerate();
             list.find_map(|(index, value)| key_below(&format!("{key}[{index}]"), value, byte))
@@ -195,13 +198,43 @@ fn is_amount(text: &str) -> bool {
     is_number || humantime::parse_duration(text).is_ok() || text.parse::<f64>().is_ok()
 }
 
+/// The last name of a key: that of a list, for one of its entries.
+pub(super) fn last_name(key: &str) -> &str {
+    let names = steps(key).filter_map(|step| match step {
+        Step::Name(name) => Some(name),
+        Step::Index(_) => None,
+    });
+    names.last().unwrap_or_default()
+}
+
 fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
-    key.split(['.', '['])
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let index = part.strip_suffix(']').and_then(|index| index.parse().ok());
-            index.map_or(Step::Name(part), Step::Index)
-        })
+    let mut rest = key;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches(['.', '[']);
+        let end = match rest.strip_prefix('"') {
+            // What divides steps may stand in a name.
+            Some(name) => end_of_quoted(name).map(|end| end + 2),
+            None => rest.find(['.', '[']),
+        };
+        let (step, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        let index = step.strip_suffix(']').and_then(|index| index.parse().ok());
+        let step = (!step.is_empty()).then_some(step)?;
+        Some(index.map_or(Step::Name(step), Step::Index))
+    })
+}
+
+/// The entry of a table whose name is this step of a key.
+fn entry<'t, 'a>(
+    table: &'t DeTable<'a>,
+    step: &str,
+) -> Option<(&'t Spanned<DeString<'a>>, &'t Spanned<DeValue<'a>>)> {
+    if step.starts_with('"') {
+        return table
+            .iter()
+            .find(|(name, _)| _key_name(name.get_ref()) == step);
+    }
+    table.get_key_value(step)
 }
 
 #[cfg(test)]

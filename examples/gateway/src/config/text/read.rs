@@ -1,5 +1,6 @@
 //! Reads a table into a type and finds every key that does not fit, not only the first.
 
+use same_origin::proxy::_key_name;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use toml::{Table, Value};
@@ -109,6 +110,7 @@ fn text(path: &Path) -> String {
     path.iter()
         .fold(String::new(), |key, segment| match segment {
             Segment::Seq { index } => format!("{key}[{index}]"),
+            Segment::Map { key: name } => join(&key, &_key_name(name)),
             segment => join(&key, &segment.to_string()),
         })
 }

@@ -1,5 +1,6 @@
 //! Keys that no reader knows: the one that is meant, or the place where it belongs.
 
+use super::place::last_name;
 use super::wording::names;
 
 /// The least likeness of two keys at which one is meant by the other: a letter may be left out, doubled or exchanged.
@@ -8,33 +9,46 @@ const ALIKE: f64 = 0.85;
 /// The message about an unknown key: it names the known key that is most like it, the table in which the key belongs,
 /// or all keys that are known there.
 pub(super) fn told(key: &str, message: &str) -> String {
-    let written = key.rsplit('.').next().unwrap_or(key);
-    let known: Vec<_> = names(message).filter(|known| *known != written).collect();
-    let likeness =
-        |known: &str| strsim::jaro_winkler(&written.replace('-', "_").to_lowercase(), known);
+    let written = last_name(key);
+    // Whatever the key itself holds.
+    let known = message
+        .rsplit_once("`, expected ")
+        .map_or("", |(_, known)| known);
+    let known: Vec<_> = names(known).collect();
+    let meant = written.trim_matches('"').replace('-', "_").to_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&meant, known);
     let best = known
         .iter()
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let shown = &quoted(written);
     // Not the key of the file that is most like it: each route decides on its own.
     if key == written && OF_A_ROUTE.contains(&written) {
-        return format!("unknown key {written:?} outside of a route; write it below [[routes]]");
+        return format!("unknown key {shown} outside of a route; write it below [[routes]]");
     }
     // A route of files lacks the keys of one that forwards, some of which are like its own.
     if key != written && known.contains(&"spa") && OF_A_ROUTE.contains(&written) {
         let known = known.join(", ");
-        return format!("{written:?} is for a route with an `upstream`; write one of {known}");
+        return format!("{shown} is for a route with an `upstream`; write one of {known}");
     }
     match best.filter(|known| likeness(known) > ALIKE) {
-        Some(known) => format!("unknown key {written:?}; did you mean {known:?}?"),
+        Some(known) => format!("unknown key {shown}; did you mean {known:?}?"),
         // In TOML a table takes all that stands below its head.
         None if key != written && OF_THE_FILE.contains(&written) => {
-            format!("unknown key {written:?} in a table; write it above the first [table]")
+            format!("unknown key {shown} in a table; write it above the first [table]")
         }
         None => match table_of(written) {
-            Some(table) => format!("unknown key {written:?} here; write it in {table}"),
-            None => format!("unknown key {written:?}; write one of {}", known.join(", ")),
+            Some(table) => format!("unknown key {shown} here; write it in {table}"),
+            None => format!("unknown key {shown}; write one of {}", known.join(", ")),
         },
     }
+}
+
+/// A name in quotes, once.
+fn quoted(name: &str) -> String {
+    if name.starts_with('"') {
+        return name.to_owned();
+    }
+    format!("{name:?}")
 }
 
 /// The table that a key belongs to, if there is one.
@@ -183,6 +197,36 @@ mod tests {
         let error = toml::from_str::<File>("colour = 1").err().unwrap();
         let known: Vec<_> = names(error.message()).skip(1).collect();
         assert_eq!(known, OF_THE_FILE);
+    }
+
+    #[test]
+    fn a_key_of_any_characters_is_one_name_on_one_line() {
+        for (key, shown) in [
+            (r#""a.b""#, r#""a.b""#),
+            (r#""a[0]""#, r#""a[0]""#),
+            (r#""a\nb""#, r#""a\nb""#),
+            (r#""a\u001b[31m""#, r#""a\u{1b}[31m""#),
+            (r#""a\"b""#, r#""a\"b""#),
+            (r#""a`, expected `b""#, r#""a`, expected `b""#),
+            (r#""""#, r#""""#),
+            ("'ü'", "\"ü\""),
+        ] {
+            let route = "[[routes]]\nprefix = '/'\nupstream = 'http://a.example'\n";
+            let limits = format!("\n{route}limits = {{ waiting = 1,\n{key} = 1 }}\n");
+            for (text, at) in [
+                (format!("{key} = 1\n{route}"), "g:1: "),
+                (limits, "g:6: routes[\"/\"].limits."),
+            ] {
+                let problems = Config::parse(&text, "g", Path::new(""), None)
+                    .err()
+                    .unwrap();
+                let told = problems.to_string();
+                let begin = format!("{at}{shown}: unknown key {shown}; write one of ");
+                assert!(told.starts_with(&begin), "{told}");
+                assert_eq!(told.lines().count(), 1, "{told}");
+                assert!(!told.contains("write one of ,"), "{told}");
+            }
+        }
     }
 
     #[test]

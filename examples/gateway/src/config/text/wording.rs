@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use toml::Value;
 
+use super::place::last_name;
 use super::unknown;
 use crate::config::listen;
 
@@ -64,8 +65,7 @@ fn name_of(key: &str) -> &str {
     if key == "admin.listen" {
         return key;
     }
-    let name = key.rsplit('.').next().unwrap_or(key);
-    name.split_once('[').map_or(name, |(list, _)| list)
+    last_name(key)
 }
 
 /// The names in a reader's message, which are in backticks.

@@ -27,7 +27,9 @@ pub fn as_written(mut message: String, key: &str, texts: &[Filled]) -> String {
             }
         }
         for (name, value) in &filled.variables {
-            for value in [value.as_str(), value.trim()] {
+            // Hosts come back in lower case.
+            let lower = value.trim().to_lowercase();
+            for value in [value.as_str(), value.trim(), &lower] {
                 let escaped = format!("{value:?}");
                 for shown in [one_line(value), one_line(escaped.trim_matches('"'))] {
                     if shown.len() >= least && !WORDS.contains(&shown.as_str()) {
@@ -65,7 +67,7 @@ fn without_parts(message: &str, written: &str, value: &str) -> String {
 }
 
 /// The end of a quoted text, in which quotes are escaped.
-fn end_of_quoted(text: &str) -> Option<usize> {
+pub(super) fn end_of_quoted(text: &str) -> Option<usize> {
     let mut is_escaped = false;
     text.bytes().position(|byte| {
         let ends = byte == b'"' && !is_escaped;
@@ -131,6 +133,13 @@ mod tests {
                 "hunter2\n",
                 "write \"hunter2\"",
                 "write \"${U}\"",
+            ),
+            case(
+                "in lower case",
+                "a.b",
+                "Hunter2",
+                "(malformed: comhunter2)",
+                "(malformed: com${U})",
             ),
             case(
                 "a part of it",
