@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -38,6 +39,21 @@ pub enum Source {
     /// The command line, or a socket that was passed. The file may say anything.
     Elsewhere,
 }
+
+/// A configuration and its log, or all that is wrong with it.
+type Made = Result<(Config, NextLog), Problems>;
+
+/// A thread that has panicked.
+struct Failed;
+
+/// The text of the configuration on its way. A pipe has none until somebody writes.
+struct Reading {
+    pipe: Option<Pipe>,
+    text: JoinHandle<Text>,
+}
+
+/// A pipe, told from another one at its path by its device and its number there.
+type Pipe = (u64, u64);
 
 /// Reads the configuration again, and again.
 pub struct Reloader {
@@ -125,12 +141,13 @@ impl Reloader {
         let mut known = self.live.now().files.clone();
         let mut last = known.clone();
         let mut refused = None;
+        let mut late = None;
         loop {
             let interval = self.live.now().reload_on_change;
             tokio::select! {
                 () = asked.notified() => {
                     let seen = look(&known).await;
-                    refused = self.reload("SIGHUP", None).await;
+                    refused = self.reload("SIGHUP", None, &mut late).await;
                     known = self.known_after(refused.as_ref(), seen);
                 }
                 () = pause(interval) => {
@@ -138,7 +155,8 @@ impl Reloader {
                     // Seen twice alike: who writes it has done so.
                     let (is_still, is_new) = (seen == last, seen != known);
                     if is_still && (is_new || refused.as_ref().is_some_and(Refused::is_due)) {
-                        refused = self.reload("a file has changed", refused.filter(|_| !is_new)).await;
+                        let before = refused.filter(|_| !is_new);
+                        refused = self.reload("a file has changed", before, &mut late).await;
                         known = self.known_after(refused.as_ref(), seen.clone());
                     }
                     last = seen;
@@ -156,8 +174,13 @@ impl Reloader {
     }
 
     /// Gives the configuration that was refused, if it was. One with the problems of `before` is not told of again.
-    async fn reload(&self, reason: &str, before: Option<Refused>) -> Option<Refused> {
-        match self.read().await {
+    async fn reload(
+        &self,
+        reason: &str,
+        before: Option<Refused>,
+        late: &mut Option<Reading>,
+    ) -> Option<Refused> {
+        match self.read(late).await {
             Ok((config, log)) => {
                 self.apply(config, log, reason);
                 None
@@ -188,15 +211,13 @@ impl Reloader {
         );
     }
 
-    async fn read(&self) -> Result<(Config, NextLog), Refused> {
-        let (path, listen, live) = (self.path.clone(), self.listen, Arc::clone(&self.live));
-        let (gives, given) = oneshot::channel();
-        tokio::task::spawn_blocking(move || {
-            let is_late = || gives.is_closed();
-            let read = read(&path, listen, &live, is_late);
-            let _nobody_waits = gives.send(read);
-        });
-        let problem = match patiently(given, routes_made).await {
+    async fn read(&self, late: &mut Option<Reading>) -> Result<(Config, NextLog), Refused> {
+        let read = match self.text(late).await {
+            Some(Ok(text)) => self.made_of(text).await,
+            Some(Err(_)) => Some(Err(Failed)),
+            None => None,
+        };
+        let problem = match read {
             Some(Ok(read)) => {
                 return read.map_err(|problems| Refused {
                     problems: problems.lines().collect(),
@@ -204,7 +225,9 @@ impl Reloader {
                     again_at: self.path.is_file().then(|| Instant::now() + AGAIN),
                 });
             }
-            Some(Err(_)) => "the configuration could not be read: its reader has failed".to_owned(),
+            Some(Err(Failed)) => {
+                "the configuration could not be read: its reader has failed".to_owned()
+            }
             None => format!(
                 "{}: it, or a file that it names, could not be read within {READ:?}; look for a pipe that nobody \
                  writes to, or a file system that does not answer",
@@ -216,19 +239,47 @@ impl Reloader {
             again_at: None,
         })
     }
+
+    /// The text of the file, or `None` if it takes too long. Whoever waits at a pipe cannot be called back, and a second
+    /// one beside it would share what is written with it: so what it reads late is the text of the next time.
+    async fn text(&self, late: &mut Option<Reading>) -> Option<Result<Text, JoinError>> {
+        let path = self.path.clone();
+        let pipe = timeout(READ, spawn_blocking(move || pipe_at(&path))).await;
+        let pipe = pipe.ok()?.ok().flatten();
+        let late_at_it = late
+            .take()
+            .filter(|late| pipe.is_some() && late.pipe == pipe);
+        let mut reading = late_at_it.unwrap_or_else(|| {
+            let path = self.path.clone();
+            let text = spawn_blocking(move || Text::read(&path));
+            Reading { pipe, text }
+        });
+        let text = timeout(READ, &mut reading.text).await;
+        if text.is_err() {
+            *late = Some(reading);
+        }
+        text.ok()
+    }
+
+    /// The configuration of a text, or `None` if a file that it names takes too long.
+    async fn made_of(&self, text: Text) -> Option<Result<Made, Failed>> {
+        let (listen, live) = (self.listen, Arc::clone(&self.live));
+        let (gives, given) = oneshot::channel();
+        spawn_blocking(move || {
+            let is_late = || gives.is_closed();
+            let made = make(&text, listen, &live, is_late);
+            let _nobody_waits = gives.send(made);
+        });
+        let made = patiently(given, routes_made).await?;
+        Some(made.map_err(|_| Failed))
+    }
 }
 
 /// Makes all of it as if for the first time, which nobody sees, and then what has changed. A late one is not made:
 /// its routes would be known to the others, and never be served.
-fn read(
-    path: &Path,
-    listen: Option<SocketAddr>,
-    live: &Live,
-    is_late: impl Fn() -> bool,
-) -> Result<(Config, NextLog), Problems> {
-    // Once: a pipe holds it no second time, and a file may be another one by then.
-    let text = Text::read(path);
-    let config = Config::of(&text, listen, &Kept::default())?;
+fn make(text: &Text, listen: Option<SocketAddr>, live: &Live, is_late: impl Fn() -> bool) -> Made {
+    // Both of the same text: a pipe holds it no second time, and a file may be another one by then.
+    let config = Config::of(text, listen, &Kept::default())?;
     let log = live.next_log(&config).map_err(|problem| {
         let mut problems = Problems::default();
         problems.push("", problem);
@@ -238,7 +289,7 @@ fn read(
         return Err(Problems::default());
     }
     let kept = live.now().kept.clone();
-    let mut next = Config::of(&text, listen, &kept)?;
+    let mut next = Config::of(text, listen, &kept)?;
     // Of all routes, and not of those alone that are new.
     next.warnings = config.warnings;
     Ok((next, log))
@@ -262,10 +313,25 @@ async fn patiently<T>(
     }
 }
 
+/// The pipe at a path, if one is there.
+fn pipe_at(path: &Path) -> Option<Pipe> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let found = std::fs::metadata(path).ok().filter(|it| !it.is_file())?;
+        Some((found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// The files as they are now, or as they were where that cannot be told in time.
 async fn look(files: &[Seen]) -> Vec<Seen> {
     let before = files.to_vec();
-    let looking = tokio::task::spawn_blocking(move || before.iter().map(Seen::again).collect());
+    let looking = spawn_blocking(move || before.iter().map(Seen::again).collect());
     match timeout(READ, looking).await {
         Ok(Ok(seen)) => seen,
         Ok(Err(_)) | Err(_) => files.to_vec(),

@@ -264,6 +264,22 @@ async fn a_reading_without_an_end_is_ended() {
     ends(gateway.gateway).await;
 }
 
+/// What is written to a pipe when its reading has been given up is the configuration of the next SIGHUP, and is not lost.
+#[tokio::test]
+async fn a_pipe_that_is_written_late_is_read_by_the_next_reload() {
+    let gateway = Blocked::start("").await;
+    let path = gateway.folder.path().join("gateway.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    mkfifo(&path);
+    gateway.hang_up("could not be read within 10s").await;
+    // Whoever waits there takes it.
+    let written = tokio::task::spawn_blocking(move || std::fs::write(path, config));
+    timeout(PATIENCE, written).await.unwrap().unwrap().unwrap();
+    gateway.hang_up(SERVED).await;
+    ends(gateway.gateway).await;
+}
+
 #[tokio::test]
 async fn a_rust_log_that_says_nothing_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
