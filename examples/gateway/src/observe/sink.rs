@@ -222,21 +222,44 @@ fn write_all(mut out: Out, kind: &Kind, queue: &Queue) {
     }
 }
 
-/// Tells of a log that cannot be written, and not for every line of it.
+/// Tells of a log that cannot be written, and that it can be again, and not for every line of it.
 #[derive(Default)]
 struct Failure {
     told: Option<Instant>,
+    /// Whether the last that was told is that it cannot be written.
+    is_failing: bool,
+}
+
+/// News of a log.
+#[derive(Debug)]
+enum News {
+    Fails(io::Error),
+    IsWrittenAgain,
 }
 
 impl Failure {
     fn tell(&mut self, kind: &Kind, done: io::Result<()>) {
         // Of standard error there is nobody to be told.
-        let (Err(error), Kind::Access(_)) = (done, kind) else {
-            return;
-        };
-        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
-            self.told = Some(Instant::now());
-            tracing::error!(%error, "the access log cannot be written; lines are lost, and requests go on");
+        let Kind::Access(_) = kind else { return };
+        match self.news(done) {
+            Some(News::Fails(error)) => {
+                tracing::error!(%error, "the access log cannot be written; lines are lost, and requests go on");
+            }
+            Some(News::IsWrittenAgain) => tracing::info!("the access log is written again"),
+            None => {}
+        }
+    }
+
+    /// The news in what a write has come to. A failure soon after one that was told is none, and neither is its end.
+    fn news(&mut self, done: io::Result<()>) -> Option<News> {
+        match done {
+            Ok(()) => std::mem::take(&mut self.is_failing).then_some(News::IsWrittenAgain),
+            Err(error) if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) => {
+                self.told = Some(Instant::now());
+                self.is_failing = true;
+                Some(News::Fails(error))
+            }
+            Err(_) => None,
         }
     }
 }
@@ -257,5 +280,19 @@ mod tests {
         assert!(sink.finish(PATIENCE));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert!(access(folder.path().join("none/access.log")).is_err());
+    }
+
+    #[test]
+    fn a_failure_and_its_end_are_told_once() {
+        let mut failure = Failure::default();
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert!(failure.news(Ok(())).is_none());
+        assert!(matches!(failure.news(full()), Some(News::Fails(_))));
+        assert!(failure.news(full()).is_none());
+        assert!(matches!(failure.news(Ok(())), Some(News::IsWrittenAgain)));
+        assert!(failure.news(Ok(())).is_none());
+        // A disk that is full each other moment.
+        assert!(failure.news(full()).is_none());
+        assert!(failure.news(Ok(())).is_none());
     }
 }
