@@ -103,13 +103,13 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
         }
         let served = self.live.owned();
-        match served.upstreams.silent().await {
-            None => text(StatusCode::OK, "ok\n"),
-            Some(route) => {
-                let why = format!("the upstream of {route} does not answer\n");
-                text(StatusCode::SERVICE_UNAVAILABLE, why)
-            }
+        let silent = served.upstreams.silent().await;
+        if silent.is_empty() {
+            return text(StatusCode::OK, "ok\n");
         }
+        let line = |route: &String| format!("the upstream of {route} does not answer\n");
+        let why: String = silent.iter().map(line).collect();
+        text(StatusCode::SERVICE_UNAVAILABLE, why)
     }
 
     fn metrics(&self) -> Response<Body> {

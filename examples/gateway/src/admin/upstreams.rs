@@ -34,7 +34,7 @@ pub struct Upstreams {
     /// The upstreams on which readiness hangs.
     awaited: Vec<Arc<RouteUpstream>>,
     /// The last finding, and its time. Locked while it is found, so that probes that come together ask once.
-    found: Mutex<Option<(Instant, Option<String>)>>,
+    found: Mutex<Option<(Instant, Vec<String>)>>,
 }
 
 impl Upstreams {
@@ -49,10 +49,10 @@ impl Upstreams {
         self.all.iter().map(Arc::as_ref)
     }
 
-    /// The prefix of a route on which readiness hangs and whose upstream does not answer.
-    pub async fn silent(&self) -> Option<String> {
+    /// The prefixes of routes on which readiness hangs and whose upstreams do not answer.
+    pub async fn silent(&self) -> Vec<String> {
         if self.awaited.is_empty() {
-            return None;
+            return Vec::new();
         }
         let mut found = self.found.lock().await;
         if let Some((at, silent)) = &*found
@@ -67,7 +67,7 @@ impl Upstreams {
                 (!answers).then(|| upstream.prefix.clone())
             }
         });
-        let silent = join_all(asked).await.into_iter().flatten().next();
+        let silent: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
         *found = Some((Instant::now(), silent.clone()));
         silent
     }
@@ -104,18 +104,20 @@ mod tests {
         upstreams.add(upstream("/a", unasked), false);
         upstreams.add(upstream("/b", answers), true);
         let (one, two) = tokio::join!(upstreams.silent(), upstreams.silent());
-        assert_eq!((one.as_deref(), two.as_deref()), (Some("/b"), Some("/b")));
+        assert_eq!((one, two), (vec!["/b".to_owned()], vec!["/b".to_owned()]));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         tokio::time::advance(FRESH).await;
-        assert_eq!(upstreams.silent().await, None);
+        assert_eq!(upstreams.silent().await, [""; 0]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_hangs_does_not_answer() {
-        let hangs: Probe = Box::new(|| pending().boxed());
+    async fn those_that_hang_do_not_answer() {
+        let hangs: fn() -> Probe = || Box::new(|| pending().boxed());
         let mut upstreams = Upstreams::default();
-        upstreams.add(upstream("/a", hangs), true);
-        assert_eq!(upstreams.silent().await.as_deref(), Some("/a"));
-        assert_eq!(Upstreams::default().silent().await, None);
+        upstreams.add(upstream("/a", hangs()), true);
+        upstreams.add(upstream("/b", Box::new(|| ready(true).boxed())), true);
+        upstreams.add(upstream("/c", hangs()), true);
+        assert_eq!(upstreams.silent().await, ["/a", "/c"]);
+        assert_eq!(Upstreams::default().silent().await, [""; 0]);
     }
 }
