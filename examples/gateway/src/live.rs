@@ -138,6 +138,7 @@ fn prepare(
     let settings = Settings {
         tls: tls.as_ref().map(|tls| tls.acceptor.clone()),
         limits: config.limits,
+        makes_room: false,
         trusted: config.trusted_proxies.into(),
         proxy_protocol: ProxyProtocol::new(&config.proxy_protocol),
         delay: config.drain.delay,

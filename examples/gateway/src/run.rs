@@ -142,6 +142,7 @@ fn warn_of_strangers(admin: &Listener) -> Result<(), Error> {
 /// Probes and an operator are few, and must not take the descriptors of those who are served.
 fn admin_settings() -> Current {
     let mut settings = Settings::plain(ADMIN_DRAIN);
+    settings.makes_room = true;
     settings.limits = Limits {
         connections: 64,
         // All come from one address where the probes are a kubelet's or a balancer's. Those that say nothing go soon.

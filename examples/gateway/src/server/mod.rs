@@ -52,6 +52,9 @@ const TO_CUT: Duration = Duration::from_secs(1);
 pub struct Settings {
     pub tls: Option<TlsAcceptor>,
     pub limits: Limits,
+    /// Whether one more connection than there may be ends the oldest whose client has to act, in place of waiting for
+    /// its end: for probes, whose askers do not wait for long.
+    pub makes_room: bool,
     /// Peers that speak for many clients.
     pub trusted: Arc<[IpNet]>,
     /// Peers that say whose each connection is.
@@ -71,6 +74,7 @@ impl Settings {
         Self {
             tls: None,
             limits: Limits::default(),
+            makes_room: false,
             trusted: Arc::new([]),
             proxy_protocol: ProxyProtocol::default(),
             delay: Duration::ZERO,
@@ -109,8 +113,14 @@ pub async fn serve<H: Handler>(listener: Listener, handle: H, mut stop: Stop) ->
     let silence = |timeout| tokio::spawn(connections.clone().close_silent(timeout));
     let mut watch = silence(settings.limits.head_timeout);
     loop {
+        let most = settings.limits.connections;
         let next = async {
-            connections.fewer_than(settings.limits.connections).await;
+            if settings.makes_room {
+                let accepted = listener.accept().await;
+                connections.make_room(most).await;
+                return accepted;
+            }
+            connections.fewer_than(most).await;
             listener.accept().await
         };
         let (stream, peer) = tokio::select! {
@@ -190,4 +200,49 @@ async fn changed(current: &mut Current) -> Arc<Settings> {
 /// Locks a value that a panic elsewhere cannot have torn.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::{Request, Response};
+    use same_origin::proxy::{Body, Peer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_probe_does_not_wait_for_those_who_ask_nothing() {
+        let mut settings = Settings::plain(Duration::ZERO);
+        settings.makes_room = true;
+        settings.limits.connections = 2;
+        settings.limits.client_share = 1.0;
+        settings.limits.head_timeout = Duration::from_secs(60 * 60);
+        let address = ([127, 0, 0, 1], 0).into();
+        let listener = Listener::bind("listen", address, settings.fixed()).await;
+        let listener = listener.unwrap();
+        let address = listener.address().unwrap();
+        let (_running, stop) = watch::channel(());
+        let handle = |_: &Peer, _: Request<Body>| async { Response::new(Body::empty()) };
+        tokio::spawn(serve(listener, AnyHandler::new(handle), stop));
+        let mut others = Vec::new();
+        for half in ["", "GET /li", "GET /li", "PRI * HTTP/2.0\r\n", ""] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(half.as_bytes()).await.unwrap();
+            others.push(stream);
+        }
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        let head = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
+        probe.write_all(head).await.unwrap();
+        let mut answer = [0; 12];
+        probe.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        // The oldest have made room, and the latest has not.
+        for other in &mut others[..4] {
+            assert!(matches!(other.read(&mut [0; 64]).await, Ok(0) | Err(_)));
+        }
+        let mut unread = [0];
+        let latest = timeout(Duration::ZERO, others[4].read(&mut unread));
+        assert!(latest.await.is_err());
+    }
 }

@@ -125,6 +125,19 @@ impl Connections {
         self.sockets.fewer_than(most).await;
     }
 
+    /// The same, and ends the oldest connection whose client has to act if there are so many: it sends no request, or
+    /// does not read its answers.
+    pub async fn make_room(&self, most: usize) {
+        if self.count() >= most {
+            let open = lock(&self.open);
+            let waiting = open.iter().filter(|(_, one)| one.patience().is_some());
+            if let Some((_, oldest)) = waiting.min_by_key(|(id, _)| **id) {
+                oldest.tell(CLOSE);
+            }
+        }
+        self.fewer_than(most).await;
+    }
+
     /// A connection that has begun. It has ended when the guard is dropped.
     pub fn admit(self: &Arc<Self>, client: Option<ClientGuard>) -> ConnectionGuard {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
