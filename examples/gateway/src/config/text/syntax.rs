@@ -12,6 +12,16 @@ pub fn told(message: &str, text: &str, span: std::ops::Range<usize>) -> String {
     if let ("duplicate key", Some(key)) = (message, text.get(span)) {
         return duplicate(key, before);
     }
+    // `"C:\dist"` is what those write who have Windows.
+    let is_escape = |fault: &str| message.contains(fault);
+    if ["escaped value", "unicode value", "hexadecimal value"]
+        .into_iter()
+        .any(is_escape)
+    {
+        return "a backslash begins an escape in a text with double quotes; write single quotes around it, or each \
+                backslash twice"
+            .to_owned();
+    }
     let is_of_a_value = [
         "string values must be quoted",
         "invalid ",
@@ -181,6 +191,14 @@ mod tests {
                 "duplicate key prefix; write it once below each [[routes]]",
             ),
             ("[log]\n[log]", "duplicate key log; write it once"),
+            (
+                "dir = \"C:\\dist\"",
+                "a backslash begins an escape in a text with double quotes; write single quotes around it, or each backslash twice",
+            ),
+            (
+                "dir = \"C:\\Users\\x\"",
+                "a backslash begins an escape in a text with double quotes; write single quotes around it, or each backslash twice",
+            ),
             // These have another fault than quotes.
             ("a = ':80", "invalid literal string, expected `'`"),
             ("a : 1", "key with no value, expected `=`"),
