@@ -330,6 +330,9 @@ pub use crate::config_error::_key_name;
 pub use crate::log::{_LineLimiter, _Shown, _is_secret_name, _masked_path};
 #[cfg(feature = "serde")]
 #[doc(hidden)]
+pub use crate::units::duration::parse as _parse_duration;
+#[cfg(feature = "serde")]
+#[doc(hidden)]
 pub use crate::units::size::option::deserialize as _deserialize_size;
 
 // Bounds that every mount in axum needs.

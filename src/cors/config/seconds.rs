@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for SecondsVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        humantime::parse_duration(text)
+        crate::units::duration::parse(text)
             .map(Some)
             .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use humantime::parse_duration;
 use ipnet::IpNet;
-use same_origin::proxy::_canonical_network;
+use same_origin::proxy::{_canonical_network, _parse_duration};
 
 use super::Checker;
 use super::text::no_network;
@@ -31,7 +30,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn duration(&mut self, key: &str, text: &str) -> Option<Duration> {
-        let duration = self.value(key, parse_duration(text), |error| {
+        let duration = self.value(key, _parse_duration(text), |error| {
             format!("{text:?} is not a duration ({error}); write \"30s\" or \"500ms\"")
         })?;
         if duration > LONGEST {

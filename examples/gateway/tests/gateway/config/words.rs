@@ -52,6 +52,47 @@ fn sizes_of_other_programs_are_told_in_both_readings() {
     );
 }
 
+/// As a month it would be a timeout that nobody ever sees.
+#[test]
+fn minutes_are_not_written_in_upper_case() {
+    let words = "\"M\" may be read as minutes or months, which are \"m\" and \"months\"";
+    refused(
+        &format!(
+            "drain = '1M'\n{ROUTE}timeouts = {{ tunnel = '10M', idle = '1M 5s', connect = '1m' }}\n"
+        ),
+        &[
+            ("drain", words),
+            ("routes[0].timeouts.idle", words),
+            ("routes[0].timeouts.tunnel", words),
+        ],
+    );
+    refused(
+        &format!("cors = {{ allow_origins = '*', max_age = '1M' }}\n{ROUTE}"),
+        &[("cors.max_age", "such as \"600s\" or \"10m\"")],
+    );
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    refused(
+        &format!(
+            "{ROUTE}remove_request_headers = ['x-*']\nremove_response_headers = ['*']\n\
+             forwarding = ['x-real-ip', 'forwarded', 'X-Real-IP']\n"
+        ),
+        &[
+            (
+                "routes[0].remove_request_headers[0]",
+                "\"x-*\" is not the name of a field: write each name in full",
+            ),
+            ("routes[0].remove_response_headers[0]", "\"*\""),
+            (
+                "routes[0].forwarding[2]",
+                "\"x-real-ip\" is in the list already: remove it",
+            ),
+        ],
+    );
+}
+
 #[test]
 fn a_key_in_a_wrong_table_is_told_where_it_belongs() {
     refused(
