@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::cache::config::builder::CacheBuilder;
 use crate::cache::layer::flight::Flights;
 use crate::cache::rules::Limits;
 use crate::cache::store::Store;
 use crate::cache::store::stats::Counters;
 use crate::cache::store::targets::{self, Targets};
+
+/// The most validations at once that no client waits for. A client has its stale answers for nothing: without a bound one
+/// could have so many validated that all places at the upstream are taken, as these are counted to nobody's share.
+const MOST_BEHIND: usize = 32;
 
 /// A cache's memory and its settings.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) name: Box<str>,
     pub(crate) store: Store,
     pub(crate) flights: Arc<Flights>,
+    /// The places of validations that no client waits for.
+    pub(crate) behind: Arc<Semaphore>,
     pub(crate) counters: Counters,
 }
 
@@ -34,6 +42,7 @@ impl Shared {
             name: settings.name.as_str().into(),
             store: Store::new(settings.size, targets),
             flights: Arc::default(),
+            behind: Arc::new(Semaphore::new(MOST_BEHIND)),
             counters: Counters::default(),
         }
     }

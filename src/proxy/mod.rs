@@ -322,6 +322,8 @@ pub use upstream::dns::Dns;
 #[cfg(feature = "balance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
+#[doc(hidden)]
+pub use wire::edits::_NoTransform;
 
 #[doc(hidden)]
 pub use crate::config_error::_key_name;

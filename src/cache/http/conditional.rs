@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::cache::http::date;
+use crate::cache::http::date::{self, Dated};
 use crate::fields;
 
 /// RFC 9530 2.
@@ -41,13 +41,14 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &HeaderMap) -> bool {
                 || tag.is_some_and(|tag| tags(line).any(|asked| opaque(asked) == opaque(tag)))
         });
     }
-    let Some(Some(since)) = date::field(request, &header::IF_MODIFIED_SINCE) else {
+    let Dated::At(since) = date::field(request, &header::IF_MODIFIED_SINCE) else {
         return false;
     };
-    let modified = date::field(stored, &header::LAST_MODIFIED)
-        .or_else(|| date::field(stored, &header::DATE))
-        .flatten();
-    modified.is_some_and(|modified| modified <= since)
+    let modified = match date::field(stored, &header::LAST_MODIFIED) {
+        Dated::Absent => date::field(stored, &header::DATE),
+        modified => modified,
+    };
+    modified.at().is_some_and(|modified| modified <= since)
 }
 
 /// Whether a part of the stored response is a part of what the client has (RFC 9110 13.1.5); without
@@ -64,8 +65,8 @@ pub(crate) fn is_same_range(request: &HeaderMap, stored: &HeaderMap) -> bool {
         return stored.get(header::ETAG) == Some(asked);
     }
     // A date is a strong validator only if nothing can have changed in its second (RFC 9110 8.8.2.2).
-    let modified = date::field(stored, &header::LAST_MODIFIED).flatten();
-    let sent = date::field(stored, &header::DATE).flatten();
+    let modified = date::field(stored, &header::LAST_MODIFIED).at();
+    let sent = date::field(stored, &header::DATE).at();
     match (modified, sent) {
         (Some(modified), Some(sent)) => {
             date::parse(asked) == Some(modified) && modified + Duration::from_secs(1) <= sent

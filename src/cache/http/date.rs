@@ -6,12 +6,35 @@ use std::time::SystemTime;
 use http::HeaderValue;
 use http::header::{HeaderMap, HeaderName};
 
-/// The date of a field that stands on one line; `Some(None)` where it is there and is not a date.
-pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Option<Option<SystemTime>> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?;
-    let alone = lines.next().is_none();
-    Some(if alone { parse(first) } else { None })
+use crate::fields::{self, Sole};
+
+/// What a field that holds a date says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dated {
+    /// It is not there.
+    Absent,
+    At(SystemTime),
+    /// It is there, and is not one date.
+    Unclear,
+}
+
+impl Dated {
+    /// The date, if it is one.
+    pub(crate) fn at(self) -> Option<SystemTime> {
+        match self {
+            Self::At(time) => Some(time),
+            Self::Absent | Self::Unclear => None,
+        }
+    }
+}
+
+/// The date of a field that stands on one line.
+pub(crate) fn field(headers: &HeaderMap, name: &HeaderName) -> Dated {
+    match fields::sole(headers, name) {
+        Sole::Absent => Dated::Absent,
+        Sole::One(value) => parse(value).map_or(Dated::Unclear, Dated::At),
+        Sole::Several => Dated::Unclear,
+    }
 }
 
 /// The dates of a field that should stand on one line and may stand on several (RFC 9110 5.3).
@@ -160,14 +183,14 @@ mod tests {
     #[test]
     fn two_lines_are_not_a_date() {
         let mut headers = HeaderMap::new();
-        assert_eq!(field(&headers, &EXPIRES), None);
+        assert_eq!(field(&headers, &EXPIRES), Dated::Absent);
         let date = format(SystemTime::UNIX_EPOCH + Duration::from_secs(60)).unwrap();
         assert_eq!(date, "Thu, 01 Jan 1970 00:01:00 GMT");
         headers.append(EXPIRES, date.clone());
         let minute = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
-        assert_eq!(field(&headers, &EXPIRES), Some(Some(minute)));
+        assert_eq!(field(&headers, &EXPIRES), Dated::At(minute));
         headers.append(EXPIRES, date);
-        assert_eq!(field(&headers, &EXPIRES), Some(None));
+        assert_eq!(field(&headers, &EXPIRES), Dated::Unclear);
     }
 
     #[test]

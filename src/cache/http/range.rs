@@ -37,25 +37,31 @@ pub(crate) struct Unclear;
 fn single(range: &[u8]) -> Option<Wanted> {
     let range = fields::trim(range);
     let dash = range.iter().position(|byte| *byte == b'-')?;
-    let (first, last) = (number(&range[..dash])?, number(&range[dash + 1..])?);
-    match (first, last) {
-        (Some(first), Some(last)) if first <= last => Some(Wanted::Span(first, last)),
-        (Some(first), None) => Some(Wanted::From(first)),
-        (None, Some(last)) if last > 0 => Some(Wanted::Last(last)),
+    match (bound(&range[..dash])?, bound(&range[dash + 1..])?) {
+        (Bound::At(first), Bound::At(last)) if first <= last => Some(Wanted::Span(first, last)),
+        (Bound::At(first), Bound::Open) => Some(Wanted::From(first)),
+        (Bound::Open, Bound::At(count)) if count > 0 => Some(Wanted::Last(count)),
         _ => None,
     }
 }
 
-/// Digits, or nothing.
-fn number(digits: &[u8]) -> Option<Option<u64>> {
+/// One side of the dash in a range.
+enum Bound {
+    Open,
+    At(u64),
+}
+
+fn bound(digits: &[u8]) -> Option<Bound> {
     if digits.is_empty() {
-        return Some(None);
+        return Some(Bound::Open);
     }
-    if digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
+    number(digits).map(Bound::At)
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let is_number = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     let add = |value, digit: &u8| value * 10 + u64::from(digit - b'0');
-    Some(Some(digits.iter().fold(0, add)))
+    is_number.then(|| digits.iter().fold(0, add))
 }
 
 /// The place of a stored body in the whole representation.
@@ -90,10 +96,10 @@ impl Extent {
         let slash = value.iter().position(|byte| *byte == b'/')?;
         let (range, whole) = (&value[..slash], &value[slash + 1..]);
         let dash = range.iter().position(|byte| *byte == b'-')?;
-        let (first, last) = (number(&range[..dash])??, number(&range[dash + 1..])??);
+        let (first, last) = (number(&range[..dash])?, number(&range[dash + 1..])?);
         let whole = match whole {
             b"*" => None,
-            digits => Some(number(digits)??),
+            digits => Some(number(digits)?),
         };
         let sound = first <= last && whole.is_none_or(|whole| last < whole);
         sound.then_some(Self {

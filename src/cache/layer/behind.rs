@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,10 @@ impl Trip {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        // The client has its answer. The next one who asks has it validated.
+        let Ok(place) = Arc::clone(&self.shared.behind).try_acquire_owned() else {
+            return;
+        };
         // The client's conditions and ranges have had their answer. This is about all of it.
         self.asked.range = None;
         self.asked.is_head = false;
@@ -55,7 +60,7 @@ impl Trip {
         }
         let request = Box::new(Request::from_parts(parts, body));
         runtime.spawn(async move {
-            let _lead = lead;
+            let _held = (lead, place);
             let response = timeout(MOST_SILENCE, Box::pin(self.go(service, request))).await;
             if let Ok(Ok(response)) = response {
                 drain(response.into_body()).await;

@@ -98,7 +98,7 @@ pub(crate) fn compare(head: &HeaderMap, stored: &HeaderMap) -> Heads {
     if differs(&header::ETAG) || differs(&header::CONTENT_LENGTH) {
         return Heads::Other;
     }
-    let modified = |headers| date::field(headers, &header::LAST_MODIFIED).flatten();
+    let modified = |headers| date::field(headers, &header::LAST_MODIFIED).at();
     if let (Some(said), Some(held)) = (modified(head), modified(stored)) {
         if said != held {
             return Heads::Other;

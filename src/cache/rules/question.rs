@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 
 use crate::cache::http::control::{Flag, ResponseControl};
-use crate::cache::http::date;
+use crate::cache::http::date::{self, Dated};
 
 /// All that the answer depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,20 +49,26 @@ impl Question {
     ) -> Self {
         // RFC 9111 5.3: beside either of the two `Expires` does not count.
         let is_overruled = control.max_age.is_some() || control.s_maxage.is_some();
-        let expires = || date::field(headers, &header::EXPIRES);
-        let expiry = (!control.is_targeted && !is_overruled)
-            .then(expires)
-            .flatten();
+        let expires = if control.is_targeted || is_overruled {
+            Dated::Absent
+        } else {
+            date::field(headers, &header::EXPIRES)
+        };
+        let expiry = |at| Expiry {
+            at,
+            // RFC 9110 6.6.1: the time of receipt stands for a date that is not there. The later one of two
+            // does not make it fresh for longer than it is.
+            sent: date::all(headers, &header::DATE).max().unwrap_or(received),
+        };
         Self {
             control,
             status,
             authorized,
-            expiry: expiry.map(|at| Expiry {
-                at,
-                // RFC 9110 6.6.1: the time of receipt stands for a date that is not there. The later one of two
-                // does not make it fresh for longer than it is.
-                sent: date::all(headers, &header::DATE).max().unwrap_or(received),
-            }),
+            expiry: match expires {
+                Dated::Absent => None,
+                Dated::At(at) => Some(expiry(Some(at))),
+                Dated::Unclear => Some(expiry(None)),
+            },
         }
     }
 

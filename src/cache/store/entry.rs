@@ -62,7 +62,7 @@ impl Moment {
         received_by_clock: SystemTime,
     ) -> Self {
         Self {
-            dated: date::field(headers, &header::DATE).flatten(),
+            dated: date::field(headers, &header::DATE).at(),
             sent,
             received,
             received_by_clock,

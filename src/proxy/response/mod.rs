@@ -79,8 +79,9 @@ impl ResponseRules {
         if scan.has(Field::Address) || scan.has(Field::SetCookie) {
             self.map_back(headers, scan, to);
         }
-        self.edits.apply(headers);
-        fields::append_line(headers, header::VIA, self.via.received(version));
+        self.edits.apply_to_response(response);
+        let received = self.via.received(version);
+        fields::append_line(response.headers_mut(), header::VIA, received);
         Ok(upgrade)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::fields;
@@ -12,7 +13,22 @@ use crate::proxy::wire::scan::is_alike;
 pub(crate) struct FieldEdits {
     remove: Arc<[HeaderName]>,
     set: Box<[(HeaderName, HeaderValue)]>,
+    /// Whether one of [`FOR_CACHES`] is removed.
+    hides_directives: bool,
 }
+
+/// Fields whose directives say what may be done with a response on its way (RFC 9111 5.2, RFC 9213).
+static FOR_CACHES: [HeaderName; 2] = [
+    header::CACHE_CONTROL,
+    HeaderName::from_static("cdn-cache-control"),
+];
+
+/// Marks a response that its upstream has forbidden to transform (RFC 9111 5.2.2.6), where a setting has removed the
+/// field that said so. What lies outside of the proxy cannot read it any more, and is bound by it (RFC 9110 7.7).
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct _NoTransform;
 
 impl FieldEdits {
     /// A field that is set replaces what is there, so it counts as removed too, in trailers above all. Of
@@ -21,6 +37,7 @@ impl FieldEdits {
         let replaced = set.iter().map(|(name, _)| name);
         remove.extend(replaced.filter(|name| **name != header::VARY).cloned());
         Self {
+            hides_directives: remove.iter().any(|name| FOR_CACHES.contains(name)),
             remove: remove.into(),
             set: set.into(),
         }
@@ -43,6 +60,15 @@ impl FieldEdits {
         self.set(headers);
     }
 
+    /// Edits the head of a response, and marks it if that takes away a word on transformations.
+    pub(crate) fn apply_to_response<B>(&self, response: &mut Response<B>) {
+        let is_hidden = self.hides_directives && forbids_transforms(response.headers());
+        self.apply(response.headers_mut());
+        if is_hidden {
+            response.extensions_mut().insert(_NoTransform);
+        }
+    }
+
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         for name in self.remove.iter() {
             headers.remove(name);
@@ -59,6 +85,16 @@ impl FieldEdits {
             }
         }
     }
+}
+
+fn forbids_transforms(headers: &HeaderMap) -> bool {
+    let lines = FOR_CACHES.iter().flat_map(|name| headers.get_all(name));
+    let mut directives = lines.flat_map(fields::split);
+    directives.any(|directive| {
+        // RFC 9111 5.2: an argument that is not defined is ignored.
+        let end = directive.iter().position(|byte| b"=; \t".contains(byte));
+        directive[..end.unwrap_or(directive.len())].eq_ignore_ascii_case(b"no-transform")
+    })
 }
 
 /// Removes fields by their names, and by those that servers of the CGI kind cannot tell from them.
@@ -111,6 +147,33 @@ mod tests {
             headers,
             map(&[("x-internal-users", "b"), ("x_tenant", "a")])
         );
+    }
+
+    #[test]
+    fn a_word_on_transformations_is_kept_where_its_field_goes() {
+        let edits = |removed: &'static str| {
+            FieldEdits::new(vec![HeaderName::from_static(removed)], Vec::new())
+        };
+        for (removed, field, value, is_marked) in [
+            (
+                "cdn-cache-control",
+                "cdn-cache-control",
+                "max-age=9, no-transform",
+                true,
+            ),
+            ("cache-control", "cache-control", "No-Transform=1", true),
+            ("cache-control", "cache-control", "no-transformer", false),
+            ("cdn-cache-control", "cdn-cache-control", "max-age=9", false),
+            // Who asks reads it there.
+            ("server", "cache-control", "no-transform", false),
+        ] {
+            let mut response = Response::new(());
+            *response.headers_mut() = map(&[(field, value)]);
+            edits(removed).apply_to_response(&mut response);
+            let mark = response.extensions().get::<_NoTransform>();
+            assert_eq!(mark.is_some(), is_marked, "{removed} {value}");
+            assert_eq!(response.headers().contains_key(field), removed != field);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use same_origin::proxy::{Client, Limits, ReverseProxy, ServiceTransport, Timeout
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
-use crate::support::{Got, get};
+use crate::support::{Got, Site, get, response};
 
 type Proxy = ReverseProxy<ServiceTransport<Cached<Client>>>;
 
@@ -102,4 +102,26 @@ async fn a_validation_behind_a_clients_back_takes_no_place_for_ever() {
     ask(&proxy, "/api/behind").await;
     sleep(TIMEOUT / 3).await;
     assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+}
+
+/// A client has its stale answers at once, and could have more validated at the same time than its share of an upstream.
+#[tokio::test(start_paused = true)]
+async fn the_validations_that_no_client_waits_for_are_few_at_once() {
+    let site = Site::slow(Cache::builder(), |seen| {
+        Box::pin(async move {
+            if seen.field("if-none-match").is_some() {
+                sleep(Duration::from_secs(30)).await;
+            }
+            let control = ("cache-control", "max-age=0, stale-while-revalidate=600");
+            Ok(response(200, &[control, ("etag", "\"a\"")], "body"))
+        })
+    });
+    for asked in [100, 132, 164] {
+        for number in 0..100 {
+            assert_eq!(site.get(&format!("/{number}")).await.text(), "body");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(site.seen().len(), asked);
+        sleep(Duration::from_secs(31)).await;
+    }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_util::future::{FutureExt, Map};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use same_origin::proxy::Body;
+use same_origin::proxy::{_NoTransform, Body};
 use tower::{Layer, Service};
 
 use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
@@ -83,6 +83,9 @@ fn answer(
     known: &[HeaderValue],
     response: Response<Body>,
 ) -> Response<Body> {
+    if response.extensions().get::<_NoTransform>().is_some() {
+        return response;
+    }
     let was_coded = is_coded(response.headers());
     let mut response = compress(accepted, claim, response);
     let is_coded = !was_coded && is_coded(response.headers());
@@ -210,6 +213,20 @@ mod tests {
             let found = answer(Codings::ALL, Some(&claim), &known, found);
             assert_eq!(found.headers()[ETAG], wanted, "{status} {tag}");
             assert_eq!(found.headers().get_all("vary").iter().count(), 1);
+        }
+    }
+
+    /// The field that says so may have been removed by a setting.
+    #[test]
+    fn what_is_marked_is_as_it_was() {
+        let claim = claim(&Encoders::new(&Limits::default()));
+        let fields = [("content-type", "text/plain"), ("etag", "\"a\"")];
+        for status in [200, 206, 304] {
+            let mut found = upstream(status, &fields);
+            found.extensions_mut().insert(_NoTransform::default());
+            let before = found.headers().clone();
+            let found = answer(Codings::ALL, Some(&claim), &["*".parse().unwrap()], found);
+            assert_eq!(*found.headers(), before, "{status}");
         }
     }
 

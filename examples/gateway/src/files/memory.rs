@@ -26,7 +26,7 @@ pub const SMALL: u64 = 128 << 10;
 /// Bytes that a route remembers at most.
 const ROOM: u64 = 16 << 20;
 
-/// The size of an answer beside its content, in bytes: its head, its key, and its place.
+/// The size of an answer beside its content and its path, in bytes: its head and its place.
 const OVERHEAD: usize = 2 << 10;
 
 /// The time for which an answer is repeated without a look at the file.
@@ -61,7 +61,7 @@ pub struct Answer {
 impl Memory {
     pub fn new() -> Self {
         let answers = Cache::builder()
-            .weigher(|_, answer: &Arc<Answer>| answer.weight())
+            .weigher(|key: &Key, answer: &Arc<Answer>| answer.weight(key))
             .max_capacity(ROOM);
         Self(answers.build())
     }
@@ -143,9 +143,11 @@ impl Answer {
         self.headers == *headers && self.plain == *plain
     }
 
-    fn weight(&self) -> u32 {
+    /// The path counts, because one file has as many of them as a client likes: some slashes more are the same file, and
+    /// each path is remembered.
+    fn weight(&self, key: &Key) -> u32 {
         let content = self.content.len() + self.plain.len();
-        u32::try_from(content + OVERHEAD).unwrap_or(u32::MAX)
+        u32::try_from(key.path.len() + content + OVERHEAD).unwrap_or(u32::MAX)
     }
 }
 
@@ -163,4 +165,25 @@ pub fn is_lasting<B>(found: &Response<B>) -> bool {
     found.status() == StatusCode::OK
         && length.is_some_and(|length| length <= SMALL)
         && age.is_some_and(|age| age >= SETTLED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_of_a_short_file_have_no_more_room_than_long_files() {
+        let memory = Memory::new();
+        let length = 10_000;
+        for number in 0..3000 {
+            let key = Key {
+                path: format!("{number:0length$}").into(),
+                accepted: Codings::default(),
+            };
+            memory.keep(key, HeaderMap::new(), Bytes::new(), Bytes::new());
+        }
+        memory.0.run_pending_tasks();
+        assert!(memory.0.entry_count() * length as u64 <= ROOM);
+        assert!(memory.0.entry_count() > 1000);
+    }
 }

@@ -340,15 +340,36 @@ async fn read(dir: &Directory, mut head: Head) -> Result<Found, Infallible> {
     if part.is_some() {
         head.headers_mut().remove(header::ACCEPT_ENCODING);
     }
-    let found = dir.clone().oneshot(head).await?;
+    let found = in_best_form(dir, head).await?;
     match part {
-        Some(part) if part.must_be_whole(&found) => dir.clone().oneshot(part.whole).await,
+        Some(part) if part.must_be_whole(&found) => in_best_form(dir, part.whole).await,
         Some(part) if part.may_be_of_coded(&found) => {
-            let whole = dir.clone().oneshot(part.whole).await?;
+            let whole = in_best_form(dir, part.whole).await?;
             Ok(if goes_coded(&whole) { whole } else { found })
         }
         Some(_) | None => Ok(found),
     }
+}
+
+/// A file in the form that the client likes most of those that are there. An empty one is not a form of anything, because
+/// nothing takes some bytes in each coding: a compressor that fails leaves such.
+async fn in_best_form(dir: &Directory, head: Head) -> Result<Found, Infallible> {
+    let takes_coding = head.headers().contains_key(header::ACCEPT_ENCODING);
+    let plain = takes_coding.then(|| head.clone());
+    let found = dir.clone().oneshot(head).await?;
+    match plain {
+        Some(mut plain) if is_empty_form(&found) => {
+            plain.headers_mut().remove(header::ACCEPT_ENCODING);
+            dir.clone().oneshot(plain).await
+        }
+        Some(_) | None => Ok(found),
+    }
+}
+
+fn is_empty_form(found: &Found) -> bool {
+    let headers = found.headers();
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::CONTENT_ENCODING) && length.is_some_and(|length| length == "0")
 }
 
 #[cfg(test)]

@@ -167,6 +167,29 @@ async fn files_that_are_compressed_on_the_disk_are_sent_as_they_are() {
     assert_eq!(plain.body.len(), 5500);
 }
 
+/// A compressor that fails leaves a file without content, of which no client can make anything.
+#[tokio::test]
+async fn an_empty_file_is_the_compressed_form_of_nothing() {
+    let (site, gateway) = serve();
+    for name in ["big.js.br", "gone.js.br", "empty.js", "own.br"] {
+        std::fs::write(site.path().join(name), "").unwrap();
+    }
+    for (path, coding, status, is_empty) in [
+        ("/big.js", "br", 200, false),
+        ("/big.js", "identity", 200, false),
+        ("/gone.js", "br", 404, true),
+        ("/empty.js", "br", 200, true),
+        ("/own.br", "br", 200, true),
+    ] {
+        let answer = ask(&gateway, "GET", path, &[("accept-encoding", coding)]).await;
+        let what = format!("{path} {coding}");
+        assert_eq!(answer.status, status, "{what}");
+        assert_eq!(answer.body.is_empty(), is_empty, "{what}");
+        let is_coded = path == "/big.js" && coding == "br";
+        assert_eq!(answer.field("content-encoding") == "br", is_coded, "{what}");
+    }
+}
+
 /// A part is one of the plain form, so a file that is there in one coding only is sent whole.
 #[tokio::test]
 async fn a_file_without_its_plain_form_is_sent_whole_to_those_who_read_it() {
