@@ -67,8 +67,8 @@ impl<K> ConfigErrors<K> {
 pub(crate) fn masked_address(text: &str) -> String {
     const MASK: &str = "***";
     let (scheme, rest) = match text.find("://") {
-        Some(end) => text.split_at(end + 3),
-        None => ("", text),
+        Some(end) if !text[..end].contains(['@', '?', '#']) => text.split_at(end + 3),
+        _ => ("", text),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
@@ -305,6 +305,8 @@ mod tests {
             ("http://pw@a.example", "http://***@a.example"),
             ("user:pw@a.example", "***@a.example"),
             ("http:/user:pw@a.example", "***@a.example"),
+            ("user:pw@http://a.example", "***@http://a.example"),
+            ("a.example?to=http://pw", "a.example?***"),
             ("http://user:p/w@a.example", "http://***@a.example"),
             ("http://user:p?w@a.example?x", "http://***@a.example?***"),
             ("http://user:p@w@a.example", "http://***@a.example"),
