@@ -253,7 +253,7 @@
 
 mod body;
 mod client;
-mod config;
+pub(crate) mod config;
 pub(crate) mod deadline;
 mod delegate;
 mod error;
