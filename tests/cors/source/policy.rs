@@ -40,7 +40,8 @@ async fn the_policy_can_be_replaced_under_the_source() {
     assert!(get(&layer, CUSTOMER).await.is_some());
 }
 
-/// One policy has the customer in its list, the other leaves it to the source.
+/// One policy has the customer in its list, the other leaves it to the source. By two of them one in some thousands was
+/// refused.
 #[tokio::test]
 async fn one_policy_decides_about_a_request() {
     let listing = |origin: &str| settings().allow_origins([LISTED, origin]).build();
@@ -58,7 +59,7 @@ async fn one_policy_decides_about_a_request() {
         }
     });
     let mut refused = 0;
-    for _ in 0..10_000 {
+    for _ in 0..30_000 {
         refused += usize::from(get(&layer, CUSTOMER).await.is_none());
     }
     is_over.store(true, Ordering::Relaxed);
