@@ -253,6 +253,13 @@
 //! [`set_response_headers`]: ProxyBuilder::set_response_headers
 //! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
 
+/// `IpNet` stands in the signature of [`ProxyBuilder::trusted_proxies`].
+pub use ipnet;
+/// `ClientConfig` stands in the signature of [`ClientBuilder::tls_config`].
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use rustls;
+
 mod body;
 mod client;
 pub(crate) mod config;
