@@ -82,13 +82,15 @@ pub fn _key_name(name: &str) -> Cow<'_, str> {
 pub(crate) fn masked_address(text: &str) -> String {
     const MASK: &str = "***";
     let (scheme, rest) = match text.find("://") {
-        Some(end) => text.split_at(end + 3),
-        None => ("", text),
+        Some(end) if !text[..end].contains(['@', '?', '#']) => text.split_at(end + 3),
+        _ => ("", text),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    // What stands before `://` in the rest is a scheme, and not a host with an empty port.
     let is_host = !scheme.is_empty()
         && !authority.contains('@')
+        && !rest[authority.len()..].starts_with("//")
         && (authority.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()));
     let user = rest.rfind('@').filter(|_| !is_host);
     let behind = &rest[user.unwrap_or_default()..];
@@ -320,6 +322,10 @@ mod tests {
             ("http://pw@a.example", "http://***@a.example"),
             ("user:pw@a.example", "***@a.example"),
             ("http:/user:pw@a.example", "***@a.example"),
+            ("user:pw@http://a.example", "***@http://a.example"),
+            ("a.example?to=http://pw", "a.example?***"),
+            ("http://https://user:pw@a.example", "http://***@a.example"),
+            ("http://a.example//x", "http://a.example//x"),
             ("http://user:p/w@a.example", "http://***@a.example"),
             ("http://user:p?w@a.example?x", "http://***@a.example?***"),
             ("http://user:p@w@a.example", "http://***@a.example"),

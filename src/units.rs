@@ -107,7 +107,22 @@ pub(crate) mod size {
         D: Deserializer<'de>,
         N: TryFrom<u64>,
     {
-        from.deserialize_any(Bytes(PhantomData))
+        from.deserialize_any(Bytes(1, PhantomData))
+    }
+
+    /// Sizes of heads, which may not be as small as others.
+    #[cfg(feature = "proxy")]
+    pub(crate) mod head {
+        use std::marker::PhantomData;
+
+        use serde::de::Deserializer;
+
+        pub(crate) use super::serialize;
+        use crate::proxy::config::bounds::LEAST_HEAD;
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+            from.deserialize_any(super::Bytes(LEAST_HEAD.into(), PhantomData))
+        }
     }
 
     /// Sizes that may be absent, or null in a format that has it.
@@ -141,7 +156,8 @@ pub(crate) mod size {
         }
     }
 
-    struct Bytes<N>(PhantomData<N>);
+    /// A reader of sizes that advises none below the least one.
+    struct Bytes<N>(u64, PhantomData<N>);
 
     impl<N: TryFrom<u64>> Visitor<'_> for Bytes<N> {
         type Value = N;
@@ -169,14 +185,15 @@ pub(crate) mod size {
                 Some(bytes) => self.visit_u64(bytes),
                 None => Err(E::custom(format!(
                     "{text:?} is not a size; {}",
-                    remedy(text)
+                    remedy(text, self.0)
                 ))),
             }
         }
     }
 
-    /// What is meant by the `64K` and the `10mb` of other programs, in both of the ways in which they mean it.
-    fn remedy(text: &str) -> String {
+    /// What is meant by the `64K` and the `10mb` of other programs, in both of the ways in which they mean it, as far as
+    /// it is not less than may be.
+    fn remedy(text: &str, least: u64) -> String {
         let text = text.trim();
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
         let number = &text[..text.len() - unit.len()];
@@ -185,17 +202,22 @@ pub(crate) mod size {
             unit.trim_end_matches('B').trim_end_matches('I'),
             "K" | "M" | "G" | "T"
         );
-        let by = |end| {
-            Some(format!("{number}{}{end}", unit.get(..1)?)).filter(|text| parse(text).is_some())
-        };
         // No more than a number of TOML.
-        match (number.parse::<i64>(), by("iB"), by("B")) {
-            (Ok(number @ 1..), ..) if unit.is_empty() => format!("write \"{number}B\""),
-            (Ok(_), Some(binary), Some(decimal)) if is_usual => {
+        let is_number = number.parse::<i64>().is_ok();
+        let by = |end: &str| {
+            let text = format!("{number}{}{end}", unit.get(..1).unwrap_or_default());
+            let fits = parse(&text).is_some_and(|bytes| bytes >= least);
+            (fits && is_number && (is_usual || unit.is_empty())).then_some(text)
+        };
+        match (by("iB"), by("B")) {
+            (Some(binary), Some(decimal)) => {
                 format!("write {binary:?} (by 1024), or {decimal:?} (by 1000)")
             }
-            _ => "write it like \"10MB\" (by 1000), \"10MiB\" (by 1024), or as a number of bytes"
-                .to_owned(),
+            (Some(only), None) | (None, Some(only)) => format!("write {only:?}"),
+            (None, None) => {
+                "write it like \"10MB\" (by 1000), \"10MiB\" (by 1024), or as a number of bytes"
+                    .to_owned()
+            }
         }
     }
 
@@ -253,11 +275,21 @@ pub(crate) mod size {
                 ("K", "write it like"),
                 ("", "write it like"),
             ] {
-                let told = remedy(text);
+                let told = remedy(text, 1);
                 assert!(told.starts_with(words), "{text}: {told}");
                 let quoted = told.split('"').skip(1).step_by(2);
                 quoted.for_each(|text| assert!(parse(text).is_some(), "{text}"));
             }
+            for (text, words) in [
+                ("1K", "write \"1KiB\""),
+                ("2k", "write \"2KiB\" (by 1024), or \"2KB\" (by 1000)"),
+                ("1023", "write it like"),
+                ("1024", "write \"1024B\""),
+            ] {
+                let told = remedy(text, 1024);
+                assert!(told.starts_with(words), "{text}: {told}");
+            }
+            assert_eq!(remedy("1K", 1024), "write \"1KiB\"");
         }
     }
 }

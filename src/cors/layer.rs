@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::config::{CorsBuilder, PolicyErrors};
 use super::event::CorsLog;
 use super::future::ResponseFuture;
-use super::handle::{CorsHandle, Shared};
+use super::handle::{CorsHandle, Current, Shared};
 use super::judge::Verdict;
 use super::policy::CorsPolicy;
 
@@ -155,19 +155,39 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let live = self.shared.current();
-        let policy = live.policy().compiled();
-        match live.judge(self.shared.log(), &request) {
-            Verdict::Preflight(granted) => {
-                let told = granted.err().filter(|_| self.tells_refusals);
-                let answer = policy.answer(granted, request.headers());
-                ResponseFuture::preflight(answer.telling(told))
-            }
-            verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
-                let told = verdict.refusal().filter(|_| self.tells_refusals);
-                let headers = policy.response_headers(verdict).telling(told);
-                drop(live);
-                ResponseFuture::actual(self.inner.call(request), headers)
-            }
+        obey(
+            live,
+            self.shared.log(),
+            &mut self.inner,
+            self.tells_refusals,
+            request,
+        )
+    }
+}
+
+/// Answers a request by the policy that was in place when it came, from beginning to end.
+pub(super) fn obey<S, ReqBody, ResBody>(
+    live: Current<'_>,
+    log: &CorsLog,
+    inner: &mut S,
+    tells_refusals: bool,
+    request: Request<ReqBody>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    let policy = live.policy().compiled();
+    match live.judge(log, &request) {
+        Verdict::Preflight(granted) => {
+            let told = granted.err().filter(|_| tells_refusals);
+            let answer = policy.answer(granted, request.headers());
+            ResponseFuture::preflight(answer.telling(told))
+        }
+        verdict @ (Verdict::NotCors | Verdict::Actual(_)) => {
+            let told = verdict.refusal().filter(|_| tells_refusals);
+            let headers = policy.response_headers(verdict).telling(told);
+            drop(live);
+            ResponseFuture::actual(inner.call(request), headers)
         }
     }
 }

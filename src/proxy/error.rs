@@ -169,7 +169,7 @@ pub enum ProxyErrorKind {
     /// The upstream closed or reset the connection, or the stream of HTTP/2, before its response's head was complete: 502.
     Closed,
     /// The upstream's response is not HTTP, or its head is above [`Limits::response_head`](super::Limits::response_head) or
-    /// [`Limits::response_fields`](super::Limits::response_fields): 502.
+    /// [`Limits::response_fields`](super::Limits::response_fields); or it is a 407, which is for the proxy itself: 502.
     MalformedResponse,
     /// The upstream's response ended too early or was malformed behind its head: 502 while its client has nothing
     /// of it, or an error of the response's body.

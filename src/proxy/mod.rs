@@ -53,7 +53,9 @@
 //!
 //! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502, and so does one whose body, of a client
 //!    service or a layer around the client, is not as long as it says. An upstream of HTTP/1.0 is
-//!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes.
+//!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes. A 426 tells a
+//!    client of HTTP/1.1 the protocols that the upstream names in it, if they can be tunneled (RFC 9110 15.5.22). A 407
+//!    is a challenge to the proxy, which has no credentials, and becomes a 502 (RFC 9110 11.7.1).
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
 //!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
 //!    byte for byte, and so does a relative reference, unless it leads elsewhere from the public path than from the
@@ -251,9 +253,16 @@
 //! [`set_response_headers`]: ProxyBuilder::set_response_headers
 //! [`trusted_proxies`]: ProxyBuilder::trusted_proxies
 
+/// `IpNet` stands in the signature of [`ProxyBuilder::trusted_proxies`].
+pub use ipnet;
+/// `ClientConfig` stands in the signature of [`ClientBuilder::tls_config`].
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use rustls;
+
 mod body;
 mod client;
-mod config;
+pub(crate) mod config;
 pub(crate) mod deadline;
 mod delegate;
 mod error;

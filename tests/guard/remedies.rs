@@ -9,7 +9,7 @@ fn what_would_be_refused_in_turn_is_not_advised() {
     let exempt = |path: &str| Guard::builder().dangerously_exempt([Exemption::new(path)]);
     let in_full = "write each origin in full, such as \"https://app.example.com\"";
     let percent_encoded = "write it percent-encoded, as it comes in a request";
-    let cases: [(GuardBuilder, &str); 16] = [
+    let cases: [(GuardBuilder, &str); 19] = [
         (trust("*.co.uk"), "name the origins that are yours"),
         (
             trust("https://*.github.io/"),
@@ -30,6 +30,12 @@ fn what_would_be_refused_in_turn_is_not_advised() {
         (
             exempt("hook/"),
             "write \"/hook\", which is exempt with what is below it",
+        ),
+        (exempt("/a b/"), percent_encoded),
+        (exempt("//a/"), "write one slash"),
+        (
+            exempt("/a//"),
+            "write \"/a\", which is exempt with what is below it",
         ),
         (exempt("a b"), percent_encoded),
         (exempt("\"/hook\""), percent_encoded),

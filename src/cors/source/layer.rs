@@ -13,7 +13,7 @@ use super::lookup::{Memory, OriginSource};
 use crate::cors::config::{CorsBuilder, PolicyErrors};
 use crate::cors::handle::CorsHandle;
 use crate::cors::judge::{Refusal, Verdict};
-use crate::cors::layer::{Cors, CorsLayer};
+use crate::cors::layer::{Cors, CorsLayer, obey};
 use crate::cors::policy::Compiled;
 use crate::origin::Origin;
 
@@ -97,20 +97,26 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let policy = self.cors.shared.current().policy().clone();
+        let Cors {
+            inner,
+            shared,
+            tells_refusals: tells,
+        } = &mut self.cors;
+        // Read once: by two policies an origin that each of them lets through could be refused.
+        let live = shared.current();
+        let policy = live.policy();
         let compiled = policy.compiled();
         let verdict = compiled.judge(request.method(), request.headers());
         let Some((value, origin)) = question(compiled, verdict, request.headers()) else {
-            return ResponseFuture::known(self.cors.call(request));
+            return ResponseFuture::known(obey(live, shared.log(), inner, *tells, request));
         };
         let answer = self.memory.allows(origin);
-        let tells = self.cors.tells_refusals;
         if verdict.is_preflight() {
             let asked = Preflight {
-                policy,
+                policy: policy.clone(),
                 parts: request.into_parts().0,
-                shared: Arc::clone(&self.cors.shared),
-                tells_refusals: tells,
+                shared: Arc::clone(shared),
+                tells_refusals: *tells,
             };
             return ResponseFuture::preflight(answer, asked);
         }
@@ -118,9 +124,10 @@ where
         let headers = EitherHeaders {
             allowed: compiled.response_headers(Verdict::Actual(Ok(compiled.grant_to(value)))),
             refused: compiled.response_headers(verdict).telling(told),
-            kept: Kept::of(&request, value, &self.cors.shared),
+            kept: Kept::of(&request, value, shared),
         };
-        ResponseFuture::actual(self.cors.inner.call(request), answer, headers)
+        drop(live);
+        ResponseFuture::actual(inner.call(request), answer, headers)
     }
 }
 

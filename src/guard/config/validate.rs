@@ -318,6 +318,7 @@ fn exempt_path(path: &str) -> Result<(), Wrong> {
     let example = "write a path such as \"/api/hook\"";
     let wrong = |kind, remedy: &'static str| Err((kind, Cow::Borrowed(remedy)));
     let legal = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    let bare = path.trim_end_matches('/');
     match path {
         "" => wrong(Kind::RelativePath, example),
         _ if path.bytes().all(|byte| byte == b'/') => {
@@ -341,20 +342,18 @@ fn exempt_path(path: &str) -> Result<(), Wrong> {
         ),
         _ if path.contains(['?', '#']) => wrong(Kind::PathWithQuery, "write the path alone"),
         _ if is_ambiguous(path) => wrong(Kind::DotSegment, "write the path that is meant"),
-        _ if path.ends_with('/') => {
-            let remedy = format!(
-                "write {:?}, which is exempt with what is below it",
-                path.trim_end_matches('/')
-            );
-            Err((Kind::EmptySegment, remedy.into()))
-        }
-        _ if path.contains("//") => wrong(Kind::EmptySegment, "write one slash"),
+        _ if bare.contains("//") => wrong(Kind::EmptySegment, "write one slash"),
         _ if !path.bytes().all(legal) => wrong(
             Kind::PathCharacter,
             "write it percent-encoded, as it comes in a request",
         ),
         _ if !is_encoding_valid(path) => {
             wrong(Kind::PercentEncoding, "write \"%25\" for a percent sign")
+        }
+        // Last, so that what it has written is not wrong in another way.
+        _ if bare.len() < path.len() => {
+            let remedy = format!("write {bare:?}, which is exempt with what is below it");
+            Err((Kind::EmptySegment, remedy.into()))
         }
         _ => Ok(()),
     }

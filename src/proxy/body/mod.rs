@@ -39,8 +39,10 @@ use crate::proxy::wire::trailers;
 /// # let _ = error_page;
 /// ```
 ///
-/// Its error is a `Box<dyn Error + Send + Sync>`, which is not itself an `Error`. A framework that asks for one, as poem's
-/// `TowerCompatExt::compat` does, takes the proxy with another in its place:
+/// Its error is a `Box<dyn Error + Send + Sync>`, which is not itself an `Error`. A framework that asks for one, as poem
+/// and salvo do in their `TowerCompatExt::compat` and `TowerServiceCompat::compat`, takes the proxy with another in its
+/// place. salvo also has to be told the type of the bodies of requests, as the proxy takes any: by
+/// `.map_request(|request: Request<salvo::http::ReqBody>| request)` before `.service(..)`.
 ///
 /// ```
 /// # use same_origin::proxy::{Body, ProxyConfigErrors, ReverseProxy};

@@ -9,7 +9,7 @@ use crate::proxy::config::settings::{Limits, Timeouts};
 use crate::proxy::wire::MOST_LINES;
 
 /// With less room for a head every response would be too large.
-const LEAST_HEAD: u32 = 1024;
+pub(crate) const LEAST_HEAD: u32 = 1024;
 
 /// Timeouts and limits that a proxy or a client cannot work with.
 pub(crate) fn out_of_bounds(timeouts: &Timeouts, limits: &Limits) -> Vec<ProxyConfigError> {

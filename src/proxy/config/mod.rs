@@ -1,7 +1,7 @@
 //! Settings of a proxy: setters and keys, checks, errors.
 
 pub(crate) mod address;
-mod bounds;
+pub(crate) mod bounds;
 pub(crate) mod build;
 pub(crate) mod builder;
 mod compile;

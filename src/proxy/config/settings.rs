@@ -116,7 +116,7 @@ pub struct Limits {
         )
     )]
     pub(crate) request_body: Option<u64>,
-    #[cfg_attr(feature = "serde", serde(with = "crate::units::size"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::units::size::head"))]
     pub(crate) response_head: u32,
     pub(crate) response_fields: usize,
     pub(crate) tunnels: usize,

@@ -1,6 +1,7 @@
 //! One request, on its way to an upstream and back: prepare, send, answer the head, then switch protocols
 //! or hand on the body.
 
+mod connection;
 mod send;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
+use self::connection::{announce_close, announce_upgrade, refuse_challenge};
 use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
@@ -173,6 +175,7 @@ impl Exchange {
         may_alter: bool,
     ) -> Result<Answered, ProxyError> {
         self.trace.answered(response.status());
+        refuse_challenge(response.status())?;
         let ends_connection = self.ends_connection(response);
         let switched = self.plan.response.apply(response, &self.context);
         let switched = switched.map_err(|kind| ProxyError::new(kind, true, "unsound framing"))?;
@@ -195,6 +198,9 @@ impl Exchange {
         let is_bridged = upgrade.is_some_and(|upgrade| upgrade.bridged.is_some());
         if is_bridged && response.status().is_success() {
             return Err(unexpected("no 101 for a WebSocket"));
+        }
+        if self.version == Version::HTTP_11 {
+            announce_upgrade(response, switched.as_ref());
         }
         if ends_connection {
             announce_close(response);
@@ -353,12 +359,6 @@ enum Answered {
     Switched(HeaderValue),
     /// The body.
     Final,
-}
-
-/// RFC 9110 10.1.1: a server that does not read all of a request says that it closes.
-fn announce_close(response: &mut Response<Body>) {
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 fn unexpected(what: &'static str) -> ProxyError {

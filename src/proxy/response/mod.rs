@@ -40,7 +40,7 @@ pub(crate) struct ResponseRules {
 }
 
 impl ResponseRules {
-    /// Rewrites a response's head, and returns the protocol that a `101` switches to.
+    /// Rewrites a response's head, and returns the protocol that a `101` switches to, or those that a 426 requires.
     pub(crate) fn apply<B>(
         &self,
         response: &mut Response<B>,

@@ -51,6 +51,14 @@ impl InvalidUpstream {
     }
 }
 
+/// RFC 3986 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
 fn invalid<T>(why: impl Into<String>) -> Result<T, InvalidUpstream> {
     Err(InvalidUpstream::new(why))
 }
@@ -65,9 +73,12 @@ impl Upstream {
             "https" => Protocol::Https,
             "h2c" => Protocol::H2c,
             other => {
-                return invalid(format!(
-                    "unknown scheme {other:?}; write http, https or h2c"
-                ));
+                // What is none may be anything, a password too.
+                let named = match is_scheme(other) {
+                    true => format!(" {other:?}"),
+                    false => String::new(),
+                };
+                return invalid(format!("unknown scheme{named}; write http, https or h2c"));
             }
         };
         if rest.contains('#') {
@@ -168,6 +179,7 @@ mod tests {
             ("ftp://a.example", "unknown scheme"),
             ("HTTP://a.example", "unknown scheme"),
             ("ws://a.example", "unknown scheme"),
+            ("user:pw@http://a.example", "unknown scheme; write"),
             ("http://*.example", "a pattern"),
             ("https://*:8080/a", "a pattern"),
             ("http://", ""),

@@ -39,12 +39,14 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, scan: HeaderScan) -> Offer 
     offer
 }
 
-/// Takes the hop-by-hop fields out of a response and returns the protocol that a 101 switches to.
+/// Takes the hop-by-hop fields out of a response and returns the protocol that a 101 switches to, or those that a 426
+/// requires.
 pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Option<HeaderValue> {
     if !scan.has_hop_by_hop() {
         return None;
     }
-    // An upstream answers an offer with one protocol. Two lines of `Upgrade` leave open which one is meant.
+    // An upstream answers an offer with one protocol. Two lines of `Upgrade` leave open which one is meant, and a list
+    // is written on one line.
     let upgrade = single(headers, &header::UPGRADE);
     strip(headers, scan, Direction::Response);
     upgrade

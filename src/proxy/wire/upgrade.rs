@@ -21,6 +21,11 @@ pub(crate) fn offer(method: &Method, protocols: &HeaderValue) -> Option<HeaderVa
         let is_get = *method == Method::GET;
         return is_get.then(|| HeaderValue::from_bytes(websocket).ok())?;
     }
+    tunneled(protocols)
+}
+
+/// The protocols of a list that can be bytes in a tunnel, if there are any.
+pub(crate) fn tunneled(protocols: &HeaderValue) -> Option<HeaderValue> {
     let tunneled: Vec<_> = fields::split(protocols)
         .filter(|token| may_tunnel(token))
         .collect();

@@ -1,7 +1,8 @@
 //! The policy beside a source: what it may lack, and how it is replaced.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use same_origin::cors::source::OriginSource;
@@ -37,6 +38,33 @@ async fn the_policy_can_be_replaced_under_the_source() {
     assert_eq!(get(&layer, LISTED).await, None);
     assert!(get(&layer, "https://new.example").await.is_some());
     assert!(get(&layer, CUSTOMER).await.is_some());
+}
+
+/// One policy has the customer in its list, the other leaves it to the source. By two of them one in some thousands was
+/// refused.
+#[tokio::test]
+async fn one_policy_decides_about_a_request() {
+    let listing = |origin: &str| settings().allow_origins([LISTED, origin]).build();
+    let policies = [CUSTOMER, "https://other.example"].map(|origin| listing(origin).unwrap());
+    let layer = settings().layer_with_source(counted(&Arc::default()));
+    let layer = layer.unwrap();
+    let (handle, is_over) = (layer.handle(), Arc::new(AtomicBool::new(false)));
+    let replaced = Arc::clone(&is_over);
+    let replacing = thread::spawn(move || {
+        for policy in policies.iter().cycle() {
+            handle.replace(policy.clone());
+            if replaced.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    });
+    let mut refused = 0;
+    for _ in 0..30_000 {
+        refused += usize::from(get(&layer, CUSTOMER).await.is_none());
+    }
+    is_over.store(true, Ordering::Relaxed);
+    replacing.join().unwrap();
+    assert_eq!(refused, 0);
 }
 
 #[tokio::test]

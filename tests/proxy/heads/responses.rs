@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
 use same_origin::proxy::{Body, Limits, ProxyError, ProxyErrorKind, ReverseProxy};
 use tower::{ServiceExt, service_fn};
 
@@ -149,5 +149,71 @@ async fn a_length_is_a_number_and_that_of_the_body() {
         let refused = (!is_sound).then_some(ProxyErrorKind::MalformedResponse);
         assert_eq!(kind, refused, "{method} {lengths:?}");
         assert_eq!(answer.status().as_u16(), if is_sound { 200 } else { 502 });
+    }
+}
+
+/// RFC 9110 15.5.22: a 426 names what is required, on each hop; over HTTP/2 there is no field for it.
+#[tokio::test]
+async fn a_426_names_what_can_be_asked_for_here() {
+    for (named, version, told) in [
+        (Some("websocket"), Version::HTTP_11, Some("websocket")),
+        (
+            Some("a/1, h2c,TLS/1.2, b"),
+            Version::HTTP_11,
+            Some("a/1, b"),
+        ),
+        (Some("h2c"), Version::HTTP_11, None),
+        (Some("websocket"), Version::HTTP_10, None),
+        (Some("websocket"), Version::HTTP_2, None),
+        (None, Version::HTTP_11, None),
+    ] {
+        let client = service_fn(move |_: Request<Body>| async move {
+            let response = Response::builder().status(StatusCode::UPGRADE_REQUIRED);
+            let response = match named {
+                Some(named) => response
+                    .header(CONNECTION, "upgrade")
+                    .header(UPGRADE, named),
+                None => response,
+            };
+            response.body(Body::empty())
+        });
+        let proxy = ReverseProxy::builder("/api", "http://upstream.example");
+        let proxy = proxy.build_with_client(client).unwrap();
+        let request = Request::get("/api/x").version(version);
+        let request = request.body(Body::empty()).unwrap();
+        let answer = proxy.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
+        let said = [UPGRADE, CONNECTION].map(|name| answer.headers().get(name));
+        let told = told.map(HeaderValue::from_static);
+        let upgrade = HeaderValue::from_static("upgrade");
+        let connection = told.as_ref().map(|_| &upgrade);
+        assert_eq!(said, [told.as_ref(), connection], "{named:?} {version:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_426_names_is_written_beside_the_end_of_a_connection() {
+    let upstream = Upstream::start(|_| {
+        b"HTTP/1.1 426 Upgrade Required\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 2\r\n\r\nok"
+            .to_vec()
+    });
+    let answer = get(proxy_of(&upstream.await, "").await, "/api/x", "").await;
+    assert_eq!((answer.status, &answer.body[..]), (426, &b"ok"[..]));
+    assert_eq!(answer.all("upgrade"), ["websocket"]);
+    let options = answer.all("connection");
+    assert_eq!(options, ["upgrade, close"], "{}", answer.head);
+}
+
+/// RFC 9110 11.7.1: the challenge is for the proxy, and its client could do nothing with it.
+#[tokio::test]
+async fn a_407_is_not_handed_on() {
+    for field in ["", "proxy-authenticate: Basic realm=\"x\"\r\n"] {
+        let head = format!("HTTP/1.1 407 Whoever\r\n{field}content-length: 2\r\n\r\nok");
+        let upstream = Upstream::start(move |_| head.clone().into_bytes()).await;
+        let answer = get(proxy_of(&upstream, "").await, "/api/x", "").await;
+        assert_eq!(answer.status, 502);
+        let why = ["same-origin; error=http_protocol_error"];
+        assert_eq!(answer.all("proxy-status"), why);
+        assert!(answer.all("proxy-authenticate").is_empty());
     }
 }

@@ -40,8 +40,9 @@ impl LocationMapper<'_> {
     /// address, one that is public already, or a reference relative to the document that means the same on both
     /// sides, as nearly all do.
     fn to_public(&self, value: &str) -> Option<String> {
-        // A browser drops tabs and line ends in a URL and takes `\` for `/` (URL standard). A text
-        // that it would read in another way than this is left alone rather than half understood.
+        // A browser drops tabs, wherever they are, and takes `\` for `/` (URL standard, basic URL parser). A text that
+        // it would read in another way than this is left alone rather than half understood.
+        let value = &*without_tabs(value);
         if value
             .bytes()
             .any(|byte| byte == b'\\' || byte.is_ascii_control())
@@ -170,6 +171,15 @@ fn ascii(value: &[u8]) -> Cow<'_, str> {
             };
             Cow::Owned(value.iter().map(encode).collect())
         }
+    }
+}
+
+/// The value without the only white space of a URL parser's that a field can hold, besides blanks.
+fn without_tabs(value: &str) -> Cow<'_, str> {
+    if value.contains('\t') {
+        Cow::Owned(value.replace('\t', ""))
+    } else {
+        Cow::Borrowed(value)
     }
 }
 

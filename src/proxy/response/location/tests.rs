@@ -77,6 +77,12 @@ fn addresses_of_ours_come_back_and_foreign_ones_stay() {
         ("http://up:/base/x", Some("/api/x")),
         ("com.example.app:/callback?code=1", None),
         ("mailto:a@up", None),
+        // A browser reads these without their tabs.
+        ("/ba\tse/x", Some("/api/x")),
+        ("ht\ttp:/\t/up/base/x", Some("/api/x")),
+        ("/\t/up/base/x", Some("/api/x")),
+        ("/\t/evil.example/base/x", None),
+        ("http://up\t.evil.example/base/x", None),
         (r"/\evil.example", None),
         (r"http://up\@evil.example/base", None),
         (SIGNED, None),
@@ -102,6 +108,13 @@ fn an_upstreams_own_path_never_becomes_a_foreign_host() {
     }
     let refreshed = from(&own, &others).refresh_to_public("0; url=/base//evil.example/x");
     assert_eq!(refreshed.as_deref(), Some("0; url=/.//evil.example/x"));
+}
+
+#[test]
+fn an_address_in_a_refresh_may_hold_tabs() {
+    let (own, others) = table();
+    let refreshed = from(&own, &others).refresh_to_public("0; url='/ba\tse/\tx' z");
+    assert_eq!(refreshed.as_deref(), Some("0; url='/api/x' z"));
 }
 
 #[test]
