@@ -375,6 +375,7 @@ fn what_browsers_do_not_take_for_a_cookie() {
         (" = 1", [true, true, false, true]),
         ("=1=2", [true, false, false, true]),
         ("a==2", [true, true, true, true]),
+        ("a=1; Partitioned", [false, false, false, true]),
     ] {
         let engines = [
             Engine::Standard,
