@@ -148,6 +148,8 @@ pub(crate) enum Quirk {
     /// A downgrade is one from https to another scheme, and not one to a URL that is not trustworthy
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
+    /// A tab ends a cookie, with its attributes (RFC 6265bis 5.6: it is a part of it).
+    TabEndsCookie,
     /// A word of `Referrer-Policy` that cannot be one is passed over (Referrer Policy
     /// #parse-referrer-policy-from-header: nothing of the field counts).
     WordsOneByOne,
@@ -252,6 +254,7 @@ impl Quirk {
             Self::PartitionedWithoutSecure | Self::RangeUnitInAnyCase | Self::MoreRedirects => {
                 &[WebKit]
             }
+            Self::TabEndsCookie => &[WebKit],
             Self::PreflightTellsNoCache => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],
