@@ -53,6 +53,13 @@ impl<K> ConfigErrors<K> {
         }
     }
 
+    /// With one more, of a setting that comes after the others.
+    #[cfg(feature = "origin-source")]
+    pub(crate) fn and(mut self, error: ConfigError<K>) -> Self {
+        self.0.push(error);
+        self
+    }
+
     /// The errors, in the order of the settings.
     pub fn iter(&self) -> slice::Iter<'_, ConfigError<K>> {
         self.0.iter()

@@ -169,6 +169,7 @@ impl Reading {
         }
         for call in &self.args.calls {
             self.mistakes.extend(wrong_url(call));
+            self.mistakes.extend(wrong_page(&call.page));
         }
         // Each page has the same URLs.
         let mut told = HashSet::new();
@@ -186,10 +187,36 @@ fn wrong_url(call: &Call) -> Option<String> {
     let url = &call.url;
     match scheme.as_deref() {
         Ok("http" | "https") => None,
-        _ => Some(format!(
-            "`{url}` is not a URL to ask; write one like https://api.example.com/items"
-        )),
+        _ => {
+            let meant = with_scheme(url);
+            let one = meant.unwrap_or_else(|| "one like https://api.example.com/items".into());
+            Some(format!("`{url}` is not a URL to ask; write {one}"))
+        }
     }
+}
+
+/// A host without its scheme. The URL parser takes that of `localhost:8000` for a scheme, of which no page is.
+fn wrong_page(page: &str) -> Option<String> {
+    let meant = with_scheme(page)?;
+    Some(format!("`{page}` is not a page; write {meant}"))
+}
+
+/// The URL that was meant by a host, with a port and a path or without.
+fn with_scheme(text: &str) -> Option<String> {
+    if text.contains("://") {
+        return None;
+    }
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
+    // A path, or a URL of another kind: `data:,x`, `about:blank`.
+    let is_host = !name.is_empty() && !port.is_empty() && !name.contains(['@', ',', ';', ' ']);
+    if !is_host || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let is_here = name == "localhost" || name.ends_with(".localhost") || name == "[::1]";
+    let is_here = is_here || name.starts_with("127.");
+    let url = format!("{}://{text}", if is_here { "http" } else { "https" });
+    Url::parse(&url).is_ok().then_some(url)
 }
 
 /// `Name: value`; a value that is left out is one that no server knows.
@@ -274,6 +301,42 @@ mod tests {
         assert!(relative.contains("`/items` is not a URL"), "{relative}");
         let twice = parse("--page https://a.test --page https://b.test /x /y").unwrap_err();
         assert_eq!(twice.lines().count(), 2, "{twice}");
+    }
+
+    #[test]
+    fn a_scheme_that_is_left_out_is_told() {
+        for (page, url, told) in [
+            (
+                "localhost:8000",
+                "https://x.test/",
+                "`localhost:8000` is not a page; write http://localhost:8000",
+            ),
+            (
+                "app.test",
+                "https://x.test/",
+                "`app.test` is not a page; write https://app.test",
+            ),
+            (
+                "https://a.test",
+                "127.0.0.1:8000/x",
+                "`127.0.0.1:8000/x` is not a URL to ask; write http://127.0.0.1:8000/x",
+            ),
+            (
+                "https://a.test",
+                "x.test:8443/x?y",
+                "`x.test:8443/x?y` is not a URL to ask; write https://x.test:8443/x?y",
+            ),
+        ] {
+            let mistakes = parse(&format!("--page {page} {url}")).unwrap_err();
+            assert_eq!(mistakes, told);
+        }
+        for page in [
+            "tauri://localhost",
+            "file:///x.html",
+            "http://localhost:8000",
+        ] {
+            assert!(parse(&format!("--page {page} https://x.test")).is_ok());
+        }
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(crate) enum Quirk {
     /// Of the preflights of one URL only the last is remembered, and a failed request does not make the
     /// browser forget it (steps 7.11 to 7.15, #main-fetch step 12).
     OnePreflight,
+    /// A method that only an upload listener preflights has to be listed, too (#cors-preflight-fetch step 7.4).
+    ListedUploads,
+    /// A listener on an upload without a body makes no preflight (XMLHttpRequest #the-send()-method).
+    UploadsHaveBodies,
     /// The answer to a preflight from `null` is not remembered (#concept-cache-match).
     NullPreflights,
     /// The answer to a preflight for a URL of 1024 bytes and more is not remembered.
@@ -45,14 +49,20 @@ pub(crate) enum Quirk {
     ConditionalPreflights,
     /// Several values of a header are judged joined (#cors-unsafe-request-header-names).
     JoinedValues,
+    /// A name is asked for once for each of its values (#cors-unsafe-request-header-names).
+    RepeatedNames,
+    /// A comma in `Content-Type` needs a preflight (#cors-safelisted-request-header).
+    OneType,
     /// The client hints that script may set are safelisted (#cors-safelisted-request-header).
     ClientHints,
+    /// They do not go on with a redirect to another origin than the page's (#http-redirect-fetch).
+    HintsStay,
     /// `User-Agent` is not script's to set (#forbidden-request-header).
     FixedUserAgent,
     /// The referrer policy hides `Origin` in windows and frames only (#append-a-request-origin-header).
     PlainOrigin,
     /// A preflight tells the origin of the page where its request tells `null`
-    /// (#byte-serializing-a-request-origin).
+    /// (#byte-serializing-a-request-origin), and if it goes to that origin, its answer need not allow it.
     PreflightTellsPage,
     /// A request without CORS that is redirected to another origin tells `null` from there on, though it came
     /// from the page's own origin (#byte-serializing-a-request-origin).
@@ -71,12 +81,16 @@ pub(crate) enum Quirk {
     JoinedLocations,
     /// A redirect whose `Location` has a user name is refused without CORS as well (#http-redirect-fetch).
     NoUserInLocation,
+    /// Each status of 3xx that RFC 9110 knows no other meaning of is one of redirect (Fetch #redirect-status).
+    MoreRedirects,
     /// A status of redirect without a `Location` is an ordinary response (#http-fetch step 6).
     EmptyLocation,
     /// `Location` is read before the redirect mode is asked (#http-redirect-fetch step 3).
     LocationFirst,
     /// A conditional request says `Cache-Control: max-age=0` (#http-network-or-cache-fetch step 8.16).
     MaxAgeZero,
+    /// A conditional request of an `XMLHttpRequest` says nothing of caches (#http-network-or-cache-fetch step 8.17).
+    SilentXhr,
     /// A preflight of a conditional request says `no-cache` (#cors-preflight-fetch: nothing).
     PreflightTellsNoCache,
     /// A preflight to untrustworthy http says `Sec-Fetch-Mode` (Fetch Metadata #sec-fetch-mode-header).
@@ -92,6 +106,9 @@ pub(crate) enum Quirk {
     LoopbackIsMixed,
     /// A beacon whose type is not a MIME type tells none and is not preflighted (Beacon #sec-processing-model).
     BeaconsOfNoType,
+    /// What the markup of a sandboxed frame loads, and a beacon, tell the frame's address as referrer; in WebKit a font
+    /// and an `XMLHttpRequest`, too (Referrer Policy #determine-requests-referrer: none).
+    SandboxTellsReferrer,
     /// A policy that tells another site more than the default one counts as that one, but for windows (Referrer
     /// Policy #determine-requests-referrer).
     CautiousReferrers,
@@ -126,12 +143,18 @@ pub(crate) enum Quirk {
     DotIsNoDomain,
     /// A cookie with a tab inside is refused (RFC 6265bis 5.6 step 1 excepts the tab from what ends a cookie).
     NoTabInCookie,
+    /// `Partitioned` does not need `Secure` (CHIPS 2.1).
+    PartitionedWithoutSecure,
     /// A downgrade is one from https to another scheme, and not one to a URL that is not trustworthy
     /// (Referrer Policy #determine-requests-referrer).
     DowngradeByScheme,
+    /// A tab ends a cookie, with its attributes (RFC 6265bis 5.6: it is a part of it).
+    TabEndsCookie,
     /// A word of `Referrer-Policy` that cannot be one is passed over (Referrer Policy
     /// #parse-referrer-policy-from-header: nothing of the field counts).
     WordsOneByOne,
+    /// The unit of `Range` may be in any case (Fetch #simple-range-header-value: `bytes`).
+    RangeUnitInAnyCase,
     /// A number of `Range` above 2^63 - 2 is none (Fetch #simple-range-header-value has no bound).
     RangesOf63Bits,
     /// A number of `Range` above 2^64 - 1 is none.
@@ -183,7 +206,10 @@ impl Quirk {
     /// The engines that have it: measured, and held by the scenarios that run in each of them.
     fn engines(self) -> &'static [Engine] {
         match self {
-            Self::StarCoversAuthorization => &[Chromium, Firefox, WebKit],
+            Self::StarCoversAuthorization | Self::ListedUploads => &[Chromium, Firefox, WebKit],
+            Self::UploadsHaveBodies | Self::HintsStay => &[Chromium],
+            Self::SandboxTellsReferrer => &[Firefox, WebKit],
+            Self::SilentXhr | Self::RepeatedNames | Self::OneType => &[Firefox],
             Self::StarRemembersAuthorization => &[WebKit],
             Self::OnePreflight => &[Chromium, WebKit],
             Self::NullPreflights => &[Chromium],
@@ -225,6 +251,10 @@ impl Quirk {
                 &[Chromium]
             }
             Self::RangesOf64Bits => &[Firefox, WebKit],
+            Self::PartitionedWithoutSecure | Self::RangeUnitInAnyCase | Self::MoreRedirects => {
+                &[WebKit]
+            }
+            Self::TabEndsCookie => &[WebKit],
             Self::PreflightTellsNoCache => &[Firefox],
             Self::OpaqueUncached => &[Chromium],
             Self::RefusedIsNotStored => &[Firefox],

@@ -14,6 +14,7 @@ mod mutants;
 mod navigation;
 mod one_origin;
 mod readable;
+mod requests;
 mod scenarios;
 mod services;
 mod sockets;

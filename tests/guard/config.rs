@@ -199,6 +199,17 @@ fn each_mistake_has_its_remedy() {
             "what is below is exempt, too",
         ),
         (
+            exempt("/api/[id]"),
+            Kind::PathPattern,
+            "what is below is exempt, too",
+        ),
+        (
+            exempt("/hook$"),
+            Kind::PathPattern,
+            "write \"/hook\", which",
+        ),
+        (exempt("/$"), Kind::PathPattern, "leave the guard out"),
+        (
             exempt("/hook?x"),
             Kind::PathWithQuery,
             "write the path alone",
@@ -312,7 +323,14 @@ fn what_is_good_is_taken() {
         ])
         .public_origins(["http://localhost:3000", "https://app.example.com"])
         .trust(set.iter())
-        .dangerously_exempt(["/api/hook", "/a%20b", "/v1/x:run", "/a;v=1", "/~u/@me"])
+        .dangerously_exempt([
+            "/api/hook",
+            "/a%20b",
+            "/v1/x:run",
+            "/a;v=1",
+            "/~u/@me",
+            "/odata/$metadata",
+        ])
         .build()
         .expect("a guard");
     assert!(guard.trusted().contains("http://localhost:5173"));

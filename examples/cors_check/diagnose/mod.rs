@@ -106,7 +106,7 @@ fn blocker(error: &FetchError, outcome: &Outcome) -> Finding {
         return finding;
     }
     let Some(last) = outcome.trace().requests().last() else {
-        return unasked(error);
+        return unasked(error, None);
     };
     let software = Software::of(last);
     let fault = blocked::fault_of(error, outcome, last, software);
@@ -148,33 +148,39 @@ fn answer(preflight: bool, last: &Exchange) -> String {
     )
 }
 
-/// A failure before anything was sent.
-fn unasked(error: &FetchError) -> Finding {
-    let (code, owner, place, remedy) = match error.kind() {
+/// A failure before the request was sent: the first one, or the one that `last` redirects to.
+fn unasked(error: &FetchError, last: Option<&Exchange>) -> Finding {
+    let (code, owner, remedy) = match error.kind() {
         FetchErrorKind::MixedContent => (
             "mixed-content",
             "server",
-            "the URL",
             "serve it by https: pages that came by https load nothing else",
         ),
         FetchErrorKind::BadPort(_) => (
             "bad-port",
             "server",
-            "the URL",
             "serve it on another port: browsers do not connect to this one, as other protocols are at home there",
         ),
         FetchErrorKind::Withheld(_) => (
             "not-sent",
             "call",
-            "the call",
             "leave `--preflight-only` out to have it sent, or answer `y`",
         ),
         _ => (
             "bad-call",
             "call",
-            "the call",
             "mend the call: no browser would send it",
         ),
+    };
+    let (owner, place) = match (last, owner) {
+        // The URL is the server's own word.
+        (Some(redirect), "server") => {
+            let software = Software::of(redirect);
+            let place = format!("{}: {}", answer(false, redirect), software.place());
+            (software.word(), place)
+        }
+        (_, "server") => (owner, "the URL".to_owned()),
+        (_, _) => (owner, "the call".to_owned()),
     };
     Finding {
         severity: match code {
@@ -184,7 +190,7 @@ fn unasked(error: &FetchError) -> Finding {
         code,
         owner,
         what: words(error),
-        place: place.into(),
+        place,
         remedy: remedy.into(),
         header: None,
         clause: error.clause(),

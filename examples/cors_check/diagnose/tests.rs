@@ -137,6 +137,8 @@ const CASES: &[Case] = &[
     answered(Plain, (302, "access-control-allow-origin: *|location: /x"), ("too-many-redirects", "server"), "for ever"),
     answered(Plain, (302, "access-control-allow-origin: *|location: ftp://api.example.com/"), ("bad-location", "server"), "http or https"),
     answered(Plain, (302, "access-control-allow-origin: *|location: https://u:p@api.example.com/"), ("redirect-with-credentials", "server"), "user name"),
+    answered(Plain, (302, "access-control-allow-origin: *|location: https://api.example.com:6000/"), ("bad-port", "server"), "another port"),
+    answered(Plain, (302, "server: nginx|access-control-allow-origin: *|location: http://api.example.com/"), ("mixed-content", "nginx"), "by https"),
     // Settings that work, and are not right.
     answered(Credentials, (200, "access-control-allow-origin: https://app.example.com|access-control-allow-credentials: true|vary: origin|access-control-expose-headers: *"), ("expose-wildcard-with-credentials", "server"), "list the names"),
 ];

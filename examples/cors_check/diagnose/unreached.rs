@@ -14,7 +14,7 @@ pub fn finding(error: &FetchError, outcome: &Outcome) -> Option<Finding> {
     let answered = last.is_some_and(|exchange| exchange.status().is_some());
     let (severity, code, remedy) = match error.kind() {
         FetchErrorKind::Withheld(_) | FetchErrorKind::MixedContent | FetchErrorKind::BadPort(_) => {
-            return Some(unasked(error));
+            return Some(unasked(error, last));
         }
         // Script has the head of the answer, and may read the body as it comes.
         FetchErrorKind::BodyTooLong(_) => (Severity::Note, "endless-body", ENDLESS),

@@ -105,7 +105,11 @@ impl Jar {
         if begins && engine.has(Quirk::NamesBeforeEquals) {
             return Err("it begins with a `=`");
         }
-        let mut set = parse::parse(line.as_bytes())?;
+        let read = match engine.has(Quirk::TabEndsCookie) {
+            true => parse::before_tab(line.as_bytes()),
+            false => line.as_bytes(),
+        };
+        let mut set = parse::parse(read)?;
         let host = url.host_str().unwrap_or_default();
         if set.domain == "." {
             if engine.has(Quirk::DotIsNoDomain) {

@@ -123,6 +123,17 @@ pub(super) fn has_tab(line: &[u8]) -> bool {
         })
 }
 
+/// A line up to the first tab that is not white space before a name or a value.
+pub(super) fn before_tab(line: &[u8]) -> &[u8] {
+    let mut begins = true;
+    let ends = line.iter().position(|byte| {
+        let is_end = *byte == b'\t' && !begins;
+        begins = matches!(byte, b'=' | b';') || begins && matches!(byte, b' ' | b'\t');
+        is_end
+    });
+    &line[..ends.unwrap_or(line.len())]
+}
+
 /// RFC 6265bis 5.6.2: a number below 1 means the earliest time there is.
 fn max_age(text: &str) -> Option<Duration> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -202,6 +213,21 @@ mod tests {
         }
         for line in ["a=1;\tPath=/", "a=1; Path=/\t", "\ta\t=\t1\t", "a=1 \t ;x"] {
             assert!(!has_tab(line.as_bytes()), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_up_to_a_tab() {
+        for (line, kept) in [
+            ("a=1\tb; Path=/x", "a=1"),
+            ("a\tb=1", "a"),
+            ("1\t2", "1"),
+            ("a=1 \t 2; Max-Age=0", "a=1 "),
+            ("a=1; Max-Age=0\tx", "a=1; Max-Age=0"),
+            ("a=1; Secure\t; Path=/x", "a=1; Secure"),
+            ("\ta= \t1; \tPath=/x", "\ta= \t1; \tPath=/x"),
+        ] {
+            assert_eq!(before_tab(line.as_bytes()), kept.as_bytes(), "{line:?}");
         }
     }
 

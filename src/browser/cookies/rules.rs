@@ -46,7 +46,9 @@ pub(crate) fn check(cookie: &SetCookie, source: Source) -> Result<(), &'static s
             "SameSite=None needs Secure",
         ),
         (
-            !cookie.partitioned || cookie.secure,
+            !cookie.partitioned
+                || cookie.secure
+                || source.engine.has(Quirk::PartitionedWithoutSecure),
             "Partitioned needs Secure",
         ),
         (

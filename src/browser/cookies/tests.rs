@@ -362,6 +362,20 @@ fn a_domain_that_is_an_address() {
 }
 
 #[test]
+fn a_tab_inside_of_a_cookie() {
+    let https = "https://app.test/";
+    for (engine, expected) in [
+        (Engine::Standard, "a=1\t2"),
+        (Engine::Firefox, "a=1\t2"),
+        (Engine::WebKit, "a=1"),
+    ] {
+        let mut jar = Jar::default();
+        set_in(&mut jar, engine, "a=1\t2; Path=/", https).unwrap();
+        assert_eq!(sent(&jar, https), expected, "{engine:?}");
+    }
+}
+
+#[test]
 fn what_browsers_do_not_take_for_a_cookie() {
     // By the standard, in Chromium, in Firefox, in WebKit.
     for (line, kept) in [
@@ -375,6 +389,7 @@ fn what_browsers_do_not_take_for_a_cookie() {
         (" = 1", [true, true, false, true]),
         ("=1=2", [true, false, false, true]),
         ("a==2", [true, true, true, true]),
+        ("a=1; Partitioned", [false, false, false, true]),
     ] {
         let engines = [
             Engine::Standard,

@@ -3,6 +3,8 @@
 //! The CORS layer has these lists as well (`src/cors/names.rs`). They are not shared on purpose: this
 //! browser is an oracle for the layer.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::browser::engine::{Engine, Quirk};
@@ -89,10 +91,21 @@ fn is_safelisted_header(name: &HeaderName, value: &[u8], engine: Engine) -> bool
         header::ACCEPT_LANGUAGE | header::CONTENT_LANGUAGE => {
             value.iter().all(|byte| is_language_byte(*byte))
         }
-        header::CONTENT_TYPE => !has_unsafe_byte(value) && is_form_type(value),
-        header::RANGE => values::single_range(value)
+        header::CONTENT_TYPE => {
+            let is_list = value.contains(&b',') && engine.has(Quirk::OneType);
+            !has_unsafe_byte(value) && is_form_type(value) && !is_list
+        }
+        header::RANGE => values::single_range(&unit_in_lower_case(value, engine))
             .is_some_and(|(start, end)| !start.is_empty() && fits(start, end, engine)),
         _ => engine.has(Quirk::ClientHints) && is_client_hint(name.as_str(), value),
+    }
+}
+
+/// A range as an engine reads its unit.
+fn unit_in_lower_case(value: &[u8], engine: Engine) -> Cow<'_, [u8]> {
+    match engine.has(Quirk::RangeUnitInAnyCase) {
+        true => value.to_ascii_lowercase().into(),
+        false => value.into(),
     }
 }
 
@@ -134,6 +147,17 @@ fn is_form_type(value: &[u8]) -> bool {
     })
 }
 
+/// The client hints that belong to one origin. `Save-Data` is no such thing.
+pub(crate) const HINTS: [&str; 7] = [
+    "device-memory",
+    "downlink",
+    "dpr",
+    "ect",
+    "rtt",
+    "viewport-width",
+    "width",
+];
+
 /// Chromium counts the client hints that script may set itself as safe.
 fn is_client_hint(name: &str, value: &[u8]) -> bool {
     let number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
@@ -149,7 +173,7 @@ fn is_client_hint(name: &str, value: &[u8]) -> bool {
     }
 }
 
-/// Fetch #cors-unsafe-request-header-names: lower case, sorted, without repeats.
+/// Fetch #cors-unsafe-request-header-names: lower case, sorted; without repeats, but for Firefox.
 pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<HeaderName> {
     let values = |name: &HeaderName| match engine.has(Quirk::JoinedValues) {
         // Fetch keeps the values of `append()` apart and judges each.
@@ -168,9 +192,7 @@ pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<He
         let (safe, rest): (Vec<_>, Vec<_>) = values(name)
             .into_iter()
             .partition(|value: &Vec<u8>| is_safelisted_header(name, value, engine));
-        if !rest.is_empty() {
-            unsafe_names.push(name.clone());
-        }
+        unsafe_names.extend(rest.iter().map(|_| name.clone()));
         if !safe.is_empty() {
             safe_names.push(name.clone());
             safe_size += safe.iter().map(Vec::len).sum::<usize>();
@@ -180,7 +202,9 @@ pub(crate) fn unsafe_header_names(headers: &HeaderMap, engine: Engine) -> Vec<He
         unsafe_names.extend(safe_names);
     }
     unsafe_names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-    unsafe_names.dedup();
+    if !engine.has(Quirk::RepeatedNames) {
+        unsafe_names.dedup();
+    }
     unsafe_names
 }
 
@@ -225,6 +249,33 @@ mod tests {
             assert_eq!(names_in(&headers, Engine::Chromium), chromium, "{range}");
             for engine in [Engine::Firefox, Engine::WebKit] {
                 assert_eq!(names_in(&headers, engine), firefox, "{range} {engine:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_that_an_engine_reads_in_its_own_way() {
+        use Engine::{Chromium, Firefox, Standard, WebKit};
+        for (lines, own, in_own, elsewhere) in [
+            (&[("range", "BYTES=0-")][..], WebKit, "", "range"),
+            (&[("range", "Bytes=5-4")], WebKit, "range", "range"),
+            (
+                &[("content-type", "text/plain;a='b,c'")],
+                Firefox,
+                "content-type",
+                "",
+            ),
+            (&[("x-a", "1"), ("x-a", "2")], Firefox, "x-a,x-a", "x-a"),
+            (
+                &[("accept", "("), ("accept", "a")],
+                Firefox,
+                "accept",
+                "accept",
+            ),
+        ] {
+            for engine in [Standard, Chromium, Firefox, WebKit] {
+                let expected = if engine == own { in_own } else { elsewhere };
+                assert_eq!(names_in(lines, engine), expected, "{lines:?} {engine:?}");
             }
         }
     }

@@ -63,7 +63,7 @@ pub(crate) fn headers(state: &State, body_length: Option<usize>) -> HeaderMap {
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
-    if is_conditional(&headers) {
+    if is_conditional(&headers) && !state.is_silent_of_caches() {
         // Script validates on its own: the cache stays out of it and says so to those behind.
         let said = match state.engine.has(Quirk::MaxAgeZero) {
             false => &[(PRAGMA, "no-cache"), (CACHE_CONTROL, "no-cache")][..],
@@ -138,8 +138,8 @@ fn origin(state: &State) -> Option<String> {
     }
     if state.initiator == Initiator::Beacon && state.engine.has(Quirk::BeaconTellsPage) {
         return match (state.origin().is_opaque(), &state.client.address) {
-            (true, address) => address.as_ref().map(|url| Origin::of(url).serialized()),
-            (false, _) => Some(state.origin().serialized()),
+            (true, Some(address)) => Some(Origin::of(address).serialized()),
+            (true, None) | (false, _) => Some(state.origin().serialized()),
         };
     }
     // A request in mode cors always tells its origin. For the others the referrer policy decides, in

@@ -47,7 +47,7 @@ pub(crate) fn request(state: &State) -> State {
     if let (false, Ok(names)) = (names.is_empty(), HeaderValue::try_from(names)) {
         headers.insert(ACCESS_CONTROL_REQUEST_HEADERS, names);
     }
-    if is_conditional(&state.headers) {
+    if is_conditional(&state.headers) && !state.is_silent_of_caches() {
         // Some preflights say, too, that the cache stays out of it.
         if state.engine.has(Quirk::MaxAgeZero) {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
@@ -76,6 +76,12 @@ pub(crate) fn told_origin(state: &State) -> String {
     }
 }
 
+/// Whether the preflight of a request that was redirected comes back to the page's own origin, as the origin that it
+/// tells is allowed there already.
+fn asks_at_home(state: &State) -> bool {
+    state.engine.has(Quirk::PreflightTellsPage) && state.is_same_origin()
+}
+
 /// Fetch #cors-preflight-fetch step 7.
 pub(crate) fn judge(
     state: &State,
@@ -87,7 +93,9 @@ pub(crate) fn judge(
         return Err(FetchErrorKind::PreflightRedirect(status));
     }
     let include = state.credentials == Credentials::Include;
-    cors_check(&told_origin(state), include, response)?;
+    if !asks_at_home(state) {
+        cors_check(&told_origin(state), include, response)?;
+    }
     if !status.is_success() {
         return Err(FetchErrorKind::PreflightStatus(status));
     }
@@ -100,16 +108,21 @@ pub(crate) fn judge(
     let headers =
         list(ACCESS_CONTROL_ALLOW_HEADERS).map_err(FetchErrorKind::UnparsableAllowHeaders)?;
     let method = state.method.as_str();
+    let is_safelisted = classify::is_safelisted_method(&state.method);
     let methods = match methods {
         // Step 7.4: so that what only an upload listener made a preflight is remembered too.
-        None if state.use_preflight => vec![method.to_owned()],
+        None if state.use_preflight
+            && (is_safelisted || !state.engine.has(Quirk::ListedUploads)) =>
+        {
+            vec![method.to_owned()]
+        }
         methods => methods.unwrap_or_default(),
     };
     let headers = headers.unwrap_or_default();
     let wildcard = |list: &[String]| !include && list.iter().any(|item| item == "*");
     // Step 7.5: methods are case-sensitive.
     let listed = methods.iter().any(|item| item == method);
-    if !listed && !classify::is_safelisted_method(&state.method) && !wildcard(&methods) {
+    if !listed && !is_safelisted && !wildcard(&methods) {
         return Err(FetchErrorKind::MethodNotAllowed(method.to_owned()));
     }
     // Steps 7.6 and 7.7: names are not, and the standard's `*` does not cover `Authorization`.

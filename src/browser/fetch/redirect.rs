@@ -6,6 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
+use super::classify;
 use super::options::{Mode, Redirect};
 use super::referrer::ReferrerPolicy;
 use super::state::{Body, State, Tainting};
@@ -19,14 +20,18 @@ use crate::browser::values;
 const MAX_REDIRECTS: usize = 20;
 
 /// Fetch #redirect-status.
-pub(crate) fn is_redirect_status(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+pub(crate) fn is_redirect_status(engine: Engine, status: StatusCode) -> bool {
+    match status.as_u16() {
+        301 | 302 | 303 | 307 | 308 => true,
+        309..400 => engine.has(Quirk::MoreRedirects),
+        _ => false,
+    }
 }
 
 /// Whether the response is handled as a redirect: where redirects are script's to handle, by its status alone.
 pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMap) -> bool {
     match state.redirect {
-        Redirect::Manual => is_redirect_status(status),
+        Redirect::Manual => is_redirect_status(state.engine, status),
         Redirect::Follow | Redirect::Error => leads_on(state.engine, status, response),
     }
 }
@@ -35,7 +40,7 @@ pub(crate) fn is_redirect(state: &State, status: StatusCode, response: &HeaderMa
 /// other responses for ordinary ones, those to preflights included.
 pub(crate) fn leads_on(engine: Engine, status: StatusCode, response: &HeaderMap) -> bool {
     let mut lines = response.get_all(LOCATION).iter();
-    is_redirect_status(status)
+    is_redirect_status(engine, status)
         && (!engine.has(Quirk::EmptyLocation) || lines.any(|line| !line.is_empty()))
 }
 
@@ -78,6 +83,11 @@ impl State {
             self.headers.remove(AUTHORIZATION); // step 13
         }
         self.urls.push(location);
+        if self.engine.has(Quirk::HintsStay) && !self.is_same_origin() {
+            for name in classify::HINTS {
+                self.headers.remove(name);
+            }
+        }
         let policy = ReferrerPolicy::from_headers(response, self.engine);
         if let Some(policy) = policy {
             self.referrer_policy = policy; // step 19

@@ -4,6 +4,8 @@ use http::HeaderMap;
 use http::header::REFERRER_POLICY;
 use url::Url;
 
+use super::client::Client;
+use super::initiator::Initiator;
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::site::potentially_trustworthy;
 use crate::browser::values;
@@ -98,6 +100,21 @@ impl ReferrerPolicy {
             Self::StrictOriginWhenCrossOrigin => origin().filter(|_| !downgrade),
         }
     }
+}
+
+/// Referrer Policy #determine-requests-referrer: the page, before a policy is asked. A document of opaque origin is none,
+/// and WebSockets #concept-websocket-establish gives none.
+pub(crate) fn of_page(client: &Client, initiator: Initiator, engine: Engine) -> Option<Url> {
+    use Initiator as I;
+    let is_named = match initiator {
+        I::Socket => false,
+        _ if !client.origin.is_opaque() => true,
+        _ if !engine.has(Quirk::SandboxTellsReferrer) => false,
+        I::Image | I::Script | I::Stylesheet | I::Beacon | I::Frame => true,
+        I::Font | I::Xhr => engine == Engine::WebKit,
+        I::Fetch | I::Window => false,
+    };
+    client.address.clone().filter(|_| is_named)
 }
 
 /// Referrer Policy #strip-url.

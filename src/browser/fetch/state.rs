@@ -126,6 +126,11 @@ impl State {
         }
     }
 
+    /// Whether a request that script makes conditional leaves it at that.
+    pub(crate) fn is_silent_of_caches(&self) -> bool {
+        self.initiator == Initiator::Xhr && self.engine.has(Quirk::SilentXhr)
+    }
+
     /// Fetch #main-fetch step 9: the referrer that was determined is the request's from now on, so that
     /// a later URL cannot be told more than an earlier one was.
     pub(crate) fn determine_referrer(&mut self) {

@@ -145,8 +145,9 @@ impl FetchErrorKind {
                 format!("Fetch API cannot load {url}. URL scheme \"{scheme}\" is not supported.")
             }
             Self::MixedContent => format!(
-                "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure resource \
-                 '{url}'. This request has been blocked; the content must be served over HTTPS."
+                "Mixed Content: The page at '{page}' was loaded over HTTPS, but requested an insecure {} \
+                 '{url}'. This request has been blocked; the content must be served over HTTPS.",
+                scene.map_or("resource", |scene| insecure(scene.initiator))
             ),
             Self::BadPort(_) if is_socket => format!(
                 "WebSocket connection to '{}' failed: Error in connection establishment: net::ERR_UNSAFE_PORT",
@@ -187,5 +188,15 @@ impl FetchErrorKind {
             ),
             _ => net_error("ERR_FAILED"),
         }
+    }
+}
+
+/// Chromium's word for what is asked for by plain http.
+const fn insecure(initiator: Initiator) -> &'static str {
+    match initiator {
+        Initiator::Xhr => "XMLHttpRequest endpoint",
+        Initiator::Script => "script",
+        Initiator::Stylesheet => "stylesheet",
+        _ => "resource",
     }
 }

@@ -12,7 +12,7 @@ use crate::browser::fetch::Run;
 use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
 use crate::browser::fetch::options::{Credentials, Mode, Redirect};
-use crate::browser::fetch::referrer::ReferrerPolicy;
+use crate::browser::fetch::referrer::{self, ReferrerPolicy};
 use crate::browser::fetch::state::{Body, State, Tainting};
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
@@ -247,6 +247,7 @@ impl Fetch {
         let method = self.method()?;
         let body = self.body(&method)?;
         let client = self.page.client.clone();
+        let engine = self.page.web.engine;
         let mut headers = self.headers(trace);
         if let Some(names) = self.subprotocols()? {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, names);
@@ -259,18 +260,15 @@ impl Fetch {
             mode: self.mode,
             credentials: self.credentials,
             redirect: self.redirect,
-            // Referrer Policy #determine-requests-referrer: a document of opaque origin has none, and
-            // WebSockets #concept-websocket-establish gives none.
-            referrer: client
-                .address
-                .clone()
-                .filter(|_| !client.origin.is_opaque() && self.initiator != Initiator::Socket),
+            referrer: referrer::of_page(&client, self.initiator, engine),
             referrer_policy: self.referrer_policy,
             initiator: self.initiator,
             user_activation: self.user_activation,
-            engine: self.page.web.engine,
+            engine,
             tainting: Tainting::Basic,
-            use_preflight: self.initiator == Initiator::Xhr || body == Body::Stream,
+            use_preflight: body == Body::Stream
+                || self.initiator == Initiator::Xhr
+                    && (body != Body::None || !engine.has(Quirk::UploadsHaveBodies)),
             timing_allow_failed: false,
             became_get_from: None,
             client,

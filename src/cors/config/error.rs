@@ -21,6 +21,8 @@ pub enum PolicyErrorKind {
     NoOrigins,
     /// All origins are allowed, so that the source of origins would never be asked.
     StarWithSource,
+    /// The source may be asked about nothing at once, so that it would never be asked.
+    NoLookups,
     /// The text is neither an origin nor a pattern of origins.
     Origin(OriginErrorKind),
     /// `*` stands among the entries of a list.
@@ -63,6 +65,7 @@ impl fmt::Display for PolicyErrorKind {
         f.write_str(match self {
             Self::NoOrigins => "no origin is allowed",
             Self::StarWithSource => "\"*\" allows all origins, so that the source would never be asked",
+            Self::NoLookups => "is no lookup at all, so that the source would never be asked",
             Self::Origin(kind) => return kind.fmt(f),
             Self::StarInList => "is not an entry of a list",
             Self::StarWithCredentials => "has no meaning where credentials are allowed",

@@ -39,15 +39,21 @@ impl CorsBuilder {
     ///
     /// # Errors
     ///
-    /// As of [`build_with_source`](Self::build_with_source).
+    /// As of [`build_with_source`](Self::build_with_source); and where the source may be asked about
+    /// [nothing at once](OriginSource::max_in_flight).
     pub fn layer_with_source(
         &self,
         source: OriginSource,
     ) -> Result<SourcedCorsLayer, PolicyErrors> {
-        Ok(SourcedCorsLayer {
-            layer: CorsLayer::new(self.build_with_source()?),
-            memory: Memory::new(source),
-        })
+        match (self.build_with_source(), source.mistake()) {
+            (Ok(policy), None) => Ok(SourcedCorsLayer {
+                layer: CorsLayer::new(policy),
+                memory: Memory::new(source),
+            }),
+            (Ok(_), Some(mistake)) => Err(mistake.into()),
+            (Err(errors), Some(mistake)) => Err(errors.and(mistake)),
+            (Err(errors), None) => Err(errors),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use futures_util::future::{Shared, WeakShared};
 use moka::Expiry;
 use moka::sync::Cache;
 
+use crate::cors::config::{PolicyError, PolicyErrorKind};
 use crate::origin::Origin;
 
 /// A function that tells whether an origin is allowed, with limits on asking it.
@@ -87,7 +88,7 @@ impl OriginSource {
         self
     }
 
-    /// The most origins that are asked about at once. Default: 64.
+    /// The most origins that are asked about at once; one at least. Default: 64.
     pub fn max_in_flight(mut self, origins: usize) -> Self {
         self.limits.in_flight = origins;
         self
@@ -110,6 +111,14 @@ impl OriginSource {
     pub fn negative_ttl(mut self, ttl: Duration) -> Self {
         self.limits.negative_ttl = ttl;
         self
+    }
+
+    /// The limit with which the source would never be asked, if there is one. To be slow, or to remember nothing, is
+    /// none: a time of zero is enough for a source that has its answer at hand.
+    pub(super) fn mistake(&self) -> Option<PolicyError> {
+        let remedy = "write 1 at least, or build a layer without a source";
+        let error = || PolicyError::new("max_in_flight", PolicyErrorKind::NoLookups, remedy);
+        (self.limits.in_flight == 0).then(|| error().value_at(None, "0"))
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod builder;
 pub(crate) mod error;
+mod exempt_path;
 pub(crate) mod validate;
 pub(crate) mod warning;

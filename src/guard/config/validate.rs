@@ -8,11 +8,11 @@ use http::Method;
 use crate::config_error::{as_entries, each_alone};
 use crate::guard::config::builder::{Exemption, GuardBuilder};
 use crate::guard::config::error::{GuardConfigError, GuardConfigErrorKind as Kind, GuardErrors};
+use crate::guard::config::exempt_path::exempt_path;
 use crate::guard::exempt::{self, Exempt};
 use crate::guard::policy::{Compiled, Guard};
 use crate::guard::request::host::Hosts;
 use crate::origin::{OriginErrorKind, OriginPattern, OriginSet, UNENCODED};
-use crate::path::is_ambiguous;
 
 /// Reads the settings one by one and notes what is wrong.
 struct Check<'a> {
@@ -311,58 +311,6 @@ fn pattern(
             _ => "write an origin such as \"https://example.com\" for each entry".into(),
         };
         (kind, remedy)
-    })
-}
-
-fn exempt_path(path: &str) -> Result<(), Wrong> {
-    let example = "write a path such as \"/api/hook\"";
-    let wrong = |kind, remedy: &'static str| Err((kind, Cow::Borrowed(remedy)));
-    let legal = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
-    let bare = path.trim_end_matches('/');
-    match path {
-        "" => wrong(Kind::RelativePath, example),
-        _ if path.bytes().all(|byte| byte == b'/') => {
-            wrong(Kind::WholeServer, "name the path, or leave the guard out")
-        }
-        _ if !path.starts_with('/') => {
-            if path.contains("://") {
-                return wrong(Kind::RelativePath, "write the path alone");
-            }
-            let absolute = format!("/{path}");
-            let remedy = match exempt_path(&absolute) {
-                Ok(()) => format!("write {absolute:?}").into(),
-                // The absolute path has another fault, whose remedy comes first.
-                Err((_, remedy)) => remedy,
-            };
-            Err((Kind::RelativePath, remedy))
-        }
-        _ if path.contains(['*', '{', '}']) || path.contains("/:") => wrong(
-            Kind::PathPattern,
-            "write the segments before it: what is below is exempt, too",
-        ),
-        _ if path.contains(['?', '#']) => wrong(Kind::PathWithQuery, "write the path alone"),
-        _ if is_ambiguous(path) => wrong(Kind::DotSegment, "write the path that is meant"),
-        _ if bare.contains("//") => wrong(Kind::EmptySegment, "write one slash"),
-        _ if !path.bytes().all(legal) => wrong(
-            Kind::PathCharacter,
-            "write it percent-encoded, as it comes in a request",
-        ),
-        _ if !is_encoding_valid(path) => {
-            wrong(Kind::PercentEncoding, "write \"%25\" for a percent sign")
-        }
-        // Last, so that what it has written is not wrong in another way.
-        _ if bare.len() < path.len() => {
-            let remedy = format!("write {bare:?}, which is exempt with what is below it");
-            Err((Kind::EmptySegment, remedy.into()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_encoding_valid(path: &str) -> bool {
-    path.split('%').skip(1).all(|rest| {
-        let digits = rest.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     })
 }
 

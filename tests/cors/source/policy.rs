@@ -100,6 +100,22 @@ fn a_star_is_refused_beside_a_source_in_a_replacement_too() {
     );
 }
 
+#[test]
+fn a_source_that_could_never_be_asked_is_refused() {
+    let never = || counted(&Arc::default()).max_in_flight(0);
+    for (settings, kinds) in [
+        (settings(), &[PolicyErrorKind::NoLookups][..]),
+        (
+            settings().allow_origins(Any),
+            &[PolicyErrorKind::StarWithSource, PolicyErrorKind::NoLookups],
+        ),
+    ] {
+        let errors = settings.layer_with_source(never()).unwrap_err();
+        let said: Vec<_> = errors.iter().map(|error| error.kind()).collect();
+        assert_eq!(said, kinds, "{errors}");
+    }
+}
+
 #[tokio::test]
 async fn the_policy_in_place_says_whether_insecure_origins_are_asked_about() {
     let insecure = "http://shop.example";

@@ -21,6 +21,8 @@
 //! merged by `<<` is read in its place. A block that an intrinsic function or an included template may bring is told,
 //! because it is known only later; a `Fn::ForEach` is not, if none of the resources that it makes has a block.
 //!
+//! A block in the OpenAPI document of an HTTP API (`x-amazon-apigateway-cors`) is not read, and told.
+//!
 //! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it
 //! is written, and of the others HTTP APIs alone know `https://*` and `http://*`.
 //!

@@ -222,6 +222,9 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
                 (None, Some(section)) => section.clone(),
                 (None, None) => continue,
             };
+            if row.kind == Kind::Http {
+                refuse_openapi(&properties, problems);
+            }
             if let Some(block) = row.block(properties, problems) {
                 let path = format!("{}.Properties.{}", resource.key, row.way.join("."));
                 places.push(row.place(path, block));
@@ -237,9 +240,55 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
     places
 }
 
+/// Tells of a block in the OpenAPI document of an HTTP API: API Gateway takes it where there is no `CorsConfiguration`, and
+/// SAM merges the two.
+fn refuse_openapi(properties: &Node<'_>, problems: &mut Vec<Problem>) {
+    let documents = ["DefinitionBody", "Body"].into_iter();
+    let blocks = documents.filter_map(|name| properties.get(name)?.get("x-amazon-apigateway-cors"));
+    problems.extend(blocks.map(|block| {
+        let reason = "is a CORS block of OpenAPI, which is not read here";
+        Problem::new(
+            block.line,
+            &block.key,
+            reason,
+            "write it as CorsConfiguration",
+        )
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use crate::template::read;
+
+    #[test]
+    fn a_block_of_openapi_is_told() {
+        let block = "x-amazon-apigateway-cors: { allowOrigins: ['https://a.example'] }";
+        let own = "CorsConfiguration: { AllowOrigins: ['https://b.example'] }";
+        for (kind, properties) in [
+            ("ApiGatewayV2::Api", format!("Body: {{ {block} }}")),
+            (
+                "Serverless::HttpApi",
+                format!("DefinitionBody: {{ {block} }}, {own}"),
+            ),
+        ] {
+            let template = format!(
+                "Resources: {{ It: {{ Type: AWS::{kind}, Properties: {{ {properties} }} }} }}"
+            );
+            let told = read(&template).expect_err(&template).to_string();
+            let wanted = "Body.x-amazon-apigateway-cors: is a CORS block of OpenAPI, which is not read here: write it";
+            assert!(told.contains(wanted) && told.lines().count() == 1, "{told}");
+        }
+        // What an included document has is known later; API Gateway reads no such block of a REST API.
+        for properties in [
+            "DefinitionBody: { 'Fn::Transform': { Name: AWS::Include } }",
+            own,
+        ] {
+            let template = format!(
+                "Resources: {{ It: {{ Type: AWS::Serverless::HttpApi, Properties: {{ {properties} }} }} }}"
+            );
+            assert!(read(&template).is_ok(), "{template}");
+        }
+    }
 
     #[test]
     fn a_loop_over_resources_without_cors_is_passed_over() {
