@@ -3,8 +3,12 @@
 use std::time::Instant;
 
 use futures_util::TryFutureExt;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -72,4 +76,31 @@ async fn under_a_layer_the_upstream_is_asked_first() {
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     assert!(answer.ends_with("no"), "{answer}");
+}
+
+/// Over HTTP/2 hyper does not tell of a 100, so that each upload of a client that asks first would take a second longer.
+#[tokio::test]
+async fn an_upstream_of_http_2_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("h2c://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let echo = service_fn(|request: Request<Incoming>| async {
+            Ok::<_, hyper::Error>(Response::new(request.into_body()))
+        });
+        http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(echo))
+            .await
+    });
+    let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+    let mut client = TcpStream::connect(server).await.unwrap();
+    let since = Instant::now();
+    client.write_all(EXPECTS).await.unwrap();
+    expect(&mut client, b"HTTP/1.1 100 Continue\r\n\r\n").await;
+    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+    client.write_all(b"hello").await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("hello"), "{answer}");
 }

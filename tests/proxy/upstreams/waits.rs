@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower::layer::util::Identity;
 
-use super::frames::{ok, upstream};
+use super::frames::{frame, ok, upstream};
 use crate::support::{Answer, Upstream, exchange, get, serve};
 
 /// An address that takes connections and says nothing, so that no handshake of TLS comes to its end.
@@ -153,6 +153,22 @@ async fn a_connection_that_brings_nothing_while_a_request_waits_in_vain_gets_no_
     let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
         (0, 3..) => Vec::new(),
         (_, stream) => ok(stream),
+    });
+    let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
+    let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;
+    for status in [200, 504, 200, 200] {
+        assert_eq!(get(proxy, "/api/x", "").await.status, status);
+    }
+}
+
+/// It may be an answer to a PING, which says that its other end is there.
+#[tokio::test]
+async fn one_that_says_anything_meanwhile_stays() {
+    const PING: u8 = 6;
+    let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
+        (0, 3) => frame(PING, 1, 0, &[0; 8]),
+        (0, stream) => ok(stream),
+        (_, _) => panic!("another connection"),
     });
     let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
     let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;

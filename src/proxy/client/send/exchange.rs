@@ -48,8 +48,8 @@ enum On {
         stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
-        /// The number of heads and frames that had come before it.
-        heard: usize,
+        /// The number of reads that had brought anything before it.
+        reads: usize,
     },
     /// One that ended just as it was given the request.
     Nothing,
@@ -167,7 +167,7 @@ impl<'a> Exchange<'a> {
         } = connection;
         to_http2(&mut request, pool.destination());
         let sent = request.body().is_end_stream();
-        let heard = stream.meter().heard();
+        let reads = stream.meter().reads();
         stream.meter().uses();
         if let Some(upload) = upload {
             upload.goes_out();
@@ -182,7 +182,7 @@ impl<'a> Exchange<'a> {
             on: On::Http2 {
                 stream,
                 sent,
-                heard,
+                reads,
             },
             pool,
             upload,
@@ -191,10 +191,11 @@ impl<'a> Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The head is late. A connection of HTTP/2 that has brought nothing to anybody meanwhile may be dead.
+    /// The head is late. A connection of HTTP/2 that has brought nothing meanwhile, not even an answer to a PING, may be
+    /// dead.
     pub(super) fn waited_in_vain(&self) {
-        if let On::Http2 { stream, heard, .. } = &self.on {
-            if stream.meter().heard() == *heard {
+        if let On::Http2 { stream, reads, .. } = &self.on {
+            if stream.meter().reads() == *reads {
                 stream.meter().doubt();
             }
         }

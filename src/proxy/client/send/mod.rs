@@ -78,6 +78,7 @@ pub(crate) async fn send(
             let kind = ProxyErrorKind::HeadTooLarge;
             return Err(ClientError::unsent(kind, large.into(), request));
         }
+        ask_at_once_over_http2(&connection, head);
         let replay = attempts.replay(&connection, reused, &mut request);
         let exchanged = {
             let mut exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
@@ -104,6 +105,15 @@ pub(crate) async fn send(
         if let Some(timer) = timer.as_mut().as_pin_mut() {
             timer.pause();
         }
+    }
+}
+
+/// Lets the body of a client that waits for a 100 go. RFC 9110 10.1.1: nobody has to wait, and of a 100 over HTTP/2 hyper
+/// does not tell. An upload that is not wanted is reset there.
+fn ask_at_once_over_http2(connection: &Connection, head: Option<HeadTimeout<'_>>) {
+    let progress = head.and_then(|head| head.upload);
+    if let (Connection::Http2(_), Some(progress)) = (connection, progress) {
+        progress.open();
     }
 }
 

@@ -110,6 +110,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let new = &buf.filled()[before..];
+        if !new.is_empty() {
+            self.meter.speaks();
+        }
         if let Err(error) = &read {
             self.meter.breaks(error);
         } else if !self.has_begun && !new.is_empty() {

@@ -22,7 +22,9 @@ pub(crate) struct Meter {
     answered: AtomicBool,
     /// Heads and frames that streams of HTTP/2 have brought when they were waited for.
     heard: AtomicUsize,
-    /// Whether a request has waited in vain, and nothing else was heard meanwhile.
+    /// Reads of a connection of HTTP/2 that brought anything, be it an answer to a PING.
+    reads: AtomicUsize,
+    /// Whether a request has waited in vain, and nothing was read meanwhile.
     doubted: AtomicBool,
     /// Whether it became a tunnel, of whose bytes the client sees nothing.
     tunnel: AtomicBool,
@@ -65,6 +67,7 @@ impl Default for Meter {
             resets: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             heard: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
             doubted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
@@ -131,6 +134,16 @@ impl Meter {
 
     pub(crate) fn heard(&self) -> usize {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Something was read of a connection of HTTP/2. One task reads, so that none is lost.
+    pub(crate) fn speaks(&self) {
+        self.reads
+            .store(self.reads().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// It gets no more requests. Those that it has may wait for what is late.
