@@ -322,7 +322,8 @@ impl Connection {
         }
     }
 
-    fn reset(&self) {
+    /// A stream was reset, or something came that counts as much.
+    pub fn reset(&self) {
         let client = self.client.get().map(ClientGuard::client);
         let is_over = client.is_some_and(|client| {
             client.reset();

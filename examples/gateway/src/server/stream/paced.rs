@@ -49,8 +49,8 @@ impl Turn {
     }
 }
 
-/// A connection of HTTP/2 whose reads are bounded in each turn, and whose request heads are counted. It notes whether h2
-/// has something to send that may be sent.
+/// A connection of HTTP/2 whose reads are bounded in each turn, and whose frames are counted where they cost much. It notes
+/// whether h2 has something to send that may be sent.
 pub struct Paced<T> {
     io: T,
     connection: Arc<Connection>,
@@ -80,9 +80,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        let heads = self.frames.heads_in(&buf.filled()[before..]);
-        if heads > 0 {
-            self.connection.heads(heads);
+        let counted = self.frames.counted_in(&buf.filled()[before..]);
+        if counted.heads > 0 {
+            self.connection.heads(counted.heads);
+        }
+        for _ in 0..counted.settings {
+            self.connection.reset();
         }
         self.turn.has_read(&polled, buf.filled().len() - before);
         polled

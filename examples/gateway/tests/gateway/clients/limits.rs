@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::client::{exchange, get, send, upstream};
 use crate::gateway;
-use crate::http2::{GOAWAY, Http2, RST_STREAM, frame, headers};
+use crate::http2::{GOAWAY, Http2, RST_STREAM, SETTINGS, frame, headers};
 use crate::process::Process;
 
 /// A gateway of three workers, whose connections count as one's do: limits are those of the process.
@@ -217,6 +217,21 @@ async fn resets_of_requests_that_have_begun_end_their_connection() {
     other.request(1).await;
     held.requests.recv().await.unwrap().answer().await;
     other.is_ok(1).await;
+}
+
+/// RFC 9113 10.5: each changes the windows of all streams.
+#[tokio::test]
+async fn settings_without_end_end_their_connection() {
+    let mut held = Held::start("resets = 10", "").await;
+    let mut client = Http2::connect(&held.gateway).await;
+    // With the one that it began with, as many as any client may send.
+    let settings = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 1]);
+    client.write(settings.repeat(31 + 10)).await;
+    client.request(1).await;
+    held.requests.recv().await.unwrap().answer().await;
+    client.is_ok(1).await;
+    client.write(settings.repeat(12)).await;
+    client.ended().await;
 }
 
 #[tokio::test]
