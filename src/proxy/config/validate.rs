@@ -63,7 +63,6 @@ pub(super) fn compile(
     );
     let (timeouts, limits) = (&settings.timeouts, &settings.limits);
     check.errors.extend(out_of_bounds(timeouts, limits));
-    check.forwarding();
     check.via();
     #[cfg(feature = "tls")]
     let tls = check.tls(client);
@@ -200,16 +199,6 @@ impl Check<'_> {
         set: &BTreeMap<String, String>,
     ) -> FieldEdits {
         fields::edits(head, remove, set, &mut self.errors)
-    }
-
-    fn forwarding(&mut self) {
-        let fields = &self.settings.forwarding;
-        for (index, field) in fields.iter().enumerate() {
-            if fields[..index].contains(field) {
-                let error = ProxyConfigError::new("forwarding", Kind::Repeated, "remove it");
-                self.errors.push(error.value_at(index, field.name()));
-            }
-        }
     }
 
     fn via(&mut self) {

@@ -54,48 +54,33 @@ pub enum ForwardingField {
     Forwarded,
 }
 
-impl ForwardingField {
-    #[cfg(feature = "serde")]
-    const ALL: [Self; 7] = [
-        Self::XForwardedFor,
-        Self::XForwardedProto,
-        Self::XForwardedHost,
-        Self::XForwardedPort,
-        Self::XForwardedPrefix,
-        Self::XRealIp,
-        Self::Forwarded,
-    ];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::XForwardedProto => "x-forwarded-proto",
-            Self::XForwardedHost => "x-forwarded-host",
-            Self::XForwardedPort => "x-forwarded-port",
-            Self::XForwardedPrefix => "x-forwarded-prefix",
-            Self::XRealIp => "x-real-ip",
-            Self::Forwarded => "forwarded",
-        }
-    }
-}
-
 /// The name of a field, in any case (RFC 9110 5.1).
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for ForwardingField {
     fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
-        const NAMES: [&str; ForwardingField::ALL.len()] = {
-            let mut names = [""; ForwardingField::ALL.len()];
-            let mut index = 0;
-            while index < names.len() {
-                names[index] = ForwardingField::ALL[index].name();
-                index += 1;
-            }
-            names
-        };
+        const NAMES: [&str; 7] = [
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-forwarded-host",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-real-ip",
+            "forwarded",
+        ];
+        const FIELDS: [ForwardingField; NAMES.len()] = [
+            ForwardingField::XForwardedFor,
+            ForwardingField::XForwardedProto,
+            ForwardingField::XForwardedHost,
+            ForwardingField::XForwardedPort,
+            ForwardingField::XForwardedPrefix,
+            ForwardingField::XRealIp,
+            ForwardingField::Forwarded,
+        ];
         let name = <std::borrow::Cow<'de, str>>::deserialize(text)?;
-        let is_named = |field: &Self| field.name().eq_ignore_ascii_case(&name);
+        let named = NAMES.iter().zip(FIELDS);
+        let mut named = named.filter(|(known, _)| known.eq_ignore_ascii_case(&name));
         let unknown = || serde::de::Error::unknown_variant(&name, &NAMES);
-        Self::ALL.into_iter().find(is_named).ok_or_else(unknown)
+        named.next().map(|(_, field)| field).ok_or_else(unknown)
     }
 }
 
