@@ -70,6 +70,7 @@ impl<K> ConfigErrors<K> {
 /// line. A file may hold any, and messages go to logs.
 ///
 /// For the gateway, too, and not part of the API.
+#[cfg(feature = "proxy")]
 #[doc(hidden)]
 #[must_use]
 pub fn _key_name(name: &str) -> Cow<'_, str> {

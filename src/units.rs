@@ -21,6 +21,10 @@ pub(crate) mod duration {
     ///
     /// For the gateway, too, and not part of the API.
     #[doc(hidden)]
+    #[cfg_attr(
+        not(feature = "proxy"),
+        allow(unreachable_pub, reason = "public by way of the proxy")
+    )]
     pub fn parse(text: &str) -> Result<Duration, String> {
         let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
         let mut units = text.split(|c: char| !c.is_ascii_alphabetic());
