@@ -45,9 +45,8 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Optio
     if !scan.has_hop_by_hop() {
         return None;
     }
-    // An upstream answers an offer with one protocol. Two lines of `Upgrade` leave open which one is meant, and a list
-    // is written on one line.
-    let upgrade = single(headers, &header::UPGRADE);
+    // All lines: a 426 may name several protocols, and a 101 that does is none that was offered.
+    let upgrade = joined(headers, &header::UPGRADE);
     strip(headers, scan, Direction::Response);
     upgrade
 }

@@ -37,7 +37,8 @@ fn may_tunnel(protocol: &[u8]) -> bool {
         let start = protocol.get(..name.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(name))
     };
-    !protocol.is_empty() && !begins_with(b"h2") && !begins_with(b"tls/")
+    let is_of_this_hop = [&b"h2"[..], b"h3", b"http/", b"tls/"].into_iter().any(begins_with);
+    !protocol.is_empty() && !is_of_this_hop
 }
 
 /// Whether a `101` switches to what was offered (RFC 9110 15.2.2), and to that alone.
@@ -63,6 +64,8 @@ mod tests {
             (GET, "tcp, h2c, TLS/1.0", Some("tcp")),
             (GET, "h2c", None),
             (GET, "TLS/1.0", None),
+            (GET, "TLS/1.0, HTTP/1.1", None),
+            (GET, "HTTP/2.0, h3", None),
             (GET, "", None),
             (Method::POST, "tcp", Some("tcp")),
             (Method::POST, "websocket", None),

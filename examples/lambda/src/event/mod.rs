@@ -47,20 +47,55 @@ struct Format {
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let request = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        let parameters = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        let format: Format = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-        let is_http_api = match &request {
-            // The events of a REST API tell no version.
-            LambdaRequest::ApiGatewayV1(_) => format.version == "1.0",
-            LambdaRequest::ApiGatewayV2(http) => {
-                let domain = http.request_context.domain_name.as_deref();
-                !domain.is_some_and(|domain| domain.contains(".lambda-url."))
-            }
-            _ => false,
-        };
-        Ok(mend(request, &parameters, is_http_api))
+        let event = read(raw.get()).or_else(|error| bad(raw.get()).ok_or(error));
+        event.map_err(D::Error::custom)
     }
+}
+
+fn read(raw: &str) -> Result<Event, serde_json::Error> {
+    let request = serde_json::from_str(raw)?;
+    let parameters = serde_json::from_str(raw)?;
+    let format: Format = serde_json::from_str(raw)?;
+    let is_http_api = match &request {
+        // The events of a REST API tell no version.
+        LambdaRequest::ApiGatewayV1(_) => format.version == "1.0",
+        LambdaRequest::ApiGatewayV2(http) => {
+            let domain = http.request_context.domain_name.as_deref();
+            !domain.is_some_and(|domain| domain.contains(".lambda-url."))
+        }
+        _ => false,
+    };
+    Ok(mend(request, &parameters, is_http_api))
+}
+
+/// Reads an event with a method, a name or a value in it that is none (RFC 9110 5.1, 5.5, 9.1) as a bad request.
+///
+/// An ALB hands on names that are not tokens, unless `routing.http.drop_invalid_header_fields.enabled` is set. A server
+/// answers 400; an event that cannot be read would be an error of the function, which anybody could cause.
+fn bad(raw: &str) -> Option<Event> {
+    let mut event: Value = serde_json::from_str(raw).ok()?;
+    for fields in [
+        "headers",
+        "multiValueHeaders",
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+    ] {
+        event.as_object_mut()?.remove(fields);
+    }
+    // The answer has the form of the door, which the rest of the event tells.
+    for method in [
+        "/httpMethod",
+        "/requestContext/httpMethod",
+        "/requestContext/http/method",
+    ] {
+        if let Some(method) = event.pointer_mut(method) {
+            *method = "GET".into();
+        }
+    }
+    let request = serde_json::from_str(&event.to_string()).ok()?;
+    let Event { request, .. } = mend(request, &Parameters::default(), false);
+    let rest = None;
+    Some(Event { request, rest })
 }
 
 /// Mends what `lambda_http` 1.3 would make of an event.

@@ -154,6 +154,38 @@ fn what_cannot_be_a_request_is_a_bad_one() {
         event["body"] = json!("AP8=");
         assert_eq!(parsed(&event).rest.unwrap().body, b"\0\xff");
     }
+    type Spoil = fn(&mut Value);
+    let spoilt: [Spoil; 5] = [
+        |event| event["headers"]["a b"] = json!("x"),
+        |event| event["headers"]["x-a"] = json!("a\u{1}b"),
+        |event| event["multiValueHeaders"] = json!({"": ["x"]}),
+        |event| event["httpMethod"] = json!("G ET"),
+        |event| event["requestContext"]["http"]["method"] = json!("G ET"),
+    ];
+    let forms = ["REST", "HTTP", "ALB"];
+    for (form, good) in forms.into_iter().zip(events("a.example", "/x", "a")) {
+        let told = spoilt.map(|spoil| {
+            let mut event = good.clone();
+            spoil(&mut event);
+            let event = parsed(&event);
+            let is_bad = event.rest.is_none();
+            let kept = match event.request {
+                LambdaRequest::ApiGatewayV1(_) => "REST",
+                LambdaRequest::ApiGatewayV2(_) => "HTTP",
+                LambdaRequest::Alb(_) => "ALB",
+                _ => "",
+            };
+            assert_eq!(kept, form);
+            let _made: Request = event.request.into();
+            is_bad
+        });
+        // The event of an HTTP API has no fields of several values; the others have their method in one place.
+        let wanted = match form {
+            "HTTP" => [true, true, false, true, true],
+            _ => [true, true, true, true, false],
+        };
+        assert_eq!(told, wanted, "{form}");
+    }
     for mut event in events("a.example", "/x", "a") {
         event["multiValueQueryStringParameters"] = json!({"a": []});
         let bad = parsed(&event);
