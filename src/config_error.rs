@@ -89,8 +89,10 @@ pub fn _key_name(name: &str) -> Cow<'_, str> {
 /// too. An `@` in a path, as in `http://a.example/@scope`, is none.
 pub(crate) fn masked_address(text: &str) -> String {
     const MASK: &str = "***";
+    // RFC 3986 3.1.
+    let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     let (scheme, rest) = match text.find("://") {
-        Some(end) if !text[..end].contains(['@', '?', '#']) => text.split_at(end + 3),
+        Some(end) if text[..end].bytes().all(is_of_scheme) => text.split_at(end + 3),
         _ => ("", text),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -98,7 +100,7 @@ pub(crate) fn masked_address(text: &str) -> String {
     // What stands before `://` in the rest is a scheme, and not a host with an empty port.
     let is_host = !scheme.is_empty()
         && !authority.contains('@')
-        && !rest[authority.len()..].starts_with("//")
+        && !(authority.ends_with(':') && rest[authority.len()..].starts_with("//"))
         && (authority.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()));
     let user = rest.rfind('@').filter(|_| !is_host);
     let behind = &rest[user.unwrap_or_default()..];
@@ -334,6 +336,8 @@ mod tests {
             ("a.example?to=http://pw", "a.example?***"),
             ("http://https://user:pw@a.example", "http://***@a.example"),
             ("http://a.example//x", "http://a.example//x"),
+            ("http://a.example//x@y", "http://a.example//x@y"),
+            ("user:pw://x@a.example", "***@a.example"),
             ("http://user:p/w@a.example", "http://***@a.example"),
             ("http://user:p?w@a.example?x", "http://***@a.example?***"),
             ("http://user:p@w@a.example", "http://***@a.example"),

@@ -209,6 +209,17 @@ fn each_mistake_has_its_remedy() {
             "write \"/hook\", which",
         ),
         (exempt("/$"), Kind::PathPattern, "leave the guard out"),
+        (exempt("/[id]"), Kind::PathPattern, "or leave the guard out"),
+        (
+            exempt("/api/.+$"),
+            Kind::PathPattern,
+            "not a regular expression",
+        ),
+        (
+            exempt("^/api$"),
+            Kind::PathPattern,
+            "not a regular expression",
+        ),
         (
             exempt("/hook?x"),
             Kind::PathWithQuery,

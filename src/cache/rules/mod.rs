@@ -246,6 +246,10 @@ fn extent(asked: Asked<'_>, head: &response::Parts) -> Result<Option<Extent>, Re
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
         | StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Err(Refusal::Forbidden),
+        // RFC 9110 11.7.1, 15.5.22: their fields, which make them of use, are for one hop and are not stored.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UPGRADE_REQUIRED => {
+            Err(Refusal::Forbidden)
+        }
         _ => Ok(None),
     }
 }

@@ -65,7 +65,7 @@ impl fmt::Display for PolicyErrorKind {
         f.write_str(match self {
             Self::NoOrigins => "no origin is allowed",
             Self::StarWithSource => "\"*\" allows all origins, so that the source would never be asked",
-            Self::NoLookups => "is no lookup at all, so that the source would never be asked",
+            Self::NoLookups => "allows no lookups, so that the source would never be asked",
             Self::Origin(kind) => return kind.fmt(f),
             Self::StarInList => "is not an entry of a list",
             Self::StarWithCredentials => "has no meaning where credentials are allowed",

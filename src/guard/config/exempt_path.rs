@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use crate::guard::config::error::GuardConfigErrorKind as Kind;
 use crate::path::is_ambiguous;
 
+const NO_EXPRESSION: &str = "write the path itself, not a regular expression";
+
 /// What is wrong with a path, if something is, and the remedy.
 pub(super) fn exempt_path(path: &str) -> Result<(), (Kind, Cow<'static, str>)> {
     let example = "write a path such as \"/api/hook\"";
@@ -16,6 +18,7 @@ pub(super) fn exempt_path(path: &str) -> Result<(), (Kind, Cow<'static, str>)> {
         _ if path.bytes().all(|byte| byte == b'/') => {
             wrong(Kind::WholeServer, "name the path, or leave the guard out")
         }
+        _ if path.starts_with('^') => wrong(Kind::PathPattern, NO_EXPRESSION),
         _ if !path.starts_with('/') => {
             if path.contains("://") {
                 return wrong(Kind::RelativePath, "write the path alone");
@@ -30,7 +33,11 @@ pub(super) fn exempt_path(path: &str) -> Result<(), (Kind, Cow<'static, str>)> {
         }
         _ if is_pattern(path) => wrong(
             Kind::PathPattern,
-            "write the segments before it: what is below is exempt, too",
+            if begins_with_pattern(path) {
+                "name the path, or leave the guard out"
+            } else {
+                "write the segments before it: what is below is exempt, too"
+            },
         ),
         _ if path.ends_with('$') => Err((Kind::PathPattern, without_anchor(path))),
         _ if path.contains(['?', '#']) => wrong(Kind::PathWithQuery, "write the path alone"),
@@ -58,9 +65,18 @@ fn is_pattern(path: &str) -> bool {
     path.contains(['*', '{', '}', '[', ']']) || path.contains("/:")
 }
 
+/// Whether there is no segment before the pattern.
+fn begins_with_pattern(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next();
+    first.is_some_and(|first| is_pattern(&format!("/{first}")))
+}
+
 /// The remedy for a path with the end of a regular expression. Elsewhere it is a character of a path: `/$metadata`.
 fn without_anchor(path: &str) -> Cow<'static, str> {
     let plain = path.trim_end_matches('$');
+    if plain.contains(['(', ')', '^', '|', '\\']) || plain.contains(".+") {
+        return NO_EXPRESSION.into();
+    }
     match exempt_path(plain) {
         Ok(()) => format!("write {plain:?}, which is exempt with what is below it").into(),
         Err((_, remedy)) => remedy,

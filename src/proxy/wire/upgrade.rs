@@ -37,7 +37,9 @@ fn may_tunnel(protocol: &[u8]) -> bool {
         let start = protocol.get(..name.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(name))
     };
-    let is_of_this_hop = [&b"h2"[..], b"h3", b"http/", b"tls/"].into_iter().any(begins_with);
+    let is_of_this_hop = [&b"h2"[..], b"h3", b"http/", b"tls/"]
+        .into_iter()
+        .any(begins_with);
     !protocol.is_empty() && !is_of_this_hop
 }
 

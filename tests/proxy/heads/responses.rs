@@ -194,12 +194,12 @@ async fn a_426_names_what_can_be_asked_for_here() {
 #[tokio::test]
 async fn what_a_426_names_is_written_beside_the_end_of_a_connection() {
     let upstream = Upstream::start(|_| {
-        b"HTTP/1.1 426 Upgrade Required\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 2\r\n\r\nok"
+        b"HTTP/1.1 426 Upgrade Required\r\nconnection: upgrade\r\nupgrade: websocket\r\nupgrade: a/1\r\ncontent-length: 2\r\n\r\nok"
             .to_vec()
     });
     let answer = get(proxy_of(&upstream.await, "").await, "/api/x", "").await;
     assert_eq!((answer.status, &answer.body[..]), (426, &b"ok"[..]));
-    assert_eq!(answer.all("upgrade"), ["websocket"]);
+    assert_eq!(answer.all("upgrade"), ["websocket, a/1"]);
     let options = answer.all("connection");
     assert_eq!(options, ["upgrade, close"], "{}", answer.head);
 }

@@ -72,6 +72,8 @@ fn what_a_shared_cache_may_not_store_is_not_stored() {
         ("304", get(&[FRESH]).status(304), Incomplete),
         ("416", get(&[FRESH]).status(416), Incomplete),
         ("101", get(&[FRESH]).status(101), Incomplete),
+        ("407", get(&[FRESH]).status(407), Forbidden),
+        ("426", get(&[FRESH]).status(426), Forbidden),
         ("428", get(&[FRESH]).status(428), Forbidden),
         ("429", get(&[FRESH]).status(429), Forbidden),
         ("431", get(&[FRESH]).status(431), Forbidden),

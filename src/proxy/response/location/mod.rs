@@ -40,9 +40,11 @@ impl LocationMapper<'_> {
     /// address, one that is public already, or a reference relative to the document that means the same on both
     /// sides, as nearly all do.
     fn to_public(&self, value: &str) -> Option<String> {
-        // A browser drops tabs, wherever they are, and takes `\` for `/` (URL standard, basic URL parser). A text that
-        // it would read in another way than this is left alone rather than half understood.
-        let value = &*without_tabs(value);
+        // A browser drops tabs, wherever they are, and blanks around the whole, and takes `\` for `/` (URL standard,
+        // basic URL parser). A text that it would read in another way than this is left alone rather than half
+        // understood.
+        let value = without_tabs(value);
+        let value = value.trim_matches(' ');
         if value
             .bytes()
             .any(|byte| byte == b'\\' || byte.is_ascii_control())

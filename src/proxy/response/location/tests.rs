@@ -78,6 +78,7 @@ fn addresses_of_ours_come_back_and_foreign_ones_stay() {
         ("com.example.app:/callback?code=1", None),
         ("mailto:a@up", None),
         // A browser reads these without their tabs.
+        ("\t /base/x ", Some("/api/x")),
         ("/ba\tse/x", Some("/api/x")),
         ("ht\ttp:/\t/up/base/x", Some("/api/x")),
         ("/\t/up/base/x", Some("/api/x")),
