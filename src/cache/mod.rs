@@ -53,7 +53,7 @@
 //!   or a body that is broken already when its head comes), for as long as `stale-while-revalidate` and `stale-if-error`
 //!   say (RFC 5861), or [`stale`]. Never with `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache`
 //!   (4.2.4). A redirect, 401 to 405, 410 or 451 in its place ends it. At most 32 validations that no client waits for
-//!   are under way at once; a response that finds no place among them is validated with one of the next requests for it.
+//!   are under way at once; above that whoever asks first waits for the validation.
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
 //! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less

@@ -6,21 +6,67 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body::Body as _;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::flight::Place;
+use super::flight::{Lead, Place};
 use crate::cache::layer::answer::Found;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::Trip;
 use crate::cache::store::key::Key;
 
+/// Who validates a response that may be given meanwhile.
+pub(crate) enum Validator {
+    /// It is being done already for the same variant; or there is no runtime to do it in.
+    Another,
+    /// A task of its own, with a place among those of the cache.
+    Task(Behind),
+    /// The client, as all places are taken: it is counted in its own share of the upstream, and nobody can keep others'
+    /// responses stale by taking the places. Other clients have their answers meanwhile.
+    Client(Lead),
+}
+
+/// The right to validate in a task.
+pub(crate) struct Behind {
+    runtime: Handle,
+    _lead: Lead,
+    _place: OwnedSemaphorePermit,
+}
+
 impl Trip {
-    /// Validates in a task of its own, unless that is being done already for the same variant.
-    pub(crate) fn validate_behind<S, Q, R>(mut self: Box<Self>, service: S, request: Request<Q>)
-    where
+    /// Finds who validates what was found.
+    pub(crate) fn validator(&self, request: &HeaderMap) -> Validator {
+        let mut name = [self.asked.key.bytes(), b"behind\n"].concat();
+        if let Found::Response(stored, _) = &self.found {
+            stored.selection.ask(request, &mut name);
+        }
+        let name = Key::new(&name);
+        let (Place::Lead(lead), Ok(runtime)) =
+            (self.shared.flights.join(&name), Handle::try_current())
+        else {
+            return Validator::Another;
+        };
+        match Arc::clone(&self.shared.behind).try_acquire_owned() {
+            Ok(place) => Validator::Task(Behind {
+                runtime,
+                _lead: lead,
+                _place: place,
+            }),
+            Err(_) => Validator::Client(lead),
+        }
+    }
+
+    /// Validates in a task.
+    pub(crate) fn validate_behind<S, Q, R>(
+        mut self: Box<Self>,
+        service: S,
+        request: Request<Q>,
+        behind: Behind,
+    ) where
         S: Service<Request<Q>, Response = Response<R>> + Send + 'static,
         S::Future: Send,
         S::Error: Send,
@@ -28,21 +74,6 @@ impl Trip {
         R: http_body::Body<Data = Bytes> + Send + 'static,
         R::Error: Send,
     {
-        let mut name = [self.asked.key.bytes(), b"behind\n"].concat();
-        if let Found::Response(stored, _) = &self.found {
-            stored.selection.ask(request.headers(), &mut name);
-        }
-        let name = Key::new(&name);
-        let Place::Lead(lead) = self.shared.flights.join(&name) else {
-            return;
-        };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        // The client has its answer. The next one who asks has it validated.
-        let Ok(place) = Arc::clone(&self.shared.behind).try_acquire_owned() else {
-            return;
-        };
         // The client's conditions and ranges have had their answer. This is about all of it.
         self.asked.range = None;
         self.asked.is_head = false;
@@ -59,8 +90,9 @@ impl Trip {
             parts.headers.remove(name);
         }
         let request = Box::new(Request::from_parts(parts, body));
+        let runtime = behind.runtime.clone();
         runtime.spawn(async move {
-            let _held = (lead, place);
+            let _held = behind;
             let response = timeout(MOST_SILENCE, Box::pin(self.go(service, request))).await;
             if let Ok(Ok(response)) = response {
                 drain(response.into_body()).await;

@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::cache::http::conditional;
 use crate::cache::http::status::{Forward, Status};
 use crate::cache::layer::answer::{self, Found};
+use crate::cache::layer::behind::Validator;
 use crate::cache::layer::body::Body;
 use crate::cache::layer::body::source::Source;
 use crate::cache::layer::flight::{End, Lead};
@@ -105,8 +106,16 @@ where
         Waited::Answer(response) => return Ok(*response),
         Waited::Stale(status) => {
             if let Found::Response(stored, _) = &trip.found {
+                let validator = trip.validator(request.headers());
+                if let Validator::Client(lead) = validator {
+                    let response = trip.go(service, request).await;
+                    drop(lead);
+                    return response;
+                }
                 let response = trip.stale(stored, request.headers(), status);
-                trip.validate_behind(service, *request);
+                if let Validator::Task(behind) = validator {
+                    trip.validate_behind(service, *request, behind);
+                }
                 return Ok(response);
             }
         }

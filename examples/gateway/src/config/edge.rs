@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
+use same_origin::proxy::_key_name;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -208,7 +209,7 @@ impl Checker<'_> {
         for unknown in table.keys() {
             let known: Vec<_> = FIELDS.iter().map(|field| field.key).collect();
             let message = format!("unknown key {unknown:?}; write one of {}", known.join(", "));
-            self.problems.push(join(at, unknown), message);
+            self.problems.push(join(at, &_key_name(unknown)), message);
         }
         Some(Arc::new(security))
     }

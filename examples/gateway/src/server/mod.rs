@@ -217,7 +217,7 @@ mod tests {
         settings.makes_room = true;
         settings.limits.connections = 2;
         settings.limits.client_share = 1.0;
-        settings.limits.head_timeout = Duration::from_secs(60 * 60);
+        settings.limits.head_timeout = Duration::from_secs(2);
         let address = ([127, 0, 0, 1], 0).into();
         let listener = Listener::bind("listen", address, settings.fixed()).await;
         let listener = listener.unwrap();
@@ -244,5 +244,15 @@ mod tests {
         let mut unread = [0];
         let latest = timeout(Duration::ZERO, others[4].read(&mut unread));
         assert!(latest.await.is_err());
+        // Requests that come together are no idle connections, though none has been read yet.
+        let burst = (0..20).map(|_| async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(head).await.unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            answer
+        });
+        let answers = futures_util::future::join_all(burst).await;
+        assert!(answers.iter().all(|answer| answer == b"HTTP/1.1 200"));
     }
 }

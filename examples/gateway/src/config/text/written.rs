@@ -29,11 +29,17 @@ pub fn as_written(mut message: String, key: &str, texts: &[Filled]) -> String {
         for (name, value) in &filled.variables {
             // Hosts come back in lower case.
             let lower = value.trim().to_lowercase();
-            for value in [value.as_str(), value.trim(), &lower] {
+            let stand_in = format!("${{{name}}}");
+            // In another case it is not what is written: to advise it would be to advise what is there.
+            for (value, stand_in) in [
+                (value.as_str(), stand_in.as_str()),
+                (value.trim(), &stand_in),
+                (&lower, "…"),
+            ] {
                 let escaped = format!("{value:?}");
                 for shown in [one_line(value), one_line(escaped.trim_matches('"'))] {
                     if shown.len() >= least && !WORDS.contains(&shown.as_str()) {
-                        message = message.replace(&shown, &format!("${{{name}}}"));
+                        message = message.replace(&shown, stand_in);
                     }
                 }
             }
@@ -139,7 +145,7 @@ mod tests {
                 "a.b",
                 "Hunter2",
                 "(malformed: comhunter2)",
-                "(malformed: com${U})",
+                "(malformed: com…)",
             ),
             case(
                 "a part of it",

@@ -26,6 +26,7 @@ pub use orders::{LAST, STOP};
 pub use request::{CountedBody, InRequest};
 use sockets::{Socket, Sockets};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 pub use upload::{InUpload, counted_upload};
 
 use super::clients::ClientGuard;
@@ -37,6 +38,8 @@ use super::workers::Place;
 const STEPS: u8 = 8;
 /// The number of steps for which a client may take nothing of its answers: twice as long.
 const UNREAD_STEPS: u8 = 2 * STEPS;
+/// The time after which another connection is looked for that may make room.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// All connections of a listener.
 pub struct Connections {
@@ -125,17 +128,21 @@ impl Connections {
         self.sockets.fewer_than(most).await;
     }
 
-    /// The same, and ends the oldest connection whose client has to act if there are so many: it sends no request, or
-    /// does not read its answers.
+    /// The same, and while there are so many, ends the oldest connection whose client has to act and has not for a step:
+    /// it sends no request, or does not read its answers. What a younger one has sent may not have been read yet.
     pub async fn make_room(&self, most: usize) {
-        if self.count() >= most {
-            let open = lock(&self.open);
-            let waiting = open.iter().filter(|(_, one)| one.patience().is_some());
-            if let Some((_, oldest)) = waiting.min_by_key(|(id, _)| **id) {
-                oldest.tell(CLOSE);
+        while self.count() >= most {
+            {
+                let open = lock(&self.open);
+                let waiting = open.iter().filter(|(_, one)| {
+                    one.silent.load(Ordering::Relaxed) > 0 && one.patience().is_some()
+                });
+                if let Some((_, oldest)) = waiting.min_by_key(|(id, _)| **id) {
+                    oldest.tell(CLOSE);
+                }
             }
+            let _looked_at_again = timeout(LOOK, self.fewer_than(most)).await;
         }
-        self.fewer_than(most).await;
     }
 
     /// A connection that has begun. It has ended when the guard is dropped.

@@ -88,7 +88,7 @@ async fn reading_beside(waits: bool, pause: Option<Duration>, has_tunnel: bool) 
     };
     let mut serving = pin!(serving);
     let served = entry.drive(serving.as_mut(), |_, _| true);
-    let ended: Result<Option<()>, _> = tokio::time::timeout(TIMEOUT * 10, served).await;
+    let ended: Result<Option<()>, _> = timeout(TIMEOUT * 10, served).await;
     assert!(!matches!(ended, Ok(Some(()))));
     begun.elapsed()
 }

@@ -1,14 +1,17 @@
 //! The configuration is read again: on SIGHUP, or where `reload_on_change` says so when a file has changed. All of
 //! it is good, or nothing changes.
 
+mod late;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
+use late::Late;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -45,15 +48,6 @@ type Made = Result<(Config, NextLog), Problems>;
 
 /// A thread that has panicked.
 struct Failed;
-
-/// The text of the configuration on its way. A pipe has none until somebody writes.
-struct Reading {
-    pipe: Option<Pipe>,
-    text: JoinHandle<Text>,
-}
-
-/// A pipe, told from another one at its path by its device and its number there.
-type Pipe = (u64, u64);
 
 /// Reads the configuration again, and again.
 pub struct Reloader {
@@ -141,13 +135,19 @@ impl Reloader {
         let mut known = self.live.now().files.clone();
         let mut last = known.clone();
         let mut refused = None;
-        let mut late = None;
+        let mut late = Late::default();
         loop {
             let interval = self.live.now().reload_on_change;
             tokio::select! {
                 () = asked.notified() => {
                     let seen = look(&known).await;
                     refused = self.reload("SIGHUP", None, &mut late).await;
+                    known = self.known_after(refused.as_ref(), seen);
+                }
+                // What was asked for then, and was not there yet.
+                text = late.written() => {
+                    let seen = look(&known).await;
+                    refused = self.reload_of(text, "SIGHUP, late", None).await;
                     known = self.known_after(refused.as_ref(), seen);
                 }
                 () = pause(interval) => {
@@ -178,9 +178,19 @@ impl Reloader {
         &self,
         reason: &str,
         before: Option<Refused>,
-        late: &mut Option<Reading>,
+        late: &mut Late,
     ) -> Option<Refused> {
-        match self.read(late).await {
+        let text = late.text(&self.path).await;
+        self.reload_of(text, reason, before).await
+    }
+
+    async fn reload_of(
+        &self,
+        text: Option<Result<Text, JoinError>>,
+        reason: &str,
+        before: Option<Refused>,
+    ) -> Option<Refused> {
+        match self.read(text).await {
             Ok((config, log)) => {
                 self.apply(config, log, reason);
                 None
@@ -211,8 +221,11 @@ impl Reloader {
         );
     }
 
-    async fn read(&self, late: &mut Option<Reading>) -> Result<(Config, NextLog), Refused> {
-        let read = match self.text(late).await {
+    async fn read(
+        &self,
+        text: Option<Result<Text, JoinError>>,
+    ) -> Result<(Config, NextLog), Refused> {
+        let read = match text {
             Some(Ok(text)) => self.made_of(text).await,
             Some(Err(_)) => Some(Err(Failed)),
             None => None,
@@ -238,27 +251,6 @@ impl Reloader {
             problems: vec![problem],
             again_at: None,
         })
-    }
-
-    /// The text of the file, or `None` if it takes too long. Whoever waits at a pipe cannot be called back, and a second
-    /// one beside it would share what is written with it: so what it reads late is the text of the next time.
-    async fn text(&self, late: &mut Option<Reading>) -> Option<Result<Text, JoinError>> {
-        let path = self.path.clone();
-        let pipe = timeout(READ, spawn_blocking(move || pipe_at(&path))).await;
-        let pipe = pipe.ok()?.ok().flatten();
-        let late_at_it = late
-            .take()
-            .filter(|late| pipe.is_some() && late.pipe == pipe);
-        let mut reading = late_at_it.unwrap_or_else(|| {
-            let path = self.path.clone();
-            let text = spawn_blocking(move || Text::read(&path));
-            Reading { pipe, text }
-        });
-        let text = timeout(READ, &mut reading.text).await;
-        if text.is_err() {
-            *late = Some(reading);
-        }
-        text.ok()
     }
 
     /// The configuration of a text, or `None` if a file that it names takes too long.
@@ -313,21 +305,6 @@ async fn patiently<T>(
     }
 }
 
-/// The pipe at a path, if one is there.
-fn pipe_at(path: &Path) -> Option<Pipe> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let found = std::fs::metadata(path).ok().filter(|it| !it.is_file())?;
-        Some((found.dev(), found.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        None
-    }
-}
-
 /// The files as they are now, or as they were where that cannot be told in time.
 async fn look(files: &[Seen]) -> Vec<Seen> {
     let before = files.to_vec();
@@ -348,6 +325,8 @@ async fn pause(interval: Option<Duration>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
