@@ -48,6 +48,8 @@ enum On {
         stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
+        /// The number of heads and frames that had come before it.
+        heard: usize,
         /// The number of reads that had brought anything before it.
         reads: usize,
     },
@@ -167,7 +169,7 @@ impl<'a> Exchange<'a> {
         } = connection;
         to_http2(&mut request, pool.destination());
         let sent = request.body().is_end_stream();
-        let reads = stream.meter().reads();
+        let (heard, reads) = (stream.meter().heard(), stream.meter().reads());
         stream.meter().uses();
         if let Some(upload) = upload {
             upload.goes_out();
@@ -182,6 +184,7 @@ impl<'a> Exchange<'a> {
             on: On::Http2 {
                 stream,
                 sent,
+                heard,
                 reads,
             },
             pool,
@@ -191,12 +194,21 @@ impl<'a> Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The head is late. A connection of HTTP/2 that has brought nothing meanwhile, not even an answer to a PING, may be
-    /// dead.
+    /// The head is late. A connection of HTTP/2 that has brought nothing meanwhile may be dead. One that has brought
+    /// something, but nothing for a stream, is there: it answers PINGs. That excuses one late request, and not the next,
+    /// because what stands behind it may hang.
     pub(super) fn waited_in_vain(&self) {
-        if let On::Http2 { stream, reads, .. } = &self.on {
-            if stream.meter().reads() == *reads {
-                stream.meter().doubt();
+        if let On::Http2 {
+            stream,
+            heard,
+            reads,
+            ..
+        } = &self.on
+        {
+            let meter = stream.meter();
+            let is_for_others = meter.heard() != *heard;
+            if !is_for_others && (meter.reads() == *reads || meter.late_again()) {
+                meter.doubt();
             }
         }
     }
