@@ -73,8 +73,9 @@
 //! layer has replaced it, gets 400, and the upstream does not get a whole request; where a layer around the client or
 //! the hook of [`map_request`] has done it, which no client can be blamed for, 502
 //! ([`UnsendableRequest`](ProxyErrorKind::UnsendableRequest)). `Expect: 100-continue` is the
-//! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1), over HTTP/2 at once. A
-//! client of HTTP/1.1 is told `Connection: close` with an answer after which nobody reads the rest of its body.
+//! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1). Over HTTP/2 it is asked for
+//! at once, so that a 401 which comes a moment later saves no upload. A client of HTTP/1.1 is told `Connection: close`
+//! with an answer after which nobody reads the rest of its body.
 //!
 //! # Errors
 //!

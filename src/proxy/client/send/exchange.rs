@@ -17,6 +17,7 @@ use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pooled_body::{HeldConnection, Then};
 use crate::fields;
 use crate::proxy::body::Body;
+use crate::proxy::body::upload::Progress;
 use crate::proxy::client::hyper_error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
@@ -102,7 +103,8 @@ impl Content {
 }
 
 impl<'a> Exchange<'a> {
-    /// Gives a request to a connection.
+    /// Gives a request to a connection. `progress`: that of a body which may be held back for a client that waits for a
+    /// 100.
     ///
     /// A request that is put into a connection's queue just as the connection ends may be seen by neither
     /// side: the queue gives it back only when its last sender is gone. So a sender that is closed once
@@ -112,10 +114,13 @@ impl<'a> Exchange<'a> {
         request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
+        progress: Option<&Progress>,
     ) -> Self {
         match connection {
             Connection::Http1(connection) => Self::begin_http1(connection, request, pool, upload),
-            Connection::Http2(connection) => Self::begin_http2(connection, request, pool, upload),
+            Connection::Http2(connection) => {
+                Self::begin_http2(connection, request, pool, upload, progress)
+            }
         }
     }
 
@@ -162,6 +167,7 @@ impl<'a> Exchange<'a> {
         mut request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
+        progress: Option<&Progress>,
     ) -> Self {
         let Http2 {
             mut sender,
@@ -178,6 +184,10 @@ impl<'a> Exchange<'a> {
         let answer = sender.try_send_request(*request);
         if sender.is_closed() {
             pool.drop_closed();
+        } else if let Some(progress) = progress {
+            // RFC 9110 10.1.1: nobody has to wait, and of a 100 over HTTP/2 hyper does not tell. An upload that is not
+            // wanted is reset there.
+            progress.open();
         }
         Self {
             answer: Some(Box::pin(answer)),

@@ -63,6 +63,7 @@ pub(crate) async fn send(
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut attempts = Attempts::default();
+    let progress = head.and_then(|head| head.upload).map(Arc::as_ref);
     let mut timer = pin!(head.map(HeadTimer::new));
     loop {
         let Checkout { connection, reused } = match attempts.idle(pool, need) {
@@ -78,10 +79,10 @@ pub(crate) async fn send(
             let kind = ProxyErrorKind::HeadTooLarge;
             return Err(ClientError::unsent(kind, large.into(), request));
         }
-        ask_at_once_over_http2(&connection, head);
         let replay = attempts.replay(&connection, reused, &mut request);
         let exchanged = {
-            let mut exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
+            let begun = Exchange::begin(connection, request, pool, upload.as_ref(), progress);
+            let mut exchange = pin!(begun);
             match timer.as_mut().as_pin_mut() {
                 Some(timer) => match timer.within(exchange.as_mut()).await {
                     Ok(exchanged) => exchanged,
@@ -105,15 +106,6 @@ pub(crate) async fn send(
         if let Some(timer) = timer.as_mut().as_pin_mut() {
             timer.pause();
         }
-    }
-}
-
-/// Lets the body of a client that waits for a 100 go. RFC 9110 10.1.1: nobody has to wait, and of a 100 over HTTP/2 hyper
-/// does not tell. An upload that is not wanted is reset there.
-fn ask_at_once_over_http2(connection: &Connection, head: Option<HeadTimeout<'_>>) {
-    let progress = head.and_then(|head| head.upload);
-    if let (Connection::Http2(_), Some(progress)) = (connection, progress) {
-        progress.open();
     }
 }
 
@@ -323,7 +315,7 @@ mod tests {
                 ender.end(connection);
                 admitted
             };
-            let exchanged = Exchange::begin(connection, request, &pool, None);
+            let exchanged = Exchange::begin(connection, request, &pool, None, None);
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));
