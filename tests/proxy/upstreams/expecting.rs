@@ -1,11 +1,13 @@
 //! `Expect: 100-continue` and an upstream of HTTP/2, whose word is not waited for.
 
-use same_origin::proxy::ReverseProxy;
+use std::time::Duration;
+
+use same_origin::proxy::{Client, ReverseProxy, Timeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::frames::{Begun, END, HEADERS, WHOLE, frame, refused, reset, upstream};
-use crate::support::serve;
+use super::frames::{Begun, END, HEADERS, WHOLE, frame, ok, refused, reset, upstream};
+use crate::support::{get, serve};
 
 const EXPECTS: &[u8] =
     b"POST /api/x HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
@@ -40,4 +42,22 @@ async fn the_end_of_a_connection_is_announced_where_nothing_of_the_body_was_read
         let is_announced = last.contains("\r\nconnection: close\r\n");
         assert!(is_announced, "{name}: {answer}");
     }
+}
+
+/// The upstream says nothing, and would be late before the client was asked without its word.
+#[tokio::test]
+async fn it_is_not_waited_for_on_a_client_of_ones_own() {
+    let up = upstream(&[], |begun| match begun.stream {
+        1 => ok(1),
+        _ => Vec::new(),
+    });
+    let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
+    let proxy = proxy.timeouts(Timeouts::default().response(Duration::from_millis(500)));
+    let server = serve(proxy.build_with_client(Client::new().unwrap()).unwrap()).await;
+    assert_eq!(get(server, "/api/x", "").await.status, 200);
+    let mut client = TcpStream::connect(server).await.unwrap();
+    client.write_all(EXPECTS).await.unwrap();
+    let mut first = [0; 12];
+    client.read_exact(&mut first).await.unwrap();
+    assert_eq!(first, *b"HTTP/1.1 100");
 }

@@ -114,7 +114,7 @@ impl<'a> Exchange<'a> {
         request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
-        progress: Option<&Progress>,
+        progress: Option<&Arc<Progress>>,
     ) -> Self {
         match connection {
             Connection::Http1(connection) => Self::begin_http1(connection, request, pool, upload),
@@ -167,7 +167,7 @@ impl<'a> Exchange<'a> {
         mut request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
-        progress: Option<&Progress>,
+        progress: Option<&Arc<Progress>>,
     ) -> Self {
         let Http2 {
             mut sender,

@@ -17,6 +17,7 @@ use pooled_body::{Held, PooledBody};
 use replay::Replay;
 
 use crate::proxy::body::Body;
+use crate::proxy::body::upload::Progress;
 use crate::proxy::client::error::ClientError;
 use crate::proxy::client::hyper_error::{is_above_the_last, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
@@ -39,12 +40,13 @@ pub struct _Look;
 ///
 /// `asks_upgrade`: it needs a connection that carries nothing else. `head`: the longest wait for the response's head. It
 /// runs while a connection has the request. Before that the connect timeout counts, for a place and for a connection,
-/// and nothing was sent.
+/// and nothing was sent. `progress`: that of the request's body, where a client may wait to be asked for it.
 pub(crate) async fn send(
     pool: Arc<Pool>,
     asks_upgrade: bool,
     mut request: Box<Request<Body>>,
     head: Option<HeadTimeout<'_>>,
+    progress: Option<&Arc<Progress>>,
 ) -> Result<Response<Body>, ClientError> {
     let mut slot = match Slot::take(pool) {
         Ok(slot) => slot,
@@ -63,7 +65,6 @@ pub(crate) async fn send(
     let pool = slot.pool();
     let need = pool.need(asks_upgrade);
     let mut attempts = Attempts::default();
-    let progress = head.and_then(|head| head.upload).map(Arc::as_ref);
     let mut timer = pin!(head.map(HeadTimer::new));
     loop {
         let Checkout { connection, reused } = match attempts.idle(pool, need) {
