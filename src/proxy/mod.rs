@@ -73,8 +73,9 @@
 //! layer has replaced it, gets 400, and the upstream does not get a whole request; where a layer around the client or
 //! the hook of [`map_request`] has done it, which no client can be blamed for, 502
 //! ([`UnsendableRequest`](ProxyErrorKind::UnsendableRequest)). `Expect: 100-continue` is the
-//! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1), over HTTP/2 at once. A
-//! client of HTTP/1.1 is told `Connection: close` with an answer after which nobody reads the rest of its body.
+//! upstream's to answer for a second; then the body is asked for without it (RFC 9110 10.1.1). Over HTTP/2 it is asked for
+//! at once, so that a 401 which comes a moment later saves no upload. A client of HTTP/1.1 is told `Connection: close`
+//! with an answer after which nobody reads the rest of its body.
 //!
 //! # Errors
 //!
@@ -101,7 +102,8 @@
 //! - An upstream of HTTP/2 that says nothing for 15 s, while requests wait on it, is asked by a PING whether it is still
 //!   there, and has 25 s to answer. As long as its streams bring nothing it is not asked again for five minutes, but twice
 //!   for requests that come meanwhile, because servers of gRPC end a connection over more PINGs than that. A connection
-//!   that has brought nothing in the time of a request that waited in vain ([`Timeouts::response`]) gets no other one.
+//!   that has brought nothing in the time of a request that waited in vain ([`Timeouts::response`]) gets no other one. An
+//!   answer to a PING excuses one such request; after the second in a row the connection gets no other one either.
 //! - A request whose head is larger than an upstream of HTTP/2 says it takes (RFC 9113 6.5.2) is answered with 431: some
 //!   servers end the connection over such a head, and with it the requests of others.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes

@@ -112,8 +112,8 @@ impl<S: ClientService> Carry for ServiceTransport<S> {
 
     /// Names the upstream in the URI, and in an extension where to connect if that is known.
     ///
-    /// A stranger does not say when a connection has the request, so all of its time counts. One that waits for heads by
-    /// itself is told of the upload (`Arc<Progress>`).
+    /// A stranger does not say when a connection has the request, so all of its time counts. Our own client may lie in it,
+    /// and is told of the upload (`Arc<Progress>`).
     async fn carry(
         &mut self,
         mut request: Box<Request<Body>>,
@@ -123,10 +123,10 @@ impl<S: ClientService> Carry for ServiceTransport<S> {
     ) -> Result<Response<Body>, ClientError> {
         to.upstream.locate(request.uri_mut());
         request.extensions_mut().insert(to.connect_to.clone());
+        if let Some(upload) = head.upload {
+            request.extensions_mut().insert(Arc::clone(upload));
+        }
         if self.times_heads {
-            if let Some(upload) = head.upload {
-                request.extensions_mut().insert(Arc::clone(upload));
-            }
             return self.service.send(*request).await;
         }
         let timer = pin!(HeadTimer::new(head));

@@ -124,7 +124,8 @@ impl Client {
         asks_upgrade: bool,
         head: HeadTimeout<'a>,
     ) -> impl Future<Output = Result<Response<Body>, ClientError>> + use<'a> {
-        send::send(to.pool(&self.registry), asks_upgrade, request, Some(head))
+        let pool = to.pool(&self.registry);
+        send::send(pool, asks_upgrade, request, Some(head), head.upload)
     }
 
     /// Sends a request whose URI is absolute: to that authority, or where its proxy says.
@@ -151,7 +152,7 @@ impl Client {
             timeout,
             upload: upload.as_ref(),
         });
-        let answered = send::send(pool, asks_upgrade, request, head).await;
+        let answered = send::send(pool, asks_upgrade, request, head, upload.as_ref()).await;
         answered.map_err(|failed| match failure.as_deref().and_then(OnceLock::get) {
             Some(reason) => reason.clone().into(),
             None => failed.addressed(scheme, authority),

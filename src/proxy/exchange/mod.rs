@@ -229,7 +229,10 @@ impl Exchange {
         // RFC 9112 9.3: one of HTTP/1.0 closes unless it says that it does not.
         let closes =
             || says("close") || (response.version() < Version::HTTP_11 && !says("keep-alive"));
-        upload.is_held_back() || (!upload.is_over() && closes())
+        // A refusal over HTTP/2, where the client was asked without its upstream's word.
+        let refuses = || response.version() == Version::HTTP_2 && !response.status().is_success();
+        let is_due = self.context.expects_continue && upload.last_moved().is_none();
+        upload.is_held_back() || (!upload.is_over() && (closes() || (is_due && refuses())))
     }
 
     /// The request's body, if it came by HTTP/1: a stream ends without its connection.
@@ -312,10 +315,12 @@ impl Exchange {
         let error = self.with_reason(error);
         self.tell(&error);
         let mut response = self.plan.failed(error, &self.context);
-        // One of which nothing was asked for is small, most often, and here: the server skips it.
+        // One of which nothing was asked for is small, most often, and here: the server skips it. A client that waits for
+        // a 100 has sent nothing, and what it sends after one comes too late.
         let is_cut = |upload: &Progress| {
             let has_begun = upload.last_moved().is_some() || upload.failure().is_some();
-            upload.is_held_back() || (has_begun && !upload.is_over())
+            let is_to_come = has_begun || self.context.expects_continue;
+            upload.is_held_back() || (is_to_come && !upload.is_over())
         };
         if self.http1_upload().is_some_and(is_cut) {
             announce_close(&mut response);

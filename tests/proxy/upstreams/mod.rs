@@ -5,6 +5,7 @@ mod announced;
 mod balancing;
 mod discovery;
 mod dns;
+mod expecting;
 mod failures;
 mod frames;
 mod runtimes;

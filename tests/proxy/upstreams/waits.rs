@@ -164,9 +164,8 @@ async fn a_connection_that_brings_nothing_while_a_request_waits_in_vain_gets_no_
 /// It may be an answer to a PING, which says that its other end is there.
 #[tokio::test]
 async fn one_that_says_anything_meanwhile_stays() {
-    const PING: u8 = 6;
     let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
-        (0, 3) => frame(PING, 1, 0, &[0; 8]),
+        (0, 3) => pong(),
         (0, stream) => ok(stream),
         (_, _) => panic!("another connection"),
     });
@@ -177,21 +176,46 @@ async fn one_that_says_anything_meanwhile_stays() {
     }
 }
 
+/// An answer to a PING.
+fn pong() -> Vec<u8> {
+    const PING: u8 = 6;
+    frame(PING, 1, 0, &[0; 8])
+}
+
+/// What answers PINGs may hang behind its connection. Each answer to a request is a new beginning.
+#[tokio::test]
+async fn one_that_says_nothing_else_gets_no_third_request_after_two_in_vain() {
+    let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
+        (0, 1 | 5) => ok(begun.stream),
+        (0, 3 | 7 | 9) => pong(),
+        (0, stream) => panic!("stream {stream}"),
+        (_, stream) => ok(stream),
+    });
+    let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
+    let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;
+    for status in [200, 504, 200, 504, 504, 200] {
+        assert_eq!(get(proxy, "/api/x", "").await.status, status);
+    }
+}
+
+/// However many wait in vain.
 #[tokio::test]
 async fn one_that_answers_others_meanwhile_stays() {
     let up = upstream(&[], |begun| match (begun.connection, begun.stream) {
-        (0, 3) => Vec::new(),
+        (0, 3 | 5) => Vec::new(),
         (0, stream) => ok(stream),
         (_, _) => panic!("another connection"),
     });
     let proxy = ReverseProxy::builder("/api", format!("h2c://{}", up.await));
     let proxy = serve(proxy.timeouts(timeouts()).build().unwrap()).await;
     assert_eq!(get(proxy, "/api/x", "").await.status, 200);
-    let waits = tokio::spawn(get(proxy, "/api/slow", ""));
+    let slow = move || get(proxy, "/api/slow", "");
+    let waits = tokio::spawn(async move { tokio::join!(slow(), slow()) });
     while !waits.is_finished() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_ne!(get(proxy, "/api/x", "").await.status, 502);
     }
-    assert_eq!(waits.await.unwrap().status, 504);
+    let (one, other) = waits.await.unwrap();
+    assert_eq!([one.status, other.status], [504, 504]);
     assert_eq!(get(proxy, "/api/x", "").await.status, 200);
 }

@@ -17,6 +17,7 @@ use super::heads::{closes, kept_for, to_http1, to_http2};
 use super::pooled_body::{HeldConnection, Then};
 use crate::fields;
 use crate::proxy::body::Body;
+use crate::proxy::body::upload::Progress;
 use crate::proxy::client::hyper_error::Lost;
 use crate::proxy::client::pool::Pool;
 use crate::proxy::client::pool::connection::{Connection, Http1, Http2, Stream};
@@ -48,6 +49,8 @@ enum On {
         stream: Stream,
         /// Whether the request went out as a whole with its head.
         sent: bool,
+        /// The number of heads and frames that had come before it.
+        heard: usize,
         /// The number of reads that had brought anything before it.
         reads: usize,
     },
@@ -100,7 +103,8 @@ impl Content {
 }
 
 impl<'a> Exchange<'a> {
-    /// Gives a request to a connection.
+    /// Gives a request to a connection. `progress`: that of a body which may be held back for a client that waits for a
+    /// 100.
     ///
     /// A request that is put into a connection's queue just as the connection ends may be seen by neither
     /// side: the queue gives it back only when its last sender is gone. So a sender that is closed once
@@ -110,10 +114,13 @@ impl<'a> Exchange<'a> {
         request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
+        progress: Option<&Arc<Progress>>,
     ) -> Self {
         match connection {
             Connection::Http1(connection) => Self::begin_http1(connection, request, pool, upload),
-            Connection::Http2(connection) => Self::begin_http2(connection, request, pool, upload),
+            Connection::Http2(connection) => {
+                Self::begin_http2(connection, request, pool, upload, progress)
+            }
         }
     }
 
@@ -160,6 +167,7 @@ impl<'a> Exchange<'a> {
         mut request: Box<Request<Body>>,
         pool: &'a Arc<Pool>,
         upload: Option<&'a Arc<Upload>>,
+        progress: Option<&Arc<Progress>>,
     ) -> Self {
         let Http2 {
             mut sender,
@@ -167,7 +175,7 @@ impl<'a> Exchange<'a> {
         } = connection;
         to_http2(&mut request, pool.destination());
         let sent = request.body().is_end_stream();
-        let reads = stream.meter().reads();
+        let (heard, reads) = (stream.meter().heard(), stream.meter().reads());
         stream.meter().uses();
         if let Some(upload) = upload {
             upload.goes_out();
@@ -176,12 +184,17 @@ impl<'a> Exchange<'a> {
         let answer = sender.try_send_request(*request);
         if sender.is_closed() {
             pool.drop_closed();
+        } else if let Some(progress) = progress {
+            // RFC 9110 10.1.1: nobody has to wait, and of a 100 over HTTP/2 hyper does not tell. An upload that is not
+            // wanted is reset there.
+            progress.open();
         }
         Self {
             answer: Some(Box::pin(answer)),
             on: On::Http2 {
                 stream,
                 sent,
+                heard,
                 reads,
             },
             pool,
@@ -191,12 +204,21 @@ impl<'a> Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The head is late. A connection of HTTP/2 that has brought nothing meanwhile, not even an answer to a PING, may be
-    /// dead.
+    /// The head is late. A connection of HTTP/2 that has brought nothing meanwhile may be dead. One that has brought
+    /// something, but nothing for a stream, is there: it answers PINGs. That excuses one late request, and not the next,
+    /// because what stands behind it may hang.
     pub(super) fn waited_in_vain(&self) {
-        if let On::Http2 { stream, reads, .. } = &self.on {
-            if stream.meter().reads() == *reads {
-                stream.meter().doubt();
+        if let On::Http2 {
+            stream,
+            heard,
+            reads,
+            ..
+        } = &self.on
+        {
+            let meter = stream.meter();
+            let is_for_others = meter.heard() != *heard;
+            if !is_for_others && (meter.reads() == *reads || meter.late_again()) {
+                meter.doubt();
             }
         }
     }

@@ -17,6 +17,7 @@ use pooled_body::{Held, PooledBody};
 use replay::Replay;
 
 use crate::proxy::body::Body;
+use crate::proxy::body::upload::Progress;
 use crate::proxy::client::error::ClientError;
 use crate::proxy::client::hyper_error::{is_above_the_last, was_not_processed};
 use crate::proxy::client::pool::connection::Connection;
@@ -39,12 +40,13 @@ pub struct _Look;
 ///
 /// `asks_upgrade`: it needs a connection that carries nothing else. `head`: the longest wait for the response's head. It
 /// runs while a connection has the request. Before that the connect timeout counts, for a place and for a connection,
-/// and nothing was sent.
+/// and nothing was sent. `progress`: that of the request's body, where a client may wait to be asked for it.
 pub(crate) async fn send(
     pool: Arc<Pool>,
     asks_upgrade: bool,
     mut request: Box<Request<Body>>,
     head: Option<HeadTimeout<'_>>,
+    progress: Option<&Arc<Progress>>,
 ) -> Result<Response<Body>, ClientError> {
     let mut slot = match Slot::take(pool) {
         Ok(slot) => slot,
@@ -78,10 +80,10 @@ pub(crate) async fn send(
             let kind = ProxyErrorKind::HeadTooLarge;
             return Err(ClientError::unsent(kind, large.into(), request));
         }
-        ask_at_once_over_http2(&connection, head);
         let replay = attempts.replay(&connection, reused, &mut request);
         let exchanged = {
-            let mut exchange = pin!(Exchange::begin(connection, request, pool, upload.as_ref()));
+            let begun = Exchange::begin(connection, request, pool, upload.as_ref(), progress);
+            let mut exchange = pin!(begun);
             match timer.as_mut().as_pin_mut() {
                 Some(timer) => match timer.within(exchange.as_mut()).await {
                     Ok(exchanged) => exchanged,
@@ -105,15 +107,6 @@ pub(crate) async fn send(
         if let Some(timer) = timer.as_mut().as_pin_mut() {
             timer.pause();
         }
-    }
-}
-
-/// Lets the body of a client that waits for a 100 go. RFC 9110 10.1.1: nobody has to wait, and of a 100 over HTTP/2 hyper
-/// does not tell. An upload that is not wanted is reset there.
-fn ask_at_once_over_http2(connection: &Connection, head: Option<HeadTimeout<'_>>) {
-    let progress = head.and_then(|head| head.upload);
-    if let (Connection::Http2(_), Some(progress)) = (connection, progress) {
-        progress.open();
     }
 }
 
@@ -323,7 +316,7 @@ mod tests {
                 ender.end(connection);
                 admitted
             };
-            let exchanged = Exchange::begin(connection, request, &pool, None);
+            let exchanged = Exchange::begin(connection, request, &pool, None, None);
             let exchanged = tokio::time::timeout(Duration::from_secs(10), exchanged).await;
             let failed = exchanged.unwrap_or_else(|_| panic!("lost in turn {turn}"));
             assert!(failed.is_err_and(|failed| failed.unsent.is_some()));

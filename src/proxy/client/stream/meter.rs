@@ -24,7 +24,9 @@ pub(crate) struct Meter {
     heard: AtomicUsize,
     /// Reads of a connection of HTTP/2 that brought anything, be it an answer to a PING.
     reads: AtomicUsize,
-    /// Whether a request has waited in vain, and nothing was read meanwhile.
+    /// Whether a request has waited in vain since a stream of HTTP/2 last brought something.
+    late: AtomicBool,
+    /// Whether requests have waited in vain for so long that it may be dead, or hang.
     doubted: AtomicBool,
     /// Whether it became a tunnel, of whose bytes the client sees nothing.
     tunnel: AtomicBool,
@@ -68,6 +70,7 @@ impl Default for Meter {
             answered: AtomicBool::new(false),
             heard: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
+            late: AtomicBool::new(false),
             doubted: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             unseen: AtomicUsize::new(0),
@@ -130,6 +133,7 @@ impl Meter {
     pub(crate) fn hears(&self) {
         self.heard
             .store(self.heard().wrapping_add(1), Ordering::Relaxed);
+        self.late.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn heard(&self) -> usize {
@@ -144,6 +148,11 @@ impl Meter {
 
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::Relaxed)
+    }
+
+    /// A head is late. Whether another one was, and no stream has brought anything since.
+    pub(crate) fn late_again(&self) -> bool {
+        self.late.swap(true, Ordering::Relaxed)
     }
 
     /// It gets no more requests. Those that it has may wait for what is late.
