@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::READ;
 use crate::config::Text;
 
-/// What a thread that reads has come to, or `None` if it takes too long.
+/// The outcome of a thread that reads, or `None` if it takes too long.
 pub type Read = Option<Result<Text, JoinError>>;
 
 /// A reading that was given up on, if there is one.
@@ -24,7 +24,7 @@ struct Reading {
     text: JoinHandle<Text>,
 }
 
-/// What is not a plain file, told from another one at its path by its device and its number there.
+/// Something other than a plain file, told from another one at its path by its device and its number there.
 type Pipe = (u64, u64);
 
 impl Late {
@@ -47,7 +47,7 @@ impl Late {
         text.ok()
     }
 
-    /// What was read late from a pipe, when it comes.
+    /// The text that a pipe gives late, when it comes.
     pub async fn written(&mut self) -> Read {
         let Some(late) = self.0.as_mut().filter(|late| late.pipe.is_some()) else {
             return pending().await;

@@ -144,7 +144,7 @@ impl Reloader {
                     refused = self.reload("SIGHUP", None, &mut late).await;
                     known = self.known_after(refused.as_ref(), seen);
                 }
-                // What was asked for then, and was not there yet.
+                // An earlier signal asked for it, and it was not there yet.
                 text = late.written() => {
                     let seen = look(&known).await;
                     refused = self.reload_of(text, "SIGHUP, late", None).await;

@@ -244,7 +244,7 @@ mod tests {
         let mut unread = [0];
         let latest = timeout(Duration::ZERO, others[4].read(&mut unread));
         assert!(latest.await.is_err());
-        // Requests that come together are no idle connections, though none has been read yet.
+        // Requests that come together are not idle connections, though none has been read yet.
         let burst = (0..20).map(|_| async {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(head).await.unwrap();

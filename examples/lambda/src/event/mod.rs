@@ -68,7 +68,7 @@ fn read(raw: &str) -> Result<Event, serde_json::Error> {
     Ok(mend(request, &parameters, is_http_api))
 }
 
-/// Reads an event with a method, a name or a value in it that is none (RFC 9110 5.1, 5.5, 9.1) as a bad request.
+/// Reads an event with an invalid method, field name or value (RFC 9110 5.1, 5.5, 9.1) as a bad request.
 ///
 /// An ALB hands on names that are not tokens, unless `routing.http.drop_invalid_header_fields.enabled` is set. A server
 /// answers 400; an event that cannot be read would be an error of the function, which anybody could cause.

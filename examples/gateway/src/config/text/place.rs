@@ -212,7 +212,7 @@ fn steps(key: &str) -> impl Iterator<Item = Step<'_>> {
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches(['.', '[']);
         let end = match rest.strip_prefix('"') {
-            // What divides steps may stand in a name.
+            // A name may hold the signs that divide steps.
             Some(name) => end_of_quoted(name).map(|end| end + 2),
             None => rest.find(['.', '[']),
         };

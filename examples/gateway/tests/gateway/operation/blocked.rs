@@ -264,7 +264,7 @@ async fn a_reading_without_an_end_is_ended() {
     ends(gateway.gateway).await;
 }
 
-/// What is written to a pipe when its reading has been given up is not lost, and stands in for nothing that comes later.
+/// A text that is written when its reading has been given up is not lost, and does not stand in for a later one.
 #[tokio::test]
 async fn a_pipe_that_is_written_late_is_served_when_it_is() {
     let gateway = Blocked::start("").await;
