@@ -97,7 +97,7 @@ pub(crate) fn masked_address(text: &str) -> String {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-    // What stands before `://` in the rest is a scheme, and not a host with an empty port.
+    // A text before `://` in the rest is a scheme, and not a host with an empty port.
     let is_scheme = authority.ends_with(':') && rest[authority.len()..].starts_with("//");
     let is_host = !scheme.is_empty()
         && !authority.contains('@')

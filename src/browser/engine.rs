@@ -106,7 +106,7 @@ pub(crate) enum Quirk {
     LoopbackIsMixed,
     /// A beacon whose type is not a MIME type tells none and is not preflighted (Beacon #sec-processing-model).
     BeaconsOfNoType,
-    /// What the markup of a sandboxed frame loads, and a beacon, tell the frame's address as referrer; in WebKit a font
+    /// Loads of a sandboxed frame's markup, and a beacon, tell the frame's address as referrer; in WebKit a font
     /// and an `XMLHttpRequest`, too (Referrer Policy #determine-requests-referrer: none).
     SandboxTellsReferrer,
     /// A policy that tells another site more than the default one counts as that one, but for windows (Referrer

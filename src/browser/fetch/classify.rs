@@ -147,7 +147,7 @@ fn is_form_type(value: &[u8]) -> bool {
     })
 }
 
-/// The client hints that belong to one origin. `Save-Data` is no such thing.
+/// The client hints that belong to one origin. `Save-Data` is not one of them.
 pub(crate) const HINTS: [&str; 7] = [
     "device-memory",
     "downlink",

@@ -8,7 +8,7 @@ use http::header::{HeaderMap, HeaderName};
 
 use crate::fields::{self, Sole};
 
-/// What a field that holds a date says.
+/// The content of a field that holds a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dated {
     /// It is not there.

@@ -19,9 +19,9 @@ use crate::cache::layer::body::Body;
 use crate::cache::layer::fetch::Trip;
 use crate::cache::store::key::Key;
 
-/// Who validates a response that may be given meanwhile.
+/// The one who validates a response that may be given meanwhile.
 pub(crate) enum Validator {
-    /// It is being done already for the same variant; or there is no runtime to do it in.
+    /// Somebody does it already for the same variant; or no runtime is here to do it in.
     Another,
     /// A task of its own, with a place among those of the cache.
     Task(Behind),

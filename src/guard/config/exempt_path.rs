@@ -7,7 +7,7 @@ use crate::path::is_ambiguous;
 
 const NO_EXPRESSION: &str = "write the path itself, not a regular expression";
 
-/// What is wrong with a path, if something is, and the remedy.
+/// Refuses a path that is wrong, with the kind of the fault and the remedy.
 pub(super) fn exempt_path(path: &str) -> Result<(), (Kind, Cow<'static, str>)> {
     let example = "write a path such as \"/api/hook\"";
     let wrong = |kind, remedy: &'static str| Err((kind, Cow::Borrowed(remedy)));
@@ -65,7 +65,7 @@ fn is_pattern(path: &str) -> bool {
     path.contains(['*', '{', '}', '[', ']']) || path.contains("/:")
 }
 
-/// Whether there is no segment before the pattern.
+/// Whether the pattern is in the first segment.
 fn begins_with_pattern(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next();
     first.is_some_and(|first| is_pattern(&format!("/{first}")))

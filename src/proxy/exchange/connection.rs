@@ -1,4 +1,4 @@
-//! What a response says about the connection to the client.
+//! The words of a response about the connection to its client.
 
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};

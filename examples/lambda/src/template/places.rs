@@ -278,7 +278,7 @@ mod tests {
             let wanted = "Body.x-amazon-apigateway-cors: is a CORS block of OpenAPI, which is not read here: write it";
             assert!(told.contains(wanted) && told.lines().count() == 1, "{told}");
         }
-        // What an included document has is known later; API Gateway reads no such block of a REST API.
+        // The content of an included document is known later. API Gateway does not read this block in a REST API.
         for properties in [
             "DefinitionBody: { 'Fn::Transform': { Name: AWS::Include } }",
             own,
