@@ -12,6 +12,8 @@ pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
 
 const LENGTH: usize = 32;
+/// Each byte in hexadecimal digits.
+static DIGITS: [[u8; 2]; 256] = digits();
 /// So many ids share one allocation, as each is cloned into a request, a response and perhaps a log.
 const IDS: usize = 64;
 
@@ -75,26 +77,30 @@ fn own(headers: &HeaderMap) -> Option<HeaderValue> {
 /// 128 random bits in hexadecimal digits. They tell requests apart and keep no secret, so that a generator that
 /// could be foretold will do.
 fn new() -> HeaderValue {
-    let mut text = [0; LENGTH];
-    for (pair, byte) in text
-        .chunks_exact_mut(2)
-        .zip(fastrand::u128(..).to_be_bytes())
-    {
-        pair.copy_from_slice(&[byte >> 4, byte & 15]);
-    }
-    // Reckoned rather than looked up: many at once.
-    for digit in &mut text {
-        *digit += if *digit < 10 { b'0' } else { b'a' - 10 };
-    }
+    let random = fastrand::u128(..).to_be_bytes();
+    let text = random.map(|byte| DIGITS[usize::from(byte)]);
     let id = ROOM.with_borrow_mut(|room| {
         if room.capacity() < LENGTH {
             room.reserve(IDS * LENGTH);
         }
-        room.extend_from_slice(&text);
+        room.extend_from_slice(text.as_flattened());
         room.split().freeze()
     });
     // Digits always are a value.
     HeaderValue::from_maybe_shared(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+const fn digits() -> [[u8; 2]; 256] {
+    let mut all = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < all.len() {
+        all[byte] = [
+            b"0123456789abcdef"[byte >> 4],
+            b"0123456789abcdef"[byte & 15],
+        ];
+        byte += 1;
+    }
+    all
 }
 
 #[cfg(test)]
