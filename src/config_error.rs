@@ -100,10 +100,10 @@ pub(crate) fn masked_address(text: &str) -> String {
     // A text before `://` in the rest is a scheme, and not a host with an empty port.
     let is_scheme = authority.ends_with(':') && rest[authority.len()..].starts_with("//");
     let is_host = !scheme.is_empty()
-        && !authority.contains('@')
+        && last_at(authority).is_none()
         && !is_scheme
         && (authority.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()));
-    let user = rest.rfind('@').filter(|_| !is_host);
+    let user = last_at(rest).filter(|_| !is_host);
     let behind = &rest[user.unwrap_or_default()..];
     let shown = behind.find(['?', '#']).map(|end| &behind[..=end]);
     format!(
@@ -112,6 +112,13 @@ pub(crate) fn masked_address(text: &str) -> String {
         shown.unwrap_or(behind),
         shown.map_or("", |_| MASK)
     )
+}
+
+/// The last `@` of a text, also where it is encoded or full-width: no host has one, and what stands before it may be
+/// a password.
+fn last_at(text: &str) -> Option<usize> {
+    let spellings = ["@", "%40", "\u{ff20}", "\u{fe6b}"];
+    spellings.iter().filter_map(|at| text.rfind(at)).max()
 }
 
 /// The remedy for an entry of a list in which several stand, as [`parts`] reads them.
@@ -342,6 +349,14 @@ mod tests {
             ("http://user:p/w@a.example", "http://***@a.example"),
             ("http://user:p?w@a.example?x", "http://***@a.example?***"),
             ("http://user:p@w@a.example", "http://***@a.example"),
+            ("http://user:pw%40a.example", "http://***%40a.example"),
+            ("http://pw%40a.example:80/x", "http://***%40a.example:80/x"),
+            (
+                "http://user:pw\u{ff20}a.example",
+                "http://***\u{ff20}a.example",
+            ),
+            ("http://user:pw@b%40a.example", "http://***%40a.example"),
+            ("http://a.example/x%40y", "http://a.example/x%40y"),
             ("http://a.example?token=pw", "http://a.example?***"),
             ("http://a.example/x#pw", "http://a.example/x#***"),
             ("http://a.example?to=u@b", "http://a.example?***"),
