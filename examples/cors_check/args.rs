@@ -197,6 +197,11 @@ fn wrong_url(call: &Call) -> Option<String> {
 
 /// A host without its scheme. The URL parser takes that of `localhost:8000` for a scheme, of which no page is.
 fn wrong_page(page: &str) -> Option<String> {
+    if page == "null" {
+        return Some(
+            "`null` is an origin, and not a page that has it; write file:///page.html".into(),
+        );
+    }
     let meant = with_scheme(page)?;
     Some(format!("`{page}` is not a page; write {meant}"))
 }
@@ -315,6 +320,11 @@ mod tests {
                 "app.test",
                 "https://x.test/",
                 "`app.test` is not a page; write https://app.test",
+            ),
+            (
+                "null",
+                "https://x.test/",
+                "`null` is an origin, and not a page that has it; write file:///page.html",
             ),
             (
                 "https://a.test",
