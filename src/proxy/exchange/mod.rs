@@ -3,6 +3,7 @@
 
 mod connection;
 mod send;
+mod switch;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
 use self::connection::{announce_close, announce_upgrade, refuse_challenge};
+use self::switch::{ClientSide, Ends, unexpected};
 use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
@@ -26,12 +28,10 @@ use crate::proxy::request::RequestContext;
 use crate::proxy::share::Places;
 use crate::proxy::trace::Trace;
 use crate::proxy::transport::Transport;
-use crate::proxy::tunnel::{HeldByTunnel, Spoken, TunnelSlot};
+use crate::proxy::tunnel::HeldByTunnel;
 use crate::proxy::upstream::answered_by::AnsweredBy;
 use crate::proxy::upstream::member::InFlight;
 use crate::proxy::wire::framing;
-use crate::proxy::wire::upgrade::is_offered;
-use crate::proxy::wire::websocket;
 
 /// The answer to a request: an exchange with an upstream, or a response that is known already. Boxed once,
 /// because every server and layer around it moves it about; `benches/README.md` says how large it may be.
@@ -46,14 +46,6 @@ pub(crate) struct Exchange {
     upload: Option<Arc<Progress>>,
     /// The upstream of several that was tried last, for logs.
     tried: Option<Authority>,
-}
-
-/// The client's side of a tunnel, if one was asked for.
-#[derive(Default)]
-struct ClientSide {
-    upgrade: Option<OnUpgrade>,
-    slot: Option<TunnelSlot>,
-    held: Option<HeldByTunnel>,
 }
 
 /// The request's share of its upstream, held until the last byte of the response is here, and of the request is out.
@@ -107,10 +99,15 @@ impl Exchange {
             Err(error) => return self.failed(error),
         };
         match answered {
-            Answered::Switched(to) => match self.switch(&mut response, to, client, held) {
-                Ok(()) => response.map(|_| Body::empty()),
-                Err(error) => self.failed(error),
-            },
+            Answered::Switched(to) => {
+                match client.switch(&mut response, to, self.context.upgrade.as_deref()) {
+                    Ok(ends) => {
+                        self.open_tunnel(ends, held);
+                        response.map(|_| Body::empty())
+                    }
+                    Err(error) => self.failed(error),
+                }
+            }
             Answered::Final => self.hand_on(response, held),
         }
     }
@@ -245,47 +242,13 @@ impl Exchange {
         self.version == Version::HTTP_2
     }
 
-    /// RFC 9110 7.8, 15.2.2: opens the tunnel if what the upstream switches to was offered to it.
-    fn switch(
-        &self,
-        response: &mut Response<Body>,
-        to: HeaderValue,
-        client: ClientSide,
-        held: Held,
-    ) -> Result<(), ProxyError> {
-        let Some(offered) = self.context.upgrade.as_deref() else {
-            return Err(unexpected("101 without being asked"));
-        };
-        let upstream = response.extensions_mut().remove::<OnUpgrade>();
-        let (Some(downstream), Some(upstream)) = (client.upgrade, upstream) else {
-            return Err(unexpected("101 on a connection that cannot be taken over"));
-        };
-        if !is_offered(&offered.protocols, &to) {
-            return Err(unexpected("101 to another protocol"));
-        }
-        let spoken = if to.as_bytes().eq_ignore_ascii_case(b"websocket") {
-            Spoken::WebSocket
-        } else {
-            Spoken::Other
-        };
-        match &offered.bridged {
-            Some(handshake) if !handshake.is_proved_by(response.headers()) => {
-                return Err(unexpected("101 without the proof of a WebSocket"));
-            }
-            Some(_) => websocket::to_http2(response),
-            None => {
-                let headers = response.headers_mut();
-                headers.insert(header::UPGRADE, to);
-                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            }
-        }
+    /// Opens the tunnel. It has a place among the tunnels, not among the requests; for the balance it weighs as one.
+    fn open_tunnel(&self, ends: Ends, held: Held) {
         let tunnels = &self.plan.tunnels;
-        // It has a place among the tunnels, not among the requests; for the balance it weighs as one.
-        let held = (client.slot, client.held, held.in_flight);
+        let held = (ends.held, held.in_flight);
         tunnels
             .open
-            .spawn(downstream, upstream, spoken, tunnels.idle, held);
-        Ok(())
+            .spawn(ends.client, ends.upstream, ends.spoken, tunnels.idle, held);
     }
 
     /// Hands on the response, and keeps its place at the upstream until the last byte is here.
@@ -364,10 +327,6 @@ enum Answered {
     Switched(HeaderValue),
     /// The body.
     Final,
-}
-
-fn unexpected(what: &'static str) -> ProxyError {
-    ProxyError::new(ProxyErrorKind::UpgradeFailed, true, what)
 }
 
 impl Hold for UnderWay {
