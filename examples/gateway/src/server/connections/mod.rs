@@ -4,6 +4,7 @@
 //! A timer for each request head would be entered in the runtime's wheel and taken out again for what
 //! hardly ever happens; here one task for all connections counts the steps in which one had no request.
 
+mod guard;
 mod idle;
 mod orders;
 mod request;
@@ -12,14 +13,13 @@ mod unsent;
 mod upload;
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::future::join;
+pub use guard::ConnectionGuard;
 use idle::Idle;
 use orders::{CLOSE, FINISH};
 pub use orders::{LAST, STOP};
@@ -156,11 +156,7 @@ impl Connections {
             ..Connection::default()
         });
         lock(&self.open).insert(id, Arc::clone(&connection));
-        ConnectionGuard {
-            connection,
-            id,
-            all: Arc::clone(self),
-        }
+        ConnectionGuard::new(connection, id, Arc::clone(self))
     }
 
     /// Ends each connection that has had no request for `timeout`, whether it sent part of one or
@@ -338,63 +334,6 @@ impl Connection {
         });
         if self.resets.fetch_add(1, Ordering::Relaxed) >= self.max_resets || is_over {
             self.tell(CLOSE);
-        }
-    }
-}
-
-/// A connection's place among the others.
-pub struct ConnectionGuard {
-    pub connection: Arc<Connection>,
-    id: u64,
-    all: Arc<Connections>,
-}
-
-impl ConnectionGuard {
-    /// Runs a connection until it ends or has to, which is `None`. `obey` is called with each order once,
-    /// and says whether there is anything to wait for.
-    pub async fn drive<C: Future>(
-        &self,
-        mut connection: Pin<&mut C>,
-        obey: impl Fn(Pin<&mut C>, u8) -> bool,
-    ) -> Option<C::Output> {
-        let mut known: Option<Waker> = None;
-        let mut obeyed = 0;
-        poll_fn(|cx| {
-            if !known
-                .as_ref()
-                .is_some_and(|known| known.will_wake(cx.waker()))
-            {
-                known = Some(cx.waker().clone());
-                lock(&self.connection.waker).clone_from(&known);
-            }
-            let order = self.connection.order.load(Ordering::Relaxed);
-            if order == CLOSE {
-                return Poll::Ready(None);
-            }
-            // First, so that what has come is a request under way and not an idle connection's: where the machine
-            // is busy, the end of its last second and a request may be found at once.
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Some(ended));
-            }
-            if order <= obeyed {
-                return Poll::Pending;
-            }
-            obeyed = order;
-            if !obey(connection.as_mut(), order) {
-                return Poll::Ready(None);
-            }
-            connection.as_mut().poll(cx).map(Some)
-        })
-        .await
-    }
-}
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        let mut open = lock(&self.all.open);
-        open.remove(&self.id);
-        if open.is_empty() {
-            self.all.all_ended.notify_waiters();
         }
     }
 }

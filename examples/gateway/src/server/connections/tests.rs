@@ -1,8 +1,8 @@
 //! Connections that are silent, that are told to end, and that take back what they asked for.
 
-use std::future::pending;
-use std::pin::pin;
-use std::task::Context;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body, Frame};
