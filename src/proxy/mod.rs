@@ -334,7 +334,7 @@ pub use upstream::dns::Dns;
 #[cfg_attr(docsrs, doc(cfg(feature = "balance")))]
 pub use upstream::endpoint::Endpoint;
 #[doc(hidden)]
-pub use wire::edits::_NoTransform;
+pub use wire::edits::{_NoTransform, _forbids_transforms};
 
 #[doc(hidden)]
 pub use crate::config_error::_key_name;

@@ -62,7 +62,7 @@ impl FieldEdits {
 
     /// Edits the head of a response, and marks it if that takes away a word on transformations.
     pub(crate) fn apply_to_response<B>(&self, response: &mut Response<B>) {
-        let is_hidden = self.hides_directives && forbids_transforms(response.headers());
+        let is_hidden = self.hides_directives && _forbids_transforms(response.headers());
         self.apply(response.headers_mut());
         if is_hidden {
             response.extensions_mut().insert(_NoTransform);
@@ -87,11 +87,17 @@ impl FieldEdits {
     }
 }
 
-fn forbids_transforms(headers: &HeaderMap) -> bool {
+/// Whether a message must not be transformed on its way (RFC 9111 5.2.1.6, 5.2.2.6). For the gateway, too, and not part
+/// of the API.
+///
+/// Only the name of the directive counts: an argument is not defined for it, and is ignored (5.2). A comma in a quoted
+/// string ends a directive here, too: what is then taken for `no-transform` is left as it is, which is always right.
+#[doc(hidden)]
+#[must_use]
+pub fn _forbids_transforms(headers: &HeaderMap) -> bool {
     let lines = FOR_CACHES.iter().flat_map(|name| headers.get_all(name));
     let mut directives = lines.flat_map(fields::split);
     directives.any(|directive| {
-        // RFC 9111 5.2: an argument that is not defined is ignored.
         let end = directive.iter().position(|byte| b"=; \t".contains(byte));
         directive[..end.unwrap_or(directive.len())].eq_ignore_ascii_case(b"no-transform")
     })
@@ -174,6 +180,39 @@ mod tests {
             assert_eq!(mark.is_some(), is_marked, "{removed} {value}");
             assert_eq!(response.headers().contains_key(field), removed != field);
         }
+    }
+
+    #[test]
+    fn no_transform_is_read_in_whatever_company() {
+        for (lines, may) in [
+            (&[][..], true),
+            (&["public"][..], true),
+            (&["no-transform"], false),
+            (&["public, No-Transform"], false),
+            (&["public", "max-age=1 ,no-transform"], false),
+            (&["no-transform, x=\"\u{e9}\""], false),
+            (&["x=\u{e9},no-transform"], false),
+            (&["no-transform=\"x\""], false),
+            (&["no-transform=1"], false),
+            (&["no-transform ;a"], false),
+            (&["no-transform;a"], false),
+            (&["no-transformer"], true),
+            (&["x-no-transform"], true),
+            (&["x=no-transform"], true),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+                headers.append(header::CACHE_CONTROL, line);
+            }
+            assert_eq!(_forbids_transforms(&headers), !may, "{lines:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "cdn-cache-control",
+            HeaderValue::from_static("max-age=9, no-transform"),
+        );
+        assert!(_forbids_transforms(&headers));
     }
 
     #[test]

@@ -1,27 +1,8 @@
 //! List fields that compression reads. They are read as octets: a member that is not ASCII is a member of its
 //! own (RFC 9110 5.5), and does not take the others of its line with it.
 
-use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY,
-};
+use http::header::{CONTENT_ENCODING, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, HeaderValue};
-
-/// The field by which an upstream speaks to the caches in front of it, and to nobody behind them (RFC 9213 3).
-const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
-
-/// Whether a message may be transformed on its way (RFC 9111 5.2.1.6, 5.2.2.6).
-///
-/// Only the name of the directive counts: an argument is not defined for it, and is ignored (5.2). A comma in a
-/// quoted string parts members here, too; what is then taken for the directive is left as it is, which is
-/// always right.
-pub fn may_transform(headers: &HeaderMap) -> bool {
-    let mut directives = members(headers, CACHE_CONTROL).chain(members(headers, CDN_CACHE_CONTROL));
-    !directives.any(|directive| {
-        let mut parts = directive.split(|byte| matches!(byte, b'=' | b';' | b' ' | b'\t'));
-        let name = parts.next().unwrap_or_default();
-        name.eq_ignore_ascii_case(b"no-transform")
-    })
-}
 
 /// Whether there is a coding. `identity` is not one (RFC 9110 8.4.1).
 pub fn is_coded(headers: &HeaderMap) -> bool {
@@ -70,39 +51,6 @@ pub fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_transform_is_read_in_whatever_company() {
-        for (lines, may) in [
-            (&[][..], true),
-            (&["public"][..], true),
-            (&["no-transform"], false),
-            (&["public, No-Transform"], false),
-            (&["public", "max-age=1 ,no-transform"], false),
-            (&["no-transform, x=\"\u{e9}\""], false),
-            (&["x=\u{e9},no-transform"], false),
-            (&["no-transform=\"x\""], false),
-            (&["no-transform=1"], false),
-            (&["no-transform ;a"], false),
-            (&["no-transform;a"], false),
-            (&["no-transformer"], true),
-            (&["x-no-transform"], true),
-            (&["x=no-transform"], true),
-        ] {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
-                headers.append(CACHE_CONTROL, line);
-            }
-            assert_eq!(may_transform(&headers), may, "{lines:?}");
-        }
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            CDN_CACHE_CONTROL,
-            HeaderValue::from_static("max-age=9, no-transform"),
-        );
-        assert!(!may_transform(&headers));
-    }
 
     #[test]
     fn a_field_that_is_said_is_not_said_again() {

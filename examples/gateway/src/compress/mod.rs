@@ -16,7 +16,7 @@ use std::future::ready;
 use bytes::Bytes;
 pub use codings::{Coding, Codings};
 pub use encoders::{Claim, Encoders};
-use fields::{is_coded, may_transform, members};
+use fields::{is_coded, members};
 use futures_util::FutureExt;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName,
@@ -25,7 +25,7 @@ use http::header::{
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::BodyExt;
-use same_origin::proxy::Body;
+use same_origin::proxy::{_forbids_transforms, Body};
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::Compression;
 pub use upstream::{CompressLayer, Compressed};
@@ -156,7 +156,7 @@ pub fn may_be_coded(headers: &HeaderMap) -> bool {
     };
     // RFC 9530 2: it may come behind the content.
     let announces_digest = members(headers, TRAILER).any(is_digest);
-    !is_coded(headers) && !has_digest && !announces_digest && may_transform(headers)
+    !is_coded(headers) && !has_digest && !announces_digest && !_forbids_transforms(headers)
 }
 
 /// Takes out of trailers the digest of what was compressed, which nobody announced.

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use futures_util::future::{FutureExt, Map};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use same_origin::proxy::{_NoTransform, Body};
+use same_origin::proxy::{_NoTransform, _forbids_transforms, Body};
 use tower::{Layer, Service};
 
-use super::fields::{contains, is_coded, may_transform, vary, weak_tags};
+use super::fields::{contains, is_coded, vary, weak_tags};
 use super::{Claim, Codings, LEAST, compress, is_text, may_be_coded};
 
 /// Compresses the answers of a service in one of these codings.
@@ -55,10 +55,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // RFC 9111 5.2.1.6: who asks for what the upstream sent gets that.
-        let accepted = if may_transform(request.headers()) {
-            self.codings.accepted(request.headers())
-        } else {
+        let accepted = if _forbids_transforms(request.headers()) {
             Codings::default()
+        } else {
+            self.codings.accepted(request.headers())
         };
         // RFC 9110 14.2: a range may be left out. A date is the same for all forms, and by it the client may go on with a
         // compressed one, to which a part of the plain one would be added. Without a date in compressed answers no client
