@@ -18,6 +18,7 @@ mod connect;
 mod connect_to;
 mod error;
 mod hyper_error;
+mod lock;
 mod pool;
 mod send;
 pub(crate) mod stream;

@@ -5,7 +5,7 @@
 //! only if the body is out by then; else the body does.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::lock::lock;
 use crate::proxy::body::Body;
 use crate::proxy::error::BoxError;
 
@@ -128,13 +129,8 @@ impl Upload {
         true
     }
 
-    /// A poisoned lock guards a body that has panicked, which is not asked again.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| {
-            let mut state = PoisonError::into_inner(poisoned);
-            state.body = None;
-            state
-        })
+        lock(&self.0, |state| state.body = None)
     }
 }
 

@@ -1,13 +1,14 @@
 //! A request's body that can be had back when its upstream says that it has not processed the request.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::proxy::body::Body;
+use crate::proxy::client::lock::lock;
 use crate::proxy::error::BoxError;
 
 /// The most bytes of a body that are kept until its request has an answer. A refusal comes a round trip after the head,
@@ -71,13 +72,8 @@ impl Drop for KeptBody {
 }
 
 impl Shared {
-    /// A poisoned lock guards a body that has panicked, which is not to be had back.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| {
-            let mut state = PoisonError::into_inner(poisoned);
-            state.read = None;
-            state
-        })
+        lock(&self.0, |state| state.read = None)
     }
 }
 
