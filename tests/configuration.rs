@@ -213,6 +213,22 @@ fn a_cache_is_read_as_it_was_written() {
 }
 
 /// What serde prints says what is wrong, and what to write.
+/// A portal or a CLI shows them.
+#[test]
+fn errors_of_every_builder_can_be_written_with_their_kind() {
+    fn kind<E: Serialize>(errors: Option<E>) -> Value {
+        serde_json::to_value(errors.unwrap()).unwrap()[0]["kind"].clone()
+    }
+    let policy = CorsPolicy::builder().build();
+    let guard = Guard::builder().hosts([""]).build();
+    let proxy = ReverseProxy::builder("api", "http://a.example").build();
+    let cache = Cache::builder().size(0).build();
+    assert_eq!(kind(policy.err()), "no_origins");
+    assert_eq!(kind(guard.err()), "no_host");
+    assert_eq!(kind(proxy.err()), "not_a_path");
+    assert_eq!(kind(cache.err()), "zero");
+}
+
 #[test]
 fn a_value_that_does_not_fit_is_told_with_a_remedy() {
     for (setting, message) in [

@@ -12,6 +12,8 @@ pub type CacheError = ConfigError<CacheErrorKind>;
 
 /// The kind of an error of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum CacheErrorKind {
     /// Nothing could be stored.
