@@ -16,7 +16,7 @@ use crate::proxy::config::settings::{Limits, Timeouts};
 
 /// Settings of a [`Client`].
 #[derive(Clone, Debug, Default)]
-#[must_use]
+#[must_use = "settings do nothing until a client is built of them"]
 pub struct ClientBuilder {
     timeouts: Timeouts,
     limits: Limits,
@@ -81,7 +81,7 @@ impl ClientBuilder {
         doc = "With the feature `tls` and no [`tls_config`](Self::tls_config): no root certificate of the system can \
                be read, or there is no crypto provider."
     )]
-    pub fn build(self) -> Result<Client, ClientBuildError> {
+    pub fn build(&self) -> Result<Client, ClientBuildError> {
         ProxyConfigErrors::into_result(config::problems(&self.timeouts, &self.limits))?;
         let settings = self.settings();
         let connector = Connector {
@@ -89,8 +89,8 @@ impl ClientBuilder {
             max_head: self.limits.response_head,
             max_fields: self.limits.response_fields,
             #[cfg(feature = "tls")]
-            tls: match self.tls {
-                Some(config) => Some(Tls::new(&config)),
+            tls: match &self.tls {
+                Some(config) => Some(Tls::new(config)),
                 None if self.skips_roots => None,
                 None => Some(Tls::new(&system_config()?)),
             },
