@@ -45,6 +45,11 @@ impl Origin {
         Self { text, shape }
     }
 
+    /// The pattern that stands for this origin alone.
+    pub(super) fn into_pattern(self) -> OriginPattern {
+        OriginPattern::new(self.text, self.shape)
+    }
+
     /// The serialized origin.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -44,6 +44,11 @@ pub struct OriginPattern {
 }
 
 impl OriginPattern {
+    /// The text has to have been read as a pattern, or as an origin, which is one.
+    pub(super) fn new(text: Box<str>, shape: Shape) -> Self {
+        Self { text, shape }
+    }
+
     /// The text of the pattern.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -156,8 +161,7 @@ impl FromStr for OriginPattern {
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let kind = match parse::pattern(text.as_bytes()) {
             Some(shape) if is_punycode_valid(text, &shape) => {
-                let text = text.into();
-                return Ok(Self { text, shape });
+                return Ok(Self::new(text.into(), shape));
             }
             Some(_) => OriginErrorKind::Punycode,
             None => diagnose(text),
@@ -170,6 +174,13 @@ impl FromStr for OriginPattern {
 fn is_punycode_valid(text: &str, shape: &Shape) -> bool {
     !parse::is_special(&text.as_bytes()[..shape.scheme])
         || host::is_punycode_valid(&text[shape.host.clone()])
+}
+
+/// The pattern that stands for this origin alone, such as one that a program has read from a request.
+impl From<Origin> for OriginPattern {
+    fn from(origin: Origin) -> Self {
+        origin.into_pattern()
+    }
 }
 
 impl fmt::Display for OriginPattern {

@@ -333,6 +333,9 @@ proptest! {
         if let Ok(pattern) = text.parse::<OriginPattern>() {
             prop_assert_eq!(pattern.to_string(), text.as_str());
             prop_assert_eq!(pattern.to_origin().is_some(), text.parse::<Origin>().is_ok());
+            if let Some(itself) = pattern.to_origin() {
+                prop_assert_eq!(OriginPattern::from(itself), pattern);
+            }
         }
     }
 

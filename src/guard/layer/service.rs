@@ -8,6 +8,8 @@ use http::{HeaderName, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::guard::config::builder::GuardBuilder;
+use crate::guard::config::error::GuardErrors;
 use crate::guard::layer::admitted::Admitted;
 use crate::guard::layer::event::GuardLog;
 use crate::guard::layer::future::ResponseFuture;
@@ -93,6 +95,27 @@ impl<P> GuardLayer<P> {
     #[must_use]
     pub fn handle(&self) -> GuardHandle {
         GuardHandle::new(Arc::clone(&self.shared))
+    }
+}
+
+impl GuardBuilder {
+    /// [Builds](Self::build) the guard, and a layer that obeys it and answers what it refuses with an empty page.
+    ///
+    /// # Errors
+    ///
+    /// As of [`build`](Self::build).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use same_origin::guard::Guard;
+    ///
+    /// let guard = Guard::builder().trust(["https://partner.example"]).layer()?;
+    /// let app = axum::Router::<()>::new().layer(guard);
+    /// # Ok::<(), same_origin::guard::GuardErrors>(())
+    /// ```
+    pub fn layer(&self) -> Result<GuardLayer, GuardErrors> {
+        self.build().map(GuardLayer::new)
     }
 }
 
