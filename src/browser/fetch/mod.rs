@@ -13,6 +13,7 @@ pub(crate) mod port;
 pub(crate) mod preflight;
 pub(crate) mod redirect;
 pub(crate) mod referrer;
+pub(crate) mod safelist;
 pub(crate) mod state;
 
 use bytes::Bytes;

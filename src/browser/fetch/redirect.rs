@@ -6,9 +6,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::classify;
 use super::options::{Mode, Redirect};
 use super::referrer::ReferrerPolicy;
+use super::safelist;
 use super::state::{Body, State, Tainting};
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
@@ -84,7 +84,7 @@ impl State {
         }
         self.urls.push(location);
         if self.engine.has(Quirk::HintsStay) && !self.is_same_origin() {
-            for name in classify::HINTS {
+            for name in safelist::HINTS {
                 self.headers.remove(name);
             }
         }

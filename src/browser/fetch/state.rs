@@ -3,12 +3,12 @@
 use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
-use super::classify;
 use super::client::{Client, EmbedderPolicy};
 use super::initiator::Initiator;
 use super::options::{Credentials, Mode, Redirect};
 use super::port;
 use super::referrer::ReferrerPolicy;
+use super::{classify, safelist};
 use crate::browser::engine::{Engine, Quirk};
 use crate::browser::origin::Origin;
 use crate::browser::outcome::error::{FetchErrorKind, Scene};
@@ -94,7 +94,7 @@ impl State {
 
     /// Fetch #cors-unsafe-request-header-names of this request.
     pub(crate) fn unsafe_header_names(&self) -> Vec<HeaderName> {
-        classify::unsafe_header_names(&self.headers, self.engine)
+        safelist::unsafe_header_names(&self.headers, self.engine)
     }
 
     /// Fetch #concept-request-tainted-origin.

@@ -7,9 +7,9 @@ use super::Page;
 use super::fetch::Fetch;
 use super::request::{BodyInit, Request};
 use crate::browser::engine::Quirk;
-use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
 use crate::browser::fetch::options::{Credentials, Mode, Redirect};
+use crate::browser::fetch::safelist;
 use crate::browser::values::mime_essence;
 
 impl Page {
@@ -46,7 +46,7 @@ impl Page {
         }
         // Beacon #sec-processing-model: the whole rule for a safelisted value decides, not the type alone.
         let mode = match &request.body.content_type {
-            Some(value) if !classify::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes()) => {
+            Some(value) if !safelist::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes()) => {
                 Mode::Cors
             }
             _ => Mode::NoCors,

@@ -9,11 +9,11 @@ use super::Page;
 use super::request::Request;
 use crate::browser::engine::Quirk;
 use crate::browser::fetch::Run;
-use crate::browser::fetch::classify;
 use crate::browser::fetch::initiator::Initiator;
 use crate::browser::fetch::options::{Credentials, Mode, Redirect};
 use crate::browser::fetch::referrer::{self, ReferrerPolicy};
 use crate::browser::fetch::state::{Body, State, Tainting};
+use crate::browser::fetch::{classify, safelist};
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::outcome::trace::Trace;
@@ -328,7 +328,7 @@ impl Fetch {
             if fixed || classify::is_forbidden_header(name, &value) {
                 let what = format!("`{name}` is not script's to set: ignored");
                 trace.note(what, "Fetch #forbidden-request-header");
-            } else if self.mode == Mode::NoCors && !classify::is_no_cors_safelisted(name, &combined)
+            } else if self.mode == Mode::NoCors && !safelist::is_no_cors_safelisted(name, &combined)
             {
                 let what = format!("`{name}` cannot be set in mode no-cors: ignored");
                 trace.note(what, "Fetch #concept-headers-append");
@@ -358,7 +358,7 @@ impl Fetch {
             return;
         }
         if self.mode == Mode::NoCors
-            && !classify::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes())
+            && !safelist::is_no_cors_safelisted(&CONTENT_TYPE, value.as_bytes())
         {
             let what = "the body's type cannot be told in mode no-cors: ignored";
             trace.note(what, "Fetch #concept-headers-append");
