@@ -1,18 +1,15 @@
 //! Let a browser page use an API without CORS trouble.
 //!
-//! Two halves serve that one purpose:
+//! | module | for |
+//! |---|---|
+//! | [`proxy`] | Page and API can share an origin: a reverse proxy makes `https://app/api/*` out of `https://api.elsewhere/base/*`. There are no preflights then, and no CORS at all. |
+//! | [`cors`] | They cannot: a policy is validated once, with every mistake reported, and a tower layer obeys it. |
+//! | [`guard`] | Browsers send the visitor's cookies with every request: what other sites' pages send is refused (CSRF, WebSocket hijacking, DNS rebinding), by the same set of origins. |
+//! | [`cache`] | Responses that an upstream lets be kept: a shared HTTP cache (RFC 9111), before any service or behind the proxy. |
+//! | [`browser`] | Tests: Fetch's CORS algorithm as a client that runs in-process. |
+//! | [`origin`] | Origins, patterns of them, and the set that an allowlist compiles to. |
 //!
-//! - `proxy` (feature of that name): where page and API can share an origin, put them there. A prefix-rewriting reverse
-//!   proxy makes `https://app/api/*` out of `https://api.elsewhere/base/*`; there are no preflights
-//!   then, and no CORS at all.
-//! - [`cors`]: where they cannot, answer CORS correctly. A policy is validated once, with every
-//!   mistake reported, and a tower layer obeys it.
-//!
-//! And [`guard`]: where a browser sends the visitor's cookies with everything, it refuses what the pages of
-//! other sites send, WebSockets included. It shares its origins with [`cors`]. And `cache` (feature of that
-//! name): a shared HTTP cache, which answers what an upstream says may be kept.
-//!
-//! All are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
+//! The first four are plain tower services over [`http`] types: they mount in axum, in bare hyper, in anything
 //! that speaks `tower::Service<http::Request<B>>`.
 //!
 //! ```
@@ -37,26 +34,43 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `proxy` | yes | the module `proxy`: the reverse proxy and its client, over http and h2c; needs a tokio runtime |
+//! | `proxy` | yes | the module [`proxy`]: the reverse proxy and its client, over http and h2c; needs a tokio runtime |
 //! | `tls` | yes | https upstreams, by rustls with the system's roots |
 //! | `ring`, `aws-lc-rs` | `ring` | the cryptography of `tls`; a default provider of the process goes before either |
 //! | `axum` | yes | the public path and the client's address from axum's extensions |
 //! | `public-suffix` | yes | refuses wildcard origins right below a public suffix |
-//! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of the unchecked |
+//! | `idna` | no | checks punycode in configured origins and suggests it; without it a policy warns of what it could not check |
 //! | `tracing` | yes | events for what CORS and the guard refuse and for failed requests, a span for each exchange |
 //! | `dns` | no | upstreams that follow DNS; needs Rust 1.88 (all features but `cache` and this one: 1.85) |
 //! | `balance` | no | several upstreams behind one prefix, chosen by their load; those that fail are set aside |
 //! | `serde` | no | the builders as configuration |
 //! | `origin-source` | no | origins that are known only at run time; needs a tokio runtime |
-//! | `cache` | no | the module `cache`: a shared HTTP cache as a layer; needs a tokio runtime and Rust 1.88 |
-//! | `browser` | no | the module `browser`: Fetch's CORS algorithm as a client for tests |
+//! | `cache` | no | the module [`cache`]: a shared HTTP cache as a layer; needs a tokio runtime and Rust 1.88 |
+//! | `browser` | no | the module [`browser`]: Fetch's CORS algorithm as a client for tests |
 //!
 //! # Limitations
 //!
 //! - CORS is not access control: a refused origin learns nothing, but its request reaches the application. What
 //!   refuses requests is the [`guard`].
 //! - The proxy leads to the upstreams that it is given, and is not a forward proxy. It does not rewrite bodies and does
-//!   not speak HTTP/3. The modules `proxy`, `guard`, `cache` and `browser` list their own.
+//!   not speak HTTP/3.
+//! - The modules [`proxy`], [`guard`], [`cache`] and [`browser`] list their own.
+//!
+#![cfg_attr(feature = "browser", doc = "[`browser`]: crate::browser")]
+#![cfg_attr(
+    not(feature = "browser"),
+    doc = "[`browser`]: https://docs.rs/same-origin/latest/same_origin/browser/"
+)]
+#![cfg_attr(feature = "cache", doc = "[`cache`]: crate::cache")]
+#![cfg_attr(
+    not(feature = "cache"),
+    doc = "[`cache`]: https://docs.rs/same-origin/latest/same_origin/cache/"
+)]
+#![cfg_attr(feature = "proxy", doc = "[`proxy`]: crate::proxy")]
+#![cfg_attr(
+    not(feature = "proxy"),
+    doc = "[`proxy`]: https://docs.rs/same-origin/latest/same_origin/proxy/"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
