@@ -33,7 +33,7 @@
 //! |---|---|
 //! | Can these pages use my API, and no others? | [`cors_conformance`] |
 //! | Can a page read every refusal, or does a layer answer outside of CORS? | [`readable()`] |
-//! | Can a foreign page act in my user's name? | [`attacks()`] |
+//! | Can another site's page act in my user's name? | [`attacks()`] |
 //! | What does script get of this one request? | [`Page::fetch`], and the `assert_…` of [`Outcome`] |
 //!
 //! Of servers that run, and that somebody else configured, the example `cors_check` asks the same: it is a tool

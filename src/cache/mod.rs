@@ -17,8 +17,8 @@
 //!
 //! # Storing
 //!
-//! Stored is the response to a `GET` (RFC 9111 3), and that to a `POST` which says in `Content-Location` that it
-//! is what a `GET` of the same target would get, if
+//! The response to a `GET` is stored (RFC 9111 3), and so is that to a `POST` which says in `Content-Location` that it
+//! is what a `GET` of the same target would get, if all of this is so:
 //!
 //! - it has freshness, or something to validate it by (`ETag`, `Last-Modified`), or may be used stale;
 //! - its upstream has marked it as something for others, by freshness above 0, by `stale-while-revalidate`,
@@ -37,16 +37,17 @@
 //!   [`object`];
 //! - the request had no body, no `If-Match` and no `If-Unmodified-Since`.
 //!
-//! With explicit freshness any final status is stored, but for 428, 429, 431 and 511, which are about one client and
-//! never stored (RFC 6585). Without, those that RFC 9110 15.1 names, if they can be validated. Directives that contradict each other, cannot be read or stand in a string without end are read
-//! in the strict way: the least freshness, or none, or not stored at all.
+//! With explicit freshness any final status is stored, except 428, 429, 431 and 511, which are about one client and
+//! never stored (RFC 6585). Without, only the statuses are stored that RFC 9110 15.1 names, if they can be validated.
+//! Directives that contradict each other, cannot be read, or stand in a quoted string without an end are read in the
+//! strict way: the least freshness, or none, or not stored at all.
 //!
 //! # Answering
 //!
-//! - Fresh is what is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this order;
-//!   where there is a sound [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213), it stands for all of
-//!   them and is passed on. Its age is counted from `Age`, `Date`, the time that the request took, and the time in
-//!   memory (4.2.3), through which the machine may have slept.
+//! - A response is fresh while it is younger than its `s-maxage`, `max-age`, or `Expires` less `Date` (4.2.1), in this
+//!   order. A valid [`CDN-Cache-Control`](https://www.rfc-editor.org/rfc/rfc9213) stands for all of them and is passed
+//!   on. The age is counted from `Age`, `Date`, the time that the request took, and the time in memory (4.2.3); time in
+//!   which the machine sleeps counts.
 //! - A stale response, or one with `no-cache`, is validated by its `ETag` and `Last-Modified` (4.3), in the
 //!   cache's own name. A 304 renews the stored head, but not the fields that say how the body is to be read.
 //! - A stale response is given while it is validated, and if the upstream fails (no answer, 500, 502, 503, 504,
@@ -56,18 +57,18 @@
 //!   are under way at once; above that whoever asks first waits for the validation.
 //! - `HEAD`, `If-None-Match`, `If-Modified-Since`, and a `Range` of one part are answered from a stored `GET`.
 //!   A 206 is stored as what it is, and its parts answer requests for them while it is fresh.
-//! - A client may want more (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and less
-//!   (`max-stale`) as far as the upstream allows it (5.2.1). One that names a freshness, or an age without
-//!   `max-stale`, gets nothing stale while the upstream answers.
+//! - A client may be stricter (`no-cache`, `max-age`, `min-fresh`, `no-store`, `only-if-cached`), and as far as the
+//!   upstream allows it less strict (`max-stale`, 5.2.1). One that sends `min-fresh`, or `max-age` without `max-stale`,
+//!   gets nothing stale while the upstream answers.
 //! - A response that its upstream has not called fresh is stored only to be validated: neither `max-stale` nor
 //!   [`stale`] gives it to anybody, as it may be the page of whoever asked first.
-//! - An unsafe method that succeeds ends what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the
+//! - An unsafe method that succeeds invalidates what is stored of its target, of its `Destination` (RFC 4918 10.3), and of the
 //!   `Location` and `Content-Location` in its response, as far as they are of the same origin (4.4): by the address, by
 //!   `Host`, or by the sent `X-Forwarded-Host`, `-Proto` and `-Port`. An older answer that is still on its way is not used
 //!   after that.
-//! - Of two responses to the same request the more recent one is kept (4), although the other one ends later: the one
-//!   that was asked for when the other was there, or else the one with the later `Date`. A 304 renews nothing but the
-//!   response that it was asked about.
+//! - Of two responses to the same request the more recent one is kept (4), even if the other one ends later. More recent
+//!   is the one that was asked for when the other one had come, or else the one with the later `Date`. A 304 renews only
+//!   the response that it was asked about.
 //! - [`Cache-Status`](https://www.rfc-editor.org/rfc/rfc9211) says what was done, and an [`Outcome`] in the
 //!   response's extensions says it to logs.
 //!
@@ -139,7 +140,9 @@
 //! | an invalidation of `/items/*` | [`Cache::purge_prefix`] |
 //! | error caching minimum TTL | [`stale`], or `stale-if-error` of the backend |
 //!
-//! # What is not done, on purpose
+//! # Conformance, and limitations
+//!
+//! Nothing is written to a disk, and nothing is shared with other processes.
 //!
 //! Of the public suite [http-tests/cache-tests](https://cache-tests.fyi) (npm `http-cache-tests` 0.4.5) 119
 //! required tests still hold under RFC 9111. 117 are passed, and 118 with [`dangerously_store_set_cookie`]; of
@@ -156,21 +159,19 @@
 //! | nginx 1.22.1 | 88 | 50 |
 //! | HAProxy 2.6.12 | 85 | 32 |
 //!
-//! These are not passed:
+//! These are not passed, on purpose:
 //!
 //! | tests | why |
 //! |---|---|
 //! | `heuristic-*-cached` | freshness that nobody has set is not guessed (4.2.2 allows it, and does not ask for it) |
 //! | `headers-store-Set-Cookie`, `other-set-cookie` | see above; with [`dangerously_store_set_cookie`] they pass |
-//! | `stale-close-*` | they count only where stale is given unasked when a connection closes; with [`stale`] they pass |
+//! | `stale-close-*` | a stale response is not given when a connection closes, unless the upstream or [`stale`] allows it; with [`stale`] they pass |
 //! | `vary-normalise-lang-order` | servers do go by the order of languages, whatever RFC 9110 12.5.4 says |
-//! | `vary-normalise-lang-select` | it would take knowing which languages there are |
+//! | `vary-normalise-lang-select` | a cache would have to know which languages there are |
 //! | `conditional-lm-fresh-no-lm` | RFC 9111 4.3.2 says otherwise: `Date` is later than what the client has |
 //! | `partial-store-partial-complete` | without a strong validator parts must not be put together (3.4) |
 //! | `headers-store-Transfer-Encoding` | a proxy refuses an unknown transfer coding with 502 |
 //! | `interim-*` | hyper's server sends no 1xx for a service |
-//!
-//! And besides: nothing is written to a disk, and nothing is shared with other processes.
 //!
 //! [`dangerously_store_set_cookie`]: CacheBuilder::dangerously_store_set_cookie
 //! [`object`]: CacheBuilder::object

@@ -65,8 +65,8 @@ impl CorsLayer {
     }
 
     /// Whether responses to refused requests tell the rule that was broken, by a [`Refusal`](super::Refusal) in their
-    /// extensions:
-    /// for logs and metrics of layers outside. Costs allocations where a request is refused. Default: `false`.
+    /// extensions: for logs and metrics of layers outside. Costs allocations where a request is refused. Default:
+    /// `false`.
     ///
     /// ```
     /// use same_origin::cors::{CorsLayer, CorsPolicy, Refusal};

@@ -29,7 +29,7 @@
 //!
 //! 1. A request without `Origin` is not a CORS request, and the application answers it. `OPTIONS` with
 //!    `Origin` and `Access-Control-Request-Method` is a preflight, which is answered here
-//!    (`#cors-preflight-request`). All else is an actual request, any other `OPTIONS` too.
+//!    (`#cors-preflight-request`). All else is an actual request, and so is any other `OPTIONS`.
 //! 2. An actual request always reaches the application. CORS is not access control: the same `Origin`
 //!    comes with same-origin requests (`#http-requests`), and a page that may not read the response can
 //!    make many of these requests by a form.
@@ -100,7 +100,7 @@
 //! | tracing, metrics, request ids | outside of CORS | preflights are not seen |
 //! | **CORS** | | |
 //! | panics, timeouts, limits, load shedding | inside | pages cannot read the 429 and 503 |
-//! | authentication, sessions | inside | preflights, which bear no credentials, are answered 401 |
+//! | authentication, sessions | inside | preflights, which carry no credentials, are answered 401 |
 //! | compression | inside or outside | |
 //! | a cache | inside, and inside of authentication | one copy for each origin instead of one for all |
 //! | a reverse proxy, routes | inside | |
@@ -164,13 +164,13 @@
 //! # The null origin
 //!
 //! Browsers send `Origin: null` from sandboxed frames and `data:` documents of any site, and after a
-//! redirect from one foreign origin to another. So everybody can send it, and to allow it is to allow
-//! everybody. It has one good use: an object that is the target of such a redirect, say from an API to a
+//! redirect from one cross-origin URL to a URL of a third origin. So everybody can send it, and to allow it is to
+//! allow everybody. It has one good use: an object that is the target of such a redirect, say from an API to a
 //! bucket, and is guarded by a signature in its URL. If the page's request is made with credentials, the
 //! target has to allow `null` with credentials, although it needs none
 //! ([`dangerously_allow_credentialed_null_origin`](CorsBuilder::dangerously_allow_credentialed_null_origin));
-//! to allow the page's own origin there does nothing. Where page and API share an origin, the redirect is
-//! not the second foreign one and keeps the page's origin.
+//! to allow the page's own origin there does nothing. Where page and API share an origin, the redirect goes to a
+//! second origin and not to a third one, and the request keeps the page's origin.
 //!
 //! # Browser behaviour
 //!
@@ -181,8 +181,7 @@
 //! - A preflight is remembered for 5 seconds without `Access-Control-Max-Age`, otherwise for that long up
 //!   to 7200 seconds, and per URL: each new URL asks again. The answer has to be a 2xx. A redirect, 401,
 //!   403, 404, 405 or 500 fails it, even with all the headers.
-//! - A preflight bears no cookie and no `Authorization`, so that authentication in front of this layer
-//!   breaks it.
+//! - A preflight carries no cookie and no `Authorization`, so authentication in front of this layer breaks it.
 //! - An image loaded by `<img>` has no `Origin`. When a script then fetches the same URL, the browser's
 //!   cache answers with that response: it is blocked without `Vary: Origin`, fetched again with it, and
 //!   shared with `*` (rules 4 and 9).
@@ -191,8 +190,8 @@
 //! - Private Network Access is gone, and with it `Access-Control-Request-Private-Network`. A public page
 //!   asks the user for Local Network Access before it reaches a private address; headers of the server take
 //!   no part in it.
-//! - WebSocket handshakes are not under CORS. The server has to look at `Origin` by itself, with an
-//!   [`OriginSet`](crate::origin::OriginSet).
+//! - WebSocket handshakes are not under CORS: the server has to check `Origin` itself. A [guard](crate::guard) does, or
+//!   an [`OriginSet`](crate::origin::OriginSet) in the handler.
 //!
 //! # Operation: replacing a policy, logs, debugging
 //!
@@ -203,8 +202,7 @@
 //!   refusal is an event of the target `same_origin::cors` at the level `INFO`, with the request's method,
 //!   path (without query) and origin, and the `asked_method` or `asked_header` that was refused. Of one kind a
 //!   layer writes at most ten a second, and then their count.
-//! - The module `cors::source` asks a database, say, for origins; it is there with the feature
-//!   `origin-source`.
+//! - The module `cors::source` (feature `origin-source`) asks for origins at run time, a database for instance.
 //!
 //! # Migration from `tower_http::cors`
 //!
@@ -232,8 +230,8 @@
 //!
 //! Clients see these differences: `OPTIONS` that is not a preflight reaches the application; a preflight for
 //! a method or header that is not allowed gets `403` instead of `200`; the response to a refused origin has
-//! no CORS header; `allow_headers(Any)` is not `Authorization`, which Fetch wants by name. Nothing panics when a
-//! policy is wrong, since it cannot be built.
+//! no CORS header; `allow_headers(Any)` does not cover `Authorization`, which Fetch wants by name. A wrong policy is an
+//! error of `build`, and never a panic.
 
 mod acrh;
 mod config;

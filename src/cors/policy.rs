@@ -16,8 +16,8 @@ use crate::origin::{OriginPattern, OriginSet};
 ///
 /// A policy is built of settings that were all checked ([`CorsPolicy::builder`]) and never changes. Its
 /// clones share one memory. [`Display`](std::fmt::Display) prints it in canonical form, as the table of a
-/// configuration file that builds it again (see [`settings`](Self::settings)). It is a layer itself, and
-/// [`CorsLayer`](super::CorsLayer) is one with a handle.
+/// configuration file that builds it again (see [`settings`](Self::settings)). It is a layer itself;
+/// take a [`CorsLayer`](super::CorsLayer) to replace the policy while requests are served.
 ///
 /// ```
 /// use same_origin::cors::CorsPolicy;

@@ -1,20 +1,20 @@
 //! Cross-site requests, WebSocket hijacking and DNS rebinding: one set of origins, one judgement.
 //!
-//! Browsers send cookies with every request to a site, whichever page makes it. CORS decides who may *read* an
-//! answer; it stops neither the form of a foreign page that posts to the application, nor its WebSocket. A
-//! guard does, by the fields that browsers send and pages cannot set:
+//! Browsers send cookies with every request to a site, whichever page makes it. CORS decides who may *read* a
+//! response; it stops neither a form on another site's page that posts to the application (CSRF), nor that page's
+//! WebSocket. A guard does, by the fields that browsers send and pages cannot set:
 //!
 //! ```
-//! use same_origin::guard::{Guard, GuardLayer};
+//! use same_origin::guard::Guard;
 //!
-//! let guard = Guard::builder().trust(["https://partner.example"]).build()?;
+//! let guard = Guard::builder().trust(["https://partner.example"]).layer()?;
 //! let app = axum::Router::<()>::new()
 //!     .route("/transfer", axum::routing::post(async || "done"))
-//!     .layer(GuardLayer::new(guard));
+//!     .layer(guard);
 //! # Ok::<(), same_origin::guard::GuardErrors>(())
 //! ```
 //!
-//! [`build`](GuardBuilder::build) says all that is wrong at once, each with what to write instead. After that
+//! [`build`](GuardBuilder::build) reports all errors at once, each with what to write instead. After that
 //! nothing can fail: [`Guard::judge`] is the whole decision, a function of the request's head that allocates
 //! nothing, and the layer only does what it says.
 //!
@@ -23,11 +23,11 @@
 //! The first that decides ends it.
 //!
 //! 1. **Host.** Where [`hosts`](GuardBuilder::hosts) are given, the authority of the request has to be one of
-//!    them (RFC 9110 7.4), else it is answered with 421; one that names no single valid host gets 400 (RFC 9112 3.2).
-//!    The target's absolute form counts before `Host` (RFC
-//!    9112 3.2.2), and of `:authority` and another `Host` neither does (RFC 9113 8.3.1), where the port of
-//!    `:scheme` may be left out. Names have no case; a dot at the end makes another name; IPv6 addresses are compared as such, however they are written; the port
-//!    counts if the entry has one. This closes DNS rebinding.
+//!    them (RFC 9110 7.4), else the response is 421; a request that names no single valid host gets 400 (RFC 9112 3.2).
+//!    The target's absolute form counts before `Host` (RFC 9112 3.2.2). If `:authority` and `Host` differ, neither
+//!    counts (RFC 9113 8.3.1); one of them may leave out the default port of `:scheme`. Names have no case; a dot at the
+//!    end makes another name; IPv6 addresses are compared as addresses, however they are written; the port counts if
+//!    the entry has one. This stops DNS rebinding.
 //! 2. **Safe methods** pass: `GET`, `HEAD`, `OPTIONS`, `TRACE` (RFC 9110 9.2.1) and `QUERY` (RFC 10008), unless
 //!    the request asks for a WebSocket, by `Upgrade` (RFC 6455 4.1) or by an extended CONNECT (RFC 8441 4).
 //!    Such a handshake is judged as an unsafe request is: CORS does not cover it (RFC 6455 10.2).
@@ -43,8 +43,8 @@
 //! 8. Without `Sec-Fetch-Site`, **the own `Origin`** passes, and any other is refused: `null`, several lines,
 //!    another scheme, what is not an origin. Old browsers send no `Sec-Fetch-Site`, nor does any over plain
 //!    http but to this machine, nor Chromium with a WebSocket.
-//! 9. **Neither field**: not a browser, and passes, unless
-//!    [`require_browser_fields`](GuardBuilder::require_browser_fields) says otherwise.
+//! 9. **Neither field**: the client is not a browser, and the request passes, unless
+//!    [`require_browser_fields`](GuardBuilder::require_browser_fields) is set.
 //!
 //! `Referer`, `X-Requested-With` and `Sec-Fetch-Mode` decide nothing.
 //!
@@ -59,7 +59,8 @@
 //!
 //! # The own origin
 //!
-//! It is scheme, host and port under which the *browser* made the request. Rule 8 is as good as that is known:
+//! It is the scheme, host and port under which the *browser* made the request. Rule 8 needs to know it. The guard takes it
+//! from the first of these:
 //!
 //! - [`public_origins`](GuardBuilder::public_origins), where given, and nothing else;
 //! - else the [`OwnOrigin`] in the request's extensions, which a server computes from the forwarding fields of
@@ -73,22 +74,22 @@
 //!
 //! # Limitations
 //!
-//! - A `GET` that changes something is not protected, nor what a method override makes of one.
+//! - A `GET` that changes something is not protected, nor is a `GET` that a method override turns into something else.
 //! - `Origin: null` without `Sec-Fetch-Site` is refused although it can be the own page's: with
 //!   `Referrer-Policy: no-referrer`, over plain http or in an old browser. Send `same-origin` instead.
 //! - A form of a trusted page that its own server redirects here, by 307 or 308, says `Origin: null` in Chromium and is
 //!   refused. Let the page post here directly.
-//! - Of NTLM and of client certificates, which authenticate a connection, the mode `Credentials` sees nothing.
-//! - Cookies are given to sibling subdomains by `Domain`, and set by them; a guard does not change that.
+//! - The mode `Credentials` does not see NTLM and client certificates, which authenticate a connection.
+//! - Sibling subdomains can read and set cookies with a `Domain`; a guard does not change that.
 //!
-//! # The answer
+//! # The response to a refused request
 //!
-//! 403, or 421 for a host that is not answered, or 400 where no single valid one is named, as `text/plain`, empty unless there is a
-//! [page](GuardLayer::page) of one's own, and nothing disclosed but by [`debug`](GuardLayer::debug). The
-//! [`GuardError`] is in its extensions. `Vary` names the fields that decided: `Origin` and `Sec-Fetch-Site`, in
-//! the mode `Credentials` also `Cookie` and `Authorization`. Answers to requests that were let through need no
-//! `Vary`: safe methods are answered by the host alone, which is a part of a cache's key, and the answers to
-//! others are not used for other requests (RFC 9111 4).
+//! The status is 403, or 421 for a host that is not in `hosts`, or 400 where no single valid host is named. The body is
+//! empty, as `text/plain`, unless there is a [page](GuardLayer::page) of one's own. Nothing of the settings is disclosed
+//! but by [`debug`](GuardLayer::debug). The [`GuardError`] is in the extensions. `Vary` names the fields that decided:
+//! `Origin` and `Sec-Fetch-Site`, in the mode `Credentials` also `Cookie` and `Authorization`. Responses to requests that
+//! were let through need no `Vary`: for safe methods the host alone decides, which is a part of a cache's key, and the
+//! responses to other methods are not reused (RFC 9111 4).
 //!
 //! Inside of the [`CorsLayer`](crate::cors::CorsLayer), where it belongs, a refusal is readable by the pages
 //! that CORS allows, and preflights never get to the guard.
@@ -113,7 +114,7 @@
 //! ```
 //!
 //! *Login by another site that answers with a POST* (SAML, OpenID Connect's `form_post`): its page's form is
-//! cross-site, and bears a signed answer. Where the site sends an `Origin`, trust it; many send `null` or none.
+//! cross-site, and carries a signed response. Where the site sends an `Origin`, trust it; many send `null` or none.
 //!
 //! ```
 //! # use same_origin::guard::{Exemption, Guard};
@@ -143,7 +144,7 @@
 //! | trusted origins | [`trust`](GuardBuilder::trust), patterns too | `add_trusted_origin` | `AddTrustedOrigin` | the endpoint's CORS policy |
 //! | trust of CORS | [`trust_cors`](GuardBuilder::trust_cors), with credentials only | – | – | with `AllowCredentials` only |
 //! | not judged | [`dangerously_exempt`](GuardBuilder::dangerously_exempt), by path and method | `with_insecure_bypass`, a closure | `AddInsecureBypassPattern` | by endpoint |
-//! | own answer | [`GuardLayer::page`] | `with_rejection_response` | `SetDenyHandler` | the form consumer's 400 |
+//! | own response | [`GuardLayer::page`] | `with_rejection_response` | `SetDenyHandler` | the form consumer's 400 |
 //! | reason | [`GuardError`] in the extensions | `ProtectionError` in the extensions | an error of `Check` | a verdict in the request's features |
 //! | WebSockets | judged, by HTTP/1.1 and HTTP/2 | a GET, passes | a GET, passes | a GET, passes |
 //! | `Host` | [`hosts`](GuardBuilder::hosts) | – | – | another middleware |
@@ -153,8 +154,8 @@
 //! | settings that are wrong | all at once, with remedies | the first | the first | – |
 //! | to try it | [`report_only`](GuardBuilder::report_only), [`GuardHandle`] | – | – | – |
 //!
-//! Differences for clients who come from one of these: a foreign page's WebSocket is refused, and a request whose
-//! `Origin` has the right host and the wrong scheme is, too, unless the browser says `same-origin`.
+//! Clients see two differences: the WebSocket of another site's page is refused, and so is a request whose `Origin` has
+//! the right host and the wrong scheme, unless the browser says `same-origin`.
 
 mod advice;
 mod config;

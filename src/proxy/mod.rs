@@ -51,13 +51,13 @@
 //!
 //! # Processing of a response
 //!
-//! 1. Hop-by-hop fields out and one length, as above; an unsound head gets 502, and so does one whose body, of a client
-//!    service or a layer around the client, is not as long as it says. An upstream of HTTP/1.0 is
-//!    answered for in HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is about the upstream's origin (RFC 7838) and goes. A 426 tells a
-//!    client of HTTP/1.1 the protocols that the upstream names in it, if they can be tunneled (RFC 9110 15.5.22). A 407
-//!    is a challenge to the proxy, which has no credentials, and becomes a 502 (RFC 9110 11.7.1).
+//! 1. Hop-by-hop fields out and one length, as above. A head that cannot be framed gets 502, and so does a response of a
+//!    client service, or of a layer around the client, whose body is not as long as its head says. A response over
+//!    HTTP/1.0 goes on as HTTP/1.1 (RFC 9112 2.3). `Alt-Svc` is removed, as it is about the upstream's origin (RFC 7838).
+//!    A 426 tells a client of HTTP/1.1 the protocols that the upstream names in it, if they can be tunneled (RFC 9110
+//!    15.5.22). A 407 is a challenge to the proxy, which has no credentials, and becomes a 502 (RFC 9110 11.7.1).
 //! 2. `Location`, `Content-Location` and `Refresh` under the upstream come back under the prefix; those under
-//!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Foreign addresses stay
+//!    another proxy's upstream under that one's, if both share a table of [`Mounts`]. Addresses of others stay
 //!    byte for byte, and so does a relative reference, unless it leads elsewhere from the public path than from the
 //!    upstream's (RFC 3986 5.2). `Link` is left alone. Behind a trusted proxy that says `X-Forwarded-Prefix`, its prefix
 //!    is put before ours, whether the upstream is told of it or not.
@@ -87,37 +87,40 @@
 //!
 //! # Connections to upstreams
 //!
-//! - An attempt to connect outlives the request that wanted it, and serves the next one; sixteen of those go on
-//!   that nobody waits for. A request over HTTP/1.1 whose client goes has 250 ms more for its answer, sixteen at
-//!   once, so that its connection can be used again. A connection that bore no request, or whose request was
+//! - An attempt to connect outlives the request that wanted it, and serves the next one. At most sixteen attempts go on
+//!   that nobody waits for. A request over HTTP/1.1 whose client goes away has 250 ms more for its response, so that its
+//!   connection can be used again; at most sixteen do at once. A connection that carried no request, or whose request was
 //!   given up, is reset and not closed: a client that resets streams all day leaves no port in `TIME-WAIT`.
-//! - An answer that comes while the request is on its way is handed on. The rest of the request is no longer
+//! - A response that comes while the request is on its way is handed on. The rest of the request is no longer
 //!   sent where the upstream says `Connection: close`, closes its side, or resets the stream with `NO_ERROR`
 //!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it.
 //! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
-//!   connection, as some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
-//!   A body that does not say that it is empty, as those behind `tower_http`'s `RequestBodyTimeoutLayer` do not, is
-//!   asked for its first frame where no field announces content: one that ends at once is none.
+//!   connection, because some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
+//!   Where no field announces content and the body does not say that it is empty, as behind `tower_http`'s
+//!   `RequestBodyTimeoutLayer`, the body is asked for its first frame: if it ends at once, there is no content.
 //! - `Keep-Alive: timeout` of an upstream shortens [`Timeouts::idle`]; after its `max=0` a connection is not used again.
-//! - An upstream of HTTP/2 that says nothing for 15 s, while requests wait on it, is asked by a PING whether it is still
-//!   there, and has 25 s to answer. As long as its streams bring nothing it is not asked again for five minutes, but twice
-//!   for requests that come meanwhile, because servers of gRPC end a connection over more PINGs than that. A connection
-//!   that has brought nothing in the time of a request that waited in vain ([`Timeouts::response`]) gets no other one. An
-//!   answer to a PING excuses one such request; after the second in a row the connection gets no other one either.
-//! - A request whose head is larger than an upstream of HTTP/2 says it takes (RFC 9113 6.5.2) is answered with 431: some
-//!   servers end the connection over such a head, and with it the requests of others.
+//! - An HTTP/2 upstream that sends nothing for 15 s while requests wait for it gets a PING, and has 25 s to acknowledge
+//!   it. As long as its streams bring nothing, the next PING comes five minutes later, and before that at most two for
+//!   requests that come meanwhile: servers of gRPC end a connection over more PINGs than that. A connection that has
+//!   brought nothing while a request waited for all of [`Timeouts::response`] gets no further request. One acknowledged
+//!   PING excuses one such request; after the second in a row the connection gets no further request either.
+//! - A request whose head is larger than an HTTP/2 upstream says it takes (`SETTINGS_MAX_HEADER_LIST_SIZE`, RFC 9113
+//!   6.5.2) is answered with 431: some servers end the connection over such a head, and with it the requests of others.
 //! - The connections of one tokio runtime are used by its requests alone. Limits hold for all runtimes
 //!   together, but for that of idle connections.
 //!
 //! # Memory bounds
 //!
-//! Of a response's head up to 64 KiB and 1,000 lines are held; a larger one is a 502. Informational responses
-//! and chunk sizes of which nothing comes end a connection after 1 MiB. Of a body that its client does not read,
-//! 128 KiB that were read at once over HTTP/1.1, and 256 KiB for a stream of HTTP/2, whose connection has room
-//! for all of its streams. Frames of a few bytes take more, up to some 25 MiB for a connection, which ends above that. 64
-//! KiB more are read ahead, to see whether the upstream has sent everything. Of a request's body 16 KiB are kept over HTTP/2 until there is an answer, to send them again if the upstream refuses the request.
+//! | of | held at most |
+//! |---|---|
+//! | a response's head | 64 KiB and 1,000 lines; a larger one is a 502 ([`Limits::response_head`], [`Limits::response_fields`]) |
+//! | informational responses, and chunk sizes without chunks | 1 MiB, after which the connection ends |
+//! | a response's body that its client does not read, over HTTP/1.1 | 128 KiB |
+//! | the same over HTTP/2 | 256 KiB for a stream, and room for all streams of the connection. Frames of a few bytes take more, up to some 25 MiB for a connection, which ends above that |
+//! | a response's body, to see whether the upstream has sent everything | 64 KiB more |
+//! | a request's body over HTTP/2, to send it again if the upstream refuses the request | 16 KiB, until there is a response |
 //!
-//! # Clients that take all they can
+//! # Slow clients, and shares of each client
 //!
 //! A request has a place at its upstream ([`Limits::in_flight`]) until the upstream's last byte is here, whether
 //! the client has taken it or not. No client has more than its share of the places ([`Limits::client_share`],
@@ -144,7 +147,7 @@
 //!
 //! # Applications behind a prefix
 //!
-//! An application under `/app` either knows its public prefix or it does not. Three settings go with that:
+//! An application under `/app` either knows its public prefix or it does not. These settings go with that:
 //!
 //! | the application | set |
 //! |---|---|
@@ -168,8 +171,8 @@
 //! default; behind a TLS terminator that has to be one of the [`trusted_proxies`].
 //!
 //! Vite, webpack-dev-server, Jupyter and Phoenix check the `Origin` of WebSockets: set [`rewrite_origin`] behind
-//! a [guard](crate::guard), which then makes that check in their place. Do not remove `Origin` to switch such a
-//! check off: nothing would be left of it.
+//! a [guard](crate::guard), which then makes that check in their place. Do not remove `Origin` to get past such a
+//! check: any page could then open a WebSocket.
 //!
 //! ## Absolute redirects made of `X-Forwarded-Host`
 //!
@@ -225,7 +228,7 @@
 //! | nginx | here |
 //! |---|---|
 //! | `location /api/ { proxy_pass https://up/prod/; }` | `ReverseProxy::new("/api", "https://up/prod")` |
-//! | `location /api/ { proxy_pass https://up; }` | `.keep_prefix(true)` |
+//! | `location /api/ { proxy_pass https://up; }` (without a path) | `.keep_prefix(true)` |
 //! | `proxy_set_header Host $host` | `.preserve_host(true)` |
 //! | `proxy_set_header Authorization ""` | `.remove_request_headers(["authorization"])` |
 //! | `proxy_set_header X-Key …`, `add_header`, `proxy_hide_header` | `.set_request_headers(…)`, `.set_response_headers(…)`, `.remove_response_headers(…)` |

@@ -16,7 +16,7 @@ use crate::browser::outcome::response::Outcome;
 use crate::browser::page::request::Request;
 use crate::browser::web::Web;
 
-/// Attempts of foreign pages to use a server with the cookies of its user; see [`attacks`].
+/// Attempts of other sites' pages to use a server with the cookies of its user; see [`attacks`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is tried before `run`"]
 pub struct Attacks {
@@ -39,7 +39,7 @@ const ALL: [Engine; 4] = [
     Engine::WebKit,
 ];
 
-/// Tries what foreign pages can do to the origin `target`, with the cookies that the browser has for it.
+/// Tries what other sites' pages can do to the origin `target`, with the cookies that the browser has for it.
 ///
 /// Say what there is to attack: [`change`](Attacks::change), [`socket`](Attacks::socket),
 /// [`secret`](Attacks::secret). The attackers are a page of another site, a sibling subdomain, another

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::browser::outcome::response::Outcome;
 
-/// The attempts of foreign pages and what became of them; see [`attacks`](crate::browser::attacks).
+/// The attempts of other sites' pages and what became of them; see [`attacks`](crate::browser::attacks).
 #[derive(Clone, Debug)]
 pub struct AttackReport {
     attempts: Vec<Attempt>,

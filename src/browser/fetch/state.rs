@@ -58,7 +58,7 @@ pub(crate) enum Tainting {
     Opaque,
 }
 
-/// Fetch #concept-request-tainted-origin: how foreign the redirects made the request.
+/// Fetch #concept-request-tainted-origin: whether redirects have led the request across origins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedirectTaint {
     SameOrigin,

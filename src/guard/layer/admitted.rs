@@ -7,7 +7,7 @@ use crate::guard::judge::Standing;
 /// The owner of the page that made a request which a guard let through, by its `Origin` alone.
 ///
 /// The guard leaves it in the extensions of each request that has an `Origin`, whatever rule let the request
-/// through: a safe method or an exempt path admits foreign pages, too. The proxy's `rewrite_origin` goes by
+/// through: a safe method or an exempt path admits pages of other sites, too. The proxy's `rewrite_origin` goes by
 /// it.
 ///
 /// ```

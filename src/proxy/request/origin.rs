@@ -1,6 +1,6 @@
 //! `Origin` as an upstream sees it that takes requests of its own pages only.
 //!
-//! To make a foreign page's `Origin` the upstream's own would switch its check off, so only what a guard has
+//! To make the `Origin` of another site's page the upstream's own would switch its check off, so only what a guard has
 //! found to be of our own or a trusted page is rewritten.
 
 use std::sync::atomic::{AtomicBool, Ordering};

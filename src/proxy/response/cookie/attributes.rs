@@ -1,7 +1,7 @@
 //! Attributes that the cookies of an upstream get where they lack them (RFC 6265bis 4.1.2, 5.6; CHIPS).
 //!
-//! Added, and neither removed nor weakened: the application knows best which of its cookies are for foreign
-//! pages. To replace `SameSite=None` by `Lax` would break a sign-in that comes back from elsewhere; to read the
+//! Added, and neither removed nor weakened: the application knows best which of its cookies are for pages
+//! of other sites. To replace `SameSite=None` by `Lax` would break a sign-in that comes back from elsewhere; to read the
 //! values, and write them in a common form, would change cookies that clients compare.
 
 use http::header::{HeaderMap, HeaderValue, SET_COOKIE};

@@ -36,7 +36,7 @@ impl LocationMapper<'_> {
         });
     }
 
-    /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: a foreign
+    /// The public form of a URI reference (RFC 3986 4.1), or `None` when it stays as it is: another server's
     /// address, one that is public already, or a reference relative to the document that means the same on both
     /// sides, as nearly all do.
     fn to_public(&self, value: &str) -> Option<String> {
