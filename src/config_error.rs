@@ -86,7 +86,7 @@ pub fn _key_name(name: &str) -> Cow<'_, str> {
 /// as they may be secrets.
 ///
 /// The text is wrong already, so that it is not taken for what it should be: a password that holds a slash is one,
-/// too. An `@` in a path, as in `http://a.example/@scope`, is none.
+/// too. An `@` in a path, as in `http://a.example/@scope`, does not end user information.
 pub(crate) fn masked_address(text: &str) -> String {
     const MASK: &str = "***";
     // RFC 3986 3.1.

@@ -28,7 +28,7 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 impl<'a> Told<'a> {
-    /// Of a list the last member counts: the peer's own word, where the others may be the client's.
+    /// The last member of a list counts: it is the peer's own word, and those before it may be the client's.
     pub(crate) fn by(headers: &'a HeaderMap) -> Self {
         let last = |name| {
             let line = headers.get_all(name).iter().next_back()?;
@@ -64,7 +64,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Whether a proxy tells of the request in `X-Forwarded-*`, and be it the address alone (HAProxy's `option
+/// Whether a proxy tells of the request in `X-Forwarded-*`, even if it tells the address alone (HAProxy's `option
 /// forwardfor`). Such a proxy may hand `Forwarded` through as the client sent it, as an AWS ALB does.
 pub(crate) fn is_told_in_x_fields(headers: &HeaderMap) -> bool {
     [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST]

@@ -9,9 +9,9 @@ use url::Url;
 /// `capacitor://localhost`, `chrome-extension://…`, and their pages fetch with these words in `Origin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Of http and https; or an opaque one, equal to nothing but its own copies.
+    /// One of http or https; or an opaque one, equal to nothing but its own copies.
     Web(url::Origin),
-    /// Of a scheme that an application registered, serialized.
+    /// One of a scheme that an application registered, serialized.
     App(String),
 }
 

@@ -52,8 +52,8 @@
 //!
 //! # Modes
 //!
-//! [`Strict`](Mode::Strict), the default, judges every unsafe request. It is the one for applications whose
-//! pages are their own, and the only one wherever whoever can reach the server may use it: a tool on loopback, a
+//! [`Strict`](Mode::Strict), the default, judges every unsafe request. It is for applications whose pages are their
+//! own, and the only safe mode wherever everybody who can reach the server may use it: a tool on loopback, a
 //! device in a private network, behind client certificates. [`Credentials`](Mode::Credentials) leaves alone
 //! what carries nothing of the visitor's, so that a public API whose CORS is `*` goes on to work.
 //!

@@ -116,11 +116,11 @@ impl<T: Transport> ReverseProxy<T> {
         })
     }
 
-    /// Answers a request that is refused if it has content. Of one without any HTTP/2 may say so by an empty DATA frame
-    /// behind its head (RFC 9113 8.1), and HTTP/1.1 by a last chunk (RFC 9112 7.1).
+    /// Answers a request that is refused if it has content. That it has none may be told only behind its head: by an empty
+    /// DATA frame over HTTP/2 (RFC 9113 8.1), and by a last chunk over HTTP/1.1 (RFC 9112 7.1).
     fn wait(self, mut request: Request<Body>) -> Answer {
         Box::pin(async move {
-            // Of who says nothing in time it is taken to have some.
+            // A client that says nothing in time is taken to send content.
             let _pending = timeout(UNEXPECTED, request.body_mut().wait()).await;
             let answer = self.answer(request);
             drop(self);
@@ -149,8 +149,8 @@ impl<T: Transport> ReverseProxy<T> {
                 let error = ProxyError::from(kind);
                 trace::refused(&self.plan, &parts, &error);
                 let mut response = self.plan.error_page.render(error, is_head);
-                // RFC 9931: what follows a CONNECT that is rejected may be meant for the other end of the tunnel, and is
-                // not a request.
+                // RFC 9931: what follows a rejected CONNECT may be meant for the other end of the tunnel, and is not
+                // taken for a request.
                 if parts.method == Method::CONNECT && version < Version::HTTP_2 {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);

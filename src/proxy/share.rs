@@ -55,7 +55,7 @@ impl Shares {
         }
     }
 
-    /// A place at an upstream of the share of whoever asks, when one is free in time.
+    /// A place at an upstream from the client's share, when one is free in time.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl TunnelShares {
         Self(Ledger::new(tunnels, 0, share))
     }
 
-    /// A place of the share of whoever asks; none is needed where shares have no bound. Nobody waits for one,
+    /// A place from the client's share; none is needed where shares have no bound. Nobody waits for one,
     /// because a tunnel may be open for days.
     ///
     /// # Errors

@@ -102,8 +102,8 @@ impl State {
 
     /// The key of the HTTP cache and of the preflight cache.
     ///
-    /// Of a navigation it is that of the document to come (HTML #create-navigation-params-by-fetching),
-    /// whoever leads there.
+    /// A navigation has the partition of the document to come (HTML #create-navigation-params-by-fetching),
+    /// whichever page leads there.
     pub(crate) fn network_partition(&self) -> String {
         match self.is_apart() {
             true => site::partition(self.origin()),

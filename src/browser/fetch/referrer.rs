@@ -102,8 +102,8 @@ impl ReferrerPolicy {
     }
 }
 
-/// Referrer Policy #determine-requests-referrer: the page, before a policy is asked. A document of opaque origin is none,
-/// and WebSockets #concept-websocket-establish gives none.
+/// Referrer Policy #determine-requests-referrer: the page, before a policy is asked. `None` for a document of opaque
+/// origin, and for a WebSocket (WebSockets #concept-websocket-establish).
 pub(crate) fn of_page(client: &Client, initiator: Initiator, engine: Engine) -> Option<Url> {
     use Initiator as I;
     let is_named = match initiator {

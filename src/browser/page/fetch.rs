@@ -108,8 +108,8 @@ impl Fetch {
         }
     }
 
-    /// The user clicked on what starts it. Of a [navigation](Page::navigate) the request tells this by
-    /// `Sec-Fetch-User`; of other requests nothing does.
+    /// As started by the user's click: a [navigation](Page::navigate) then sends `Sec-Fetch-User: ?1`. Other requests
+    /// do not tell.
     pub fn user_activation(self) -> Self {
         Self {
             user_activation: true,

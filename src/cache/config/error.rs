@@ -32,7 +32,7 @@ impl fmt::Display for CacheErrorKind {
             Self::Zero => "leaves no room for anything",
             Self::LargerThanSize => "is larger than all of the cache",
             Self::Name => "is not a name for Cache-Status",
-            Self::TooLong => "is longer than caches count",
+            Self::TooLong => "is longer than a cache can count (RFC 9111 1.2.2)",
         })
     }
 }

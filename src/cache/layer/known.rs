@@ -24,7 +24,7 @@ use crate::cache::store::key::Key;
 use crate::fields;
 
 /// The time for which a client that holds a body waits until it is stored; a proxy's timeout for a head goes on meanwhile.
-/// Of a body that takes longer the next ones are sent on with their conditions.
+/// If the body takes longer, the next requests are sent on with their conditions.
 const LONGEST_READ: Duration = Duration::from_secs(1);
 
 impl Trip {

@@ -71,7 +71,7 @@ impl Sent {
         sent
     }
 
-    /// The target that a field names, if it is of the same origin: whoever answers for one
+    /// The target that a field names, if it is of the same origin: an upstream of one
     /// origin has no say in what is stored of another.
     pub(crate) fn named(&self, headers: &HeaderMap, field: &HeaderName) -> Option<String> {
         let reference = headers.get(field)?.to_str().ok()?;

@@ -41,7 +41,7 @@ impl Plan {
         let headers = &parts.headers;
         match parts.method {
             Method::GET | Method::HEAD => {}
-            // RFC 9110 9.2.1, RFC 10008: those that change nothing. Of one that is not known nobody can say so.
+            // RFC 9110 9.2.1, RFC 10008: methods that change nothing. A method that is not known may change something.
             Method::OPTIONS | Method::TRACE | Method::CONNECT => {
                 return Self::Pass(Forward::Method);
             }

@@ -46,9 +46,9 @@ pub struct GuardBuilder {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Mode {
-    /// Every unsafe request and every WebSocket handshake. The one to use wherever whoever can reach the
-    /// server may use it: on loopback, in a private network, behind client certificates or NTLM, which
-    /// authenticates the connection.
+    /// Every unsafe request and every WebSocket handshake. Use it wherever everybody who can reach the server may
+    /// use it: on loopback, in a private network, behind client certificates or NTLM, which authenticates the
+    /// connection.
     #[default]
     Strict,
     /// Every WebSocket handshake, and unsafe requests that carry what a browser attaches by itself: a
@@ -57,7 +57,7 @@ pub enum Mode {
     Credentials,
 }
 
-/// A path that is not judged, be it only for some methods.
+/// A path that is not judged, for all methods or for some.
 ///
 /// It frees the path itself and what is below it, on segment boundaries: `/hook` frees `/hook` and
 /// `/hook/a`, neither `/hooked` nor `/hook/..`. It is compared byte for byte with the public path, of which
@@ -142,8 +142,8 @@ impl GuardBuilder {
     /// [`trust`](Self::trust): their pages may read with the visitor's cookies, and so may write. Default: none.
     ///
     /// The origins of a policy without credentials are not trusted: it lets their pages read what is public.
-    /// [`Any`](crate::cors::Any) and `null` never are. Of a policy beside a source of origins, those that the
-    /// policy itself lists.
+    /// [`Any`](crate::cors::Any) and `null` are never trusted. A policy beside a source of origins gives those that it
+    /// lists itself, and none of the source's.
     pub fn trust_cors(mut self, policy: &CorsPolicy) -> Self {
         let origins = policy.credentialed_origins();
         self.trusted_by_cors = origins
@@ -174,8 +174,8 @@ impl GuardBuilder {
         self
     }
 
-    /// Whether requests are refused that have neither `Sec-Fetch-Site` nor `Origin`, though they are judged.
-    /// Programs send neither, so do browsers of before 2020 with some forms. Default: `false`.
+    /// Whether judged requests with neither `Sec-Fetch-Site` nor `Origin` are refused. Programs send neither, and so do
+    /// browsers from before 2020 with some forms. Default: `false`.
     pub fn require_browser_fields(mut self, require: bool) -> Self {
         self.require_browser_fields = require;
         self

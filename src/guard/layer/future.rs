@@ -22,7 +22,7 @@ pin_project! {
     enum Kind<F, B> {
         // The application's response, which is left as it is.
         Admitted { #[pin] inner: F },
-        // Of a request that the application never sees.
+        // The response to a request that the application never sees.
         Refused { response: Option<Response<B>> },
     }
 }

@@ -63,8 +63,8 @@ impl OwnOrigin {
     ///
     /// `X-Forwarded-Proto` and `X-Forwarded-Host` go first; `Forwarded` (RFC 7239) is read where neither they nor
     /// `X-Forwarded-For` are there, since many proxies set the former and hand the latter through as the client
-    /// sent it. Of a list
-    /// the last member counts: the others were there before, and may be the client's. `X-Forwarded-Port` is
+    /// sent it. The
+    /// last member of a list counts: the others were there before, and may be the client's. `X-Forwarded-Port` is
     /// taken where `X-Forwarded-Host` has no port, unless it is 80 or 443.
     #[must_use]
     pub fn forwarded(headers: &HeaderMap, secure: bool) -> Self {
@@ -101,7 +101,7 @@ pub(crate) enum Nameless {
     NoSuchPort,
     /// Over HTTP/2 and 3: `:authority` and `Host` differ.
     Contradiction,
-    /// The server has put an [`OwnOrigin`] there that is none.
+    /// The server has put an [`OwnOrigin`] there whose authority is not a host and port.
     Told,
 }
 

@@ -45,8 +45,8 @@ impl Timeouts {
     /// 504. A body may take as long as it takes.
     ///
     /// It runs from the moment at which a connection has the request: a wait for one, or for a place
-    /// ([`Limits::in_flight`]), has the connect timeout, and can go on at another upstream. Of a client of one's own
-    /// nobody knows that moment, and all of its time counts.
+    /// ([`Limits::in_flight`]), has the connect timeout, and can go on at another upstream. With a client
+    /// service of one's own that moment is not known, and all of its time counts.
     pub fn response(mut self, timeout: Duration) -> Self {
         self.response = timeout;
         self

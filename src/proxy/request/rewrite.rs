@@ -66,9 +66,9 @@ impl RequestRules {
         let offer = hop_by_hop::strip_request(&mut parts.headers, scan);
         let mut context = self.introduce(parts, scan, public, host);
         self.map_addresses(&mut parts.headers, scan, &context)?;
-        // Nothing is refused from here on: the log of what is has the public path.
+        // Below this line nothing is refused: the log of a refusal has the public path from `parts.uri`.
         parts.uri = Uri::from(target);
-        // RFC 9110 10.1.1: of a client of HTTP/1.0 it is ignored, and that of the proxy it would be to an upstream.
+        // RFC 9110 10.1.1: from a client of HTTP/1.0 it is ignored. Sent on, it would be the proxy's own, of HTTP/1.1.
         if scan.has(Field::Expect) && parts.version < Version::HTTP_11 {
             parts.headers.remove(header::EXPECT);
         }
@@ -103,8 +103,8 @@ impl RequestRules {
             .ok_or(ProxyErrorKind::OutsidePrefix)?;
         let target = target.map_err(|_| ProxyErrorKind::TargetTooLong)?;
         let host = target::host(parts.version, &parts.uri, &parts.headers)?;
-        // RFC 9112 3.2 refuses a request without a host. One without a client either came from no server but
-        // from the program itself: a test, as axum's own write it.
+        // RFC 9112 3.2 refuses a request without a host. A request without a client, too, was made by the program
+        // itself and not by a server: a test, as axum's own write it.
         let is_missing = host.is_none() && target::must_name_host(parts.version);
         if is_missing && peer_of(&parts.extensions).is_some() {
             return Err(ProxyErrorKind::MalformedHost);
@@ -145,8 +145,8 @@ impl RequestRules {
         Ok(())
     }
 
-    /// A body that is too long by its head, or by itself not as long as its head says, is refused before it is sent.
-    /// Of one that does not say how long it is the bytes are counted on their way.
+    /// Refuses a body before it is sent, if its head says a length above the limit, or another one than the body has.
+    /// The bytes of a body that does not know its length are counted on their way.
     fn check_length(&self, headers: &HeaderMap, body: &impl Body) -> Result<(), ProxyErrorKind> {
         let Some(length) = framing::length(headers).map_err(Unsound::of_request)? else {
             return Ok(());

@@ -86,7 +86,7 @@ mod enabled {
             upstream: &Authority,
             error: &ProxyError,
         ) {
-            // Within the caller's span if there is none of ours, as where only warnings are looked at.
+            // Within the caller's span if there is no span of ours, as where a subscriber takes only warnings.
             let _within = self.seen.as_ref().map(|seen| seen.span.enter());
             plan.failures.tell(&Failure {
                 error,

@@ -132,7 +132,7 @@ pub(crate) struct Discovery {
 
 struct Writer {
     source: Source,
-    /// There was no runtime yet, or the changes came to their end at once, if there is none.
+    /// `None` if there was no runtime yet, or the changes came to their end at once.
     task: Option<AbortOnDropHandle<()>>,
 }
 

@@ -73,7 +73,7 @@ impl Upstream {
             "https" => Protocol::Https,
             "h2c" => Protocol::H2c,
             other => {
-                // What is none may be anything, a password too.
+                // A text that is not a scheme may be anything, a password too.
                 let named = match is_scheme(other) {
                     true => format!(" {other:?}"),
                     false => String::new(),

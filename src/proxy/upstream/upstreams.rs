@@ -44,9 +44,8 @@ impl Upstreams {
         }
     }
 
-    /// An upstream for a request, other than those that it was at; `None` when there is none, or all are set
-    /// aside.
-    /// `may_probe`: it may find out whether one that could not be connected to is back.
+    /// An upstream for a request, other than those that it was sent to; `None` when there is no other one, or all are
+    /// set aside. `may_probe`: it may find out whether one that could not be connected to is back.
     pub(crate) fn pick(&self, tried: &Tried, may_probe: bool) -> Option<InFlight> {
         match self {
             Self::One(_) => None,

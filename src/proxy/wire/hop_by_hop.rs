@@ -45,7 +45,7 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, scan: HeaderScan) -> Optio
     if !scan.has_hop_by_hop() {
         return None;
     }
-    // All lines: a 426 may name several protocols, and a 101 that does is none that was offered.
+    // All lines: a 426 may name several protocols. A 101 that does names none that was offered.
     let upgrade = joined(headers, &header::UPGRADE);
     strip(headers, scan, Direction::Response);
     upgrade

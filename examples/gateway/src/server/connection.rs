@@ -177,7 +177,7 @@ mod tests {
         (Arc::new(server).into(), Arc::new(client).into())
     }
 
-    /// Of a byte of content for each 30 changes of keys a turn has few.
+    /// Where 30 changes of keys come for each byte of content, one turn reads few bytes.
     #[tokio::test]
     async fn records_without_content_take_turns() {
         let (acceptor, connector) = tls();

@@ -233,7 +233,7 @@ fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
 /// Tells of a head that hyper could not read, and answered without asking anybody.
 fn refused_by_hyper(error: &hyper::Error) {
     static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
-    // Of what is too large hyper tells the one from the other in words alone.
+    // hyper tells a target that is too large from a head that is by its text alone.
     if error.is_parse_too_large() && error.to_string().starts_with("URI") {
         LOG.unreadable(StatusCode::URI_TOO_LONG, error);
     } else if error.is_parse_too_large() {

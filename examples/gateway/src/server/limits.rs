@@ -10,8 +10,8 @@
 //!   connection with GOAWAY and ENHANCE_YOUR_CALM. The others are counted here, and the connection is
 //!   closed without a word, because no reason can be given to hyper.
 //! - Heads of HTTP/2 that are too large in bytes, and streams above the limit, are refused by h2, which tells nobody.
-//!   They are counted where they are read, as heads that became no requests. Of one such head nothing says whether it
-//!   was too large, above the limit of streams, malformed or taken back, so a line about it would be a guess.
+//!   They are counted where they are read, as heads that became no requests. Nothing says whether such a
+//!   head was too large, above the limit of streams, malformed or taken back, so a line about it would be a guess.
 //! - Floods of other frames (PING, SETTINGS, CONTINUATION, empty DATA) have the bounds of the `h2` crate.
 
 use std::time::Duration;

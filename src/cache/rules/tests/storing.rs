@@ -131,7 +131,7 @@ fn what_a_shared_cache_may_not_store_is_not_stored() {
     }
 }
 
-/// Nobody has said of it that it is for others: it may be the page of whoever asked.
+/// Nothing says that it is for others: it may be the page of the user who asked.
 #[test]
 fn an_unmarked_response_is_stored_by_its_tag_and_for_nobody_who_is_known() {
     use Refusal::{Request, Unmarked, Useless};

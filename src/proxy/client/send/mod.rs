@@ -28,9 +28,8 @@ use crate::proxy::client::upload::Upload;
 use crate::proxy::deadline::{HeadTimeout, HeadTimer};
 use crate::proxy::error::ProxyErrorKind;
 
-/// In the extensions of a request that looks whether the upstream answers, for the gateway's readiness: it takes no place
-/// from others, and needs none. Were it to wait for one, a proxy that is busy would be taken for one whose upstream is
-/// dead.
+/// Marks a request, by its extensions, that only looks whether the upstream answers: the gateway's readiness probe. It
+/// takes no place from others, and does not wait for one, or a busy proxy would be taken for one whose upstream is dead.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -202,8 +201,8 @@ impl Attempts {
 
 /// Whether the connection broke, or died of silence, as opposed to having said something that is not HTTP.
 ///
-/// Of a request that waits within a connection of HTTP/2 when that ends hyper says that its task is gone, and takes it
-/// for the user's doing. One without a body can do nothing else wrong.
+/// hyper reports a user's error for a request that still waits within a connection of HTTP/2 when that ends: its task is
+/// gone. A request without a body can cause no other user's error.
 fn is_closed(error: &hyper::Error) -> bool {
     use std::error::Error;
     let is_io = || {

@@ -181,7 +181,7 @@ mod tests {
         let cause = endless.get_ref().and_then(|cause| cause.downcast_ref());
         let kind = cause.map(ProxyError::kind);
         assert_eq!(kind, Some(ProxyErrorKind::MalformedResponse));
-        // Of a tunnel nothing is seen, and all of it is wanted.
+        // The bytes of a tunnel are not looked at, and all of them are wanted.
         stream.meter.becomes_tunnel();
         upstream.write_all(b"123456789").await.unwrap();
         assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 9);

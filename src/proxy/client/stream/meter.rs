@@ -18,11 +18,11 @@ pub(crate) struct Meter {
     writes: AtomicUsize,
     /// Whether it is to be reset instead of closed although it was used.
     resets: AtomicBool,
-    /// Whether it has borne an answer.
+    /// Whether it has carried a response.
     answered: AtomicBool,
     /// Heads and frames that streams of HTTP/2 have brought when they were waited for.
     heard: AtomicUsize,
-    /// Reads of a connection of HTTP/2 that brought anything, be it an answer to a PING.
+    /// Reads of a connection of HTTP/2 that brought anything, an answer to a PING included.
     reads: AtomicUsize,
     /// Whether a request has waited in vain since a stream of HTTP/2 last brought something.
     late: AtomicBool,

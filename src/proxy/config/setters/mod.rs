@@ -202,8 +202,8 @@ impl ProxyBuilder {
     /// Their fields are continued. Scheme, host and client that they say in `X-Forwarded-*` or `Forwarded` alone
     /// are told in each of [`forwarding`](Self::forwarding), and the client in
     /// [`X-Real-IP`](ForwardingField::XRealIp) is [`ClientAddr::derive`](crate::proxy::ClientAddr::derive)'s,
-    /// whatever they send there. Of a proxy that sends `X-Forwarded-For`, `-Proto` or `-Host`, `Forwarded` may be
-    /// its client's own: scheme and host are not taken from there.
+    /// whatever they send there. If a proxy sends `X-Forwarded-For`, `-Proto` or `-Host`, its `Forwarded` may
+    /// be the client's own: scheme and host are then not taken from there.
     ///
     /// The server has to say who the peer is, by a [`Peer`](crate::proxy::Peer) or axum's
     /// `into_make_service_with_connect_info::<SocketAddr>()`: one that is unknown is not trusted, and its

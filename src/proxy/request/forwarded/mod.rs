@@ -100,7 +100,7 @@ impl Forwarding {
     ];
 
     pub(crate) fn new(given: &[ForwardingField], stripped_prefix: &str) -> Self {
-        // Each once, whoever names one twice.
+        // Each once, even if the settings name one twice.
         let mut fields = Vec::with_capacity(given.len());
         for field in given {
             if !fields.contains(field) {

@@ -70,7 +70,7 @@ impl Drop for InRequest {
         if !self.answered {
             self.connection.reset();
         } else if !self.had_data {
-            // Of an answer without data nothing else is seen: one to HEAD, a 204, a 304. Another stream may be paused.
+            // A response without data (to HEAD, a 204, a 304) shows nothing else. Another stream may be paused.
             self.connection.is_heard();
         }
     }
