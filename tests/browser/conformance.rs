@@ -190,6 +190,27 @@ async fn the_assertion_shows_the_table_and_the_traces() {
     report_on(items()).await.assert_passed();
 }
 
+/// A status that nobody may read cannot be one that is expected.
+#[tokio::test]
+async fn what_must_not_be_read_has_no_status_and_no_headers() {
+    let web = Web::new().origin("https://api.example.com", items());
+    let stranger = web.page("https://stranger.example");
+    let report = cors_conformance([
+        must_not(stranger.fetch(ITEMS)),
+        must_not(stranger.fetch(ITEMS)).status(403),
+        must_not(stranger.fetch(ITEMS)).exposing(["x-total"]),
+    ])
+    .await;
+    let passed: Vec<_> = report.rows().take(3).map(|row| row.passed()).collect();
+    assert_eq!(passed, [true, false, false], "{report}");
+}
+
+#[tokio::test]
+#[should_panic(expected = "nothing was tried")]
+async fn no_expectation_is_no_proof() {
+    cors_conformance([]).await.assert_passed();
+}
+
 #[tokio::test]
 async fn an_opaque_answer_is_not_readable_and_rows_name_the_mode() {
     let web = Web::new().origin("https://api.example.com", items());

@@ -1,75 +1,19 @@
 //! A table of what pages must and must not be able to read.
 
+mod expectation;
+
 use std::fmt;
 
 use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, Method, StatusCode};
 
+pub use self::expectation::{Expectation, must, must_not};
 use crate::browser::fetch::check::cors_check;
 use crate::browser::fetch::options::Credentials;
-use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;
 use crate::browser::page::Page;
-use crate::browser::page::fetch::Fetch;
 use crate::browser::values;
 use crate::fields::elements;
-
-/// A wish: something that a page must, or must not, be able to do; see [`must`] and [`must_not`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Expectation {
-    fetch: Fetch,
-    wish: Wish,
-}
-
-#[derive(Clone, Debug)]
-enum Wish {
-    /// The response is readable, perhaps with this status, and these of its headers are.
-    Read {
-        status: Option<u16>,
-        exposed: Vec<String>,
-    },
-    /// CORS keeps the page from it.
-    Blocked,
-}
-
-/// The page must be able to read the response.
-pub fn must(fetch: Fetch) -> Expectation {
-    Expectation {
-        fetch,
-        wish: Wish::Read {
-            status: None,
-            exposed: Vec::new(),
-        },
-    }
-}
-
-/// The page must not be able to read the response, and CORS must be what keeps it from that: a typing
-/// error in the URL does not count.
-pub fn must_not(fetch: Fetch) -> Expectation {
-    Expectation {
-        fetch,
-        wish: Wish::Blocked,
-    }
-}
-
-impl Expectation {
-    /// Script must see these headers of the response. Means nothing behind [`must_not`].
-    pub fn exposing<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        if let Wish::Read { exposed, .. } = &mut self.wish {
-            exposed.extend(names.into_iter().map(Into::into));
-        }
-        self
-    }
-
-    /// The response must have this status; any will do otherwise. Means nothing behind [`must_not`].
-    pub fn status(mut self, code: u16) -> Self {
-        if let Wish::Read { status, .. } = &mut self.wish {
-            *status = Some(code);
-        }
-        self
-    }
-}
 
 /// Whether a server lets the pages that must read it read it, and no others.
 ///
@@ -160,9 +104,13 @@ impl Report {
     /// For tests.
     ///
     /// # Panics
-    /// When a line did not pass; the message is the table and the traces of the lines that failed.
+    /// When a line did not pass, or there is none; the message is the table and the traces of the lines that failed.
     #[track_caller]
     pub fn assert_passed(&self) {
+        assert!(
+            !self.rows.is_empty(),
+            "nothing was tried: give at least one expectation, by `must` or `must_not`"
+        );
         let traces = self
             .rows
             .iter()
@@ -210,58 +158,6 @@ impl Row {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
-    }
-}
-
-impl Wish {
-    fn wanted(&self) -> String {
-        match self {
-            Self::Blocked => "blocked".into(),
-            Self::Read {
-                status: Some(status),
-                ..
-            } => format!("readable, {status}"),
-            Self::Read { status: None, .. } => "readable".into(),
-        }
-    }
-
-    fn fault(&self, outcome: &Outcome) -> Option<String> {
-        match (self, &outcome.result) {
-            (Self::Blocked, Err(error)) if error.is_cors() => None,
-            (Self::Blocked, Err(error)) => Some(format!("not CORS is what blocks it: {error}")),
-            (Self::Blocked, Ok(response)) if !response.is_readable() => None,
-            (Self::Read { .. }, Ok(response)) if !response.is_readable() => {
-                let kind = response.kind().as_str();
-                Some(format!(
-                    "the response is {kind}: script reads nothing of it"
-                ))
-            }
-            (Self::Blocked, Ok(response)) => Some(format!("readable, {}", response.status())),
-            (Self::Read { .. }, Err(error)) => Some(error.to_string()),
-            (Self::Read { status, exposed }, Ok(response)) => {
-                if let Some(wanted) = status.filter(|wanted| *wanted != response.status()) {
-                    return Some(format!("the status is {}, not {wanted}", response.status()));
-                }
-                let hidden = exposed
-                    .iter()
-                    .find(|name| !response.headers().contains_key(&***name))?;
-                Some(format!(
-                    "script does not see `{hidden}` (Access-Control-Expose-Headers; Fetch #main-fetch step 14)"
-                ))
-            }
-        }
-    }
-}
-
-impl FetchError {
-    /// Whether CORS is what failed.
-    fn is_cors(&self) -> bool {
-        use FetchErrorKind as E;
-        let others = matches!(
-            self.kind(),
-            E::RedirectWithCredentials(_) | E::LocalNetwork(_) | E::LocalNetworkInsecure(_)
-        );
-        self.kind().cors_policy(None).is_some() && !others
     }
 }
 

@@ -46,9 +46,13 @@ impl ReadableReport {
     /// For tests.
     ///
     /// # Panics
-    /// When an answer cannot be read; the message is the table and the trace of the first of them.
+    /// When an answer cannot be read, or nothing was tried; the message is the table and the trace of the first of them.
     #[track_caller]
     pub fn assert_readable(&self) {
+        assert!(
+            !self.readings.is_empty(),
+            "nothing was tried: give `readable` at least one page"
+        );
         if let Some(first) = self.faults().next() {
             panic!("\n{self}\n{}", first.outcome.trace());
         }

@@ -327,6 +327,13 @@ async fn all_refusals_are_provoked() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "nothing was tried")]
+async fn no_page_is_no_proof() {
+    let nobody: [&str; 0] = [];
+    readable(api(), nobody).run().await.assert_readable();
+}
+
+#[tokio::test]
 async fn pages_that_are_not_allowed_are_told_apart() {
     let call = || {
         Request::post("/items")
