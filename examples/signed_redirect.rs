@@ -1,7 +1,7 @@
 //! How does an API redirect a page to a signed URL, when page, API and bucket are three origins?
 //!
-//! Having crossed from one foreign origin to another, the request has `Origin: null`, and with
-//! credentials the bucket has to allow just that. One origin (`proxy_axum`) needs none of it.
+//! After a redirect from one cross-origin URL to a third origin the request has `Origin: null`, and with credentials
+//! the bucket has to allow just that. One origin (`proxy_axum`) needs none of it.
 //!
 //!     cargo run --example signed_redirect
 //!     curl -i http://127.0.0.1:3000/report -H 'Origin: https://app.example.com'      # 303, readable
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use axum::{Router, extract::Query, http::StatusCode, response::Redirect, routing::get};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, Mac};
-use same_origin::cors::{CorsLayer, CorsPolicy};
+use same_origin::cors::CorsPolicy;
 use serde::Deserialize;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -60,22 +60,19 @@ async fn object(Query(signed): Query<Signed>) -> Result<&'static str, StatusCode
 async fn main() -> Result<(), Box<dyn Error>> {
     let cors = CorsPolicy::builder()
         .allow_null_origin(true)
-        .allow_credentials(true);
-    // Everybody can send `Origin: null`. The signature is all that the bucket asks for, so that is safe.
-    let cors = cors
+        .allow_credentials(true)
+        // Everybody can send `Origin: null`. That is safe here, as the signature is all that the bucket asks for.
         .dangerously_allow_credentialed_null_origin(true)
-        .build()?;
-    let object = Router::new()
-        .route("/report", get(object))
-        .layer(CorsLayer::from(cors));
+        .layer()?;
+    let object = Router::new().route("/report", get(object)).layer(cors);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let bucket = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, object).await });
 
     let cors = CorsPolicy::builder()
         .allow_origins(["https://app.example.com"])
-        .allow_credentials(true);
-    let cors = CorsLayer::from(cors.build()?);
+        .allow_credentials(true)
+        .layer()?;
     let app = Router::new()
         .route("/report", get(move || redirect(bucket)))
         .layer(cors);
