@@ -175,7 +175,7 @@ fn sent(call: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Fetch #http-redirect-fetch: crossing from one foreign origin to another makes the origin opaque.
+/// Fetch #http-redirect-fetch: a redirect from another origin to a third one makes the origin opaque.
 fn origins_are_what_the_standard_says(results: &Value) {
     for (setup, api, bucket) in [
         ("three-omit", "http://127.0.0.1", "null"),

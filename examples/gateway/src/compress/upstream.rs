@@ -1,6 +1,6 @@
 //! Compression of what an upstream answers.
 //!
-//! Off unless a route asks for it: where an answer holds a secret beside what a foreign page can put into
+//! Off unless a route asks for it: where an answer holds a secret beside what a page of another site can put into
 //! the request, its compressed length tells the secret letter by letter (BREACH).
 
 use std::convert::Infallible;

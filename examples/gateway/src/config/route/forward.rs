@@ -49,7 +49,7 @@ impl Checker<'_> {
                 layers.guarding.as_ref(),
             )
         };
-        // A foreign page's request would reach the upstream as one of its own pages'.
+        // The request of another site's page would reach the upstream as one of its own pages'.
         if rewrites_origin && around.guard.as_ref().is_none_or(Guard::is_report_only) {
             let message =
                 "the guard of this route is off or reports only; switch it on, or remove this";

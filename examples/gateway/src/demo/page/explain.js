@@ -33,7 +33,7 @@ function refusal(exchange, credentials) {
   }
   if (allowed === null) {
     return exchange.origin === "null"
-      ? `${what} has no Access-Control-Allow-Origin for null, which is the Origin after a redirect from one foreign origin to another.`
+      ? `${what} has no Access-Control-Allow-Origin for null, which is the Origin after a redirect from another origin to a third one.`
       : `${what} has no Access-Control-Allow-Origin for ${exchange.origin}.`;
   }
   if (allowed === "*" && credentials === "include") {
