@@ -24,6 +24,15 @@ fn cargo_run_knows_which_binary_is_meant() {
     assert_eq!(package.unwrap()["default_run"], "lambda");
 }
 
+/// SAM writes the permissions of its own events, and of a function URL.
+#[test]
+fn an_alb_may_call_the_function_of_the_template() {
+    let template = include_str!("../../template.yaml");
+    let (permission, target) = template.split_once("TargetGroup:\n").unwrap();
+    assert!(permission.contains("Principal: elasticloadbalancing.amazonaws.com"));
+    assert!(target.contains("DependsOn: AlbPermission"));
+}
+
 #[test]
 fn a_template_without_cors_is_told_from_one_with_it() {
     let folder = std::env::temp_dir().join(format!("template_cors-{}", std::process::id()));
