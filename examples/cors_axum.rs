@@ -5,14 +5,16 @@
 //!     curl -i http://127.0.0.1:3000/items -H 'Origin: https://evil.example'        # answered, may not read
 //!     curl -i -X OPTIONS http://127.0.0.1:3000/items/7 -H 'Origin: https://app.example.com' \
 //!       -H 'Access-Control-Request-Method: PUT'                                    # the preflight of a PUT
+//!
+//! Elsewhere it needs `axum` and `tokio` (`macros`, `net`, `rt-multi-thread`).
 
 use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
+use axum::http::{Method, header};
 use axum::routing::{get, put};
-use http::{Method, header};
 use same_origin::cors::CorsPolicy;
 use tokio::net::TcpListener;
 
@@ -23,6 +25,7 @@ async fn save(Path(id): Path<u32>) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cors = CorsPolicy::builder()
+        // The second one is for pages that you develop: leave it out of what you deploy.
         .allow_origins(["https://app.example.com", "http://localhost:*"])
         .allow_credentials(true)
         .allow_methods(Method::PUT)

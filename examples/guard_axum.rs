@@ -8,14 +8,16 @@
 //!     curl -i http://127.0.0.1:3000/live -H 'Origin: https://evil.example' \
 //!       -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
 //!       -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='     # 403
+//!
+//! Elsewhere it needs `axum` (`ws`) and `tokio` (`macros`, `net`, `rt-multi-thread`).
 
 use std::error::Error;
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{any, get, post};
-use http::Method;
 use same_origin::cors::{CorsLayer, CorsPolicy};
 use same_origin::guard::{Exemption, Guard, GuardLayer};
 use tokio::net::TcpListener;

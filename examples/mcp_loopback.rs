@@ -9,6 +9,8 @@
 //!       -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'                                 # a program
 //!     curl -i http://127.0.0.1:3000/mcp -H 'Origin: https://evil.example' -d '{}'           # a page: 403
 //!     curl -i http://127.0.0.1:3000/mcp -H 'Host: evil.example' -d '{}'                     # rebound: 421
+//!
+//! Elsewhere it needs `axum`, `http`, `serde_json` and `tokio` (`macros`, `net`, `rt-multi-thread`).
 
 use std::error::Error;
 

@@ -4,6 +4,8 @@
 //!     curl -i http://127.0.0.1:3000/                   # the page, which asks its own origin
 //!     curl -i 'http://127.0.0.1:3000/api/items?x=1'    # the API's /prod/items?x=1, no CORS anywhere
 //!     curl -i http://127.0.0.1:3000/api/login          # its cookie and redirect come back under /api
+//!
+//! Elsewhere it needs `axum` and `tokio` (`macros`, `net`, `rt-multi-thread`).
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -5,6 +5,9 @@
 //!     curl -i http://127.0.0.1:3000/files/Cargo.toml   # http://127.0.0.1:8000/Cargo.toml
 //!     curl -i http://127.0.0.1:3000/elsewhere          # 404, here
 //!     curl -i http://127.0.0.1:3000/files/..%2fsecret  # 400: not everybody reads it as below /files
+//!
+//! Elsewhere it needs `http`, `hyper` (`http1`, `server`), `hyper-util` (`tokio`), `tower` (`util`) and `tokio` (`macros`,
+//! `net`, `rt-multi-thread`, `time`).
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -6,6 +6,9 @@
 //!
 //! By the peer's address everybody behind the balancer would share one bucket; by `X-Forwarded-For` as it comes
 //! everybody could have a new one with each request. `ClientAddr` believes the field of trusted peers alone.
+//!
+//! Elsewhere it needs `axum`, `governor`, `http`, `ipnet`, `tower_governor` and `tokio` (`macros`, `net`, `rt-multi-thread`,
+//! `time`).
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -6,6 +6,9 @@
 //!     cargo run --example signed_redirect
 //!     curl -i http://127.0.0.1:3000/report -H 'Origin: https://app.example.com'      # 303, readable
 //!     curl -i "$(curl -s -o /dev/null -w '%{redirect_url}' http://127.0.0.1:3000/report)" -H 'Origin: null'
+//!
+//! Elsewhere it needs `axum`, `base64`, `hmac`, `serde` (`derive`), `sha2` and `tokio` (`macros`, `net`,
+//! `rt-multi-thread`).
 
 use std::error::Error;
 use std::time::SystemTime;

@@ -144,6 +144,30 @@ fn the_readme_shows_all_of_its_code() {
     }
 }
 
+/// Whoever copies an example has a `Cargo.toml` without this one's dependencies.
+#[test]
+fn examples_name_the_crates_that_they_use() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for file in files.filter(|file| file.extension().is_some_and(|end| end == "rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let (page, code) = text.split_once("\n\n").unwrap();
+        let needs = page.split("Elsewhere it needs").nth(1).unwrap_or_default();
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        for path in code.lines().filter_map(imported) {
+            let name = path.split("::").next().unwrap();
+            let names = [name.to_owned(), name.replace('_', "-")];
+            let is_named = names
+                .iter()
+                .any(|name| needs.contains(&format!("`{name}`")));
+            let is_given = ["std", "same_origin"].contains(&name);
+            assert!(is_given || is_named, "{}: {name}", file.display());
+        }
+    }
+}
+
 #[test]
 fn paths_are_found_in_all_that_is_code() {
     let text = "//! use crate::doc;\nuse crate::a::{b, c::{self, D}};\npub use crate::facade::E;\n\

@@ -4,18 +4,36 @@
 mod process;
 
 use std::path::Path;
+use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use jsonwebtoken::crypto::sign;
+use jsonwebtoken::{Algorithm, EncodingKey, get_current_timestamp};
 use process::Process;
+use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_jwt_api");
 
+const SECRET: &str = "a secret of tests, which has 32 bytes and more";
+
 fn start() -> Process {
-    Process::start(Path::new(BINARY), &["127.0.0.1:0"])
+    let variables = [("JWT_SECRET", SECRET)];
+    Process::start_with(Path::new(BINARY), &["127.0.0.1:0"], &variables)
+}
+
+/// A token with these claims and this header, signed by the API's key.
+fn signed(header: serde_json::Value, claims: serde_json::Value) -> String {
+    let encoded = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let message = format!("{}.{}", encoded(header), encoded(claims));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature = sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("Bearer {message}.{signature}")
 }
 
 const APP: (&str, &str) = ("origin", "https://app.example.com");
@@ -64,5 +82,109 @@ async fn a_refusal_is_readable_and_a_preflight_needs_no_token() {
         let answer = send("POST", url(), &[APP, ("authorization", authorization)]).await;
         assert_eq!(answer.status(), status, "{authorization}");
         assert!(readable(&answer), "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_believed_only_if_all_of_it_is_right() {
+    let example = start();
+    let url = || format!("{}/work", example.origin);
+    let now = get_current_timestamp();
+    let good = json!({
+        "iss": "https://login.example.com", "aud": "https://api.example.com", "sub": "visitor", "exp": now + 600,
+    });
+    let with = |name: &str, value: serde_json::Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let plain = json!({"alg": "HS256"});
+    for (name, token, is_good) in [
+        ("good", signed(plain.clone(), good.clone()), true),
+        (
+            "expired",
+            signed(plain.clone(), with("exp", json!(now - 600))),
+            false,
+        ),
+        (
+            "not yet",
+            signed(plain.clone(), with("nbf", json!(now + 600))),
+            false,
+        ),
+        (
+            "for another",
+            signed(plain.clone(), with("aud", json!("https://other.example"))),
+            false,
+        ),
+        (
+            "for nobody",
+            signed(plain.clone(), with("aud", json!(null))),
+            false,
+        ),
+        (
+            "by another",
+            signed(plain.clone(), with("iss", json!("https://other.example"))),
+            false,
+        ),
+        (
+            "another algorithm",
+            signed(json!({"alg": "HS384"}), good.clone()),
+            false,
+        ),
+        ("none", signed(json!({"alg": "none"}), good.clone()), false),
+        (
+            "an extension",
+            signed(
+                json!({"alg": "HS256", "crit": ["b64"], "b64": false}),
+                good.clone(),
+            ),
+            false,
+        ),
+    ] {
+        let answer = send("POST", url(), &[APP, ("authorization", &token)]).await;
+        assert_eq!(
+            answer.status() == StatusCode::OK,
+            is_good,
+            "{name} {answer:?}"
+        );
+        if !is_good {
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{name}");
+            assert_eq!(
+                field(&answer, "www-authenticate"),
+                "Bearer error=\"invalid_token\"",
+                "{name}"
+            );
+            assert_eq!(
+                field(&answer, "access-control-expose-headers"),
+                "www-authenticate",
+                "{name}"
+            );
+        }
+    }
+    let good = signed(plain, good);
+    let answer = send(
+        "POST",
+        url(),
+        &[APP, ("authorization", &good), ("authorization", "Bearer x")],
+    )
+    .await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+/// A key that stands in a file is everybody's.
+#[test]
+fn it_does_not_start_without_a_key() {
+    for secret in ["", "short"] {
+        let mut command = Command::new(BINARY);
+        let output = command
+            .env("JWT_SECRET", secret)
+            .arg("127.0.0.1:0")
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && told.contains("JWT_SECRET needs 32 bytes"),
+            "{told}"
+        );
     }
 }

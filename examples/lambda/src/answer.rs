@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 
 use axum::response::Response;
-use http::header::{HeaderValue, SET_COOKIE};
+use http::header::{HeaderName, HeaderValue, SET_COOKIE, VARY};
 use http::{HeaderMap, StatusCode};
 use lambda_http::{Body, IntoResponse};
 
@@ -21,9 +21,7 @@ impl Answer {
         let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
             // A server would cut the connection, so that the client does not take a part for all.
             eprintln!("the body of a response could not be read to its end");
-            let mut failed = http::Response::new(Body::Empty);
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            return Self(failed);
+            return Self(failed(parts.headers));
         };
         let body = match String::from_utf8(bytes.into()) {
             Ok(text) => Body::Text(text),
@@ -31,6 +29,20 @@ impl Answer {
         };
         Self(http::Response::from_parts(parts, body))
     }
+}
+
+/// The answer in the place of a response that breaks off, for the pages that might have read that.
+fn failed(mut headers: HeaderMap) -> http::Response<Body> {
+    let is_of_body =
+        |name: &&HeaderName| *name != VARY && !name.as_str().starts_with("access-control-");
+    let of_body: Vec<_> = headers.keys().filter(is_of_body).cloned().collect();
+    for name in of_body {
+        headers.remove(name);
+    }
+    let mut failed = http::Response::new(Body::Empty);
+    *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    *failed.headers_mut() = headers;
+    failed
 }
 
 impl IntoResponse for Answer {
@@ -82,8 +94,6 @@ pub(crate) fn printable(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
-
     use super::*;
 
     #[tokio::test]
@@ -121,8 +131,21 @@ mod tests {
                 std::task::Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())))
             }
         }
-        let Answer(response) = Answer::of(Response::new(axum::body::Body::new(Cut))).await;
+        let mut response = Response::new(axum::body::Body::new(Cut));
+        for (name, value) in [
+            ("content-length", "9"),
+            ("etag", "\"a\""),
+            ("set-cookie", "a=1"),
+            ("vary", "Origin"),
+            ("access-control-allow-origin", "https://a.example"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        let Answer(response) = Answer::of(response).await;
         assert_eq!(response.status(), 500);
+        let names: Vec<_> = response.headers().keys().collect();
+        assert_eq!(names, ["vary", "access-control-allow-origin"]);
     }
 
     #[test]

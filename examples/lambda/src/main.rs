@@ -3,10 +3,9 @@
 //! ```sh
 //! cargo run -p lambda                                   # the same router over a socket, to try it
 //! curl -i http://127.0.0.1:3000/items -H 'Origin: https://app.example.com'
-//! cargo build -p lambda --bin lambda --profile dist --target x86_64-unknown-linux-musl   # `bootstrap` in the archive
 //! ```
 //!
-//! The README says what each front door needs, and `template.yaml` has all four.
+//! The README says how it is deployed and what each front door needs; `template.yaml` has all four.
 
 use std::error::Error;
 use std::time::Duration;
@@ -32,8 +31,8 @@ fn settings() -> Result<CorsBuilder, serde_json::Error> {
     }
 }
 
-fn app(cors: CorsPolicy) -> Result<Router, Box<dyn Error + Send + Sync>> {
-    let guard = Guard::builder().trust_cors(&cors).build()?;
+fn app(cors: &CorsPolicy) -> Result<Router, Box<dyn Error + Send + Sync>> {
+    let guard = Guard::builder().trust_cors(cors).build()?;
     let cookies = [
         (SET_COOKIE, "seen=1"),
         (SET_COOKIE, "item=7; Path=/items; Secure"),
@@ -50,13 +49,13 @@ fn app(cors: CorsPolicy) -> Result<Router, Box<dyn Error + Send + Sync>> {
             post(async move || (AppendHeaders(cookies), "welcome\n")),
         )
         .route("/old", get(async || Redirect::permanent("/items")))
-        .layer(GuardLayer::from(guard))
-        // Added last, so it is outermost: it answers preflights, which no front door has to do.
-        .layer(CorsLayer::from(cors)))
+        .layer(GuardLayer::from(guard)))
 }
 
 // One thread: a function has one event at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    lambda::serve(app(settings()?.build()?)?).await
+    let cors = settings()?.build()?;
+    // Outermost, it answers preflights, which no front door has to do.
+    lambda::serve(app(&cors)?, CorsLayer::from(cors)).await
 }

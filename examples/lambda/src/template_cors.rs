@@ -4,11 +4,14 @@
 //! cargo run -p lambda --bin template_cors -- template.yaml      # one policy a block, as JSON for `CORS`
 //! ```
 
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("no template is given: template_cors TEMPLATE");
+    let mut args = std::env::args().skip(1);
+    let path = args.next().filter(|path| !path.starts_with('-'));
+    let (Some(path), None) = (path, args.next()) else {
+        eprintln!("one template is read at a time: template_cors TEMPLATE");
         return ExitCode::from(2);
     };
     let text = match std::fs::read_to_string(&path) {
@@ -18,7 +21,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match lambda::template::read(&text) {
+    let folder = Path::new(&path).parent().unwrap_or(Path::new(""));
+    match lambda::template::read_in(&text, folder) {
         Ok(blocks) => {
             if blocks.is_empty() {
                 eprintln!("{path} does not have a CORS block");

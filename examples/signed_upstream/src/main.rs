@@ -3,6 +3,9 @@
 //! A tower layer stands between the proxy's rewriting and its client: it sees each request as it will
 //! be sent, which is what a signature has to cover. Browsers need no credentials then.
 //!
+//! Whoever reaches such a proxy acts with its key. Here the guard keeps the pages of other sites out; put your login
+//! before it, and give the key no more rights than each visitor may have: `DELETE` and `?policy` are signed, too.
+//!
 //!     cargo run -p signed_upstream
 //!     curl "http://127.0.0.1:3000/files/it's%20a%2Bb(1).pdf?b=1&a=2"          # signed by the proxy
 //!     curl http://127.0.0.1:3000/files/a -T Cargo.toml                        # its body too
@@ -22,11 +25,12 @@ use aws_sigv4::sign::v4;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::http::uri::{InvalidUri, PathAndQuery};
-use axum::http::{HeaderMap, Request, StatusCode, Uri, header::HOST};
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header::HOST};
 use hmac::{Hmac, Mac};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use same_origin::guard::{Guard, GuardLayer};
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -53,7 +57,8 @@ async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
     let (mut parts, mut body) = request.into_parts();
     // A signature comes before the body and covers its checksum, so a body is either held or not
     // covered. S3 takes UNSIGNED-PAYLOAD, where TLS protects the body; a service that does not (API
-    // Gateway) needs every body held, so a limit, and 413 for what is above it.
+    // Gateway) needs every body held, so a limit, and 413 for what is above it. S3 itself refuses a body of
+    // unknown length.
     let mut held = None;
     if body
         .size_hint()
@@ -64,6 +69,7 @@ async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
         body = Body::from(bytes.clone());
         held = Some(bytes);
     }
+    remove_own(&mut parts.headers);
     let payload = held
         .as_deref()
         .map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
@@ -95,6 +101,18 @@ async fn sign(request: Request<Body>) -> Result<Request<Body>, BoxError> {
     Ok(request)
 }
 
+/// Removes the fields that are instructions to S3, which refuses a request with one that its signature does not cover.
+///
+/// To cover a visitor's would be to let it choose who may read an object (`x-amz-acl`), or copy one that this key alone
+/// may read (`x-amz-copy-source`). Keep, and cover, those that your pages need.
+fn remove_own(headers: &mut HeaderMap) {
+    let is_own = |name: &&HeaderName| name.as_str().starts_with("x-amz-");
+    let own: Vec<_> = headers.keys().filter(is_own).cloned().collect();
+    for name in own {
+        headers.remove(name);
+    }
+}
+
 /// The path that a signature covers, whichever of `(` and `%28` the client wrote: browsers leave `!'()*+,:=@` as they
 /// are. S3 encodes it once and keeps dot segments; other services encode it twice and drop them.
 fn canonical_path(path: &str) -> String {
@@ -121,9 +139,11 @@ async fn main() -> Result<(), BoxError> {
         .service(Client::new()?);
     let files = ReverseProxy::builder("/files", &upstream)
         // A browser's own would be a second authority.
-        .remove_request_headers(["authorization", "cookie", "x-amz-security-token"])
+        .remove_request_headers(["authorization", "cookie"])
         .build_with_client(client)?;
-    let app = Router::new().nest_service("/files", files);
+    let app = Router::new()
+        .nest_service("/files", files)
+        .layer(GuardLayer::from(Guard::builder().build()?));
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".into());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -162,6 +182,13 @@ fn verify(target: &str, headers: &HeaderMap, body: &[u8]) -> Option<&'static str
         KEY.0
     );
     let signature = field("authorization")?.strip_prefix(&prefix)?;
+    let is_covered = |name: &HeaderName| NAMES.split(';').any(|covered| covered == name.as_str());
+    let mut own = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-amz-"));
+    if !own.all(is_covered) {
+        return None;
+    }
 
     let (method, uri) = target.split_once(' ')?;
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));

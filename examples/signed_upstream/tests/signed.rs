@@ -101,6 +101,33 @@ async fn names_are_signed_however_a_client_writes_them() {
     assert_eq!(answer.body(), "GET /a%2Bb, signed, its body too\n");
 }
 
+/// The key is the proxy's, and so is what is asked with it.
+#[tokio::test]
+async fn a_visitor_gives_the_upstream_no_instructions() {
+    let mut example = start();
+    let _upstream = example.line();
+    let url = || format!("{}/files/a", example.origin);
+    for field in [
+        ("x-amz-acl", "public-read"),
+        ("x-amz-copy-source", "/other/secret"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+        ("x-amz-date", "20200101T000000Z"),
+        ("x-amz-security-token", "x"),
+    ] {
+        let answer = send("PUT", url(), &[field]).await;
+        assert_eq!(answer.body(), "PUT /a, signed, its body too\n", "{field:?}");
+    }
+    let own = ("origin", &*example.origin);
+    for (origin, status) in [
+        (own, StatusCode::OK),
+        (("origin", "https://evil.example"), StatusCode::FORBIDDEN),
+        (("origin", "null"), StatusCode::FORBIDDEN),
+    ] {
+        let answer = send("DELETE", url(), &[origin]).await;
+        assert_eq!(answer.status(), status, "{origin:?}");
+    }
+}
+
 fn frames() -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> {
     let frames = ["one ", "two"].map(|text| Ok(Frame::data(Bytes::from(text))));
     stream::iter(frames)

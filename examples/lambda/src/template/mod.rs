@@ -21,7 +21,9 @@
 //! merged by `<<` is read in its place. A block that an intrinsic function or an included template may bring is told,
 //! because it is known only later; a `Fn::ForEach` is not, if none of the resources that it makes has a block.
 //!
-//! A block in the OpenAPI document of an HTTP API (`x-amazon-apigateway-cors`) is not read, and told.
+//! A block in the OpenAPI document of an HTTP API (`x-amazon-apigateway-cors`) is not read, and told: in the template, and
+//! in a file of its folder ([`read_in`]) that `DefinitionUri`, `BodyS3Location` or an `AWS::Include` names. Of a document
+//! elsewhere it is told that it may have one.
 //!
 //! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it
 //! is written, and of the others HTTP APIs alone know `https://*` and `http://*`.
@@ -47,6 +49,7 @@
 mod block;
 mod escapes;
 mod node;
+mod openapi;
 mod pattern;
 mod places;
 mod problem;
@@ -54,6 +57,7 @@ mod remedy;
 mod values;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 pub use block::Block;
 use node::Node;
@@ -66,6 +70,19 @@ use saphyr::{LoadableYamlNode as _, MarkedYaml};
 ///
 /// All that cannot be meant, or not be known before the template is deployed.
 pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
+    read_beside(template, None)
+}
+
+/// Reads those of a template in this folder, and looks into the OpenAPI documents there that it names.
+///
+/// # Errors
+///
+/// As [`read`], and a document that cannot be read.
+pub fn read_in(template: &str, folder: &Path) -> Result<Vec<Block>, Problems> {
+    read_beside(template, Some(folder))
+}
+
+fn read_beside(template: &str, folder: Option<&Path>) -> Result<Vec<Block>, Problems> {
     let template = escapes::without_pairs(template);
     let documents = MarkedYaml::load_from_str(&template).map_err(|error| {
         let line = error.marker().line();
@@ -79,7 +96,7 @@ pub fn read(template: &str) -> Result<Vec<Block>, Problems> {
     let mut problems = Vec::new();
     let mut blocks = Vec::new();
     for root in &documents {
-        for place in places::find(&Node::root(root), &mut problems) {
+        for place in places::find(&Node::root(root), folder, &mut problems) {
             blocks.extend(block::read(&place, &mut problems));
         }
     }

@@ -123,7 +123,8 @@ impl<'a> Node<'a> {
                 let is_merged = name == MERGE && maps_of(yaml).is_some();
                 if !is_merged && (names.insert(name) || key.data.as_str().is_none()) {
                     let dot = if self.key.is_empty() { "" } else { "." };
-                    pairs.push((name, Self::at([&self.key, dot, name].concat(), yaml)));
+                    let key = [&self.key, dot, &shown(name)].concat();
+                    pairs.push((name, Self::at(key, yaml)));
                 }
             }
             maps.extend(merged.into_iter().flatten().rev());
@@ -147,12 +148,39 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The argument of an intrinsic function: `!Transform {…}`, or `{"Fn::Transform": {…}}`.
+    pub(super) fn argument_of(&self, function: &str) -> Option<Self> {
+        match &self.yaml.data {
+            YamlData::Tagged(tag, inner) => {
+                (tag.suffix == function).then(|| Self::at(self.key.clone(), inner))
+            }
+            _ => {
+                let pairs = self.as_written()?.into_iter();
+                let mut functions =
+                    pairs.filter(|(name, _)| name.strip_prefix("Fn::") == Some(function));
+                functions.next().map(|(_, node)| node)
+            }
+        }
+    }
+
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.value() {
             Value::Text(text) => Some(text),
             _ => None,
         }
     }
+}
+
+/// A name as it may stand on a terminal, in one line.
+fn shown(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for char in name.chars() {
+        match char {
+            '"' | '\'' | '\\' => shown.push(char),
+            _ => shown.extend(char.escape_debug()),
+        }
+    }
+    shown
 }
 
 fn name<'a>(key: &'a MarkedYaml<'_>) -> &'a str {
@@ -251,6 +279,17 @@ mod tests {
         let told = problems.unwrap_err().to_string();
         let place = "line 1: Resources.A.Properties.CorsConfiguration.AllowOrigins[0]: ";
         assert!(told.starts_with(place), "{told}");
+    }
+
+    #[test]
+    fn a_name_gives_a_terminal_no_orders() {
+        let blocks = read(
+            r#"{"Resources": {"A\u001b[31m\nB": {"Type": "AWS::Serverless::HttpApi", "Properties": {"CorsConfiguration": true}}}}"#,
+        );
+        assert_eq!(
+            blocks.unwrap()[0].path(),
+            r"Resources.A\u{1b}[31m\nB.Properties.CorsConfiguration"
+        );
     }
 
     #[test]

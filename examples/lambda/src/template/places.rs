@@ -1,6 +1,9 @@
 //! The places of a template where CORS is set up.
 
+use std::path::Path;
+
 use super::node::{MERGE, Node, Value};
+use super::openapi;
 use super::problem::Problem;
 use super::values::unknown;
 
@@ -190,7 +193,11 @@ fn has_no_block(resource: &Node<'_>) -> bool {
 ///
 /// A block of `Globals` is a part of the resources of its kind, and stands for itself only where the template
 /// has none, such as an API that SAM makes of a function's events.
-pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Place<'a>> {
+pub(super) fn find<'a>(
+    root: &Node<'a>,
+    folder: Option<&Path>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Place<'a>> {
     if !matches!(root.value(), Value::Map(_)) {
         let problem = Problem::new(root.line, "", "is not a template", "begin with Resources:");
         problems.push(problem.with_value(root.value().shown()));
@@ -222,17 +229,20 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
                 (None, Some(section)) => section.clone(),
                 (None, None) => continue,
             };
+            refuse_misnamed(row, &properties, problems);
             if row.kind == Kind::Http {
-                refuse_openapi(&properties, problems);
+                openapi::refuse(&properties, folder, problems);
             }
             if let Some(block) = row.block(properties, problems) {
                 let path = format!("{}.Properties.{}", resource.key, row.way.join("."));
                 places.push(row.place(path, block));
             }
         }
-        if let (false, Some(section)) = (is_used, section)
-            && let Some(block) = row.block(section, problems)
-        {
+        let Some(section) = section.filter(|_| !is_used) else {
+            continue;
+        };
+        refuse_misnamed(row, &section, problems);
+        if let Some(block) = row.block(section, problems) {
             places.push(row.place(block.key.clone(), block));
         }
     }
@@ -240,19 +250,23 @@ pub(super) fn find<'a>(root: &Node<'a>, problems: &mut Vec<Problem>) -> Vec<Plac
     places
 }
 
-/// Tells of a block in the OpenAPI document of an HTTP API: API Gateway takes it where there is no `CorsConfiguration`, and
-/// SAM merges the two.
-fn refuse_openapi(properties: &Node<'_>, problems: &mut Vec<Problem>) {
-    let documents = ["DefinitionBody", "Body"].into_iter();
-    let blocks = documents.filter_map(|name| properties.get(name)?.get("x-amazon-apigateway-cors"));
-    problems.extend(blocks.map(|block| {
-        let reason = "is a CORS block of OpenAPI, which is not read here";
-        Problem::new(
-            block.line,
-            &block.key,
-            reason,
-            "write it as CorsConfiguration",
-        )
+/// Tells of a block under a name that this kind of resource does not have, such as the other kind's.
+fn refuse_misnamed(row: &Row, properties: &Node<'_>, problems: &mut Vec<Problem>) {
+    let Value::Map(pairs) = properties.value() else {
+        return;
+    };
+    let is_block = |name: &str| {
+        let names = ["Cors", "CorsConfiguration"];
+        name != row.way[0] && names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let misnamed = pairs.iter().filter(|(name, _)| is_block(name));
+    problems.extend(misnamed.map(|(_, node)| {
+        let reason = format!("is not a key of {}", row.resource);
+        let remedy = format!(
+            "write {}",
+            row.way.join(": { ") + &" }".repeat(row.way.len() - 1)
+        );
+        Problem::new(node.line, &node.key, &reason, &remedy)
     }));
 }
 
@@ -261,33 +275,35 @@ mod tests {
     use crate::template::read;
 
     #[test]
-    fn a_block_of_openapi_is_told() {
-        let block = "x-amazon-apigateway-cors: { allowOrigins: ['https://a.example'] }";
-        let own = "CorsConfiguration: { AllowOrigins: ['https://b.example'] }";
-        for (kind, properties) in [
-            ("ApiGatewayV2::Api", format!("Body: {{ {block} }}")),
+    fn a_block_under_another_name_is_told() {
+        for (kind, block, remedy) in [
+            ("Serverless::HttpApi", "Cors", "write CorsConfiguration"),
             (
                 "Serverless::HttpApi",
-                format!("DefinitionBody: {{ {block} }}, {own}"),
+                "corsConfiguration",
+                "write CorsConfiguration",
             ),
+            ("Serverless::Api", "CorsConfiguration", "write Cors"),
+            (
+                "Serverless::Function",
+                "Cors",
+                "write FunctionUrlConfig: { Cors }",
+            ),
+            ("Lambda::Url", "cors", "write Cors"),
         ] {
             let template = format!(
-                "Resources: {{ It: {{ Type: AWS::{kind}, Properties: {{ {properties} }} }} }}"
+                "Resources: {{ It: {{ Type: AWS::{kind}, Properties: {{ {block}: true }} }} }}"
             );
             let told = read(&template).expect_err(&template).to_string();
-            let wanted = "Body.x-amazon-apigateway-cors: is a CORS block of OpenAPI, which is not read here: write it";
-            assert!(told.contains(wanted) && told.lines().count() == 1, "{told}");
+            let wanted = format!("It.Properties.{block}: is not a key of AWS::{kind}: {remedy}");
+            assert!(told.ends_with(&wanted), "{told}");
         }
-        // The content of an included document is known later. API Gateway does not read this block in a REST API.
-        for properties in [
-            "DefinitionBody: { 'Fn::Transform': { Name: AWS::Include } }",
-            own,
-        ] {
-            let template = format!(
-                "Resources: {{ It: {{ Type: AWS::Serverless::HttpApi, Properties: {{ {properties} }} }} }}"
-            );
-            assert!(read(&template).is_ok(), "{template}");
-        }
+        let told = read("Globals: { HttpApi: { Cors: x } }").unwrap_err();
+        assert!(
+            told.to_string()
+                .contains("Globals.HttpApi.Cors: is not a key"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -136,6 +136,41 @@ async fn the_function_answers_preflights_and_keeps_foreign_pages_out() {
     }
 }
 
+/// A refusal that the router did not make, too.
+#[tokio::test]
+async fn an_allowed_page_can_read_a_refusal() {
+    let function = Function::start(BINARY, &[("BASE_PATH", "shop")]).await;
+    let ask = |path, origin| ask("GET", path, &[("origin", origin)]);
+    for (shape, path, status) in [
+        (Shape::Rest, "/nothing", 404),
+        (Shape::Rest, "/x/%2e%2e/items", 400),
+        (Shape::Http, "/x/../items", 400),
+        (Shape::Alb, "/items", 404),
+        (Shape::Alb, "/shop/x/../items", 400),
+        (Shape::FunctionUrl, "/items", 404),
+    ] {
+        for (origin, allowed) in [(APP, &[APP][..]), ("https://evil.example", &[])] {
+            let response = answer(&function, shape, &ask(path, origin)).await;
+            assert_eq!(response.status(), status, "{shape:?} {path}");
+            let told = lines(&response, "access-control-allow-origin");
+            assert_eq!(told, allowed, "{shape:?} {path}");
+            assert_eq!(lines(&response, "vary"), ["Origin"], "{shape:?} {path}");
+        }
+    }
+    for shape in SHAPES {
+        let mut event = shape.event(&ask("/shop/items", APP));
+        event["body"] = json!("%%%");
+        event["isBase64Encoded"] = json!(true);
+        let response = shape.response(&function.invoke(event).await.unwrap());
+        assert_eq!(response.status(), 400, "{shape:?}");
+        assert_eq!(
+            lines(&response, "access-control-allow-origin"),
+            [APP],
+            "{shape:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_base_path_is_mapped_where_there_is_no_stage() {
     let function = Function::start(BINARY, &[("BASE_PATH", "shop")]).await;

@@ -38,5 +38,5 @@ async fn answer(request: Request) -> Response {
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let settings: CorsBuilder = serde_json::from_str(&std::env::var("CORS")?)?;
     let cors = CorsLayer::from(settings.build()?);
-    lambda::serve(Router::new().fallback(answer).layer(cors)).await
+    lambda::serve(Router::new().fallback(answer), cors).await
 }
