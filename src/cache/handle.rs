@@ -60,6 +60,23 @@ impl Cache {
         self.shared.clear();
     }
 
+    /// Gives back the memory of a cache that another one has taken the place of ([`build_in_place_of`]), which is told
+    /// nothing. Requests that still go through this one find nothing stored. With a lot of it this takes a while, as
+    /// purges do: not for a thread that serves.
+    ///
+    /// [`build_in_place_of`]: CacheBuilder::build_in_place_of
+    #[doc(hidden)]
+    pub fn _let_go(&self) {
+        self.shared.store.let_go();
+    }
+
+    /// Whether these are one cache.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn _is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// The counts, and the size as of now.
     #[must_use]
     pub fn stats(&self) -> Stats {

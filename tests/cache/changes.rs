@@ -231,6 +231,23 @@ async fn a_change_through_the_cache_before_ends_what_the_one_in_its_place_has_st
     assert_eq!(new.get("/b").await.outcome, Some(Outcome::Hit));
 }
 
+/// One that was replaced has nothing more to give, and the one in its place has all that it had.
+#[tokio::test]
+async fn a_cache_that_is_let_go_is_empty_and_changes_nothing() {
+    let old = Site::new(counted(&[FRESH]));
+    let cache = Cache::builder().build_in_place_of(&old.cache).unwrap();
+    let new = old.behind(cache);
+    for number in 0..2000 {
+        old.get(&format!("/{number}")).await;
+    }
+    new.get("/0").await;
+    old.cache._let_go();
+    assert_eq!(old.cache.stats().bytes, 0);
+    assert_eq!(new.get("/0").await.outcome, Some(Outcome::Hit));
+    assert_eq!(old.get("/0").await.outcome, Some(Outcome::Miss));
+    assert!(old.cache._is(&old.cache.clone()) && !old.cache._is(&new.cache));
+}
+
 /// A purge that has been answered is over: nothing that it was about is given afterwards.
 #[tokio::test(start_paused = true)]
 async fn what_was_purged_meanwhile_does_not_stand_in() {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
+use same_origin::cache::Cache;
 use same_origin::proxy::{Body, Peer};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 use crate::admin::{Caches, Upstreams};
 use crate::config::{Config, Kept, Log, Seen};
@@ -106,6 +108,7 @@ impl Live {
         let served = Arc::new(served);
         self.served.store(Arc::clone(&served));
         self.settings.send_replace(Arc::new(settings));
+        let_go(before.kept.caches_left_by(&served.kept));
         before.kept.give_way_to(&served.kept)
     }
 
@@ -121,6 +124,14 @@ impl Live {
         if let Some(open) = &self.now().log {
             open.log.finish();
         }
+    }
+}
+
+/// Empties caches that nobody looks up any more. A request that began before the reload may keep one for hours, and whoever
+/// is the last to let go of many entries would be busy for as long as a second per gigabyte.
+fn let_go(caches: Vec<Cache>) {
+    if !caches.is_empty() {
+        spawn_blocking(move || caches.iter().for_each(Cache::_let_go));
     }
 }
 
@@ -183,5 +194,56 @@ fn opened_log(config: &Config, before: Option<&Served>) -> Result<Option<OpenLog
             "log.access: cannot write to {}: {error}; name a file that may be written",
             settings.target
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::path::Path;
+
+    use http_body_util::BodyExt;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::config::Text;
+
+    const CACHE: &str = "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\ncache = true\n";
+
+    fn config(folder: &Path, text: &str, before: &Kept) -> Config {
+        let path = folder.join("gateway.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::of(&Text::read(&path), None, before).unwrap()
+    }
+
+    /// A request that began before a reload has the old cache for as long as it lasts.
+    #[tokio::test]
+    async fn a_cache_that_is_replaced_gives_its_memory_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let live = Live::new(config(folder.path(), CACHE, &Kept::default()), false, 1).unwrap();
+        let of_request = live.now().caches.0[0].cache.clone();
+        let upstream = service_fn(async |_: Request<Body>| {
+            let response = Response::builder().header("cache-control", "max-age=60");
+            Ok::<_, Infallible>(response.body(Body::from("stored")).unwrap())
+        });
+        let service = of_request.layer().layer(upstream);
+        let answer = service.oneshot(Request::get("/a").body(Body::empty()).unwrap());
+        answer.await.unwrap().into_body().collect().await.unwrap();
+        let held = || of_request.stats().bytes;
+        while held() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let replace = |text: &str| {
+            let kept = live.now().kept.clone();
+            let config = config(folder.path(), text, &kept);
+            let log = live.next_log(&config).unwrap();
+            live.replace(config, log)
+        };
+        assert_eq!(replace(&format!("drain = '1s'\n{CACHE}")), 1);
+        assert_ne!(held(), 0);
+        assert_eq!(replace(&format!("{CACHE}via = 'other'")), 0);
+        while held() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

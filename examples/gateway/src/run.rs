@@ -168,7 +168,8 @@ async fn serve_admin(listener: Listener, admin: Admin, stop: Stop) {
 async fn empty_caches(live: Arc<Live>, mut signals: Heard) {
     loop {
         signals.next().await;
-        live.now().caches.clear();
+        let caches = live.now().caches.clone();
+        caches.clear().await;
         tracing::info!("SIGUSR1: the caches are empty");
     }
 }

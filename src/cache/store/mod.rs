@@ -203,6 +203,11 @@ impl Store {
 
     pub(crate) fn clear(&self) {
         self.targets.change_all(|_| true);
+        self.let_go();
+    }
+
+    /// Gives back all memory. Others that hear of the same changes keep what they have.
+    pub(crate) fn let_go(&self) {
         self.resources.invalidate_all();
         self.unstored.clear();
         self.settle();

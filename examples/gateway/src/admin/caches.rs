@@ -3,6 +3,12 @@
 use std::sync::Arc;
 
 use same_origin::cache::Cache;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+/// The turns of those who look through caches: a publisher may purge hundreds of paths at once, for which one
+/// processor has to do.
+static TURNS: Mutex<()> = Mutex::const_new(());
 
 /// The upstream's path for a public one; `None` if it is not below the prefix.
 pub type ToUpstream = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -17,7 +23,7 @@ pub struct CachedRoute {
 }
 
 /// The caches of all routes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Caches(pub Vec<Arc<CachedRoute>>);
 
 /// The target of a purge.
@@ -33,10 +39,8 @@ type Readings = [Target; 2];
 
 impl Caches {
     /// Forgets everything.
-    pub fn clear(&self) {
-        for route in &self.0 {
-            route.cache.clear();
-        }
+    pub async fn clear(&self) {
+        self.for_each(|route| route.cache.clear()).await;
     }
 
     /// Purges what a query names: `path=/api/x`, or `prefix=/api/`, form-encoded.
@@ -44,12 +48,26 @@ impl Caches {
     /// # Errors
     ///
     /// The fault of the query, and the text to write instead.
-    pub fn purge(&self, query: &str) -> Result<(), &'static str> {
+    pub async fn purge(&self, query: &str) -> Result<(), &'static str> {
         let readings = readings(query)?;
-        for route in &self.0 {
-            readings.iter().for_each(|target| route.purge(target));
-        }
+        let purge =
+            move |route: &CachedRoute| readings.iter().for_each(|target| route.purge(target));
+        self.for_each(purge).await;
         Ok(())
+    }
+
+    /// Does this to each on a thread of its own, until it is done: all that is stored is looked through, and a worker
+    /// would answer nobody meanwhile.
+    async fn for_each(&self, does: impl Fn(&CachedRoute) + Send + 'static) {
+        let routes = self.clone();
+        let turn = TURNS.lock().await;
+        let done = spawn_blocking(move || {
+            // Until it is done, whether or not somebody waits for it.
+            let _turn = turn;
+            routes.0.iter().for_each(|route| does(route));
+        });
+        // It is not when the process ends.
+        let _ended = done.await;
     }
 }
 
@@ -155,6 +173,29 @@ mod tests {
         ] {
             assert_eq!(readings(query).map_err(|_| ()), wanted, "{query}");
         }
+    }
+
+    /// A path whose search never ends unless somebody else is served meanwhile.
+    #[tokio::test]
+    async fn a_purge_does_not_keep_a_worker() {
+        let (ends, end) = std::sync::mpsc::channel();
+        let end = std::sync::Mutex::new(end);
+        let to_upstream: ToUpstream = Box::new(move |_| {
+            end.lock().unwrap().recv().ok()?;
+            None
+        });
+        let route = CachedRoute {
+            cache: Cache::builder().build().unwrap(),
+            prefix: "/a".to_owned(),
+            to_upstream,
+        };
+        let caches = Caches(vec![Arc::new(route)]);
+        let served = async {
+            ends.send(()).unwrap();
+            ends.send(()).unwrap();
+        };
+        let (purged, ()) = tokio::join!(caches.purge("path=/a/x"), served);
+        assert_eq!(purged, Ok(()));
     }
 
     #[test]

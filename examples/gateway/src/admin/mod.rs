@@ -93,7 +93,7 @@ impl Admin {
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.ready().await,
             "/metrics" => self.metrics(),
-            "/purge" => self.purge(request),
+            "/purge" => self.purge(request).await,
             _ => not_found(),
         }
     }
@@ -122,12 +122,13 @@ impl Admin {
         response
     }
 
-    fn purge(&self, request: &Parts) -> Response<Body> {
+    async fn purge(&self, request: &Parts) -> Response<Body> {
         if request.method != Method::POST {
             return not_allowed("POST");
         }
         let query = request.uri.query().unwrap_or_default();
-        match self.live.now().caches.purge(query) {
+        let caches = self.live.now().caches.clone();
+        match caches.purge(query).await {
             Ok(()) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;

@@ -133,6 +133,13 @@ impl Kept {
         }
         unchanged
     }
+
+    /// The caches that the next configuration does not have.
+    pub fn caches_left_by(&self, next: &Self) -> Vec<Cache> {
+        let is_kept = |cache: &Cache| next.caches.values().any(|other| other._is(cache));
+        let left = self.caches.values().filter(|cache| !is_kept(cache));
+        left.cloned().collect()
+    }
 }
 
 impl fmt::Debug for Kept {
