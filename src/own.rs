@@ -1,4 +1,4 @@
-//! A head with a buffer of its own.
+//! A head with a buffer of its own, as HTTP/2 and a cache need it.
 
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderValue};
@@ -10,15 +10,19 @@ use http::header::{HeaderMap, HeaderValue};
 /// life (HPACK's dynamic table, RFC 7541 2.3.2): that was 4 MiB for a connection that lies idle. A cache keeps
 /// them as long as it likes, and its bound would be one on paper. So whatever goes to HTTP/2, or is stored, goes
 /// through here.
+///
+/// White space around a value is left behind. RFC 9113 8.2.1 has it a part of none, and strict peers refuse a message in
+/// which it is: a client that wrote it would have every upstream of a list set aside. h2 lets it through, and what is
+/// taken out of a value leaves it too: a `Domain` of `a=1 ; Domain=b`, a last cookie that is empty.
 pub(crate) fn own_values(headers: &mut HeaderMap) {
     let len = headers.values().map(HeaderValue::len).sum();
     let mut buffer = BytesMut::with_capacity(len);
     for value in headers.values() {
-        buffer.extend_from_slice(value.as_bytes());
+        buffer.extend_from_slice(value.as_bytes().trim_ascii());
     }
     let mut buffer = buffer.freeze();
     for value in headers.values_mut() {
-        let own: Bytes = buffer.split_to(value.len());
+        let own: Bytes = buffer.split_to(value.as_bytes().trim_ascii().len());
         // It was a value before.
         if let Ok(mut own) = HeaderValue::from_maybe_shared(own) {
             own.set_sensitive(value.is_sensitive());
@@ -50,5 +54,16 @@ mod tests {
         assert!(headers[SET_COOKIE].is_sensitive() && !headers[COOKIE].is_sensitive());
         drop(before);
         assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn white_space_around_a_value_is_left_behind() {
+        let mut headers = HeaderMap::new();
+        for value in ["a=1 ", "\tb=2; c", " ", "d=4"] {
+            headers.append(COOKIE, HeaderValue::from_static(value));
+        }
+        own_values(&mut headers);
+        let values: Vec<_> = headers.get_all(COOKIE).iter().collect();
+        assert_eq!(values, ["a=1", "b=2; c", "", "d=4"]);
     }
 }

@@ -230,12 +230,15 @@ impl Checker<'_> {
             Some(other) => Err(other),
         };
         let found = text.as_ref().ok().filter(|text| field.values.fit(text));
-        let found = found.and_then(|text| HeaderValue::from_str(text).ok());
+        let found = found.and_then(|text| field_value(text));
         if found.is_none() {
             let given = text.map_or_else(|other| other.to_string(), |text| format!("{text:?}"));
             let remedy = match field.values {
                 Values::OneOf(values) => format!("one of \"{}\"", values.join("\", \"")),
-                Values::Any | Values::Transport => format!("text such as {:?}", field.example),
+                Values::Any | Values::Transport => format!(
+                    "visible ASCII characters on one line, without white space around them, such as {:?}",
+                    field.example
+                ),
             };
             let message =
                 format!("{given} does not fit; write {remedy}, or false for no such field");
@@ -248,24 +251,48 @@ impl Checker<'_> {
 impl Values {
     fn fit(&self, text: &str) -> bool {
         match self {
-            Self::Any => !text.trim().is_empty(),
+            Self::Any => true,
             Self::OneOf(values) => values.contains(&text),
             Self::Transport => is_transport(text),
         }
     }
 }
 
+/// A text as the value of a field, as it stands. RFC 9113 8.2.1 has clients of HTTP/2 take an answer for malformed whose
+/// value has white space around it, and RFC 9110 5.5 knows no meaning of characters that are not ASCII.
+fn field_value(text: &str) -> Option<HeaderValue> {
+    let fits = !text.is_empty() && text.trim() == text && text.is_ascii();
+    fits.then(|| HeaderValue::from_str(text).ok()).flatten()
+}
+
 /// Whether a text is directives of which each is there once, with `max-age` among them (RFC 6797 6.1).
 fn is_transport(text: &str) -> bool {
-    let directives = text.split(';').map(|directive| {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        (
-            name.trim().to_ascii_lowercase(),
-            value.trim().trim_matches('"'),
-        )
-    });
-    let directives: Vec<_> = directives.filter(|(name, _)| !name.is_empty()).collect();
+    let directives = text.split(';').map(str::trim);
+    let directives = directives.filter(|directive| !directive.is_empty());
+    // Of one that is malformed browsers take nothing.
+    let Some(directives) = directives.map(directive).collect::<Option<Vec<_>>>() else {
+        return false;
+    };
     let names: HashSet<_> = directives.iter().map(|(name, _)| name).collect();
     let mut ages = directives.iter().filter(|(name, _)| name == "max-age");
-    names.len() == directives.len() && ages.any(|(_, seconds)| seconds.parse::<u64>().is_ok())
+    let is_number = |seconds: &str| {
+        seconds.bytes().all(|byte| byte.is_ascii_digit()) && seconds.parse::<u64>().is_ok()
+    };
+    names.len() == directives.len() && ages.any(|(_, seconds)| is_number(seconds))
+}
+
+/// The name of a directive, which is a token in any case, and its value: a token, or a text in quotes; empty where
+/// there is none.
+fn directive(text: &str) -> Option<(HeaderName, &str)> {
+    let token = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
+    let Some((name, value)) = text.split_once('=') else {
+        return Some((token(text)?, ""));
+    };
+    let value = value.trim_start();
+    let quoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .filter(|quoted| !quoted.contains(['"', '\\']));
+    let value = quoted.or_else(|| token(value).and(Some(value)))?;
+    Some((token(name.trim_end())?, value))
 }

@@ -65,6 +65,7 @@ impl Metrics {
             "Connections of peers in proxy_protocol without a header."
         );
         metrics::describe_counter!(RELOADS, "Readings of a changed configuration, by outcome.");
+        begin_at_zero();
         Ok(Self(handle))
     }
 
@@ -83,10 +84,23 @@ impl Metrics {
     }
 }
 
+/// Makes the counters that are not of a route before there is anything to count. Prometheus sees no increase in a series
+/// that begins with 1: an alarm would miss the first configuration that is refused.
+fn begin_at_zero() {
+    for outcome in ["applied", "refused"] {
+        counter!(RELOADS, "outcome" => outcome).increment(0);
+    }
+    for outcome in ["ok", "failed"] {
+        counter!(HANDSHAKES, "outcome" => outcome).increment(0);
+    }
+    counter!(NO_PROXY_HEADER).increment(0);
+}
+
 /// The counts of one route. Made once, so that a request looks nothing up but its status.
 pub struct RouteMetrics {
     route: String,
     in_flight: Gauge,
+    rate_limited: Counter,
     durations: Arc<Durations>,
     /// The counters of the usual statuses, in their order.
     usual: [OnceLock<Counter>; USUAL.len()],
@@ -97,6 +111,7 @@ impl RouteMetrics {
         let route = route.to_owned();
         Self {
             in_flight: gauge!(IN_FLIGHT, "route" => route.clone()),
+            rate_limited: counter!(RATE_LIMITED, "route" => route.clone()),
             durations: Durations::of(&route),
             usual: Default::default(),
             route,
@@ -123,7 +138,7 @@ impl RouteMetrics {
     }
 
     pub fn rate_limited(&self) {
-        counter!(RATE_LIMITED, "route" => self.route.clone()).increment(1);
+        self.rate_limited.increment(1);
     }
 
     /// The counter of a status. Those that are usual are looked up once: to find one takes as long as a layer does.

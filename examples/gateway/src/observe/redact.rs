@@ -146,6 +146,7 @@ mod tests {
                 "v={\"name\":\"a\"}&filter=token:a&at=12:30",
                 "v={\"name\":\"a\"}&filter=token:a&at=12:30",
             ),
+            ("_csrf=a&X-XSRF=b&x=1", "_csrf=***&X-XSRF=***&x=1"),
             ("eyJhbGciOi.eyJz.c&x", "***&x"),
             ("a=Bearer+eyJh.b.c&b=2", "a=***&b=2"),
             (

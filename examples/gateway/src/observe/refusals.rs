@@ -1,5 +1,7 @@
 //! A line that says why for each request that the gateway itself refuses. A proxy and the guard write their own.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -53,10 +55,11 @@ impl RefusalLog {
         }
     }
 
-    /// Tells of a request that could not be read, so that there is neither a method nor a path.
-    pub fn unreadable(&self, status: StatusCode, reason: &dyn std::fmt::Display) {
+    /// Tells of a request of `peer` that could not be read, so that there is neither a method nor a path, and no line
+    /// in the access log that says whose it was.
+    pub fn unreadable(&self, status: StatusCode, peer: IpAddr, reason: &dyn fmt::Display) {
         if self.may_write(status) {
-            event!(status, "refused: {reason}");
+            event!(status, %peer, "refused: {reason}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! HTTP on a connection, within the limits of the listener.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(super) fn http1<I>(
 where
     I: Read + Write + OnSocket + Send + Unpin + 'static,
 {
-    let connection = Arc::clone(&entry.connection);
+    let (connection, ip) = (Arc::clone(&entry.connection), peer.ip());
     let mut service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
         connection.may_rest(request.body().is_end_stream());
@@ -91,14 +92,16 @@ where
             let (served, rest) = match (driven, rest) {
                 (Some(served), Some(rest)) => (served, rest),
                 // It is a tunnel now.
-                (Some(served), None) => return served.map_or(Ok(()), |served| ended(Some(served))),
-                (None, _) => return ended(None),
+                (Some(served), None) => {
+                    return served.map_or(Ok(()), |served| ended(Some(served), ip));
+                }
+                (None, _) => return ended(None, ip),
             };
             if let Some(served) = served {
                 let is_answered = served
                     .as_ref()
                     .map_or_else(hyper::Error::is_parse, |()| true);
-                let result = ended(Some(served));
+                let result = ended(Some(served), ip);
                 let (io, has_unread) = (rest.io, !rest.read_buf.is_empty());
                 drop((rest.read_buf, rest.service));
                 if is_answered {
@@ -165,7 +168,7 @@ pub(super) fn http2(
     handle: impl Handler,
     entry: &ConnectionGuard,
 ) -> Serving<'_> {
-    let connection = Arc::clone(&entry.connection);
+    let (connection, ip) = (Arc::clone(&entry.connection), peer.ip());
     let service = service_fn(move |request: Request<Incoming>| {
         let in_request = connection.request();
         let mut request = request.map(|body| counted_upload(body, &connection, true));
@@ -197,7 +200,7 @@ pub(super) fn http2(
         }
         true
     };
-    Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await) })
+    Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await, ip) })
 }
 
 /// An offer of another protocol, behind whose request more may come than is wanted: a body, or bytes of the protocol.
@@ -223,23 +226,23 @@ fn counted<B>(
 }
 
 /// The result of a connection that ended by itself, or had to.
-fn ended(ended: Option<Result<(), hyper::Error>>) -> Result<(), BoxError> {
+fn ended(ended: Option<Result<(), hyper::Error>>, peer: IpAddr) -> Result<(), BoxError> {
     match ended {
-        Some(ended) => Ok(ended.inspect_err(refused_by_hyper)?),
+        Some(ended) => Ok(ended.inspect_err(|error| refused_by_hyper(error, peer))?),
         None => Err("closed: no request for too long, or too many that were reset".into()),
     }
 }
 
 /// Tells of a head that hyper could not read, and answered without asking anybody.
-fn refused_by_hyper(error: &hyper::Error) {
+fn refused_by_hyper(error: &hyper::Error, peer: IpAddr) {
     static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
     // hyper tells a target that is too large from a head that is by its text alone.
     if error.is_parse_too_large() && error.to_string().starts_with("URI") {
-        LOG.unreadable(StatusCode::URI_TOO_LONG, error);
+        LOG.unreadable(StatusCode::URI_TOO_LONG, peer, error);
     } else if error.is_parse_too_large() {
-        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error);
+        LOG.unreadable(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, peer, error);
     } else if error.is_parse() {
-        LOG.unreadable(StatusCode::BAD_REQUEST, error);
+        LOG.unreadable(StatusCode::BAD_REQUEST, peer, error);
     }
 }
 

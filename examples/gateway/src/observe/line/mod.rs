@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN};
 use http::response::Parts;
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, StatusCode, Version};
+use http::{Method, Request, StatusCode, Uri, Version};
 use same_origin::cache::Outcome;
 use same_origin::cors;
 use same_origin::guard::GuardError;
@@ -38,13 +38,18 @@ pub struct Line {
     /// Whether a policy of CORS is asked about its origin.
     is_judged: bool,
     method: Method,
-    /// The public path and query. `None` if the target is an authority alone.
-    target: Option<PathAndQuery>,
+    target: Target,
     shows_query: bool,
     version: Version,
     answer: Option<Answer>,
     /// The reason for which the response ended before its end.
     cut: Option<&'static str>,
+}
+
+/// The target of a request: its public path and query, or that of a `CONNECT`, which is a host and a port.
+enum Target {
+    Path(PathAndQuery),
+    Host(Box<str>),
 }
 
 /// The record of its response.
@@ -111,7 +116,7 @@ impl Line {
             id: arrival.id.clone(),
             is_judged: has_cors && request.headers().contains_key(ORIGIN),
             method: request.method().clone(),
-            target: request.uri().path_and_query().cloned(),
+            target: Target::of(request.uri()),
             shows_query,
             version: request.version(),
             answer: None,
@@ -187,8 +192,9 @@ impl Line {
 
     /// The public path, with its query if queries are shown, or the beginning of a long one.
     fn target(&self) -> Cow<'_, str> {
-        let Some(target) = &self.target else {
-            return Cow::Borrowed("");
+        let target = match &self.target {
+            Target::Path(target) => target,
+            Target::Host(host) => return Cow::Borrowed(host),
         };
         let path = _masked_path(target.path());
         match target.query().filter(|_| self.shows_query) {
@@ -279,6 +285,17 @@ impl Line {
         // Strings and numbers always can be written.
         let _always = json::write(&json, line);
         line.push(b'\n');
+    }
+}
+
+impl Target {
+    fn of(uri: &Uri) -> Self {
+        if let Some(path) = uri.path_and_query() {
+            return Self::Path(path.clone());
+        }
+        // A text of words that blanks part has no empty one. What is before the last `@` is a password.
+        let host = uri.authority().map_or("-", Authority::as_str);
+        Self::Host(host.rsplit('@').next().unwrap_or("-").into())
     }
 }
 

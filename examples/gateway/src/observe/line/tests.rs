@@ -43,6 +43,25 @@ fn text_is_one_line_without_a_query() {
     );
 }
 
+/// A line is of words that blanks part: without one of them the next would be taken for it.
+#[test]
+fn a_target_without_a_path_is_its_host() {
+    for (target, start) in [
+        ("a.example:443", "\"GET a.example:443 HTTP/1.1\" 200 "),
+        (
+            "user:secret@a.example:443",
+            "\"GET a.example:443 HTTP/1.1\" 200 ",
+        ),
+        ("*", "\"GET * HTTP/1.1\" 200 "),
+    ] {
+        let mut text = Vec::new();
+        line(target, true).text(&mut text, "none", 0, Duration::ZERO);
+        let text = shown(text);
+        let line = text.split_once("192.0.2.1 ").unwrap().1;
+        assert!(line.starts_with(start), "{target}: {line}");
+    }
+}
+
 #[test]
 fn a_body_that_failed_is_told() {
     let mut line = line("/", false);

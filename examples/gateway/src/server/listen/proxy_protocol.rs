@@ -182,11 +182,11 @@ pub fn late(peer: SocketAddr) {
 fn refused(peer: SocketAddr, why: &str) -> io::Error {
     static LOG: LazyLock<RefusalLog> = LazyLock::new(|| RefusalLog::new("none"));
     no_proxy_header();
+    let peer = peer.ip().to_canonical();
     let message = format!(
-        "{} is in proxy_protocol and sent no PROXY header that can be read: {why}; switch it on there, or take the peer out",
-        peer.ip()
+        "the peer is in proxy_protocol and sent no PROXY header that can be read: {why}; switch it on there, or take the peer out"
     );
-    LOG.unreadable(StatusCode::BAD_REQUEST, &message);
+    LOG.unreadable(StatusCode::BAD_REQUEST, peer, &message);
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 

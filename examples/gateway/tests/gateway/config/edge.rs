@@ -68,6 +68,11 @@ fn directives_of_hsts_are_there_once() {
         ("max-age=1; preload; Preload", false),
         ("includeSubDomains", false),
         ("max-age=1y", false),
+        ("max-age=+1", false),
+        ("max-age=\\\"1", false),
+        ("max-age=1; a b", false),
+        ("max-age=1; =1", false),
+        (" max-age=1", false),
     ] {
         let config = format!(
             "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\nsecurity_headers = {{ hsts = \"{hsts}\" }}\n"
@@ -81,6 +86,34 @@ fn directives_of_hsts_are_there_once() {
                 &config,
                 &[("routes[0].security_headers.hsts", "max-age=31536000")],
             );
+        }
+    }
+}
+
+/// Clients of HTTP/2 take an answer for malformed in which a value has white space around it.
+#[test]
+fn values_of_security_headers_are_those_of_fields() {
+    for (value, is_good) in [
+        ("default-src 'self'; img-src *", true),
+        (" default-src 'self'", false),
+        ("default-src 'self' ", false),
+        ("default-src \u{e9}", false),
+        ("default-src\\n 'self'", false),
+        ("", false),
+        (" ", false),
+    ] {
+        for key in ["content_security_policy", "permissions_policy"] {
+            let config = format!(
+                "[[routes]]\nprefix = '/'\nupstream = 'http://127.0.0.1:1'\nsecurity_headers = {{ {key} = \"{value}\" }}\n"
+            );
+            if is_good {
+                let folder = super::folder();
+                let ended = super::check(folder.path(), &config);
+                assert_eq!(ended.code, Some(0), "{value}: {ended:?}");
+            } else {
+                let key = format!("routes[0].security_headers.{key}");
+                refused(&config, &[(&key, "without white space around")]);
+            }
         }
     }
 }

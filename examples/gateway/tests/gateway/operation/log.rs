@@ -51,7 +51,10 @@ async fn each_refusal_leaves_a_line_that_says_why() {
         ),
         (&["INFO", "status=400", "path=/files/..%2fx"], "a path"),
         (&["INFO", "status=431", "path=/files/long"], "a head"),
-        (&["INFO", "status=400", "refused: invalid"], "no HTTP"),
+        (
+            &["INFO", "status=400", "peer=127.0.0.1", "refused: invalid"],
+            "no HTTP",
+        ),
         (&["INFO", "status=414", "refused: URI too long"], "a target"),
     ] {
         let found = log

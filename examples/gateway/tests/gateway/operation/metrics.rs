@@ -89,6 +89,26 @@ async fn each_metric_is_described_and_each_route_has_one_name() {
     assert!(!text.contains("route=\"\""), "{text}");
 }
 
+/// A rate of what begins with 1 is none: an alarm would miss the first of them.
+#[tokio::test]
+async fn counters_are_there_before_anything_is_counted() {
+    let (upstream, _) = upstream().await;
+    let (_gateway, admin) = start(upstream);
+    let text = get(format!("{admin}/metrics")).await.body;
+    for series in [
+        "same_origin_reloads_total{outcome=\"applied\"}",
+        "same_origin_reloads_total{outcome=\"refused\"}",
+        "same_origin_tls_handshakes_total{outcome=\"ok\"}",
+        "same_origin_tls_handshakes_total{outcome=\"failed\"}",
+        "same_origin_proxy_protocol_refused_total",
+        "same_origin_rate_limited_total{route=\"/api\"}",
+        "same_origin_rate_limited_total{route=\"none\"}",
+    ] {
+        let line = format!("\n{series} 0\n");
+        assert!(text.contains(&line), "{series}: {text}");
+    }
+}
+
 /// Probes are not requests of clients, and are not answered from memory.
 #[tokio::test]
 async fn probes_of_upstreams_neither_count_nor_keep() {
