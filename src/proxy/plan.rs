@@ -52,7 +52,7 @@ impl Plan {
 
     /// The response that stands for an error.
     pub(crate) fn failed(&self, error: ProxyError, context: &RequestContext) -> Response<Body> {
-        self.error_page.render(error, context.is_head)
+        self.error_page.render(error, context.error_reader)
     }
 }
 

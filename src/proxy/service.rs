@@ -20,6 +20,7 @@ use crate::proxy::error::{BoxError, ProxyError};
 use crate::proxy::exchange::{Answer, Exchange};
 use crate::proxy::plan::Plan;
 use crate::proxy::request::Verdict;
+use crate::proxy::request::error_reader::ErrorReader;
 use crate::proxy::trace::{self, Trace};
 use crate::proxy::transport::Transport;
 use crate::proxy::wire::framing::announces_content;
@@ -131,7 +132,6 @@ impl<T: Transport> ReverseProxy<T> {
     fn answer(&self, request: Request<Body>) -> Answer {
         let version = request.version();
         let (mut parts, body) = request.into_parts();
-        let is_head = parts.method == Method::HEAD;
         match self.plan.request(&mut parts, &body) {
             Verdict::Forward(context) => {
                 let trace = Trace::begin(&context);
@@ -148,7 +148,7 @@ impl<T: Transport> ReverseProxy<T> {
             Verdict::Refuse(kind) => {
                 let error = ProxyError::from(kind);
                 trace::refused(&self.plan, &parts, &error);
-                let mut response = self.plan.error_page.render(error, is_head);
+                let mut response = self.plan.error_page.render(error, ErrorReader::of(&parts));
                 // RFC 9931: what follows a rejected CONNECT may be meant for the other end of the tunnel, and is not
                 // taken for a request.
                 if parts.method == Method::CONNECT && version < Version::HTTP_2 {

@@ -87,7 +87,7 @@ impl Body {
         Self { kind: Kind::Empty }
     }
 
-    /// The body of an answer to `HEAD`, and of a 304: nothing, and of a length that nobody has said. A server or layer
+    /// The body of an answer to `HEAD`, of a 204 and of a 304: nothing, and of a length that nobody has said. A server or layer
     /// that takes a length from the body would otherwise say 0, and RFC 9110 8.6 wants the one that `GET` would have.
     pub(crate) const fn absent() -> Self {
         Self { kind: Kind::Absent }

@@ -208,11 +208,18 @@ impl Exchange {
     /// Whether a response's body can be what its head announces. hyper writes both as they are, and its client would
     /// take what is too much, or the next response, for another one. A response of our own client is as it came.
     fn is_as_long_as_told(&self, response: &Response<Body>) -> bool {
-        let has_none = self.context.is_head || response.status() == StatusCode::NOT_MODIFIED;
+        let may_have_content = self.may_have_content(response.status());
         match framing::length(response.headers()) {
-            Ok(Some(length)) if !has_none => framing::can_be(response.body(), length),
+            Ok(Some(length)) if may_have_content => framing::can_be(response.body(), length),
             _ => true,
         }
+    }
+
+    /// RFC 9110 6.4.1. Over HTTP/1.1 a client takes none by itself; over HTTP/2 the upstream's would go on, and some
+    /// clients reset a stream for it.
+    fn may_have_content(&self, status: StatusCode) -> bool {
+        let is_without = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        !self.context.is_head && !is_without
     }
 
     /// Whether the rest of the request's body will not be read, so that nothing can follow it on its connection: the
@@ -262,10 +269,9 @@ impl Exchange {
             exchange: self,
             held: Some(held),
         };
-        let has_content =
-            !under_way.exchange.context.is_head && parts.status != StatusCode::NOT_MODIFIED;
+        let may_have_content = under_way.exchange.may_have_content(parts.status);
         match downloads.begin(body, under_way, is_http2) {
-            Ok(body) if has_content => Response::from_parts(parts, body),
+            Ok(body) if may_have_content => Response::from_parts(parts, body),
             Ok(_none) => Response::from_parts(parts, Body::absent()),
             // RFC 9110 15.6.3: the upstream may have acted, and its answer cannot be read. One status cannot say
             // both, and the client has to know the second.

@@ -6,6 +6,7 @@
 //! wait until that one is chosen.
 
 pub(crate) mod client;
+pub(crate) mod error_reader;
 pub(crate) mod forwarded;
 pub(crate) mod origin;
 pub(crate) mod peer;
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use client::{Requester, is_in};
+use error_reader::ErrorReader;
 use forwarded::{Forwarding, Outside};
 use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
@@ -76,6 +78,7 @@ pub(crate) struct RequestContext {
     pub(crate) upgrade: Option<Box<Upgrade>>,
     /// Whether no answer has content.
     pub(crate) is_head: bool,
+    pub(crate) error_reader: ErrorReader,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
     /// The host and port that the client named, if any.

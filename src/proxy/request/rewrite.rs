@@ -6,6 +6,7 @@ use http::{Method, StatusCode, Uri, Version, request};
 use http_body::Body;
 
 use super::client::{ClientAddr, Requester, client_address};
+use super::error_reader::ErrorReader;
 use super::peer::peer_of;
 use super::webdav::AddressMapper;
 use super::{HostChoice, RequestContext, RequestRules, Upgrade, Verdict, target};
@@ -189,6 +190,7 @@ impl RequestRules {
             requester,
             upgrade: None,
             is_head: parts.method == Method::HEAD,
+            error_reader: ErrorReader::of(parts),
             expects_continue: false,
             client_host: host,
             host: HostChoice::Upstream,

@@ -8,6 +8,7 @@ use http_body::Body as _;
 
 use crate::proxy::body::Body;
 use crate::proxy::error::ProxyError;
+use crate::proxy::request::error_reader::ErrorReader;
 use crate::proxy::wire::via::Via;
 
 pub(crate) type ErrorHook =
@@ -21,18 +22,9 @@ pub(crate) struct ErrorPage {
 
 impl ErrorPage {
     /// The response that stands for an error: its status and a word, and the error in its extensions.
-    ///
-    /// RFC 9110 9.3.2: that to a HEAD has no content, and says what the one to a GET would say.
-    pub(crate) fn render(&self, error: ProxyError, is_head: bool) -> Response<Body> {
-        let status = error.kind().status();
-        let reason = status.canonical_reason().unwrap_or("Error");
-        let mut response = Response::new(Body::from(format!("{reason}\n")));
-        *response.status_mut() = status;
+    pub(crate) fn render(&self, error: ProxyError, reader: ErrorReader) -> Response<Body> {
+        let mut response = page(error.kind().status(), reader);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
         // RFC 9209 2: who says it, and why. The type says no more than the status needs.
         let proxy_status = format!("{}; error={}", self.via.name, error.kind().proxy_status());
         if let Ok(proxy_status) = HeaderValue::try_from(proxy_status) {
@@ -41,7 +33,7 @@ impl ErrorPage {
         if let Some(hook) = &self.map_error {
             response = hook(&error, response);
         }
-        if is_head {
+        if reader == ErrorReader::Head {
             let body = std::mem::take(response.body_mut());
             let has_content = response.status() != StatusCode::NO_CONTENT;
             if let Some(length) = body.size_hint().exact().filter(|_| has_content) {
@@ -54,4 +46,17 @@ impl ErrorPage {
         response.extensions_mut().insert(error);
         response
     }
+}
+
+/// The page of a status.
+fn page(status: StatusCode, reader: ErrorReader) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    if reader != ErrorReader::Grpc {
+        let reason = status.canonical_reason().unwrap_or("Error");
+        *response.body_mut() = Body::from(format!("{reason}\n"));
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, text);
+    }
+    response
 }

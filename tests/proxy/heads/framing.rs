@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use same_origin::proxy::{Body, ReverseProxy};
@@ -63,6 +64,27 @@ async fn one_length_arrives_whatever_the_protocol() {
         .expect("an answer");
     assert_eq!(status, 204);
     assert!(!headers.contains_key("content-length"));
+}
+
+/// RFC 9110 6.4.1: over HTTP/2 nothing but the status says that there is none.
+#[tokio::test]
+async fn a_204_has_no_content_whatever_its_upstream_sends() {
+    let upstream = tower::service_fn(|_: Request<Incoming>| async {
+        let response = Response::builder().status(204);
+        Ok(response.body(Body::from("content")).unwrap())
+    });
+    let url = format!("h2c://{}", serve(upstream).await);
+    let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let request = Request::get(format!("http://{server}/api/x")).body(Body::empty());
+    let response = client.request(request.unwrap()).await.unwrap();
+    assert_eq!(response.status(), 204);
+    assert!(!response.headers().contains_key("content-length"));
+    assert_eq!(response.collect().await.unwrap().to_bytes(), "");
+    let answer = get(server, "/api/x", "").await;
+    assert_eq!((answer.status, &*answer.body), (204, &b""[..]));
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
+use hyper_util::rt::TokioExecutor;
 use same_origin::proxy::{Body, ProxyError, ProxyErrorKind, ReverseProxy, Timeouts};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
@@ -64,6 +66,28 @@ async fn every_failure_is_a_response_and_a_typed_error() {
             (kind, status, was_sent),
             "{url}: {error:?}"
         );
+    }
+}
+
+/// Its client finds the status in a head that ends the stream; behind one that does not grpcio may tell a broken one.
+#[tokio::test]
+async fn a_call_of_grpc_is_told_of_a_failure_by_the_head_alone() {
+    let server = serve(ReverseProxy::new("/api", dead().await).unwrap()).await;
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    for (path, kind, status, is_alone) in [
+        ("/api/x", "application/grpc", 502, true),
+        ("/api/x", "application/grpc+proto", 502, true),
+        ("/elsewhere", "application/grpc", 404, true),
+        ("/api/x", "application/json", 502, false),
+    ] {
+        let request = Request::post(format!("http://{server}{path}")).header("content-type", kind);
+        let request = request.body(Body::from("message")).unwrap();
+        let response = client.request(request).await.unwrap();
+        let found = (response.status().as_u16(), response.body().is_end_stream());
+        assert_eq!(found, (status, is_alone), "{path} {kind}");
+        assert!(response.headers().contains_key("proxy-status"));
     }
 }
 

@@ -66,7 +66,7 @@ where
         if request.method() == Method::CONNECT {
             connection.is_asked_no_more();
         }
-        let offered = offered_with_more(&request);
+        let offered = request.extensions().get::<OnUpgrade>().cloned();
         let of_offer = offered.map(|offered| (offered, Arc::clone(&connection)));
         let request = request.map(|body| trailing::body(body, &connection));
         // Mapped rather than awaited, so that the future is not stored twice.
@@ -98,9 +98,7 @@ where
                 (None, _) => return ended(None, ip),
             };
             if let Some(served) = served {
-                let is_answered = served
-                    .as_ref()
-                    .map_or_else(hyper::Error::is_parse, |()| true);
+                let is_answered = served.as_ref().map_or_else(is_told, |()| true);
                 let result = ended(Some(served), ip);
                 let (io, has_unread) = (rest.io, !rest.read_buf.is_empty());
                 drop((rest.read_buf, rest.service));
@@ -150,11 +148,9 @@ where
     if in_request.is_last() {
         close_after(&mut response);
     }
-    // A body that has been read as a whole is followed by requests.
-    let may_end = |(_, connection): &(_, Arc<Connection>)| {
-        connection.has_unread_body() || connection.is_finishing()
-    };
-    if let Some((offered, connection)) = of_offer.filter(may_end) {
+    // An offer that is refused is kept by hyper like any other, also when further requests follow on the connection, whose
+    // end is then not hyper's any more. Of two offers the earlier one is given up.
+    if let Some((offered, connection)) = of_offer {
         tokio::spawn(linger_refused::<I>(offered, connection));
     }
     counted(response, in_request)
@@ -203,13 +199,6 @@ pub(super) fn http2(
     Box::pin(async move { ended(entry.drive(served.as_mut(), obey).await, ip) })
 }
 
-/// An offer of another protocol, behind whose request more may come than is wanted: a body, or bytes of the protocol.
-fn offered_with_more(request: &Request<Incoming>) -> Option<OnUpgrade> {
-    let has_more = request.method() == Method::CONNECT || !request.body().is_end_stream();
-    let offered = || request.extensions().get::<OnUpgrade>().cloned();
-    has_more.then(offered).flatten()
-}
-
 /// A response that ends its request with its body.
 fn counted<B>(
     response: Response<B>,
@@ -231,6 +220,12 @@ fn ended(ended: Option<Result<(), hyper::Error>>, peer: IpAddr) -> Result<(), Bo
         Some(ended) => Ok(ended.inspect_err(|error| refused_by_hyper(error, peer))?),
         None => Err("closed: no request for too long, or too many that were reset".into()),
     }
+}
+
+/// Whether hyper has answered what it could not read. It does not answer the preface of HTTP/2, which is no request of
+/// HTTP/1.1: by TLS it comes from a client that has not negotiated that (RFC 9113 3.2).
+fn is_told(error: &hyper::Error) -> bool {
+    error.is_parse() && !error.to_string().contains("HTTP2 preface")
 }
 
 /// Tells of a head that hyper could not read, and answered without asking anybody.

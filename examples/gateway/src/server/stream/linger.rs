@@ -69,7 +69,8 @@ pub async fn linger(stream: impl OnSocket, has_unread: bool, entry: &ConnectionG
 }
 
 /// The same for a request whose offer of another protocol was refused. hyper gives such a stream, once it is done with
-/// it, to whoever waits for a tunnel, and does not tell its end. As with a tunnel, a stop does not wait for it.
+/// it, to whoever waits for a tunnel, and does not tell its end: by TLS that is an alert (RFC 9112 9.8). As with a tunnel,
+/// a stop does not wait for it.
 pub async fn linger_refused<I>(offered: OnUpgrade, connection: Arc<Connection>)
 where
     I: OnSocket + Read + Write + Send + Unpin + 'static,
@@ -300,13 +301,19 @@ mod tests {
         let late = "POST /read HTTP/1.1\r\nhost: a\r\n";
         let h2c = UPLOAD.replace("host", "connection: upgrade\r\nupgrade: h2c\r\nhost");
         let h2c = &*h2c;
+        let offer = get.replace("close", "close, upgrade\r\nupgrade: h2c");
+        let offered_before = offer.replace("close, ", "") + &get.repeat(2);
         let bad = "HTTP/1.1 400 ";
         for (sent, answer, stays) in [
             (chunked, REFUSED, PAUSE),
             (&*get.repeat(2), REFUSED, PAUSE),
             (CONNECT, REFUSED, PAUSE),
             (h2c, REFUSED, PAUSE),
+            (&*offer.repeat(2), REFUSED, PAUSE),
+            (&*offered_before, REFUSED, PAUSE),
             ("no request\r\n\r\n", bad, PAUSE),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "", Duration::ZERO),
+            (&*offer, REFUSED, Duration::ZERO),
             (get, REFUSED, Duration::ZERO),
             (read, REFUSED, Duration::ZERO),
             (late, "", Duration::ZERO),

@@ -130,6 +130,27 @@ async fn the_protocol_is_negotiated_by_alpn() {
     }
 }
 
+/// RFC 9112 9.8: the end of a connection is told by an alert; without it a client takes the answer for cut.
+#[tokio::test]
+async fn the_end_is_told_where_another_protocol_was_offered() {
+    let (gateway, certificate, _folder) = start().await;
+    let offer = "Connection: upgrade\r\nUpgrade: h2c\r\n";
+    let request = |fields: &str| format!("GET /x HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+    let close = "Connection: close\r\n";
+    for requests in [
+        request(close),
+        request(&[offer, close].concat()),
+        request(offer) + &request(close),
+    ] {
+        let mut stream = connect(gateway.address(), certificate.clone(), &["http/1.1"]).await;
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let ended = stream.read_to_string(&mut answer).await;
+        assert!(ended.is_ok(), "{requests}: {ended:?}");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn without_tls_http2_is_spoken_by_prior_knowledge() {
     let upstream = upstream("up").await;
