@@ -2,7 +2,6 @@
 //! can read why?
 //!
 //! ```sh
-//! export JWT_SECRET=$(openssl rand -hex 32)
 //! cargo run -p jwt_api                                  # prints a token that is good for an hour
 //! curl -i -X OPTIONS http://127.0.0.1:3000/work -H 'Origin: https://app.example.com' \
 //!   -H 'Access-Control-Request-Method: POST' -H 'Access-Control-Request-Headers: authorization'
@@ -31,6 +30,9 @@ use tokio::net::TcpListener;
 /// The issuer of the tokens, and the service that they are for: a key may sign tokens of other services, too (RFC 8725 3.8, 3.9).
 const ISSUER: &str = "https://login.example.com";
 const AUDIENCE: &str = "https://api.example.com";
+
+/// RFC 7518 3.2: a key of HS256 is as long as its hash, or longer.
+const KEY_LENGTH: usize = 32;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -97,13 +99,22 @@ fn unauthorized(how: &'static str, why: &str) -> Response {
     (StatusCode::UNAUTHORIZED, how, format!("{why}\n")).into_response()
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let secret = std::env::var("JWT_SECRET").unwrap_or_default();
-    // RFC 7518 3.2: a key of HS256 is as long as its hash.
-    if secret.len() < 32 {
+/// The key of `JWT_SECRET`; without it a new one, so that tokens are good for this run alone.
+fn secret() -> Result<Vec<u8>, Box<dyn Error>> {
+    let Ok(secret) = std::env::var("JWT_SECRET") else {
+        let mut secret = vec![0; KEY_LENGTH];
+        aws_lc_rs::rand::fill(&mut secret)?;
+        return Ok(secret);
+    };
+    if secret.len() < KEY_LENGTH {
         return Err("JWT_SECRET needs 32 bytes or more: `openssl rand -hex 32` makes one".into());
     }
+    Ok(secret.into_bytes())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let secret = secret()?;
     let claims = Claims {
         iss: ISSUER.into(),
         aud: AUDIENCE.into(),
@@ -113,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let token = encode(
         &Header::default(),
         &claims,
-        &EncodingKey::from_secret(secret.as_bytes()),
+        &EncodingKey::from_secret(&secret),
     )?;
     let cors: CorsLayer = CorsPolicy::builder()
         .allow_origins(["https://app.example.com"])
@@ -121,7 +132,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .expose_headers([WWW_AUTHENTICATE])
         .build()?
         .into();
-    let rules = Arc::new(Rules::new(secret.as_bytes()));
+    let rules = Arc::new(Rules::new(&secret));
     let app = Router::new()
         .route("/work", post(async || "started\n"))
         .layer(from_fn_with_state(rules, guard))

@@ -171,9 +171,21 @@ async fn a_token_is_believed_only_if_all_of_it_is_right() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// A key that stands in a file is everybody's.
+/// A key that stands in a file is everybody's: without one each run makes its own.
+#[tokio::test]
+async fn a_run_without_a_key_has_its_own() {
+    let start = || Process::start(Path::new(BINARY), &["127.0.0.1:0"]);
+    let (mut one, other) = (start(), start());
+    let token = one.line().replace("TOKEN=", "Bearer ");
+    for (example, status) in [(&one, StatusCode::OK), (&other, StatusCode::UNAUTHORIZED)] {
+        let url = format!("{}/work", example.origin);
+        let answer = send("POST", url, &[("authorization", &token)]).await;
+        assert_eq!(answer.status(), status);
+    }
+}
+
 #[test]
-fn it_does_not_start_without_a_key() {
+fn it_does_not_start_with_a_key_that_can_be_guessed() {
     for secret in ["", "short"] {
         let mut command = Command::new(BINARY);
         let output = command
