@@ -192,7 +192,7 @@ impl Reloader {
     ) -> Option<Refused> {
         match self.read(text).await {
             Ok((config, log)) => {
-                self.apply(config, log, reason);
+                self.apply(config, log, reason).await;
                 None
             }
             Err(refused) => {
@@ -204,13 +204,19 @@ impl Reloader {
         }
     }
 
-    fn apply(&self, config: Config, log: NextLog, reason: &str) {
+    async fn apply(&self, config: Config, log: NextLog, reason: &str) {
         let ignored = self.fixed.ignored(&config);
         for warning in config.warnings.lines() {
             warn!("{warning}");
         }
         let routes = config.table.len();
-        let unchanged = self.live.replace(config, log);
+        // A thousand routes to begin and as many to let go of take tenths of a second, which are not a worker's.
+        let live = Arc::clone(&self.live);
+        let replacing = spawn_blocking(move || live.replace(config, log));
+        let Ok(unchanged) = replacing.await else {
+            error!("{reason}: the thread that begins to serve the new configuration has failed");
+            return;
+        };
         for line in ignored {
             warn!("{line}");
         }
