@@ -59,14 +59,13 @@ pub struct Upstream {
 
 impl Upstream {
     pub async fn start(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0", answer).await
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
     }
 
-    pub async fn start_at(
-        address: &str,
+    pub fn start_on(
+        listener: TcpListener,
         answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (Arc::clone(&seen), Arc::new(answer));

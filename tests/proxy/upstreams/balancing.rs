@@ -105,8 +105,9 @@ async fn tunnels_are_spread_as_requests_are() {
 /// The pauses of both are long by then, and nobody waits for them.
 #[tokio::test]
 async fn the_first_request_after_an_outage_of_all_is_answered() {
+    // Of an address where no other test takes the port meanwhile.
     let free = || async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.71:0").await.unwrap();
         listener.local_addr().unwrap()
     };
     for is_discovered in [false, true] {
@@ -127,7 +128,8 @@ async fn the_first_request_after_an_outage_of_all_is_answered() {
         }
         let mut back = Vec::new();
         for address in addresses {
-            back.push(Upstream::start_at(&address.to_string(), |_| reply("")).await);
+            let listener = TcpListener::bind(address).await.unwrap();
+            back.push(Upstream::start_on(listener, |_| reply("")));
         }
         for _ in 0..30 {
             assert_eq!(get(server, "/api/x", "").await.status, 200);

@@ -2,6 +2,7 @@
 
 mod name_server;
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,16 +21,28 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 /// Upstreams at these addresses, all on the same port, each naming itself.
 async fn upstreams<const N: usize>(ips: [&'static str; N]) -> (u16, Vec<Upstream>) {
-    let mut upstreams: Vec<Upstream> = Vec::new();
-    let mut port = 0;
-    for ip in ips {
-        let address = SocketAddr::new(ip.parse().unwrap(), port).to_string();
+    let listeners = loop {
+        if let Ok(listeners) = listeners(ips).await {
+            break listeners;
+        }
+    };
+    let port = listeners[0].local_addr().unwrap().port();
+    let start = |(listener, ip)| {
         let answer = move |_: &_| reply(&format!("x-at: {ip}\r\n"));
-        let upstream = Upstream::start_at(&address, answer).await;
-        port = upstream.address.port();
-        upstreams.push(upstream);
+        Upstream::start_on(listener, answer)
+    };
+    (port, listeners.into_iter().zip(ips).map(start).collect())
+}
+
+/// A port that is free at the first address may be somebody's at another one.
+async fn listeners<const N: usize>(ips: [&str; N]) -> io::Result<Vec<TcpListener>> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    for ip in ips {
+        let first = listeners.first().map(TcpListener::local_addr).transpose()?;
+        let port = first.map_or(0, |first| first.port());
+        listeners.push(TcpListener::bind((ip, port)).await?);
     }
-    (port, upstreams)
+    Ok(listeners)
 }
 
 async fn until(server: SocketAddr, wanted: impl Fn(&Answer) -> bool) {
