@@ -81,7 +81,7 @@
 //!
 //! A failure is a response with a status, a `Proxy-Status` field (RFC 9209), no word about the inside, and a
 //! [`ProxyError`] in its extensions. A call of gRPC gets it without content, so that its client finds the status and
-//! tells `UNAVAILABLE` of a 502, 503 or 504. A request is sent again only if nothing of it was sent; once if it is
+//! maps a 502, 503 or 504 to `UNAVAILABLE`. A request is sent again only if nothing of it was sent; once if it is
 //! idempotent, has no body, and its pooled connection broke (RFC 9110 9.2.2); and once, whatever its method, if the
 //! upstream says over HTTP/2 that it has not processed it (RFC 9113 8.7), with a body of which no more than 16 KiB were
 //! read. After a `GOAWAY` it is sent again as long as the connections that end so have answered others.

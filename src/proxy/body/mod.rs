@@ -3,6 +3,7 @@
 pub(crate) mod download;
 mod foreign;
 pub(crate) mod measured;
+pub(crate) mod unread;
 pub(crate) mod upload;
 
 use std::any::Any;

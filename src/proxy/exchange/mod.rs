@@ -21,6 +21,7 @@ use crate::fields;
 use crate::own::own_values;
 use crate::proxy::body::Body;
 use crate::proxy::body::download::Hold;
+use crate::proxy::body::unread::Unread;
 use crate::proxy::body::upload::{Progress, Upload, UploadRules};
 use crate::proxy::error::{ProxyError, ProxyErrorKind};
 use crate::proxy::plan::Plan;
@@ -272,6 +273,10 @@ impl Exchange {
         let may_have_content = under_way.exchange.may_have_content(parts.status);
         match downloads.begin(body, under_way, is_http2) {
             Ok(body) if may_have_content => Response::from_parts(parts, body),
+            // A client of HTTP/1.1 has its server drop this at once.
+            Ok(body) if parts.status == StatusCode::NO_CONTENT && !body.is_end_stream() => {
+                Response::from_parts(parts, Body::new(Unread::new(body)))
+            }
             Ok(_none) => Response::from_parts(parts, Body::absent()),
             // RFC 9110 15.6.3: the upstream may have acted, and its answer cannot be read. One status cannot say
             // both, and the client has to know the second.

@@ -2,12 +2,14 @@
 
 use http::{Method, Version, header, request};
 
+const GRPC: &[u8] = b"application/grpc";
+
 /// The reader of an error, by the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorReader {
     /// RFC 9110 9.3.2: the response to a HEAD has no content, and says what the one to a GET would say.
     Head,
-    /// A call of gRPC. Its client makes a status of that of HTTP, `UNAVAILABLE` of a 502 (gRPC over HTTP/2, "HTTP status
+    /// A call of gRPC. Its client maps the status of HTTP, a 502 to `UNAVAILABLE` (gRPC over HTTP/2, "HTTP status
     /// code mapping"), and reads no text. Behind a head that does not end the stream grpcio tells now and then that the
     /// stream is broken, which is not tried again.
     Grpc,
@@ -24,7 +26,11 @@ impl ErrorReader {
     }
 }
 
+/// `application/grpc`, with the name of a format or without. A browser's `application/grpc-web` is not meant.
 fn is_grpc(parts: &request::Parts) -> bool {
     let kind = parts.headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    kind.is_some_and(|kind| {
+        let (name, rest) = kind.as_bytes().split_at(GRPC.len().min(kind.len()));
+        name.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+    })
 }

@@ -1,6 +1,6 @@
 //! Fields that may stand behind a body.
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::own::own_values;
 use crate::proxy::wire::scan;
@@ -14,7 +14,11 @@ pub(crate) fn clean(trailers: &mut HeaderMap) {
     for name in refused.cloned().collect::<Vec<_>>() {
         trailers.remove(name);
     }
-    own_values(trailers);
+    let is_trimmed = |value: &HeaderValue| value.as_bytes().trim_ascii().len() == value.len();
+    // Looked at first: bodies are in each other, and each of them asks.
+    if !trailers.values().all(is_trimmed) {
+        own_values(trailers);
+    }
 }
 
 fn may_trail(name: &HeaderName) -> bool {

@@ -1,16 +1,20 @@
 //! Length, version and trailers of a message arrive in one form, whatever came in.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use same_origin::proxy::{Body, ReverseProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tower::service_fn;
 
 use crate::support::{Upstream, exchange, get, proxy_of, serve};
 
@@ -66,23 +70,40 @@ async fn one_length_arrives_whatever_the_protocol() {
     assert!(!headers.contains_key("content-length"));
 }
 
-/// RFC 9110 6.4.1: over HTTP/2 nothing but the status says that there is none.
+/// RFC 9110 6.4.1: over HTTP/2 nothing but the status says that there is none. The request goes on meanwhile.
 #[tokio::test]
 async fn a_204_has_no_content_whatever_its_upstream_sends() {
-    let upstream = tower::service_fn(|_: Request<Incoming>| async {
-        let response = Response::builder().status(204);
-        Ok(response.body(Body::from("content")).unwrap())
+    let (read, mut has_read) = tokio::sync::mpsc::channel(1);
+    let upstream = service_fn(move |request: Request<Incoming>| {
+        let read = read.clone();
+        let content = async move {
+            let upload = request.collect().await.unwrap().to_bytes();
+            read.send(upload.len()).await.unwrap();
+            Ok::<_, Infallible>(Frame::data(Bytes::from("content")))
+        };
+        let body = StreamBody::new(stream::once(Box::pin(content)));
+        let response = Response::builder().status(204).body(Body::new(body));
+        async { Ok(response.unwrap()) }
     });
     let url = format!("h2c://{}", serve(upstream).await);
     let server = serve(ReverseProxy::new("/api", url).unwrap()).await;
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
         .build_http();
-    let request = Request::get(format!("http://{server}/api/x")).body(Body::empty());
+    let (send, mut texts) = tokio::sync::mpsc::unbounded_channel::<&str>();
+    let frames = stream::poll_fn(move |cx| texts.poll_recv(cx));
+    let frames = frames.map(|text| Ok::<_, Infallible>(Frame::data(Bytes::from(text))));
+    let upload = StreamBody::new(frames);
+    let request = Request::put(format!("http://{server}/api/x")).body(Body::new(upload));
+    send.send("one ").unwrap();
     let response = client.request(request.unwrap()).await.unwrap();
     assert_eq!(response.status(), 204);
     assert!(!response.headers().contains_key("content-length"));
+    send.send("two ").unwrap();
+    send.send("three").unwrap();
+    drop(send);
     assert_eq!(response.collect().await.unwrap().to_bytes(), "");
+    assert_eq!(has_read.recv().await, Some(13));
     let answer = get(server, "/api/x", "").await;
     assert_eq!((answer.status, &*answer.body), (204, &b""[..]));
 }
@@ -138,13 +159,12 @@ async fn the_body_of_a_get_arrives() {
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
         .build_http();
-    let frames = futures_util::stream::iter(["hel", "lo"].map(|data| {
-        Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(data.as_bytes())))
-    }));
+    let frames = stream::iter(
+        ["hel", "lo"]
+            .map(|data| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(data.as_bytes())))),
+    );
     let request = Request::get(format!("http://{server}/api/x"));
-    let request = request
-        .body(http_body_util::StreamBody::new(frames))
-        .unwrap();
+    let request = request.body(StreamBody::new(frames)).unwrap();
     assert_eq!(client.request(request).await.unwrap().status(), 200);
     let seen = upstream.seen().pop().unwrap();
     assert_eq!(seen.field("transfer-encoding"), "chunked");

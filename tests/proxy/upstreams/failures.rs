@@ -80,6 +80,9 @@ async fn a_call_of_grpc_is_told_of_a_failure_by_the_head_alone() {
         ("/api/x", "application/grpc", 502, true),
         ("/api/x", "application/grpc+proto", 502, true),
         ("/elsewhere", "application/grpc", 404, true),
+        ("/api/x", "Application/gRPC;x", 502, true),
+        ("/api/x", "application/grpc-web+proto", 502, false),
+        ("/api/x", "application/grp", 502, false),
         ("/api/x", "application/json", 502, false),
     ] {
         let request = Request::post(format!("http://{server}{path}")).header("content-type", kind);

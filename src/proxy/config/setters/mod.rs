@@ -282,7 +282,8 @@ impl ProxyBuilder {
         self
     }
 
-    /// An error page of one's own: gets the error and the response that stands for it.
+    /// An error page of one's own: gets the error and the response that stands for it. A call of gRPC over HTTP/2 has one
+    /// without content, and does best without it.
     pub fn map_error(
         mut self,
         map: impl Fn(&ProxyError, Response<Body>) -> Response<Body> + Send + Sync + 'static,
