@@ -212,7 +212,6 @@ fn a_cache_is_read_as_it_was_written() {
     }
 }
 
-/// What serde prints says what is wrong, and what to write.
 /// A portal or a CLI shows them.
 #[test]
 fn errors_of_every_builder_can_be_written_with_their_kind() {
@@ -229,6 +228,7 @@ fn errors_of_every_builder_can_be_written_with_their_kind() {
     assert_eq!(kind(cache.err()), "zero");
 }
 
+/// What serde prints says what is wrong, and what to write.
 #[test]
 fn a_value_that_does_not_fit_is_told_with_a_remedy() {
     for (setting, message) in [

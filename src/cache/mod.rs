@@ -38,7 +38,7 @@
 //! - the request had no body, no `If-Match` and no `If-Unmodified-Since`.
 //!
 //! With explicit freshness any final status is stored, except 428, 429, 431 and 511, which are about one client and
-//! never stored (RFC 6585). Without, only the statuses are stored that RFC 9110 15.1 names, if they can be validated.
+//! never stored (RFC 6585). Without it, only statuses that RFC 9110 15.1 names are stored, if they can be validated.
 //! Directives that contradict each other, cannot be read, or stand in a quoted string without an end are read in the
 //! strict way: the least freshness, or none, or not stored at all.
 //!

@@ -165,7 +165,7 @@ impl fmt::Display for Refusal {
             Self::NullOrigin => "the origin is null",
             Self::SeveralOrigins => "there are several Origin lines",
             Self::OtherScheme => "the origin differs from the request's own in its scheme",
-            Self::ForeignOrigin => "the origin is neither the own one nor trusted",
+            Self::ForeignOrigin => "the origin is neither the server's own nor trusted",
             Self::NoBrowserFields => "the request has neither Sec-Fetch-Site nor Origin",
         })
     }

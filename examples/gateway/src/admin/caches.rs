@@ -6,8 +6,8 @@ use same_origin::cache::Cache;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-/// The turns of those who look through caches: a publisher may purge hundreds of paths at once, for which one
-/// processor has to do.
+/// The turns of those who look through caches. A publisher may purge hundreds of paths at once: one after the other, they
+/// take one processor at most.
 static TURNS: Mutex<()> = Mutex::const_new(());
 
 /// The upstream's path for a public one; `None` if it is not below the prefix.
@@ -56,8 +56,8 @@ impl Caches {
         Ok(())
     }
 
-    /// Does this to each on a thread of its own, until it is done: all that is stored is looked through, and a worker
-    /// would answer nobody meanwhile.
+    /// Runs this for each route, on one thread beside the workers: all that is stored is looked through, and a worker would
+    /// answer nobody meanwhile.
     async fn for_each(&self, does: impl Fn(&CachedRoute) + Send + 'static) {
         let routes = self.clone();
         let turn = TURNS.lock().await;
@@ -66,8 +66,12 @@ impl Caches {
             let _turn = turn;
             routes.0.iter().for_each(|route| does(route));
         });
-        // It is not when the process ends.
-        let _ended = done.await;
+        // Not done, if the process ends meanwhile. A fault is not told as success.
+        if let Err(error) = done.await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 

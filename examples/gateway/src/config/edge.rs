@@ -235,8 +235,12 @@ impl Checker<'_> {
             let given = text.map_or_else(|other| other.to_string(), |text| format!("{text:?}"));
             let remedy = match field.values {
                 Values::OneOf(values) => format!("one of \"{}\"", values.join("\", \"")),
-                Values::Any | Values::Transport => format!(
-                    "visible ASCII characters on one line, without white space around them, such as {:?}",
+                Values::Any => format!(
+                    "ASCII text on one line, without white space around it, such as {:?}",
+                    field.example
+                ),
+                Values::Transport => format!(
+                    "max-age in whole seconds, and other directives behind \";\", each once, such as {:?}",
                     field.example
                 ),
             };

@@ -214,6 +214,7 @@ impl Reloader {
         let live = Arc::clone(&self.live);
         let replacing = spawn_blocking(move || live.replace(config, log));
         let Ok(unchanged) = replacing.await else {
+            observe::reload("refused");
             error!("{reason}: the thread that begins to serve the new configuration has failed");
             return;
         };

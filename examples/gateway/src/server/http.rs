@@ -23,7 +23,7 @@ use super::connections::{
 use super::handler::Handler;
 use super::head;
 use super::limits::Limits;
-use super::stream::linger::{OnSocket, linger, linger_refused};
+use super::stream::linger::{OnSocket, linger, linger_refused, tell_end};
 use super::stream::rest::{Lasting, UntilRest};
 use super::trailing;
 use crate::observe::RefusalLog;
@@ -98,13 +98,19 @@ where
                 (None, _) => return ended(None, ip),
             };
             if let Some(served) = served {
-                let is_answered = served.as_ref().map_or_else(is_told, |()| true);
+                let is_answered = served.as_ref().map_or_else(is_error_answered, |()| true);
                 let result = ended(Some(served), ip);
-                let (io, has_unread) = (rest.io, !rest.read_buf.is_empty());
+                let (mut io, has_unread) = (rest.io, !rest.read_buf.is_empty());
                 drop((rest.read_buf, rest.service));
                 if is_answered {
                     // In a box, so that connections that do not end so have no room for it.
-                    Box::pin(linger(io, has_unread, entry)).await;
+                    Box::pin(async {
+                        if result.is_err() {
+                            tell_end(&mut io).await;
+                        }
+                        linger(io, has_unread, entry).await;
+                    })
+                    .await;
                 }
                 return result;
             }
@@ -224,7 +230,7 @@ fn ended(ended: Option<Result<(), hyper::Error>>, peer: IpAddr) -> Result<(), Bo
 
 /// Whether hyper has answered what it could not read. It does not answer the preface of HTTP/2, which is no request of
 /// HTTP/1.1: by TLS it comes from a client that has not negotiated that (RFC 9113 3.2).
-fn is_told(error: &hyper::Error) -> bool {
+fn is_error_answered(error: &hyper::Error) -> bool {
     error.is_parse() && !error.to_string().contains("HTTP2 preface")
 }
 

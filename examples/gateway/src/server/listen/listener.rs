@@ -76,8 +76,8 @@ fn listen_on(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> 
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
-        // IPv4 too, whatever the system has for a default (`net.ipv6.bindv6only`).
-        SockRef::from(&socket).set_only_v6(false)?;
+        // IPv4 too, whatever the system has for a default (`net.ipv6.bindv6only`). Some have no choice.
+        let _fixed = SockRef::from(&socket).set_only_v6(false);
     }
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -148,7 +148,8 @@ impl Listener {
                 Err(error) => {
                     // A connection that is gone already concerns nobody; no file descriptors left
                     // would be reported again at once, without end.
-                    if self.failures.are_news() {
+                    let is_gone = error.kind() == io::ErrorKind::ConnectionAborted;
+                    if !is_gone && self.failures.are_news() {
                         warn!(%error, "accepting failed; clients wait while it is tried again");
                     }
                     sleep(AGAIN).await;

@@ -44,6 +44,17 @@ pub trait OnSocket {
     fn into_socket(self) -> Self::Socket;
 }
 
+/// Tells the client that nothing follows. hyper does so itself, but not where an error ends a connection on which another
+/// protocol was offered before.
+pub async fn tell_end(stream: &mut (impl Write + Unpin)) {
+    // One that takes nothing is told nothing.
+    let _told = timeout(
+        PAUSE,
+        poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)),
+    )
+    .await;
+}
+
 /// Reads on after an answer that came before the end of its request, so that the answer is not lost. Ends at once if
 /// the client has sent everything.
 ///

@@ -141,6 +141,7 @@ async fn the_end_is_told_where_another_protocol_was_offered() {
         request(close),
         request(&[offer, close].concat()),
         request(offer) + &request(close),
+        request(offer) + "nonsense\r\n\r\n",
     ] {
         let mut stream = connect(gateway.address(), certificate.clone(), &["http/1.1"]).await;
         stream.write_all(requests.as_bytes()).await.unwrap();
