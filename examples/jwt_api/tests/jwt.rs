@@ -102,6 +102,17 @@ async fn a_token_is_believed_only_if_all_of_it_is_right() {
     for (name, token, is_good) in [
         ("good", signed(plain.clone(), good.clone()), true),
         (
+            "for several",
+            signed(
+                plain.clone(),
+                with(
+                    "aud",
+                    json!(["https://other.example", "https://api.example.com"]),
+                ),
+            ),
+            true,
+        ),
+        (
             "expired",
             signed(plain.clone(), with("exp", json!(now - 600))),
             false,

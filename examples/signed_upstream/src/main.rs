@@ -3,8 +3,9 @@
 //! A tower layer stands between the proxy's rewriting and its client: it sees each request as it will
 //! be sent, which is what a signature has to cover. Browsers need no credentials then.
 //!
-//! Whoever reaches such a proxy acts with its key. Here the guard keeps the pages of other sites out; put your login
-//! before it, and give the key no more rights than each visitor may have: `DELETE` and `?policy` are signed, too.
+//! Whoever reaches such a proxy acts with its key. Here the guard keeps pages of other sites from writing, and from
+//! coming under a name of their own (DNS rebinding). Put your login before it, and give the key no more rights than each
+//! visitor may have: `DELETE` and `?policy` are signed, too.
 //!
 //!     cargo run -p signed_upstream
 //!     curl "http://127.0.0.1:3000/files/it's%20a%2Bb(1).pdf?b=1&a=2"          # signed by the proxy
@@ -30,7 +31,7 @@ use hmac::{Hmac, Mac};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use same_origin::guard::{Guard, GuardLayer};
+use same_origin::guard::Guard;
 use same_origin::proxy::{Body, Client, ReverseProxy};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -41,6 +42,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Yours come from `aws-config`, and change with time.
 const KEY: (&str, &str) = ("AKIDEXAMPLE", "not a secret: it stands in this file");
 const REGION: &str = "eu-west-1";
+/// The names under which it is reached, with any port.
+const HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 /// Up to here a body is held until it has been hashed.
 const HELD: u64 = 1 << 20;
 /// `UriEncode` of AWS's "Create a signed request": each byte but the unreserved ones, in upper-case hexadecimal.
@@ -143,7 +146,7 @@ async fn main() -> Result<(), BoxError> {
         .build_with_client(client)?;
     let app = Router::new()
         .nest_service("/files", files)
-        .layer(GuardLayer::from(Guard::builder().build()?));
+        .layer(Guard::builder().hosts(HOSTS).layer()?);
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:3000".into());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);

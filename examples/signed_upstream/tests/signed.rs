@@ -126,6 +126,10 @@ async fn a_visitor_gives_the_upstream_no_instructions() {
         let answer = send("DELETE", url(), &[origin]).await;
         assert_eq!(answer.status(), status, "{origin:?}");
     }
+    // A page that has come here by a name of its own.
+    let rebound = [("host", "evil.example"), ("origin", "http://evil.example")];
+    let answer = send("GET", url(), &rebound).await;
+    assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
 }
 
 fn frames() -> impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> {

@@ -22,7 +22,7 @@
 //! because it is known only later; a `Fn::ForEach` is not, if none of the resources that it makes has a block.
 //!
 //! A block in the OpenAPI document of an HTTP API (`x-amazon-apigateway-cors`) is not read, and told: in the template, and
-//! in a file of its folder ([`read_in`]) that `DefinitionUri`, `BodyS3Location` or an `AWS::Include` names. Of a document
+//! in a local file ([`read_in`]) that `DefinitionUri`, `BodyS3Location` or an `AWS::Include` names. Of a document
 //! elsewhere it is told that it may have one.
 //!
 //! A `*` inside an origin is told, too: in a policy here it is a pattern, and at AWS it is not. A REST API sends it as it

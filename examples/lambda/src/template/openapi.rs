@@ -1,7 +1,8 @@
 //! The OpenAPI document of an HTTP API, which can have a CORS block of its own: API Gateway takes it where there is no
 //! `CorsConfiguration`, and SAM merges the two.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml};
@@ -89,11 +90,20 @@ fn look_into(document: &Node<'_>, file: Option<(&str, &Path)>) -> Option<Problem
     Some(as_configuration(document, &reason).with_value(place))
 }
 
+/// The most bytes of a document: API Gateway imports 6 MB.
+const LARGEST: u64 = 16 << 20;
+
 /// The text of a file, which is not a pipe or a device without an end.
 fn content(file: &Path) -> io::Result<String> {
-    match file.metadata()?.is_file() {
-        true => std::fs::read_to_string(file),
-        false => Err(io::Error::other("it is not a file")),
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut text = String::new();
+    let read = File::open(file)?.take(LARGEST).read_to_string(&mut text)?;
+    match read as u64 {
+        LARGEST => Err(io::Error::other("it is larger than 16 MiB")),
+        _ => Ok(text),
     }
 }
 
