@@ -220,7 +220,7 @@ impl Exchange {
     /// clients reset a stream for it.
     fn may_have_content(&self, status: StatusCode) -> bool {
         let is_without = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        !self.context.is_head && !is_without
+        !self.context.is_head() && !is_without
     }
 
     /// Whether the rest of the request's body will not be read, so that nothing can follow it on its connection: the

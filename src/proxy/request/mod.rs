@@ -76,8 +76,7 @@ pub(crate) struct RequestContext {
     /// The protocols that the upstream may switch to, if any. Rare, so in a box that takes no room if it is
     /// not there.
     pub(crate) upgrade: Option<Box<Upgrade>>,
-    /// Whether no answer has content.
-    pub(crate) is_head: bool,
+    /// The kind of the request, on which the content of an error depends.
     pub(crate) error_reader: ErrorReader,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
@@ -111,6 +110,11 @@ pub(crate) struct Upgrade {
 }
 
 impl RequestContext {
+    /// Whether no answer has content (RFC 9110 9.3.2).
+    pub(crate) fn is_head(&self) -> bool {
+        self.error_reader == ErrorReader::Head
+    }
+
     /// Names the upstream as the host, unless another has been named for good, and as the origin, if it is to
     /// see its own.
     pub(crate) fn name_host(&self, headers: &mut HeaderMap, upstream: &HeaderValue) {

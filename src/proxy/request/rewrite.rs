@@ -189,7 +189,6 @@ impl RequestRules {
             id: self.id_of(headers).cloned().map(Box::new),
             requester,
             upgrade: None,
-            is_head: parts.method == Method::HEAD,
             error_reader: ErrorReader::of(parts),
             expects_continue: false,
             client_host: host,

@@ -56,7 +56,7 @@ impl ResponseRules {
         }
         let scan = HeaderScan::of(headers);
         // RFC 9112 6.1: to HEAD and in a 304 it tells what a GET would have got.
-        if !to.is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        if !to.is_head() && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
             framing::check_coding(headers, scan).map_err(|_| ProxyErrorKind::MalformedResponse)?;
         }
         framing::settle_length(headers, scan).map_err(|_| ProxyErrorKind::MalformedResponse)?;
