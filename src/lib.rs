@@ -2,10 +2,10 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | [`proxy`] | Page and API can share an origin: a reverse proxy makes `https://app/api/*` out of `https://api.elsewhere/base/*`. There are no preflights then, and no CORS at all. |
+//! | [`proxy`] | Page and API can share an origin: a reverse proxy makes `https://app/api/*` out of `https://api.elsewhere/base/*`. Then browsers send no preflights, and CORS does not apply. |
 //! | [`cors`] | They cannot: a policy is validated once, with every mistake reported, and a tower layer obeys it. |
 //! | [`guard`] | Browsers send the visitor's cookies with every request: what other sites' pages send is refused (CSRF, WebSocket hijacking, DNS rebinding), by the same set of origins. |
-//! | [`cache`] | Responses that an upstream lets be kept: a shared HTTP cache (RFC 9111), before any service or behind the proxy. |
+//! | [`cache`] | Upstreams allow their responses to be stored: a shared HTTP cache (RFC 9111) does it, before any service or behind the proxy. |
 //! | [`browser`] | Tests: Fetch's CORS algorithm as a client that runs in-process. |
 //! | [`origin`] | Origins, patterns of them, and the set that an allowlist compiles to. |
 //!

@@ -11,9 +11,9 @@ use http::header::{HeaderMap, HeaderValue};
 /// them as long as it likes, and its bound would be one on paper. So whatever goes to HTTP/2, or is stored, goes
 /// through here.
 ///
-/// White space around a value is left behind. RFC 9113 8.2.1 has it a part of none, and strict peers refuse a message in
-/// which it is: a client that wrote it would have every upstream of a list set aside. h2 lets it through, and what is
-/// taken out of a value leaves it too: a `Domain` of `a=1 ; Domain=b`, a last cookie that is empty.
+/// White space around a value is left behind. RFC 9113 8.2.1 forbids it, and strict peers refuse the message: a client
+/// that wrote it would have every upstream of a list set aside. h2 lets it through, and the proxy's own edits may leave
+/// it: `a=1 ; Domain=b` without its `Domain` ends with a blank.
 pub(crate) fn own_values(headers: &mut HeaderMap) {
     let len = headers.values().map(HeaderValue::len).sum();
     let mut buffer = BytesMut::with_capacity(len);

@@ -92,9 +92,10 @@
 //!   that nobody waits for. A request over HTTP/1.1 whose client goes away has 250 ms more for its response, so that its
 //!   connection can be used again; at most sixteen do at once. A connection that carried no request, or whose request was
 //!   given up, is reset and not closed: a client that resets streams all day leaves no port in `TIME-WAIT`.
-//! - A response that comes while the request is on its way is handed on. The rest of the request is no longer
-//!   sent where the upstream says `Connection: close`, closes its side, or resets the stream with `NO_ERROR`
-//!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it.
+//! - A response that comes while the request is on its way is handed on. The rest of the request is then not sent
+//!   where the upstream says `Connection: close`, closes its side, or resets the stream with `NO_ERROR`
+//!   (RFC 9112 9.5, RFC 9113 8.1); an upstream that goes on reading gets all of it. The exception is a stream of HTTP/2
+//!   whose response has no content and does not say so in its head: it may be cut. A 204 to a client of HTTP/2 is not.
 //! - Content of a `GET`, `HEAD`, `DELETE` or `OPTIONS` is forwarded, over HTTP/1.1 as the last thing on its
 //!   connection, because some servers leave it unread and take it for a request; see [`refuse_unexpected_content`].
 //!   Where no field announces content and the body does not say that it is empty, as behind `tower_http`'s

@@ -220,7 +220,7 @@ mod tests {
     /// A request that began before a reload has the old cache for as long as it lasts.
     #[test]
     fn a_cache_that_is_replaced_gives_its_memory_back() {
-        // What is done beside the worker is done in turn.
+        // One thread beside the worker: a task that is given to it later runs after the cache was emptied.
         let mut runtime = Builder::new_current_thread();
         let runtime = runtime.enable_all().max_blocking_threads(1).build();
         runtime.unwrap().block_on(replaced());

@@ -1,4 +1,4 @@
-//! What a page must, or must not, be able to read.
+//! Expectations: the responses that a page must be able to read, and those that it must not.
 
 use crate::browser::outcome::error::{FetchError, FetchErrorKind};
 use crate::browser::outcome::response::Outcome;

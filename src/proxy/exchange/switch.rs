@@ -24,7 +24,7 @@ pub(super) struct Ends {
     pub(super) client: OnUpgrade,
     pub(super) upstream: OnUpgrade,
     pub(super) spoken: Spoken,
-    /// What the tunnel keeps for as long as it is open.
+    /// The places that the tunnel takes while it is open.
     pub(super) held: (Option<TunnelSlot>, Option<HeldByTunnel>),
 }
 

@@ -86,7 +86,7 @@ mod enabled {
             upstream: &Authority,
             error: &ProxyError,
         ) {
-            // Within the caller's span if there is no span of ours, as where a subscriber takes only warnings.
+            // Within the caller's span if our own span is not recorded, as where a subscriber takes only warnings.
             let _within = self.seen.as_ref().map(|seen| seen.span.enter());
             plan.failures.tell(&Failure {
                 error,

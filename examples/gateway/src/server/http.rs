@@ -228,8 +228,8 @@ fn ended(ended: Option<Result<(), hyper::Error>>, peer: IpAddr) -> Result<(), Bo
     }
 }
 
-/// Whether hyper has answered what it could not read. It does not answer the preface of HTTP/2, which is no request of
-/// HTTP/1.1: by TLS it comes from a client that has not negotiated that (RFC 9113 3.2).
+/// Whether hyper has answered a head that it could not read. It does not answer the preface of HTTP/2, which is not a
+/// request of HTTP/1.1: over TLS a client sends it that has not negotiated HTTP/2 (RFC 9113 3.2).
 fn is_error_answered(error: &hyper::Error) -> bool {
     error.is_parse() && !error.to_string().contains("HTTP2 preface")
 }
